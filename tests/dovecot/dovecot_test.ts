@@ -1,0 +1,368 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import type { AddressInfo, NetConnectOpts, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startDovecot } from "./dovecot.ts";
+import type { Dovecot } from "./dovecot.ts";
+import { checkVersion, findDovecot, INSTALL_SCRIPT, isDebianLike } from "./install.ts";
+
+/** With minor version 0 there are no packets to take apart. */
+const RAW = "VERSION\tdoveadm-server\t1\t0\n";
+const MULTIPLEXED = "VERSION\tdoveadm-server\t1\t1\n";
+
+/** Connects; fails when nothing comes for 10 s, so that no test waits for ever. */
+function open(address: NetConnectOpts): Socket {
+  const socket = connect(address);
+  socket.setTimeout(10_000, () => socket.destroy(new Error("nothing came for 10 s")));
+  return socket;
+}
+
+/** Sends the text and then a FIN; resolves to all that came until the server closed. */
+function ask(address: NetConnectOpts, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = open(address);
+    let received = "";
+    socket.setEncoding("utf8");
+    socket.on("connect", () => socket.end(text));
+    socket.on("data", (chunk) => received += chunk);
+    socket.on("error", reject);
+    socket.on("close", () => resolve(received));
+  });
+}
+
+function plain(password: string): string {
+  return `PLAIN\t${Buffer.from(`\0doveadm\0${password}`).toString("base64")}\n`;
+}
+
+/** Processes that are not zombies and have the text in their command line. */
+async function processesWith(text: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    // A zombie's is empty, and that of a process that ended in between is gone.
+    const line = await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "");
+    if (line.includes(text)) found.push(`${name} ${line.replaceAll("\0", " ")}`);
+  }
+  return found;
+}
+
+/** Waits until nothing of the server is left, for 10 s at most. */
+async function assertGone(folder: string): Promise<void> {
+  let left: readonly string[] = [];
+  for (let tries = 0; tries < 500; tries++) {
+    left = await processesWith(basename(folder));
+    if (left.length === 0 && !existsSync(folder)) return;
+    await sleep(20);
+  }
+  assert.fail(`left of ${folder}: ${existsSync(folder) ? "the folder" : ""} ${left.join("\n")}`);
+}
+
+test("a server answers on its three sockets", async () => {
+  const dovecot = await startDovecot();
+  try {
+    assert.match(
+      await ask({ path: dovecot.socket }, MULTIPLEXED),
+      /^VERSION\tdoveadm-client\t1\t\d+\n\+\n$/,
+    );
+    for (
+      const address of [{ path: dovecot.passwordSocket }, { port: dovecot.port, host: "127.0.0.1" }]
+    ) {
+      assert.match(await ask(address, MULTIPLEXED), /^VERSION\tdoveadm-client\t1\t\d+\n-\n/);
+    }
+    assert.match(dovecot.version, /^2\.3\.\d+/);
+    assert.ok(dovecot.socket.startsWith(`${dovecot.folder}/`));
+    assert.match(await dovecot.log(), /starting up/);
+    assert.doesNotMatch(await dovecot.log(), /Warning|Error|Fatal|Panic/);
+  } finally {
+    await dovecot.stop();
+  }
+});
+
+test("a password logs in, and a wrong one does not", async () => {
+  const dovecot = await startDovecot();
+  try {
+    for (
+      const address of [{ path: dovecot.passwordSocket }, { port: dovecot.port, host: "127.0.0.1" }]
+    ) {
+      const right = await ask(address, `${RAW}${plain(dovecot.password)}\t\tuser\t*\n`);
+      assert.equal(right, '-\n+\n{"userList":["alice","bob","carol"]}\n+\n');
+      assert.equal(await ask(address, `${RAW}${plain("wrong")}\t\tuser\t*\n`), "-\n-\n");
+    }
+  } finally {
+    await dovecot.stop();
+  }
+});
+
+test("alice has mail and mailboxes, bob has an empty inbox", async () => {
+  const dovecot = await startDovecot();
+  try {
+    const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
+    const mailboxes = (await run("\talice\tmailbox list")).split("\n")[1].split("\t").sort();
+    assert.deepEqual(mailboxes, ["", "INBOX", "Projects", "Projects/2024", "Sent"]);
+    const subjects = await run("\talice\tfetch\tuid hdr.subject\tmailbox\tINBOX");
+    assert.equal(subjects, "+\n1\tLunch?\t2\tMinutes\t3\tRe: Lunch?\t\n+\n");
+    const received = await run("\talice\tfetch\tdate.received.unixtime\tuid\t1");
+    assert.equal(received, `+\n${Date.UTC(2026, 0, 10, 12) / 1000}\t\n+\n`);
+    assert.equal(await run("\tbob\tmailbox list"), "+\nINBOX\t\n+\n");
+    assert.equal(await run("\tbob\tfetch\tuid\tall"), "+\n\n+\n");
+    assert.match(await run("\tbob\tquota get"), /^\+\nUser quota\tSTORAGE\t0\t1048576\t0\t/);
+    assert.match(await run("\t\tinstance list"), new RegExp(`^\\+\\n${dovecot.folder}/run\t`));
+    assert.equal(await run("\tdave\tmailbox list"), "+\n\n-NOUSER\n");
+    assert.doesNotMatch(await dovecot.log(), /Warning|Fatal|Panic/);
+  } finally {
+    await dovecot.stop();
+  }
+});
+
+test("users, mail, quota and settings can be given", async () => {
+  const dovecot = await startDovecot({
+    users: ["dave", "eve@example.org"],
+    mail: {
+      dave: {
+        INBOX: [new Uint8Array([0x41, 0x3a, 0x20, 0xff, 0x0a, 0x0a])],
+        "Entwürfe & mehr/日本": [],
+      },
+    },
+    quota: "10M",
+    processLimit: 7,
+    extraConfig: (folder) => `doveadm_api_key = ${basename(folder)}\nmail_debug = yes\n`,
+  });
+  try {
+    const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
+    assert.deepEqual(dovecot.users, ["dave", "eve@example.org"]);
+    assert.equal(await run("\t\tuser\t*"), '+\n{"userList":["dave","eve@example.org"]}\n+\n');
+    const mailboxes = (await run("\tdave\tmailbox list")).split("\n")[1].split("\t").sort();
+    assert.deepEqual(mailboxes, ["", "Entwürfe & mehr", "Entwürfe & mehr/日本", "INBOX"]);
+    assert.equal(await run("\tdave\tfetch\tsize.physical\tall"), "+\n6\t\n+\n");
+    assert.match(await run("\teve@example.org\tquota get"), /\tSTORAGE\t0\t10240\t0\t/);
+    assert.match(
+      await run("\t\tservice status"),
+      /\ndoveadm(\t\d+){2}\t7\t|\tdoveadm(\t\d+){2}\t7\t/,
+    );
+    assert.match(await readFile(join(dovecot.folder, "dovecot.conf"), "utf8"), /_key = dw\w{6}\n/);
+    assert.match(await dovecot.log(), /Debug/);
+  } finally {
+    await dovecot.stop();
+  }
+});
+
+test("many connections at once are taken", async () => {
+  const dovecot = await startDovecot();
+  try {
+    const address = { port: dovecot.port, host: "127.0.0.1" };
+    const asked = Array.from({ length: 50 }, () => ask(address, MULTIPLEXED));
+    for (const answer of await Promise.all(asked)) assert.match(answer, /^VERSION\t/);
+    assert.doesNotMatch(await dovecot.log(), /Warning|Error|Fatal|Panic/);
+  } finally {
+    await dovecot.stop();
+  }
+});
+
+/** Connects and finds the process that serves the connection, the only one of a new server. */
+async function openWithWorker(dovecot: Dovecot): Promise<{ socket: Socket; worker: number }> {
+  const socket = open({ path: dovecot.socket });
+  const answered = new Promise((resolve, reject) => {
+    socket.once("data", resolve);
+    socket.once("error", reject);
+  });
+  socket.write(`${MULTIPLEXED}\talice\tmailbox list\n`);
+  await answered;
+  const processes = await dovecot.processes();
+  const workers = processes.filter(({ command }) => command.includes("/doveadm-server"));
+  assert.equal(workers.length, 1, JSON.stringify(processes));
+  assert.ok(!processes.some(({ pid }) => pid === dovecot.pid));
+  return { socket, worker: workers[0].pid };
+}
+
+test("the worker of a connection can be found and killed", async () => {
+  const dovecot = await startDovecot();
+  try {
+    const { socket, worker } = await openWithWorker(dovecot);
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    let error: NodeJS.ErrnoException | undefined;
+    socket.once("error", (it) => error = it);
+    process.kill(worker, "SIGKILL");
+    await closed;
+    assert.ok(error === undefined || error.code === "ECONNRESET", String(error));
+    assert.ok(!(await dovecot.processes()).some(({ pid }) => pid === worker));
+    assert.match(await ask({ path: dovecot.socket }, MULTIPLEXED), /\n\+\n$/);
+  } finally {
+    await dovecot.stop();
+  }
+});
+
+test("stop() leaves no process and no folder, and may be called again", async () => {
+  const dovecot = await startDovecot();
+  assert.ok((await processesWith(basename(dovecot.folder))).length >= 3);
+  await Promise.all([dovecot.stop(), dovecot.stop()]);
+  assert.deepEqual(await processesWith(basename(dovecot.folder)), []);
+  assert.ok(!existsSync(dovecot.folder));
+  await dovecot.stop();
+  await assert.rejects(ask({ port: dovecot.port, host: "127.0.0.1" }, MULTIPLEXED));
+});
+
+test("disposing of a server stops it", async () => {
+  const dovecot: AsyncDisposable & Dovecot = await startDovecot();
+  await dovecot[Symbol.asyncDispose]();
+  assert.deepEqual(await processesWith(basename(dovecot.folder)), []);
+  assert.ok(!existsSync(dovecot.folder));
+});
+
+test("stop() ends workers that are stopped or whose master was killed", async () => {
+  const dovecots = await Promise.all([startDovecot(), startDovecot()]);
+  for (const [index, dovecot] of dovecots.entries()) {
+    const { socket, worker } = await openWithWorker(dovecot);
+    socket.on("error", () => {});
+    process.kill(worker, "SIGSTOP");
+    if (index === 1) process.kill(dovecot.pid, "SIGKILL");
+    await dovecot.stop();
+    assert.deepEqual(await processesWith(basename(dovecot.folder)), []);
+    assert.ok(!existsSync(dovecot.folder));
+    socket.destroy();
+  }
+});
+
+test("servers side by side have nothing in common", async () => {
+  const [first, second] = await Promise.all([startDovecot(), startDovecot({ users: ["dave"] })]);
+  try {
+    assert.notEqual(first.port, second.port);
+    assert.notEqual(first.folder, second.folder);
+    const users = (dovecot: Dovecot) => ask({ path: dovecot.socket }, `${RAW}\t\tuser\t*\n`);
+    assert.equal(await users(first), '+\n{"userList":["alice","bob","carol"]}\n+\n');
+    await first.stop();
+    assert.equal(await users(second), '+\n{"userList":["dave"]}\n+\n');
+  } finally {
+    await Promise.all([first.stop(), second.stop()]);
+  }
+});
+
+test("a server that cannot start says why and leaves nothing", async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", () => resolve()));
+  const { port } = other.address() as AddressInfo;
+  const listener = `service doveadm {\n inet_listener taken {\n port = ${port}\n }\n}\n`;
+  for (
+    const [extraConfig, reason] of [
+      ["no_such_setting = yes\n", "no_such_setting"],
+      [listener, "Address already in use"],
+    ]
+  ) {
+    const error = await startDovecot({ extraConfig }).catch((error) => error);
+    assert.ok(error instanceof Error && error.message.includes(reason), String(error));
+    const [, folder] = /^Dovecot 2\.3\S* in (\S+) ended while it started\./.exec(error.message) ??
+      [];
+    assert.ok(folder !== undefined && !existsSync(folder), error.message);
+    assert.deepEqual(await processesWith(basename(folder)), []);
+  }
+  await new Promise((resolve) => other.close(resolve));
+});
+
+test("users and mailboxes that cannot be are refused", async () => {
+  await assert.rejects(startDovecot({ users: ["a:b"] }), /"a:b" cannot be the name of a user/);
+  await assert.rejects(startDovecot({ mail: { zoe: {} } }), /"zoe", who is not among the users/);
+  await assert.rejects(startDovecot({ mail: { bob: { "a.b": [] } } }), /"a\.b" cannot be the name/);
+});
+
+/** Starts a server in another process, which ends as told; checks that the server ends with it. */
+async function assertEndsWithParent(ending: string, signal?: NodeJS.Signals): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "parent"));
+  try {
+    const program = join(folder, "parent.mts");
+    await writeFile(
+      program,
+      `import { startDovecot } from ${
+        JSON.stringify(new URL("./dovecot.ts", import.meta.url).href)
+      };
+      const { folder } = await startDovecot();
+      console.log(folder);
+      ${ending}`,
+    );
+    const args = "deno" in process.versions ? ["run", "--allow-all", program] : [program];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    const line = await new Promise<string>((resolve) => {
+      let output = "";
+      child.stdout.on("data", (chunk) => {
+        output += chunk;
+        if (output.endsWith("\n")) resolve(output.trim());
+      });
+      child.stdout.on("end", () => resolve(output.trim()));
+    });
+    assert.match(line, /\/dw\w{6}$/);
+    if (signal !== undefined) {
+      assert.ok((await processesWith(basename(line))).length >= 3);
+      child.kill(signal);
+    }
+    await exited;
+    await assertGone(line);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const WAIT = "setInterval(() => {}, 1000);";
+
+test("a server ends when its test process is killed with SIGKILL", async () => {
+  await assertEndsWithParent(WAIT, "SIGKILL");
+});
+
+test("a server ends when its test process is ended with SIGTERM", async () => {
+  await assertEndsWithParent(WAIT, "SIGTERM");
+});
+
+test("a server ends when its test process is interrupted with SIGINT", async () => {
+  await assertEndsWithParent(WAIT, "SIGINT");
+});
+
+test("a server ends when its test process fails", async () => {
+  await assertEndsWithParent("setTimeout(() => { throw new Error('on purpose'); });");
+});
+
+test("a server ends when its test process exits", async () => {
+  await assertEndsWithParent("process.exit(0);");
+});
+
+test("a server that was forgotten lets its test process end, and ends with it", async () => {
+  await assertEndsWithParent("");
+});
+
+test("an installed Dovecot is found, and a version of no use is refused", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "install"));
+  try {
+    assert.equal(await findDovecot([folder]), undefined);
+    await writeFile(join(folder, "dovecot"), "#!/bin/sh\necho '2.4.1-4 (7d8c0e5759)'\n");
+    await chmod(join(folder, "dovecot"), 0o755);
+    assert.equal(await findDovecot([folder]), undefined);
+    await writeFile(join(folder, "doveadm"), "");
+    const found = await findDovecot(["/nowhere", folder]);
+    const { dovecot, doveadm } = {
+      dovecot: join(folder, "dovecot"),
+      doveadm: join(folder, "doveadm"),
+    };
+    assert.deepEqual(found, { dovecot, doveadm, version: "2.4.1" });
+    assert.throws(() => checkVersion({ dovecot, doveadm, version: "2.4.1" }), /is version 2\.4\.1/);
+    checkVersion({ dovecot, doveadm, version: "2.3.21" });
+    await writeFile(join(folder, "dovecot"), "#!/bin/sh\necho broken >&2\nexit 1\n");
+    await assert.rejects(findDovecot([folder]), /--version: broken/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("Dovecot is installed with apt on Debian and what descends from it", async () => {
+  assert.ok(isDebianLike('PRETTY_NAME="Debian"\nID=debian\n'));
+  assert.ok(isDebianLike("ID=ubuntu\nID_LIKE=debian"));
+  assert.ok(isDebianLike('ID=linuxmint\nID_LIKE="ubuntu debian"\n'));
+  assert.ok(!isDebianLike('ID="fedora"\nPRETTY_NAME=debian\n'));
+  assert.ok(!isDebianLike(""));
+  const child = spawn("sh", ["-nc", INSTALL_SCRIPT], { stdio: "ignore" });
+  assert.equal(await new Promise((resolve) => child.once("exit", resolve)), 0);
+});
