@@ -1,0 +1,467 @@
+/**
+ * The client end of the doveadm protocol, 1.0 to 1.4.
+ *
+ * Source: Dovecot's src/doveadm/client-connection-tcp.c and src/lib-doveadm/doveadm-client.c.
+ *
+ * @module
+ */
+
+import { encodeUtf8, OutputQueue, plainBytes, quote } from "../bytes.ts";
+import { DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import type { Protocol } from "../protocol.ts";
+import { ClientHandshake } from "./client_handshake.ts";
+import { type DoveadmCommand, encodeCommand, nameForMessages } from "./command.ts";
+import { DotStuffer } from "./dot_stuffing.ts";
+import { type LogLevel, LogReader } from "./log.ts";
+import {
+  Demultiplexer,
+  LOG_CHANNEL,
+  MAIN_CHANNEL,
+  type Segment,
+  SingleChannel,
+} from "./multiplex.ts";
+import type { DoveadmReply } from "./reply.ts";
+import { type DoveadmField, ReplyReader } from "./reply_reader.ts";
+
+/** How much a server can make a client hold, in bytes. */
+export interface DoveadmClientLimits {
+  /** A line of the handshake; 1 KiB if left out. */
+  handshakeLine: number;
+  /** All fields of a reply that isn't streamed, as on the wire; 128 MiB if left out. */
+  reply: number;
+  /** The status line of a reply; 8 KiB if left out. */
+  statusLine: number;
+  /** A line of the log; 64 KiB if left out. */
+  logLine: number;
+}
+
+/** What a {@linkcode DoveadmClientProtocol} can be told. */
+export interface DoveadmClientProtocolOptions {
+  /** The server's `doveadm_password`, for a server that asks for one. */
+  password?: string;
+  /** The name to log in with; "doveadm" if left out, and Dovecot takes no other. */
+  username?: string;
+  /** The highest minor version to offer, 0 to 4; 4 if left out. */
+  maxMinor?: number;
+  /** Whether to ask for TLS before logging in; a server that can't is an error. */
+  startTls?: boolean;
+  /**
+   * Whether to ask for the log where it isn't sent unasked, from protocol 1.3 on. Servers of 1.1 and
+   * 1.2 always send it.
+   */
+  logPassthrough?: boolean;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<DoveadmClientLimits>;
+}
+
+/** What a {@linkcode DoveadmClientProtocol} has to tell. */
+export type DoveadmClientEvent =
+  /** Write the output, encrypt the transport, then call `tlsStarted()`. */
+  | { readonly type: "start-tls" }
+  /**
+   * The handshake is over. `minor` is the version that both ends speak; `preauthenticated` says that
+   * the server asked for no password, whether one was given or not.
+   */
+  | { readonly type: "ready"; readonly minor: number; readonly preauthenticated: boolean }
+  /** A line of the server's log; `id` is the request that was running, if one was. */
+  | {
+    readonly type: "log";
+    readonly id: number | undefined;
+    readonly level: LogLevel;
+    readonly message: string;
+  }
+  /** A piece of a streamed command's value. */
+  | DoveadmField
+  /** The reply to a request; of a streamed one without the fields. */
+  | DoveadmReply
+  /** The conversation is over; `unanswered` has the requests that got no reply, oldest first. */
+  | { readonly type: "end"; readonly unanswered: readonly number[] };
+
+/** A request that has no reply yet. */
+interface Request {
+  readonly id: number;
+  readonly name: string;
+  readonly streamed: boolean;
+  readonly line: Uint8Array;
+  /** Stuffs the input; `undefined` for a command without and once the input has ended. */
+  stuffer: DotStuffer | undefined;
+  readonly takesInput: boolean;
+  /** Input that waits for its turn to be written. */
+  waiting: Uint8Array[];
+  /** Where its line begins in the output; `undefined` as long as it isn't in it. */
+  outputAt: number | undefined;
+}
+
+const defaultLimits: DoveadmClientLimits = {
+  handshakeLine: 1024,
+  reply: 128 * 1024 * 1024,
+  statusLine: 8 * 1024,
+  logLine: 64 * 1024,
+};
+
+const optionLine = encodeUtf8("\t\tOPTION\tlog-passthrough\n");
+
+/**
+ * The client end of one doveadm connection, as a value that never touches a socket.
+ *
+ * @example A session with a server that is only bytes
+ * ```ts
+ * import { DoveadmClientProtocol } from "@dovewire/dovewire/core/doveadm";
+ * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = new DoveadmClientProtocol();
+ * const id = protocol.send({ name: "mailbox list", user: "alice" });
+ * assert.equal(decodeUtf8(protocol.takeOutput()!), "VERSION\tdoveadm-server\t1\t4\n");
+ *
+ * protocol.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n+\n"));
+ * assert.deepEqual(protocol.nextEvent(), { type: "ready", minor: 2, preauthenticated: true });
+ * assert.equal(decodeUtf8(protocol.takeOutput()!), "\talice\tmailbox list\n");
+ *
+ * protocol.receive(encodeUtf8("\0\0\0\0\x0bINBOX\tSent\t\0\0\0\0\x03\n+\n"));
+ * const reply = protocol.nextEvent();
+ * assert(reply?.type === "reply" && reply.ok && reply.id === id);
+ * assert.deepEqual(reply.fields, ["INBOX", "Sent"]);
+ * ```
+ */
+export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
+  #state: "handshake" | "open" | "last-words" | "over" | "failed" = "handshake";
+  #handshake: ClientHandshake;
+  #logPassthrough: boolean;
+  #limits: DoveadmClientLimits;
+  #output = new OutputQueue();
+  #ended = false;
+  #failure: DovewireError | undefined;
+
+  #requests = new Map<number, Request>();
+  #lastId = 0;
+  /** The oldest request that has no reply. */
+  #head = 1;
+  /** The oldest request that is not wholly in the output. */
+  #tail = 1;
+
+  #channels: Demultiplexer | SingleChannel = new SingleChannel();
+  #segment: Segment | undefined;
+  #logAt = 0;
+  #replies: ReplyReader;
+  #log: LogReader;
+
+  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  constructor(options: DoveadmClientProtocolOptions = {}) {
+    this.#limits = { ...defaultLimits, ...options.limits };
+    for (const [name, limit] of Object.entries(this.#limits)) {
+      if (!(limit > 0)) {
+        throw new LocalProtocolError(
+          `"limits.${name}" is ${limit}. Give a number of bytes above 0.`,
+        );
+      }
+    }
+    this.#handshake = new ClientHandshake(options, this.#limits.handshakeLine, this.#output);
+    this.#logPassthrough = options.logPassthrough ?? false;
+    this.#replies = new ReplyReader(this.#limits);
+    this.#log = new LogReader(this.#limits.logLine);
+  }
+
+  /** The requests that have no reply yet, oldest first. */
+  get unanswered(): readonly number[] {
+    return [...this.#requests.keys()];
+  }
+
+  /**
+   * Whether a request without a reply had begun to leave with {@linkcode takeOutput}, so that the
+   * server may have run it.
+   */
+  isSent(id: number): boolean {
+    const at = this.#requests.get(id)?.outputAt;
+    return at !== undefined && at < this.#output.taken;
+  }
+
+  /**
+   * Asks for a command and gives the request's id: 1, 2, 3 … in wire order.
+   *
+   * It is written once the handshake is over, and once the input of the command before it has ended.
+   * Throws a {@linkcode LocalProtocolError} for a command that can't be sent, and where the
+   * conversation is over.
+   */
+  send(command: DoveadmCommand): number {
+    const { name, extraFields, input = false, streamed = false } = command;
+    if (this.#state !== "handshake" && this.#state !== "open") {
+      throw new LocalProtocolError(
+        `Cannot send ${nameForMessages(name)}: the conversation is over. Connect again.`,
+      );
+    }
+    if (extraFields !== undefined && !(this.#state === "open" && this.#handshake.minor >= 3)) {
+      throw new LocalProtocolError(
+        `Cannot send ${
+          nameForMessages(name)
+        } with extra fields: they need protocol 1.3, and the session ` +
+          (this.#state === "open"
+            ? `speaks 1.${this.#handshake.minor}. Leave them out.`
+            : 'isn\'t "ready" yet. Wait for that event and look at its "minor".'),
+      );
+    }
+    const line = encodeCommand(command);
+    const id = ++this.#lastId;
+    this.#requests.set(id, {
+      id,
+      name,
+      streamed,
+      line,
+      stuffer: input ? new DotStuffer() : undefined,
+      takesInput: input,
+      waiting: [],
+      outputAt: undefined,
+    });
+    this.#fillOutput();
+    return id;
+  }
+
+  /**
+   * Gives the next bytes of a command's input; they are dot-stuffed on the wire, and belong to the
+   * protocol from here on. Once the request was answered they go nowhere: a server that refuses a
+   * command doesn't wait for its input.
+   *
+   * Throws a {@linkcode LocalProtocolError} for a request that takes no input or whose input ended.
+   */
+  write(id: number, chunk: Uint8Array): void {
+    const request = this.#openInput(id);
+    if (request === undefined) return;
+    request.waiting.push(...request.stuffer!.push(plainBytes(chunk)));
+    this.#fillOutput();
+  }
+
+  /** Ends a command's input. Throws as {@linkcode write} does. */
+  end(id: number): void {
+    const request = this.#openInput(id);
+    if (request === undefined) return;
+    request.waiting.push(...request.stuffer!.end());
+    request.stuffer = undefined;
+    this.#fillOutput();
+  }
+
+  /** Says that the transport is encrypted now, after a "start-tls" event; the login follows. */
+  tlsStarted(): void {
+    if (this.#state !== "handshake") {
+      throw new LocalProtocolError(
+        'tlsStarted() answers a "start-tls" event, and there was none. Set "startTls" to get one.',
+      );
+    }
+    this.#handshake.tlsStarted();
+  }
+
+  /** Ends the conversation on this side; what wasn't taken is not sent any more. */
+  close(): void {
+    if (this.#state === "over" || this.#state === "failed") return;
+    this.#state = "last-words";
+    this.#segment = undefined;
+    this.#channels = new SingleChannel();
+    this.#output.clear();
+  }
+
+  /** Takes bytes that arrived from the server. The chunk belongs to the protocol from here on. */
+  receive(chunk: Uint8Array): void {
+    if (this.#ended) {
+      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+    }
+    const bytes = plainBytes(chunk);
+    if (this.#state === "handshake") this.#handshake.receive(bytes);
+    else if (this.#state === "open") this.#channels.push(bytes);
+  }
+
+  /** Learns that the server will send no more. */
+  receiveEnd(): void {
+    this.#ended = true;
+  }
+
+  /**
+   * The next event in wire order, or `undefined` when it takes more bytes to know.
+   *
+   * Throws, once and for ever after, a {@linkcode RemoteProtocolError} where the server broke the
+   * protocol, and an `AuthenticationError` where it asks for a password that wasn't given or refuses
+   * the one that was.
+   */
+  nextEvent(): DoveadmClientEvent | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      for (;;) {
+        switch (this.#state) {
+          case "handshake": {
+            const event = this.#handshake.nextEvent(this.#ended);
+            if (event === undefined) {
+              this.#fillOutput();
+              if (!this.#ended) return undefined;
+              this.#state = "last-words";
+              continue;
+            }
+            if (event.type === "ready") this.#open();
+            return event;
+          }
+          case "open": {
+            const event = this.#nextInConversation();
+            if (event !== undefined) return event;
+            if ((this.#state as string) !== "open") continue;
+            if (!this.#ended) return undefined;
+            this.#state = "last-words";
+            continue;
+          }
+          case "last-words": {
+            const line = this.#log.end();
+            if (line !== undefined) return { type: "log", id: this.#running()?.id, ...line };
+            this.#state = "over";
+            this.#output.clear();
+            return { type: "end", unanswered: this.unanswered };
+          }
+          case "over":
+          case "failed":
+            return undefined;
+        }
+      }
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /**
+   * When {@linkcode handleTimeout} wants to be called: only while it isn't clear whether the server
+   * is one of the oldest, which send no version.
+   */
+  get deadline(): number | undefined {
+    return this.#state === "handshake" ? this.#handshake.deadline : undefined;
+  }
+
+  /** Learns what time it is, in milliseconds. */
+  handleTimeout(now: number): void {
+    if (this.#state === "handshake") this.#handshake.handleTimeout(now);
+  }
+
+  /** The request whose reply comes next, if it has begun to leave. */
+  #running(): Request | undefined {
+    const request = this.#requests.get(this.#head);
+    const at = request?.outputAt;
+    return at !== undefined && at < this.#output.taken ? request : undefined;
+  }
+
+  #openInput(id: number): Request | undefined {
+    const request = this.#requests.get(id);
+    if (request === undefined && id >= 1 && id <= this.#lastId) return undefined;
+    if (request?.stuffer === undefined) {
+      throw new LocalProtocolError(
+        request === undefined
+          ? `There is no request ${id}. Use the id that send() gave.`
+          : request.takesInput
+          ? `The input of request ${id}, ${nameForMessages(request.name)}, has ended already.`
+          : `Request ${id}, ${nameForMessages(request.name)}, takes no input. Set "input".`,
+      );
+    }
+    return request;
+  }
+
+  /** Puts into the output what may be written now. */
+  #fillOutput(): void {
+    const mayWrite = this.#state === "open" ||
+      (this.#state === "handshake" && this.#handshake.authenticated);
+    if (!mayWrite) return;
+    for (let request; (request = this.#requests.get(this.#tail)) !== undefined; this.#tail++) {
+      if (request.outputAt === undefined) {
+        request.outputAt = this.#output.pushed;
+        this.#output.push(request.line);
+      }
+      for (const chunk of request.waiting) this.#output.push(chunk);
+      request.waiting = [];
+      if (request.stuffer !== undefined) return;
+    }
+  }
+
+  /** The handshake is over: what it didn't use is the conversation's beginning. */
+  #open(): void {
+    const { minor } = this.#handshake;
+    this.#channels = minor >= 1 ? new Demultiplexer() : new SingleChannel();
+    this.#channels.push(this.#handshake.takeRest());
+    this.#state = "open";
+    if (this.#logPassthrough && minor >= 3) this.#output.push(optionLine);
+    this.#fillOutput();
+  }
+
+  #nextInConversation(): DoveadmClientEvent | undefined {
+    for (;;) {
+      this.#segment ??= this.#nextSegment();
+      if (this.#segment === undefined) return undefined;
+      const { channel, end } = this.#segment;
+      const event = channel === MAIN_CHANNEL
+        ? this.#readReply(this.#segment)
+        : this.#readLog(this.#segment);
+      const at = channel === MAIN_CHANNEL ? this.#replies.at : this.#logAt;
+      if (at === end) this.#segment = undefined;
+      if (event !== undefined) return event;
+      if (this.#state !== "open") return undefined;
+    }
+  }
+
+  /** The next range of a channel that is read. */
+  #nextSegment(): Segment | undefined {
+    for (let segment; (segment = this.#channels.next()) !== undefined;) {
+      if (segment.channel === MAIN_CHANNEL) this.#replies.at = segment.start;
+      else if (segment.channel === LOG_CHANNEL) this.#logAt = segment.start;
+      else continue;
+      return segment;
+    }
+  }
+
+  #readLog({ bytes, end }: Segment): DoveadmClientEvent | undefined {
+    const { line, next } = this.#log.read(bytes, this.#logAt, end);
+    this.#logAt = next;
+    return line && { type: "log", id: this.#running()?.id, ...line };
+  }
+
+  #readReply({ bytes, end }: Segment): DoveadmClientEvent | undefined {
+    const request = this.#running();
+    if (request === undefined) throw strayBytes(bytes.subarray(this.#replies.at, end));
+    const event = this.#replies.read(bytes, end, request);
+    if (event?.type === "reply") this.#answered(request, event);
+    return event;
+  }
+
+  #answered(request: Request, reply: DoveadmReply): void {
+    this.#requests.delete(request.id);
+    this.#head++;
+    if (!request.takesInput) return;
+    const refused = !reply.ok && (reply.code === "USAGE" || reply.code === "");
+    if (request.stuffer === undefined && !refused) return;
+    // The server reads the input as commands now. Its first line can't be one, so that the server
+    // closes the connection there; and what is not written yet never will be.
+    this.close();
+  }
+
+  #fail(error: unknown): unknown {
+    if (!(error instanceof DovewireError)) return error;
+    const failure = error instanceof RemoteProtocolError
+      ? new RemoteProtocolError(error.message, {
+        cause: error.cause,
+        limit: error.limit,
+        unanswered: this.unanswered,
+      })
+      : error;
+    this.#failure = failure;
+    this.#state = "failed";
+    this.#output.clear();
+    this.#segment = undefined;
+    this.#channels = new SingleChannel();
+    return failure;
+  }
+}
+
+/** The error for bytes of the conversation that belong to no request. */
+function strayBytes(bytes: Uint8Array): RemoteProtocolError {
+  return new RemoteProtocolError(
+    `The server sent ${
+      quote(bytes)
+    } while no request was running. Dovecot sends the rows of some ` +
+      'commands ("instance list", "service status" …) behind their reply if they aren\'t the first ' +
+      "of a connection: give such a command a connection of its own.",
+  );
+}

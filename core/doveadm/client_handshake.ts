@@ -1,0 +1,306 @@
+/**
+ * The first lines of a connection: versions, STARTTLS, login.
+ *
+ * @module
+ */
+
+import { concat, decodeUtf8, encodeUtf8, type OutputQueue, quote } from "../bytes.ts";
+import { AuthenticationError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+
+const LF = 0x0a;
+
+/** The highest minor version of the protocol that is known here. */
+export const MAX_MINOR = 4;
+
+/** What the names in the VERSION lines begin with: swapped, and they stay so. */
+const versionPrefix = encodeUtf8("VERSION\tdoveadm-client\t");
+
+/** How long a VERSION line is waited for behind a "+", in milliseconds. */
+const versionGrace = 1000;
+
+/** What a handshake comes to. */
+export type HandshakeEvent =
+  | { readonly type: "start-tls" }
+  | { readonly type: "ready"; readonly minor: number; readonly preauthenticated: boolean };
+
+/** The options of a client that a handshake looks at. */
+export interface HandshakeOptions {
+  /** The password, if there is one. */
+  password?: string;
+  /** The name to log in with. */
+  username?: string;
+  /** The highest minor version to offer. */
+  maxMinor?: number;
+  /** Whether to ask for TLS. */
+  startTls?: boolean;
+}
+
+/** The handshake of a client, up to the last "+". */
+export class ClientHandshake {
+  /**
+   * "greeting": the first "+" or "-" is to come; "tls": the transport is being encrypted; "login":
+   * the password was sent; "late-version": "+" came without a VERSION line, which servers of 2.2.33
+   * to 2.2.36 send behind it and older ones don't send at all; "done".
+   */
+  #state: "greeting" | "tls" | "login" | "late-version" | "done" = "greeting";
+  #output: OutputQueue;
+  #lineLimit: number;
+  #maxMinor: number;
+  #startTls: boolean;
+  #login: string | undefined;
+  #username: string;
+  #serverMinor: number | undefined;
+  #preauthenticated = false;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #scanned = 0;
+  #graceEnd: number | undefined;
+  #graceIsOver = false;
+
+  /** Makes one and puts the client's VERSION line into the output. */
+  constructor(options: HandshakeOptions, lineLimit: number, output: OutputQueue) {
+    const { password, username = "doveadm", maxMinor = MAX_MINOR, startTls = false } = options;
+    if (!Number.isInteger(maxMinor) || maxMinor < 0 || maxMinor > MAX_MINOR) {
+      throw new LocalProtocolError(
+        `"maxMinor" is ${maxMinor}. Use a whole number from 0 to ${MAX_MINOR}.`,
+      );
+    }
+    checkCredential("username", username);
+    if (password !== undefined) {
+      checkCredential("password", password);
+      this.#login = `PLAIN\t${base64(encodeUtf8(`\0${username}\0${password}`))}\n`;
+    }
+    this.#username = username;
+    this.#maxMinor = maxMinor;
+    this.#startTls = startTls;
+    this.#lineLimit = lineLimit;
+    this.#output = output;
+    output.push(encodeUtf8(`VERSION\tdoveadm-server\t1\t${maxMinor}\n`));
+  }
+
+  /** The minor version that both ends speak, once the handshake is over. */
+  get minor(): number {
+    return Math.min(this.#maxMinor, this.#serverMinor ?? 0);
+  }
+
+  /** Whether commands may be written. */
+  get authenticated(): boolean {
+    return this.#state === "late-version" || this.#state === "done";
+  }
+
+  /** When {@linkcode handleTimeout} wants to be called. */
+  get deadline(): number | undefined {
+    return this.#state === "late-version" && !this.#graceIsOver ? this.#graceEnd ?? 0 : undefined;
+  }
+
+  /** Learns what time it is. */
+  handleTimeout(now: number): void {
+    if (this.#state !== "late-version") return;
+    this.#graceEnd ??= now + versionGrace;
+    this.#graceIsOver ||= now >= this.#graceEnd;
+  }
+
+  /** Takes bytes that arrived. */
+  receive(chunk: Uint8Array): void {
+    this.#bytes = this.#bytes.length === 0 ? chunk : concat([this.#bytes, chunk]);
+  }
+
+  /** What arrived and isn't the handshake's. */
+  takeRest(): Uint8Array {
+    const rest = this.#bytes;
+    this.#bytes = new Uint8Array(0);
+    return rest;
+  }
+
+  /** Goes on to the login, over the encrypted transport. */
+  tlsStarted(): void {
+    if (this.#state !== "tls") {
+      throw new LocalProtocolError(
+        'tlsStarted() answers a "start-tls" event, and there was none. Set "startTls" to get one.',
+      );
+    }
+    // Bytes that came in clear stay where they are: the next event is the error that they are.
+    if (this.#bytes.length === 0) this.#sendLogin();
+  }
+
+  /** The next event, or `undefined` when it takes more bytes to know; `ended`: no more will come. */
+  nextEvent(ended: boolean): HandshakeEvent | undefined {
+    for (;;) {
+      switch (this.#state) {
+        case "greeting":
+        case "login": {
+          const line = this.#takeLine();
+          if (line === undefined) return undefined;
+          const event = this.#readLine(line);
+          if (event !== undefined) return event;
+          continue;
+        }
+        case "tls":
+          if (this.#bytes.length === 0) return undefined;
+          throw clearBytesError(this.#bytes);
+        case "late-version":
+          return this.#readLateVersion(ended);
+        case "done":
+          return undefined;
+      }
+    }
+  }
+
+  #readLine(line: string): HandshakeEvent | undefined {
+    if (line === "+") return this.#accepted();
+    if (line === "-" && this.#state === "greeting") return this.#asked();
+    if (line.startsWith("-") && this.#state === "login") {
+      throw new AuthenticationError(
+        `The server refused the password for ${JSON.stringify(this.#username)}. ` +
+          `Set "password" to the server's doveadm_password` +
+          (line === "-" ? "." : ` (it said: ${JSON.stringify(line.slice(1).trim())}).`),
+      );
+    }
+    if (line.startsWith("VERSION\t") && this.#serverMinor === undefined) {
+      this.#serverMinor = parseVersion(line);
+      return undefined;
+    }
+    throw new RemoteProtocolError(
+      `The server answered the handshake with ${
+        quote(encodeUtf8(line))
+      }, where "+", "-" or a VERSION ` +
+        "line stands. Is it a doveadm server?",
+    );
+  }
+
+  /** The server lets us in. */
+  #accepted(): HandshakeEvent | undefined {
+    if (this.#state === "greeting") {
+      if (this.#startTls) {
+        throw new RemoteProtocolError(
+          "The server let us in before TLS, and TLS was asked for. Somebody may be in the " +
+            'middle; a UNIX socket that needs no password needs no "startTls" either.',
+        );
+      }
+      this.#preauthenticated = true;
+      if (this.#serverMinor === undefined && this.#maxMinor > 0) {
+        this.#state = "late-version";
+        return undefined;
+      }
+    }
+    return this.#done();
+  }
+
+  /** The server asks for a password. */
+  #asked(): HandshakeEvent | undefined {
+    if (this.#login === undefined) {
+      throw new AuthenticationError(
+        'The server asked for a password and none was given. Set "password".',
+      );
+    }
+    if (!this.#startTls) {
+      this.#sendLogin();
+      return undefined;
+    }
+    if (this.minor < 2) {
+      throw new RemoteProtocolError(
+        `The server speaks protocol 1.${this.minor}, which has no STARTTLS, and TLS was asked ` +
+          'for. Use a listener with "ssl = yes", or leave "startTls" out to log in in clear.',
+      );
+    }
+    this.#output.push(encodeUtf8("STARTTLS\n"));
+    this.#state = "tls";
+    return { type: "start-tls" };
+  }
+
+  #sendLogin(): void {
+    this.#output.push(encodeUtf8(this.#login!));
+    this.#login = undefined;
+    this.#state = "login";
+  }
+
+  #readLateVersion(ended: boolean): HandshakeEvent | undefined {
+    const bytes = this.#bytes;
+    const size = Math.min(bytes.length, versionPrefix.length);
+    const fits = versionPrefix.every((byte, at) => at >= size || bytes[at] === byte);
+    if (fits && !this.#graceIsOver) {
+      if (size === versionPrefix.length) {
+        const line = this.#takeLine();
+        if (line !== undefined) {
+          this.#serverMinor = parseVersion(line);
+          return this.#done();
+        }
+      }
+      if (!ended) return undefined;
+    }
+    return this.#done();
+  }
+
+  #done(): HandshakeEvent {
+    this.#state = "done";
+    this.#login = undefined;
+    return { type: "ready", minor: this.minor, preauthenticated: this.#preauthenticated };
+  }
+
+  /** The next line, without its LF or CRLF. */
+  #takeLine(): string | undefined {
+    const found = this.#bytes.indexOf(LF, this.#scanned);
+    const size = found === -1 ? this.#bytes.length : found;
+    if (size > this.#lineLimit) {
+      throw new RemoteProtocolError(
+        `The server sent ${quote(this.#bytes)} in the handshake, where a line has ` +
+          `${this.#lineLimit} bytes at most ("limits.handshakeLine"). Is it a doveadm server?`,
+        { limit: "handshakeLine" },
+      );
+    }
+    if (found === -1) {
+      this.#scanned = size;
+      return undefined;
+    }
+    const line = decodeUtf8(this.#bytes.subarray(0, found));
+    this.#bytes = this.#bytes.subarray(found + 1);
+    this.#scanned = 0;
+    return line.endsWith("\r") ? line.slice(0, -1) : line;
+  }
+}
+
+/** The minor version of a server's VERSION line. */
+function parseVersion(line: string): number {
+  const [, service, major, minor, ...rest] = line.split("\t");
+  const isVersion = service === "doveadm-client" && /^\d{1,9}$/.test(major ?? "") &&
+    /^\d{1,9}$/.test(minor ?? "") && rest.length === 0;
+  if (!isVersion) {
+    throw new RemoteProtocolError(
+      `The server sent ${quote(encodeUtf8(line))} where its version stands. ` +
+        "Is it a doveadm server?",
+    );
+  }
+  if (major !== "1") {
+    throw new RemoteProtocolError(
+      `The server speaks version ${major} of the doveadm protocol, and only version 1 is known. ` +
+        "Look for a newer dovewire.",
+    );
+  }
+  return Number(minor);
+}
+
+/** The error for bytes in clear behind the point where TLS begins. */
+function clearBytesError(bytes: Uint8Array): RemoteProtocolError {
+  const isRefusal = bytes[0] === 0x2d;
+  return new RemoteProtocolError(
+    `Something sent ${
+      quote(bytes)
+    } in clear behind the point where TLS begins. Nothing of it was ` +
+      "used, and no password was sent: " +
+      (isRefusal
+        ? "a server without a doveadm_password answers so, or there is a man in the middle."
+        : "look for a man in the middle."),
+  );
+}
+
+function checkCredential(option: string, value: string): void {
+  // The value itself stays out of the message: it may be the password.
+  if (typeof value !== "string" || value === "" || value.includes("\0")) {
+    throw new LocalProtocolError(
+      `"${option}" is empty or contains a NUL. Use a text, or leave it out.`,
+    );
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}

@@ -1,0 +1,156 @@
+/**
+ * A command and the line that it travels as.
+ *
+ * @module
+ */
+
+import { encodeUtf8 } from "../bytes.ts";
+import { LocalProtocolError } from "../errors.ts";
+import { tabEscape } from "./tab_escape.ts";
+
+/** A command for a doveadm server. */
+export interface DoveadmCommand {
+  /** The command's name as doveadm's manual has it, words parted by one space: "mailbox list". */
+  name: string;
+  /** Options and arguments, as on doveadm's command line: `["-f", "uid flags", "mailbox", "INBOX"]`. */
+  args?: readonly string[];
+  /** The user to act on; one name, no mask. */
+  user?: string;
+  /** Ask for more log lines, as `doveadm -v` and `doveadm -D` do. */
+  verbosity?: "verbose" | "debug";
+  /**
+   * Fields that accompany the command: "proxy-ttl", "forward". From protocol 1.3 on, and so only
+   * once the session is known to speak it.
+   */
+  extraFields?: Readonly<Record<string, string | readonly string[]>>;
+  /** Whether input follows the command, as for "save" and "sieve put". */
+  input?: boolean;
+  /** Whether the fields are wanted as they arrive, not as one reply. */
+  streamed?: boolean;
+}
+
+/** The longest command line that Dovecot reads, its line feed included: MAX_INBUF_SIZE. */
+const maxLineBytes = 1024 * 1024;
+
+/** The bytes of a command's line, LF included; throws a {@linkcode LocalProtocolError} for a bad one. */
+export function encodeCommand(command: DoveadmCommand): Uint8Array {
+  const { name, args = [], user = "", verbosity } = command;
+  if (name.trim() !== name || name === "") {
+    throw new LocalProtocolError(
+      `${
+        nameForMessages(name)
+      } is no command name. Give one as doveadm's manual has it, like "mailbox list".`,
+    );
+  }
+  if (name === "OPTION") {
+    throw new LocalProtocolError(
+      'OPTION is no command: nothing answers it. Set "logPassthrough" to ask for the log.',
+    );
+  }
+  const fields = [flags(verbosity, name)];
+  if (command.extraFields !== undefined) {
+    fields[0] += "x";
+    fields.push(tabEscape(encodeExtraFields(command.extraFields, name)));
+  }
+  fields.push(field(user, "user name", name), field(name, "name", name));
+  for (const [at, argument] of args.entries()) {
+    fields.push(field(argument, `argument ${at + 1}`, name));
+  }
+  const line = encodeUtf8(fields.join("\t") + "\n");
+  if (line.length > maxLineBytes) {
+    throw new LocalProtocolError(
+      `The line of ${
+        nameForMessages(name)
+      } would have ${line.length} bytes, and Dovecot reads ${maxLineBytes}. ` +
+        "Split it into several commands.",
+    );
+  }
+  return line;
+}
+
+/** A command's name for messages: short, on one line. */
+export function nameForMessages(name: unknown): string {
+  const text = JSON.stringify(name) ?? String(name);
+  return text.length > 60 ? text.slice(0, 56) + '…"' : text;
+}
+
+function flags(verbosity: DoveadmCommand["verbosity"], name: string): string {
+  switch (verbosity) {
+    case undefined:
+      return "";
+    case "verbose":
+      return "v";
+    case "debug":
+      return "D";
+    default:
+      throw new LocalProtocolError(
+        `${nameForMessages(name)} has the verbosity ${
+          JSON.stringify(verbosity)
+        }. Use "verbose" or "debug".`,
+      );
+  }
+}
+
+/** Refuses what a field can't carry, and escapes the rest. */
+function field(value: string, what: string, name: string): string {
+  checkText(value, what, name);
+  return tabEscape(value);
+}
+
+function checkText(value: unknown, what: string, name: string): asserts value is string {
+  if (typeof value !== "string") {
+    throw new LocalProtocolError(
+      `The ${what} of ${nameForMessages(name)} is a ${typeof value}. Use a string.`,
+    );
+  }
+  if (value.includes("\0")) {
+    throw new LocalProtocolError(
+      `The ${what} of ${
+        nameForMessages(name)
+      } contains a NUL, and Dovecot would cut it there. Leave it out.`,
+    );
+  }
+  if (/\p{Surrogate}/u.test(value)) {
+    throw new LocalProtocolError(
+      `The ${what} of ${
+        nameForMessages(name)
+      } contains half a surrogate pair, which UTF-8 can't carry. ` +
+        "Look where the string was cut.",
+    );
+  }
+}
+
+/** The extra fields as the server has them before it takes the escapes off once more. */
+function encodeExtraFields(
+  extraFields: NonNullable<DoveadmCommand["extraFields"]>,
+  name: string,
+): string {
+  const items: string[] = [];
+  for (const [key, values] of Object.entries(extraFields)) {
+    checkText(key, "extra field's name", name);
+    if (!/^[^\s=]+$/.test(key)) {
+      throw new LocalProtocolError(
+        `${nameForMessages(name)} has an extra field named ${JSON.stringify(key)}. ` +
+          'Use a name without white space and "=", like "proxy-ttl".',
+      );
+    }
+    for (const value of typeof values === "string" ? [values] : values) {
+      checkText(value, `extra field ${key}`, name);
+      if (/[\t\n]/.test(value)) {
+        throw new LocalProtocolError(
+          `The extra field ${key} of ${nameForMessages(name)} contains a TAB or a line end, ` +
+            "and Dovecot 2.4 crashes on those. Leave them out.",
+        );
+      }
+      items.push(`${key}=${tabEscape(value)}`);
+    }
+  }
+  if (items.length === 0) {
+    throw new LocalProtocolError(
+      `${
+        nameForMessages(name)
+      } has "extraFields" without any field, and Dovecot 2.4 crashes on that. Leave it out.`,
+    );
+  }
+  return items.join("\t");
+}

@@ -1,0 +1,100 @@
+/**
+ * How a command's input travels: lines that begin with a dot get one more, and a line with a lone
+ * dot ends it (RFC 5321, section 4.5.2).
+ *
+ * Two things differ from mail. The line end ahead of the closing dot is not part of the data, so
+ * that one is always added. And a server that refuses a command, for an option that it doesn't know,
+ * goes on reading the command's input *as commands*, up to the first line that can't be one. So that
+ * this is always the very first line, a first line that could be a command gets a dot in front as
+ * well: reading the input the server takes it off again, as RFC 5321 says, and reading commands it
+ * takes the dot for a flag that it doesn't know and closes the connection.
+ *
+ * Source: Dovecot's src/lib-mail/istream-dot.c, src/doveadm/client-connection-tcp.c.
+ *
+ * @module
+ */
+
+import { concat } from "../bytes.ts";
+
+const LF = 0x0a;
+const TAB = 0x09;
+const DOT = 0x2e;
+
+const dot = Uint8Array.of(DOT);
+const closing = Uint8Array.of(0x0d, LF, DOT, 0x0d, LF);
+
+/** How long a run of flags is held; behind a longer one the dot is added unseen, which is never wrong. */
+const holdAtMost = 64;
+
+/** The letters that a command line may begin with, ahead of its first TAB. */
+function isFlag(byte: number): boolean {
+  return byte === 0x76 || byte === 0x44 || byte === 0x78; // v, D, x
+}
+
+/**
+ * Stuffs a command's input, piece by piece.
+ *
+ * @example
+ * ```ts
+ * import { DotStuffer } from "@dovewire/dovewire/core/doveadm";
+ * import { concat, decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const stuffer = new DotStuffer();
+ * const wire = concat([...stuffer.push(encodeUtf8("Subject: x\n\n.dot")), ...stuffer.end()]);
+ * assert.equal(decodeUtf8(wire), "Subject: x\n\n..dot\r\n.\r\n");
+ * ```
+ */
+export class DotStuffer {
+  /** "flags": all bytes so far are letters of flags, and are held; "start": a line begins. */
+  #state: "flags" | "start" | "within" = "flags";
+  #held: Uint8Array[] = [];
+  #heldSize = 0;
+
+  /** The next piece of the input as pieces of the wire, which refer to it and don't copy it. */
+  push(piece: Uint8Array): Uint8Array[] {
+    const wire: Uint8Array[] = [];
+    if (piece.length === 0) return wire;
+    if (this.#state === "flags") {
+      let at = 0;
+      while (at < piece.length && isFlag(piece[at])) at++;
+      if (at === piece.length && (this.#heldSize += at) <= holdAtMost) {
+        this.#held.push(new Uint8Array(piece));
+        return wire;
+      }
+      const isFirst = at === 0 && this.#held.length === 0;
+      const tooLong = at === piece.length;
+      if (tooLong || piece[at] === TAB || (isFirst && piece[at] === DOT)) wire.push(dot);
+      wire.push(...this.#held);
+      this.#held = [];
+      this.#state = "within";
+    } else if (this.#state === "start") {
+      if (piece[0] === DOT) wire.push(dot);
+      this.#state = "within";
+    }
+    let start = 0;
+    for (let at = 0; (at = piece.indexOf(LF, at)) !== -1;) {
+      at++;
+      if (at === piece.length) this.#state = "start";
+      else if (piece[at] === DOT) {
+        wire.push(piece.subarray(start, at), dot);
+        start = at;
+      }
+    }
+    wire.push(piece.subarray(start));
+    return wire;
+  }
+
+  /** What ends the input. */
+  end(): Uint8Array[] {
+    const wire = [...this.#held, closing];
+    this.#held = [];
+    return wire;
+  }
+}
+
+/** A whole input as it travels. */
+export function dotStuff(input: Uint8Array): Uint8Array {
+  const stuffer = new DotStuffer();
+  return concat([...stuffer.push(input), ...stuffer.end()]);
+}

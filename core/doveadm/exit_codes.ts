@@ -1,0 +1,39 @@
+/**
+ * The codes of failed replies and the exit codes that Dovecot gives for them.
+ *
+ * @module
+ */
+
+/**
+ * What a failure's code means as doveadm's exit code. Source: Dovecot's
+ * src/lib-doveadm/doveadm-protocol.c and sysexits(3).
+ */
+export const exitCodes: Readonly<Record<string, number>> = {
+  UNKNOWN: -1,
+  CHANGED: 2,
+  USAGE: 64,
+  DATAERR: 65,
+  NOUSER: 67,
+  NOTFOUND: 68,
+  TEMPFAIL: 75,
+  PROTOCOL: 76,
+  NOPERM: 77,
+  REFERRAL: 1002,
+  EXPIRED: 1003,
+};
+
+/**
+ * The exit code of a failure's code; -1 for one that isn't known, as in Dovecot.
+ *
+ * @example
+ * ```ts
+ * import { exitCode } from "@dovewire/dovewire/core/doveadm";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(exitCode("NOUSER"), 67);
+ * assert.equal(exitCode(""), -1);
+ * ```
+ */
+export function exitCode(code: string): number {
+  return Object.hasOwn(exitCodes, code) ? exitCodes[code] : exitCodes.UNKNOWN;
+}

@@ -1,0 +1,34 @@
+/**
+ * Dovecot's doveadm protocol, 1.0 to 1.4, and the pieces that it is made of, each usable alone.
+ *
+ * @module
+ */
+
+export {
+  type DoveadmClientEvent,
+  type DoveadmClientLimits,
+  DoveadmClientProtocol,
+  type DoveadmClientProtocolOptions,
+} from "./client.ts";
+export type { DoveadmCommand } from "./command.ts";
+export { dotStuff, DotStuffer } from "./dot_stuffing.ts";
+export { exitCode, exitCodes } from "./exit_codes.ts";
+export { type LogLevel, logLevels, type LogLine, LogReader } from "./log.ts";
+export {
+  Demultiplexer,
+  encodePacket,
+  LOG_CHANNEL,
+  MAIN_CHANNEL,
+  type MultiplexFormat,
+  type Segment,
+  StreamMultiplexer,
+} from "./multiplex.ts";
+export type { DoveadmFailure, DoveadmReply, DoveadmReplyBase, DoveadmSuccess } from "./reply.ts";
+export type { DoveadmField } from "./reply_reader.ts";
+export {
+  tabEscape,
+  tabEscapeBytes,
+  tabUnescape,
+  tabUnescapeBytes,
+  TabUnescaper,
+} from "./tab_escape.ts";

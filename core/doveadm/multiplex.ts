@@ -1,0 +1,294 @@
+/**
+ * The two formats in which a doveadm server sends several channels through one connection.
+ *
+ * - packets (protocol 1.1 to 1.3): `<u8 channel> <u32 big-endian length> <bytes>`
+ * - the stream format (1.4): a header once, then bytes of the current channel, where `03 fe 00 C`
+ *   makes C the current channel and `03 fe 01` stands for the one byte `03`
+ *
+ * Which of them it is shows in the first five bytes: the stream header begins with five `ff`, which
+ * no packet does. Source: Dovecot's src/lib/istream-multiplex.c and ostream-multiplex.c.
+ *
+ * @module
+ */
+
+import { concat, quote } from "../bytes.ts";
+import { RemoteProtocolError } from "../errors.ts";
+
+/** The channel of the conversation. */
+export const MAIN_CHANNEL = 0;
+
+/** The channel of the log, "L". */
+export const LOG_CHANNEL = 0x4c;
+
+/** How channels share a connection. */
+export type MultiplexFormat = "packet" | "stream";
+
+/** A range of a chunk, all of it of one channel. */
+export interface Segment {
+  /** The channel's number. */
+  readonly channel: number;
+  /** The chunk that the range is in. */
+  readonly bytes: Uint8Array;
+  /** Where the range begins. */
+  readonly start: number;
+  /** Where the range ends. */
+  readonly end: number;
+}
+
+const switchPrefix = [0x03, 0xfe] as const;
+const switchChannel = 0x00;
+const switchLiteral = 0x01;
+
+/** What a server of 1.4 sends ahead of its first output. */
+const streamHeader = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x02, ...switchPrefix);
+
+/** How many bytes it takes to tell the formats apart; a packet's header is as long. */
+const headSize = 5;
+
+const literal = Uint8Array.of(switchPrefix[0]);
+
+/**
+ * Takes a multiplexed connection apart.
+ *
+ * @example
+ * ```ts
+ * import { Demultiplexer, encodePacket } from "@dovewire/dovewire/core/doveadm";
+ * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const demultiplexer = new Demultiplexer();
+ * demultiplexer.push(encodePacket(0, encodeUtf8("\n+\n")));
+ * const { channel, bytes, start, end } = demultiplexer.next()!;
+ * assert.equal(channel, 0);
+ * assert.equal(decodeUtf8(bytes.subarray(start, end)), "\n+\n");
+ * assert.equal(demultiplexer.format, "packet");
+ * ```
+ */
+export class Demultiplexer {
+  #state: "unknown" | "packet-head" | "packet" | "stream-head" | "stream" | "switch" = "unknown";
+  #chunks: Uint8Array[] = [];
+  #bytes: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  /** The bytes of a header or a switch that is not there as a whole yet. */
+  #head: number[] = [];
+  #channel = MAIN_CHANNEL;
+  #left = 0;
+
+  /** Which format it is, or `undefined` as long as that can't be told. */
+  get format(): MultiplexFormat | undefined {
+    if (this.#state === "unknown") return undefined;
+    return this.#state.startsWith("packet") ? "packet" : "stream";
+  }
+
+  /** Whether it ends well here: not within a packet, a header or a switch. */
+  get complete(): boolean {
+    return this.#at === this.#bytes.length && this.#chunks.length === 0 &&
+      this.#head.length === 0 && this.#left === 0;
+  }
+
+  /** Takes bytes that arrived. */
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    if (this.#at < this.#bytes.length || this.#chunks.length > 0) this.#chunks.push(chunk);
+    else {
+      this.#bytes = chunk;
+      this.#at = 0;
+    }
+  }
+
+  /**
+   * The next bytes of one channel, or `undefined` when it takes more to know.
+   *
+   * Throws a {@linkcode RemoteProtocolError} for a stream header or a switch that isn't known.
+   */
+  next(): Segment | undefined {
+    for (;;) {
+      if (this.#at === this.#bytes.length) {
+        const chunk = this.#chunks.shift();
+        if (chunk === undefined) return undefined;
+        this.#bytes = chunk;
+        this.#at = 0;
+      }
+      const segment = this.#step();
+      if (segment !== undefined) return segment;
+    }
+  }
+
+  /** Goes on by at least one byte of the current chunk, which has some. */
+  #step(): Segment | undefined {
+    switch (this.#state) {
+      case "unknown":
+        if (this.#collect(headSize)) {
+          const isStream = this.#head.every((byte) => byte === 0xff);
+          if (isStream) this.#state = "stream-head";
+          else this.#beginPacket();
+        }
+        return undefined;
+      case "packet-head":
+        if (this.#head.length === 0 && this.#at + headSize <= this.#bytes.length) {
+          this.#setPacket(this.#bytes, this.#at);
+          this.#at += headSize;
+        } else if (this.#collect(headSize)) this.#beginPacket();
+        return undefined;
+      case "packet":
+        return this.#packet();
+      case "stream-head":
+        if (this.#collect(streamHeader.length)) this.#beginStream();
+        return undefined;
+      case "stream":
+        return this.#stream();
+      case "switch":
+        return this.#switch();
+    }
+  }
+
+  /** Collects bytes until there are `size`. */
+  #collect(size: number): boolean {
+    while (this.#head.length < size && this.#at < this.#bytes.length) {
+      this.#head.push(this.#bytes[this.#at++]);
+    }
+    return this.#head.length === size;
+  }
+
+  #beginPacket(): void {
+    this.#setPacket(this.#head, 0);
+    this.#head = [];
+  }
+
+  #setPacket(head: ArrayLike<number>, at: number): void {
+    this.#channel = head[at];
+    this.#left =
+      ((head[at + 1] << 24) | (head[at + 2] << 16) | (head[at + 3] << 8) | head[at + 4]) >>> 0;
+    this.#state = this.#left === 0 ? "packet-head" : "packet";
+  }
+
+  #packet(): Segment {
+    const start = this.#at;
+    const end = Math.min(this.#bytes.length, start + this.#left);
+    this.#at = end;
+    this.#left -= end - start;
+    if (this.#left === 0) this.#state = "packet-head";
+    return { channel: this.#channel, bytes: this.#bytes, start, end };
+  }
+
+  #beginStream(): void {
+    if (!this.#head.every((byte, at) => byte === streamHeader[at])) {
+      throw new RemoteProtocolError(
+        `The server sent a multiplex header that is not known: ${
+          quote(Uint8Array.from(this.#head))
+        }. It may be newer than this client; cap the version with "maxMinor".`,
+      );
+    }
+    this.#head = [];
+    this.#state = "stream";
+  }
+
+  #stream(): Segment | undefined {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const found = bytes.indexOf(switchPrefix[0], start);
+    const end = found === -1 ? bytes.length : found;
+    this.#at = end;
+    if (found !== -1) {
+      this.#at++;
+      this.#head = [bytes[found]];
+      this.#state = "switch";
+    }
+    return start === end ? undefined : { channel: this.#channel, bytes, start, end };
+  }
+
+  /** A byte behind `03`, `03 fe` or `03 fe 00`. */
+  #switch(): Segment | undefined {
+    const seen = this.#head.length;
+    const byte = this.#bytes[this.#at];
+    if (seen === 1 && byte !== switchPrefix[1]) {
+      // The 03 was only a 03, and this byte is looked at afresh: it may be one as well.
+      this.#head = [];
+      this.#state = "stream";
+      return { channel: this.#channel, bytes: literal, start: 0, end: 1 };
+    }
+    this.#at++;
+    this.#head.push(byte);
+    if (seen === 1 || (seen === 2 && byte === switchChannel)) return undefined;
+    this.#head = [];
+    this.#state = "stream";
+    if (seen === 3) {
+      this.#channel = byte;
+      return undefined;
+    }
+    if (byte === switchLiteral) {
+      return { channel: this.#channel, bytes: literal, start: 0, end: 1 };
+    }
+    throw new RemoteProtocolError(
+      `The server sent 0x${byte.toString(16)} behind the multiplex stream's switch prefix, ` +
+        "where 0 or 1 stands. The connection can't be used any longer.",
+    );
+  }
+}
+
+/** A connection that carries the conversation alone, with the face of a {@linkcode Demultiplexer}. */
+export class SingleChannel {
+  #chunks: Uint8Array[] = [];
+
+  /** Takes bytes that arrived. */
+  push(chunk: Uint8Array): void {
+    if (chunk.length > 0) this.#chunks.push(chunk);
+  }
+
+  /** The next bytes, or `undefined` when there are none. */
+  next(): Segment | undefined {
+    const bytes = this.#chunks.shift();
+    return bytes && { channel: MAIN_CHANNEL, bytes, start: 0, end: bytes.length };
+  }
+}
+
+/** One packet of the packet format. */
+export function encodePacket(channel: number, bytes: Uint8Array): Uint8Array {
+  const head = new Uint8Array(headSize);
+  const view = new DataView(head.buffer);
+  view.setUint8(0, channel);
+  view.setUint32(1, bytes.length);
+  return concat([head, bytes]);
+}
+
+/**
+ * Writes the stream format: the header ahead of the first bytes, a switch where the channel changes.
+ *
+ * @example
+ * ```ts
+ * import { StreamMultiplexer } from "@dovewire/dovewire/core/doveadm";
+ * import { encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const multiplexer = new StreamMultiplexer();
+ * assert.equal(multiplexer.encode(0, encodeUtf8("+\n")).length, 9 + 2);
+ * assert.equal(multiplexer.encode(0, encodeUtf8("+\n")).length, 2);
+ * ```
+ */
+export class StreamMultiplexer {
+  #begun = false;
+  #channel = MAIN_CHANNEL;
+
+  /** The bytes that carry these bytes on this channel. */
+  encode(channel: number, bytes: Uint8Array): Uint8Array {
+    if (bytes.length === 0) return bytes;
+    const parts: Uint8Array[] = [];
+    if (!this.#begun) {
+      parts.push(streamHeader);
+      this.#begun = true;
+    }
+    if (channel !== this.#channel) {
+      parts.push(Uint8Array.of(...switchPrefix, switchChannel, channel));
+      this.#channel = channel;
+    }
+    let start = 0;
+    for (let at = 0; (at = bytes.indexOf(switchPrefix[0], at)) !== -1; at++) {
+      // A 03 at the end is escaped as well, so that the reader needn't wait for what is behind it.
+      if (at + 1 < bytes.length && bytes[at + 1] !== switchPrefix[1]) continue;
+      parts.push(bytes.subarray(start, at), Uint8Array.of(...switchPrefix, switchLiteral));
+      start = at + 1;
+    }
+    parts.push(bytes.subarray(start));
+    return concat(parts);
+  }
+}

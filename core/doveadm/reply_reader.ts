@@ -1,0 +1,182 @@
+/**
+ * Reads the conversation's channel: `(value TAB)* LF status LF`, reply after reply.
+ *
+ * @module
+ */
+
+import { concat, decodeUtf8, indexOfLineFeed, quote } from "../bytes.ts";
+import { RemoteProtocolError } from "../errors.ts";
+import { Chunk, type DoveadmReply, makeReply, type Range } from "./reply.ts";
+import { TabUnescaper } from "./tab_escape.ts";
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+
+/** A piece of a streamed command's value. */
+export interface DoveadmField {
+  /** What kind of event it is. */
+  readonly type: "field";
+  /** The request's id. */
+  readonly id: number;
+  /** The next bytes of the value, unescaped; may be empty. Where pieces are cut means nothing. */
+  readonly chunk: Uint8Array;
+  /** Whether the value ends with this piece. */
+  readonly final: boolean;
+}
+
+/** How long a reply may be. */
+export interface ReplyLimits {
+  /** All fields of a reply that isn't streamed, in bytes of the wire. */
+  reply: number;
+  /** The status line behind the fields. */
+  statusLine: number;
+}
+
+const nothing: Range = { chunk: new Chunk(new Uint8Array(0)), start: 0, end: 0 };
+
+/** Reads replies, one at a time. */
+export class ReplyReader {
+  /** Where the bytes begin that {@linkcode read} has not used. */
+  at = 0;
+  #limits: ReplyLimits;
+  #state: "fields" | "status" = "fields";
+  #chunk = nothing.chunk;
+  #pieces: Uint8Array[] = [];
+  #size = 0;
+  /** The fields so far, as long as they are in one chunk; else they are in the pieces. */
+  #fields = nothing;
+  #unescaper = new TabUnescaper();
+  #withinField = false;
+
+  /** Makes one that is at the beginning of a reply. */
+  constructor(limits: ReplyLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Reads `bytes[at..end)` up to the next event and moves `at` there; `undefined` when the bytes are
+   * used up. After a reply the next one begins.
+   *
+   * Throws a {@linkcode RemoteProtocolError} for a status line that is none and for what goes over a
+   * limit.
+   */
+  read(
+    bytes: Uint8Array,
+    end: number,
+    request: { readonly id: number; readonly streamed: boolean },
+  ): DoveadmField | DoveadmReply | undefined {
+    if (this.#chunk.bytes !== bytes) this.#chunk = new Chunk(bytes);
+    if (this.#state === "fields") {
+      if (!request.streamed) this.#readFields(bytes, end);
+      else {
+        const field = this.#readField(bytes, end, request.id);
+        if (field !== undefined) return field;
+      }
+    }
+    // The line above may have changed the state, which the compiler doesn't see.
+    return (this.#state as string) === "status" && this.at < end
+      ? this.#readStatus(bytes, end, request.id)
+      : undefined;
+  }
+
+  /** All fields at once, undecoded. */
+  #readFields(bytes: Uint8Array, end: number): void {
+    const start = this.at;
+    const found = indexOfLineFeed(bytes, start, end);
+    const stop = found === -1 ? end : found;
+    this.#size += stop - start;
+    if (this.#size > this.#limits.reply) {
+      throw new RemoteProtocolError(
+        `The server's reply has more than ${this.#limits.reply} bytes. ` +
+          'Ask for it as a stream, or raise "limits.reply".',
+        { limit: "reply" },
+      );
+    }
+    this.at = stop;
+    if (this.#fields === nothing) this.#fields = { chunk: this.#chunk, start, end: stop };
+    else if (stop > start) {
+      if (this.#pieces.length === 0) this.#pieces.push(bytesOf(this.#fields));
+      this.#pieces.push(bytes.subarray(start, stop));
+    }
+    if (found === -1) return;
+    if (this.#pieces.length > 0) {
+      const chunk = new Chunk(concat(this.#pieces), true);
+      this.#fields = { chunk, start: 0, end: chunk.bytes.length };
+      this.#pieces = [];
+    }
+    this.#beginStatus(found + 1);
+  }
+
+  /** A piece of one field. */
+  #readField(bytes: Uint8Array, end: number, id: number): DoveadmField | undefined {
+    const start = this.at;
+    let stop = start;
+    while (stop < end && bytes[stop] !== TAB && bytes[stop] !== LF) stop++;
+    const chunk = this.#unescaper.push(bytes.subarray(start, stop));
+    if (stop > start) this.#withinField = true;
+    if (stop === end) {
+      this.at = end;
+      return chunk.length === 0 ? undefined : { type: "field", id, chunk, final: false };
+    }
+    // A value ends in a TAB, but for the one JSON text that `user` answers with.
+    const isValue = bytes[stop] === TAB || this.#withinField;
+    this.#withinField = false;
+    this.#unescaper.end();
+    if (bytes[stop] === LF) this.#beginStatus(stop + 1);
+    else this.at = stop + 1;
+    return isValue ? { type: "field", id, chunk, final: true } : undefined;
+  }
+
+  #beginStatus(at: number): void {
+    this.at = at;
+    this.#size = 0;
+    this.#state = "status";
+  }
+
+  #readStatus(bytes: Uint8Array, end: number, id: number): DoveadmReply | undefined {
+    const start = this.at;
+    if (this.#pieces.length === 0) {
+      if (bytes[start] !== PLUS && bytes[start] !== MINUS) {
+        throw new RemoteProtocolError(
+          `The server sent ${quote(bytes.subarray(start, end))} where a "+" or "-" ends a reply. ` +
+            "The connection can't be used any longer.",
+        );
+      }
+      if (start + 1 < end && bytes[start] === PLUS && bytes[start + 1] === LF) {
+        this.at = start + 2;
+        return this.#end(id, "+");
+      }
+    }
+    const found = indexOfLineFeed(bytes, start, end);
+    const stop = found === -1 ? end : found;
+    this.#size += stop - start;
+    if (this.#size > this.#limits.statusLine) {
+      throw new RemoteProtocolError(
+        `The server's status line has more than ${this.#limits.statusLine} bytes. ` +
+          'If that is what it answers, raise "limits.statusLine".',
+        { limit: "statusLine" },
+      );
+    }
+    this.#pieces.push(bytes.slice(start, stop));
+    this.at = found === -1 ? end : found + 1;
+    if (found === -1) return undefined;
+    const line = concat(this.#pieces);
+    this.#pieces = [];
+    return this.#end(id, decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line));
+  }
+
+  #end(id: number, status: string): DoveadmReply {
+    const reply = makeReply(id, status, this.#fields);
+    this.#fields = nothing;
+    this.#size = 0;
+    this.#state = "fields";
+    return reply;
+  }
+}
+
+function bytesOf({ chunk, start, end }: Range): Uint8Array {
+  return chunk.bytes.subarray(start, end);
+}

@@ -1,0 +1,166 @@
+/**
+ * The escapes that keep TAB, LF, CR, NUL and \x01 out of the fields of a line.
+ *
+ * `\x01` and one character stand for one byte: `0` NUL, `1` \x01, `t` TAB, `r` CR, `n` LF. Any other
+ * character behind a `\x01` stands for itself, and a lone `\x01` at the end for nothing. Source:
+ * Dovecot's src/lib/strescape.c.
+ *
+ * @module
+ */
+
+const SOH = 0x01;
+
+const escapes: Readonly<Record<string, string>> = {
+  "\0": "\x010",
+  "\x01": "\x011",
+  "\t": "\x01t",
+  "\r": "\x01r",
+  "\n": "\x01n",
+};
+
+/** What each byte stands for behind a `\x01`. */
+const unescaped = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+for (const [character, escape] of Object.entries(escapes)) {
+  unescaped[escape.charCodeAt(1)] = character.charCodeAt(0);
+}
+
+/**
+ * Escapes a text so that it can be a field of a line.
+ *
+ * @example
+ * ```ts
+ * import { tabEscape } from "@dovewire/dovewire/core/doveadm";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(tabEscape("a\tb\n"), "a\x01tb\x01n");
+ * ```
+ */
+export function tabEscape(text: string): string {
+  // deno-lint-ignore no-control-regex -- these are the characters that the protocol escapes
+  return text.replace(/[\0\x01\t\r\n]/g, (character) => escapes[character]);
+}
+
+/**
+ * Escapes bytes so that they can be a field of a line; bytes without anything to escape are given
+ * back as they are.
+ */
+export function tabEscapeBytes(bytes: Uint8Array): Uint8Array {
+  let extra = 0;
+  for (const byte of bytes) {
+    if (byte <= 0x0d && (byte <= SOH || byte === 0x09 || byte === 0x0a || byte === 0x0d)) extra++;
+  }
+  if (extra === 0) return bytes;
+  const escaped = new Uint8Array(bytes.length + extra);
+  let at = 0;
+  for (const byte of bytes) {
+    if (byte <= 0x0d && (byte <= SOH || byte === 0x09 || byte === 0x0a || byte === 0x0d)) {
+      escaped[at++] = SOH;
+      escaped[at++] = escapes[String.fromCharCode(byte)].charCodeAt(1);
+    } else escaped[at++] = byte;
+  }
+  return escaped;
+}
+
+/** {@linkcode unescaped} for a UTF-16 unit. */
+function unescapedUnit(unit: number): number {
+  return unit < unescaped.length ? unescaped[unit] : unit;
+}
+
+/**
+ * Gives the text that {@linkcode tabEscape} was given.
+ *
+ * @example
+ * ```ts
+ * import { tabUnescape } from "@dovewire/dovewire/core/doveadm";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(tabUnescape("a\x01tb\x01"), "a\tb");
+ * ```
+ */
+export function tabUnescape(text: string): string {
+  if (!text.includes("\x01")) return text;
+  return text.replace(
+    // deno-lint-ignore no-control-regex -- \x01 is the protocol's escape character
+    /\x01([^]?)/g,
+    (_, escaped: string) =>
+      escaped === "" ? "" : String.fromCharCode(unescapedUnit(escaped.charCodeAt(0))),
+  );
+}
+
+/**
+ * Gives the bytes that {@linkcode tabEscapeBytes} was given; bytes without an escape are given back
+ * as they are, not copied.
+ */
+export function tabUnescapeBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.indexOf(SOH) === -1 ? bytes : tabUnescapeInPlace(new Uint8Array(bytes));
+}
+
+/** How long a run of bytes without an escape must be for one call that moves it to be worth it. */
+const longRun = 24;
+
+/** As {@linkcode tabUnescapeBytes}, but moves the bytes within their buffer, from `at` on. */
+export function tabUnescapeInPlace(bytes: Uint8Array, at = 0): Uint8Array {
+  const size = bytes.length;
+  let isLong = true;
+  for (let from = at; from < size; from++) {
+    let run: number;
+    if (isLong) {
+      const found = bytes.indexOf(SOH, from);
+      run = (found === -1 ? size : found) - from;
+      if (at !== from) bytes.copyWithin(at, from, from + run);
+      at += run;
+      from += run;
+    } else {
+      const start = from;
+      while (from < size && bytes[from] !== SOH) bytes[at++] = bytes[from++];
+      run = from - start;
+    }
+    // Runs are about as long as the one before, in mail at least.
+    isLong = run >= longRun;
+    if (++from < size) bytes[at++] = unescaped[bytes[from]];
+  }
+  return bytes.subarray(0, at);
+}
+
+/**
+ * Unescapes a value that arrives in pieces.
+ *
+ * @example
+ * ```ts
+ * import { TabUnescaper } from "@dovewire/dovewire/core/doveadm";
+ * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const unescaper = new TabUnescaper();
+ * const text = decodeUtf8(unescaper.push(encodeUtf8("a\x01"))) +
+ *   decodeUtf8(unescaper.push(encodeUtf8("tb")));
+ * assert.equal(text, "a\tb");
+ * ```
+ */
+export class TabUnescaper {
+  #escaping = false;
+
+  /** Unescapes the next piece; what can't be told yet comes with the piece behind it. */
+  push(piece: Uint8Array): Uint8Array {
+    if (!this.#escaping && piece.indexOf(SOH) === -1) return piece;
+    if (piece.length === 0) return piece;
+    const target = new Uint8Array(piece);
+    const start = this.#escaping ? 1 : 0;
+    if (this.#escaping) target[0] = unescaped[piece[0]];
+    this.#escaping = endsInEscape(piece, start);
+    return tabUnescapeInPlace(target, start);
+  }
+
+  /** Ends the value: a lone `\x01` at its end is dropped, and the next piece begins a new value. */
+  end(): void {
+    this.#escaping = false;
+  }
+}
+
+/** Whether the last byte of `bytes[start..]` is a `\x01` that waits for its character. */
+function endsInEscape(bytes: Uint8Array, start: number): boolean {
+  // In a run of \x01 every second one is escaped by the one before it.
+  let run = 0;
+  while (bytes.length - run > start && bytes[bytes.length - 1 - run] === SOH) run++;
+  return run % 2 === 1;
+}

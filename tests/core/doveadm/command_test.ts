@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  DoveadmClientProtocol,
+  type DoveadmCommand,
+  exitCode,
+  tabUnescape,
+} from "../../../core/doveadm/mod.ts";
+import { decodeUtf8, encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
+
+/** What a client of an open session writes for a command. */
+function lineOf(command: DoveadmCommand, minor = 3): string {
+  const client = new DoveadmClientProtocol({ maxMinor: minor });
+  client.takeOutput();
+  client.receive(encodeUtf8(minor === 0 ? "+\n" : `VERSION\tdoveadm-client\t1\t${minor}\n+\n`));
+  client.nextEvent();
+  client.send(command);
+  return decodeUtf8(client.takeOutput()!);
+}
+
+test("command lines: user, name and arguments, byte for byte", () => {
+  assert.equal(lineOf({ name: "who" }), "\t\twho\n");
+  assert.equal(
+    lineOf({ name: "mailbox status", user: "alice", args: ["messages vsize", "IN BOX", ""] }),
+    "\talice\tmailbox status\tmessages vsize\tIN BOX\t\n",
+  );
+  assert.equal(lineOf({ name: "who", verbosity: "verbose" }), "v\t\twho\n");
+  assert.equal(lineOf({ name: "who", verbosity: "debug" }), "D\t\twho\n");
+});
+
+test("command lines: TAB, LF, CR and \\x01 arrive as they are", () => {
+  const nasty = "a\tb\nc\rd\x01e\x02f ünï😀";
+  const line = lineOf({ name: "mailbox create", user: nasty, args: [nasty, nasty] });
+  assert.deepEqual(line.slice(0, -1).split("\t").map(tabUnescape), [
+    "",
+    nasty,
+    "mailbox create",
+    nasty,
+    nasty,
+  ]);
+});
+
+test("command lines: extra fields are escaped one by one and as a whole", () => {
+  assert.equal(
+    lineOf({ name: "who", verbosity: "verbose", extraFields: { "proxy-ttl": "5" } }),
+    "vx\tproxy-ttl=5\t\twho\n",
+  );
+  assert.equal(
+    lineOf({ name: "who", extraFields: { "proxy-ttl": "5", forward: ["a=\x01", "b"] } }),
+    "x\tproxy-ttl=5\x01tforward=a=\x0111\x01tforward=b\t\twho\n",
+  );
+});
+
+test("command lines: extra fields that crash a server, or don't fit, are refused", () => {
+  const bad: NonNullable<DoveadmCommand["extraFields"]>[] = [
+    {},
+    { forward: "a\tb" },
+    { forward: ["a", "b\nc"] },
+    { "a=b": "c" },
+    { "": "c" },
+    { forward: "\0" },
+  ];
+  for (const extraFields of bad) {
+    assert.throws(() => lineOf({ name: "who", extraFields }), LocalProtocolError);
+  }
+  const client = new DoveadmClientProtocol();
+  assert.throws(
+    () => client.send({ name: "who", extraFields: { "proxy-ttl": "1" } }),
+    /isn't "ready" yet/,
+    "it isn't known yet whether the server takes them",
+  );
+});
+
+test("command lines: the longest line that a server reads, and one byte more", () => {
+  const room = 1_048_576 - "\t\twho\t\n".length;
+  assert.equal(lineOf({ name: "who", args: ["x".repeat(room)] }).length, 1_048_576);
+  assert.throws(() => lineOf({ name: "who", args: ["x".repeat(room + 1)] }), LocalProtocolError);
+});
+
+test("exit codes: as doveadm has them", () => {
+  assert.deepEqual(
+    ["USAGE", "DATAERR", "NOUSER", "NOTFOUND", "TEMPFAIL", "PROTOCOL", "NOPERM"].map(exitCode),
+    [64, 65, 67, 68, 75, 76, 77],
+  );
+  assert.deepEqual(["CHANGED", "REFERRAL", "EXPIRED"].map(exitCode), [2, 1002, 1003]);
+  assert.deepEqual(["", "UNKNOWN", "WHAT", "toString"].map(exitCode), [-1, -1, -1, -1]);
+});

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  tabEscape,
+  tabEscapeBytes,
+  tabUnescape,
+  tabUnescapeBytes,
+  TabUnescaper,
+} from "../../../core/doveadm/mod.ts";
+import { concat, encodeUtf8 } from "../../../core/mod.ts";
+
+test("tab escapes: each character that is escaped, in text and bytes", () => {
+  assert.equal(tabEscape("\0\x01\t\r\n\x02 \x0b"), "\x010\x011\x01t\x01r\x01n\x02 \x0b");
+  assert.deepEqual(
+    tabEscapeBytes(encodeUtf8("\0\x01\t\r\nä")),
+    encodeUtf8("\x010\x011\x01t\x01r\x01nä"),
+  );
+});
+
+test("tab escapes: unknown ones stand for their character, a lone one at the end for nothing", () => {
+  assert.equal(tabUnescape("IN\x01BOX\x01"), "INBOX");
+  assert.deepEqual(tabUnescapeBytes(encodeUtf8("IN\x01BOX\x01")), encodeUtf8("INBOX"));
+  assert.equal(tabUnescape("\x01\x01n"), "\x01n", "an escaped \\x01 escapes nothing");
+  assert.equal(tabUnescape("\x01😀"), "😀");
+});
+
+test("tab escapes: what is escaped comes back, as text, as bytes and in any pieces", () => {
+  // Many of the bytes that matter, and runs long enough for both ways of copying.
+  const byte = fc.oneof(fc.constantFrom(0, 1, 9, 10, 13, 0x30, 0x31, 0x74), fc.nat(255));
+  const bytes = fc.array(
+    fc.oneof(fc.array(byte, { maxLength: 5 }), fc.constant(Array<number>(40).fill(120))),
+    { maxLength: 20 },
+  ).map((runs) => Uint8Array.from(runs.flat()));
+  fc.assert(fc.property(bytes, fc.nat(), (plain, seed) => {
+    const escaped = tabEscapeBytes(plain);
+    assert(!escaped.some((byte) => byte === 0 || byte === 9 || byte === 10 || byte === 13));
+    const before = escaped.slice();
+    assert.deepEqual(tabUnescapeBytes(escaped), plain);
+    assert.deepEqual(escaped, before, "the argument was changed");
+    const unescaper = new TabUnescaper();
+    const at = seed % (escaped.length + 1);
+    const pieces = [escaped.subarray(0, at), escaped.subarray(at)];
+    assert.deepEqual(concat(pieces.map((piece) => unescaper.push(piece))), plain);
+  }));
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+    assert.equal(tabUnescape(tabEscape(text)), text);
+  }));
+});
+
+test("tab escapes: a value's end drops a lone \\x01, and the next value begins afresh", () => {
+  const unescaper = new TabUnescaper();
+  assert.deepEqual(unescaper.push(encodeUtf8("a\x01")), encodeUtf8("a"));
+  unescaper.end();
+  assert.deepEqual(unescaper.push(encodeUtf8("tb")), encodeUtf8("tb"));
+});
+
+test("tab escapes: Node's Buffers, whose slice() doesn't copy, are left as they are", () => {
+  const buffer = Buffer.from("a\x01tb");
+  assert.deepEqual(tabUnescapeBytes(buffer), encodeUtf8("a\tb"));
+  assert.deepEqual(new TabUnescaper().push(buffer), encodeUtf8("a\tb"));
+  assert.equal(buffer.toString(), "a\x01tb");
+});
