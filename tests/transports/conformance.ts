@@ -1,0 +1,331 @@
+/**
+ * What every transport does, whatever is under it, as tests to be registered for each of them.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import {
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+} from "../../transports/transport.ts";
+
+/** A transport under test, and its other end. Disposing of it closes both. */
+export interface Conversation extends AsyncDisposable {
+  /** The end that is tested. */
+  readonly transport: Transport;
+  /** The end that it is tested with. */
+  readonly peer: Pick<Transport, "read" | "write" | "closeWrite" | "close">;
+}
+
+/** A kind of transport, and what the tests have to know of it. */
+export interface Subject {
+  /** What its tests are named for. */
+  readonly name: string;
+  /** Opens a conversation. */
+  readonly open: () => Promise<Conversation>;
+  /** How much "much" is, in bytes: less than 32 MiB only where that takes too long. */
+  readonly much: number;
+  /** What a write rejects with when the peer closes instead of reading. */
+  readonly whenPeerCloses: TransportErrorCode;
+  /** Whether it has what was written once write() resolves, as a system has what a socket sends. */
+  readonly keepsWhatIsWritten: boolean;
+}
+
+export const mebibyte = 1_048_576;
+
+/** The most that one piece of a long write holds, in bytes. */
+const pieceSize = 65_536;
+
+/** What no buffer on the way has room for, so that writing it takes somebody who reads. */
+export const tooMuch = new Uint8Array(32 * mebibyte);
+
+/** Registers the tests of what any transport does. */
+export function testTransport(subject: Subject): void {
+  testBytes(subject);
+  testEnds(subject);
+  testClosing(subject);
+  if (subject.keepsWhatIsWritten) testKeeping(subject);
+  testBackpressure(subject);
+}
+
+function testBytes({ name, open, much }: Subject): void {
+  test(`${name}: bytes arrive in order, whatever the pieces`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(Math.min(much, 40_000));
+    const sizes = [1, 2, 3, 0, 1000, 4096, 1, 10_000];
+    await Promise.all([
+      writePieces(transport, bytes, sizes),
+      writePieces(peer, bytes, sizes),
+      assertReads(peer, bytes),
+      assertReads(transport, bytes),
+    ]);
+  });
+
+  test(`${name}: an empty write is no end`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    for (const [from, to] of [[transport, peer], [peer, transport]]) {
+      const reading = assertReads(to, Uint8Array.of(7));
+      await from.write(new Uint8Array(0));
+      await from.write(Uint8Array.of(7));
+      await reading;
+    }
+  });
+
+  test(`${name}: much goes both ways at once`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const there = pattern(much);
+    const back = there.toReversed();
+    await Promise.all([
+      writePieces(transport, there, [pieceSize]),
+      writePieces(peer, back, [pieceSize]),
+      assertReads(peer, there),
+      assertReads(transport, back),
+    ]);
+  });
+
+  test(`${name}: one large write arrives whole`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(much);
+    await Promise.all([transport.write(bytes), assertReads(peer, bytes)]);
+  });
+}
+
+function testEnds({ name, open, much }: Subject): void {
+  test(`${name}: the peer ends, and can be written to`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(Math.min(much, 100_000));
+    await Promise.all([peer.closeWrite(), assertEnd(transport)]);
+    await Promise.all([transport.write(bytes), assertReads(peer, bytes)]);
+    await Promise.all([transport.closeWrite(), assertEnd(peer)]);
+    await assertEnd(transport);
+  });
+
+  test(`${name}: this side ends, and can be read from`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(Math.min(much, 100_000));
+    await Promise.all([transport.write(bytes), assertReads(peer, bytes)]);
+    await Promise.all([transport.closeWrite(), assertEnd(peer)]);
+    await Promise.all([peer.write(bytes), assertReads(transport, bytes)]);
+    await Promise.all([peer.closeWrite(), assertEnd(transport)]);
+    await assertEnd(transport);
+  });
+
+  test(`${name}: what was written before the end arrives before it`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(Math.min(much, 100_000));
+    const send = async () => {
+      await transport.write(bytes);
+      await transport.closeWrite();
+    };
+    await Promise.all([send(), assertReads(peer, bytes)]);
+    await assertEnd(peer);
+  });
+}
+
+function testClosing({ name, open, whenPeerCloses }: Subject): void {
+  test(`${name}: close() rejects a read that waits`, async () => {
+    await using conversation = await open();
+    const { transport } = conversation;
+    const rejected = rejectsWith("closed", transport.read());
+    await turn();
+    await transport.close();
+    await rejected;
+  });
+
+  test(`${name}: close() rejects a write that is blocked, and a read with it`, async () => {
+    await using conversation = await open();
+    const { transport } = conversation;
+    const rejected = [
+      rejectsWith("closed", transport.write(tooMuch)),
+      rejectsWith("closed", transport.read()),
+    ];
+    await turn();
+    await transport.close();
+    await Promise.all(rejected);
+  });
+
+  test(`${name}: close() may be called again, and nothing works behind it`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const unheard = peer.write(Uint8Array.of(1)).catch(() => {});
+    await turn();
+    await Promise.all([transport.close(), transport.close()]);
+    await transport.close();
+    await unheard;
+    await rejectsWith("closed", transport.read());
+    await rejectsWith("closed", transport.write(Uint8Array.of(1)));
+    await rejectsWith("closed", transport.closeWrite());
+  });
+
+  test(`${name}: "await using" closes`, async () => {
+    await using conversation = await open();
+    const { transport } = conversation;
+    {
+      await using _closed = transport;
+    }
+    await rejectsWith("closed", transport.read());
+  });
+
+  test(`${name}: a peer that closes rejects a write that is blocked`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const rejected = rejectsWith(whenPeerCloses, transport.write(tooMuch));
+    await turn();
+    await peer.close();
+    await rejected;
+  });
+
+  test(`${name}: close() ends what the peer reads`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const ended = peer.read().then((chunk) => assert.equal(chunk, undefined), () => {});
+    await turn();
+    await transport.close();
+    await ended;
+  });
+
+  test(`${name}: there is no TLS yet`, async () => {
+    await using conversation = await open();
+    await rejectsWith("unsupported", conversation.transport.startTls({}));
+  });
+}
+
+function testKeeping({ name, open }: Subject): void {
+  test(`${name}: a buffer may be used again once it is written`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(1000);
+    const buffer = bytes.slice();
+    await transport.write(buffer);
+    buffer.fill(0);
+    await assertReads(peer, bytes);
+  });
+
+  test(`${name}: what was written before close() arrives`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(1000);
+    await transport.write(bytes);
+    await transport.close();
+    await assertReads(peer, bytes);
+    await assertEnd(peer);
+  });
+}
+
+function testBackpressure({ name, open, much }: Subject): void {
+  test(`${name}: the peer waits while nobody reads`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(much);
+    // Having read must not make it greedy. (Not much, though: the system takes more the more is read.)
+    for (const until of [0, much / 32]) {
+      const progress = { written: 0 };
+      const writing = writePieces(peer, bytes, [pieceSize], progress);
+      const at = await assertReads(transport, bytes, { until });
+      await stalled(progress);
+      const taken = progress.written - at;
+      assert.ok(taken <= much / 2, `${taken} bytes were taken.`);
+      await assertReads(transport, bytes, { at });
+      await writing;
+    }
+  });
+
+  test(`${name}: write() waits while the peer doesn't read`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(much);
+    const progress = { written: 0 };
+    const writing = writePieces(transport, bytes, [pieceSize], progress);
+    await stalled(progress);
+    assert.ok(progress.written <= much / 2, `${progress.written} bytes were taken.`);
+    await assertReads(peer, bytes);
+    await writing;
+  });
+}
+
+/** Bytes that don't repeat in any way that could hide a piece lost, doubled or moved. */
+export function pattern(size: number): Uint8Array {
+  const words = new Uint32Array(Math.ceil(size / 4));
+  for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 2_654_435_761);
+  return new Uint8Array(words.buffer, 0, size);
+}
+
+/** Writes all of it in pieces of these sizes, over and over, and says how far it got meanwhile. */
+async function writePieces(
+  to: Pick<Transport, "write">,
+  bytes: Uint8Array,
+  sizes: readonly number[],
+  progress = { written: 0 },
+): Promise<void> {
+  for (let i = 0; progress.written < bytes.length; i++) {
+    const size = sizes[i % sizes.length];
+    const piece = bytes.subarray(progress.written, progress.written + size);
+    await to.write(piece);
+    progress.written += piece.length;
+  }
+}
+
+/** Reads bytes and holds them to be these, and gives how far it came: `until` at least. */
+export async function assertReads(
+  from: Pick<Transport, "read">,
+  expected: Uint8Array,
+  { at = 0, until = expected.length } = {},
+): Promise<number> {
+  const chunks: Uint8Array[] = [];
+  let end = at;
+  while (end < until) {
+    const chunk = await from.read();
+    assert.ok(chunk !== undefined, `It ended behind ${end} of ${expected.length} bytes.`);
+    chunks.push(chunk);
+    end += chunk.length;
+  }
+  // Looked at only now: a chunk has to stay what it is while the next ones are read.
+  const read = Buffer.concat(chunks);
+  assert.ok(
+    read.equals(expected.subarray(at, end)),
+    `${read.length} bytes are other than expected.`,
+  );
+  return end;
+}
+
+/** Holds that nothing more comes, and that asking again doesn't change that. */
+export async function assertEnd(from: Pick<Transport, "read">): Promise<void> {
+  for (let i = 0; i < 3; i++) assert.equal(await from.read(), undefined);
+}
+
+/** Gives the error that something rejects with, held to be of this code and to tell of this. */
+export async function rejectsWith(
+  code: TransportErrorCode,
+  promise: Promise<unknown>,
+  telling = "",
+): Promise<TransportError> {
+  const error = await promise.then(() => assert.fail(`It has not rejected.`), (error) => error);
+  assert.ok(error instanceof TransportError, String(error));
+  assert.equal(error.code, code, error.message);
+  assert.ok(error.message.includes(telling), error.message);
+  return error;
+}
+
+/** Lets what was begun get under way. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Resolves when a writer hasn't got any further for a while. */
+async function stalled(progress: { readonly written: number }): Promise<void> {
+  for (let last = -1; last !== progress.written;) {
+    last = progress.written;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * What every transport over sockets does besides, connecting among it, as tests to be registered for
+ * each of them.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Address, type Connector, peerName } from "../../transports/transport.ts";
+import {
+  canCountSockets,
+  endOf,
+  listen,
+  listenAndNeverAccept,
+  listenNowhere,
+  openSockets,
+  type SocketKind,
+  socketsDownTo,
+  temporaryFolder,
+} from "../sockets.ts";
+import { leavingNothing } from "../leftovers.ts";
+import {
+  assertEnd,
+  assertReads,
+  type Conversation,
+  mebibyte,
+  pattern,
+  rejectsWith,
+  testTransport,
+  tooMuch,
+  turn,
+} from "./conformance.ts";
+
+/** A way to connect, and what the tests have to know of it. */
+export interface SocketSubject {
+  /** What its tests are named for. */
+  readonly name: string;
+  /** What is tested. */
+  readonly connect: Connector;
+  /** What it is to connect to. */
+  readonly kind: SocketKind;
+}
+
+/** Registers the tests of what any transport over sockets does, connecting among it. */
+export function testSockets(subject: SocketSubject): void {
+  const { name, connect, kind } = subject;
+  testTransport({
+    name,
+    open: () => openSocket(connect, kind),
+    much: 32 * mebibyte,
+    whenPeerCloses: "reset",
+    keepsWhatIsWritten: true,
+  });
+  testConnecting(subject);
+  testFailingToConnect(subject);
+  testBreaking(subject);
+  if (kind === "tcp") testTcp(subject);
+  if (kind === "unix") testUnix(subject);
+  if (canCountSockets) testLeavingNothing(subject);
+}
+
+function testConnecting({ name, connect, kind }: SocketSubject): void {
+  test(`${name}: a transport says who is at the other end`, async () => {
+    await using server = await listen(kind, () => {});
+    await using transport = await connect(server.address);
+    assert.equal(transport.peer, peerName(server.address));
+  });
+
+  test(`${name}: connecting forgets its signal`, async () => {
+    await using server = await listen(kind, () => {});
+    const { signal } = new AbortController();
+    await using _transport = await connect(server.address, { signal });
+    await using nowhere = await listenNowhere(kind);
+    await assert.rejects(connect(nowhere.address, { signal }));
+    assert.equal(getEventListeners(signal, "abort").length, 0);
+  });
+
+  test(`${name}: a signal is of no account once it is connected`, async () => {
+    await using server = await listen(kind, (socket) => socket.write("!"));
+    const controller = new AbortController();
+    const { signal } = controller;
+    await using transport = await connect(server.address, { signal });
+    controller.abort();
+    await assertReads(transport, new TextEncoder().encode("!"));
+  });
+}
+
+function testFailingToConnect({ name, connect, kind }: SocketSubject): void {
+  test(`${name}: nobody listens there`, async () => {
+    await using nowhere = await listenNowhere(kind);
+    await rejectsWith("refused", connect(nowhere.address), peerName(nowhere.address));
+  });
+
+  test(`${name}: the signal gave up before`, async () => {
+    let connections = 0;
+    await using server = await listen(kind, () => connections++);
+    const signal = AbortSignal.abort(new Error("no time"));
+    const { message, cause } = await rejectsWith("aborted", connect(server.address, { signal }));
+    assert.ok(message.includes(peerName(server.address)), message);
+    assert.equal(cause, signal.reason);
+    await turn();
+    assert.equal(connections, 0);
+  });
+
+  test(`${name}: the signal gives up at once`, async () => {
+    await using server = await listen(kind, () => {});
+    const controller = new AbortController();
+    const { signal } = controller;
+    const rejected = rejectsWith("aborted", connect(server.address, { signal }));
+    controller.abort(new Error("no time"));
+    assert.equal((await rejected).cause, signal.reason);
+  });
+}
+
+function testBreaking({ name, connect, kind }: SocketSubject): void {
+  test(`${name}: what the peer wrote before it broke off is read, and not taken for all`, async () => {
+    await using conversation = await openSocket(connect, kind);
+    const { transport, peer } = conversation;
+    const bytes = pattern(100_000);
+    const rejected = rejectsWith("reset", transport.write(tooMuch));
+    await peer.write(bytes);
+    // What it hasn't read makes this a reset.
+    await peer.close();
+    await rejected;
+    await assertReads(transport, bytes);
+    await rejectsWith("reset", transport.read());
+  });
+}
+
+function testTcp({ name, connect, kind }: SocketSubject): void {
+  test(`${name}: a host may have a name`, async () => {
+    await using server = await listen(kind, (socket) => socket.end("!"));
+    await using transport = await connect(byName(server.address));
+    await assertReads(transport, new TextEncoder().encode("!"));
+    await using nowhere = await listenNowhere(kind);
+    const address = byName(nowhere.address);
+    await rejectsWith("refused", connect(address), peerName(address));
+  });
+
+  test(`${name}: the signal gives up on a port that never accepts`, async () => {
+    await using server = await listenAndNeverAccept();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const rejected = rejectsWith("aborted", connect(server.address, { signal }));
+    await turn();
+    controller.abort(new Error("no time"));
+    assert.equal((await rejected).cause, signal.reason);
+  });
+
+  test(`${name}: a reset rejects a read that waits, and what comes behind it`, async () => {
+    await using conversation = await openSocket(connect, kind);
+    const { transport, socket } = conversation;
+    const rejected = rejectsWith("reset", transport.read(), transport.peer);
+    await turn();
+    socket.resetAndDestroy();
+    await rejected;
+    await rejectsWith("reset", transport.read());
+    await rejectsWith("reset", transport.write(Uint8Array.of(1)));
+  });
+
+  test(`${name}: a reset rejects a write that is blocked`, async () => {
+    await using conversation = await openSocket(connect, kind);
+    const { transport, socket } = conversation;
+    const rejected = rejectsWith("reset", transport.write(tooMuch));
+    await turn();
+    socket.resetAndDestroy();
+    await rejected;
+    await rejectsWith("reset", transport.read());
+  });
+
+  test(`${name}: a reset rejects a read and a write at once`, async () => {
+    await using conversation = await openSocket(connect, kind);
+    const { transport, socket } = conversation;
+    const rejected = [
+      rejectsWith("reset", transport.write(tooMuch)),
+      rejectsWith("reset", transport.read()),
+    ];
+    await turn();
+    socket.resetAndDestroy();
+    await Promise.all(rejected);
+  });
+}
+
+function testUnix({ name, connect }: SocketSubject): void {
+  test(`${name}: there is no such file`, async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "missing");
+    await rejectsWith("not-found", connect({ transport: "unix", path }), path);
+  });
+
+  test(`${name}: the file is no socket`, async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "file");
+    await writeFile(path, "");
+    await rejectsWith("refused", connect({ transport: "unix", path }), path);
+  });
+}
+
+function testLeavingNothing({ name, connect, kind }: SocketSubject): void {
+  test(`${name}: a thousand connections leave no socket and no timer`, async () => {
+    await leavingNothing(async () => {
+      const before = openSockets();
+      await using server = await listen(kind, (socket) => socket.pipe(socket));
+      const talk = async () => {
+        await using transport = await connect(server.address);
+        await transport.write(Uint8Array.of(1));
+        await assertReads(transport, Uint8Array.of(1));
+      };
+      for (let i = 0; i < 1000; i++) await talk();
+      await Promise.all(Array.from({ length: 50 }, talk));
+      await socketsDownTo(before + 1);
+    });
+  });
+
+  test(`${name}: a connection that the peer ends leaves no socket`, async () => {
+    const before = openSockets();
+    await using server = await listen(kind, (socket) => socket.destroy());
+    for (let i = 0; i < 50; i++) {
+      await using transport = await connect(server.address);
+      await assertEnd(transport);
+    }
+    await socketsDownTo(before + 1);
+  });
+
+  test(`${name}: a connection that is given up leaves no socket`, async () => {
+    const before = openSockets();
+    // The server's end is closed when ours is, and not before.
+    await using server = await listen(kind, (socket) => socket.pipe(socket));
+    for (let i = 0; i < 50; i++) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const rejected = assert.rejects(connect(server.address, { signal }));
+      controller.abort();
+      await rejected;
+    }
+    await socketsDownTo(before + 1);
+  });
+
+  test(`${name}: close() with a write blocked leaves no socket`, async () => {
+    const before = openSockets();
+    await using server = await listen(kind, () => {});
+    await using transport = await connect(server.address);
+    const rejected = rejectsWith("closed", transport.write(tooMuch));
+    await turn();
+    await transport.close();
+    await rejected;
+    // The server's two, the one that listens and the one that doesn't read.
+    await socketsDownTo(before + 2);
+  });
+}
+
+/** Connects to a server of its own. */
+async function openSocket(
+  connect: Connector,
+  kind: SocketKind,
+): Promise<Conversation & { socket: Socket }> {
+  const accepted = Promise.withResolvers<Socket>();
+  const server = await listen(kind, accepted.resolve);
+  const transport = await connect(server.address);
+  const socket = await accepted.promise;
+  return {
+    transport,
+    peer: endOf(socket),
+    socket,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await transport.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Loopback by its name. */
+function byName(address: Address): Address {
+  return address.transport === "tcp" ? { ...address, hostname: "localhost" } : address;
+}

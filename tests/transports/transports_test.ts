@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect as connectWithBun } from "../../transports/bun.ts";
+import { connect as connectWithDeno } from "../../transports/deno.ts";
+import { memoryPair } from "../../transports/memory.ts";
+import { connect } from "../../transports/mod.ts";
+import { connect as connectWithNode } from "../../transports/node.ts";
+import { fromStreams } from "../../transports/streams.ts";
+import type { Connector, Transport } from "../../transports/transport.ts";
+import { listen } from "../sockets.ts";
+import { type Conversation, testTransport } from "./conformance.ts";
+import { testSockets } from "./socket_conformance.ts";
+
+/** What works here: the runtime's own adapter first, and node:net's, which each of them has. */
+const adapters: [name: string, connect: Connector][] = [["node.ts", connectWithNode]];
+if ("Deno" in globalThis) adapters.unshift(["deno.ts", connectWithDeno]);
+if ("Bun" in globalThis) adapters.unshift(["bun.ts", connectWithBun]);
+
+for (const [name, connect] of adapters) {
+  testSockets({ name: `${name} over TCP`, connect, kind: "tcp" });
+  testSockets({ name: `${name} over a UNIX socket`, connect, kind: "unix" });
+}
+
+testTransport({
+  name: "memory.ts",
+  open: () => conversation(memoryPair()),
+  much: 33_554_432,
+  whenPeerCloses: "reset",
+  keepsWhatIsWritten: true,
+});
+
+testTransport({
+  name: "memory.ts a byte at a time",
+  open: () => conversation(memoryPair({ cut: () => 1, capacity: 4096 })),
+  much: 32_768,
+  whenPeerCloses: "reset",
+  keepsWhatIsWritten: true,
+});
+
+testTransport({
+  name: "streams.ts",
+  open: () => conversation(streamsPair()),
+  much: 33_554_432,
+  whenPeerCloses: "other",
+  keepsWhatIsWritten: false,
+});
+
+test("mod.ts connects with the runtime's own adapter", async () => {
+  await using server = await listen("unix", () => {});
+  const [[, connectItself]] = adapters;
+  await using chosen = await connect(server.address);
+  await using own = await connectItself(server.address);
+  assert.equal(chosen.constructor, own.constructor);
+});
+
+/** Two ends of a pair of streams, each of which holds one chunk at most. */
+function streamsPair(): [Transport, Transport] {
+  const there = new TransformStream<Uint8Array, Uint8Array>();
+  const back = new TransformStream<Uint8Array, Uint8Array>();
+  return [
+    fromStreams({ readable: back.readable, writable: there.writable }),
+    fromStreams({ readable: there.readable, writable: back.writable }),
+  ];
+}
+
+function conversation([transport, peer]: [Transport, Transport]): Promise<Conversation> {
+  return Promise.resolve({
+    transport,
+    peer,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await transport.close();
+      await peer.close();
+    },
+  });
+}

@@ -1,0 +1,218 @@
+/**
+ * Byte pipes for Bun: `Bun.connect` for UNIX sockets, and `node:net` for TCP.
+ *
+ * `Bun.connect` can't be given up. To a host that doesn't answer, its socket stays open for minutes
+ * after the caller's time-out, and keeps the program from ending.
+ *
+ * @module
+ */
+
+import { connect as connectOverNode } from "./node.ts";
+import {
+  type Address,
+  brokenError,
+  codeOfSystemError,
+  connectError,
+  type ConnectOptions,
+  peerName,
+  type TlsOptions,
+  tlsUnsupported,
+  type Transport,
+} from "./transport.ts";
+
+export {
+  type Address,
+  type ConnectOptions,
+  type TlsOptions,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+} from "./transport.ts";
+
+/** The part of Bun's socket that is used here. */
+interface BunSocket {
+  /** How many bytes were taken; less than all, or -1 for a socket that is gone. */
+  write(bytes: Uint8Array): number;
+  flush(): void;
+  shutdown(): void;
+  /** Ends both directions. `terminate` would reset the connection, and undo what was written. */
+  close(): void;
+  pause(): void;
+  resume(): void;
+}
+
+interface BunHandlers {
+  open(socket: BunSocket): void;
+  data(socket: BunSocket, chunk: Uint8Array): void;
+  drain(socket: BunSocket): void;
+  end(socket: BunSocket): void;
+  error(socket: BunSocket, error: Error): void;
+  close(socket: BunSocket, error?: Error): void;
+}
+
+type BunConnect = (
+  options: { unix: string; allowHalfOpen: boolean; socket: BunHandlers },
+) => Promise<unknown>;
+
+/**
+ * Connects to a TCP port or a UNIX socket. Rejects with a `TransportError`.
+ *
+ * @example
+ * ```ts ignore
+ * import { connect } from "@dovewire/dovewire/transports/bun";
+ *
+ * await using transport = await connect({ transport: "tcp", hostname: "127.0.0.1", port: 24245 });
+ * await transport.write(new TextEncoder().encode("VERSION\tdoveadm-server\t1\t4\n"));
+ * console.log(await transport.read());
+ * ```
+ */
+export function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
+  return address.transport === "tcp"
+    ? connectOverNode(address, options)
+    : connectUnix(address, options);
+}
+
+/** A UNIX socket connects at once or not at all, so that nobody need give up on it midway. */
+async function connectUnix(
+  address: Address & { transport: "unix" },
+  { signal }: ConnectOptions,
+): Promise<Transport> {
+  if (signal?.aborted) throw connectError("aborted", address, signal.reason);
+  const bun = (globalThis as unknown as { Bun: { connect: BunConnect } }).Bun;
+  const transport = new BunTransport(peerName(address));
+  const socket: BunHandlers = {
+    open: (socket) => transport.open(socket),
+    data: (_, chunk) => transport.receive(chunk),
+    drain: () => transport.drained(),
+    end: () => transport.ended(),
+    error: (_, error) => transport.closed(error),
+    close: (_, error) => transport.closed(error),
+  };
+  try {
+    await bun.connect({ unix: address.path, allowHalfOpen: true, socket });
+  } catch (error) {
+    throw connectError(codeOfSystemError(error), address, error);
+  }
+  if (signal?.aborted) {
+    await transport.close();
+    throw connectError("aborted", address, signal.reason);
+  }
+  return transport;
+}
+
+/** How much may wait to be read before the socket is paused, in bytes. */
+const highWaterMark = 262_144;
+
+class BunTransport implements Transport {
+  readonly peer: string;
+  #socket: BunSocket | undefined;
+  #state: "open" | "ended" | "gone" | "closed" = "open";
+  #error: Error | undefined;
+  #chunks: Uint8Array[] = [];
+  #waiting = 0;
+  #paused = false;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  constructor(peer: string) {
+    this.peer = peer;
+  }
+
+  open(socket: BunSocket): void {
+    this.#socket = socket;
+  }
+
+  receive(chunk: Uint8Array): void {
+    this.#chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    this.#waiting += chunk.length;
+    if (this.#waiting > highWaterMark && !this.#paused) {
+      this.#paused = true;
+      this.#socket?.pause();
+    }
+    this.#wakeReader?.();
+  }
+
+  ended(): void {
+    if (this.#state === "open") this.#state = "ended";
+    this.#wakeReader?.();
+  }
+
+  drained(): void {
+    this.#wakeWriter?.();
+  }
+
+  /** The socket is gone; `error` for a reset, none for an end on both sides. */
+  closed(error: Error | undefined): void {
+    if (error !== undefined && this.#state !== "closed") this.#error ??= error;
+    if (this.#state === "open") this.#state = this.#error === undefined ? "ended" : "gone";
+    this.#socket = undefined;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#state === "closed") throw this.#broken();
+      const chunk = this.#chunks.shift();
+      if (chunk !== undefined) {
+        this.#waiting -= chunk.length;
+        if (this.#paused && this.#waiting <= highWaterMark / 2) {
+          this.#paused = false;
+          this.#socket?.resume();
+        }
+        return chunk;
+      }
+      if (this.#state === "ended") return undefined;
+      if (this.#state === "gone") throw this.#broken();
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+      this.#wakeReader = undefined;
+    }
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length;) {
+      if (this.#socket === undefined || this.#state === "closed") throw this.#broken();
+      const taken = this.#socket.write(chunk.subarray(at));
+      if (taken < 0) throw this.#broken();
+      at += taken;
+      if (at === chunk.length) return;
+      await new Promise<void>((resolve) => {
+        this.#wakeWriter = resolve;
+      });
+      this.#wakeWriter = undefined;
+    }
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.#socket === undefined) return Promise.reject(this.#broken());
+    this.#socket.flush();
+    this.#socket.shutdown();
+    return Promise.resolve();
+  }
+
+  startTls(_options: TlsOptions): Promise<Transport> {
+    return Promise.reject(tlsUnsupported(this.peer));
+  }
+
+  close(): Promise<void> {
+    this.#state = "closed";
+    this.#chunks = [];
+    this.#socket?.close();
+    this.#socket = undefined;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #broken(): Error {
+    if (this.#state === "closed") return brokenError("closed", this.peer);
+    const code = this.#error === undefined ? "reset" : codeOfSystemError(this.#error);
+    return brokenError(code === "other" ? "reset" : code, this.peer, this.#error);
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Runs any protocol over any transport.
+ *
+ * @module
+ */
+
+import type { Protocol } from "../core/protocol.ts";
+import type { TlsOptions, Transport } from "./transport.ts";
+
+/** A protocol that can be driven; one with STARTTLS has `tlsStarted()`. */
+export interface DrivableProtocol<Event extends { readonly type: string }> extends Protocol<Event> {
+  /** Says that the transport is encrypted now, after a "start-tls" event. */
+  tlsStarted?(): void;
+}
+
+/** What a {@linkcode Driver} needs beside a protocol and a transport. */
+export interface DriverOptions<Event> {
+  /**
+   * Gets each event but "start-tls", in order. As long as a promise that it gives is pending nothing
+   * more is read; what it throws ends the conversation.
+   */
+  onEvent: (event: Event) => void | Promise<void>;
+  /** How to encrypt the transport when the protocol asks for it. */
+  tls?: TlsOptions;
+}
+
+/**
+ * Moves a protocol's bytes over a transport: writes and reads at the same time, so that two peers
+ * with full buffers don't wait for each other, and reads no faster than its caller takes the events.
+ */
+export class Driver<Event extends { readonly type: string }> {
+  #protocol: DrivableProtocol<Event>;
+  #transport: Transport;
+  #options: DriverOptions<Event>;
+  #reading: Promise<void> | undefined;
+  #writing: Promise<void> | undefined;
+  /** What was read and the protocol hasn't got yet. */
+  #arrived: Read | undefined;
+  /** Resolved when there may be something to do. */
+  #woken = wakeUp();
+  #failure: { error: unknown } | undefined;
+  #ended = false;
+  #closed = false;
+
+  /** Makes one; {@linkcode run} starts it. */
+  constructor(
+    protocol: DrivableProtocol<Event>,
+    transport: Transport,
+    options: DriverOptions<Event>,
+  ) {
+    this.#protocol = protocol;
+    this.#transport = transport;
+    this.#options = options;
+  }
+
+  /**
+   * Runs the conversation to its end and closes the transport, whatever the end is: resolves behind
+   * the "end" event, rejects with what broke the protocol or the transport. A transport that breaks
+   * is the protocol's end as well, so that its "end" event comes in any case but a broken protocol.
+   */
+  async run(): Promise<void> {
+    try {
+      while (!await this.#passEvents()) {
+        if (this.#tellTime()) continue;
+        this.#startWriting();
+        this.#startReading();
+        await this.#somethingToDo();
+        this.#takeIn();
+      }
+    } finally {
+      await this.#transport.close();
+      await this.#reading;
+      await this.#writing;
+    }
+    if (this.#failure !== undefined && !this.#closed) throw this.#failure.error;
+  }
+
+  /**
+   * Writes what the protocol has to say; to be called after each call that gives it something.
+   * Resolves when all of it is written, or can't be: {@linkcode run} tells about that.
+   */
+  flush(): Promise<void> {
+    this.#startWriting();
+    // What was given to the protocol may have set it a deadline, or brought it to its end.
+    this.#woken.resolve();
+    return this.#writing ?? Promise.resolve();
+  }
+
+  /** Closes the transport; {@linkcode run} ends in its own time, and does not reject for this. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#transport.close();
+  }
+
+  /** Passes on the events that are there, and says whether the last of them was the end. */
+  async #passEvents(): Promise<boolean> {
+    for (let event; (event = this.#protocol.nextEvent()) !== undefined;) {
+      if (event.type === "start-tls") {
+        await this.#startTls();
+        continue;
+      }
+      this.#startWriting();
+      const passed = this.#options.onEvent(event);
+      if (passed !== undefined) await passed;
+      if (event.type === "end") return true;
+    }
+    return false;
+  }
+
+  async #startTls(): Promise<void> {
+    await this.flush();
+    try {
+      this.#transport = await this.#transport.startTls(this.#options.tls ?? {});
+    } catch (error) {
+      // Nothing more goes over a transport that should have been encrypted.
+      await this.#transport.close();
+      this.#end({ error });
+      return;
+    }
+    if (this.#closed) await this.#transport.close();
+    this.#protocol.tlsStarted?.();
+  }
+
+  /** Tells the protocol the time if its deadline is over, and says whether it did. */
+  #tellTime(): boolean {
+    const now = performance.now();
+    const isOver = (this.#protocol.deadline ?? Infinity) <= now;
+    if (isOver) this.#protocol.handleTimeout(now);
+    return isOver;
+  }
+
+  /** Waits until something was read, the deadline is over or {@linkcode flush} was called. */
+  async #somethingToDo(): Promise<void> {
+    const { deadline } = this.#protocol;
+    const timer = deadline === undefined ? undefined : setTimeout(
+      () => this.#woken.resolve(),
+      Math.min(Math.ceil(deadline - performance.now()), longestTimer),
+    );
+    await this.#woken.promise;
+    clearTimeout(timer);
+    this.#woken = wakeUp();
+  }
+
+  /** Gives the protocol what was read. */
+  #takeIn(): void {
+    const read = this.#arrived;
+    if (read === undefined) return;
+    this.#arrived = undefined;
+    if ("chunk" in read) this.#protocol.receive(read.chunk);
+    else this.#end(read);
+  }
+
+  /** Tells the protocol that nothing more comes. */
+  #end(ending: Ending): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if ("error" in ending) this.#failure = ending;
+    this.#protocol.receiveEnd();
+  }
+
+  #startReading(): void {
+    if (this.#arrived === undefined && !this.#ended) this.#reading ??= this.#read();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const chunk = await this.#transport.read();
+      this.#arrived = chunk === undefined ? { end: true } : { chunk };
+    } catch (error) {
+      this.#arrived = { error };
+    }
+    this.#reading = undefined;
+    this.#woken.resolve();
+  }
+
+  #startWriting(): void {
+    this.#writing ??= this.#write();
+  }
+
+  async #write(): Promise<void> {
+    // What else is given to the protocol in this turn goes out in the same write.
+    await undefined;
+    try {
+      for (let chunk; (chunk = this.#protocol.takeOutput()) !== undefined;) {
+        await this.#transport.write(chunk);
+      }
+      this.#writing = undefined;
+    } catch {
+      // The peer reads no more. What it had to say about that is still to be read, and so is its
+      // end; what is left to write never will be, so that #writing stays as it is.
+    }
+  }
+}
+
+/** How the reading ends. */
+type Ending = { end: true } | { error: unknown };
+
+/** What a read came to. */
+type Read = { chunk: Uint8Array } | Ending;
+
+/** The longest time that a timer can be set to, in milliseconds. */
+const longestTimer = 2_147_483_647;
+
+/** A promise and what resolves it, as `Promise.withResolvers` gives them where it is known. */
+function wakeUp(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((wake) => {
+    resolve = wake;
+  });
+  return { promise, resolve };
+}

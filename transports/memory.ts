@@ -1,0 +1,155 @@
+/**
+ * Two ends of a byte pipe in memory, for tests and for programs that talk to themselves.
+ *
+ * @module
+ */
+
+import { brokenError, type TlsOptions, tlsUnsupported, type Transport } from "./transport.ts";
+
+export {
+  type TlsOptions,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+} from "./transport.ts";
+
+/** What a {@linkcode memoryPair} can be told. */
+export interface MemoryPairOptions {
+  /**
+   * How many of the waiting bytes the next read gives, at least 1; asked before each read. All of
+   * one write if left out.
+   */
+  cut?: (waiting: number) => number;
+  /** How many bytes may be on the way in one direction before a write waits; 64 KiB if left out. */
+  capacity?: number;
+}
+
+/**
+ * Two transports, each of them the other's peer.
+ *
+ * @example
+ * ```ts
+ * import { memoryPair } from "@dovewire/dovewire/transports/memory";
+ * import assert from "node:assert/strict";
+ *
+ * const [client, server] = memoryPair({ cut: () => 1 });
+ * await client.write(Uint8Array.of(1, 2));
+ * assert.deepEqual(await server.read(), Uint8Array.of(1));
+ * await client.close();
+ * ```
+ */
+export function memoryPair(options: MemoryPairOptions = {}): [Transport, Transport] {
+  const there = new Pipe(options);
+  const back = new Pipe(options);
+  return [new MemoryTransport(back, there), new MemoryTransport(there, back)];
+}
+
+/** One direction. */
+class Pipe {
+  #cut: ((waiting: number) => number) | undefined;
+  #capacity: number;
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  #state: "open" | "ended" | "broken" = "open";
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  constructor({ cut, capacity = 65_536 }: MemoryPairOptions) {
+    this.#cut = cut;
+    this.#capacity = capacity;
+  }
+
+  async read(peer: string): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#state === "broken") throw brokenError("reset", peer);
+      if (this.#chunks.length > 0) return this.#take();
+      if (this.#state === "ended") return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+  }
+
+  async write(chunk: Uint8Array, peer: string): Promise<void> {
+    if (this.#state !== "open") throw brokenError("reset", peer);
+    // A copy: what the writer does with its buffer next is none of the reader's business.
+    if (chunk.length > 0) this.#chunks.push(new Uint8Array(chunk));
+    this.#size += chunk.length;
+    this.#wakeReader?.();
+    while (this.#state === "open" && this.#size > this.#capacity) {
+      await new Promise<void>((resolve) => {
+        this.#wakeWriter = resolve;
+      });
+    }
+    if ((this.#state as string) === "broken") throw brokenError("reset", peer);
+  }
+
+  end(state: "ended" | "broken"): void {
+    if (this.#state !== "broken") this.#state = state;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+
+  #take(): Uint8Array {
+    const [first] = this.#chunks;
+    const wanted = Math.max(1, this.#cut?.(this.#size) ?? first.length);
+    const size = Math.min(wanted, first.length);
+    if (size === first.length) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(size);
+    this.#size -= size;
+    this.#wakeWriter?.();
+    return first.subarray(0, size);
+  }
+}
+
+class MemoryTransport implements Transport {
+  readonly peer = "memory";
+  #input: Pipe;
+  #output: Pipe;
+  #closed = false;
+
+  constructor(input: Pipe, output: Pipe) {
+    this.#input = input;
+    this.#output = output;
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    return this.#unlessClosed(() => this.#input.read(this.peer));
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#unlessClosed(() => this.#output.write(chunk, this.peer));
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#unlessClosed(() => this.#output.end("ended"));
+  }
+
+  startTls(_options: TlsOptions): Promise<Transport> {
+    return Promise.reject(tlsUnsupported(this.peer));
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    // As with a socket: the peer still reads what was written, and can't write any more.
+    this.#output.end("ended");
+    this.#input.end("broken");
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Does something that rejects if this side was closed before it was done, however it ended. */
+  async #unlessClosed<T>(operation: () => T | Promise<T>): Promise<T> {
+    if (this.#closed) throw brokenError("closed", this.peer);
+    try {
+      const result = await operation();
+      if (!this.#closed) return result;
+    } catch (error) {
+      if (!this.#closed) throw error;
+    }
+    throw brokenError("closed", this.peer);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * A byte pipe over any pair of Web Streams.
+ *
+ * @module
+ */
+
+import { brokenError, type TlsOptions, tlsUnsupported, type Transport } from "./transport.ts";
+
+export {
+  type TlsOptions,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+} from "./transport.ts";
+
+/** The two directions of a conversation. */
+export interface StreamPair {
+  /** What the peer sends. */
+  readable: ReadableStream<Uint8Array>;
+  /** What the peer gets. */
+  writable: WritableStream<Uint8Array>;
+}
+
+/**
+ * A transport over a readable and a writable stream, which it locks and, when it is closed, cancels
+ * and aborts. `peer` says who is at the other end, for messages.
+ *
+ * @example A conversation with oneself
+ * ```ts
+ * import { fromStreams } from "@dovewire/dovewire/transports/streams";
+ * import assert from "node:assert/strict";
+ *
+ * await using transport = fromStreams(new TransformStream<Uint8Array, Uint8Array>(), "an echo");
+ * const [chunk] = await Promise.all([transport.read(), transport.write(Uint8Array.of(1, 2))]);
+ * assert.deepEqual(chunk, Uint8Array.of(1, 2));
+ * ```
+ */
+export function fromStreams(streams: StreamPair, peer = "a stream"): Transport {
+  return new StreamsTransport(streams, peer);
+}
+
+class StreamsTransport implements Transport {
+  readonly peer: string;
+  #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #closed = false;
+  #giveUp: (() => void) | undefined;
+
+  constructor(streams: StreamPair, peer: string) {
+    this.peer = peer;
+    this.#reader = streams.readable.getReader();
+    this.#writer = streams.writable.getWriter();
+    // What breaks a stream shows in read() and write(), where somebody waits for it.
+    this.#reader.closed.catch(() => {});
+    this.#writer.closed.catch(() => {});
+    this.#writer.ready.catch(() => {});
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#closed) throw brokenError("closed", this.peer);
+    const { value, done } = await this.#reader.read().catch((error) => {
+      throw this.#broken(error);
+    });
+    if (this.#closed) throw brokenError("closed", this.peer);
+    return done ? undefined : value;
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#untilClosed(this.#writer.write(chunk).then(() => this.#writer.ready));
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#untilClosed(this.#writer.close());
+  }
+
+  startTls(_options: TlsOptions): Promise<Transport> {
+    return Promise.reject(tlsUnsupported(this.peer));
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    const reason = brokenError("closed", this.peer);
+    // A stream that broke or ended already can't be closed again, and needn't be. Nor are they waited
+    // for: a stream is aborted behind the write that is under way, and that may never end.
+    this.#reader.cancel(reason).catch(() => {});
+    this.#writer.abort(reason).catch(() => {});
+    this.#giveUp?.();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Waits for what was begun, but no longer than until this side closes. */
+  async #untilClosed(begun: Promise<void>): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#giveUp = resolve;
+    });
+    await Promise.race([begun, closed]).catch((error) => {
+      throw this.#broken(error);
+    });
+    if (this.#closed) throw brokenError("closed", this.peer);
+  }
+
+  #broken(error: unknown): Error {
+    return brokenError(this.#closed ? "closed" : "other", this.peer, error);
+  }
+}
