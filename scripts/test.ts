@@ -23,7 +23,7 @@ const CHECKS: readonly Check[] = [
   { name: "documentation", args: (entries) => ["doc", "--lint", ...entries] },
   {
     name: "examples",
-    args: () => ["test", "--doc", "--allow-all", "core", "transports"],
+    args: () => ["test", "--doc", "--allow-all", "core", "transports", "client", "mod.ts"],
   },
   { name: "publishable", args: () => ["publish", "--dry-run", "--allow-dirty"] },
 ];

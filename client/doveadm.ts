@@ -1,0 +1,362 @@
+/**
+ * The client that people use: it opens connections as it needs them and knows the servers' ways.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../core/mod.ts";
+import { connect as connectTransport } from "../transports/mod.ts";
+import {
+  type Address,
+  type Connector,
+  peerName,
+  type Transport,
+  TransportError,
+} from "../transports/transport.ts";
+import { sharesConnection } from "./command_traits.ts";
+import {
+  type DoveadmAnswer,
+  DoveadmConnection,
+  type DoveadmConnectionOptions,
+  type DoveadmRequest,
+  type SendOptions,
+} from "./connection.ts";
+import { CommandError, ConnectError, ConnectionLostError, TimeoutError } from "./errors.ts";
+import type { StreamedField } from "./field_stream.ts";
+import { isWhole } from "./input.ts";
+import { defaultTimeout, Patience, timerOf } from "./patience.ts";
+import { type DoveadmTarget, resolveTarget } from "./target.ts";
+
+/** What {@linkcode connect} can be told. */
+export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal"> {
+  /** How long connecting may take, in milliseconds; 10 s if left out, 0 for ever. */
+  connectTimeout?: number;
+  /** How long a connection without work is kept, in milliseconds; 30 s if left out. */
+  idleTimeout?: number;
+  /** How many connections may be open at once; 10 if left out. Dovecot's own limit is 100. */
+  maxConnections?: number;
+  /** Opens the transports; the adapter of the runtime that this is if left out. */
+  connector?: Connector;
+}
+
+/** What a server answered to a command that went well. */
+export type DoveadmResult = DoveadmAnswer & { readonly ok: true };
+
+/** A command that waits for its turn on the shared connection. */
+interface Job {
+  readonly request: DoveadmRequest;
+  readonly options: SendOptions;
+  readonly patience: Patience;
+  readonly resolve: (answer: DoveadmAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * A client for the doveadm server at a target; connections are opened when commands need them.
+ *
+ * `target` is `doveadm://host:24245`, `doveadm+unix:///run/dovecot/doveadm-server` or an object with
+ * `hostname` and `port`, or `path`. Throws a `LocalProtocolError` for a target that is neither.
+ *
+ * @example
+ * ```ts ignore
+ * import { connect } from "@dovewire/dovewire";
+ *
+ * await using doveadm = connect("doveadm+unix:///run/dovecot/doveadm-server");
+ * const { fields } = await doveadm.send({ name: "mailbox list", user: "alice" });
+ * ```
+ */
+export function connect(
+  target: string | URL | DoveadmTarget,
+  options: DoveadmOptions = {},
+): Doveadm {
+  return new Doveadm(target, options);
+}
+
+/**
+ * A doveadm server, whatever number of connections that takes.
+ *
+ * Commands that act on a user's mail share one connection, one at a time and in the order of the
+ * calls. Others have a connection of their own: Dovecot mixes up their rows, or gives up on them, on
+ * one that was used before. So have streams, so that a command can be sent while one is read, and
+ * commands whose input comes in pieces.
+ *
+ * A connection that a command took down answers that command with an error, and the next command
+ * gets another connection. Nothing that was sent is ever sent again.
+ */
+export class Doveadm implements AsyncDisposable {
+  #address: Address;
+  #options: DoveadmOptions;
+  #jobs = new Set<Job>();
+  #working = false;
+  #shared: DoveadmConnection | undefined;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #connections = new Set<DoveadmConnection>();
+  #freeSlots: number;
+  #waitingForSlot = new Set<() => void>();
+  /** Aborts, with the error that tells so, when the client is closed. */
+  #closing = new AbortController();
+
+  /** Makes one, as {@linkcode connect} does. */
+  constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions = {}) {
+    const { address, password } = resolveTarget(target);
+    const { maxConnections = 10 } = options;
+    if (!(maxConnections >= 1)) {
+      throw new LocalProtocolError(
+        `"maxConnections" is ${maxConnections}. Give a number from 1 on.`,
+      );
+    }
+    this.#address = address;
+    this.#options = password === undefined ? options : { password, ...options };
+    this.#freeSlots = Math.floor(maxConnections);
+  }
+
+  /** Who is at the other end, for messages. */
+  get peer(): string {
+    return peerName(this.#address);
+  }
+
+  /**
+   * Runs a command and gives what the server answered.
+   *
+   * Rejects with a `CommandError` where the command failed; with an `AuthenticationError` or a
+   * `ConnectError` where no connection was to be had; with a `TimeoutError`, an `AbortError`, a
+   * `ConnectionLostError` or a `RemoteProtocolError` where no answer came; and with a
+   * `LocalProtocolError` for a command that can't be sent. Each of them says by `sent` whether the
+   * command may have run.
+   *
+   * The protocol has no way to cancel a command: one that was sent and is given up, by signal or
+   * time-out, may run all the same, and its connection is closed. Other commands don't notice.
+   */
+  async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
+    const shares = sharesConnection(request.name) &&
+      (request.input === undefined || isWhole(request.input));
+    const answer = shares
+      ? await this.#enqueue(request, options)
+      : await this.#sendAlone(request, options);
+    if (!answer.ok) throw new CommandError(request.name, answer, answer.log);
+    return answer;
+  }
+
+  /**
+   * Runs a command and gives its values as they arrive, read no faster than they are taken, so that
+   * an answer of any size passes through in constant memory. It begins when the first value is asked
+   * for, on a connection of its own; leaving the loop early closes that.
+   *
+   * Behind the last value it throws what {@linkcode send} would reject with. Dovecot cuts off a
+   * reader that takes nothing for a minute.
+   *
+   * @example A mail as it comes
+   * ```ts ignore
+   * import { connect } from "@dovewire/dovewire";
+   *
+   * await using doveadm = connect("doveadm+unix:///run/dovecot/doveadm-server");
+   * const fetch = { name: "fetch", user: "alice", args: ["text", "mailbox", "INBOX", "uid", "1"] };
+   * for await (const field of doveadm.stream(fetch)) {
+   *   for await (const chunk of field) console.log(`${chunk.length} bytes`);
+   * }
+   * ```
+   */
+  async *stream(
+    request: DoveadmRequest,
+    options: SendOptions = {},
+  ): AsyncGenerator<StreamedField, void, void> {
+    const patience = this.#patience(request, options);
+    const connection = await this.#open(patience.signal).finally(() => patience.end());
+    try {
+      yield* connection.stream(request, options);
+    } finally {
+      await this.#close(connection);
+    }
+  }
+
+  /**
+   * Closes all connections. A command without an answer gets a `ConnectionLostError`, and so does
+   * one that is sent from here on.
+   */
+  async close(): Promise<void> {
+    this.#closing.abort(new ConnectionLostError(`The client of ${this.peer} was closed.`));
+    clearTimeout(this.#idleTimer);
+    await Promise.all([...this.#connections].map((connection) => this.#close(connection)));
+  }
+
+  /** Closes all connections, as {@linkcode close} does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #patience({ name }: DoveadmRequest, options: SendOptions): Patience {
+    const { timeout = this.#options.timeout ?? defaultTimeout } = options;
+    return new Patience(name, { ...options, timeout, closing: this.#closing.signal });
+  }
+
+  /** Runs a command on a connection of its own. */
+  async #sendAlone(request: DoveadmRequest, options: SendOptions): Promise<DoveadmAnswer> {
+    const patience = this.#patience(request, options);
+    const connection = await this.#open(patience.signal).finally(() => patience.end());
+    try {
+      return await connection.send(request, { ...options, timeout: patience.left });
+    } finally {
+      await this.#close(connection);
+    }
+  }
+
+  /** Lets a command wait for its turn on the shared connection. */
+  #enqueue(request: DoveadmRequest, options: SendOptions): Promise<DoveadmAnswer> {
+    return new Promise((resolve, reject) => {
+      const patience = this.#patience(request, options);
+      const job: Job = { request, options, patience, resolve, reject };
+      this.#jobs.add(job);
+      const giveUp = () => {
+        if (this.#jobs.delete(job)) reject(patience.signal.reason);
+      };
+      if (patience.signal.aborted) giveUp();
+      else patience.signal.addEventListener("abort", giveUp);
+      void this.#work();
+    });
+  }
+
+  /** Runs the commands that wait for the shared connection, one behind the other. */
+  async #work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    clearTimeout(this.#idleTimer);
+    for (let job; (job = first(this.#jobs)) !== undefined;) {
+      const connection = await this.#sharedConnection();
+      // While it was opened the job may have been given up.
+      if (connection === undefined || !this.#jobs.delete(job)) continue;
+      const isSpoilt = await this.#run(job, connection);
+      if (isSpoilt || this.#waitingForSlot.size > 0) await this.#dropShared();
+    }
+    this.#working = false;
+    if (this.#waitingForSlot.size > 0) await this.#dropShared();
+    else this.#startIdling();
+  }
+
+  /** Runs a command on the shared connection and says whether that can't be used any longer. */
+  async #run({ request, options, patience, resolve, reject }: Job, shared: DoveadmConnection) {
+    patience.end();
+    try {
+      const answer = await shared.send(request, { ...options, timeout: patience.left });
+      resolve(answer);
+      // A server reads refused input as commands; a connection that it came on is not used again.
+      return !answer.ok && request.input !== undefined;
+    } catch (error) {
+      reject(error);
+      return !(error instanceof LocalProtocolError);
+    }
+  }
+
+  /** The shared connection, opened if need be; `undefined` where that failed and all were told. */
+  async #sharedConnection(): Promise<DoveadmConnection | undefined> {
+    if (this.#shared?.isOpen) return this.#shared;
+    await this.#dropShared();
+    try {
+      return this.#shared = await this.#open(this.#closing.signal);
+    } catch (error) {
+      // What keeps the first one from connecting keeps all of them.
+      for (const job of this.#jobs) {
+        this.#jobs.delete(job);
+        job.patience.end();
+        job.reject(error);
+      }
+    }
+  }
+
+  async #dropShared(): Promise<void> {
+    const shared = this.#shared;
+    this.#shared = undefined;
+    if (shared !== undefined) await this.#close(shared);
+  }
+
+  #startIdling(): void {
+    if (this.#shared === undefined || this.#closing.signal.aborted) return;
+    this.#idleTimer = setTimeout(() => {
+      if (!this.#working) void this.#dropShared();
+    }, this.#options.idleTimeout ?? 30_000);
+  }
+
+  /** Opens a connection as soon as there may be another; throws the signal's reason where it aborts. */
+  async #open(signal: AbortSignal): Promise<DoveadmConnection> {
+    await this.#takeSlot(signal);
+    try {
+      const transport = await this.#connect(signal);
+      const connection = await DoveadmConnection.open(transport, {
+        logPassthrough: true,
+        ...this.#options,
+        signal,
+      });
+      if (signal.aborted) await connection.close();
+      signal.throwIfAborted();
+      this.#connections.add(connection);
+      return connection;
+    } catch (error) {
+      this.#freeSlot();
+      throw signal.aborted ? signal.reason : error;
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<Transport> {
+    const { connector = connectTransport, connectTimeout = 10_000 } = this.#options;
+    const tooLong = new AbortController();
+    const timer = setTimeout(() => tooLong.abort(), timerOf(connectTimeout));
+    try {
+      return await connector(this.#address, {
+        signal: AbortSignal.any([signal, tooLong.signal]),
+      });
+    } catch (error) {
+      if (tooLong.signal.aborted) {
+        throw new TimeoutError(
+          "connect",
+          `Connecting to ${this.peer} took more than ${connectTimeout} ms. Look at the address, ` +
+            "the firewall, and whether the server still accepts.",
+          { cause: error },
+        );
+      }
+      if (error instanceof TransportError) throw new ConnectError(error.message, { cause: error });
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #close(connection: DoveadmConnection): Promise<void> {
+    if (this.#connections.delete(connection)) this.#freeSlot();
+    await connection.close();
+  }
+
+  /** Waits until there may be one more connection. */
+  async #takeSlot(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#freeSlots === 0 && !this.#working) await this.#dropShared();
+    if (this.#freeSlots > 0) {
+      this.#freeSlots--;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const go = () => {
+        signal.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waitingForSlot.delete(go);
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", giveUp);
+      this.#waitingForSlot.add(go);
+    });
+  }
+
+  #freeSlot(): void {
+    const next = first(this.#waitingForSlot);
+    if (next === undefined) this.#freeSlots++;
+    else {
+      this.#waitingForSlot.delete(next);
+      next();
+    }
+  }
+}
+
+function first<T>(set: ReadonlySet<T>): T | undefined {
+  const [value] = set;
+  return value;
+}

@@ -1,0 +1,97 @@
+/**
+ * What can go wrong with a connection or a command.
+ *
+ * @module
+ */
+
+import { DovewireError, type DovewireErrorOptions } from "../core/errors.ts";
+import { type DoveadmFailure, exitCode, type LogLine } from "../core/doveadm/mod.ts";
+
+/** No connection could be made, so that nothing was sent. `cause` is the transport's error. */
+export class ConnectError extends DovewireError {
+  /** The class's name. */
+  override name = "ConnectError";
+}
+
+/** The connection ended before the command was answered; `sent` says whether it may have run. */
+export class ConnectionLostError extends DovewireError {
+  /** The class's name. */
+  override name = "ConnectionLostError";
+}
+
+/** What took too long. */
+export type TimeoutPhase = "connect" | "handshake" | "command";
+
+/** Something took longer than it may; `sent` says whether the command may have run. */
+export class TimeoutError extends DovewireError {
+  /** The class's name. */
+  override name = "TimeoutError";
+  /** What took too long. */
+  readonly phase: TimeoutPhase;
+
+  /** Makes one; the message says how long was too long. */
+  constructor(phase: TimeoutPhase, message: string, options: DovewireErrorOptions = {}) {
+    super(message, options);
+    this.phase = phase;
+  }
+}
+
+/** The caller gave up, by its signal or by input that failed; `cause` is its reason. */
+export class AbortError extends DovewireError {
+  /** The class's name. */
+  override name = "AbortError";
+}
+
+/** The server ran the command, or looked at it, and it failed. */
+export class CommandError extends DovewireError {
+  /** The class's name. */
+  override name = "CommandError";
+  /** The command's name. */
+  readonly command: string;
+  /** "USAGE", "NOUSER", "NOTFOUND" …; "" for a command that the server doesn't know. */
+  readonly code: string;
+  /** The exit code that doveadm would end with: 64 for "USAGE", 67 for "NOUSER"; -1 for others. */
+  readonly exitCode: number;
+  /** What stood behind the code: for "REFERRAL" the `user@host` to ask instead. */
+  readonly detail: string;
+  /** The log lines that came with the command; the last ones where they were many. */
+  readonly log: readonly LogLine[];
+  /** The reply, with the fields that came ahead of the failure. */
+  readonly reply: DoveadmFailure;
+
+  /** Makes one of a failed reply. */
+  constructor(command: string, reply: DoveadmFailure, log: readonly LogLine[]) {
+    super(commandMessage(command, reply, log), { sent: true });
+    this.command = command;
+    this.code = reply.code;
+    this.exitCode = exitCode(reply.code);
+    this.detail = reply.detail;
+    this.log = log;
+    this.reply = reply;
+  }
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  "": "the server doesn't know the command",
+  USAGE: "its options or arguments are wrong",
+  NOUSER: "there is no such user",
+  NOTFOUND: "what it asks for isn't there",
+  DATAERR: "what it was given can't be used",
+  TEMPFAIL: "the server can't do it now",
+  NOPERM: "that is not permitted",
+  REFERRAL: "another server has the user",
+  EXPIRED: "it took too long",
+  CHANGED: "something changed meanwhile",
+};
+
+function commandMessage(
+  command: string,
+  { code, detail }: DoveadmFailure,
+  log: readonly LogLine[],
+): string {
+  const meaning = Object.hasOwn(meanings, code) ? meanings[code] : "see the code";
+  const worst = log.findLast(({ level }) => level !== "debug" && level !== "info");
+  return `"${command}" failed: ${meaning}` +
+    (code === "" ? "" : ` (${detail === "" ? code : `${code} ${detail}`})`) +
+    (worst === undefined ? "." : `: ${worst.message}`);
+}

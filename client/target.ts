@@ -1,0 +1,101 @@
+/**
+ * What to connect to, as a URL or as options.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../core/errors.ts";
+import type { Address } from "../transports/transport.ts";
+
+/** The port that Dovecot's documentation gives to doveadm. */
+const defaultPort = 24245;
+
+/** Where a server listens: a TCP port or a UNIX socket. */
+export type DoveadmTarget =
+  | { readonly hostname: string; readonly port?: number }
+  | { readonly path: string };
+
+/** An address, and the password where the URL had one. */
+export interface ResolvedTarget {
+  readonly address: Address;
+  readonly password: string | undefined;
+}
+
+/**
+ * Reads `doveadm://host:24245`, `doveadm+unix:///run/dovecot/doveadm-server` or a target's options.
+ * Throws a `LocalProtocolError` that never shows a password.
+ */
+export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTarget {
+  if (typeof target === "string" || target instanceof URL) return resolveUrl(target);
+  if ("path" in target) {
+    if (typeof target.path !== "string" || target.path === "") {
+      throw new LocalProtocolError(
+        'The target\'s "path" is empty. Give the path of a UNIX socket.',
+      );
+    }
+    return { address: { transport: "unix", path: target.path }, password: undefined };
+  }
+  const { hostname, port = defaultPort } = target;
+  if (typeof hostname !== "string" || hostname === "") {
+    throw new LocalProtocolError('The target has neither "hostname" nor "path". Give one of them.');
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new LocalProtocolError(`The target's "port" is ${port}. Give one from 1 to 65535.`);
+  }
+  return { address: { transport: "tcp", hostname, port }, password: undefined };
+}
+
+const forms = 'Use "doveadm://host:24245" or "doveadm+unix:///run/dovecot/doveadm-server".';
+
+function resolveUrl(target: string | URL): ResolvedTarget {
+  const url = typeof target === "string" ? parseUrl(target) : target;
+  if (url.search !== "" || url.hash !== "") {
+    throw new LocalProtocolError(`A doveadm URL has no "?" and no "#". ${forms}`);
+  }
+  switch (url.protocol) {
+    case "doveadm+unix:": {
+      const path = decode(url.pathname);
+      if (url.host !== "" || path === "" || path === "/") {
+        throw new LocalProtocolError(`The URL names no UNIX socket. ${forms}`);
+      }
+      return { address: { transport: "unix", path }, password: undefined };
+    }
+    case "doveadm:": {
+      if (url.hostname === "" || !["", "/"].includes(url.pathname)) {
+        throw new LocalProtocolError(`The URL names no host, or something behind it. ${forms}`);
+      }
+      const hostname = decode(url.hostname).replace(/^\[(.*)\]$/, "$1");
+      const port = url.port === "" ? defaultPort : Number(url.port);
+      const password = url.password === "" ? undefined : decode(url.password);
+      return { address: { transport: "tcp", hostname, port }, password };
+    }
+    case "doveadms:":
+    case "http:":
+    case "https:":
+      throw new LocalProtocolError(
+        `"${url.protocol}//" is not supported yet. ${forms}`,
+      );
+    default:
+      throw new LocalProtocolError(`"${url.protocol}" is no scheme of doveadm's. ${forms}`);
+  }
+}
+
+function parseUrl(text: string): URL {
+  try {
+    return new URL(text);
+  } catch {
+    // The runtime's error would quote the URL, and with it a password.
+    throw new LocalProtocolError(`The target is no URL. ${forms}`);
+  }
+}
+
+/** Takes the percent signs off a part of a URL. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new LocalProtocolError(
+      `A "%" in the URL begins no escape; write "%25" for the sign itself. ${forms}`,
+    );
+  }
+}

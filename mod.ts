@@ -1,0 +1,55 @@
+/**
+ * Administer Dovecot from TypeScript: a client for its doveadm protocol, on Deno, Node and Bun.
+ *
+ * @module
+ */
+
+export {
+  type DoveadmAnswer,
+  DoveadmConnection,
+  type DoveadmConnectionOptions,
+  type DoveadmLog,
+  type DoveadmRequest,
+  type SendOptions,
+} from "./client/connection.ts";
+export { connect, Doveadm, type DoveadmOptions, type DoveadmResult } from "./client/doveadm.ts";
+export {
+  AbortError,
+  CommandError,
+  ConnectError,
+  ConnectionLostError,
+  TimeoutError,
+  type TimeoutPhase,
+} from "./client/errors.ts";
+export type { StreamedField } from "./client/field_stream.ts";
+export type { Input } from "./client/input.ts";
+export type { DoveadmTarget } from "./client/target.ts";
+export {
+  AuthenticationError,
+  DovewireError,
+  type DovewireErrorOptions,
+  LocalProtocolError,
+  RemoteProtocolError,
+  type RemoteProtocolErrorOptions,
+} from "./core/mod.ts";
+export {
+  type DoveadmClientLimits,
+  type DoveadmClientProtocolOptions,
+  type DoveadmCommand,
+  type DoveadmFailure,
+  type DoveadmReply,
+  type DoveadmReplyBase,
+  type DoveadmSuccess,
+  exitCode,
+  type LogLevel,
+  type LogLine,
+} from "./core/doveadm/mod.ts";
+export {
+  type Address,
+  type ConnectOptions,
+  type Connector,
+  type TlsOptions,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+} from "./transports/transport.ts";

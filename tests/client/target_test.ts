@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { resolveTarget } from "../../client/target.ts";
+import { connect, LocalProtocolError } from "../../mod.ts";
+
+const tcp = (hostname: string, port: number) => ({ transport: "tcp", hostname, port });
+
+test("targets: TCP, with and without a port, by name, IPv4 and IPv6", () => {
+  assert.deepEqual(
+    resolveTarget("doveadm://mail.example.com:1234").address,
+    tcp("mail.example.com", 1234),
+  );
+  assert.deepEqual(resolveTarget("doveadm://192.0.2.1").address, tcp("192.0.2.1", 24245));
+  assert.deepEqual(
+    resolveTarget(new URL("doveadm://[2001:db8::1]:99/")).address,
+    tcp("2001:db8::1", 99),
+  );
+  assert.deepEqual(resolveTarget({ hostname: "localhost" }).address, tcp("localhost", 24245));
+  assert.deepEqual(resolveTarget({ hostname: "::1", port: 1 }).address, tcp("::1", 1));
+  assert.equal(connect({ hostname: "::1", port: 1 }).peer, "tcp [::1]:1");
+});
+
+test("targets: UNIX sockets, with what a URL has to escape", () => {
+  const path = "/run/dove cot/döveadm?#%";
+  const url = `doveadm+unix://${encodeURI("/run/dove cot/döveadm")}%3F%23%25`;
+  assert.deepEqual(resolveTarget(url).address, { transport: "unix", path });
+  assert.deepEqual(resolveTarget({ path }).address, { transport: "unix", path });
+  assert.equal(connect({ path }).peer, `unix ${path}`);
+});
+
+test("targets: a password in the URL", () => {
+  const { address, password } = resolveTarget("doveadm://doveadm:p%40ss%3A@host");
+  assert.deepEqual(address, tcp("host", 24245));
+  assert.equal(password, "p@ss:");
+});
+
+test("targets: what is none gets a clear error, and no password shows", () => {
+  const bad = [
+    "",
+    "host:24245",
+    "localhost",
+    "/run/dovecot/doveadm-server",
+    "doveadm://",
+    "doveadm://host/path",
+    "doveadm://host?starttls",
+    "doveadm+unix://",
+    "doveadm+unix://host/path",
+    "doveadms://host",
+    "http://host/doveadm/v1",
+    "ftp://u:hunter2@host/",
+    "doveadm://u:hunter2@host/x",
+    "doveadm://u:hunter2@host:99999",
+    "doveadm://u:hunter2%zz@host",
+    "doveadm+unix:///run/%zz",
+    { hostname: "" },
+    { hostname: "host", port: 0 },
+    { hostname: "host", port: 1.5 },
+    { hostname: "host", port: 65_536 },
+    { path: "" },
+  ];
+  for (const target of bad) {
+    assert.throws(() => connect(target), (error) => {
+      assert(error instanceof LocalProtocolError, `${inspect(target)}: ${error}`);
+      assert(!error.sent);
+      assert(!inspect(error).includes("hunter2"), inspect(error));
+      return true;
+    });
+  }
+});
+
+test("targets: options that can't be get an error as soon as they are given", () => {
+  assert.throws(() => connect("doveadm://host", { maxConnections: 0 }), LocalProtocolError);
+});
