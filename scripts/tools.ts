@@ -114,6 +114,7 @@ async function install(tool: string, carriers: Readonly<Record<string, Carrier>>
   if (await versionOf(join(folder, inside)) === carrier.version) return join(folder, inside);
 
   // Under another name until it is whole: it can be interrupted, and can be one of two at once.
+  console.error(`Installing ${spec} from npm.`);
   await Deno.mkdir(TOOLS, { recursive: true });
   const unfinished = await Deno.makeTempDir({ dir: TOOLS, prefix: "unfinished-" });
   try {

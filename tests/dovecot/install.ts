@@ -114,6 +114,7 @@ async function install(): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new Error(`Dovecot is not installed, and only root can install it. ${HOW_TO}`);
   }
+  console.error(`Installing ${PACKAGE} with apt-get.`);
   await new Promise<void>((resolve, reject) => {
     const child = spawn("sh", ["-euc", INSTALL_SCRIPT], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
