@@ -31,7 +31,7 @@ import { type DoveadmTarget, resolveTarget } from "./target.ts";
 export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal"> {
   /** How long connecting may take, in milliseconds; 10 s if left out, 0 for ever. */
   connectTimeout?: number;
-  /** How long a connection without work is kept, in milliseconds; 30 s if left out. */
+  /** How long a connection without work is kept, in milliseconds; 30 s if left out, 0 for not at all. */
   idleTimeout?: number;
   /** How many connections may be open at once; 10 if left out. Dovecot's own limit is 100. */
   maxConnections?: number;

@@ -5,7 +5,7 @@
  */
 
 import { decodeUtf8 } from "../bytes.ts";
-import { tabUnescape, tabUnescapeBytes, tabUnescapeInPlace } from "./tab_escape.ts";
+import { splitInPlace, tabUnescape } from "./tab_escape.ts";
 
 const TAB = 0x09;
 
@@ -50,7 +50,7 @@ export type DoveadmReply = DoveadmSuccess | DoveadmFailure;
 export class Chunk {
   /** The bytes. */
   readonly bytes: Uint8Array;
-  /** Whether the bytes are one reply's alone and may be unescaped where they are. */
+  /** Whether the bytes are one reply's alone, so that they may be unescaped where they are. */
   readonly isOwn: boolean;
   #text: string | undefined;
   #textStart = 0;
@@ -134,15 +134,7 @@ abstract class LazyReply implements DoveadmReplyBase {
 
   #split(): readonly Uint8Array[] {
     const bytes = this.#chunk.bytes.subarray(this.#start, this.#end);
-    const unescape = this.#chunk.isOwn ? tabUnescapeInPlace : tabUnescapeBytes;
-    const fields: Uint8Array[] = [];
-    for (let start = 0; start < bytes.length;) {
-      const tab = bytes.indexOf(TAB, start);
-      const end = tab === -1 ? bytes.length : tab;
-      fields.push(unescape(bytes.subarray(start, end)));
-      start = end + 1;
-    }
-    return fields;
+    return splitInPlace(this.#chunk.isOwn ? bytes : new Uint8Array(bytes));
   }
 }
 

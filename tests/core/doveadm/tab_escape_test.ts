@@ -9,7 +9,8 @@ import {
   tabUnescapeBytes,
   TabUnescaper,
 } from "../../../core/doveadm/mod.ts";
-import { concat, encodeUtf8 } from "../../../core/mod.ts";
+import { splitInPlace } from "../../../core/doveadm/tab_escape.ts";
+import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
 
 test("tab escapes: each character that is escaped, in text and bytes", () => {
   assert.equal(tabEscape("\0\x01\t\r\n\x02 \x0b"), "\x010\x011\x01t\x01r\x01n\x02 \x0b");
@@ -47,6 +48,34 @@ test("tab escapes: what is escaped comes back, as text, as bytes and in any piec
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     assert.equal(tabUnescape(tabEscape(text)), text);
   }));
+});
+
+test("tab escapes: values are taken apart and unescaped in place", () => {
+  const split = (text: string) => splitInPlace(encodeUtf8(text)).map(decodeUtf8);
+  assert.deepEqual(split(""), []);
+  assert.deepEqual(split("\t"), [""]);
+  assert.deepEqual(split("a\t\tb\t"), ["a", "", "b"]);
+  assert.deepEqual(split("a\tb"), ["a", "b"]);
+  assert.deepEqual(split("a\x01\tb\x01"), ["a", "b"], "a lone \\x01 at a value's end is dropped");
+  assert.deepEqual(split("a\t\x01"), ["a", ""]);
+  // Runs of every length, and bytes that look like escapes or controls to a careless search.
+  const byte = fc.constantFrom(0x01, 0x09, 0x02, 0x08, 0x0b, 0x30, 0x74, 0x7f, 0x80, 0x8a, 0xff);
+  const run = fc.nat(60).map((length) => Array<number>(length).fill(0x78));
+  const bytes = fc.array(fc.oneof(byte.map((one) => [one]), run), { maxLength: 40 })
+    .map((parts) => Uint8Array.from(parts.flat()));
+  fc.assert(
+    fc.property(bytes, (bytes) => {
+      const values: Uint8Array[] = [];
+      for (let start = 0; start < bytes.length;) {
+        const tab = bytes.indexOf(0x09, start);
+        const end = tab === -1 ? bytes.length : tab;
+        values.push(tabUnescapeBytes(bytes.subarray(start, end)));
+        start = end + 1;
+      }
+      assert.deepEqual(splitInPlace(new Uint8Array(bytes)), values);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 test("tab escapes: a value's end drops a lone \\x01, and the next value begins afresh", () => {
