@@ -4,14 +4,7 @@
  * @module
  */
 
-export {
-  type DoveadmAnswer,
-  DoveadmConnection,
-  type DoveadmConnectionOptions,
-  type DoveadmLog,
-  type DoveadmRequest,
-  type SendOptions,
-} from "./client/connection.ts";
+export { DoveadmConnection, type DoveadmConnectionOptions } from "./client/connection.ts";
 export { connect, Doveadm, type DoveadmOptions, type DoveadmResult } from "./client/doveadm.ts";
 export {
   AbortError,
@@ -23,6 +16,7 @@ export {
 } from "./client/errors.ts";
 export type { StreamedField } from "./client/field_stream.ts";
 export type { Input } from "./client/input.ts";
+export type { DoveadmAnswer, DoveadmLog, DoveadmRequest, SendOptions } from "./client/request.ts";
 export type { DoveadmTarget } from "./client/target.ts";
 export {
   AuthenticationError,

@@ -4,51 +4,21 @@
  * @module
  */
 
-import { AuthenticationError, type DovewireError, RemoteProtocolError } from "../core/mod.ts";
+import type { DovewireError } from "../core/mod.ts";
 import {
   type DoveadmClientEvent,
   DoveadmClientProtocol,
   type DoveadmClientProtocolOptions,
-  type DoveadmCommand,
-  type DoveadmReply,
   type LogLine,
 } from "../core/doveadm/mod.ts";
 import { Driver } from "../transports/driver.ts";
 import type { TlsOptions, Transport } from "../transports/transport.ts";
-import { whyItMayHaveDied } from "./command_traits.ts";
 import { AbortError, CommandError, ConnectionLostError, TimeoutError } from "./errors.ts";
+import { handshakeError, timeoutError, unansweredError } from "./failures.ts";
 import { FieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
 import { type Input, piecesOf } from "./input.ts";
 import { abortError, defaultTimeout, timerOf } from "./patience.ts";
-
-/** A command, with its input if it takes any. */
-export interface DoveadmRequest extends Omit<DoveadmCommand, "input" | "streamed"> {
-  /** The command's input, for "save", "sieve put" and the like. */
-  input?: Input;
-}
-
-/** How long to wait for a command, and when to give up on it. */
-export interface SendOptions {
-  /**
-   * Gives up on the command. The protocol has no way to cancel one, so that a command that was sent
-   * is given up by closing its connection; it may run all the same.
-   */
-  signal?: AbortSignal;
-  /**
-   * How long the command may take, in milliseconds: from the call to the reply for one reply, between
-   * one piece and the next for a stream. The connection's `timeout` if left out; 0 for ever.
-   */
-  timeout?: number;
-}
-
-/** A log line and the command that it came with. */
-export interface DoveadmLog extends LogLine {
-  /** The name of the command that was running, if one was. */
-  readonly command: string | undefined;
-}
-
-/** What a server answered, and what it logged meanwhile: the last 100 lines where it was more. */
-export type DoveadmAnswer = DoveadmReply & { readonly log: readonly LogLine[] };
+import type { DoveadmAnswer, DoveadmLog, DoveadmRequest, SendOptions } from "./request.ts";
 
 /** What a {@linkcode DoveadmConnection} can be told. */
 export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
@@ -354,11 +324,12 @@ export class DoveadmConnection implements AsyncDisposable {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#protocol.close();
-    const why = this.#reason ?? this.#failure;
     this.#endHandshake(this.#reason ?? handshakeError(this.#failure, this.peer));
     const [head] = this.#pending.values();
     for (const pending of [...this.#pending.values()]) {
-      this.#settle(pending).reject(this.#errorFor(pending, why, pending === head));
+      const sent = this.#protocol.isSent(pending.id);
+      const how = { peer: this.peer, sent, isHead: pending === head, reason: this.#reason };
+      this.#settle(pending).reject(unansweredError(pending.name, this.#failure, how));
     }
   }
 
@@ -446,74 +417,13 @@ export class DoveadmConnection implements AsyncDisposable {
     let next = Infinity;
     for (const pending of this.#pending.values()) {
       if (pending.deadline <= now) {
-        this.#giveUp(pending, (sent) => timeoutError(pending, this.peer, sent));
+        const { name, timeout, queue } = pending;
+        const place = { peer: this.peer, isStream: queue !== undefined };
+        this.#giveUp(pending, (sent) => timeoutError(name, timeout, { ...place, sent }));
         return;
       }
       next = Math.min(next, pending.deadline);
     }
     this.#watch(next);
   }
-
-  /** Why a command was not answered; `isHead`: it was the next one to be. */
-  #errorFor(pending: Pending, why: unknown, isHead: boolean): DovewireError {
-    const sent = this.#protocol.isSent(pending.id);
-    const options = { cause: why, sent };
-    if (why instanceof RemoteProtocolError) {
-      return new RemoteProtocolError(
-        `"${pending.name}" was not answered by ${this.peer}: ${why.message}`,
-        { ...options, limit: why.limit },
-      );
-    }
-    const what = `"${pending.name}" was not answered by ${this.peer}: `;
-    if (this.#reason !== undefined) {
-      return new ConnectionLostError(`${what}${lowerFirst(this.#reason.message)}`, options);
-    }
-    if (!sent) return new ConnectionLostError(`${what}the connection ended before.`, options);
-    return new ConnectionLostError(
-      what + "the connection ended. " +
-        (isHead
-          ? whyItMayHaveDied(pending.name)
-          : "A command ahead of it may have ended the connection."),
-      options,
-    );
-  }
-}
-
-/** Why a handshake came to nothing. */
-function handshakeError(failure: unknown, peer: string): DovewireError {
-  if (failure instanceof AuthenticationError) {
-    return new AuthenticationError(
-      `Cannot authenticate to ${peer}: ${lowerFirst(failure.message)}`,
-      { cause: failure },
-    );
-  }
-  if (failure instanceof RemoteProtocolError) {
-    return new RemoteProtocolError(
-      `Cannot shake hands with ${peer}: ${lowerFirst(failure.message)}`,
-      { cause: failure, limit: failure.limit },
-    );
-  }
-  return new ConnectionLostError(
-    `Cannot shake hands with ${peer}: the connection ended. A doveadm server does that where it ` +
-      "can't read our version; another one for reasons of its own.",
-    { cause: failure },
-  );
-}
-
-function timeoutError(
-  { name, timeout, queue }: Pending,
-  peer: string,
-  sent: boolean,
-): TimeoutError {
-  return new TimeoutError(
-    "command",
-    queue === undefined
-      ? `"${name}" was not answered by ${peer} within ${timeout} ms. If it may take longer, raise "timeout".`
-      : `${peer} sent nothing more of "${name}" for ${timeout} ms. If it may take longer, raise "timeout".`,
-    { sent },
-  );
-}
-
-function lowerFirst(text: string): string {
-  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }

@@ -14,17 +14,12 @@ import {
   TransportError,
 } from "../transports/transport.ts";
 import { sharesConnection } from "./command_traits.ts";
-import {
-  type DoveadmAnswer,
-  DoveadmConnection,
-  type DoveadmConnectionOptions,
-  type DoveadmRequest,
-  type SendOptions,
-} from "./connection.ts";
+import { DoveadmConnection, type DoveadmConnectionOptions } from "./connection.ts";
 import { CommandError, ConnectError, ConnectionLostError, TimeoutError } from "./errors.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { isWhole } from "./input.ts";
 import { defaultTimeout, Patience, timerOf } from "./patience.ts";
+import type { DoveadmAnswer, DoveadmRequest, SendOptions } from "./request.ts";
 import { type DoveadmTarget, resolveTarget } from "./target.ts";
 
 /** What {@linkcode connect} can be told. */
