@@ -75,6 +75,62 @@ export function indexOfLineFeed(bytes: Uint8Array, start: number, end: number): 
   return found === -1 ? -1 : near + found;
 }
 
+/** From this size on a piece is kept where it is, if it is most of its chunk, and not copied. */
+const largePiece = 16_384;
+
+/**
+ * Bytes that arrive in pieces and are wanted as one. However small the pieces are, they take little
+ * more than twice their size: small ones are copied together, and keep nothing of their chunks.
+ */
+export class GatheredBytes {
+  #blocks: Uint8Array[] = [];
+  #size = 0;
+  /** The small pieces of late are in `#tail[#from..#to)`. */
+  #tail = new Uint8Array(0);
+  #from = 0;
+  #to = 0;
+
+  /** How many bytes there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Appends `bytes[start..end)`. */
+  push(bytes: Uint8Array, start: number, end: number): void {
+    const piece = bytes.subarray(start, end);
+    this.#size += piece.length;
+    if (piece.length >= largePiece && piece.length * 2 >= bytes.length) {
+      this.#endTail();
+      this.#blocks.push(piece);
+      return;
+    }
+    if (this.#to + piece.length > this.#tail.length) {
+      this.#endTail();
+      this.#tail = new Uint8Array(Math.max(piece.length, largePiece));
+      this.#from = this.#to = 0;
+    }
+    this.#tail.set(piece, this.#to);
+    this.#to += piece.length;
+  }
+
+  /** Gives all of them, in a buffer that nobody else has, and begins anew. */
+  take(): Uint8Array {
+    this.#endTail();
+    const [only] = this.#blocks;
+    const taken = this.#blocks.length === 1 ? new Uint8Array(only) : concat(this.#blocks);
+    this.#blocks = [];
+    this.#size = 0;
+    this.#tail = new Uint8Array(0);
+    this.#from = this.#to = 0;
+    return taken;
+  }
+
+  #endTail(): void {
+    if (this.#to > this.#from) this.#blocks.push(this.#tail.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+}
+
 /** How much a {@linkcode OutputQueue} joins into one chunk: what one write to a socket takes well. */
 const outputChunk = 65_536;
 

@@ -172,8 +172,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
    * server may have run it.
    */
   isSent(id: number): boolean {
-    const at = this.#requests.get(id)?.outputAt;
-    return at !== undefined && at < this.#output.taken;
+    return this.#hasLeft(this.#requests.get(id));
   }
 
   /**
@@ -226,7 +225,8 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   write(id: number, chunk: Uint8Array): void {
     const request = this.#openInput(id);
     if (request === undefined) return;
-    request.waiting.push(...request.stuffer!.push(plainBytes(chunk)));
+    // Not push(...): an input of many short lines has more pieces than a call may have arguments.
+    for (const piece of request.stuffer!.push(plainBytes(chunk))) request.waiting.push(piece);
     this.#fillOutput();
   }
 
@@ -342,8 +342,12 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   /** The request whose reply comes next, if it has begun to leave. */
   #running(): Request | undefined {
     const request = this.#requests.get(this.#head);
+    return this.#hasLeft(request) ? request : undefined;
+  }
+
+  #hasLeft(request: Request | undefined): boolean {
     const at = request?.outputAt;
-    return at !== undefined && at < this.#output.taken ? request : undefined;
+    return at !== undefined && at < this.#output.taken;
   }
 
   #openInput(id: number): Request | undefined {

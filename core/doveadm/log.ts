@@ -4,7 +4,7 @@
  * @module
  */
 
-import { concat, decodeUtf8, indexOfLineFeed } from "../bytes.ts";
+import { decodeUtf8, GatheredBytes, indexOfLineFeed } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 
 /** How bad it is. */
@@ -37,8 +37,7 @@ export interface LogLine {
  */
 export class LogReader {
   #limit: number;
-  #pieces: Uint8Array[] = [];
-  #size = 0;
+  #bytes = new GatheredBytes();
 
   /** Makes one; a line may have `limit` bytes. */
   constructor(limit: number) {
@@ -52,15 +51,14 @@ export class LogReader {
   read(bytes: Uint8Array, start: number, end: number): { line?: LogLine; next: number } {
     const found = indexOfLineFeed(bytes, start, end);
     const stop = found === -1 ? end : found;
-    this.#size += stop - start;
-    if (this.#size > this.#limit) {
+    if (this.#bytes.size + stop - start > this.#limit) {
       throw new RemoteProtocolError(
         `The server sent a log line of more than ${this.#limit} bytes. ` +
           'If that is what it logs, raise "limits.logLine".',
         { limit: "logLine" },
       );
     }
-    if (stop > start) this.#pieces.push(bytes.slice(start, stop));
+    this.#bytes.push(bytes, start, stop);
     return found === -1 ? { next: end } : { line: this.#take(), next: found + 1 };
   }
 
@@ -70,10 +68,8 @@ export class LogReader {
   }
 
   #take(): LogLine | undefined {
-    if (this.#pieces.length === 0) return undefined;
-    const line = concat(this.#pieces);
-    this.#pieces = [];
-    this.#size = 0;
+    if (this.#bytes.size === 0) return undefined;
+    const line = this.#bytes.take();
     const level = logLevels[line[0] - 1];
     return level === undefined
       ? { level: "warning", message: decodeUtf8(line) }

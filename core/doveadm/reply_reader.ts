@@ -4,7 +4,7 @@
  * @module
  */
 
-import { concat, decodeUtf8, indexOfLineFeed, quote } from "../bytes.ts";
+import { decodeUtf8, GatheredBytes, indexOfLineFeed, quote } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import { Chunk, type DoveadmReply, makeReply, type Range } from "./reply.ts";
 import { TabUnescaper } from "./tab_escape.ts";
@@ -44,10 +44,10 @@ export class ReplyReader {
   #limits: ReplyLimits;
   #state: "fields" | "status" = "fields";
   #chunk = nothing.chunk;
-  #pieces: Uint8Array[] = [];
-  #size = 0;
-  /** The fields so far, as long as they are in one chunk; else they are in the pieces. */
+  /** The fields so far, as long as they are in one chunk; else they are gathered. */
   #fields = nothing;
+  /** The fields, or the status line, of which there is only a part so far. */
+  #gathered = new GatheredBytes();
   #unescaper = new TabUnescaper();
   #withinField = false;
 
@@ -87,8 +87,8 @@ export class ReplyReader {
     const start = this.at;
     const found = indexOfLineFeed(bytes, start, end);
     const stop = found === -1 ? end : found;
-    this.#size += stop - start;
-    if (this.#size > this.#limits.reply) {
+    const soFar = this.#fields.end - this.#fields.start + this.#gathered.size;
+    if (soFar + stop - start > this.#limits.reply) {
       throw new RemoteProtocolError(
         `The server's reply has more than ${this.#limits.reply} bytes. ` +
           'Ask for it as a stream, or raise "limits.reply".',
@@ -96,16 +96,19 @@ export class ReplyReader {
       );
     }
     this.at = stop;
-    if (this.#fields === nothing) this.#fields = { chunk: this.#chunk, start, end: stop };
+    if (soFar === 0) this.#fields = { chunk: this.#chunk, start, end: stop };
     else if (stop > start) {
-      if (this.#pieces.length === 0) this.#pieces.push(bytesOf(this.#fields));
-      this.#pieces.push(bytes.subarray(start, stop));
+      if (this.#gathered.size === 0) {
+        const first = this.#fields;
+        this.#gathered.push(first.chunk.bytes, first.start, first.end);
+        this.#fields = nothing;
+      }
+      this.#gathered.push(bytes, start, stop);
     }
     if (found === -1) return;
-    if (this.#pieces.length > 0) {
-      const chunk = new Chunk(concat(this.#pieces), true);
+    if (this.#gathered.size > 0) {
+      const chunk = new Chunk(this.#gathered.take(), true);
       this.#fields = { chunk, start: 0, end: chunk.bytes.length };
-      this.#pieces = [];
     }
     this.#beginStatus(found + 1);
   }
@@ -132,13 +135,12 @@ export class ReplyReader {
 
   #beginStatus(at: number): void {
     this.at = at;
-    this.#size = 0;
     this.#state = "status";
   }
 
   #readStatus(bytes: Uint8Array, end: number, id: number): DoveadmReply | undefined {
     const start = this.at;
-    if (this.#pieces.length === 0) {
+    if (this.#gathered.size === 0) {
       if (bytes[start] !== PLUS && bytes[start] !== MINUS) {
         throw new RemoteProtocolError(
           `The server sent ${quote(bytes.subarray(start, end))} where a "+" or "-" ends a reply. ` +
@@ -152,31 +154,24 @@ export class ReplyReader {
     }
     const found = indexOfLineFeed(bytes, start, end);
     const stop = found === -1 ? end : found;
-    this.#size += stop - start;
-    if (this.#size > this.#limits.statusLine) {
+    if (this.#gathered.size + stop - start > this.#limits.statusLine) {
       throw new RemoteProtocolError(
         `The server's status line has more than ${this.#limits.statusLine} bytes. ` +
           'If that is what it answers, raise "limits.statusLine".',
         { limit: "statusLine" },
       );
     }
-    this.#pieces.push(bytes.slice(start, stop));
+    this.#gathered.push(bytes, start, stop);
     this.at = found === -1 ? end : found + 1;
     if (found === -1) return undefined;
-    const line = concat(this.#pieces);
-    this.#pieces = [];
+    const line = this.#gathered.take();
     return this.#end(id, decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line));
   }
 
   #end(id: number, status: string): DoveadmReply {
     const reply = makeReply(id, status, this.#fields);
     this.#fields = nothing;
-    this.#size = 0;
     this.#state = "fields";
     return reply;
   }
-}
-
-function bytesOf({ chunk, start, end }: Range): Uint8Array {
-  return chunk.bytes.subarray(start, end);
 }

@@ -41,6 +41,11 @@ export function tabEscape(text: string): string {
   return text.replace(/[\0\x01\t\r\n]/g, (character) => escapes[character]);
 }
 
+/** Whether a byte can't stand in a field as it is. */
+function isEscaped(byte: number): boolean {
+  return byte <= 0x0d && (byte <= SOH || byte === TAB || byte === 0x0a || byte === 0x0d);
+}
+
 /**
  * Escapes bytes so that they can be a field of a line; bytes without anything to escape are given
  * back as they are.
@@ -48,13 +53,13 @@ export function tabEscape(text: string): string {
 export function tabEscapeBytes(bytes: Uint8Array): Uint8Array {
   let extra = 0;
   for (const byte of bytes) {
-    if (byte <= 0x0d && (byte <= SOH || byte === 0x09 || byte === 0x0a || byte === 0x0d)) extra++;
+    if (isEscaped(byte)) extra++;
   }
   if (extra === 0) return bytes;
   const escaped = new Uint8Array(bytes.length + extra);
   let at = 0;
   for (const byte of bytes) {
-    if (byte <= 0x0d && (byte <= SOH || byte === 0x09 || byte === 0x0a || byte === 0x0d)) {
+    if (isEscaped(byte)) {
       escaped[at++] = SOH;
       escaped[at++] = escapes[String.fromCharCode(byte)].charCodeAt(1);
     } else escaped[at++] = byte;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { indexOfLineFeed, plainBytes } from "../../core/bytes.ts";
+import { GatheredBytes, indexOfLineFeed, plainBytes } from "../../core/bytes.ts";
 import { concat, encodeUtf8, LocalProtocolError, OutputQueue, quote } from "../../core/mod.ts";
 
 test("bytes: line feeds near and far, and none outside the range", () => {
@@ -43,6 +43,24 @@ test("bytes: a queue of many large pieces gives each of them once", () => {
 test("bytes: quoting shows what can be shown, and only so much", () => {
   assert.equal(quote(encodeUtf8('a"\t\n\r\\\x01é')), '"a\\"\\t\\n\\r\\\\\\x01\\xc3\\xa9"');
   assert.match(quote(new Uint8Array(100)), /and 36 bytes more$/);
+});
+
+test("bytes: what is gathered comes as one, in a buffer of its own, whatever the pieces", () => {
+  const gathered = new GatheredBytes();
+  const sizes = [1, 3, 16_384, 5, 40_000, 16_383, 2, 20_000, 0, 7];
+  for (const pieces of [sizes, sizes.slice(2, 3), sizes.slice(0, 1), Array(40_000).fill(1)]) {
+    const all: number[] = [];
+    for (const size of pieces) {
+      const chunk = Uint8Array.from({ length: size + 2 }, (_, at) => all.length + at);
+      gathered.push(chunk, 1, size + 1);
+      for (const byte of chunk.subarray(1, size + 1)) all.push(byte);
+    }
+    assert.equal(gathered.size, all.length);
+    const taken = gathered.take();
+    assert.deepEqual(taken, Uint8Array.from(all));
+    assert.equal(taken.byteOffset, 0);
+    assert.equal(gathered.size, 0);
+  }
 });
 
 test("bytes: joining, and what is no bytes", () => {

@@ -349,6 +349,28 @@ test("input: written in order, whatever the order of the calls", () => {
   );
 });
 
+test("input: a piece of very many lines is written whole", () => {
+  const [client] = session();
+  const save = client.send({ name: "save", user: "alice", input: true });
+  client.write(save, encodeUtf8(".\n".repeat(200_000)));
+  client.end(save);
+  assert.equal(outputOf(client).length, "\talice\tsave\n".length + 600_000 + "\r\n.\r\n".length);
+});
+
+test("replies: one in packets of a byte takes no more than its size", () => {
+  const [client, server] = session();
+  client.send(list);
+  outputOf(client);
+  const size = 100_000;
+  const packet = server.main("x");
+  for (let at = 0; at < size; at++) client.receive(new Uint8Array(packet));
+  client.receive(server.main("\t\n+\n"));
+  const [reply] = eventsOf(client);
+  assert(reply?.type === "reply");
+  assert.equal(reply.rawFields[0].length, size);
+  assert(reply.rawFields[0].buffer.byteLength <= 2 * size);
+});
+
 test("input: a refusal ends the conversation, and not a byte more of it is written", () => {
   for (const status of ["-USAGE", "-", "+"]) {
     const [client, server] = session();
