@@ -19,6 +19,30 @@ export function decodeUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+/** The text of UTF-8 bytes, or `undefined` for bytes that aren't UTF-8. */
+export function decodeUtf8Strictly(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether two secrets are the same, in a time that depends on the length of `given` alone: neither
+ * where they differ nor how long `secret` is shows in it.
+ */
+export function sameSecret(given: Uint8Array, secret: Uint8Array): boolean {
+  let difference = given.length ^ secret.length;
+  // What is behind the secret's end is compared with its bytes once more, for the time alone.
+  for (let at = 0; at < given.length; at++) {
+    difference |= given[at] ^ (secret[at % (secret.length || 1)] ?? 0);
+  }
+  return difference === 0;
+}
+
 /** One array with the bytes of all; the only one of one is given back as it is. */
 export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length === 1) return chunks[0];

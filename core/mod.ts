@@ -5,7 +5,7 @@
  * @module
  */
 
-export { concat, decodeUtf8, encodeUtf8, OutputQueue, quote } from "./bytes.ts";
+export { concat, decodeUtf8, encodeUtf8, OutputQueue, quote, sameSecret } from "./bytes.ts";
 export {
   AuthenticationError,
   DovewireError,
@@ -14,4 +14,5 @@ export {
   RemoteProtocolError,
   type RemoteProtocolErrorOptions,
 } from "./errors.ts";
+export { InputQueue } from "./input_queue.ts";
 export type { Protocol } from "./protocol.ts";

@@ -16,8 +16,8 @@ import { LocalProtocolError, type Protocol, RemoteProtocolError } from "../core/
 export type Step<P> =
   /** The peer sends bytes. */
   | { readonly peer: Uint8Array }
-  /** The caller does something; a request gives its id. */
-  | { readonly local: (protocol: P) => number | void }
+  /** The caller does something; a request gives its id, and so does the answer to one. */
+  | { readonly local: (protocol: P) => number | void | { readonly answered: number } }
   /** The peer sends no more. */
   | { readonly end: true };
 
@@ -43,6 +43,10 @@ export interface LawSubject<P, Event> {
   readonly join?: (first: Event, second: Event) => Event | undefined;
   /** The id of the request that an event answers. */
   readonly answered: (event: Event) => number | undefined;
+  /** The id of the peer's request that an event tells of. */
+  readonly begun?: (event: Event) => number | undefined;
+  /** What the caller does where the connection died under a request that it was to answer. */
+  readonly abandon?: (protocol: P) => void;
   /** The ids that an event reports as unanswered; `undefined` for all events but the last. */
   readonly unanswered: (event: Event) => readonly number[] | undefined;
   /** Calls that are the caller's mistake, in a conversation that is open. */
@@ -200,23 +204,30 @@ function converse<Event, P extends Protocol<Event>>(
   const events: Event[] = [];
   const output: Uint8Array[] = [];
   const made: number[] = [];
+  const answered = new Set<number>();
   let error: unknown;
+  let hasEnded = false;
   const pump = () => {
     error ??= caught(() => {
       for (let event; (event = protocol.nextEvent()) !== undefined;) {
         const joined = events.length > 0 ? subject.join?.(events.at(-1)!, event) : undefined;
         if (joined !== undefined) events.pop();
+        const begun = subject.begun?.(event);
+        if (begun !== undefined) made.push(begun);
+        const id = subject.answered(event);
+        if (id !== undefined) answered.add(id);
         events.push(joined ?? event);
       }
     });
+    for (let chunk; (chunk = protocol.takeOutput()) !== undefined;) output.push(chunk);
     if (error !== undefined) {
+      // What it said before may still be taken, but it says no more.
+      if (!hasEnded) protocol.receive(Uint8Array.of(0x0a));
       assert.equal(caught(() => protocol.nextEvent()), error, "the error isn't there for ever");
       assert.equal(protocol.takeOutput(), undefined, "a failed protocol has output");
     }
-    for (let chunk; (chunk = protocol.takeOutput()) !== undefined;) output.push(chunk);
   };
   let left = stopAt;
-  let hasEnded = false;
   pump();
   for (const step of steps) {
     if ("peer" in step) {
@@ -229,8 +240,9 @@ function converse<Event, P extends Protocol<Event>>(
     } else if ("local" in step) {
       // A caller that was told of the end asks for nothing more.
       if (error !== undefined || events.some((event) => subject.unanswered(event))) break;
-      const id = step.local(protocol);
-      if (id !== undefined) made.push(id);
+      const did = step.local(protocol);
+      if (typeof did === "number") made.push(did);
+      else if (did) answered.add(did.answered);
       pump();
     } else {
       protocol.receiveEnd();
@@ -240,6 +252,11 @@ function converse<Event, P extends Protocol<Event>>(
   }
   if (stopAt !== Infinity && !hasEnded) {
     protocol.receiveEnd();
+    hasEnded = true;
+    pump();
+  }
+  if (stopAt !== Infinity && subject.abandon !== undefined) {
+    subject.abandon(protocol);
     pump();
   }
   const last = events.at(-1);
@@ -248,7 +265,7 @@ function converse<Event, P extends Protocol<Event>>(
     output: output.map((chunk) => String(chunk)).join(),
     error,
     made,
-    answered: new Set(events.map(subject.answered).filter((id) => id !== undefined)),
+    answered,
     unanswered: last === undefined ? undefined : subject.unanswered(last),
   };
 }

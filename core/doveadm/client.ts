@@ -12,6 +12,7 @@ import type { Protocol } from "../protocol.ts";
 import { ClientHandshake } from "./client_handshake.ts";
 import { type DoveadmCommand, encodeCommand, nameForMessages } from "./command.ts";
 import { DotStuffer } from "./dot_stuffing.ts";
+import { checkLimits, noTlsAsked } from "./handshake_options.ts";
 import { type LogLevel, LogReader } from "./log.ts";
 import {
   Demultiplexer,
@@ -149,13 +150,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
   constructor(options: DoveadmClientProtocolOptions = {}) {
     this.#limits = { ...defaultLimits, ...options.limits };
-    for (const [name, limit] of Object.entries(this.#limits)) {
-      if (!(limit > 0)) {
-        throw new LocalProtocolError(
-          `"limits.${name}" is ${limit}. Give a number of bytes above 0.`,
-        );
-      }
-    }
+    checkLimits(this.#limits);
     this.#handshake = new ClientHandshake(options, this.#limits.handshakeLine, this.#output);
     this.#logPassthrough = options.logPassthrough ?? false;
     this.#replies = new ReplyReader(this.#limits);
@@ -241,11 +236,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 
   /** Says that the transport is encrypted now, after a "start-tls" event; the login follows. */
   tlsStarted(): void {
-    if (this.#state !== "handshake") {
-      throw new LocalProtocolError(
-        'tlsStarted() answers a "start-tls" event, and there was none. Set "startTls" to get one.',
-      );
-    }
+    if (this.#state !== "handshake") throw noTlsAsked();
     this.#handshake.tlsStarted();
   }
 

@@ -5,12 +5,10 @@
  */
 
 import { concat, decodeUtf8, encodeUtf8, type OutputQueue, quote } from "../bytes.ts";
-import { AuthenticationError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import { AuthenticationError, RemoteProtocolError } from "../errors.ts";
+import { checkCredential, checkMaxMinor, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
 
 const LF = 0x0a;
-
-/** The highest minor version of the protocol that is known here. */
-export const MAX_MINOR = 4;
 
 /** What the names in the VERSION lines begin with: swapped, and they stay so. */
 const versionPrefix = encodeUtf8("VERSION\tdoveadm-client\t");
@@ -59,11 +57,7 @@ export class ClientHandshake {
   /** Makes one and puts the client's VERSION line into the output. */
   constructor(options: HandshakeOptions, lineLimit: number, output: OutputQueue) {
     const { password, username = "doveadm", maxMinor = MAX_MINOR, startTls = false } = options;
-    if (!Number.isInteger(maxMinor) || maxMinor < 0 || maxMinor > MAX_MINOR) {
-      throw new LocalProtocolError(
-        `"maxMinor" is ${maxMinor}. Use a whole number from 0 to ${MAX_MINOR}.`,
-      );
-    }
+    checkMaxMinor(maxMinor);
     checkCredential("username", username);
     if (password !== undefined) {
       checkCredential("password", password);
@@ -113,11 +107,7 @@ export class ClientHandshake {
 
   /** Goes on to the login, over the encrypted transport. */
   tlsStarted(): void {
-    if (this.#state !== "tls") {
-      throw new LocalProtocolError(
-        'tlsStarted() answers a "start-tls" event, and there was none. Set "startTls" to get one.',
-      );
-    }
+    if (this.#state !== "tls") throw noTlsAsked();
     // Bytes that came in clear stay where they are: the next event is the error that they are.
     if (this.#bytes.length === 0) this.#sendLogin();
   }
@@ -290,15 +280,6 @@ function clearBytesError(bytes: Uint8Array): RemoteProtocolError {
         ? "a server without a doveadm_password answers so, or there is a man in the middle."
         : "look for a man in the middle."),
   );
-}
-
-function checkCredential(option: string, value: string): void {
-  // The value itself stays out of the message: it may be the password.
-  if (typeof value !== "string" || value === "" || value.includes("\0")) {
-    throw new LocalProtocolError(
-      `"${option}" is empty or contains a NUL. Use a text, or leave it out.`,
-    );
-  }
 }
 
 function base64(bytes: Uint8Array): string {

@@ -98,3 +98,115 @@ export function dotStuff(input: Uint8Array): Uint8Array {
   const stuffer = new DotStuffer();
   return concat([...stuffer.push(input), ...stuffer.end()]);
 }
+
+/** What a {@linkcode DotUnstuffer} made of a piece. */
+export interface Unstuffed {
+  /** The next bytes of the input. */
+  readonly pieces: readonly Uint8Array[];
+  /** Where the bytes behind the closing dot's line begin; `undefined` as long as it wasn't there. */
+  readonly end: number | undefined;
+}
+
+const CR = 0x0d;
+const carriageReturn = Uint8Array.of(CR);
+const nothing = new Uint8Array(0);
+
+/**
+ * Takes a command's input off the wire, piece by piece. Line ends stay as they are; the one ahead of
+ * the closing dot is not part of the input.
+ *
+ * @example
+ * ```ts
+ * import { DotUnstuffer } from "@dovewire/dovewire/core/doveadm";
+ * import { concat, decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const unstuffer = new DotUnstuffer();
+ * const { pieces, end } = unstuffer.push(encodeUtf8("one\n..two\r\n.\r\n\t\twho\n"));
+ * assert.equal(decodeUtf8(concat(pieces)), "one\n.two");
+ * assert.equal(end, 14);
+ * ```
+ */
+export class DotUnstuffer {
+  /**
+   * "start": a line begins, behind the line end that is held; "text": within one; "cr": behind a CR,
+   * which is held; "dot": behind a dot that begins a line; "dot-cr": behind that and a CR; "over".
+   */
+  #state: "start" | "text" | "cr" | "dot" | "dot-cr" | "over" = "start";
+  /** Bytes that are part of the input unless it ends here. */
+  #held: Uint8Array = nothing;
+
+  /** Takes the next piece of the wire; what it gives refers to that and doesn't copy it. */
+  push(piece: Uint8Array): Unstuffed {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < piece.length;) {
+      const byte = piece[at];
+      switch (this.#state) {
+        case "start":
+          if (byte === DOT) {
+            this.#state = "dot";
+            at++;
+          } else this.#goOn(pieces);
+          continue;
+        case "text":
+          at = this.#text(piece, at, pieces);
+          continue;
+        case "cr":
+          if (byte === LF) {
+            this.#hold("start", Uint8Array.of(CR, LF));
+            at++;
+          } else this.#goOn(pieces);
+          continue;
+        case "dot":
+          if (byte === LF) return this.#end(pieces, at + 1);
+          if (byte === CR) {
+            this.#state = "dot-cr";
+            at++;
+          } else this.#goOn(pieces);
+          continue;
+        case "dot-cr":
+          if (byte === LF) return this.#end(pieces, at + 1);
+          this.#goOn(pieces);
+          this.#hold("cr", carriageReturn);
+          continue;
+        case "over":
+          return { pieces, end: at };
+      }
+    }
+    return { pieces, end: undefined };
+  }
+
+  /** What is held is input. */
+  #goOn(pieces: Uint8Array[]): void {
+    if (this.#held.length > 0) pieces.push(this.#held);
+    this.#hold("text", nothing);
+  }
+
+  #hold(state: "start" | "text" | "cr", held: Uint8Array): void {
+    this.#state = state;
+    this.#held = held;
+  }
+
+  #end(pieces: Uint8Array[], end: number): Unstuffed {
+    this.#state = "over";
+    this.#held = nothing;
+    return { pieces, end };
+  }
+
+  /** Gives lines up to one that may be the last or begins with a dot, and says where it stopped. */
+  #text(piece: Uint8Array, start: number, pieces: Uint8Array[]): number {
+    let found = piece.indexOf(LF, start);
+    while (found !== -1 && found + 1 < piece.length && piece[found + 1] !== DOT) {
+      found = piece.indexOf(LF, found + 1);
+    }
+    let end = found === -1 ? piece.length : found;
+    if (end > start && piece[end - 1] === CR) end--;
+    if (end > start) pieces.push(piece.subarray(start, end));
+    if (found !== -1) {
+      this.#hold("start", piece.slice(end, found + 1));
+      return found + 1;
+    }
+    if (end < piece.length) this.#hold("cr", carriageReturn);
+    return piece.length;
+  }
+}

@@ -11,7 +11,7 @@ export {
   type DoveadmClientProtocolOptions,
 } from "./client.ts";
 export type { DoveadmCommand } from "./command.ts";
-export { dotStuff, DotStuffer } from "./dot_stuffing.ts";
+export { dotStuff, DotStuffer, DotUnstuffer, type Unstuffed } from "./dot_stuffing.ts";
 export { exitCode, exitCodes } from "./exit_codes.ts";
 export { type LogLevel, logLevels, type LogLine, LogReader } from "./log.ts";
 export {
@@ -25,6 +25,14 @@ export {
 } from "./multiplex.ts";
 export type { DoveadmFailure, DoveadmReply, DoveadmReplyBase, DoveadmSuccess } from "./reply.ts";
 export type { DoveadmField } from "./reply_reader.ts";
+export {
+  type DoveadmServerEvent,
+  type DoveadmServerLimits,
+  DoveadmServerProtocol,
+  type DoveadmServerProtocolOptions,
+  takesInput,
+} from "./server.ts";
+export type { ServerHandshakeOptions } from "./server_handshake.ts";
 export {
   tabEscape,
   tabEscapeBytes,

@@ -242,13 +242,18 @@ export class SingleChannel {
   }
 }
 
-/** One packet of the packet format. */
-export function encodePacket(channel: number, bytes: Uint8Array): Uint8Array {
+/** What stands ahead of the bytes of a packet. */
+export function encodePacketHead(channel: number, size: number): Uint8Array {
   const head = new Uint8Array(headSize);
   const view = new DataView(head.buffer);
   view.setUint8(0, channel);
-  view.setUint32(1, bytes.length);
-  return concat([head, bytes]);
+  view.setUint32(1, size);
+  return head;
+}
+
+/** One packet of the packet format. */
+export function encodePacket(channel: number, bytes: Uint8Array): Uint8Array {
+  return concat([encodePacketHead(channel, bytes.length), bytes]);
 }
 
 /**

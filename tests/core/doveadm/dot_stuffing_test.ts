@@ -1,15 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { dotStuff, DotStuffer } from "../../../core/doveadm/mod.ts";
+import { dotStuff, DotStuffer, DotUnstuffer } from "../../../core/doveadm/mod.ts";
 import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
 
-/** Reads input as a server does, RFC 5321 4.5.2: bytes of the data, and where it ended. */
+/** Reads input as Dovecot does: its data, and what stands behind it. */
 function readInput(wire: Uint8Array): { data: string; rest: string } {
   const text = String.fromCharCode(...wire);
   const end = /(^|\r?\n)\.\r?\n/.exec(text)!;
-  const data = text.slice(0, end.index + (end[1] === "" ? 0 : 0));
-  return { data: data.replace(/(^|\n)\./g, "$1"), rest: text.slice(end.index + end[0].length) };
+  const data = text.slice(0, end.index).replace(/(^|\n)\./g, "$1");
+  return { data, rest: text.slice(end.index + end[0].length) };
+}
+
+/** Reads input with a {@linkcode DotUnstuffer}, which gets it in pieces. */
+function unstuffed(wire: Uint8Array, size: number): { data: string; rest: string } {
+  const unstuffer = new DotUnstuffer();
+  const data: Uint8Array[] = [];
+  for (let at = 0; at < wire.length; at += size) {
+    const { pieces, end } = unstuffer.push(wire.subarray(at, at + size));
+    data.push(...pieces);
+    if (end === undefined) continue;
+    return {
+      data: String.fromCharCode(...concat(data)),
+      rest: String.fromCharCode(...wire.subarray(at + end)),
+    };
+  }
+  throw new Error("There was no end.");
 }
 
 /** What a server that reads commands takes for one: three fields, flags that it knows. */
@@ -54,7 +70,40 @@ test("dot-stuffing: any input comes back, in any pieces, and no first line is a 
       assert.equal(data, text);
       assert.equal(rest, "");
       assert(!isCommand(String.fromCharCode(...concat(wire)).split("\n")[0]));
+      const more = encodeUtf8("\t\twho\n");
+      assert.deepEqual(unstuffed(concat([...wire, more]), size), { data: text, rest: "\t\twho\n" });
     }),
     { numRuns: 500 },
+  );
+});
+
+test("dot-unstuffing: what clients that stuff by other rules send", () => {
+  const cases: readonly (readonly [wire: string, data: string, rest: string])[] = [
+    ["a\n.\n", "a", ""],
+    ["a\r\n.\r\nrest", "a", "rest"],
+    [".\n", "", ""],
+    [".\r\nx", "", "x"],
+    [".undoubled\n..\n.\n", "undoubled\n.", ""],
+    ["a\n.\rb\n.\n", "a\n\rb", ""],
+    ["a\n.\r\r\n.\n", "a\n\r", ""],
+    ["a\r\r\n.\n", "a\r", ""],
+    ["a\r.\r\n\n.\r\n", "a\r.\r\n", ""],
+  ];
+  for (const [wire, data, rest] of cases) {
+    for (const size of [1, 2, 3, 100]) {
+      assert.deepEqual(unstuffed(encodeUtf8(wire), size), { data, rest }, JSON.stringify(wire));
+    }
+  }
+});
+
+test("dot-unstuffing: any bytes are read as Dovecot reads them", () => {
+  const text = fc.array(fc.constantFrom(".", "\n", "\r\n", "\r", "a", "\n.", "..", "\r\n."), {
+    maxLength: 40,
+  }).map((parts) => parts.join("") + "\r\n.\r\nrest");
+  fc.assert(
+    fc.property(text, fc.integer({ min: 1, max: 5 }), (text, size) => {
+      assert.deepEqual(unstuffed(encodeUtf8(text), size), readInput(encodeUtf8(text)));
+    }),
+    { numRuns: 1000 },
   );
 });

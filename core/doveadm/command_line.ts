@@ -1,0 +1,81 @@
+/**
+ * The line that a command travels as, read by the server.
+ *
+ * @module
+ */
+
+import { decodeUtf8, decodeUtf8Strictly, quote } from "../bytes.ts";
+import { RemoteProtocolError } from "../errors.ts";
+import type { DoveadmCommand } from "./command.ts";
+import { tabUnescape } from "./tab_escape.ts";
+
+/** A command as a line has it. */
+export interface CommandLine {
+  /** The command. */
+  readonly command: DoveadmCommand;
+  /** Why it can't be run as it is; `undefined` for a good one. */
+  readonly mistake: string | undefined;
+}
+
+/**
+ * Takes a command's line apart; `extraFields` says whether the session has them (protocol 1.3 on).
+ *
+ * Throws a {@linkcode RemoteProtocolError} for a line that can't be a command: Dovecot closes the
+ * connection there. A field is cut at its first NUL, as Dovecot does it. Source: Dovecot's
+ * src/doveadm/client-connection-tcp.c.
+ */
+export function parseCommandLine(line: Uint8Array, extraFields: boolean): CommandLine {
+  const decoded = decodeUtf8Strictly(line);
+  const [flags, ...rest] = cut(decoded ?? decodeUtf8(line)).split("\t").map(tabUnescape).map(cut);
+  const verbosity = parseFlags(flags, line, extraFields);
+  const extra = flags.includes("x") ? rest.shift() : undefined;
+  const [user, name, ...args] = rest;
+  if (name === undefined) {
+    throw new RemoteProtocolError(
+      `The client sent ${quote(line)} where a command stands: flags, user, name, arguments.`,
+    );
+  }
+  const command: DoveadmCommand = { name, args };
+  if (user !== "") command.user = user;
+  if (verbosity !== undefined) command.verbosity = verbosity;
+  if (extra !== undefined) command.extraFields = parseExtraFields(extra);
+  return { command, mistake: decoded === undefined ? "a field of it isn't UTF-8" : undefined };
+}
+
+/** The text up to its first NUL. */
+function cut(text: string): string {
+  const end = text.indexOf("\0");
+  return end === -1 ? text : text.slice(0, end);
+}
+
+function parseFlags(
+  flags: string,
+  line: Uint8Array,
+  extraFields: boolean,
+): DoveadmCommand["verbosity"] {
+  for (const flag of flags) {
+    if (flag === "v" || flag === "D" || (flag === "x" && extraFields)) continue;
+    throw new RemoteProtocolError(
+      `The client sent ${quote(line)} where a command stands: ${
+        JSON.stringify(flag)
+      } is no flag of one` + (flag === "x" ? " below protocol 1.3." : "."),
+    );
+  }
+  if (flags.includes("D")) return "debug";
+  return flags.includes("v") ? "verbose" : undefined;
+}
+
+/** The fields that accompany a command: `key=value`, parted by TABs. */
+function parseExtraFields(text: string): Record<string, readonly string[]> {
+  const fields: Record<string, string[]> = {};
+  for (const item of text.split("\t").map(tabUnescape)) {
+    const end = item.indexOf("=");
+    const key = end === -1 ? item : item.slice(0, end);
+    if (!Object.hasOwn(fields, key)) {
+      // A key may be "__proto__".
+      Object.defineProperty(fields, key, { value: [], enumerable: true });
+    }
+    fields[key].push(end === -1 ? "" : item.slice(end + 1));
+  }
+  return fields;
+}

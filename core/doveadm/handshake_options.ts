@@ -1,0 +1,45 @@
+/**
+ * What both ends of a handshake can be told.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../errors.ts";
+
+/** The highest minor version of the protocol that is known here. */
+export const MAX_MINOR = 4;
+
+/** Refuses a minor version that isn't known. */
+export function checkMaxMinor(maxMinor: number = MAX_MINOR): void {
+  if (!Number.isInteger(maxMinor) || maxMinor < 0 || maxMinor > MAX_MINOR) {
+    throw new LocalProtocolError(
+      `"maxMinor" is ${maxMinor}. Use a whole number from 0 to ${MAX_MINOR}.`,
+    );
+  }
+}
+
+/** Refuses a name or a password that PLAIN can't carry. */
+export function checkCredential(option: string, value: unknown): void {
+  // The value itself stays out of the message: it may be the password.
+  if (typeof value !== "string" || value === "" || value.includes("\0")) {
+    throw new LocalProtocolError(
+      `"${option}" is empty or contains a NUL. Use a text, or leave it out.`,
+    );
+  }
+}
+
+/** Refuses limits that nothing could keep to. */
+export function checkLimits(limits: object): void {
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!(limit > 0)) {
+      throw new LocalProtocolError(`"limits.${name}" is ${limit}. Give a number of bytes above 0.`);
+    }
+  }
+}
+
+/** The error for a `tlsStarted()` that nobody waits for. */
+export function noTlsAsked(): LocalProtocolError {
+  return new LocalProtocolError(
+    'tlsStarted() answers a "start-tls" event, and there was none. Set "startTls" to get one.',
+  );
+}

@@ -1,0 +1,457 @@
+/**
+ * The server end of the doveadm protocol, 1.0 to 1.4.
+ *
+ * Source: Dovecot's src/doveadm/client-connection-tcp.c, and what servers of 2.3 and 2.4 were seen to
+ * do.
+ *
+ * @module
+ */
+
+import { concat, OutputQueue, plainBytes } from "../bytes.ts";
+import { type DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import { InputQueue } from "../input_queue.ts";
+import type { Protocol } from "../protocol.ts";
+import { type DoveadmCommand, nameForMessages } from "./command.ts";
+import { parseCommandLine } from "./command_line.ts";
+import { DotUnstuffer } from "./dot_stuffing.ts";
+import { checkLimits, noTlsAsked } from "./handshake_options.ts";
+import { type LogLevel, logLevels } from "./log.ts";
+import { ReplyWriter } from "./reply_writer.ts";
+import { ServerHandshake, type ServerHandshakeOptions } from "./server_handshake.ts";
+
+/** How much a client can make a server hold, in bytes. */
+export interface DoveadmServerLimits {
+  /** A line of the handshake; 8 KiB if left out. */
+  handshakeLine: number;
+  /** A command's line; 1 MiB if left out, as in Dovecot. */
+  commandLine: number;
+  /**
+   * What a client may send ahead while a command runs; 16 MiB if left out. Who looks at
+   * {@linkcode DoveadmServerProtocol.backlog} before reading never gets there.
+   */
+  backlog: number;
+}
+
+/** What a {@linkcode DoveadmServerProtocol} can be told. */
+export interface DoveadmServerProtocolOptions extends ServerHandshakeOptions {
+  /** The password that lets a client in; nobody can log in if it is left out. */
+  password?: string;
+  /** The name that goes with the password; "doveadm" if left out, and Dovecot knows no other. */
+  username?: string;
+  /**
+   * Whether logins are decided by the caller: each is a "login" event, to be answered with
+   * `acceptLogin()` or `refuseLogin()`.
+   */
+  loginEvents?: boolean;
+  /** Whether clients needn't log in, as on a UNIX socket with the mode 0600. */
+  preauthenticated?: boolean;
+  /** The highest minor version to speak, 0 to 4; 4 if left out. */
+  maxMinor?: number;
+  /** Whether clients may ask for TLS before they log in. */
+  startTls?: boolean;
+  /**
+   * Whether a command is followed by input. Only who knows can skip the input of a command that it
+   * refuses; {@linkcode takesInput} if left out.
+   */
+  takesInput?: (command: DoveadmCommand) => boolean;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<DoveadmServerLimits>;
+}
+
+/** What a {@linkcode DoveadmServerProtocol} has to tell. */
+export type DoveadmServerEvent =
+  /** Write the output, encrypt the transport, then call `tlsStarted()`. */
+  | { readonly type: "start-tls" }
+  /** A client wants to log in: answer with `acceptLogin()` or `refuseLogin()`. */
+  | { readonly type: "login"; readonly username: string; readonly password: string }
+  /** The handshake is over; `username` is who logged in, if that was needed. */
+  | { readonly type: "ready"; readonly minor: number; readonly username: string | undefined }
+  /** The client could not log in; the "end" follows. */
+  | { readonly type: "refused"; readonly reason: string }
+  /** A command to be answered; the next comes when it is. */
+  | { readonly type: "command"; readonly id: number; readonly command: DoveadmCommand }
+  /** A piece of the running command's input. */
+  | {
+    readonly type: "input";
+    readonly id: number;
+    readonly chunk: Uint8Array;
+    readonly final: boolean;
+  }
+  /** The client went away before the input's end; the command is still to be answered. */
+  | { readonly type: "input-lost"; readonly id: number }
+  /** The conversation is over; `unanswered` has the commands that got no reply. */
+  | { readonly type: "end"; readonly unanswered: readonly number[] };
+
+const defaultLimits: DoveadmServerLimits = {
+  handshakeLine: 8 * 1024,
+  commandLine: 1024 * 1024,
+  backlog: 16 * 1024 * 1024,
+};
+
+const nothing = new Uint8Array(0);
+
+/** Whether a command of Dovecot's is followed by input: "save" and "sieve put" are. */
+export function takesInput(command: DoveadmCommand): boolean {
+  return command.name === "save" || command.name === "sieve put";
+}
+
+/**
+ * The server end of one doveadm connection, as a value that never touches a socket.
+ *
+ * Commands are answered one at a time and in order: the next one comes when the one before it has
+ * its reply. What a client sends ahead waits, and {@linkcode backlog} says how much that is: who reads
+ * no more than a little ahead holds back a client that sends without end.
+ *
+ * @example A session with a client that is only bytes
+ * ```ts
+ * import { DoveadmServerProtocol } from "@dovewire/dovewire/core/doveadm";
+ * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = new DoveadmServerProtocol({ preauthenticated: true });
+ * protocol.receive(encodeUtf8("VERSION\tdoveadm-server\t1\t0\n\talice\tmailbox list\n"));
+ * assert.deepEqual(protocol.nextEvent(), { type: "ready", minor: 0, username: undefined });
+ * const event = protocol.nextEvent();
+ * assert(event?.type === "command" && event.command.name === "mailbox list");
+ *
+ * protocol.writeField(event.id, "INBOX");
+ * protocol.succeed(event.id);
+ * assert.equal(decodeUtf8(protocol.takeOutput()!), "+\nINBOX\t\n+\n");
+ * ```
+ */
+export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
+  /**
+   * "command": a command's line is to come; "input": a command runs, and so does its input;
+   * "running": one runs whose input is over; "swallow": one was answered before its input's end.
+   */
+  #state:
+    | "handshake"
+    | "command"
+    | "input"
+    | "running"
+    | "swallow"
+    | "last-words"
+    | "over"
+    | "failed" = "handshake";
+  #options: DoveadmServerProtocolOptions;
+  #limits: DoveadmServerLimits;
+  #input = new InputQueue();
+  #output = new OutputQueue();
+  #handshake: ServerHandshake;
+  #replies: ReplyWriter;
+  #sendsLog = false;
+  #ended = false;
+  #failure: DovewireError | undefined;
+  #lastId = 0;
+  /** Whether the last command still waits for its answer. */
+  #isAnswered = true;
+  #lastName = "";
+  #unstuffer = new DotUnstuffer();
+
+  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  constructor(options: DoveadmServerProtocolOptions = {}) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    checkLimits(this.#limits);
+    this.#handshake = new ServerHandshake(
+      options,
+      this.#limits.handshakeLine,
+      this.#input,
+      this.#output,
+    );
+    this.#replies = new ReplyWriter(this.#output, undefined);
+  }
+
+  /** How many bytes the client has sent ahead, that wait for their turn. */
+  get backlog(): number {
+    return this.#input.size;
+  }
+
+  /** How many bytes wait to be taken with {@linkcode takeOutput}. */
+  get pendingOutput(): number {
+    return this.#output.pushed - this.#output.taken + this.#replies.pending;
+  }
+
+  /** Lets the client of the "login" event in, under its name or another one. */
+  acceptLogin(username?: string): void {
+    this.#checkDeciding("acceptLogin");
+    this.#handshake.decide({ accept: true, username });
+  }
+
+  /** Refuses the client of the "login" event; the conversation ends. */
+  refuseLogin(): void {
+    this.#checkDeciding("refuseLogin");
+    this.#handshake.decide({ accept: false });
+  }
+
+  /** Says that the transport is encrypted now, after a "start-tls" event; the login follows. */
+  tlsStarted(): void {
+    if (this.#state !== "handshake") throw noTlsAsked();
+    this.#handshake.tlsStarted();
+  }
+
+  /**
+   * Writes a value of the running command's reply, or a piece of one: `final` says whether it ends
+   * there. The bytes belong to the protocol from here on. A reply whose last value isn't ended is
+   * that text as it is, as "user" replies with its JSON.
+   *
+   * Throws a {@linkcode LocalProtocolError} for a command that isn't the running one.
+   */
+  writeField(
+    id: number,
+    value: string | Uint8Array,
+    { final = true }: { final?: boolean } = {},
+  ): void {
+    const bytes = typeof value === "string" ? value : plainBytes(value);
+    if (this.#mayAnswer(id)) this.#replies.field(bytes, final);
+  }
+
+  /** Ends the running command's reply: it went well. Throws as {@linkcode writeField} does. */
+  succeed(id: number): void {
+    if (this.#mayAnswer(id)) this.#answer("+");
+  }
+
+  /**
+   * Ends the running command's reply: it failed. `code` is "NOUSER", "NOTFOUND" …, or "" for an
+   * unknown command; `detail` what stands behind it: for "REFERRAL" the user and host to go to.
+   *
+   * Throws as {@linkcode writeField} does, and for a code or a detail that can't stand there.
+   */
+  fail(id: number, code: string, detail = ""): void {
+    if (!/^[A-Z]*$/.test(code) || /[\r\n]/.test(detail)) {
+      throw new LocalProtocolError(
+        `A command can't fail with ${JSON.stringify(code)} and ${JSON.stringify(detail)}. Use ` +
+          'capital letters for the code, like "NOTFOUND", and no line end in the detail.',
+      );
+    }
+    if (this.#mayAnswer(id)) this.#answer(detail === "" ? `-${code}` : `-${code} ${detail}`);
+  }
+
+  /**
+   * Writes to the client's log. A message of several lines becomes several; where the client has no
+   * log, or from protocol 1.3 on didn't ask for it, it goes nowhere.
+   */
+  log(level: LogLevel, message: string): void {
+    if (!logLevels.includes(level)) {
+      throw new LocalProtocolError(
+        `${JSON.stringify(level)} is no log level. Use one of ${logLevels.join(", ")}.`,
+      );
+    }
+    if (this.#sendsLog && this.#isOpen) this.#replies.log(level, message);
+  }
+
+  /**
+   * Writes an empty line to the log, which clients skip: to find out whether the client of a command
+   * that runs for long is still there. From protocol 1.1 on.
+   */
+  probe(): void {
+    if (this.#isOpen && this.#state !== "handshake") this.#replies.probe();
+  }
+
+  /** Ends the conversation on this side: no more is read, and what was written is left to be taken. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#state = "last-words";
+    this.#input.clear();
+  }
+
+  /** Takes bytes that arrived from the client. The chunk belongs to the protocol from here on. */
+  receive(chunk: Uint8Array): void {
+    if (this.#ended) {
+      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+    }
+    const bytes = plainBytes(chunk);
+    if (this.#isOpen) this.#input.push(bytes);
+  }
+
+  /** Learns that the client will send no more. What it sent is still answered. */
+  receiveEnd(): void {
+    this.#ended = true;
+  }
+
+  /**
+   * The next event in wire order, or `undefined` when it takes more bytes, or the running command's
+   * answer, to know.
+   *
+   * Throws a {@linkcode RemoteProtocolError}, once and for ever after, where the client broke the
+   * protocol: close the connection behind what {@linkcode takeOutput} still gives, as Dovecot does.
+   */
+  nextEvent(): DoveadmServerEvent | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return this.#next();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    this.#replies.flush();
+    return this.#output.take();
+  }
+
+  /** Never: the protocol's server end waits for its client as long as it takes. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Learns what time it is, and does nothing with it. */
+  handleTimeout(_now: number): void {}
+
+  get #isOpen(): boolean {
+    return this.#state !== "last-words" && this.#state !== "over" && this.#state !== "failed";
+  }
+
+  #next(): DoveadmServerEvent | undefined {
+    for (;;) {
+      switch (this.#state) {
+        case "handshake": {
+          const event = this.#handshake.nextEvent();
+          if (event?.type === "ready") this.#open(event.minor);
+          else if (event?.type === "refused") this.close();
+          if (event !== undefined) return event;
+          if (!this.#ended || this.#handshake.isDeciding) return this.#waiting();
+          this.close();
+          continue;
+        }
+        case "command": {
+          const line = this.#takeCommandLine();
+          if (line === undefined) {
+            if (!this.#ended) return undefined;
+            this.close();
+            continue;
+          }
+          const event = this.#begin(line);
+          if (event !== undefined) return event;
+          continue;
+        }
+        case "input":
+        case "swallow": {
+          const isWanted = this.#state === "input";
+          const event = this.#readInput();
+          if (event !== undefined && isWanted) return event;
+          if (event !== undefined) continue;
+          if (!this.#ended) return undefined;
+          this.#state = isWanted ? "running" : "last-words";
+          if (isWanted) return { type: "input-lost", id: this.#lastId };
+          continue;
+        }
+        case "running":
+          return this.#waiting();
+        case "last-words":
+          this.#state = "over";
+          return { type: "end", unanswered: this.#unanswered };
+        case "over":
+        case "failed":
+          return undefined;
+      }
+    }
+  }
+
+  /** Nothing, as long as the client doesn't send more ahead than it may. */
+  #waiting(): undefined {
+    if (this.#input.size <= this.#limits.backlog) return undefined;
+    throw new RemoteProtocolError(
+      `The client sent ${this.#input.size} bytes ahead while it waited for an answer, and ` +
+        `${this.#limits.backlog} are allowed ("limits.backlog"). Read no more while "backlog" is high.`,
+      { limit: "backlog" },
+    );
+  }
+
+  #open(minor: number): void {
+    const format = minor === 0 ? undefined : minor < 4 ? "packet" : "stream";
+    this.#replies = new ReplyWriter(this.#output, format);
+    // From 1.3 on clients ask for it.
+    this.#sendsLog = minor === 1 || minor === 2;
+    this.#state = "command";
+  }
+
+  #takeCommandLine(): Uint8Array | undefined {
+    const limit = this.#limits.commandLine;
+    return this.#input.takeLine(limit, () =>
+      new RemoteProtocolError(
+        `The client sent a command of more than ${limit} bytes. ` +
+          'If such commands are meant to be, raise "limits.commandLine".',
+        { limit: "commandLine" },
+      ));
+  }
+
+  /** Begins with a command; `undefined` for one that needn't be told of. */
+  #begin(line: Uint8Array): DoveadmServerEvent | undefined {
+    const { minor } = this.#handshake;
+    const { command, mistake } = parseCommandLine(line, minor >= 3);
+    if (command.name === "OPTION" && minor >= 3) {
+      if (command.args?.includes("log-passthrough")) this.#sendsLog = true;
+      return undefined;
+    }
+    const hasInput = (this.#options.takesInput ?? takesInput)(command);
+    if (hasInput) {
+      command.input = true;
+      this.#unstuffer = new DotUnstuffer();
+    }
+    const id = ++this.#lastId;
+    this.#lastName = command.name;
+    this.#isAnswered = false;
+    this.#state = hasInput ? "input" : "running";
+    if (mistake === undefined) return { type: "command", id, command };
+    this.log("error", `${nameForMessages(command.name)} can't be run: ${mistake}.`);
+    this.fail(id, "DATAERR");
+  }
+
+  /** The next piece of the input, or `undefined` where there is none yet. */
+  #readInput(): DoveadmServerEvent | undefined {
+    for (let chunk; (chunk = this.#input.takeChunk()) !== undefined;) {
+      const { pieces, end } = this.#unstuffer.push(chunk);
+      const final = end !== undefined;
+      if (final) {
+        this.#input.untake(chunk.subarray(end));
+        this.#state = this.#isAnswered ? "command" : "running";
+      }
+      if (pieces.length === 0 && !final) continue;
+      const input = pieces.length === 0 ? nothing : concat(pieces);
+      return { type: "input", id: this.#lastId, chunk: input, final };
+    }
+  }
+
+  /** Whether the command's answer still matters; throws for one that isn't the running one. */
+  #mayAnswer(id: number): boolean {
+    if (id === this.#lastId && !this.#isAnswered) return this.#isOpen;
+    throw new LocalProtocolError(
+      id === this.#lastId && id > 0
+        ? `Command ${id}, ${nameForMessages(this.#lastName)}, was answered already.`
+        : `Command ${id} doesn't run. Answer commands in their order, by the id of their event.`,
+    );
+  }
+
+  #answer(status: string): void {
+    this.#replies.status(status);
+    // So that packets don't depend on when the output is taken.
+    this.#replies.flush();
+    this.#isAnswered = true;
+    this.#state = this.#state === "input" ? "swallow" : "command";
+  }
+
+  #checkDeciding(call: string): void {
+    if (this.#state === "handshake" && this.#handshake.isDeciding) return;
+    throw new LocalProtocolError(
+      `${call}() answers a "login" event, and there was none. Set "loginEvents" to get them.`,
+    );
+  }
+
+  get #unanswered(): readonly number[] {
+    return this.#isAnswered ? [] : [this.#lastId];
+  }
+
+  #fail(error: unknown): unknown {
+    if (!(error instanceof RemoteProtocolError)) return error;
+    this.#failure = new RemoteProtocolError(error.message, {
+      cause: error.cause,
+      limit: error.limit,
+      unanswered: this.#unanswered,
+    });
+    this.#state = "failed";
+    this.#input.clear();
+    return this.#failure;
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * The first lines of a connection, on the server's side: versions, STARTTLS, login.
+ *
+ * @module
+ */
+
+import { decodeUtf8, encodeUtf8, type OutputQueue, quote, sameSecret } from "../bytes.ts";
+import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import type { InputQueue } from "../input_queue.ts";
+import { checkCredential, checkMaxMinor, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
+
+/** What a handshake comes to, step by step. */
+export type ServerHandshakeEvent =
+  | { readonly type: "start-tls" }
+  | { readonly type: "login"; readonly username: string; readonly password: string }
+  | { readonly type: "ready"; readonly minor: number; readonly username: string | undefined }
+  | { readonly type: "refused"; readonly reason: string };
+
+/** The options of a server that a handshake looks at. */
+export interface ServerHandshakeOptions {
+  /** The password that lets a client in. */
+  password?: string;
+  /** The name that goes with it. */
+  username?: string;
+  /** Whether logins are decided elsewhere. */
+  loginEvents?: boolean;
+  /** Whether clients needn't log in. */
+  preauthenticated?: boolean;
+  /** The highest minor version to speak. */
+  maxMinor?: number;
+  /** Whether clients may ask for TLS. */
+  startTls?: boolean;
+}
+
+/** The handshake of a server, up to the last "+". */
+export class ServerHandshake {
+  /**
+   * "version": the client's first line is to come; "login": it has to log in; "deciding": a "login"
+   * event waits for its answer; "tls": the transport is being encrypted; "over".
+   */
+  #state: "version" | "login" | "deciding" | "tls" | "over" = "version";
+  #input: InputQueue;
+  #output: OutputQueue;
+  #lineLimit: number;
+  #options: ServerHandshakeOptions;
+  #username: string;
+  #secret: Uint8Array | undefined;
+  #isEncrypted = false;
+  /** The name that a client logs in with, while that is decided elsewhere. */
+  #candidate: string | undefined;
+  /** What the caller decided on, to be told as the next event. */
+  #decision: ServerHandshakeEvent | undefined;
+  #minor = 0;
+
+  /** Makes one. */
+  constructor(
+    options: ServerHandshakeOptions,
+    lineLimit: number,
+    input: InputQueue,
+    output: OutputQueue,
+  ) {
+    const { username = "doveadm", password, maxMinor } = options;
+    checkMaxMinor(maxMinor);
+    checkCredential("username", username);
+    if (password !== undefined) {
+      checkCredential("password", password);
+      this.#secret = encodeUtf8(password);
+    }
+    if (password !== undefined && options.loginEvents) {
+      throw new LocalProtocolError(
+        'Both "password" and "loginEvents" are set. Leave one out: either decides who may log in.',
+      );
+    }
+    this.#username = username;
+    this.#options = options;
+    this.#lineLimit = lineLimit;
+    this.#input = input;
+    this.#output = output;
+  }
+
+  /** The minor version that both ends speak, once the handshake is over. */
+  get minor(): number {
+    return this.#minor;
+  }
+
+  /** Whether a login waits for its answer. */
+  get isDeciding(): boolean {
+    return this.#state === "deciding" && this.#decision === undefined;
+  }
+
+  /** Goes on with the login, over the encrypted transport. */
+  tlsStarted(): void {
+    if (this.#state !== "tls") throw noTlsAsked();
+    this.#isEncrypted = true;
+    // Bytes that came in clear stay where they are: the next event is the error that they are.
+    if (this.#input.size === 0) this.#state = "login";
+  }
+
+  /** Answers a "login" event. */
+  decide(decision: { readonly accept: boolean; readonly username?: string }): void {
+    this.#decision = decision.accept
+      ? this.#accept(decision.username ?? this.#candidate)
+      : this.#refuse(`the login of ${JSON.stringify(this.#candidate)} was refused`);
+  }
+
+  /** The next event, or `undefined` when it takes more bytes, or a decision, to know. */
+  nextEvent(): ServerHandshakeEvent | undefined {
+    for (;;) {
+      switch (this.#state) {
+        case "version":
+        case "login": {
+          const line = this.#input.takeLine(this.#lineLimit, (line) => this.#tooLong(line));
+          if (line === undefined) return undefined;
+          const event = this.#state === "version" ? this.#readVersion(line) : this.#readLogin(line);
+          if (event !== undefined) return event;
+          continue;
+        }
+        case "tls":
+          if (this.#input.size === 0) return undefined;
+          throw new RemoteProtocolError(
+            "The client sent bytes in clear behind STARTTLS. Nothing of them was used; look for a " +
+              "man in the middle.",
+          );
+        case "deciding":
+        case "over": {
+          const decision = this.#decision;
+          this.#decision = undefined;
+          return decision;
+        }
+      }
+    }
+  }
+
+  #readVersion(line: Uint8Array): ServerHandshakeEvent | undefined {
+    // Swapped: a client of doveadm says that it is "doveadm-server".
+    const found = /^VERSION\tdoveadm-server\t1\t(\d{1,9})$/.exec(decodeUtf8(line));
+    if (found === null) {
+      throw new RemoteProtocolError(
+        `The client began with ${quote(line)}, where "VERSION", "doveadm-server", 1 and a number ` +
+          "stand. Is it a doveadm client?",
+      );
+    }
+    const { maxMinor = MAX_MINOR, preauthenticated = false } = this.#options;
+    const offered = Number(found[1]);
+    this.#minor = Math.min(offered, maxMinor);
+    // Those who offer 1.0 don't know the line; the others want it ahead of the "+" or "-".
+    if (this.#minor >= 1) this.#say(`VERSION\tdoveadm-client\t1\t${maxMinor}`);
+    if (preauthenticated) return this.#accept(undefined);
+    this.#say("-");
+    this.#state = "login";
+  }
+
+  #readLogin(line: Uint8Array): ServerHandshakeEvent | undefined {
+    const { loginEvents = false, startTls = false } = this.#options;
+    if (this.#secret === undefined && !loginEvents) {
+      return this.#refuse("no password is set, so that nobody can log in");
+    }
+    const text = decodeUtf8(line);
+    if (text === "STARTTLS") {
+      if (this.#isEncrypted) return this.#refuse("it asked for TLS a second time");
+      if (!startTls) return this.#refuse("it asked for TLS, and that is not offered");
+      this.#state = "tls";
+      return { type: "start-tls" };
+    }
+    const credentials = parsePlain(text);
+    if (typeof credentials === "string") return this.#refuse(credentials);
+    const { username, password } = credentials;
+    if (loginEvents) {
+      this.#state = "deciding";
+      this.#candidate = username;
+      return { type: "login", username, password: decodeUtf8(password) };
+    }
+    // The password is compared in any case, so that the time tells nothing about the name either.
+    const isRight = sameSecret(password, this.#secret!);
+    if (username !== this.#username) {
+      return this.#refuse(`there is no ${JSON.stringify(username)} to log in as`);
+    }
+    return isRight ? this.#accept(username) : this.#refuse("the password is wrong");
+  }
+
+  #accept(username: string | undefined): ServerHandshakeEvent {
+    this.#say("+");
+    return this.#over({ type: "ready", minor: this.#minor, username });
+  }
+
+  #refuse(reason: string): ServerHandshakeEvent {
+    this.#say("-");
+    return this.#over({ type: "refused", reason });
+  }
+
+  #over(event: ServerHandshakeEvent): ServerHandshakeEvent {
+    this.#state = "over";
+    this.#secret = undefined;
+    return event;
+  }
+
+  #say(line: string): void {
+    this.#output.push(encodeUtf8(`${line}\n`));
+  }
+
+  #tooLong(line: Uint8Array): Error {
+    // A login's line has the password in it.
+    const what = this.#state === "version" ? quote(line) : "a line";
+    return new RemoteProtocolError(
+      `The client sent ${what} in the handshake, where a line has ${this.#lineLimit} bytes at most ` +
+        '("limits.handshakeLine"). Is it a doveadm client?',
+      { limit: "handshakeLine" },
+    );
+  }
+}
+
+/** The name and the password of a PLAIN line, or why there are none. */
+function parsePlain(line: string): { username: string; password: Uint8Array } | string {
+  const [mechanism, encoded = "", ...rest] = line.split("\t");
+  if (mechanism !== "PLAIN" || rest.length > 0) return "it didn't log in with PLAIN";
+  const plain = fromBase64(encoded);
+  if (plain === undefined) return "what it logged in with isn't base64";
+  const end = plain.indexOf(0, 1);
+  if (plain[0] !== 0 || end === -1) {
+    return "it logged in with an authorisation identity, or without a password";
+  }
+  // What is behind another NUL is not part of the password, as in Dovecot.
+  const password = plain.subarray(end + 1);
+  const nul = password.indexOf(0);
+  return {
+    username: decodeUtf8(plain.subarray(1, end)),
+    password: nul === -1 ? password : password.subarray(0, nul),
+  };
+}
+
+/** The bytes of padded base64, or `undefined` for what isn't. */
+function fromBase64(text: string): Uint8Array | undefined {
+  if (!/^(?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?$/.test(text) || text.includes("_")) {
+    return undefined;
+  }
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}

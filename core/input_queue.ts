@@ -1,0 +1,131 @@
+/**
+ * Bytes on their way in, where they wait for their turn.
+ *
+ * @module
+ */
+
+import { GatheredBytes, indexOfLineFeed } from "./bytes.ts";
+
+/** Up to this size a chunk that waits is copied to others, so that its own buffer needn't be kept. */
+const smallChunk = 1024;
+
+/** How many bytes of small chunks are kept together. */
+const smallChunks = 8192;
+
+/**
+ * Bytes that arrived and wait to be looked at, a line or a chunk at a time. However small the pieces
+ * are in which they arrive, they take little more than their size.
+ *
+ * @example
+ * ```ts
+ * import { decodeUtf8, encodeUtf8, InputQueue } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const queue = new InputQueue();
+ * const tooLong = () => new Error("a line is too long");
+ * queue.push(encodeUtf8("one\r\ntwo"));
+ * assert.equal(decodeUtf8(queue.takeLine(100, tooLong)!), "one");
+ * assert.equal(queue.takeLine(100, tooLong), undefined);
+ * assert.equal(queue.size, 3);
+ * ```
+ */
+export class InputQueue {
+  #chunks: Uint8Array[] = [];
+  #first = 0;
+  #at = 0;
+  /** The buffer that the last chunk is the beginning of, if there is room in it. */
+  #tail: Uint8Array | undefined;
+  #size = 0;
+  #line = new GatheredBytes();
+
+  /** How many bytes there are. */
+  get size(): number {
+    return this.#size + this.#line.size;
+  }
+
+  /** Appends bytes; they must not be changed afterwards. */
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#size += chunk.length;
+    if (chunk.length > smallChunk) {
+      this.#tail = undefined;
+      this.#chunks.push(chunk);
+      return;
+    }
+    const last = this.#chunks.length - 1;
+    const used = this.#tail === undefined ? 0 : this.#chunks[last].length;
+    if (this.#tail !== undefined && used + chunk.length <= this.#tail.length) {
+      this.#tail.set(chunk, used);
+      this.#chunks[last] = this.#tail.subarray(0, used + chunk.length);
+    } else if (this.#first === this.#chunks.length) {
+      // Nothing waits, so that this one won't for long.
+      this.#tail = undefined;
+      this.#chunks.push(chunk);
+    } else {
+      this.#tail = new Uint8Array(smallChunks);
+      this.#tail.set(chunk);
+      this.#chunks.push(this.#tail.subarray(0, chunk.length));
+    }
+  }
+
+  /**
+   * The next line, without its LF or CRLF, or `undefined` where its end isn't there yet. A line of
+   * more than `limit` bytes throws what `tooLong` gives, as soon as that shows.
+   */
+  takeLine(limit: number, tooLong: (line: Uint8Array) => Error): Uint8Array | undefined {
+    for (let chunk; (chunk = this.#chunks[this.#first]) !== undefined;) {
+      const found = indexOfLineFeed(chunk, this.#at, chunk.length);
+      const end = found === -1 ? chunk.length : found;
+      this.#line.push(chunk, this.#at, end);
+      this.#skipTo(found === -1 ? end : end + 1);
+      if (this.#line.size > limit) throw tooLong(this.#line.take());
+      if (found === -1) continue;
+      const line = this.#line.take();
+      return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+    }
+  }
+
+  /** The bytes that follow, up to the end of a chunk, or `undefined` where there are none. */
+  takeChunk(): Uint8Array | undefined {
+    if (this.#line.size > 0) return this.#line.take();
+    const chunk = this.#chunks[this.#first]?.subarray(this.#at);
+    if (chunk !== undefined) this.#skipTo(this.#at + chunk.length);
+    return chunk;
+  }
+
+  /** Puts bytes back that were taken as a chunk. */
+  untake(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#size += bytes.length;
+    if (this.#at > 0) {
+      this.#chunks[this.#first] = this.#chunks[this.#first].subarray(this.#at);
+      this.#at = 0;
+      if (this.#first === this.#chunks.length - 1) this.#tail = undefined;
+    }
+    if (this.#first > 0) this.#chunks[--this.#first] = bytes;
+    else this.#chunks.unshift(bytes);
+  }
+
+  /** Throws away what there is. */
+  clear(): void {
+    this.#chunks = [];
+    this.#tail = undefined;
+    this.#first = this.#at = this.#size = 0;
+    this.#line.take();
+  }
+
+  /** Goes to a place in the first chunk, which may be its end. */
+  #skipTo(at: number): void {
+    this.#size -= at - this.#at;
+    this.#at = at;
+    if (at < this.#chunks[this.#first].length) return;
+    this.#at = 0;
+    this.#first++;
+    if (this.#first === this.#chunks.length) this.#tail = undefined;
+    // Cut off what was taken only now and then: shifting an array of n is a job of n.
+    if (this.#first === this.#chunks.length || this.#first > 1024) {
+      this.#chunks = this.#chunks.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+}
