@@ -74,14 +74,18 @@ export class InputQueue {
    */
   takeLine(limit: number, tooLong: (line: Uint8Array) => Error): Uint8Array | undefined {
     for (let chunk; (chunk = this.#chunks[this.#first]) !== undefined;) {
-      const found = indexOfLineFeed(chunk, this.#at, chunk.length);
+      const start = this.#at;
+      const found = indexOfLineFeed(chunk, start, chunk.length);
       const end = found === -1 ? chunk.length : found;
-      this.#line.push(chunk, this.#at, end);
+      if (found !== -1 && this.#line.size === 0 && end - start <= limit) {
+        this.#skipTo(end + 1);
+        return withoutReturn(chunk.slice(start, end));
+      }
+      this.#line.push(chunk, start, end);
       this.#skipTo(found === -1 ? end : end + 1);
       if (this.#line.size > limit) throw tooLong(this.#line.take());
       if (found === -1) continue;
-      const line = this.#line.take();
-      return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+      return withoutReturn(this.#line.take());
     }
   }
 
@@ -128,4 +132,9 @@ export class InputQueue {
       this.#first = 0;
     }
   }
+}
+
+/** A line without the CR of a CRLF. */
+function withoutReturn(line: Uint8Array): Uint8Array {
+  return line[line.length - 1] === 0x0d ? line.subarray(0, -1) : line;
 }

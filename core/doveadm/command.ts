@@ -128,10 +128,11 @@ function encodeExtraFields(
   const items: string[] = [];
   for (const [key, values] of Object.entries(extraFields)) {
     checkText(key, "extra field's name", name);
-    if (!/^[^\s=]+$/.test(key)) {
+    // deno-lint-ignore no-control-regex -- \x01 would begin an escape
+    if (!/^[^\s=\x01]+$/.test(key)) {
       throw new LocalProtocolError(
         `${nameForMessages(name)} has an extra field named ${JSON.stringify(key)}. ` +
-          'Use a name without white space and "=", like "proxy-ttl".',
+          'Use a name without white space, \\x01 and "=", like "proxy-ttl".',
       );
     }
     for (const value of typeof values === "string" ? [values] : values) {

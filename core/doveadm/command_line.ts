@@ -18,15 +18,17 @@ export interface CommandLine {
 }
 
 /**
- * Takes a command's line apart; `extraFields` says whether the session has them (protocol 1.3 on).
+ * Takes a command's line apart; `extraFields` says whether the server knows them (protocol 1.3 on).
  *
  * Throws a {@linkcode RemoteProtocolError} for a line that can't be a command: Dovecot closes the
  * connection there. A field is cut at its first NUL, as Dovecot does it. Source: Dovecot's
  * src/doveadm/client-connection-tcp.c.
  */
 export function parseCommandLine(line: Uint8Array, extraFields: boolean): CommandLine {
-  const decoded = decodeUtf8Strictly(line);
-  const [flags, ...rest] = cut(decoded ?? decodeUtf8(line)).split("\t").map(tabUnescape).map(cut);
+  const end = line.indexOf(0);
+  const bytes = end === -1 ? line : line.subarray(0, end);
+  const decoded = decodeUtf8Strictly(bytes);
+  const [flags, ...rest] = (decoded ?? decodeUtf8(bytes)).split("\t").map(tabUnescape).map(cut);
   const verbosity = parseFlags(flags, line, extraFields);
   const extra = flags.includes("x") ? rest.shift() : undefined;
   const [user, name, ...args] = rest;
@@ -68,7 +70,7 @@ function parseFlags(
 /** The fields that accompany a command: `key=value`, parted by TABs. */
 function parseExtraFields(text: string): Record<string, readonly string[]> {
   const fields: Record<string, string[]> = {};
-  for (const item of text.split("\t").map(tabUnescape)) {
+  for (const item of text.split("\t").map(tabUnescape).map(cut)) {
     const end = item.indexOf("=");
     const key = end === -1 ? item : item.slice(0, end);
     if (!Object.hasOwn(fields, key)) {

@@ -7,12 +7,18 @@
 
 import { concat, encodeUtf8, type OutputQueue } from "../bytes.ts";
 import { type LogLevel, logLevels } from "./log.ts";
-import { encodePacketHead, LOG_CHANNEL, MAIN_CHANNEL, StreamMultiplexer } from "./multiplex.ts";
-import type { MultiplexFormat } from "./multiplex.ts";
+import {
+  encodePacket,
+  encodePacketHead,
+  LOG_CHANNEL,
+  MAIN_CHANNEL,
+  type MultiplexFormat,
+  StreamMultiplexer,
+} from "./multiplex.ts";
 import { tabEscape, tabEscapeBytes } from "./tab_escape.ts";
 
-/** How much of the conversation is put into one packet, in bytes, if it comes in small pieces. */
-const packetSize = 16_384;
+/** How much of the conversation is put into one packet if it comes in small pieces, as in Dovecot. */
+const packetSize = 8192;
 
 const tab = Uint8Array.of(0x09);
 const emptyLogLine = Uint8Array.of(0x0a);
@@ -25,6 +31,12 @@ export class ReplyWriter {
   /** Bytes of the conversation that no packet has yet. */
   #pending: Uint8Array[] = [];
   #pendingSize = 0;
+  /**
+   * Pieces of a value that isn't ended. They wait for its end if it is short: Dovecot's own client
+   * prints a value that arrives in parts otherwise than one that arrives as a whole.
+   */
+  #pieces: Uint8Array[] = [];
+  #piecesSize = 0;
 
   /** Makes one; without a format there is one channel and no log. */
   constructor(output: OutputQueue, format: MultiplexFormat | undefined) {
@@ -35,22 +47,28 @@ export class ReplyWriter {
 
   /** How many bytes are not in the output yet. */
   get pending(): number {
-    return this.#pendingSize;
+    return this.#pendingSize + this.#piecesSize;
   }
 
   /** Writes a value or, if it isn't `final`, the next piece of one. */
   field(value: string | Uint8Array, final: boolean): void {
-    if (typeof value === "string") {
-      this.#write(encodeUtf8(final ? `${tabEscape(value)}\t` : tabEscape(value)));
-      return;
-    }
-    this.#write(tabEscapeBytes(value));
-    if (final) this.#write(tab);
+    const bytes = typeof value === "string" ? encodeUtf8(tabEscape(value)) : tabEscapeBytes(value);
+    if (bytes.length > 0) this.#pieces.push(bytes);
+    this.#piecesSize += bytes.length;
+    if (final) this.#pieces.push(tab);
+    if (final || this.#piecesSize >= packetSize) this.#endPieces();
   }
 
   /** Writes the line that ends a reply: "+" or "-CODE". */
   status(line: string): void {
+    this.#endPieces();
     this.#write(encodeUtf8(`\n${line}\n`));
+  }
+
+  /** Puts all that was written into the output: nothing more comes. */
+  close(): void {
+    this.#endPieces();
+    this.flush();
   }
 
   /** Writes to the log; a message of several lines becomes several. */
@@ -66,19 +84,30 @@ export class ReplyWriter {
     if (this.#isMultiplexed) this.#writeLog(emptyLogLine);
   }
 
-  /** Puts what is pending into the output. */
+  /** Puts what is pending into the output, but for the pieces of a short value that isn't ended. */
   flush(): void {
     if (this.#pendingSize === 0) return;
     const pending = this.#pending;
-    this.#pending = [];
-    if (!this.#isMultiplexed) { for (const bytes of pending) this.#output.push(bytes); }
-    else if (this.#stream !== undefined) {
+    if (this.#stream !== undefined) {
       this.#output.push(this.#stream.encode(MAIN_CHANNEL, concat(pending)));
     } else {
-      this.#output.push(encodePacketHead(MAIN_CHANNEL, this.#pendingSize));
-      for (const bytes of pending) this.#output.push(bytes);
+      // Only the last can be large, and isn't copied; a chunk for each of the others would be more
+      // than what is in it.
+      const large = pending[pending.length - 1].length >= packetSize ? pending.pop() : undefined;
+      if (this.#isMultiplexed) pending.unshift(encodePacketHead(MAIN_CHANNEL, this.#pendingSize));
+      this.#output.push(concat(pending));
+      if (large !== undefined) this.#output.push(large);
     }
+    this.#pending = [];
     this.#pendingSize = 0;
+  }
+
+  /** The pieces wait no longer. */
+  #endPieces(): void {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#piecesSize = 0;
+    for (const piece of pieces) this.#write(piece);
   }
 
   #write(bytes: Uint8Array): void {
@@ -90,11 +119,10 @@ export class ReplyWriter {
 
   /** Writes to the log channel, behind what was written to the conversation before. */
   #writeLog(bytes: Uint8Array): void {
+    this.#endPieces();
     this.flush();
-    if (this.#stream !== undefined) this.#output.push(this.#stream.encode(LOG_CHANNEL, bytes));
-    else {
-      this.#output.push(encodePacketHead(LOG_CHANNEL, bytes.length));
-      this.#output.push(bytes);
-    }
+    this.#output.push(
+      this.#stream?.encode(LOG_CHANNEL, bytes) ?? encodePacket(LOG_CHANNEL, bytes),
+    );
   }
 }

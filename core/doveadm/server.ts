@@ -14,7 +14,7 @@ import type { Protocol } from "../protocol.ts";
 import { type DoveadmCommand, nameForMessages } from "./command.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { DotUnstuffer } from "./dot_stuffing.ts";
-import { checkLimits, noTlsAsked } from "./handshake_options.ts";
+import { checkLimits, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
 import { type LogLevel, logLevels } from "./log.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import { ServerHandshake, type ServerHandshakeOptions } from "./server_handshake.ts";
@@ -26,8 +26,10 @@ export interface DoveadmServerLimits {
   /** A command's line; 1 MiB if left out, as in Dovecot. */
   commandLine: number;
   /**
-   * What a client may send ahead while a command runs; 16 MiB if left out. Who looks at
-   * {@linkcode DoveadmServerProtocol.backlog} before reading never gets there.
+   * What a client may send ahead while a command runs, and what it may leave unread of the answers to
+   * commands that can't be run; 16 MiB if left out. Who looks at
+   * {@linkcode DoveadmServerProtocol.backlog} before reading, and writes what there is, never gets
+   * there.
    */
   backlog: number;
 }
@@ -146,6 +148,8 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   /** Whether the last command still waits for its answer. */
   #isAnswered = true;
   #lastName = "";
+  /** How many bytes of answers were written, unasked, since all output was taken. */
+  #refusals = 0;
   #unstuffer = new DotUnstuffer();
 
   /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
@@ -253,6 +257,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     if (!this.#isOpen) return;
     this.#state = "last-words";
     this.#input.clear();
+    this.#replies.close();
   }
 
   /** Takes bytes that arrived from the client. The chunk belongs to the protocol from here on. */
@@ -288,7 +293,9 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   /** Bytes to write, oldest first, or `undefined` when there are none. */
   takeOutput(): Uint8Array | undefined {
     this.#replies.flush();
-    return this.#output.take();
+    const chunk = this.#output.take();
+    if (chunk === undefined) this.#refusals = 0;
+    return chunk;
   }
 
   /** Never: the protocol's server end waits for its client as long as it takes. */
@@ -379,9 +386,10 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
 
   /** Begins with a command; `undefined` for one that needn't be told of. */
   #begin(line: Uint8Array): DoveadmServerEvent | undefined {
-    const { minor } = this.#handshake;
-    const { command, mistake } = parseCommandLine(line, minor >= 3);
-    if (command.name === "OPTION" && minor >= 3) {
+    // What a server of 1.3 knows it takes from every client, whatever version that offered.
+    const isNew = (this.#options.maxMinor ?? MAX_MINOR) >= 3;
+    const { command, mistake } = parseCommandLine(line, isNew);
+    if (command.name === "OPTION" && isNew) {
       if (command.args?.includes("log-passthrough")) this.#sendsLog = true;
       return undefined;
     }
@@ -395,8 +403,21 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     this.#isAnswered = false;
     this.#state = hasInput ? "input" : "running";
     if (mistake === undefined) return { type: "command", id, command };
-    this.log("error", `${nameForMessages(command.name)} can't be run: ${mistake}.`);
+    this.#refuse(id, `${nameForMessages(command.name)} can't be run: ${mistake}.`);
+  }
+
+  /** Answers a command that nobody is told of, as long as the client reads such answers. */
+  #refuse(id: number, why: string): void {
+    const before = this.pendingOutput;
+    this.log("error", why);
     this.fail(id, "DATAERR");
+    this.#refusals += this.pendingOutput - before;
+    if (this.#refusals <= this.#limits.backlog) return;
+    throw new RemoteProtocolError(
+      `The client sent commands that can't be run and left ${this.#refusals} bytes of answers ` +
+        `unread, where ${this.#limits.backlog} are allowed ("limits.backlog").`,
+      { limit: "backlog" },
+    );
   }
 
   /** The next piece of the input, or `undefined` where there is none yet. */

@@ -26,6 +26,8 @@ export const httpRecordings = 49;
 export interface Recording {
   /** The server's version and what was tried: "2.4.1/mailbox-list-m3". */
   readonly name: string;
+  /** What it went over: "unix", "tcp", "tls"; "nopw" is TCP to a server without a password. */
+  readonly transport: string;
   /** What went over the wire, in order; `bytes` is `undefined` where a side sent no more. */
   readonly steps: readonly { readonly by: "client" | "server"; readonly bytes?: string }[];
   /** What the server sent behind the handshake, by channel. */
@@ -91,7 +93,7 @@ export interface Course {
 }
 
 /** A byte that the server sent. */
-interface Unit {
+export interface Unit {
   readonly channel: "handshake" | "main" | "log";
   readonly byte: string;
   /** The place of its last byte on the wire. */
@@ -120,14 +122,16 @@ export function utf8(bytes: string): string {
 export function loadRecordings(server: string): Recording[] {
   const file = new URL(`./recordings/${server}.jsonl`, import.meta.url);
   return readFileSync(file, "utf8").trimEnd().split("\n").map((line) => {
-    const { name, steps, ch0, chL } = JSON.parse(line) as {
+    const { name, transport, steps, ch0, chL } = JSON.parse(line) as {
       readonly name: string;
+      readonly transport: string;
       readonly steps: readonly (readonly ["C" | "S", string?])[];
       readonly ch0: string;
       readonly chL: string;
     };
     return {
       name: `${server}/${name}`,
+      transport,
       steps: steps.map(([who, bytes]) => ({
         by: who === "C" ? "client" : "server",
         bytes: bytes === undefined ? undefined : fromBase64(bytes),
@@ -264,6 +268,16 @@ function textOf(field: string): string {
   return strictDecoder.decode(toBytes(unescape(field)));
 }
 
+/** Whether bytes are UTF-8. */
+export function isUtf8(bytes: string): boolean {
+  return fromUtf8(utf8(bytes)) === bytes;
+}
+
+/** The UTF-8 bytes of a text. */
+export function fromUtf8(text: string): string {
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
 const escapes: Readonly<Record<string, string>> = {
   0: "\0",
   1: "\x01",
@@ -272,9 +286,18 @@ const escapes: Readonly<Record<string, string>> = {
   n: "\n",
 };
 
-function unescape(field: string): string {
+/** A field without its escapes. */
+export function unescape(field: string): string {
   // deno-lint-ignore no-control-regex -- \x01 is the protocol's escape character
   return field.replaceAll(/\x01(.?)/gs, (_, escaped) => escapes[escaped] ?? escaped);
+}
+
+/** A field with its escapes. */
+export function escape(text: string): string {
+  return Array.from(text, (byte) => {
+    const letter = Object.keys(escapes).find((letter) => escapes[letter] === byte);
+    return letter === undefined ? byte : `\x01${letter}`;
+  }).join("");
 }
 
 /** What comes of a script, by what the server sent. */
@@ -309,9 +332,18 @@ export function channelOf(
     .join("");
 }
 
-/** All that the server sent. The versions say how it is multiplexed. */
-function unitsOf({ steps }: Recording, maxMinor: number): Unit[] {
-  const wire = steps.map(({ by, bytes = "" }) => by === "server" ? bytes : "").join("");
+/** All that the server sent. */
+function unitsOf(recording: Recording, maxMinor: number): Unit[] {
+  return takeApart(wireOf(recording, "server"), maxMinor);
+}
+
+/** All that a side sent. */
+export function wireOf({ steps }: Recording, side: "client" | "server"): string {
+  return steps.map(({ by, bytes = "" }) => by === side ? bytes : "").join("");
+}
+
+/** What a server sent, byte for byte. The versions say how it is multiplexed. */
+export function takeApart(wire: string, maxMinor: number): Unit[] {
   const start = /^(?:VERSION\tdoveadm-client\t1\t(\d+)\n)?(?:-\n)?(\+\n)?/.exec(wire)!;
   const begin = start[2] === undefined ? wire.length : start[0].length;
   const minor = Math.min(maxMinor, Number(start[1] ?? 0));
@@ -361,7 +393,8 @@ interface Request {
   inputEnded: boolean;
 }
 
-const levels: readonly LogLevel[] = ["debug", "info", "warning", "error", "fatal", "panic"];
+/** The levels of log lines, by the bytes that stand for them, from 1 on. */
+export const levels: readonly LogLevel[] = ["debug", "info", "warning", "error", "fatal", "panic"];
 
 /** Hears a conversation byte by byte and tells the events that a client must see. */
 class Narrator {
