@@ -1,19 +1,23 @@
 /**
- * Byte pipes for Bun: `Bun.connect` for UNIX sockets, and `node:net` for TCP.
+ * Byte pipes for Bun: `Bun.connect` for UNIX sockets, and `node:net` for TCP and for listening.
  *
  * `Bun.connect` can't be given up. To a host that doesn't answer, its socket stays open for minutes
  * after the caller's time-out, and keeps the program from ending.
  *
+ * `Bun.listen` does nothing that `node:net` doesn't do as well and next to as fast.
+ *
  * @module
  */
 
-import { connect as connectOverNode } from "./node.ts";
+import { connect as connectOverNode, listen as listenOverNode } from "./node.ts";
 import {
   type Address,
   brokenError,
   codeOfSystemError,
   connectError,
   type ConnectOptions,
+  type Listener,
+  type ListenOptions,
   peerName,
   type TlsOptions,
   tlsUnsupported,
@@ -23,6 +27,8 @@ import {
 export {
   type Address,
   type ConnectOptions,
+  type Listener,
+  type ListenOptions,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -70,6 +76,25 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
   return address.transport === "tcp"
     ? connectOverNode(address, options)
     : connectUnix(address, options);
+}
+
+/**
+ * Listens at a TCP port, 0 for any that is free, or at a UNIX socket. Rejects with a `TransportError`.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen } from "@dovewire/dovewire/transports/bun";
+ * import assert from "node:assert/strict";
+ *
+ * await using listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect(listener.address);
+ * await using server = await listener.accept();
+ * await client.write(Uint8Array.of(1, 2));
+ * assert.deepEqual(await server?.read(), Uint8Array.of(1, 2));
+ * ```
+ */
+export function listen(address: Address, options: ListenOptions = {}): Promise<Listener> {
+  return listenOverNode(address, options);
 }
 
 /** A UNIX socket connects at once or not at all, so that nobody need give up on it midway. */

@@ -1,27 +1,43 @@
 /**
- * Byte pipes over `Deno.connect`.
+ * Byte pipes over `Deno.connect` and `Deno.listen`.
  *
- * TCP takes the permission `--allow-net=host:port`, a UNIX socket `--allow-read=path` and
- * `--allow-write=path`.
+ * Either takes permissions:
+ *
+ * - TCP: `--allow-net=host:port`
+ * - to connect to a UNIX socket: `--allow-read=path`, `--allow-write=path` and `--allow-net=unix:path`;
+ *   a Deno that doesn't know that form does without
+ * - to listen at a UNIX socket: `--allow-read=folder`, `--allow-write=folder` and `--allow-net` without
+ *   a list, since Deno permits sockets path by path, and this one goes by another name, which nobody can
+ *   foretell, until its file has its mode
  *
  * @module
  */
 
+import { dirname } from "node:path";
+import { bindSocketFile, type SocketFile } from "./socket_file.ts";
 import {
   type Address,
   brokenError,
+  clientName,
+  codeOfSystemError,
   connectError,
   type ConnectOptions,
+  type Listener,
+  listenError,
+  type ListenOptions,
   peerName,
   type TlsOptions,
   tlsUnsupported,
   type Transport,
+  TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
 
 export {
   type Address,
   type ConnectOptions,
+  type Listener,
+  type ListenOptions,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -59,8 +75,138 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
     return new DenoTransport(conn, peerName(address));
   } catch (error) {
     const code = signal?.aborted ? "aborted" : codeOf(error);
-    throw connectError(code, address, error, flagFor(error, address));
+    throw connectError(code, address, error, flagsToConnect(error, address));
   }
+}
+
+/**
+ * Listens at a TCP port, 0 for any that is free, or at a UNIX socket. Rejects with a `TransportError`.
+ *
+ * @example
+ * ```ts
+ * import { connect, listen } from "@dovewire/dovewire/transports/deno";
+ * import assert from "node:assert/strict";
+ *
+ * await using listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect(listener.address);
+ * await using server = await listener.accept();
+ * await client.write(Uint8Array.of(1, 2));
+ * assert.deepEqual(await server?.read(), Uint8Array.of(1, 2));
+ * ```
+ */
+export async function listen(address: Address, options: ListenOptions = {}): Promise<Listener> {
+  try {
+    if (address.transport === "tcp") {
+      const { hostname, port } = address;
+      const listener = Deno.listen({ transport: "tcp", hostname, port });
+      return new DenoListener(listener, addressOf(listener.addr) ?? address, undefined);
+    }
+    const { bound, file } = await bindSocketFile(address, options.mode ?? 0o600, {
+      bind: (path) => Deno.listen({ transport: "unix", path }),
+      unbind: (listener) => listener.close(),
+      connect,
+    });
+    return new DenoListener(bound, address, file);
+  } catch (error) {
+    if (error instanceof TransportError) throw error;
+    throw listenError(codeOf(error), address, error, flagsToListen(error, address));
+  }
+}
+
+/** How long to wait when the system has no room for another client, in milliseconds. */
+const pauseTime = 100;
+
+class DenoListener implements Listener {
+  readonly address: Address;
+  #listener: Deno.TcpListener | Deno.UnixListener;
+  #file: SocketFile | undefined;
+  #closed = false;
+  /** The last of those who wait for a client. */
+  #last: Promise<unknown> = Promise.resolve();
+  #endPause: (() => void) | undefined;
+
+  constructor(
+    listener: Deno.TcpListener | Deno.UnixListener,
+    address: Address,
+    file: SocketFile | undefined,
+  ) {
+    this.#listener = listener;
+    this.address = address;
+    this.#file = file;
+  }
+
+  accept(): Promise<Transport | undefined> {
+    // Deno hands out clients to one at a time, and is "busy" to the others.
+    const accepted = this.#last.then(() => this.#accept());
+    this.#last = accepted;
+    return accepted;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#file?.remove();
+      this.#listener.close();
+      this.#endPause?.();
+    }
+    // The socket is closed when nobody waits at it any more.
+    await this.#last;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #accept(): Promise<Transport | undefined> {
+    while (!this.#closed) {
+      const conn = await this.#next();
+      if (conn === undefined) continue;
+      if (!this.#closed) {
+        return new DenoTransport(conn, clientName(addressOf(conn.remoteAddr), this.address));
+      }
+      conn.close();
+    }
+    return undefined;
+  }
+
+  /** The next client, or `undefined` if it was lost on the way. */
+  async #next(): Promise<Deno.Conn | undefined> {
+    try {
+      const conn = await this.#listener.accept();
+      if ("setNoDelay" in conn) sendAtOnce(conn);
+      return conn;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionAborted)) await this.#pause();
+      return undefined;
+    }
+  }
+
+  /** Lets time pass before the next try, so that a system that is short of something gets a chance. */
+  #pause(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, pauseTime);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** Turns off the waiting for more to send. */
+function sendAtOnce(conn: Deno.TcpConn): void {
+  try {
+    conn.setNoDelay(true);
+  } catch {
+    // Not every system does that for a client that is gone already. Reading from it tells.
+  }
+}
+
+/** An end of a TCP connection; those of a UNIX socket have no names that could be told. */
+function addressOf(end: Deno.Addr): Address | undefined {
+  if (end.transport !== "tcp") return undefined;
+  return { transport: "tcp", hostname: end.hostname, port: end.port };
 }
 
 /** How much is read at once at most, in bytes. */
@@ -152,14 +298,29 @@ function codeOf(error: unknown): TransportErrorCode {
   if (error instanceof Deno.errors.BadResource) return "closed";
   if (error instanceof Error && /failed to lookup address/.test(error.message)) return "not-found";
   if (error instanceof Error && /unreachable/i.test(error.message)) return "unreachable";
-  return "other";
+  return codeOfSystemError(error);
 }
 
-/** Which of Deno's permissions is missing, if that is what went wrong. */
-function flagFor(error: unknown, address: Address): string | undefined {
+/** Which of Deno's permissions connecting takes, if one is missing. */
+function flagsToConnect(error: unknown, address: Address): string | undefined {
   if (!(error instanceof Deno.errors.NotCapable)) return undefined;
-  const flags = address.transport === "unix"
-    ? `--allow-read=${address.path} and --allow-write=${address.path}`
-    : `--allow-net=${address.hostname}:${address.port}`;
+  if (address.transport === "tcp") return addFlags(netFlag(address));
+  const { path } = address;
+  return addFlags(`--allow-read=${path}, --allow-write=${path} and --allow-net=unix:${path}`);
+}
+
+/** Which of Deno's permissions listening takes, if one is missing. */
+function flagsToListen(error: unknown, address: Address): string | undefined {
+  if (!(error instanceof Deno.errors.NotCapable)) return undefined;
+  if (address.transport === "tcp") return addFlags(netFlag(address));
+  const folder = dirname(address.path);
+  return addFlags(`--allow-read=${folder}, --allow-write=${folder} and --allow-net`);
+}
+
+function netFlag({ hostname, port }: Address & { transport: "tcp" }): string {
+  return `--allow-net=${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+function addFlags(flags: string): string {
   return `Deno doesn't permit it. Add ${flags}.`;
 }

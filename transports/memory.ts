@@ -4,9 +4,22 @@
  * @module
  */
 
-import { brokenError, type TlsOptions, tlsUnsupported, type Transport } from "./transport.ts";
+import { AcceptQueue } from "./accept_queue.ts";
+import {
+  brokenError,
+  connectError,
+  type Connector,
+  type Listener,
+  type TlsOptions,
+  tlsUnsupported,
+  type Transport,
+} from "./transport.ts";
 
 export {
+  type Address,
+  type ConnectOptions,
+  type Connector,
+  type Listener,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -43,6 +56,67 @@ export function memoryPair(options: MemoryPairOptions = {}): [Transport, Transpo
   const back = new Pipe(options);
   return [new MemoryTransport(back, there), new MemoryTransport(there, back)];
 }
+
+/** A listener in memory, and the way to it. */
+export interface MemoryListener {
+  /**
+   * Accepts whoever connects. Its address is a UNIX socket's, of the path "memory": there is no such
+   * file, and only `connect` leads there.
+   */
+  readonly listener: Listener;
+  /**
+   * Connects to the listener, whatever address it is given, so that a client can be told the address
+   * that it is told in earnest. Rejects with a `TransportError` once the listener is closed.
+   */
+  readonly connect: Connector;
+}
+
+/**
+ * A listener without sockets, for a client and a server in one program. The options are those of each
+ * pair of transports.
+ *
+ * @example
+ * ```ts
+ * import { memoryListener } from "@dovewire/dovewire/transports/memory";
+ * import assert from "node:assert/strict";
+ *
+ * const { listener, connect } = memoryListener();
+ * await using client = await connect({ transport: "tcp", hostname: "mail.example.com", port: 24245 });
+ * await using server = await listener.accept();
+ * await client.write(Uint8Array.of(1, 2));
+ * assert.deepEqual(await server?.read(), Uint8Array.of(1, 2));
+ * await listener.close();
+ * ```
+ */
+export function memoryListener(options: MemoryPairOptions = {}): MemoryListener {
+  const queue = new AcceptQueue<Transport>((transport) => void transport.close());
+  let isClosed = false;
+  const close = () => {
+    isClosed = true;
+    queue.close();
+    return Promise.resolve();
+  };
+  return {
+    listener: {
+      address: { transport: "unix", path: "memory" },
+      accept: () => queue.take(),
+      close,
+      [Symbol.asyncDispose]: close,
+    },
+    async connect(address, { signal } = {}) {
+      // As late as with a socket, so that no caller comes to count on it being at once.
+      await undefined;
+      if (signal?.aborted) throw connectError("aborted", address, signal.reason);
+      if (isClosed) throw connectError("refused", address, undefined, refused);
+      const [client, server] = memoryPair(options);
+      queue.add(server);
+      return client;
+    },
+  };
+}
+
+/** What to say of a listener that is closed. */
+const refused = "the listener in memory is closed. Connect while it is open.";
 
 /** One direction. */
 class Pipe {

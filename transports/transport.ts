@@ -1,10 +1,10 @@
 /**
- * What a runtime has to provide: byte pipes, and a way to open them.
+ * What a runtime has to provide: byte pipes, and ways to open them from either end.
  *
  * @module
  */
 
-/** Where to connect to. */
+/** Where to connect to, or to listen. */
 export type Address =
   /** A TCP port; `hostname` is a name or an IP address, without brackets. */
   | { readonly transport: "tcp"; readonly hostname: string; readonly port: number }
@@ -51,13 +51,43 @@ export interface ConnectOptions {
 /** Opens a transport: what every adapter exports as `connect`. */
 export type Connector = (address: Address, options?: ConnectOptions) => Promise<Transport>;
 
+/** Takes in clients: the other end of a {@linkcode Connector}. */
+export interface Listener extends AsyncDisposable {
+  /** Where it listens; with the port that was chosen, where 0 was asked for. */
+  readonly address: Address;
+  /**
+   * The next client, or `undefined` once the listener is closed. Calls that wait are served in their
+   * order. It doesn't reject: clients that the system can't take in, for want of file descriptors say,
+   * wait until it can, or are lost.
+   */
+  accept(): Promise<Transport | undefined>;
+  /**
+   * Stops listening, at once and as often as it is called. Transports that were accepted go on;
+   * clients that wait to be are closed. A UNIX socket's file is removed, unless it is another's by now.
+   */
+  close(): Promise<void>;
+}
+
+/** What a {@linkcode Listen} can be told. */
+export interface ListenOptions {
+  /**
+   * The mode of a UNIX socket's file, 0o600 if left out. Nobody whom it shuts out can connect, not even
+   * before it is set.
+   */
+  mode?: number;
+}
+
+/** Opens a listener: what every adapter that can exports as `listen`. */
+export type Listen = (address: Address, options?: ListenOptions) => Promise<Listener>;
+
 /**
- * What became of a transport:
+ * What became of a transport or a listener:
  *
  * - "refused": nobody listens there
- * - "not-found": no such socket file, or no such host
+ * - "in-use": somebody listens there already, or a file is in the way
+ * - "not-found": no such socket file or folder, or no such host
  * - "denied": the file's mode or the runtime's permissions don't allow it
- * - "unreachable": no way to that host
+ * - "unreachable": no way to that host, or no such address on this one
  * - "reset": the peer broke the connection off
  * - "closed": this side closed it
  * - "aborted": the caller's signal gave up on it
@@ -66,6 +96,7 @@ export type Connector = (address: Address, options?: ConnectOptions) => Promise<
  */
 export type TransportErrorCode =
   | "refused"
+  | "in-use"
   | "not-found"
   | "denied"
   | "unreachable"
@@ -75,7 +106,7 @@ export type TransportErrorCode =
   | "unsupported"
   | "other";
 
-/** A transport that could not be opened, or broke. */
+/** A transport or a listener that could not be opened, or broke. */
 export class TransportError extends Error {
   /** The class's name. */
   override name = "TransportError";
@@ -94,6 +125,15 @@ export function peerName(address: Address): string {
   if (address.transport === "unix") return `unix ${address.path}`;
   const { hostname, port } = address;
   return `tcp ${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** Who is at the other end of what a listener accepted, as in {@linkcode Transport.peer}. */
+export function clientName(remote: Address | undefined, listening: Address): string {
+  if (remote !== undefined) return peerName(remote);
+  // A UNIX socket's clients have no names; those of a port have lost theirs when they are gone.
+  return listening.transport === "unix"
+    ? peerName(listening)
+    : `a client of ${peerName(listening)}`;
 }
 
 const advice: Partial<Record<TransportErrorCode, (address: Address) => string>> = {
@@ -121,6 +161,35 @@ export function connectError(
   return new TransportError(code, `Cannot connect to ${peerName(address)}: ${why}`, { cause });
 }
 
+const adviceForListening: Partial<Record<TransportErrorCode, (address: Address) => string>> = {
+  "in-use": (address) =>
+    address.transport === "unix"
+      ? "another server listens at that socket. Stop it, or take another path."
+      : "another server listens at that port. Stop it, or take another port; 0 is any that is free.",
+  "not-found": (address) =>
+    address.transport === "unix"
+      ? "there is no such folder. Make it first."
+      : "there is no host of that name. Look at the spelling.",
+  denied: (address) =>
+    address.transport === "unix"
+      ? "that is not permitted. Run as a user who may write to the folder."
+      : "that is not permitted. Take a port from 1024 on, or run as a user who may use that one.",
+  unreachable: () =>
+    "this machine has no such address. Take one that it has: 127.0.0.1 or ::1 for itself alone, " +
+    "0.0.0.0 or :: for everybody.",
+};
+
+/** The error for a listener that can't be opened; `help` takes the place of the usual advice. */
+export function listenError(
+  code: TransportErrorCode,
+  address: Address,
+  cause: unknown,
+  help?: string,
+): TransportError {
+  const why = help ?? adviceForListening[code]?.(address) ?? messageOf(cause);
+  return new TransportError(code, `Cannot listen at ${peerName(address)}: ${why}`, { cause });
+}
+
 /** The error for a connection that broke. */
 export function brokenError(
   code: TransportErrorCode,
@@ -145,13 +214,18 @@ export function tlsUnsupported(peer: string): TransportError {
 
 const codesOfSystem: Readonly<Record<string, TransportErrorCode>> = {
   ECONNREFUSED: "refused",
+  EADDRINUSE: "in-use",
   ENOENT: "not-found",
   ENOTFOUND: "not-found",
   EAI_AGAIN: "not-found",
   EAI_NONAME: "not-found",
   ENOTSOCK: "refused",
+  ENOTDIR: "not-found",
   EACCES: "denied",
   EPERM: "denied",
+  EROFS: "denied",
+  EADDRNOTAVAIL: "unreachable",
+  EAFNOSUPPORT: "unreachable",
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",
   ECONNRESET: "reset",
