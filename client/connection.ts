@@ -15,7 +15,7 @@ import { Driver } from "../transports/driver.ts";
 import type { TlsOptions, Transport } from "../transports/transport.ts";
 import { AbortError, CommandError, ConnectionLostError, TimeoutError } from "./errors.ts";
 import { handshakeError, timeoutError, unansweredError } from "./failures.ts";
-import { FieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
+import { type FieldQueue, fieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
 import { type Input, piecesOf } from "./input.ts";
 import { abortError, defaultTimeout, timerOf } from "./patience.ts";
 import type { DoveadmAnswer, DoveadmLog, DoveadmRequest, SendOptions } from "./request.ts";
@@ -171,7 +171,7 @@ export class DoveadmConnection implements AsyncDisposable {
     request: DoveadmRequest,
     options: SendOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
-    const queue = new FieldQueue();
+    const queue = fieldQueue();
     const answer = new Promise<DoveadmAnswer>((resolve, reject) => {
       this.#begin(request, options, resolve, reject, queue);
     });
@@ -346,7 +346,7 @@ export class DoveadmConnection implements AsyncDisposable {
         const pending = this.#pending.get(event.id)!;
         // A stream's time runs while the server is waited for, not the caller.
         pending.deadline = Infinity;
-        const taken = pending.queue!.push(event.chunk, event.final);
+        const taken = pending.queue!.push({ chunk: event.chunk, final: event.final });
         if (taken === undefined) this.#restart(pending);
         return taken?.then(() => this.#restart(pending));
       }

@@ -23,7 +23,10 @@ const CHECKS: readonly Check[] = [
   { name: "documentation", args: (entries) => ["doc", "--lint", ...entries] },
   {
     name: "examples",
-    args: () => ["test", "--doc", "--allow-all", "core", "transports", "client", "mod.ts"],
+    args: () => [
+      ...["test", "--doc", "--allow-all"],
+      ...["core", "transports", "client", "server", "mod.ts"],
+    ],
   },
   { name: "publishable", args: () => ["publish", "--dry-run", "--allow-dirty"] },
 ];

@@ -11,6 +11,7 @@ const may: Readonly<Record<string, { readonly all: string[]; readonly types?: st
   core: { all: [] },
   transports: { all: [], types: ["core"] },
   client: { all: ["core", "transports"] },
+  server: { all: ["core", "transports"] },
 };
 
 interface Import {
@@ -67,7 +68,7 @@ test("the library has no dependency", () => {
 });
 
 test("only the adapters of a runtime name its globals", () => {
-  for (const folder of ["core", "client"]) {
+  for (const folder of ["core", "client", "server"]) {
     for (const file of sourcesIn(folder)) {
       const code = readFileSync(file, "utf8").replaceAll(/^\s*(\*|\/\/).*$/gm, "");
       assert(

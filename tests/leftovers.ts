@@ -16,15 +16,11 @@ export async function leavingNothing(act: () => Promise<void>): Promise<void> {
   const sockets = openSockets();
   const { setTimeout, clearTimeout } = globalThis;
   const timers = new Map<unknown, string>();
-  const counting = (handler: () => void, ms?: number, ...rest: unknown[]) => {
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer);
-        handler();
-      },
-      ms,
-      ...rest,
-    );
+  const counting = (handler: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      handler(...args);
+    }, ms);
     timers.set(timer, new Error(`a timer of ${ms} ms`).stack!);
     return timer;
   };

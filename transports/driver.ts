@@ -22,6 +22,19 @@ export interface DriverOptions<Event> {
   onEvent: (event: Event) => void | Promise<void>;
   /** How to encrypt the transport when the protocol asks for it. */
   tls?: TlsOptions;
+  /**
+   * Whether more may be read now; always if left out. Asked whenever there is something to do, and so
+   * behind each {@linkcode Driver.flush}.
+   */
+  mayRead?: () => boolean;
+  /** Learns, once, that the transport broke: it can't be read or written any more. */
+  onBroken?: (error: unknown) => void;
+  /**
+   * Lets the protocol have the last word: what it still has to say when the conversation is over is
+   * written, and the peer gets so many milliseconds to close its end; closing while it sends would
+   * take from it what it hasn't read yet. Without this the transport is closed at once.
+   */
+  linger?: number;
 }
 
 /**
@@ -39,6 +52,7 @@ export class Driver<Event extends { readonly type: string }> {
   /** Resolved when there may be something to do. */
   #woken = wakeUp();
   #failure: { error: unknown } | undefined;
+  #broken = false;
   #ended = false;
   #closed = false;
 
@@ -60,14 +74,9 @@ export class Driver<Event extends { readonly type: string }> {
    */
   async run(): Promise<void> {
     try {
-      while (!await this.#passEvents()) {
-        if (this.#tellTime()) continue;
-        this.#startWriting();
-        this.#startReading();
-        await this.#somethingToDo();
-        this.#takeIn();
-      }
+      await this.#converse();
     } finally {
+      if (this.#options.linger !== undefined) await this.#lastWords(this.#options.linger);
       await this.#transport.close();
       await this.#reading;
       await this.#writing;
@@ -90,6 +99,35 @@ export class Driver<Event extends { readonly type: string }> {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#transport.close();
+  }
+
+  /** Moves events and bytes until the "end" event. */
+  async #converse(): Promise<void> {
+    while (!await this.#passEvents()) {
+      if (this.#tellTime()) continue;
+      this.#startWriting();
+      this.#startReading();
+      await this.#somethingToDo();
+      this.#takeIn();
+    }
+  }
+
+  /** Writes what is left to write, and waits for the peer to close its end. */
+  async #lastWords(patience: number): Promise<void> {
+    if (this.#closed || this.#broken) return;
+    await this.flush();
+    if (this.#ended || this.#closed || this.#broken) return;
+    const timer = setTimeout(() => this.#transport.close(), patience);
+    try {
+      await this.#transport.closeWrite();
+      await this.#reading;
+      if (this.#arrived !== undefined && !("chunk" in this.#arrived)) return;
+      while (await this.#transport.read() !== undefined);
+    } catch {
+      // It broke, or took too long: there is nobody to be patient with.
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Passes on the events that are there, and says whether the last of them was the end. */
@@ -154,12 +192,22 @@ export class Driver<Event extends { readonly type: string }> {
   #end(ending: Ending): void {
     if (this.#ended) return;
     this.#ended = true;
-    if ("error" in ending) this.#failure = ending;
+    if ("error" in ending) {
+      this.#failure = ending;
+      this.#break(ending.error);
+    }
     this.#protocol.receiveEnd();
   }
 
+  #break(error: unknown): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#options.onBroken?.(error);
+  }
+
   #startReading(): void {
-    if (this.#arrived === undefined && !this.#ended) this.#reading ??= this.#read();
+    if (this.#arrived !== undefined || this.#ended || this.#reading !== undefined) return;
+    if (this.#options.mayRead?.() ?? true) this.#reading = this.#read();
   }
 
   async #read(): Promise<void> {
@@ -185,9 +233,10 @@ export class Driver<Event extends { readonly type: string }> {
         await this.#transport.write(chunk);
       }
       this.#writing = undefined;
-    } catch {
+    } catch (error) {
       // The peer reads no more. What it had to say about that is still to be read, and so is its
       // end; what is left to write never will be, so that #writing stays as it is.
+      this.#break(error);
     }
   }
 }

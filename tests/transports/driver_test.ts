@@ -79,16 +79,19 @@ class Setup {
   /** What was passed on: an event's type, or what a chunk says. */
   readonly passed: string[] = [];
 
-  constructor({ onEvent, tls, change = (transport) => transport }: {
+  constructor({ onEvent, change = (transport) => transport, ...options }: {
     onEvent?: (event: TestEvent) => void | Promise<void>;
     tls?: TlsOptions;
+    mayRead?: () => boolean;
+    onBroken?: (error: unknown) => void;
+    linger?: number;
     /** What to put in the transport's place. */
     change?: (transport: Transport) => Transport;
   } = {}) {
     const [transport, peer] = memoryPair();
     this.peer = peer;
     this.driver = new Driver(this.protocol, change(transport), {
-      tls,
+      ...options,
       onEvent: (event) => {
         this.passed.push(event.type === "chunk" ? text(event.chunk) : event.type);
         return onEvent?.(event);
@@ -289,6 +292,95 @@ test("writing goes on while onEvent is at work", async () => {
   assert.equal(await setup.hear(), "something else");
   gate.resolve();
   await setup.peer.closeWrite();
+  await running;
+});
+
+test("nothing is read that may not be, until a flush() finds that it may", async () => {
+  let mayRead = true;
+  const setup = new Setup({ mayRead: () => mayRead, onEvent: () => void (mayRead = false) });
+  const running = setup.driver.run();
+  await setup.say("one");
+  await setup.say("two");
+  await turn();
+  assert.deepEqual(setup.passed, ["one"]);
+  mayRead = true;
+  await setup.driver.flush();
+  await turn();
+  assert.deepEqual(setup.passed, ["one", "two"]);
+  mayRead = true;
+  await setup.driver.flush();
+  await setup.peer.closeWrite();
+  await running;
+});
+
+test("onBroken learns of a read that breaks, and of a write, once", async () => {
+  for (const broken of ["read", "write"] as const) {
+    const errors: unknown[] = [];
+    const setup = new Setup({
+      onBroken: (error) => errors.push(error),
+      change: (transport) => changed(transport, { [broken]: () => Promise.reject(reset) }),
+    });
+    setup.protocol.send("one");
+    const running = setup.driver.run().catch(() => {});
+    await setup.driver.flush();
+    await turn();
+    assert.deepEqual(errors, [reset], broken);
+    await setup.driver.close();
+    await running;
+    assert.equal(errors.length, 1, broken);
+  }
+});
+
+test("an end is no break", async () => {
+  const setup = new Setup({ onBroken: () => assert.fail("It isn't broken.") });
+  const running = setup.driver.run();
+  await setup.peer.closeWrite();
+  await running;
+});
+
+for (const how of ["ends", "throws"]) {
+  test(`linger: a protocol that ${how} has the last word, however much that is`, async () => {
+    const setup = new Setup({
+      linger: 60_000,
+      onEvent: ({ type }) => {
+        if (type !== "chunk") return;
+        setup.protocol.send(new Uint8Array(much));
+        if (how === "ends") setup.protocol.finish();
+        else setup.protocol.failure = reset;
+      },
+    });
+    const running = setup.driver.run();
+    const settled = how === "ends" ? running : assert.rejects(running, (error) => error === reset);
+    await setup.say("hello");
+    let heard = 0;
+    for (let chunk; (chunk = await setup.peer.read()) !== undefined;) heard += chunk.length;
+    assert.equal(heard, much);
+    // What it says meanwhile is nobody's business any more, but it is not broken off for that.
+    await setup.say("and another thing");
+    await setup.peer.closeWrite();
+    await settled;
+  });
+}
+
+test("linger: a peer that doesn't close its end is waited for no longer than that", async () => {
+  const setup = new Setup({ linger: 20 });
+  const running = setup.driver.run();
+  setup.protocol.send("bye");
+  setup.protocol.finish();
+  await setup.driver.flush();
+  assert.equal(await setup.hear(), "bye");
+  assert.equal(await setup.hear(), "");
+  await running;
+});
+
+test("linger: close() ends it", async () => {
+  const setup = new Setup({ linger: 60_000 });
+  const running = setup.driver.run();
+  setup.protocol.send(new Uint8Array(much));
+  setup.protocol.finish();
+  void setup.driver.flush();
+  await turn();
+  await setup.driver.close();
   await running;
 });
 
