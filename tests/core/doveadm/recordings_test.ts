@@ -25,6 +25,7 @@ import {
   toBytes,
   utf8,
 } from "./recordings.ts";
+import { checkEach, checkRows, countedLines, type Row, rowOf } from "./recording_rows.ts";
 
 /** What a caller got. */
 interface Outcome {
@@ -35,9 +36,6 @@ interface Outcome {
 
 /** Looks at what a caller got. */
 type Judge = (outcome: Outcome, script: Script) => void;
-
-/** Some recordings, by their names, and why they are some. */
-type Row<Why extends string = string> = readonly [why: Why, names: RegExp];
 
 /** What a caller can get that isn't a reply to everything. */
 const misfortunes = {
@@ -108,20 +106,20 @@ const differences: string[] = [];
 
 for (const { server, recordings } of all) {
   test(`${server}: what goes well replays`, () => {
-    forEach(recordings.filter((one) => !rowOf(traps, one) && !rowOf(leftOut, one)), (one) => {
+    checkEach(recordings.filter((one) => !rowOf(traps, one) && !rowOf(leftOut, one)), (one) => {
       differences.push(...checkReplay(one, goesWell).differences);
     });
   });
 
   test(`${server}: traps give what a caller should get`, () => {
-    forEach(recordings.filter((one) => rowOf(traps, one)), (one) => {
+    checkEach(recordings.filter((one) => rowOf(traps, one)), (one) => {
       const [misfortune] = rowOf(traps, one)!;
       differences.push(...checkReplay(one, misfortunes[misfortune]).differences);
     });
   });
 
   test(`${server}: what is left out can't be replayed`, () => {
-    forEach(recordings.filter((one) => rowOf(leftOut, one)), (one) => {
+    checkEach(recordings.filter((one) => rowOf(leftOut, one)), (one) => {
       assert.throws(() => checkOutput(one));
     });
   });
@@ -129,13 +127,7 @@ for (const { server, recordings } of all) {
 
 test("every recording is in one row at most, and every row has recordings", () => {
   const rows: readonly Row[] = [...traps, ...leftOut];
-  const names = all.flatMap(({ recordings }) => recordings.map(({ name }) => name));
-  for (const name of names) {
-    assert(rows.filter(([, pattern]) => pattern.test(name)).length <= 1, name);
-  }
-  for (const [, pattern] of rows) {
-    assert(names.some((name) => pattern.test(name)), `${pattern} is nobody's name`);
-  }
+  checkRows(rows, all.flatMap(({ recordings }) => recordings));
 });
 
 test("how many were replayed, were traps and were left out is printed", () => {
@@ -155,30 +147,6 @@ test("how many were replayed, were traps and were left out is printed", () => {
   lines.push("replays of all servers that differ from the recorded client");
   console.log([...lines, ...countedLines(differences)].join("\n"));
 });
-
-/** The first row that a recording is in. */
-function rowOf<R extends Row>(rows: readonly R[], { name }: Recording): R | undefined {
-  return rows.find(([, names]) => names.test(name));
-}
-
-/** Checks recordings and names all those with which something is wrong. */
-function forEach(recordings: readonly Recording[], check: (one: Recording) => void): void {
-  const failures: string[] = [];
-  for (const one of recordings) {
-    try {
-      check(one);
-    } catch (error) {
-      failures.push(`${one.name}: ${error}`);
-    }
-  }
-  assert(failures.length === 0, failures.join("\n"));
-}
-
-function countedLines(words: readonly string[]): string[] {
-  const counts = new Map<string, number>();
-  for (const word of [...words].sort()) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return [...counts].map(([word, count]) => `${String(count).padStart(7)} ${word}`);
-}
 
 /** Replays a recording in many ways; each must take the recorded course and suit `judge`. */
 function checkReplay(recording: Recording, judge: Judge): Script {

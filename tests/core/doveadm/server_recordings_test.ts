@@ -11,6 +11,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { RemoteProtocolError } from "../../../core/mod.ts";
 import { httpRecordings, loadRecordings, type Recording, servers, wireOf } from "./recordings.ts";
+import { checkEach, checkRows, countedLines, type Row, rowOf } from "./recording_rows.ts";
 import { type Answers, type Manner, type Plan, Replay } from "./server_replay.ts";
 import {
   type Ask,
@@ -23,9 +24,6 @@ import {
 
 /** What our server does where it differs from the recorded one. */
 type Correction = (plan: Plan) => Plan;
-
-/** Some recordings, by their names, and why they are some. */
-type Row<Why extends string = string> = readonly [why: Why, names: RegExp];
 
 /** What Dovecot does and our server doesn't, and what ours does instead. */
 const corrections = {
@@ -100,20 +98,20 @@ const all = servers.map((server) => ({ server, recordings: loadRecordings(server
 
 for (const { server, recordings } of all) {
   test(`${server}: ours says what it said`, () => {
-    forEach(recordings.filter((one) => !rowOf(different, one) && !rowOf(leftOut, one)), (one) => {
+    checkEach(recordings.filter((one) => !rowOf(different, one) && !rowOf(leftOut, one)), (one) => {
       checkPlan(planOf(one));
     });
   });
 
   test(`${server}: what it shouldn't do, ours doesn't`, () => {
-    forEach(recordings.filter((one) => rowOf(different, one)), (one) => {
+    checkEach(recordings.filter((one) => rowOf(different, one)), (one) => {
       const [difference] = rowOf(different, one)!;
       checkPlan(corrections[difference](planOf(one)));
     });
   });
 
   test(`${server}: what differs or is left out doesn't replay`, () => {
-    forEach(recordings.filter((one) => rowOf(different, one) || rowOf(leftOut, one)), (one) => {
+    checkEach(recordings.filter((one) => rowOf(different, one) || rowOf(leftOut, one)), (one) => {
       assert.throws(() => checkPlan(planOf(one)));
     });
   });
@@ -137,13 +135,7 @@ test("input arrives as it was stored", () => {
 
 test("every recording is in one row at most, and every row has recordings", () => {
   const rows: readonly Row[] = [...different, ...leftOut];
-  const names = all.flatMap(({ recordings }) => recordings.map(({ name }) => name));
-  for (const name of names) {
-    assert(rows.filter(([, pattern]) => pattern.test(name)).length <= 1, name);
-  }
-  for (const [, pattern] of rows) {
-    assert(names.some((name) => pattern.test(name)), `${pattern} is nobody's name`);
-  }
+  checkRows(rows, all.flatMap(({ recordings }) => recordings));
 });
 
 test("how many were replayed, differ and were left out is printed", () => {
@@ -162,30 +154,6 @@ test("how many were replayed, differ and were left out is printed", () => {
   });
   console.log(lines.join("\n"));
 });
-
-/** The first row that a recording is in. */
-function rowOf<R extends Row>(rows: readonly R[], { name }: Recording): R | undefined {
-  return rows.find(([, names]) => names.test(name));
-}
-
-/** Checks recordings and names all those with which something is wrong. */
-function forEach(recordings: readonly Recording[], check: (one: Recording) => void): void {
-  const failures: string[] = [];
-  for (const one of recordings) {
-    try {
-      check(one);
-    } catch (error) {
-      failures.push(`${one.name}: ${error}`);
-    }
-  }
-  assert(failures.length === 0, failures.join("\n"));
-}
-
-function countedLines(words: readonly string[]): string[] {
-  const counts = new Map<string, number>();
-  for (const word of [...words].sort()) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return [...counts].map(([word, count]) => `${String(count).padStart(7)} ${word}`);
-}
 
 /** What it takes to do as the recorded server did. */
 function planOf(recording: Recording): Plan {
