@@ -25,7 +25,7 @@ const CHECKS: readonly Check[] = [
     name: "examples",
     args: () => [
       ...["test", "--doc", "--allow-all"],
-      ...["core", "transports", "client", "server", "mod.ts"],
+      ...["core", "transports", "client", "server", "testing", "mod.ts"],
     ],
   },
   { name: "publishable", args: () => ["publish", "--dry-run", "--allow-dirty"] },

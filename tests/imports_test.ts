@@ -12,6 +12,7 @@ const may: Readonly<Record<string, { readonly all: string[]; readonly types?: st
   transports: { all: [], types: ["core"] },
   client: { all: ["core", "transports"] },
   server: { all: ["core", "transports"] },
+  testing: { all: ["core", "transports", "server"] },
 };
 
 interface Import {
@@ -68,7 +69,7 @@ test("the library has no dependency", () => {
 });
 
 test("only the adapters of a runtime name its globals", () => {
-  for (const folder of ["core", "client", "server"]) {
+  for (const folder of ["core", "client", "server", "testing"]) {
     for (const file of sourcesIn(folder)) {
       const code = readFileSync(file, "utf8").replaceAll(/^\s*(\*|\/\/).*$/gm, "");
       assert(

@@ -1,0 +1,217 @@
+/**
+ * The fields of "fetch": what can be asked of a mail.
+ *
+ * @module
+ */
+
+import { encodeUtf8 } from "../../core/mod.ts";
+import { CommandFailure } from "../../server/command_failure.ts";
+import { parseAddresses } from "../message/addresses.ts";
+import { bodyStructure } from "../message/body_structure.ts";
+import { fromByteString } from "../message/byte_string.ts";
+import { decodeEncodedWords } from "../message/encoded_words.ts";
+import { envelope, withoutNuls } from "../message/envelope.ts";
+import type { MailboxKeywords } from "../mailboxes/flags.ts";
+import { type HeaderField, unfold } from "../message/headers.ts";
+import type { MailSystem, MailUser } from "../mail_system.ts";
+import type { Mail, Mailbox } from "../mailbox.ts";
+import { type Message, parseMessage } from "../message/message.ts";
+import { parseMessageDate } from "../message/message_date.ts";
+import { parseSection, readBinarySection, readSection } from "../message/message_section.ts";
+import { messageText } from "../message/part_text.ts";
+import { snippetOf } from "../message/snippet.ts";
+
+/** A mail that something is asked of. */
+export interface FetchedMail {
+  /** The mail system that it is in. */
+  readonly system: MailSystem;
+  /** Whose it is. */
+  readonly user: MailUser;
+  /** The name of the mailbox that it is in. */
+  readonly mailboxName: string;
+  /** That mailbox. */
+  readonly mailbox: Mailbox;
+  /** Its keywords. */
+  readonly keywords: MailboxKeywords;
+  /** Where the mail stands in it, from 1 on. */
+  readonly sequence: number;
+  /** The mail. */
+  readonly mail: Mail;
+}
+
+/** What can be asked of a mail. */
+export interface FetchField {
+  /** The name, in lower case. */
+  readonly name: string;
+  /** Its value; throws a `CommandFailure` where the message doesn't allow for one. */
+  read(fetched: FetchedMail): string | Uint8Array;
+}
+
+/**
+ * Reads the names of fields, with spaces between them, in any case.
+ *
+ * They are those of Dovecot 2.3: `uid`, `flags`, `hdr`, `body`, `text` … as the server knows them,
+ * `hdr.NAME`, `hdr.NAME.utf8`, `hdr.NAME.address`, `hdr.NAME.address_name`,
+ * `hdr.NAME.address_name.utf8`, `body.SECTION` and `binary.SECTION`. A mail in memory has no place on
+ * a disk: its `storageid` is its GUID, and its `refcount` the number of mails that share the message.
+ *
+ * Throws a `CommandFailure`, "USAGE", for a name that isn't known, where a real server closes the
+ * connection.
+ */
+export function parseFetchFields(names: string): readonly FetchField[] {
+  return names.split(" ").filter((name) => name !== "").map((word) => {
+    const name = word.toLowerCase();
+    const read = simpleFields.get(name) ?? headerField(name) ?? sectionField(name);
+    if (read !== undefined) return { name, read };
+    throw new CommandFailure("USAGE", {
+      log: `There is no field ${JSON.stringify(word)} to fetch. Ask for hdr.NAME, body.SECTION, ` +
+        `binary.SECTION, or one of ${[...simpleFields.keys()].join(" ")}.`,
+    });
+  });
+}
+
+type Read = FetchField["read"];
+
+/** A field that is read out of the message. */
+function ofMessage(read: (message: Message) => string | Uint8Array): Read {
+  return ({ mail }) => read(parseMessage(mail.bytes));
+}
+
+const snippet = ofMessage((message) => encodeUtf8(snippetOf(message)));
+
+const simpleFields: ReadonlyMap<string, Read> = new Map<string, Read>([
+  ["user", ({ user }) => user.name],
+  ["mailbox", ({ mailboxName }) => mailboxName],
+  ["mailbox-guid", ({ mailbox }) => mailbox.guid],
+  ["seq", ({ sequence }) => String(sequence)],
+  ["uid", ({ mail }) => String(mail.uid)],
+  ["guid", ({ mail }) => mail.guid],
+  [
+    "flags",
+    ({ mail, mailbox, keywords }) => keywords.text(mail, mail.uid >= mailbox.firstRecentUid),
+  ],
+  ["modseq", ({ mail }) => String(mail.modseq)],
+  ["hdr", ofMessage((message) => message.header)],
+  ["body", ofMessage((message) => message.body)],
+  ["body.preview", snippet],
+  ["body.snippet", snippet],
+  ["text", ({ mail }) => mail.bytes],
+  ["text.utf8", ofMessage(messageText)],
+  ["size.physical", ({ mail }) => String(mail.bytes.length)],
+  ["size.virtual", ofMessage((message) => String(message.size.virtual))],
+  ["date.received", ({ mail }) => dateText(mail.received)],
+  ["date.sent", ofMessage(sentText)],
+  ["date.saved", ({ mail }) => dateText(mail.saved)],
+  ["date.received.unixtime", ({ mail }) => secondsText(mail.received)],
+  ["date.sent.unixtime", ofMessage((message) => String(sentDate(message).seconds))],
+  ["date.saved.unixtime", ({ mail }) => secondsText(mail.saved)],
+  ["imap.envelope", ofMessage(({ fields }) => fromByteString(envelope(fields)))],
+  ["imap.body", ofMessage(({ root }) => fromByteString(bodyStructure(root, "body")))],
+  [
+    "imap.bodystructure",
+    ofMessage(({ root }) => {
+      return fromByteString(bodyStructure(root, "bodystructure"));
+    }),
+  ],
+  ["pop3.uidl", () => ""],
+  ["pop3.order", () => ""],
+  ["refcount", ({ system, mail }) => String(referencesTo(system, mail))],
+  ["storageid", ({ mail }) => mail.guid],
+]);
+
+/** How many mails share a message: a copy is another name of the same, as in a Maildir. */
+function referencesTo(system: MailSystem, { bytes }: Mail): number {
+  let count = 0;
+  for (const user of system.users.values()) {
+    for (const mailbox of user.mailboxes.values()) {
+      for (const mail of mailbox.mails) if (mail.bytes === bytes) count++;
+    }
+  }
+  return count;
+}
+
+/** `hdr.NAME`, and what follows it; `undefined` for what isn't that. */
+function headerField(field: string): Read | undefined {
+  if (!field.startsWith("hdr.")) return undefined;
+  const [, name, filter] = /^([^.]*)(?:\.(.*))?$/.exec(field.slice("hdr.".length))!;
+  const write = filter === "" ? undefined : headerFilters.get(filter ?? "");
+  if (write === undefined) {
+    // As with Dovecot, nobody minds as long as there is no mail.
+    return () => {
+      throw new CommandFailure("USAGE", {
+        log: `There is no ${JSON.stringify(field)} to fetch. Behind hdr.NAME, give one of ` +
+          `${[...headerFilters.keys()].filter((name) => name !== "").join(" ")}, or nothing.`,
+      });
+    };
+  }
+  // A line without a colon has no name, but isn't to be had by that.
+  return ofMessage((message) => write(name === "" ? [] : message.fieldsNamed(name)));
+}
+
+const headerFilters: ReadonlyMap<string, (fields: readonly HeaderField[]) => Uint8Array> = new Map([
+  ["", (fields) => fromByteString(valuesOf(fields))],
+  ["utf8", (fields) => encodeUtf8(fields.map(decodedValue).join("\n"))],
+  ["address", (fields) => {
+    const addresses = parseAddresses(valuesOf(fields)).map(({ mailbox = "", domain }) => {
+      return domain === undefined ? mailbox : `${mailbox}@${domain}`;
+    });
+    return fromByteString(addresses.join("\n"));
+  }],
+  ["address_name", (fields) => fromByteString(namesIn(fields).join("\n"))],
+  [
+    "address_name.utf8",
+    (fields) => encodeUtf8(namesIn(fields).map(decodeEncodedWords).join("\n")),
+  ],
+]);
+
+/** The values of fields, a line each, as a byte string. */
+function valuesOf(fields: readonly HeaderField[]): string {
+  return fields.map(({ value }) => withoutNuls(value)).join("\n");
+}
+
+function decodedValue({ value }: HeaderField): string {
+  return decodeEncodedWords(unfold(withoutNuls(value))).replaceAll("\0", " ");
+}
+
+function namesIn(fields: readonly HeaderField[]): readonly string[] {
+  return parseAddresses(valuesOf(fields)).map(({ name = "" }) => name);
+}
+
+/** `body.SECTION` and `binary.SECTION`; `undefined` for what isn't that. */
+function sectionField(field: string): Read | undefined {
+  const found = /^(body|binary)\.(.*)$/.exec(field);
+  const section = found === null ? undefined : parseSection(found[2]);
+  if (found === null || section === undefined) return undefined;
+  const read = found[1] === "body" ? readSection : readBinarySection;
+  return ofMessage((message) => read(message, section));
+}
+
+/** When a message says that it was sent; at the beginning of time if it doesn't. */
+function sentDate(message: Message): { seconds: number; offset: number } {
+  const [field] = message.fieldsNamed("date");
+  const { seconds = 0, offset = 0 } = field === undefined
+    ? {}
+    : parseMessageDate(field.value) ?? {};
+  // Dovecot keeps 32 bits of it.
+  return { seconds: seconds >>> 0, offset };
+}
+
+function sentText(message: Message): string {
+  const { seconds, offset } = sentDate(message);
+  const minutes = Math.abs(offset);
+  const zone = [Math.floor(minutes / 60), minutes % 60].map(twoDigits).join("");
+  return `${dateText(new Date(seconds * 1000))} (${offset < 0 ? "-" : "+"}${zone})`;
+}
+
+/** A date as a server in UTC prints it, so that it is the same wherever tests run. */
+function dateText(date: Date): string {
+  return date.toISOString().replace("T", " ").replace(/\..*/, "");
+}
+
+function secondsText(date: Date): string {
+  return String(Math.floor(date.getTime() / 1000));
+}
+
+function twoDigits(number: number): string {
+  return String(number).padStart(2, "0");
+}

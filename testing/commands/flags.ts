@@ -1,0 +1,109 @@
+/**
+ * The commands that change flags: "flags add", "flags remove" and "flags replace".
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../../server/command_failure.ts";
+import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import { Failures } from "./failures.ts";
+import { checkKeywords, type GivenFlags, MailboxKeywords, parseFlags } from "../mailboxes/flags.ts";
+import { openMailboxes, queryParameter } from "./mail_walk.ts";
+import { findMails } from "../search/match.ts";
+import { parseSearchQuery, type SearchKey, type SearchQuery } from "../search/query.ts";
+
+/** The flags that a mail has after a change, from those that it has and those that were given. */
+type Change = (had: readonly string[], given: readonly string[]) => readonly string[];
+
+/** The commands that change flags, by name. */
+export const flagCommands: Readonly<Record<string, Command>> = {
+  "flags add": changing((had, given) => [...had, ...given]),
+  "flags remove": changing((had, given) => had.filter((flag) => !given.includes(flag))),
+  "flags replace": changing((_, given) => given),
+};
+
+function changing(change: Change): Command {
+  return {
+    kind: "mail",
+    parameters: [
+      { name: "flag", type: "list" },
+      { name: "flagstr", type: "string", positional: true },
+      queryParameter,
+    ],
+    columns: () => 0,
+    check: (arguments_) => void givenIn(arguments_),
+    run: (call) => changeFlags(call, change),
+  };
+}
+
+/** What is asked for; throws a `CommandFailure` if it can't be. */
+function givenIn(
+  arguments_: Arguments,
+): { readonly given: GivenFlags; readonly query: SearchQuery } {
+  // Given as options, flags take the place of the first argument, which belongs to the query then.
+  const words = [...arguments_.list("query")];
+  const first = arguments_.text("flagstr");
+  if (first !== undefined) words.unshift(first);
+  if (arguments_.has("flag")) words.unshift(arguments_.list("flag").join(" "));
+  const [flags, ...query] = words;
+  if (query.length === 0) {
+    throw new CommandFailure("USAGE", {
+      log: 'There are no flags, or there is no search query. Give both, like "\\Seen" "all".',
+    });
+  }
+  return { given: parseFlags(flags), query: parseSearchQuery(query) };
+}
+
+/**
+ * Keywords as Dovecot gets to know them: what a query asks for as it is spelled there, and first,
+ * since the search begins ahead of the change.
+ */
+function asSearched(keywords: readonly string[], query: SearchKey): readonly string[] {
+  const given = new Set(keywords.map((keyword) => keyword.toLowerCase()));
+  const searched = searchedKeywords(query).filter((keyword) => given.has(keyword.toLowerCase()));
+  return [...searched, ...keywords];
+}
+
+function searchedKeywords(key: SearchKey): readonly string[] {
+  switch (key.type) {
+    case "and":
+    case "or":
+      return key.keys.flatMap(searchedKeywords);
+    case "not":
+      return searchedKeywords(key.key);
+    case "keyword":
+      return [key.keyword];
+    case "modseq":
+      return key.keyword === undefined ? [] : [key.keyword];
+    default:
+      return [];
+  }
+}
+
+function* changeFlags(
+  { request, user, arguments: arguments_ }: MailCommandCall,
+  change: Change,
+): Iterable<string> {
+  const failures = new Failures(request);
+  const { given, query } = givenIn(arguments_);
+  const options = { failures, verb: "change flags in" };
+  for (const searched of openMailboxes(query, user, options)) {
+    const { name, mailbox } = searched;
+    failures.attempt(`Can't change flags in mailbox ${name}`, () => {
+      checkKeywords(given.keywords);
+      const found = [...findMails(query, searched)];
+      if (found.length === 0) return;
+      const keywords = MailboxKeywords.of(mailbox);
+      keywords.learn(asSearched(given.keywords, query.key));
+      const flags = keywords.normalize([...given.flags, ...given.keywords]);
+      mailbox.setAllFlags(
+        new Map(found.map(({ mail }) => {
+          return [mail, new Set(keywords.normalize(change(keywords.normalize(mail.flags), flags)))];
+        })),
+        flags,
+      );
+    });
+  }
+  yield* [];
+  failures.finish();
+}

@@ -1,0 +1,122 @@
+/**
+ * What the commands about mails share: their queries, and the mailboxes that they visit.
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../../server/command_failure.ts";
+import type { Parameter } from "./command.ts";
+import type { Failures } from "./failures.ts";
+import type { MailUser } from "../mail_user.ts";
+import { mailboxesOf, type SearchedMailbox } from "../search/match.ts";
+import type { SearchKey, SearchQuery } from "../search/query.ts";
+import { simplify } from "../search/simplify.ts";
+import type { EarlierMailboxes } from "../search/sequence_set.ts";
+
+/** The search query at the end of a command. */
+export const queryParameter: Parameter = { name: "query", type: "list", positional: true };
+
+/**
+ * Opens the mailboxes that a query is about, one after the other. One that can't be opened is a
+ * failure, named as what `verb` says can't be done there.
+ */
+export function* openMailboxes(
+  query: SearchQuery,
+  user: MailUser,
+  { failures, verb, ignoreMissing = false }: {
+    readonly failures: Failures;
+    readonly verb: string;
+    /** Whether nothing is said of a mailbox that doesn't exist. */
+    readonly ignoreMissing?: boolean;
+  },
+): Iterable<SearchedMailbox> {
+  const now = new Date();
+  let earlier: EarlierMailboxes | undefined;
+  for (const name of mailboxesOf(query, user)) {
+    const opened: SearchedMailbox[] = [];
+    failures.attempt(`Can't ${verb} mailbox ${name}`, () => {
+      try {
+        const mailbox = user.open(name);
+        opened.push({ name, separator: user.separatorOf(name), mailbox, now, earlier });
+      } catch (error) {
+        const isMissing = error instanceof CommandFailure && error.code === "NOTFOUND";
+        if (!isMissing || !ignoreMissing) throw error;
+      }
+    });
+    for (const searched of opened) {
+      const { count } = searched.mailbox;
+      yield searched;
+      if (count === 0) continue;
+      earlier = {
+        first: earlier?.first ?? count,
+        smallest: Math.min(count, earlier?.smallest ?? count),
+      };
+    }
+  }
+}
+
+/**
+ * Throws a `CommandFailure`, "USAGE", for a query that takes mails out of mailboxes by accident: one
+ * that leaves out the mailbox, or is about nothing but the mailbox, in one of its branches.
+ */
+export function checkIsSafe({ key }: SearchQuery, command: string): void {
+  const keys = key.type === "and" ? key.keys : [key];
+  if (!namesMailbox(keys)) {
+    throw new CommandFailure("USAGE", {
+      log:
+        `Nothing was done, to avoid accidents: let each branch of the query of "${command}" name ` +
+        "a mailbox.",
+    });
+  }
+  if (!choosesMails(keys)) {
+    throw new CommandFailure("USAGE", {
+      log:
+        `Nothing was done, to avoid accidents: let each branch of the query of "${command}" say ` +
+        'more than a mailbox, "all" if it is all mails.',
+    });
+  }
+}
+
+/**
+ * A query as Dovecot has it when it has seen that it is safe. Mailboxes are left out of one that no
+ * mail can fit, so that it goes through all of them.
+ */
+export function simplified(query: SearchQuery): SearchQuery {
+  return { ...query, key: simplify(query.key) };
+}
+
+/** Whether keys, all of which count, name a mailbox. */
+function namesMailbox(keys: readonly SearchKey[]): boolean {
+  const plain = keys.map(withoutNot);
+  if (plain.some((key) => isMailbox(key) || (key.type === "and" && namesMailbox(key.keys)))) {
+    return true;
+  }
+  const branches = plain.filter(({ type }) => type === "or");
+  return branches.length > 0 && branches.every(namesMailboxInAll);
+}
+
+/** Whether a key names a mailbox whichever of its branches it is that counts. */
+function namesMailboxInAll(key: SearchKey): boolean {
+  if (key.type === "or") return key.keys.map(withoutNot).every(namesMailboxInAll);
+  return isMailbox(key) || (key.type === "and" && namesMailbox(key.keys));
+}
+
+/** Whether keys, all of which count, are about more than mailboxes. */
+function choosesMails(keys: readonly SearchKey[]): boolean {
+  return keys.map(withoutNot).some((key) =>
+    key.type === "and" || key.type === "or" ? choosesMailsInAll(key) : !isMailbox(key)
+  );
+}
+
+function choosesMailsInAll(key: SearchKey): boolean {
+  if (key.type === "or") return key.keys.map(withoutNot).every(choosesMailsInAll);
+  return key.type === "and" ? choosesMails(key.keys) : !isMailbox(key);
+}
+
+function isMailbox({ type }: SearchKey): boolean {
+  return type === "mailbox" || type === "mailbox-mask" || type === "mailbox-guid";
+}
+
+function withoutNot(key: SearchKey): SearchKey {
+  return key.type === "not" ? withoutNot(key.key) : key;
+}

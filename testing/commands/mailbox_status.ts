@@ -1,0 +1,103 @@
+/**
+ * The command "mailbox status".
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../../server/command_failure.ts";
+import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import { Failures } from "./failures.ts";
+import { type Mailbox, virtualSize } from "../mailbox.ts";
+import { canonicalName } from "../mailboxes/names.ts";
+import { reachedNames } from "../mailboxes/reached_names.ts";
+
+/** What can be asked of a mailbox, in the order of the answers, which is not that of the request. */
+const statusFields: Readonly<Record<string, (mailbox: Mailbox) => number | string>> = {
+  messages: ({ count }) => count,
+  recent: ({ mails, firstRecentUid }) => mails.filter(({ uid }) => uid >= firstRecentUid).length,
+  uidnext: ({ uidNext }) => uidNext,
+  uidvalidity: ({ uidValidity }) => uidValidity,
+  unseen: ({ mails }) => mails.filter(({ flags }) => !flags.has("\\Seen")).length,
+  highestmodseq: ({ highestModseq }) => highestModseq,
+  vsize: ({ mails }) => mails.reduce((size, { bytes }) => size + virtualSize(bytes), 0),
+  guid: ({ guid }) => guid,
+  firstsaved: ({ mails }) =>
+    mails.length === 0 ? "never" : Math.floor(mails[0].saved.getTime() / 1000),
+};
+
+/** What can be asked of several mailboxes together. */
+const totalFields: readonly string[] = ["messages", "recent", "unseen", "vsize"];
+
+/** The command "mailbox status": a mailbox's name and what was asked for, or with -t the sums. */
+export const mailboxStatus: Command = {
+  kind: "mail",
+  parameters: [
+    { name: "total-sum", short: "t", type: "flag" },
+    { name: "field", short: "f", type: "list" },
+    { name: "fieldstr", type: "string", positional: true },
+    { name: "mailbox-mask", type: "list", positional: true },
+  ],
+  columns: (arguments_) => fieldsOf(arguments_).length + (arguments_.has("total-sum") ? 0 : 1),
+  check(arguments_) {
+    if (masksOf(arguments_).length === 0) {
+      throw usage("Status fields and mailbox must be specified");
+    }
+    fieldsOf(arguments_);
+  },
+  run: statusOf,
+};
+
+function* statusOf(call: MailCommandCall): Iterable<string> {
+  const { request, user, arguments: arguments_ } = call;
+  const failures = new Failures(request);
+  const fields = fieldsOf(arguments_).map((field) => statusFields[field]);
+  const sums = fields.map(() => 0);
+  const reached = reachedNames(masksOf(arguments_), user, (mask) => user.names({ mask }));
+  for (const { name, exists } of reached) {
+    // A name that only has mailboxes below it; one that was given as it is counts as there.
+    if (exists === false) continue;
+    const values: (number | string)[] = [];
+    failures.attempt(`Mailbox ${name}: Failed to lookup mailbox status`, () => {
+      const mailbox = user.open(name);
+      for (const field of fields) values.push(field(mailbox));
+    });
+    if (values.length === 0) continue;
+    if (arguments_.has("total-sum")) {
+      for (const [at, value] of values.entries()) sums[at] += Number(value);
+    } else {
+      yield canonicalName(name, user.separatorOf(name));
+      for (const value of values) yield String(value);
+    }
+  }
+  if (arguments_.has("total-sum")) yield* sums.map(String);
+  failures.finish();
+}
+
+/** The fields that are asked for; throws a `CommandFailure` for one that can't be. */
+function fieldsOf(arguments_: Arguments): readonly string[] {
+  const text = arguments_.has("field")
+    ? arguments_.list("field").join(" ")
+    : arguments_.text("fieldstr") ?? "";
+  const asked = text.split(" ").filter((field) => field !== "");
+  if (asked.length === 0) throw usage("No status fields");
+  const isTotal = arguments_.has("total-sum");
+  for (const field of asked) {
+    if (field === "all") continue;
+    if (!Object.hasOwn(statusFields, field)) throw usage(`Unknown status field: ${field}`);
+    if (isTotal && !totalFields.includes(field)) {
+      throw usage(`Status field ${field} can't be used with -t`);
+    }
+  }
+  const possible = isTotal ? totalFields : Object.keys(statusFields);
+  return asked.includes("all") ? possible : possible.filter((field) => asked.includes(field));
+}
+
+/** The masks; without "fieldstr", whose place the first of them takes where there is -f. */
+function masksOf(arguments_: Arguments): readonly string[] {
+  const first = arguments_.has("field") ? arguments_.text("fieldstr") : undefined;
+  return [...first === undefined ? [] : [first], ...arguments_.list("mailbox-mask")];
+}
+
+function usage(log: string): CommandFailure {
+  return new CommandFailure("USAGE", { log });
+}

@@ -1,0 +1,130 @@
+/**
+ * The commands that find mails: "search", "fetch" and "expunge".
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../../server/command_failure.ts";
+import type { ReplyField } from "../../server/handler.ts";
+import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import { Failures } from "./failures.ts";
+import { type FetchedMail, type FetchField, parseFetchFields } from "./fetch_fields.ts";
+import { MailboxKeywords } from "../mailboxes/flags.ts";
+import { checkIsSafe, openMailboxes, queryParameter, simplified } from "./mail_walk.ts";
+import { findMails } from "../search/match.ts";
+import { parseSearchQuery, type SearchQuery } from "../search/query.ts";
+
+/** The commands that find mails, by name. */
+export const mailCommands: Readonly<Record<string, Command>> = {
+  search: {
+    kind: "mail",
+    parameters: [queryParameter],
+    columns: () => 2,
+    check: (arguments_) => void queryOf(arguments_),
+    run: searchMails,
+  },
+  fetch: {
+    kind: "mail",
+    parameters: [
+      { name: "field", type: "list" },
+      { name: "fieldstr", type: "string", positional: true },
+      queryParameter,
+    ],
+    columns: (arguments_) => fetchOf(arguments_).fields.length,
+    check: (arguments_) => void fetchOf(arguments_),
+    run: fetchMails,
+  },
+  expunge: {
+    kind: "mail",
+    parameters: [{ name: "delete-empty-mailbox", short: "d", type: "flag" }, queryParameter],
+    columns: () => 0,
+    check: (arguments_) => checkIsSafe(queryOf(arguments_), "expunge"),
+    run: expungeMails,
+  },
+};
+
+/** The query of a command that has nothing else; throws a `CommandFailure` if it can't be. */
+function queryOf(arguments_: Arguments): SearchQuery {
+  const words = arguments_.list("query");
+  if (words.length > 0) return parseSearchQuery(words);
+  throw new CommandFailure("USAGE", { log: 'There is no search query. Give one, like "all".' });
+}
+
+/** What "fetch" is asked for; throws a `CommandFailure` if it can't be. */
+function fetchOf(
+  arguments_: Arguments,
+): { readonly fields: readonly FetchField[]; readonly query: SearchQuery } {
+  // Given as options, fields take the place of the first argument, which belongs to the query then.
+  const words = [...arguments_.list("query")];
+  const first = arguments_.text("fieldstr");
+  if (first !== undefined) words.unshift(first);
+  if (arguments_.has("field")) words.unshift(arguments_.list("field").join(" "));
+  const [fields, ...query] = words;
+  if (query.length === 0) {
+    throw new CommandFailure("USAGE", {
+      log:
+        'There are no fields to fetch, or there is no search query. Give both, like "uid" "all".',
+    });
+  }
+  return { fields: parseFetchFields(fields), query: parseSearchQuery(query) };
+}
+
+function* searchMails({ request, user, arguments: arguments_ }: MailCommandCall): Iterable<string> {
+  const failures = new Failures(request);
+  const query = queryOf(arguments_);
+  for (const searched of openMailboxes(query, user, { failures, verb: "search" })) {
+    for (const { mail } of findMails(query, searched)) {
+      yield searched.mailbox.guid;
+      yield String(mail.uid);
+    }
+  }
+  failures.finish();
+}
+
+function* fetchMails(call: MailCommandCall): Iterable<ReplyField> {
+  const { system, request, user, arguments: arguments_ } = call;
+  const failures = new Failures(request);
+  const { fields, query } = fetchOf(arguments_);
+  const options = { failures, verb: "fetch from", ignoreMissing: true };
+  for (const searched of openMailboxes(query, user, options)) {
+    const { name: mailboxName, mailbox } = searched;
+    const keywords = MailboxKeywords.of(mailbox);
+    for (const { mail, sequence } of findMails(query, searched)) {
+      const fetched = { system, user, mailboxName, mailbox, keywords, sequence, mail };
+      yield* readRow(fields, fetched, failures);
+    }
+  }
+  failures.finish();
+}
+
+/** A mail's values; none of them if one can't be read, for nobody could tell which one it is. */
+function readRow(
+  fields: readonly FetchField[],
+  fetched: FetchedMail,
+  failures: Failures,
+): readonly ReplyField[] {
+  const row: ReplyField[] = [];
+  for (const field of fields) {
+    const { mail, mailboxName } = fetched;
+    const what = `Can't fetch ${field.name} of UID ${mail.uid} in mailbox ${mailboxName}`;
+    failures.attempt(what, () => void row.push(field.read(fetched)));
+  }
+  return row.length === fields.length ? row : [];
+}
+
+function* expungeMails(call: MailCommandCall): Iterable<string> {
+  const { request, user, arguments: arguments_ } = call;
+  const failures = new Failures(request);
+  const query = simplified(queryOf(arguments_));
+  for (const searched of openMailboxes(query, user, { failures, verb: "expunge from" })) {
+    const { name, mailbox } = searched;
+    mailbox.expunge(new Set([...findMails(query, searched)].map(({ mail }) => mail)));
+    if (!arguments_.has("delete-empty-mailbox") || mailbox.count > 0) continue;
+    failures.attempt(`Can't delete mailbox ${name}`, () => {
+      user.delete(name);
+      user.unsubscribe(name);
+    });
+  }
+  yield* [];
+  failures.finish();
+}

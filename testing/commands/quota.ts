@@ -1,0 +1,37 @@
+/**
+ * The commands on quota: "quota get" and "quota recalc".
+ *
+ * @module
+ */
+
+import type { Command } from "./command.ts";
+import type { MailUser } from "../mail_user.ts";
+
+/** The commands on quota, by name. */
+export const quotaCommands: Readonly<Record<string, Command>> = {
+  "quota get": {
+    kind: "mail",
+    parameters: [],
+    columns: () => 5,
+    run: ({ user }) => [...storageRow(user), ...messageRow(user)],
+  },
+  // There is nothing to find out anew: the quota is never anything but the sum of the mails.
+  "quota recalc": { kind: "mail", parameters: [], columns: () => 0, run: () => [] },
+};
+
+/** Bytes are told in KiB, and each begun one counts. */
+function storageRow({ quota, use }: MailUser): readonly string[] {
+  const { name, bytes = 0 } = quota;
+  return row(name, "STORAGE", Math.ceil(use.bytes / 1024), Math.ceil(bytes / 1024));
+}
+
+function messageRow({ quota, use }: MailUser): readonly string[] {
+  const { name, messages = 0 } = quota;
+  return row(name, "MESSAGE", use.messages, messages);
+}
+
+/** A row: the quota's name, the resource, what is used of it, the limit and the percentage. */
+function row(name = "User quota", resource: string, value: number, limit: number): string[] {
+  if (limit === 0) return [name, resource, `${value}`, "-", "0"];
+  return [name, resource, `${value}`, `${limit}`, `${Math.floor(value * 100 / limit)}`];
+}

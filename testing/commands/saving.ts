@@ -1,0 +1,165 @@
+/**
+ * The commands that put mails into mailboxes: "save", "copy" and "move".
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../../server/command_failure.ts";
+import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import { Failures } from "./failures.ts";
+import { MailboxKeywords } from "../mailboxes/flags.ts";
+import type { Mail, Mailbox, NewMail } from "../mailbox.ts";
+import { checkIsSafe, openMailboxes, queryParameter, simplified } from "./mail_walk.ts";
+import { findMails } from "../search/match.ts";
+import { parseSearchQuery, type SearchQuery } from "../search/query.ts";
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** The commands that put mails into mailboxes, by name. */
+export const savingCommands: Readonly<Record<string, Command>> = {
+  save: {
+    kind: "mail",
+    parameters: [
+      { name: "mailbox", short: "m", type: "string" },
+      { name: "file", type: "input", positional: true },
+    ],
+    columns: () => 0,
+    run: saveMail,
+  },
+  copy: transferring("copy"),
+  move: transferring("move"),
+};
+
+/** Saves a command's input, with LF for its line ends, like a server whose mails have them. */
+async function* saveMail(call: MailCommandCall): AsyncIterable<string> {
+  const { request, user, arguments: arguments_ } = call;
+  const name = arguments_.text("mailbox") ?? "INBOX";
+  if (arguments_.has("file")) {
+    throw new CommandFailure("TEMPFAIL", {
+      log: "There are no files to save from. Send the message as the command's input.",
+    });
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request.input) chunks.push(chunk);
+  const failures = new Failures(request);
+  failures.attempt(`Can't save to mailbox ${name}`, () => {
+    user.add(name, { bytes: withLineFeeds(chunks) });
+  });
+  yield* [];
+  failures.finish();
+}
+
+/** The bytes of all chunks, without the CR of each CR LF. */
+function withLineFeeds(chunks: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let size = 0;
+  for (const chunk of chunks) {
+    let from = 0;
+    const add = (to: number) => {
+      joined.set(chunk.subarray(from, to), size);
+      size += to - from;
+      from = to;
+    };
+    for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) {
+      // The CR may be the last of the chunk before.
+      add(at);
+      if (joined[size - 1] === CR) size--;
+    }
+    add(chunk.length);
+  }
+  return joined.subarray(0, size);
+}
+
+function transferring(verb: "copy" | "move"): Command {
+  return {
+    kind: "mail",
+    parameters: [
+      { name: "destination-mailbox", type: "string", positional: true },
+      { name: "source-type", type: "string", positional: true },
+      { name: "source-user", type: "string", positional: true },
+      queryParameter,
+    ],
+    columns: () => 0,
+    check(arguments_) {
+      const { query } = transferOf(arguments_);
+      if (verb === "move") checkIsSafe(query, verb);
+    },
+    run: (call) => transferMails(call, verb),
+  };
+}
+
+/** What is to be copied or moved. */
+interface Transfer {
+  /** Where to. */
+  readonly destination: string;
+  /** Whose mails; the same user's if left out. */
+  readonly sourceUser: string | undefined;
+  readonly query: SearchQuery;
+}
+
+function transferOf(arguments_: Arguments): Transfer {
+  const [destination, ...rest] = [
+    arguments_.text("destination-mailbox"),
+    arguments_.text("source-type"),
+    arguments_.text("source-user"),
+    ...arguments_.list("query"),
+  ].filter((word) => word !== undefined);
+  if (rest.length === 0) {
+    throw new CommandFailure("USAGE", {
+      log:
+        'There is no destination, or no search query. Give both, like "Archive" "mailbox" "INBOX".',
+    });
+  }
+  const hasSource = rest.length > 1 && rest[0].toLowerCase() === "user";
+  return {
+    destination,
+    sourceUser: hasSource ? rest[1] : undefined,
+    query: parseSearchQuery(hasSource ? rest.slice(2) : rest),
+  };
+}
+
+function* transferMails(call: MailCommandCall, verb: "copy" | "move"): Iterable<string> {
+  const { request, system, user, arguments: arguments_ } = call;
+  const { destination, sourceUser, query: given } = transferOf(arguments_);
+  const query = verb === "move" ? simplified(given) : given;
+  const source = sourceUser === undefined ? user : system.findUser(sourceUser);
+  if (source === undefined) {
+    throw new CommandFailure("NOUSER", { log: `There is no user ${sourceUser} to ${verb} from.` });
+  }
+  const failures = new Failures(request);
+  const targets: Mailbox[] = [];
+  failures.attempt(`Can't ${verb} to mailbox ${destination}`, () => {
+    targets.push(user.open(destination));
+  });
+  for (const target of targets) {
+    const keywords = MailboxKeywords.of(target);
+    // What goes into a mailbox that is visited later is found there again.
+    for (const searched of openMailboxes(query, source, { failures, verb: `${verb} from` })) {
+      const found = [...findMails(query, searched)].map(({ mail }) => mail);
+      // A user's mails take no more room elsewhere.
+      const needsRoom = verb === "copy" || source !== user;
+      const copied = new Set<Mail>();
+      let bytes = 0;
+      for (const mail of found) {
+        const what = `Can't ${verb} UID ${mail.uid} from mailbox ${searched.name}`;
+        failures.attempt(what, () => {
+          const more = { bytes: bytes + mail.bytes.length, messages: copied.size + 1 };
+          if (needsRoom) user.checkRoom(more);
+          copied.add(mail);
+          bytes = more.bytes;
+        });
+      }
+      target.addAll([...copied].map((mail) => copyOf(mail, keywords)));
+      if (verb === "move") searched.mailbox.expunge(copied);
+    }
+  }
+  yield* [];
+  failures.finish();
+}
+
+/** A mail for another mailbox, whose keywords may be spelled otherwise. */
+function copyOf({ bytes, guid, flags, received }: Mail, keywords: MailboxKeywords): NewMail {
+  keywords.learn(flags);
+  return { bytes, guid, received, flags: keywords.normalize(flags) };
+}

@@ -1,0 +1,146 @@
+/**
+ * The command "user".
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../../server/command_failure.ts";
+import type { ReplyField } from "../../server/handler.ts";
+import type { Arguments, Command, CommandCall } from "./command.ts";
+import type { MailUser } from "../mail_system.ts";
+import { fitsWildcards, hasWildcards } from "../mailboxes/wildcards.ts";
+
+/** What every user has, empty where nothing is known. */
+const basicFields: readonly string[] = ["uid", "gid", "home", "mail"];
+
+/** What "-x" may say of a login that the user database is asked for. */
+const AUTH_INFO = /^(service|lip|rip)=|^(lport|rport)=\d+$/;
+
+/**
+ * The command "user": one JSON text with the names that masks fit, or with what the user database says
+ * of each of the users.
+ */
+export const userCommand: Command = {
+  kind: "server",
+  parameters: [
+    { name: "socket-path", short: "a", type: "string" },
+    { name: "auth-info", short: "x", type: "list" },
+    { name: "field", short: "f", type: "string" },
+    { name: "expand-field", short: "e", type: "string" },
+    { name: "userdb-only", short: "u", type: "flag" },
+    { name: "user-mask", type: "list", positional: true },
+  ],
+  run: describeUsers,
+};
+
+function* describeUsers({ system, arguments: arguments_ }: CommandCall): Iterable<ReplyField> {
+  check(arguments_);
+  const masks = arguments_.list("user-mask");
+  if (masks.some(hasWildcards)) {
+    const names = [...system.users.keys()].filter((name) =>
+      masks.some((mask) => fitsWildcards(mask, name))
+    );
+    yield { text: `{"userList":[${names.map(json).join(",")}]}` };
+    return;
+  }
+  const users = masks.map((name) => ({ name, user: system.findUser(name) }));
+  const members = users.map(({ name, user }) =>
+    `${json(name)}:{${describe(name, user, arguments_).map(member).join(",")}}`
+  );
+  yield { text: `{${members.join(",")}}` };
+  const missing = users.find(({ user }) => user === undefined);
+  if (missing !== undefined) {
+    throw new CommandFailure("NOUSER", { log: `User ${missing.name} doesn't exist` });
+  }
+}
+
+/** Throws a `CommandFailure` for arguments that can't be. */
+function check(arguments_: Arguments): void {
+  for (const info of arguments_.list("auth-info")) {
+    if (!AUTH_INFO.test(info)) throw usage(`Unknown -x argument: ${info}`);
+  }
+  if (!arguments_.has("user-mask")) throw usage("No user(s) specified");
+  if (!arguments_.has("expand-field")) return;
+  if (arguments_.has("userdb-only")) throw usage("-e can't be used with -u");
+  if (arguments_.has("field")) throw usage("-e can't be used with -f");
+}
+
+/** What is said of a user, by name. */
+function describe(
+  name: string,
+  user: MailUser | undefined,
+  arguments_: Arguments,
+): readonly (readonly [string, string])[] {
+  const onlyDatabase = arguments_.has("userdb-only");
+  if (user === undefined) {
+    return [[
+      "error",
+      onlyDatabase
+        ? "userdb lookup: user doesn't exist"
+        : `userdb lookup: user ${name} doesn't exist`,
+    ]];
+  }
+  const expression = arguments_.text("expand-field");
+  if (expression !== undefined) return [expanded(expression, user)];
+  const known = Object.entries(user.fields);
+  const isRenamed = user.name !== name;
+  const all: readonly (readonly [string, string])[] = onlyDatabase
+    ? [
+      ["source", "userdb"],
+      ...isRenamed ? [["updated_username", user.name] as const] : [],
+      ...known,
+    ]
+    : [
+      ...isRenamed ? [["user", user.name] as const] : [],
+      ...basicFields.map((field) => [field, user.fields[field] ?? ""] as const),
+      ...known.filter(([field]) => !basicFields.includes(field)),
+    ];
+  const wanted = arguments_.text("field");
+  return wanted === undefined ? all : all.filter(([field]) => field === wanted);
+}
+
+/** An expression with its variables put in (Dovecot's settings variables, the commonest of them). */
+function expanded(expression: string, user: MailUser): readonly [string, string] {
+  const [local, domain = ""] = user.name.split(/@(.*)/s);
+  const { home = "" } = user.fields;
+  const variables: Readonly<Record<string, string>> = {
+    u: user.name,
+    user: user.name,
+    n: local,
+    username: local,
+    d: domain,
+    domain,
+    h: home,
+    home,
+    "%": "%",
+  };
+  let unknown: string | undefined;
+  const value = expression.replaceAll(
+    /%([LU]*)(?:\{([^}]*)\}|(.))/gs,
+    (variable, change: string, long?: string, short?: string) => {
+      const name = long ?? short ?? "";
+      if (!Object.hasOwn(variables, name)) {
+        unknown ??= variable;
+        return "";
+      }
+      const value = variables[name];
+      if (change.endsWith("L")) return value.toLowerCase();
+      return change.endsWith("U") ? value.toUpperCase() : value;
+    },
+  );
+  if (unknown === undefined) return [expression, value];
+  return ["error", `Failed to expand field: Unknown variable '${unknown}'`];
+}
+
+function member([name, value]: readonly [string, string]): string {
+  return `${json(name)}:${json(value)}`;
+}
+
+/** A text in JSON, escaped as Dovecot does it, which is as JSON does it but for two characters. */
+function json(text: string): string {
+  return JSON.stringify(text).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+}
+
+function usage(log: string): CommandFailure {
+  return new CommandFailure("USAGE", { log });
+}

@@ -1,0 +1,112 @@
+/**
+ * The commands on users and their logins: "user", "who", "kick", and "reload".
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../../server/command_failure.ts";
+import type { Arguments, Command, CommandCall, Fields, Parameter } from "./command.ts";
+import { type IpRange, isInRange, parseIpRange } from "./ip_range.ts";
+import type { Session } from "../mail_system.ts";
+import { fitsWildcards } from "../mailboxes/wildcards.ts";
+import { userCommand } from "./user.ts";
+
+const socketPath: Parameter = { name: "socket-path", short: "a", type: "string" };
+const masks: Parameter = { name: "mask", type: "list", positional: true };
+
+/** The commands on users and their logins, by name. */
+export const userCommands: Readonly<Record<string, Command>> = {
+  user: userCommand,
+  who: {
+    kind: "server",
+    parameters: [
+      socketPath,
+      { name: "separate-connections", short: "1", type: "flag" },
+      masks,
+    ],
+    run: listSessions,
+  },
+  kick: {
+    kind: "server",
+    parameters: [socketPath, { name: "force", short: "f", type: "flag" }, masks],
+    run: kickSessions,
+  },
+  // It has no arguments in Dovecot either, and nothing here depends on a configuration.
+  reload: { kind: "server", parameters: [], run: () => [] },
+};
+
+/** Which sessions are meant. */
+interface SessionFilter {
+  readonly username: string | undefined;
+  readonly range: IpRange | undefined;
+}
+
+/** What the arguments of "who" and "kick" say; throws a `CommandFailure` for two masks of a kind. */
+function filterOf(arguments_: Arguments): SessionFilter {
+  let username: string | undefined;
+  let range: IpRange | undefined;
+  for (const mask of arguments_.list("mask")) {
+    const found = /^\d*$/.test(mask) ? undefined : parseIpRange(mask);
+    if (found === undefined) {
+      if (username !== undefined) throw usage("Multiple username masks not supported");
+      username = mask;
+    } else {
+      if (range !== undefined) throw usage("Multiple network masks not supported");
+      // All addresses are all sessions, also those without one.
+      range = found.bits === 0 ? undefined : found;
+    }
+  }
+  return { username, range };
+}
+
+function isMeant({ username, ip }: Session, filter: SessionFilter): boolean {
+  if (filter.username !== undefined && !fitsWildcards(filter.username, username)) return false;
+  return filter.range === undefined || (ip !== undefined && isInRange(ip, filter.range));
+}
+
+function listSessions({ system, arguments: arguments_ }: CommandCall): Fields {
+  const filter = filterOf(arguments_);
+  if (arguments_.has("separate-connections")) {
+    return system.sessions.filter((session) => isMeant(session, filter))
+      .flatMap(({ username, service, pid, ip = "" }) => [username, service, String(pid), ip]);
+  }
+  // A user's sessions are shown together, also those that the masks don't fit.
+  const groups = new Map<string, Session[]>();
+  for (const session of system.sessions) {
+    const key = `${session.service}/${session.username}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [session]);
+    else group.push(session);
+  }
+  return [...groups.values()]
+    .filter((sessions) => sessions.some((session) => isMeant(session, filter)))
+    .flatMap((sessions) => {
+      const [{ username, service }] = sessions;
+      const pids = sessions.map(({ pid }) => String(pid));
+      const ips = sessions.flatMap(({ ip }) => ip === undefined ? [] : [ip]);
+      return [username, String(sessions.length), service, inParentheses(pids), inParentheses(ips)];
+    });
+}
+
+function inParentheses(texts: readonly string[]): string {
+  return `(${[...new Set(texts)].join(" ")})`;
+}
+
+/** Ends the processes that serve the sessions, and with them everybody else whom they serve. */
+function kickSessions({ system, arguments: arguments_ }: CommandCall): Fields {
+  if (!arguments_.has("mask")) throw usage("user and/or ip[/bits] must be specified.");
+  const filter = filterOf(arguments_);
+  const meant = system.sessions.filter((session) => isMeant(session, filter));
+  const pids = new Set(meant.map(({ pid }) => pid));
+  const kicked = system.sessions.filter(({ pid }) => pids.has(pid));
+  if (kicked.length === 0) {
+    throw new CommandFailure("NOTFOUND", { log: "No session fits, so that none was kicked" });
+  }
+  const left = system.sessions.filter(({ pid }) => !pids.has(pid));
+  system.sessions.splice(0, system.sessions.length, ...left);
+  return [...new Set(kicked.map(({ username }) => username))].sort();
+}
+
+function usage(log: string): CommandFailure {
+  return new CommandFailure("USAGE", { log });
+}

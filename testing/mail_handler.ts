@@ -1,0 +1,113 @@
+/**
+ * The handler that answers commands with what a mail system in memory has.
+ *
+ * @module
+ */
+
+import { CommandFailure } from "../server/command_failure.ts";
+import type { DoveadmHandler, ReplyField, ServerRequest } from "../server/handler.ts";
+import type { Arguments, Command, CommandCall, Fields, Parameter } from "./commands/command.ts";
+import { flagCommands } from "./commands/flags.ts";
+import { mailboxCommands } from "./commands/mailboxes.ts";
+import { mailCommands } from "./commands/mails.ts";
+import { quotaCommands } from "./commands/quota.ts";
+import { savingCommands } from "./commands/saving.ts";
+import { upkeepCommands } from "./commands/upkeep.ts";
+import { userCommands } from "./commands/users.ts";
+import type { MailSystem } from "./mail_system.ts";
+import { parseArguments } from "./commands/options.ts";
+import { hasWildcards } from "./mailboxes/wildcards.ts";
+
+/** The commands by name. */
+const commands: Readonly<Record<string, Command>> = {
+  ...userCommands,
+  ...quotaCommands,
+  ...mailboxCommands,
+  ...mailCommands,
+  ...savingCommands,
+  ...flagCommands,
+  ...upkeepCommands,
+};
+
+/** What every command on mail takes. */
+const mailParameters: readonly Parameter[] = [
+  { name: "all-users", short: "A", type: "flag" },
+  { name: "socket-path", short: "S", type: "string" },
+  { name: "user", short: "u", type: "string" },
+  { name: "trans-flags", type: "number" },
+  { name: "user-file", short: "F", type: "input" },
+];
+
+/**
+ * Answers the commands of doveadm as Dovecot 2.3 does, with what a mail system in memory has.
+ *
+ * A command on mail acts on the user that the request names. "-A" and "-u" with a mask choose nobody,
+ * as on the servers of 2.3; they only put the user's name ahead of each row.
+ *
+ * @example
+ * ```ts
+ * import { MailSystem, mailHandler } from "@dovewire/dovewire/testing";
+ *
+ * const handler = mailHandler(new MailSystem({ users: { alice: {} } }));
+ * ```
+ */
+export function mailHandler(system: MailSystem): DoveadmHandler {
+  return (request) => {
+    const { command, args } = findCommand(request);
+    if (command.kind === "server") {
+      const arguments_ = parseArguments(args, command.parameters);
+      return command.run({ system, request, arguments: arguments_ });
+    }
+    const arguments_ = parseArguments(args, [...mailParameters, ...command.parameters]);
+    return runOnMail(command, { system, request, arguments: arguments_ });
+  };
+}
+
+/** The command that a request means, and its arguments. Some of the name's words may be among them. */
+function findCommand(request: ServerRequest): { command: Command; args: readonly string[] } {
+  const { name, args } = request;
+  const words = [name];
+  for (let used = 0;; used++) {
+    const full = words.join(" ");
+    if (Object.hasOwn(commands, full)) return { command: commands[full], args: args.slice(used) };
+    const isBeginning = Object.keys(commands).some((other) => other.startsWith(`${full} `));
+    if (!isBeginning || used === args.length) break;
+    words.push(args[used]);
+  }
+  throw new CommandFailure("", { log: `Client sent unknown command: ${name}` });
+}
+
+function runOnMail(command: Command & { kind: "mail" }, call: CommandCall): Fields {
+  const { system, request, arguments: arguments_ } = call;
+  command.check?.(arguments_);
+  const columns = command.columns(arguments_);
+  if (arguments_.has("user-file")) {
+    const file = arguments_.text("user-file");
+    throw new CommandFailure("TEMPFAIL", { log: `open(${file}) failed: there are no files here` });
+  }
+  const { user: name = "" } = request;
+  const user = system.findUser(name);
+  if (user === undefined) {
+    throw new CommandFailure("NOUSER", { log: `doveadm(${name}): User doesn't exist` });
+  }
+  const fields = command.run({ ...call, user });
+  return hasUserColumn(arguments_) && columns > 0 ? withUser(name, fields, columns) : fields;
+}
+
+function hasUserColumn(arguments_: Arguments): boolean {
+  return arguments_.has("all-users") || hasWildcards(arguments_.text("user") ?? "");
+}
+
+/** Rows with a user's name ahead of each. */
+async function* withUser(
+  name: string,
+  fields: Fields,
+  columns: number,
+): AsyncIterable<ReplyField> {
+  let column = 0;
+  for await (const field of fields) {
+    if (column === 0) yield name;
+    column = (column + 1) % columns;
+    yield field;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * A mail system in memory: users, their namespaces, mailboxes, subscriptions and quota.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../core/errors.ts";
+import type { MailboxState, NewMail } from "./mailbox.ts";
+import type { Namespace } from "./mailboxes/names.ts";
+import { MailUser } from "./mail_user.ts";
+
+export { MailUser } from "./mail_user.ts";
+
+/** A namespace that every user has. */
+export interface NamespaceOptions {
+  /** What the names of its mailboxes begin with, the separator included; "" if left out. */
+  readonly prefix?: string;
+  /** What stands between the levels of a name; "/" if left out. */
+  readonly separator?: string;
+  /** Whether it has INBOX; of the first namespace if left out. */
+  readonly inbox?: boolean;
+}
+
+/** A user of the mail system. */
+export interface UserState {
+  /** Mailboxes by name, with the mails in them: each a message, or one with what else is known of it. */
+  readonly mailboxes?: Readonly<
+    Record<string, MailboxState | readonly (string | Uint8Array | NewMail)[]>
+  >;
+  /** How much all messages may take together; no limit if left out. */
+  readonly quota?: QuotaOptions;
+  /** What the user database says besides: home, uid, gid, mail … */
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
+/** A user's quota. */
+export interface QuotaOptions {
+  /** The quota's name; "User quota" if left out. */
+  readonly name?: string;
+  /** How many bytes all messages may have together; no limit if left out. */
+  readonly bytes?: number;
+  /** How many messages there may be; no limit if left out. */
+  readonly messages?: number;
+}
+
+/** A login of a user, as "who" shows it. */
+export interface Session {
+  /** The user's name. */
+  readonly username: string;
+  /** The service: "imap", "pop3" … */
+  readonly service: string;
+  /** The process that serves it; others may be served by the same. */
+  readonly pid: number;
+  /** Where the user comes from: "192.0.2.1", "2001:db8::1"; none if left out. */
+  readonly ip?: string;
+}
+
+/** What a {@linkcode MailSystem} is made of. */
+export interface MailSystemOptions {
+  /** The users by name. */
+  readonly users?: Readonly<Record<string, UserState>>;
+  /** The namespaces; one without a prefix if left out. */
+  readonly namespaces?: readonly NamespaceOptions[];
+}
+
+/**
+ * A mail system in memory.
+ *
+ * @example
+ * ```ts
+ * import { MailSystem } from "@dovewire/dovewire/testing";
+ *
+ * const system = new MailSystem({
+ *   users: { alice: { mailboxes: { INBOX: ["Subject: Hi\n\nHello.\n"], Sent: [] } } },
+ * });
+ * console.assert(system.users.get("alice")?.mailboxes.get("INBOX")?.mails.length === 1);
+ * ```
+ */
+export class MailSystem {
+  /** Who is logged in, oldest first; tests put in whom they want to see there. */
+  readonly sessions: Session[] = [];
+  /** The namespaces that every user has, in the order in which they were given. */
+  readonly namespaces: readonly Namespace[];
+  readonly #users = new Map<string, MailUser>();
+
+  /** Makes one; throws a `LocalProtocolError` for namespaces or mailboxes that can't be. */
+  constructor(options: MailSystemOptions = {}) {
+    this.namespaces = namespacesOf(options.namespaces ?? [{}]);
+    for (const [name, state] of Object.entries(options.users ?? {})) this.addUser(name, state);
+  }
+
+  /** The users by name, in the order in which they were given. */
+  get users(): ReadonlyMap<string, MailUser> {
+    return this.#users;
+  }
+
+  /** The user of a name; in small letters if there is none in those that were given. */
+  findUser(name: string): MailUser | undefined {
+    return this.#users.get(name) ?? this.#users.get(name.toLowerCase());
+  }
+
+  /** Adds a user, in place of the one with that name if there is one. */
+  addUser(name: string, state: UserState = {}): MailUser {
+    const user = new MailUser(name, state, this.namespaces);
+    this.#users.set(name, user);
+    return user;
+  }
+
+  /** Takes a user away; whether there was one. */
+  removeUser(name: string): boolean {
+    return this.#users.delete(name);
+  }
+}
+
+function namespacesOf(options: readonly NamespaceOptions[]): readonly Namespace[] {
+  const inboxAt = Math.max(0, options.findIndex(({ inbox }) => inbox === true));
+  const namespaces = options.map(({ prefix = "", separator = "/" }, at) => {
+    if (separator.length !== 1) {
+      throw new LocalProtocolError(
+        `A namespace's separator is ${JSON.stringify(separator)}. Use one character, like "/".`,
+      );
+    }
+    if (prefix !== "" && (prefix.startsWith(separator) || !prefix.endsWith(separator))) {
+      throw new LocalProtocolError(
+        `A namespace's prefix is ${JSON.stringify(prefix)}. Let it end, but not begin, with the ` +
+          `separator ${JSON.stringify(separator)}.`,
+      );
+    }
+    return { prefix, separator, inbox: at === inboxAt };
+  });
+  if (new Set(namespaces.map(({ separator }) => separator)).size > 1) {
+    throw new LocalProtocolError(
+      "The namespaces have different separators, which Dovecot doesn't take. Give all the same.",
+    );
+  }
+  const prefixes = new Set(namespaces.map(({ prefix }) => prefix));
+  if (prefixes.size < namespaces.length || namespaces.length === 0) {
+    throw new LocalProtocolError(
+      "Two namespaces have the same prefix, or there is no namespace. Give each a prefix of its own.",
+    );
+  }
+  return namespaces;
+}

@@ -1,0 +1,368 @@
+/**
+ * A user of the mail system in memory.
+ *
+ * @module
+ */
+
+import { encodeUtf8 } from "../core/bytes.ts";
+import { LocalProtocolError } from "../core/errors.ts";
+import { CommandFailure } from "../server/command_failure.ts";
+import type { QuotaOptions, UserState } from "./mail_system.ts";
+import { type Mail, Mailbox, type MailboxState, type NewMail } from "./mailbox.ts";
+import {
+  type Listing,
+  listNames,
+  type ListOptions,
+  listSubscriptions,
+} from "./mailboxes/listing.ts";
+import {
+  canonicalName,
+  isInbox,
+  isMask,
+  isTooLongForFolder,
+  nameFault,
+  type Namespace,
+  namespaceOf,
+  newNameFault,
+} from "./mailboxes/names.ts";
+import { MailboxTree, type TreeName } from "./mailboxes/tree.ts";
+
+/** What all messages of a user take together. */
+export interface QuotaUse {
+  /** How many bytes they have, with the line ends that they were saved with. */
+  readonly bytes: number;
+  /** How many there are. */
+  readonly messages: number;
+}
+
+/** A user's part of a namespace. */
+interface Place extends Namespace {
+  readonly mailboxes: MailboxTree;
+  /** The names that are subscribed to, without the prefix, in the order in which they came. */
+  readonly subscriptions: Set<string>;
+}
+
+/** A user of a {@linkcode MailSystem}. */
+export class MailUser {
+  /** The name. */
+  readonly name: string;
+  /** What the user database says of the user besides: home, uid, gid, mail … */
+  readonly fields: Readonly<Record<string, string>>;
+  /** The quota's name and limits; another one counts from then on. */
+  quota: QuotaOptions;
+  /** By the lengths of their prefixes. */
+  readonly #places: readonly Place[];
+  readonly #mailboxes = new Map<string, Mailbox>();
+  #lastUidValidity = 0;
+
+  /** Makes one; throws a `LocalProtocolError` for mailboxes whose names can't be. */
+  constructor(name: string, state: UserState, namespaces: readonly Namespace[]) {
+    this.name = name;
+    this.fields = state.fields ?? {};
+    this.quota = state.quota ?? {};
+    this.#places = [...namespaces].sort((a, b) => a.prefix.length - b.prefix.length).map((
+      namespace,
+    ) => ({
+      ...namespace,
+      mailboxes: new MailboxTree(namespace.separator, "newest first"),
+      subscriptions: new Set<string>(),
+    }));
+    const mailboxes = Object.entries(state.mailboxes ?? {});
+    if (!mailboxes.some(([name]) => isInbox(name))) mailboxes.unshift(["INBOX", []]);
+    for (const [mailbox, content] of mailboxes) this.#declare(mailbox, content);
+  }
+
+  /** The mailboxes by name. */
+  get mailboxes(): ReadonlyMap<string, Mailbox> {
+    return this.#mailboxes;
+  }
+
+  /** What all messages take together. */
+  get use(): QuotaUse {
+    let bytes = 0;
+    let messages = 0;
+    for (const mailbox of this.#mailboxes.values()) {
+      bytes += mailbox.size;
+      messages += mailbox.count;
+    }
+    return { bytes, messages };
+  }
+
+  /** What stands between the levels of a mailbox's name. */
+  separatorOf(name: string): string {
+    return (this.#placeOf(name) ?? this.#places[0]).separator;
+  }
+
+  /** The mailbox of a name; "inbox" is INBOX. */
+  find(name: string): Mailbox | undefined {
+    return this.#mailboxes.get(this.#key(name));
+  }
+
+  /**
+   * The mailbox of a name. Throws a `CommandFailure` with Dovecot's reason as its `log`: "NOTFOUND"
+   * where it is missing, "USAGE" where no mailbox can have that name.
+   */
+  open(name: string): Mailbox {
+    this.#check(nameFault, name);
+    const mailbox = this.find(name);
+    if (mailbox === undefined) throw this.#missing(name);
+    return mailbox;
+  }
+
+  /**
+   * The mailboxes that a mask reaches, in the order in which Dovecot lists them; for a mask without
+   * wildcards the one of that name, if there is one.
+   */
+  *matching(mask: string): IterableIterator<readonly [name: string, mailbox: Mailbox]> {
+    if (!isMask(mask)) {
+      const mailbox = this.find(mask);
+      if (mailbox !== undefined) yield [canonicalName(mask, this.separatorOf(mask)), mailbox];
+      return;
+    }
+    for (const { name, exists } of this.names({ mask })) {
+      if (exists) yield [name, this.find(name)!];
+    }
+  }
+
+  /** The names of mailboxes in the order in which Dovecot lists them. */
+  names(options?: ListOptions): IterableIterator<TreeName> {
+    const listings = this.#places.map((place): Listing => ({
+      ...place,
+      names: place.mailboxes.names(),
+      hasRoot: place.prefix !== "" && this.find(place.prefix.slice(0, -1)) !== undefined,
+    }));
+    return listNames(listings, options);
+  }
+
+  /** The names that are subscribed to, in the order in which Dovecot lists them. */
+  subscriptions(mask?: string): IterableIterator<string> {
+    const listings = this.#places.map((place): Listing => {
+      const tree = new MailboxTree(place.separator, "oldest first");
+      for (const name of place.subscriptions) tree.add(name);
+      return { ...place, names: tree.names(), hasRoot: tree.has("") };
+    });
+    return listSubscriptions(listings, mask);
+  }
+
+  /**
+   * Makes a mailbox. Throws a `CommandFailure`: "DATAERR" where there is one, "USAGE" where no mailbox
+   * can have that name, "NOTFOUND" where it is too long for a folder's.
+   */
+  create(name: string, state: MailboxState = {}): Mailbox {
+    this.#check(newNameFault, name);
+    if (this.find(name) !== undefined) {
+      throw new CommandFailure("DATAERR", { log: "Mailbox already exists" });
+    }
+    const place = this.#placeOf(name);
+    if (place === undefined) {
+      throw new CommandFailure("DATAERR", { log: "Mailbox can't be created" });
+    }
+    if (isTooLongForFolder(this.#key(name), place)) {
+      throw new CommandFailure("NOTFOUND", { log: "Not found" });
+    }
+    return this.#create(name, state);
+  }
+
+  /**
+   * Removes a mailbox and the mails in it. Throws a `CommandFailure`: "NOTFOUND" where it is missing,
+   * "DATAERR" for one with mails where it has to be empty, "USAGE" where no mailbox can have that name,
+   * and "DATAERR" for INBOX, whose mails are gone then all the same.
+   */
+  delete(name: string, options: { readonly mustBeEmpty?: boolean } = {}): void {
+    const place = this.#placeOf(name);
+    if (place !== undefined && this.#isRoot(name, place)) {
+      throw new CommandFailure("USAGE", { log: "Storage root can't be deleted" });
+    }
+    this.#check(nameFault, name);
+    if (place === undefined) {
+      throw new CommandFailure("DATAERR", { log: "Mailbox can't be deleted" });
+    }
+    const mailbox = this.open(name);
+    if (options.mustBeEmpty === true && mailbox.count > 0) {
+      throw new CommandFailure("DATAERR", { log: "Mailbox isn't empty" });
+    }
+    if (this.#key(name) === "INBOX") {
+      mailbox.expunge(new Set(mailbox.mails));
+      throw new CommandFailure("DATAERR", { log: "INBOX can't be deleted." });
+    }
+    this.#remove(this.#key(name));
+  }
+
+  /**
+   * Gives a mailbox, and those below it, another name. Throws a `CommandFailure`: "NOTFOUND" where
+   * there is neither, "DATAERR" for INBOX and where the new name is taken, "USAGE" where no mailbox can
+   * have one of the names, "TEMPFAIL" where the new one is too long for a folder's.
+   */
+  rename(from: string, to: string): void {
+    this.#check(nameFault, from);
+    const oldPlace = this.#placeOf(from);
+    const newPlace = this.#placeOf(to);
+    if (oldPlace !== undefined && this.#isRoot(from, oldPlace)) {
+      throw new CommandFailure("USAGE", { log: "Can't rename mailbox root" });
+    }
+    this.#check(newNameFault, to);
+    if (oldPlace === undefined || newPlace === undefined) {
+      throw new CommandFailure("DATAERR", {
+        log: "Can't rename mailboxes across specified storages.",
+      });
+    }
+    const oldName = this.#key(from);
+    const newName = this.#key(to);
+    if (oldName === newName) {
+      throw new CommandFailure("DATAERR", { log: "Can't rename mailbox to itself." });
+    }
+    if (oldName === "INBOX") {
+      throw new CommandFailure("DATAERR", { log: "Renaming INBOX isn't supported." });
+    }
+    // A name that only has mailboxes below it gives these to one that is there.
+    if (this.find(from) !== undefined && this.find(to) !== undefined) {
+      throw new CommandFailure("DATAERR", { log: "Target mailbox already exists" });
+    }
+    if (isTooLongForFolder(newName, newPlace)) {
+      throw new CommandFailure("TEMPFAIL", { log: "File name too long" });
+    }
+    const below = `${oldName}${oldPlace.separator}`;
+    const found = [...oldPlace.mailboxes.names()]
+      .map(({ name }) => `${oldPlace.prefix}${name}`)
+      .filter((name) => name === oldName || name.startsWith(below))
+      .flatMap((name) => {
+        const mailbox = this.#mailboxes.get(name);
+        return mailbox === undefined ? [] : [{ name, mailbox }];
+      });
+    if (found.length === 0) throw this.#missing(from);
+    const movedBelow = (name: string) => `${newName}${name.slice(oldName.length)}`;
+    // Where the new name is below the old one, Dovecot takes it for one that was there, and so moves
+    // it once more.
+    const isTwice = newName.startsWith(below);
+    const newNameOf = (name: string) => {
+      return name === oldName && isTwice ? movedBelow(newName) : movedBelow(name);
+    };
+    // One whose new name is taken stays where it is.
+    const moved = found.filter(({ name }) => !this.#mailboxes.has(newNameOf(name)));
+    for (const { name, mailbox } of moved) this.#put(newNameOf(name), mailbox);
+    for (const { name } of moved) this.#remove(name);
+  }
+
+  /** Subscribes to a name, which needn't be a mailbox's; throws a `CommandFailure` if none can be. */
+  subscribe(name: string): void {
+    this.#check(nameFault, name);
+    const place = this.#placeOf(name);
+    if (place === undefined) {
+      throw new CommandFailure("DATAERR", { log: "Mailbox can't be subscribed" });
+    }
+    place.subscriptions.add(this.#within(this.#key(name), place));
+  }
+
+  /** Ends a subscription, if there is one; throws a `CommandFailure` for names that can't be. */
+  unsubscribe(name: string): void {
+    this.#check(nameFault, name);
+    const place = this.#placeOf(name);
+    place?.subscriptions.delete(this.#within(this.#key(name), place));
+  }
+
+  /**
+   * Puts a mail into a mailbox. Throws a `CommandFailure`: as `open()` does, and "UNKNOWN" where the
+   * quota would be exceeded.
+   */
+  add(mailbox: string, mail: NewMail): Mail {
+    const target = this.open(mailbox);
+    this.checkRoom({ bytes: mail.bytes.length, messages: 1 });
+    return target.add(mail);
+  }
+
+  /** Throws a `CommandFailure`, "UNKNOWN", where so much more would exceed the quota. */
+  checkRoom(more: QuotaUse): void {
+    const { bytes, messages } = this.use;
+    const { bytes: maxBytes = Infinity, messages: maxMessages = Infinity } = this.quota;
+    if (bytes + more.bytes > maxBytes || messages + more.messages > maxMessages) {
+      // Dovecot's exit code for it, EX_CANTCREAT, is none that the protocol of 2.3 has a name for.
+      throw new CommandFailure("UNKNOWN", { log: "Quota exceeded (mailbox for user is full)" });
+    }
+  }
+
+  #placeOf(name: string): Place | undefined {
+    return namespaceOf(name, this.#places);
+  }
+
+  /** The name by which a mailbox is known here. */
+  #key(name: string): string {
+    const place = this.#placeOf(name);
+    if (place === undefined) return name;
+    const canonical = canonicalName(name, place.separator);
+    // The root of a Maildir that has INBOX is INBOX.
+    const isRoot = place.inbox && place.prefix !== "" &&
+      (this.#isRoot(canonical, place) || canonical === `${place.prefix}INBOX`);
+    return isRoot ? "INBOX" : canonical;
+  }
+
+  /** Whether a name is a namespace's prefix. */
+  #isRoot(name: string, { prefix, inbox }: Place): boolean {
+    return prefix !== "" && name === prefix.slice(0, -1) && !(inbox && isInbox(name));
+  }
+
+  /** A name without its namespace's prefix. */
+  #within(name: string, { prefix, inbox }: Place): string {
+    return inbox && name === "INBOX" ? name : name.slice(prefix.length);
+  }
+
+  #check(fault: typeof nameFault, name: string): void {
+    const namespace = this.#placeOf(name) ??
+      { prefix: "", separator: this.separatorOf(name), inbox: false };
+    const log = fault(canonicalName(name, namespace.separator), namespace);
+    if (log !== undefined) throw new CommandFailure("USAGE", { log });
+  }
+
+  #missing(name: string): CommandFailure {
+    const canonical = canonicalName(name, this.separatorOf(name));
+    return new CommandFailure("NOTFOUND", { log: `Mailbox doesn't exist: ${canonical}` });
+  }
+
+  #create(name: string, state: MailboxState): Mailbox {
+    // Like Dovecot, no two mailboxes of a user have the same UIDVALIDITY, not even in one second.
+    const uidValidity = state.uidValidity ??
+      Math.max(Math.floor(Date.now() / 1000), this.#lastUidValidity + 1);
+    this.#lastUidValidity = Math.max(uidValidity, this.#lastUidValidity);
+    const mailbox = new Mailbox({ ...state, uidValidity });
+    this.#put(this.#key(name), mailbox);
+    if (state.subscribed === true) this.subscribe(name);
+    return mailbox;
+  }
+
+  #put(key: string, mailbox: Mailbox): void {
+    const place = this.#placeOf(key)!;
+    this.#mailboxes.set(key, mailbox);
+    if (!this.#isRoot(key, place)) place.mailboxes.add(this.#within(key, place));
+  }
+
+  #remove(key: string): void {
+    const place = this.#placeOf(key)!;
+    this.#mailboxes.delete(key);
+    place.mailboxes.delete(this.#within(key, place));
+  }
+
+  /** Makes a mailbox that the user has from the start. */
+  #declare(
+    name: string,
+    content: MailboxState | readonly (string | Uint8Array | NewMail)[],
+  ): void {
+    const state = isList(content) ? { mails: content.map(newMail) } : content;
+    try {
+      this.create(name, state);
+    } catch (error) {
+      if (!(error instanceof CommandFailure)) throw error;
+      throw new LocalProtocolError(
+        `${JSON.stringify(name)} can't be a mailbox of ${JSON.stringify(this.name)}: ${error.log}.`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function isList<T>(content: MailboxState | readonly T[]): content is readonly T[] {
+  return Array.isArray(content);
+}
+
+function newMail(mail: string | Uint8Array | NewMail): NewMail {
+  if (typeof mail === "string") return { bytes: encodeUtf8(mail) };
+  return mail instanceof Uint8Array ? { bytes: mail } : mail;
+}

@@ -1,0 +1,248 @@
+/**
+ * A mailbox in memory, and the mails in it.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../core/errors.ts";
+
+/** A mail in a mailbox. */
+export interface Mail {
+  /** Its number in the mailbox, which no other mail there ever gets. */
+  readonly uid: number;
+  /** 32 hexadecimal digits, or whatever the store that it was taken from gives. */
+  readonly guid: string;
+  /** The message as it was saved, with its own line ends. */
+  readonly bytes: Uint8Array;
+  /** Flags ("\\Seen") and keywords ("$Label1"), as Dovecot spells them. */
+  flags: ReadonlySet<string>;
+  /** When it was received (IMAP's INTERNALDATE), to the second. */
+  readonly received: Date;
+  /** When it was put into this mailbox, to the second. */
+  readonly saved: Date;
+  /** The modification sequence of its last change (RFC 7162). */
+  modseq: number;
+}
+
+/** What a mail is made of; what is left out is made up. */
+export interface NewMail {
+  /** The message. */
+  readonly bytes: Uint8Array;
+  /** Its number; the mailbox's next one if left out. */
+  readonly uid?: number;
+  /** 32 hexadecimal digits. */
+  readonly guid?: string;
+  /** Flags and keywords; none if left out. */
+  readonly flags?: Iterable<string>;
+  /** When it was received; now if left out. */
+  readonly received?: Date;
+  /** When it was put into the mailbox; now if left out. */
+  readonly saved?: Date;
+  /** The modification sequence; the mailbox's next one if left out. */
+  readonly modseq?: number;
+}
+
+/** What a mailbox is made of; what is left out is made up. */
+export interface MailboxState {
+  /** 32 hexadecimal digits. */
+  readonly guid?: string;
+  /** IMAP's UIDVALIDITY; the time in seconds if left out. */
+  readonly uidValidity?: number;
+  /** The UID that the next mail gets; the one behind the last if left out. */
+  readonly uidNext?: number;
+  /** The UID of the first mail that no IMAP client has seen yet; 1 if left out: all are recent. */
+  readonly firstRecentUid?: number;
+  /** The highest modification sequence; of the mails, or 1, if left out. */
+  readonly highestModseq?: number;
+  /** Whether its user subscribed to it; no if left out. */
+  readonly subscribed?: boolean;
+  /** The mails, by rising UID. */
+  readonly mails?: readonly NewMail[];
+}
+
+/** 32 hexadecimal digits that nothing else has. */
+export function newGuid(): string {
+  return crypto.randomUUID().replaceAll("-", "");
+}
+
+/** How many bytes a message has with CRLF for each of its line ends (RFC 3501's RFC822.SIZE). */
+export function virtualSize(bytes: Uint8Array): number {
+  let size = bytes.length;
+  for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) size++;
+  }
+  return size;
+}
+
+/**
+ * A mailbox: mails in the order of their UIDs, and the counters that IMAP needs.
+ *
+ * The modification sequence (RFC 7162) grows with each change as Dovecot's does: by one for mails
+ * that are put in together, that are taken out together, or whose flags change together, and by one
+ * more for each keyword among the changes.
+ */
+export class Mailbox {
+  /** 32 hexadecimal digits; it stays when the mailbox is renamed. */
+  readonly guid: string;
+  /** IMAP's UIDVALIDITY, in seconds since 1970 at first. */
+  readonly uidValidity: number;
+  /** The UID of the first mail that no IMAP client has seen yet. */
+  readonly firstRecentUid: number;
+  #uidNext = 1;
+  #highestModseq = 1;
+  // What can change: "" for all but keywords, then these in the order of their first use.
+  #kinds = new Set([""]);
+  #mails: Mail[] = [];
+  // Whoever was given the list keeps it as it was, so that a change then begins with a copy.
+  #isShared = false;
+  #size = 0;
+
+  /** Makes one; throws a `LocalProtocolError` for mails whose UIDs don't rise. */
+  constructor(state: MailboxState = {}) {
+    this.guid = state.guid ?? newGuid();
+    this.uidValidity = state.uidValidity ?? now();
+    this.firstRecentUid = state.firstRecentUid ?? 1;
+    this.addAll(state.mails ?? []);
+    this.#uidNext = Math.max(this.#uidNext, state.uidNext ?? 1);
+    this.#highestModseq = state.highestModseq ?? this.#highestModseq;
+  }
+
+  /**
+   * The mails as they are now, by rising UID; the position plus one is the sequence number. Mails that
+   * come and go later don't change this list, only the next one.
+   */
+  get mails(): readonly Mail[] {
+    this.#isShared = true;
+    return this.#mails;
+  }
+
+  /** How many mails there are. */
+  get count(): number {
+    return this.#mails.length;
+  }
+
+  /** How many bytes the messages have together, with the line ends that they were saved with. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The UID that the next mail gets. */
+  get uidNext(): number {
+    return this.#uidNext;
+  }
+
+  /** The highest modification sequence of the mailbox. */
+  get highestModseq(): number {
+    return this.#highestModseq;
+  }
+
+  /** Puts a mail at the end; throws a `LocalProtocolError` for a UID that is too low. */
+  add(mail: NewMail): Mail {
+    return this.addAll([mail])[0];
+  }
+
+  /** Puts mails at the end, as one change; throws a `LocalProtocolError` for a UID that is too low. */
+  addAll(mails: readonly NewMail[]): readonly Mail[] {
+    if (mails.length === 0) return [];
+    const seconds = new Date(now() * 1000);
+    const flagSets = mails.map(({ flags }) => new Set(flags));
+    const modseqs = this.#modseqsOf(flagSets.map((flags) => ["", ...flags].filter(isKeyword)));
+    const added = mails.map((mail, at) => {
+      const uid = mail.uid ?? this.#uidNext;
+      if (uid < this.#uidNext) {
+        throw new LocalProtocolError(
+          `A mail can't have the UID ${uid} where ${this.#uidNext} is the next. Let UIDs rise.`,
+        );
+      }
+      this.#uidNext = uid + 1;
+      return {
+        uid,
+        guid: mail.guid ?? newGuid(),
+        bytes: mail.bytes,
+        flags: flagSets[at],
+        received: mail.received ?? seconds,
+        saved: mail.saved ?? seconds,
+        modseq: mail.modseq ?? modseqs[at],
+      };
+    });
+    for (const { modseq } of added) {
+      this.#highestModseq = Math.max(this.#highestModseq, modseq);
+    }
+    if (this.#isShared) this.#mails = [...this.#mails];
+    this.#isShared = false;
+    for (const mail of added) {
+      this.#mails.push(mail);
+      this.#size += mail.bytes.length;
+    }
+    return added;
+  }
+
+  /** Takes mails out, as one change. */
+  expunge(gone: ReadonlySet<Mail>): void {
+    if (gone.size === 0) return;
+    this.#highestModseq++;
+    this.#mails = this.#mails.filter((mail) => !gone.has(mail));
+    this.#isShared = false;
+    this.#size = this.#mails.reduce((size, mail) => size + mail.bytes.length, 0);
+  }
+
+  /** Changes a mail's flags; a change that changes nothing has no modification sequence. */
+  setFlags(mail: Mail, flags: ReadonlySet<string>): void {
+    this.setAllFlags(new Map([[mail, flags]]));
+  }
+
+  /**
+   * Changes the flags of several mails, as one change. The keywords that were named count as changed
+   * in all mails whose keywords change.
+   */
+  setAllFlags(
+    changes: ReadonlyMap<Mail, ReadonlySet<string>>,
+    named: Iterable<string> = [],
+  ): void {
+    const keywords = [...named].filter(isKeyword);
+    const mails = [...changes.keys()];
+    const changed = mails.map((mail) => {
+      const flags = difference(mail.flags, changes.get(mail)!);
+      const kinds = new Set(flags.map((flag) => isKeyword(flag) ? flag : ""));
+      if (flags.some(isKeyword)) { for (const keyword of keywords) kinds.add(keyword); }
+      return kinds;
+    });
+    const modseqs = this.#modseqsOf(changed);
+    for (const [at, mail] of mails.entries()) {
+      mail.flags = new Set(changes.get(mail));
+      mail.modseq = changed[at].size === 0 ? mail.modseq : modseqs[at];
+      this.#highestModseq = Math.max(this.#highestModseq, mail.modseq);
+    }
+  }
+
+  /**
+   * The modification sequences of mails that change together, by what changes of each: "" for what
+   * has one sequence for all of them, then the keywords, with one each, by the mailbox's own order.
+   */
+  #modseqsOf(changed: readonly Iterable<string>[]): readonly number[] {
+    for (const kinds of changed) for (const kind of kinds) this.#kinds.add(kind);
+    const all = new Set(changed.flatMap((kinds) => [...kinds]));
+    const inOrder = [...this.#kinds].filter((kind) => all.has(kind));
+    return changed.map((kinds) => {
+      const places = [...kinds].map((kind) => inOrder.indexOf(kind));
+      return this.#highestModseq + 1 + Math.max(-1, ...places);
+    });
+  }
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** Whether it is a keyword, and not one of IMAP's flags. */
+function isKeyword(flag: string): boolean {
+  return !flag.startsWith("\\");
+}
+
+/** What is in one of two sets only. */
+function difference(a: ReadonlySet<string>, b: ReadonlySet<string>): readonly string[] {
+  return [...a, ...b].filter((flag) => a.has(flag) !== b.has(flag));
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,160 @@
+/**
+ * IMAP's BODY and BODYSTRUCTURE (RFC 3501, 7.4.2), as Dovecot writes them.
+ *
+ * @module
+ */
+
+import {
+  type ContentDisposition,
+  type FieldParameter,
+  parseContentDisposition,
+  parseTransferEncoding,
+} from "./content_type.ts";
+import { envelope, valueOf, withoutNuls } from "./envelope.ts";
+import type { HeaderField } from "./headers.ts";
+import { imapLine, imapString } from "./imap_strings.ts";
+import type { MessagePart } from "./mime.ts";
+import { Rfc822Reader } from "./rfc822_reader.ts";
+
+/** Which of the two it is to be: BODY, or BODYSTRUCTURE, which says more. */
+export type StructureKind = "body" | "bodystructure";
+
+/** The charset of text that names none. */
+const defaultCharset = '"charset" "us-ascii"';
+
+/** The structure of a part and all parts in it, a byte string without the parentheses around it. */
+export function bodyStructure(part: MessagePart, kind: StructureKind): string {
+  // Without MIME-Version and Content-Type, no other field counts.
+  const content = new ContentFields(part.isMime ? part.fields : []);
+  return part.kind === "multipart"
+    ? multipartStructure(part, content, kind)
+    : singleStructure(part, content, kind);
+}
+
+function multipartStructure(
+  part: MessagePart,
+  content: ContentFields,
+  kind: StructureKind,
+): string {
+  const { subtype = "", parameters = [] } = part.contentType ?? {};
+  const children = part.children.map((child) => `(${bodyStructure(child, kind)})`).join("");
+  const nothing = kind === "body" ? "" : " NIL NIL NIL NIL";
+  const parts = children || `("text" "plain" (${defaultCharset}) NIL NIL "7bit" 0 0${nothing})`;
+  const body = `${parts} ${imapString(subtype)}`;
+  if (kind === "body") return body;
+  return `${body} ${parameterList(parameters)} ${content.common}`;
+}
+
+function singleStructure(part: MessagePart, content: ContentFields, kind: StructureKind): string {
+  const { parameters = [] } = part.contentType ?? {};
+  const { virtual, lines } = part.bodySize;
+  const isText = part.kind === "text";
+  const items = [
+    mediaType(part),
+    isText ? textParameterList(parameters) : parameterList(parameters),
+    content.line("id"),
+    content.line("description"),
+    content.transferEncoding,
+    virtual,
+  ];
+  if (isText) items.push(lines);
+  if (part.kind === "message") {
+    const [message] = part.children;
+    items.push(`(${envelope(message.fields)})`, `(${bodyStructure(message, kind)})`, lines);
+  }
+  if (kind === "bodystructure") items.push(content.line("md5"), content.common);
+  return items.join(" ");
+}
+
+function mediaType({ contentType, kind, parent }: MessagePart): string {
+  if (kind === "message") return '"message" "rfc822"';
+  if (contentType === undefined && kind === "text") return '"text" "plain"';
+  const { type = "", subtype = "" } = contentType ?? {};
+  const name = `${type}/${subtype}`.toLowerCase();
+  // There were too many parts, so that what it says isn't what it was read as.
+  const isCut = name === "message/rfc822" || type.toLowerCase() === "multipart" ||
+    (contentType === undefined && parent !== undefined);
+  return isCut ? '"application" "octet-stream"' : `${imapString(type)} ${imapString(subtype)}`;
+}
+
+function parameterList(parameters: readonly FieldParameter[]): string {
+  return parameters.length === 0 ? "NIL" : `(${parameters.map(parameterText).join(" ")})`;
+}
+
+function textParameterList(parameters: readonly FieldParameter[]): string {
+  const texts = parameters.map(parameterText);
+  if (!parameters.some(({ name }) => name.toLowerCase() === "charset")) texts.push(defaultCharset);
+  return `(${texts.join(" ")})`;
+}
+
+function parameterText({ name, value }: FieldParameter): string {
+  return `${imapString(name)} ${imapString(value)}`;
+}
+
+/** What the Content-… fields of a part say, but for Content-Type. */
+class ContentFields {
+  readonly #fields: readonly HeaderField[];
+
+  constructor(fields: readonly HeaderField[]) {
+    this.#fields = fields;
+  }
+
+  /** The first field of a name, as one line. */
+  line(name: string): string {
+    const value = this.#values(name)[0];
+    return imapLine(value === undefined ? undefined : withoutNuls(value));
+  }
+
+  /** The first encoding that makes sense. */
+  get transferEncoding(): string {
+    for (const value of this.#values("transfer-encoding")) {
+      const encoding = parseTransferEncoding(value);
+      if (encoding !== undefined) return imapString(encoding);
+    }
+    return '"7bit"';
+  }
+
+  /** What both multiparts and other parts have: disposition, languages and location. */
+  get common(): string {
+    return `${this.#disposition} ${this.#languages} ${this.line("location")}`;
+  }
+
+  get #disposition(): string {
+    let found: ContentDisposition | undefined;
+    for (const value of this.#values("disposition")) {
+      found = parseContentDisposition(value) ?? found;
+      if (found !== undefined && found.parameters.length > 0) break;
+    }
+    return found === undefined
+      ? "NIL"
+      : `(${imapString(found.value)} ${parameterList(found.parameters)})`;
+  }
+
+  get #languages(): string {
+    for (const value of this.#values("language")) {
+      const languages = parseLanguages(value).map(imapString);
+      if (languages.length > 0) return `(${languages.join(" ")})`;
+    }
+    return "NIL";
+  }
+
+  #values(name: string): readonly string[] {
+    return this.#fields
+      .filter((field) => field.name.toLowerCase() === `content-${name}`)
+      .map(valueOf);
+  }
+}
+
+/** Reads languages, with commas between them. */
+function parseLanguages(value: string): readonly string[] {
+  const reader = new Rfc822Reader(value);
+  const languages: string[] = [];
+  reader.skipSpace();
+  while (reader.atom() !== "broken") {
+    languages.push(reader.read);
+    if (reader.next() !== ",") break;
+    reader.at++;
+    reader.skipSpace();
+  }
+  return languages;
+}

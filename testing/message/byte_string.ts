@@ -1,0 +1,26 @@
+/**
+ * Bytes as strings, one character a byte: what reads mails takes them apart as strings, and loses
+ * nothing of what is no proper text.
+ *
+ * @module
+ */
+
+/** How many characters `String.fromCharCode` takes at once; its arguments go onto the stack. */
+const piece = 8192;
+
+/** The byte string of bytes: a character of U+0000 to U+00FF for each. */
+export function toByteString(bytes: Uint8Array): string {
+  if (bytes.length <= piece) return String.fromCharCode(...bytes);
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += piece) {
+    pieces.push(String.fromCharCode(...bytes.subarray(at, at + piece)));
+  }
+  return pieces.join("");
+}
+
+/** The bytes of a byte string. */
+export function fromByteString(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}

@@ -1,0 +1,25 @@
+/**
+ * A stand-in for Dovecot: a doveadm server whose mail is in memory, for tests and first steps.
+ *
+ * @module
+ */
+
+export type { CommandFailure } from "../server/command_failure.ts";
+export type { DoveadmServer, ServePlace, ServeSettings } from "../server/doveadm.ts";
+export type { DoveadmHandler, DoveadmPeer, ReplyField, ServerRequest } from "../server/handler.ts";
+export type { Address } from "../transports/transport.ts";
+export { mailHandler } from "./mail_handler.ts";
+export { type MailServer, type MailServerOptions, startMailServer } from "./mail_server.ts";
+export {
+  MailSystem,
+  type MailSystemOptions,
+  type NamespaceOptions,
+  type QuotaOptions,
+  type Session,
+  type UserState,
+} from "./mail_system.ts";
+export { MailUser, type QuotaUse } from "./mail_user.ts";
+export { type Mail, Mailbox, type MailboxState, type NewMail } from "./mailbox.ts";
+export type { ListOptions } from "./mailboxes/listing.ts";
+export type { Namespace } from "./mailboxes/names.ts";
+export type { TreeName } from "./mailboxes/tree.ts";

@@ -1,0 +1,129 @@
+/**
+ * Sets of sequence numbers and UIDs (RFC 3501's sequence-set).
+ *
+ * @module
+ */
+
+/** The numbers from the first to the last, both included; `Infinity` is the "*". */
+export interface NumberRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A set of numbers of mails: "1,3:5,10:*". */
+export class SequenceSet {
+  /** The ranges as they were written, the lower number first. */
+  readonly ranges: readonly NumberRange[];
+
+  /** Makes a set of ranges; see {@linkcode parseSequenceSet}. */
+  constructor(ranges: readonly NumberRange[]) {
+    this.ranges = ranges;
+  }
+
+  /** Whether a UID is in it. As in doveadm's queries, "*" is no mail: "7:*" is 7 and all above. */
+  hasUid(uid: number): boolean {
+    return this.ranges.some(({ first, last }) => first <= uid && uid <= last);
+  }
+
+  /** Whether nothing is in it. */
+  get isEmpty(): boolean {
+    return this.ranges.length === 0;
+  }
+
+  /** Whether all numbers are in it. */
+  get isAll(): boolean {
+    return this.#merged().some(({ first, last }) => first === 1 && last >= highest);
+  }
+
+  /** Whether "*" is in it. */
+  get hasLast(): boolean {
+    return this.ranges.some(({ last }) => last === Infinity);
+  }
+
+  /**
+   * Whether a sequence number is in it, where "*" is the last mail, of `count`.
+   *
+   * A query over several mailboxes has one set for all of them, which Dovecot cuts to what there is in
+   * each, and keeps cut: of "5:*" the second mailbox gets what there was of it in the first.
+   */
+  hasSequence(sequence: number, count: number, earlier?: EarlierMailboxes): boolean {
+    const last = earlier?.first ?? count;
+    return sequence <= Math.min(count, earlier?.smallest ?? count) &&
+      (this.hasUid(sequence) || (this.hasLast && sequence === last));
+  }
+
+  /** The numbers that aren't in it, which must not have "*". */
+  inverted(): SequenceSet {
+    const rest: NumberRange[] = [];
+    let first = 1;
+    for (const range of this.#merged()) {
+      if (first < range.first) rest.push({ first, last: range.first - 1 });
+      first = range.last + 1;
+    }
+    if (first <= highest) rest.push({ first, last: highest });
+    return new SequenceSet(rest);
+  }
+
+  /** The numbers that are in both sets; "*" is one of them where it is in both. */
+  intersection(other: SequenceSet): SequenceSet {
+    const both: NumberRange[] = [];
+    const [ours, theirs] = [this.#merged(), other.#merged()];
+    for (let at = 0, theirsAt = 0; at < ours.length && theirsAt < theirs.length;) {
+      const first = Math.max(ours[at].first, theirs[theirsAt].first);
+      const last = Math.min(ours[at].last, theirs[theirsAt].last);
+      if (first <= last) both.push({ first, last });
+      if (ours[at].last === last) at++;
+      else theirsAt++;
+    }
+    return new SequenceSet(both);
+  }
+
+  /** The numbers that are in one of the sets. */
+  union(other: SequenceSet): SequenceSet {
+    return new SequenceSet(new SequenceSet([...this.ranges, ...other.ranges]).#merged());
+  }
+
+  /** The same in rising order, as few ranges as it takes. */
+  #merged(): readonly NumberRange[] {
+    const merged: NumberRange[] = [];
+    // Not by their difference: that of two "*" is no number.
+    const rising = [...this.ranges].sort((a, b) =>
+      Number(a.first > b.first) - Number(a.first < b.first)
+    );
+    for (const range of rising) {
+      const previous = merged.at(-1);
+      if (previous === undefined || previous.last + 1 < range.first) merged.push(range);
+      else merged.push({ ...merged.pop()!, last: Math.max(previous.last, range.last) });
+    }
+    return merged;
+  }
+}
+
+/** The highest number that isn't "*". */
+const highest = 2 ** 32 - 2;
+
+/** How many mails there were in the mailboxes that a query went through so far, but empty ones. */
+export interface EarlierMailboxes {
+  /** How many in the first one. */
+  readonly first: number;
+  /** How many in the smallest one. */
+  readonly smallest: number;
+}
+
+/** Reads a set; gives `undefined` for what is none. The empty text is the empty set. */
+export function parseSequenceSet(text: string): SequenceSet | undefined {
+  const ranges: NumberRange[] = [];
+  const parts = text.split(",");
+  // A comma at the end is let through, as by Dovecot; so is nothing at all.
+  if (parts.at(-1) === "") parts.pop();
+  for (const part of parts) {
+    const found = /^(\*|\d+)(?::(\*|\d+))?$/.exec(part);
+    if (found === null) return undefined;
+    const [from, to] = [found[1], found[2] ?? found[1]].map((number) => {
+      return number === "*" ? Infinity : Number(number);
+    });
+    if (from === 0 || to === 0) return undefined;
+    ranges.push({ first: Math.min(from, to), last: Math.max(from, to) });
+  }
+  return new SequenceSet(ranges);
+}

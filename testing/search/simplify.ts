@@ -1,0 +1,183 @@
+/**
+ * Search queries made simpler, as Dovecot makes them before it looks at mails.
+ *
+ * @module
+ */
+
+import type { SearchKey } from "./query.ts";
+import type { SequenceSet } from "./sequence_set.ts";
+
+/** The keys whose values all have to be the same for Dovecot to see that they are. */
+const comparable: ReadonlySet<string> = new Set(["flag", "keyword", "header", "body", "text"]);
+
+const all: SearchKey = { type: "all" };
+const none: SearchKey = { type: "not", key: all };
+
+/**
+ * A key that fits the same mails, but for what Dovecot makes of it (2.3's
+ * src/lib-storage/mail-search-args-simplify.c).
+ *
+ * "not" stands ahead of single keys only, and of sets only where "*" is in them; lists have no lists
+ * of their own kind; of the sets of a list there is one left: what is in all of them, or with "or" in
+ * one. "*" isn't known when that is done, so that "* 3" is no mail at all, even where the third is the
+ * last. Of several limits of a kind the one is left that decides, in which Dovecot forgets about
+ * "not": of "not larger 1 not larger 9" it is the second. What can be seen to fit all mails, or none,
+ * is "all", or "not all", and that alone if it decides.
+ *
+ * With `now`, times that say how long ago are moments.
+ */
+export function simplify(key: SearchKey, now?: Date): SearchKey {
+  return new Simplifier(now).simplify(key, false);
+}
+
+class Simplifier {
+  readonly #now: number | undefined;
+
+  constructor(now: Date | undefined) {
+    this.#now = now && Math.floor(now.getTime() / 1000);
+  }
+
+  simplify(key: SearchKey, isNot: boolean): SearchKey {
+    switch (key.type) {
+      case "not":
+        return this.simplify(key.key, !isNot);
+      case "and":
+      case "or": {
+        const type = (key.type === "and") === isNot ? "or" : "and";
+        return simplifyList(key.keys.map((part) => this.simplify(part, isNot)), type);
+      }
+      case "sequences":
+      case "uids":
+        return simplifySet(key, isNot);
+      case "body":
+      case "text":
+        if (key.text === "") return isNot ? none : all;
+        break;
+      case "before":
+      case "on":
+      case "since":
+        return negated(this.#withMoment(key), isNot);
+    }
+    return negated(key, isNot);
+  }
+
+  #withMoment(key: TimeKey): TimeKey {
+    const { type, seconds } = key.time;
+    if (type !== "ago" || this.#now === undefined) return key;
+    return { ...key, time: { type: "moment", seconds: this.#now - seconds } };
+  }
+}
+
+type SetKey = SearchKey & { readonly type: "sequences" | "uids" };
+type TimeKey = SearchKey & { readonly type: "before" | "on" | "since" };
+type SizeKey = SearchKey & { readonly type: "larger" | "smaller" };
+
+function negated(key: SearchKey, isNot: boolean): SearchKey {
+  return isNot ? { type: "not", key } : key;
+}
+
+function simplifySet(key: SetKey, isNot: boolean): SearchKey {
+  if (isNot && key.set.hasLast) return negated(key, isNot);
+  const set = isNot ? key.set.inverted() : key.set;
+  if (set.isAll) return all;
+  return set.isEmpty ? none : { ...key, set };
+}
+
+/** A list of simple keys. */
+function simplifyList(parts: readonly SearchKey[], type: "and" | "or"): SearchKey {
+  const [neutral, decisive] = type === "and" ? [all, none] : [none, all];
+  const flat = parts.flatMap((part) => part.type === type ? part.keys : [part]);
+  const merged = withMergedLimits(withMergedSets(flat, type), type);
+  const keys = withoutTwins(merged).filter((key) => !isSame(key, neutral));
+  const isDecided = keys.some((key) => isSame(key, decisive)) || hasOpposites(keys);
+  if (isDecided) return decisive;
+  if (keys.length === 0) return neutral;
+  return keys.length === 1 ? keys[0] : { type, keys };
+}
+
+function withMergedSets(keys: readonly SearchKey[], type: "and" | "or"): readonly SearchKey[] {
+  const merged = new Map<string, SequenceSet>();
+  for (const { type: kind, set } of keys.filter(isSet)) {
+    const other = merged.get(kind);
+    const both = type === "and" ? other?.intersection(set) : other?.union(set);
+    merged.set(kind, both ?? set);
+  }
+  return keys.flatMap((key): readonly SearchKey[] => {
+    if (!isSet(key)) return [key];
+    const set = merged.get(key.type);
+    merged.delete(key.type);
+    return set === undefined ? [] : [simplifySet({ ...key, set }, false)];
+  });
+}
+
+function isSet(key: SearchKey): key is SetKey {
+  return key.type === "sequences" || key.type === "uids";
+}
+
+/** Leaves one limit of each kind, in the place of the first. */
+function withMergedLimits(keys: readonly SearchKey[], type: "and" | "or"): readonly SearchKey[] {
+  const best = new Map<string, { readonly key: SearchKey; readonly limit: Limit }>();
+  for (const key of keys) {
+    const limit = limitOf(key);
+    if (limit === undefined) continue;
+    const other = best.get(limit.kind);
+    const isUpper = limit.isUpper === (type === "and");
+    const isBetter = other === undefined ||
+      (isUpper ? limit.value < other.limit.value : limit.value > other.limit.value);
+    if (isBetter) best.set(limit.kind, { key, limit });
+  }
+  return keys.flatMap((key) => {
+    const limit = limitOf(key);
+    if (limit === undefined) return [key];
+    const found = best.get(limit.kind);
+    best.delete(limit.kind);
+    return found === undefined ? [] : [found.key];
+  });
+}
+
+/** What a key allows for. */
+interface Limit {
+  /** The same for all that it can be compared with. */
+  readonly kind: string;
+  readonly value: number;
+  /** Whether lower values allow for less, as it is without "not". */
+  readonly isUpper: boolean;
+}
+
+function limitOf(key: SearchKey): Limit | undefined {
+  const plain = key.type === "not" ? key.key : key;
+  const not = key.type === "not" ? "not " : "";
+  if (isTime(plain)) {
+    const { type, date, time } = plain;
+    const kind = `${not}${type} ${date} ${time.type}`;
+    // The lower the "ago", the later the time.
+    const isUpper = (type === "before") !== (time.type === "ago");
+    return type === "on" ? undefined : { kind, value: time.seconds, isUpper };
+  }
+  if (!isSize(plain)) return undefined;
+  return { kind: `${not}${plain.type}`, value: plain.size, isUpper: plain.type === "smaller" };
+}
+
+function isTime(key: SearchKey): key is TimeKey {
+  return key.type === "before" || key.type === "on" || key.type === "since";
+}
+
+function isSize(key: SearchKey): key is SizeKey {
+  return key.type === "larger" || key.type === "smaller";
+}
+
+function withoutTwins(keys: readonly SearchKey[]): readonly SearchKey[] {
+  return keys.filter((key, at) => !keys.slice(0, at).some((other) => isSame(key, other)));
+}
+
+/** Whether there is a key and the same with "not". */
+function hasOpposites(keys: readonly SearchKey[]): boolean {
+  return keys.some((key) => key.type === "not" && keys.some((other) => isSame(key.key, other)));
+}
+
+function isSame(key: SearchKey, other: SearchKey): boolean {
+  if (key.type === "not" && other.type === "not") return isSame(key.key, other.key);
+  if (key.type !== other.type) return false;
+  if (key.type === "all" || key.type === "recent") return true;
+  return comparable.has(key.type) && JSON.stringify(key) === JSON.stringify(other);
+}

@@ -1,0 +1,171 @@
+/**
+ * The texts of a mail as searches see them: decoded, and without differences of case.
+ *
+ * @module
+ */
+
+import { type MailAddress, parseEnvelopeAddresses } from "../message/addresses.ts";
+import { fromByteString } from "../message/byte_string.ts";
+import { parseContentType } from "../message/content_type.ts";
+import { mapEncodedWords, utf8Text } from "../message/encoded_words.ts";
+import type { HeaderField } from "../message/headers.ts";
+import type { Message } from "../message/message.ts";
+import type { MessagePart } from "../message/mime.ts";
+import { partText } from "../message/part_text.ts";
+import type { FieldUse } from "./query.ts";
+
+/**
+ * A text as it is compared: each character in its title case, taken apart by one step, if it can
+ * be. So "é" is "E" and an accent, and a search for "cafe" finds "café", but not the other way round.
+ */
+export function normalise(text: string): string {
+  if (!/[^\0-\x7f]/.test(text)) return text.toUpperCase();
+  return Array.from(text, normaliseCharacter).join("");
+}
+
+const normalised = new Map<string, string>();
+
+function normaliseCharacter(character: string): string {
+  const known = normalised.get(character);
+  if (known !== undefined) return known;
+  const upper = character.toUpperCase();
+  // What has more than one character in upper case, like "ß", has no title case of its own.
+  const title = Array.from(upper).length === 1 ? upper : character;
+  const parts = takenApart(title);
+  // There are some 150,000 characters, and few in use.
+  if (normalised.size > 10_000) normalised.clear();
+  normalised.set(character, parts);
+  return parts;
+}
+
+/** A character taken apart by one step: "Ǘ" is "Ü" and an accent, and not yet "U" and two. */
+function takenApart(character: string): string {
+  const parts = Array.from(character.normalize("NFD"));
+  if (parts.length === 1) return parts[0] === character ? character.normalize("NFKD") : parts[0];
+  const isHangul = character >= "\uac00" && character <= "\ud7a3";
+  if (parts.length === 2 || isHangul) return parts.join("");
+  const last = parts.pop()!;
+  return parts.join("").normalize("NFC") + last;
+}
+
+/** The texts of one mail; each is made when it is first asked for. */
+export class MailTexts {
+  readonly #message: Message;
+  #bodies: readonly string[] | undefined;
+  #texts: readonly string[] | undefined;
+
+  /** Takes a mail's message. */
+  constructor(message: Message) {
+    this.#message = message;
+  }
+
+  /** Whether there is a field of a name with a text in its value; or at all, for an empty text. */
+  headerHas(name: string, text: string, use: FieldUse): boolean {
+    const fields = this.#message.fieldsNamed(name);
+    if (text === "") return fields.length > 0;
+    // A text that goes beyond a field's end is found in the next one of that name.
+    const values = fields.map((field) => `${fieldText(field, use)}\r\n`);
+    return values.join("").includes(normalise(text));
+  }
+
+  /** Whether the text of a part that is text has a text in it. */
+  bodyHas(text: string): boolean {
+    const message = this.#message;
+    this.#bodies ??= allParts(message.root).map((part) => bodyText(message, part));
+    return someHas(this.#bodies, text);
+  }
+
+  /** Whether a part has a text in its header or, if it is text, in its body. */
+  has(text: string): boolean {
+    const message = this.#message;
+    this.#texts ??= allParts(message.root).map((part) => {
+      return headerText(part) + bodyText(message, part);
+    });
+    return someHas(this.#texts, text);
+  }
+}
+
+function someHas(texts: readonly string[], text: string): boolean {
+  const wanted = normalise(text);
+  return wanted === "" || texts.some((some) => some.includes(wanted));
+}
+
+function fieldText(field: HeaderField, use: FieldUse): string {
+  const value = field.spacedValue;
+  switch (use) {
+    case "text":
+      return mapEncodedWords(value, normalise);
+    case "spaced":
+      return mapEncodedWords(value.replaceAll(/[ \t]+/g, " ").replace(/^ /, ""), normalise);
+    case "addresses":
+      return mapEncodedWords(writeAddresses(parseEnvelopeAddresses(value)), normalise);
+  }
+}
+
+function headerText({ fields, bodyStart, start }: MessagePart): string {
+  const lines = fields.map((field) => {
+    const name = normalise(utf8Text(fromByteString(field.name)));
+    const lineEnd = field.bytes.at(-1) === 0x0a ? "\r\n" : "";
+    return name + field.middle + mapEncodedWords(field.spacedValue, normalise) + lineEnd;
+  });
+  const isEnded = bodyStart > (fields.at(-1)?.end ?? start);
+  return lines.join("") + (isEnded ? "\r\n" : "");
+}
+
+/** A part and all parts in it. */
+function allParts(part: MessagePart): MessagePart[] {
+  return [part, ...part.children.flatMap(allParts)];
+}
+
+/** Whether the body of a part is looked into. */
+function isText({ kind, fields }: MessagePart): boolean {
+  if (kind === "multipart" || kind === "message") return false;
+  const field = fields.findLast(({ name }) => name.toLowerCase() === "content-type");
+  if (field === undefined) return true;
+  const { type, subtype } = parseContentType(field.value);
+  return /^(text|message)$/i.test(type) && subtype !== "";
+}
+
+function bodyText(message: Message, part: MessagePart): string {
+  return isText(part) ? normalise(partText(message, part)) : "";
+}
+
+/** What has to stand between quotation marks, and there, behind a backslash. */
+const notInAtoms = /[^!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]/;
+const notInLocalParts = /[^!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~\x80-\xff]/;
+
+/** An address list as it is written, a byte string. */
+function writeAddresses(addresses: readonly MailAddress[]): string {
+  let text = "";
+  let separator = "";
+  let isInGroup = false;
+  for (const { name, route, mailbox, domain } of addresses) {
+    if (domain === undefined) {
+      if (isInGroup) {
+        text += ";";
+        separator = ", ";
+      } else {
+        text += `${separator}${mailbox === "" ? '""' : quotedName(mailbox ?? "")}:`;
+        separator = " ";
+      }
+      isInGroup = !isInGroup;
+      continue;
+    }
+    text += separator + (name === undefined ? "" : quotedName(name));
+    separator = ", ";
+    if (route === undefined && mailbox === "" && domain === "") continue;
+    const path = route === undefined ? "" : `${route}:`;
+    const localPart = mailbox === "" ? '""' : quoted(mailbox ?? "", notInLocalParts);
+    text += `${name ? " " : ""}<${path}${localPart}${domain === "" ? "" : `@${domain}`}>`;
+  }
+  return text;
+}
+
+/** A name, between quotation marks if it needs them; encoded words can't stand there. */
+function quotedName(name: string): string {
+  return name.includes("=?") ? name : quoted(name, notInAtoms);
+}
+
+function quoted(text: string, special: RegExp): string {
+  return special.test(text) ? `"${text.replaceAll(/["'\\]/g, "\\$&")}"` : text;
+}

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CommandFailure } from "../../../server/command_failure.ts";
+import type { Parameter } from "../../../testing/commands/command.ts";
+import { parseArguments } from "../../../testing/commands/options.ts";
+
+const parameters: readonly Parameter[] = [
+  { name: "all-users", short: "A", type: "flag" },
+  { name: "user", short: "u", type: "string" },
+  { name: "user-file", short: "F", type: "input" },
+  { name: "trans-flags", type: "number" },
+  { name: "field", short: "f", type: "list" },
+  { name: "mailbox", type: "string", positional: true },
+  { name: "mailbox-mask", type: "list", positional: true },
+];
+
+/** What was given, by name: a list for each, so that one look tells all. */
+function given(args: readonly string[]): Readonly<Record<string, readonly string[]>> {
+  const parsed = parseArguments(args, parameters);
+  const names = parameters.map(({ name }) => name).filter((name) => parsed.has(name));
+  return Object.fromEntries(names.map((name) => [name, parsed.list(name)]));
+}
+
+test("options and arguments", () => {
+  for (
+    const [args, expected] of [
+      [[], {}],
+      [["-A"], { "all-users": [""] }],
+      [["-u", "bob"], { user: ["bob"] }],
+      [["-ubob"], { user: ["bob"] }],
+      [["-u", ""], { user: [""] }],
+      [["-u", "-A"], { user: ["-A"] }],
+      [["-Aubob"], { "all-users": [""], user: ["bob"] }],
+      [["-u", "bob", "-ucarol"], { user: ["carol"] }],
+      [["-fuid", "-f", "flags"], { field: ["uid", "flags"] }],
+      [["--user=bob"], { user: ["bob"] }],
+      [["--user", "bob"], { user: ["bob"] }],
+      [["--user="], { user: [""] }],
+      [["--user=a=b"], { user: ["a=b"] }],
+      [["--user-f", "x"], { "user-file": ["x"] }],
+      [["--a"], { "all-users": [""] }],
+      // Options without a letter that take a value can't be told apart, and the first is meant.
+      [["--mailbox-", "x"], { "mailbox-mask": ["x"] }],
+      [["--m", "x"], { mailbox: ["x"] }],
+      [["a"], { mailbox: ["a"] }],
+      [["a", "b", "c"], { mailbox: ["a"], "mailbox-mask": ["b", "c"] }],
+      [["a", "-A", "b"], { "all-users": [""], mailbox: ["a"], "mailbox-mask": ["b"] }],
+      [["--mailbox", "a", "b"], { mailbox: ["a"], "mailbox-mask": ["b"] }],
+      [["--", "-A", "--"], { mailbox: ["-A"], "mailbox-mask": ["--"] }],
+      [["a", "--", "b"], { mailbox: ["a"], "mailbox-mask": ["b"] }],
+      [["-"], { mailbox: ["-"] }],
+      [["", ""], { mailbox: [""], "mailbox-mask": [""] }],
+      [["--trans-flags", "-12"], { "trans-flags": ["-12"] }],
+      [["--trans-flags=x"], {}],
+      [["--trans-flags=9223372036854775808"], {}],
+    ] as const
+  ) {
+    assert.deepEqual(given(args), expected, JSON.stringify(args));
+  }
+});
+
+test("options that can't be", () => {
+  for (
+    const [args, log] of [
+      [["-x"], /invalid option -- 'x'/],
+      [["-Ax"], /invalid option -- 'x'/],
+      [["-u"], /requires an argument -- 'u'/],
+      [["--bogus"], /unrecognized option '--bogus'/],
+      [["--bogus=1"], /unrecognized option '--bogus'/],
+      [["--all-users=1"], /'--all-users' doesn't allow an argument/],
+      [["--user"], /'--user' requires an argument/],
+      [["--us", "x"], /'--us' is ambiguous; possibilities: '--user' '--user-file'/],
+    ] as const
+  ) {
+    assert.throws(() => parseArguments(args, parameters), (error) => {
+      assert(error instanceof CommandFailure);
+      assert.equal(error.code, "USAGE");
+      assert.match(error.log ?? "", log);
+      return true;
+    });
+  }
+});
+
+test("more arguments than a command has", () => {
+  const one = parameters.filter(({ name }) => name === "mailbox");
+  assert.equal(parseArguments(["a"], one).text("mailbox"), "a");
+  assert.throws(() => parseArguments(["a", "b", "c"], one), {
+    code: "USAGE",
+    log: "Extraneous arguments found: b c",
+  });
+  assert.throws(() => parseArguments([""], []), { code: "USAGE" });
+});
+
+test("values by type", () => {
+  const parsed = parseArguments(["--trans-flags", "7", "-f", "uid", "a"], parameters);
+  assert.equal(parsed.number("trans-flags"), 7);
+  assert.equal(parsed.number("user"), undefined);
+  assert.equal(parsed.text("mailbox"), "a");
+  assert.equal(parsed.text("user"), undefined);
+  assert.deepEqual(parsed.list("mailbox-mask"), []);
+});

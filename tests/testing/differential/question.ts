@@ -1,0 +1,47 @@
+/**
+ * What both servers are asked, and what they answer.
+ *
+ * @module
+ */
+
+import { decodeUtf8 } from "../../../core/mod.ts";
+
+/** A command for both servers. */
+export interface Question {
+  readonly name: string;
+  readonly user?: string;
+  readonly args: readonly string[];
+  /** The command's input, for those that take any. */
+  readonly input?: Uint8Array;
+}
+
+/** What a server answered, or that it didn't. */
+export interface Answer {
+  /**
+   * "+" for a success, "-" and the code for a failure, "lost" where the connection ended without a
+   * reply.
+   */
+  readonly result: string;
+  readonly fields: readonly Uint8Array[];
+  /** The lines of the log channel, each with its level. */
+  readonly log: readonly string[];
+}
+
+/** Asks a server. */
+export type Ask = (question: Question) => Promise<Answer>;
+
+/** The fields as texts; what isn't UTF-8 becomes U+FFFD. */
+export function textsOf({ fields }: Answer): string[] {
+  return fields.map(decodeUtf8);
+}
+
+/** A question as doveadm's command line would have it, for messages. */
+export function commandLine({ name, user, args, input }: Question): string {
+  const words = args.map((arg) => /^[\w.,:/@%*+=-]+$/.test(arg) ? arg : JSON.stringify(arg));
+  return [
+    ...(user === undefined ? [] : [`[${user}]`]),
+    name,
+    ...words,
+    ...(input === undefined ? [] : [`< ${input.length} bytes`]),
+  ].join(" ");
+}

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeUtf8 } from "../../core/mod.ts";
+import { CommandFailure } from "../../server/command_failure.ts";
+import { MailSystem } from "../../testing/mail_system.ts";
+import { type Mail, Mailbox, virtualSize } from "../../testing/mailbox.ts";
+
+const bytes = encodeUtf8("Subject: Hi\n\nHello.\n");
+
+/** The code that something fails with. */
+function codeOf(action: () => void): string | undefined {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof CommandFailure) return error.code;
+    throw error;
+  }
+}
+
+test("users are found by their name, in small letters if need be", () => {
+  const system = new MailSystem({ users: { alice: {}, Bob: {} } });
+  assert.deepEqual([...system.users.keys()], ["alice", "Bob"]);
+  assert.equal(system.findUser("ALICE")?.name, "alice");
+  assert.equal(system.findUser("Bob")?.name, "Bob");
+  assert.equal(system.findUser("bob"), undefined);
+  assert.equal(system.addUser("bob").name, "bob");
+  assert(system.removeUser("bob"));
+  assert(!system.removeUser("bob"));
+  assert.equal(system.findUser(""), undefined);
+});
+
+test("what users have from the start", () => {
+  const system = new MailSystem({
+    users: {
+      alice: {
+        mailboxes: {
+          inbox: ["a\n", bytes, { bytes, uid: 7, flags: ["\\Seen"] }],
+          "a/b": [],
+          a: { guid: "g", uidValidity: 5, uidNext: 9, highestModseq: 20, subscribed: true },
+        },
+      },
+      bob: {},
+    },
+  });
+  const alice = system.users.get("alice")!;
+  assert.deepEqual([...alice.mailboxes.keys()], ["INBOX", "a/b", "a"]);
+  assert.deepEqual(alice.find("INBOX")?.mails.map(({ uid }) => uid), [1, 2, 7]);
+  const { guid, uidValidity, uidNext, highestModseq } = alice.open("a");
+  assert.deepEqual([guid, uidValidity, uidNext, highestModseq], ["g", 5, 9, 20]);
+  assert.deepEqual([...alice.subscriptions()], ["a"]);
+  assert.deepEqual([...system.users.get("bob")!.mailboxes.keys()], ["INBOX"]);
+  const validities = [...alice.mailboxes.values()].map((mailbox) => mailbox.uidValidity);
+  assert.equal(new Set(validities).size, 3);
+});
+
+test("mail systems that can't be", () => {
+  const mailboxes = (name: string) => ({ users: { alice: { mailboxes: { [name]: [] } } } });
+  for (
+    const [options, message] of [
+      [mailboxes("a//b"), /"a\/\/b" can't be a mailbox of "alice": .*adjacent/],
+      [mailboxes(""), /Name is empty/],
+      [{ namespaces: [] }, /there is no namespace/],
+      [{ namespaces: [{}, {}] }, /the same prefix/],
+      [{ namespaces: [{ prefix: "a" }] }, /Let it end/],
+      [{ namespaces: [{ prefix: "/a/" }] }, /Let it end/],
+      [{ namespaces: [{ separator: "//" }] }, /one character/],
+      [{ namespaces: [{}, { prefix: "a.", separator: "." }] }, /different separators/],
+    ] as const
+  ) {
+    assert.throws(() => new MailSystem(options), { name: "LocalProtocolError", message });
+  }
+});
+
+test("adding, changing and removing mails", () => {
+  const mailbox = new Mailbox({ mails: [{ bytes }, { bytes }] });
+  assert.equal(mailbox.highestModseq, 2);
+  assert.deepEqual(mailbox.mails.map(({ uid, modseq }) => [uid, modseq]), [[1, 2], [2, 2]]);
+  const before = mailbox.mails;
+  const third = mailbox.add({ bytes, flags: ["\\Seen", "$Label1"] });
+  assert.deepEqual([third.uid, third.modseq, mailbox.uidNext], [3, 4, 4]);
+  assert.equal(before.length, 2);
+  assert.equal(mailbox.count, 3);
+  assert.equal(mailbox.size, 3 * bytes.length);
+  const [first, second] = mailbox.mails;
+  mailbox.setFlags(first, new Set());
+  assert.equal(mailbox.highestModseq, 4);
+  const flags = new Set(["\\Flagged", "$Label1"]);
+  mailbox.setAllFlags(new Map([[first, flags], [second, flags]]));
+  assert.deepEqual([first.modseq, second.modseq, third.modseq], [6, 6, 4]);
+  mailbox.expunge(new Set([first, third]));
+  mailbox.expunge(new Set<Mail>());
+  assert.deepEqual([mailbox.mails, mailbox.highestModseq, mailbox.uidNext], [[second], 7, 4]);
+  assert.equal(mailbox.size, bytes.length);
+  assert.throws(() => mailbox.add({ bytes, uid: 3 }), /Let UIDs rise/);
+});
+
+test("sizes with CRLF", () => {
+  for (
+    const [text, size] of [["", 0], ["a", 1], ["\n", 2], ["\r\n", 2], ["a\nb\r\n\n\r", 9]] as const
+  ) {
+    assert.equal(virtualSize(encodeUtf8(text)), size, JSON.stringify(text));
+  }
+});
+
+test("creating, renaming, deleting", () => {
+  const user = new MailSystem({ users: { alice: {} } }).users.get("alice")!;
+  const mailbox = user.create("a/b");
+  user.create("c");
+  for (
+    const [action, code] of [
+      [() => user.create("c"), "DATAERR"],
+      [() => user.create("inbox"), "DATAERR"],
+      [() => user.create("c/"), "USAGE"],
+      [() => user.create("n".repeat(255)), "NOTFOUND"],
+      [() => user.open("a"), "NOTFOUND"],
+      [() => user.open("c//"), "USAGE"],
+      [() => user.rename("a", "c/d"), undefined],
+      [() => user.rename("a", "x"), "NOTFOUND"],
+      [() => user.rename("c", "c"), "DATAERR"],
+      [() => user.rename("c", "INBOX"), "DATAERR"],
+      [() => user.rename("INBOX", "x"), "DATAERR"],
+      [() => user.rename("c", "x."), "USAGE"],
+      [() => user.rename("c", "n".repeat(255)), "TEMPFAIL"],
+      [() => user.delete("a"), "NOTFOUND"],
+      [() => user.delete("INBOX"), "DATAERR"],
+      [() => user.delete("c"), undefined],
+      [() => user.subscribe("nosuch"), undefined],
+      [() => user.subscribe(""), "USAGE"],
+      [() => user.unsubscribe("other"), undefined],
+    ] as const
+  ) {
+    assert.equal(codeOf(action), code, String(action));
+  }
+  assert.equal(user.find("c/d/b"), mailbox);
+  assert.deepEqual([...user.mailboxes.keys()], ["INBOX", "c/d/b"]);
+  assert.deepEqual([...user.names()].map(({ name, exists }) => [name, exists]), [
+    ["c", false],
+    ["c/d", false],
+    ["c/d/b", true],
+    ["INBOX", true],
+  ]);
+  assert.deepEqual([...user.subscriptions()], ["nosuch"]);
+});
+
+test("deleting INBOX takes its mails", () => {
+  const system = new MailSystem({ users: { alice: { mailboxes: { INBOX: ["a\n"] } } } });
+  const user = system.users.get("alice")!;
+  assert.equal(codeOf(() => user.delete("INBOX", { mustBeEmpty: true })), "DATAERR");
+  assert.equal(user.open("INBOX").count, 1);
+  assert.equal(codeOf(() => user.delete("INBOX")), "DATAERR");
+  assert.equal(user.open("INBOX").count, 0);
+});
+
+test("a mailbox that takes others below an existing one along", () => {
+  const system = new MailSystem({ users: { alice: { mailboxes: { "a/x": [], b: [] } } } });
+  const user = system.users.get("alice")!;
+  user.rename("a", "b");
+  assert.deepEqual([...user.mailboxes.keys()].sort(), ["INBOX", "b", "b/x"]);
+});
+
+test("the newest is listed first, INBOX last", () => {
+  const user = new MailSystem({ users: { alice: {} } }).users.get("alice")!;
+  const names = () => [...user.names()].map(({ name }) => name);
+  for (const name of ["INBOX/i", "b", "a", "a/1", "a/2", "c/1"]) user.create(name);
+  assert.deepEqual(names(), ["c", "c/1", "a", "a/2", "a/1", "b", "INBOX/i", "INBOX"]);
+  user.create("c");
+  user.delete("a");
+  assert.deepEqual(names(), ["c", "c/1", "a", "a/2", "a/1", "b", "INBOX/i", "INBOX"]);
+  user.rename("b", "d");
+  user.delete("c/1");
+  assert.deepEqual(names(), ["d", "c", "a", "a/2", "a/1", "INBOX/i", "INBOX"]);
+  const matching = (mask: string) => [...user.matching(mask)].map(([name]) => name);
+  assert.deepEqual(matching("*"), ["d", "c", "a/2", "a/1", "INBOX/i", "INBOX"]);
+  assert.deepEqual(matching("inbox"), ["INBOX"]);
+  assert.deepEqual(matching("a"), []);
+});
+
+test("quota", () => {
+  const system = new MailSystem({ users: { alice: { quota: { bytes: 10, messages: 3 } } } });
+  const user = system.users.get("alice")!;
+  const add = (size: number) => codeOf(() => user.add("INBOX", { bytes: new Uint8Array(size) }));
+  assert.equal(add(11), "UNKNOWN");
+  assert.equal(add(4), undefined);
+  assert.equal(add(7), "UNKNOWN");
+  assert.equal(add(6), undefined);
+  assert.deepEqual(user.use, { bytes: 10, messages: 2 });
+  assert.equal(add(0), undefined);
+  assert.equal(add(0), "UNKNOWN");
+  assert.equal(codeOf(() => user.add("nosuch", { bytes })), "NOTFOUND");
+  user.quota = {};
+  assert.equal(add(100), undefined);
+});
