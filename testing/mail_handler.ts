@@ -10,12 +10,12 @@ import type { Arguments, Command, CommandCall, Fields, Parameter } from "./comma
 import { flagCommands } from "./commands/flags.ts";
 import { mailboxCommands } from "./commands/mailboxes.ts";
 import { mailCommands } from "./commands/mails.ts";
+import { parseArguments } from "./commands/options.ts";
 import { quotaCommands } from "./commands/quota.ts";
 import { savingCommands } from "./commands/saving.ts";
 import { upkeepCommands } from "./commands/upkeep.ts";
 import { userCommands } from "./commands/users.ts";
 import type { MailSystem } from "./mail_system.ts";
-import { parseArguments } from "./commands/options.ts";
 import { hasWildcards } from "./mailboxes/wildcards.ts";
 
 /** The commands by name. */

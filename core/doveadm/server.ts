@@ -36,21 +36,6 @@ export interface DoveadmServerLimits {
 
 /** What a {@linkcode DoveadmServerProtocol} can be told. */
 export interface DoveadmServerProtocolOptions extends ServerHandshakeOptions {
-  /** The password that lets a client in; nobody can log in if it is left out. */
-  password?: string;
-  /** The name that goes with the password; "doveadm" if left out, and Dovecot knows no other. */
-  username?: string;
-  /**
-   * Whether logins are decided by the caller: each is a "login" event, to be answered with
-   * `acceptLogin()` or `refuseLogin()`.
-   */
-  loginEvents?: boolean;
-  /** Whether clients needn't log in, as on a UNIX socket with the mode 0600. */
-  preauthenticated?: boolean;
-  /** The highest minor version to speak, 0 to 4; 4 if left out. */
-  maxMinor?: number;
-  /** Whether clients may ask for TLS before they log in. */
-  startTls?: boolean;
   /**
    * Whether a command is followed by input. Only who knows can skip the input of a command that it
    * refuses; {@linkcode takesInput} if left out.

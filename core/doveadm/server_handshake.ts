@@ -16,19 +16,22 @@ export type ServerHandshakeEvent =
   | { readonly type: "ready"; readonly minor: number; readonly username: string | undefined }
   | { readonly type: "refused"; readonly reason: string };
 
-/** The options of a server that a handshake looks at. */
+/** What a server can be told of the handshake. */
 export interface ServerHandshakeOptions {
-  /** The password that lets a client in. */
+  /** The password that lets a client in; nobody can log in if it is left out. */
   password?: string;
-  /** The name that goes with it. */
+  /** The name that goes with the password; "doveadm" if left out, and Dovecot knows no other. */
   username?: string;
-  /** Whether logins are decided elsewhere. */
+  /**
+   * Whether logins are decided by the caller: each is a "login" event, to be answered with
+   * `acceptLogin()` or `refuseLogin()`.
+   */
   loginEvents?: boolean;
-  /** Whether clients needn't log in. */
+  /** Whether clients needn't log in, as on a UNIX socket with the mode 0600. */
   preauthenticated?: boolean;
-  /** The highest minor version to speak. */
+  /** The highest minor version to speak, 0 to 4; 4 if left out. */
   maxMinor?: number;
-  /** Whether clients may ask for TLS. */
+  /** Whether clients may ask for TLS before they log in. */
   startTls?: boolean;
 }
 
