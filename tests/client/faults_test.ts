@@ -298,7 +298,7 @@ test("closing: what is under way gets an error, and nothing is left", async () =
 test("connections: one is kept for a while, and not longer", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
-    await using doveadm = connect({ path: dovecot.socket }, { idleTimeout: 100 });
+    await using doveadm = connect({ path: dovecot.socket }, { idleTimeout: 1000 });
     await doveadm.send(list);
     const [worker, ...others] = await workersOf(dovecot);
     assert.deepEqual(others, []);

@@ -302,8 +302,9 @@ test("a client that reads slowly holds the handler back", async () => {
   const raw = await setup.dial();
   await raw.write(hello);
   await raw.write(bytes("\t\tfetch\n"));
+  await until(() => given > 0, "the handler began");
   await sleep(50);
-  assert(given > 0 && given < 100, `${given} fields were given`);
+  assert(given < 100, `${given} fields were given`);
   await raw.closeWrite();
   let size = 0;
   for (let chunk; (chunk = await raw.read()) !== undefined;) size += chunk.length;
@@ -408,10 +409,10 @@ test("options that would let in anybody, or nobody, are refused", async () => {
 
 test("time: to log in, to send a command, to go on with an input, to read a reply", async () => {
   await using setup = await setUp(async function* ({ name, input }) {
-    if (name === "long") await sleep(300);
+    if (name === "long") await sleep(1000);
     if (name === "save") { for await (const _ of input); }
     if (name === "large") yield new Uint8Array(10_000_000);
-  }, { handshakeTimeout: 100, idleTimeout: 100, stallTimeout: 100 });
+  }, { handshakeTimeout: 400, idleTimeout: 400, stallTimeout: 400 });
   const closes = async (lines: string, expected: string) => {
     const raw = await setup.dial();
     await raw.write(bytes(lines));
@@ -424,7 +425,7 @@ test("time: to log in, to send a command, to go on with an input, to read a repl
   const raw = await setup.dial();
   await raw.write(bytes("VERSION\tdoveadm-server\t1\t0\n\t\tlarge\n"));
   await until(() => setup.errors.length === 5, "the one that doesn't read was given up");
-  assert.match(setup.errors.join("\n"), /didn't log in for 100 ms[^]*sent nothing[^]*read nothing/);
+  assert.match(setup.errors.join("\n"), /didn't log in for 400 ms[^]*sent nothing[^]*read nothing/);
   await raw.close();
 });
 
@@ -460,14 +461,16 @@ test("connections: at the limit the one that takes longest to log in goes first"
 });
 
 test("close: idle connections at once, a command when it is done, nobody new", async () => {
+  let hasBegun = false;
   const setup = await setUp(async () => {
+    hasBegun = true;
     await sleep(50);
     return ["done"];
   });
   const idle = await setup.open();
   const busy = await setup.open();
   const answer = busy.send({ name: "index" });
-  await sleep(10);
+  await until(() => hasBegun, "the command began");
   const closing = setup.server.close();
   await assert.rejects(setup.dial());
   assert.deepEqual((await answer).fields, ["done"]);
@@ -480,14 +483,16 @@ test("close: idle connections at once, a command when it is done, nobody new", a
 
 test("close: a command that takes longer is given up, with a reply if it heeds its signal", async () => {
   for (const heeds of [true, false]) {
+    let hasBegun = false;
     const setup = await setUp(({ signal }) =>
       new Promise((_, reject) => {
+        hasBegun = true;
         if (heeds) signal.addEventListener("abort", () => reject(signal.reason));
       })
     );
     await using connection = await setup.open();
     const answer = connection.send({ name: "index" });
-    await sleep(10);
+    await until(() => hasBegun, "the command began");
     const closing = setup.server.close({ timeout: 10 });
     if (heeds) assert.equal((await answer).ok, false);
     else await assert.rejects(answer);

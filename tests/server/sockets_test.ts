@@ -70,9 +70,16 @@ test("a client that is killed in the middle of everything leaves nothing behind"
     await using folder = await temporaryFolder();
     const path = join(folder.path, "socket");
     const events: string[] = [];
+    const until = async (isSo: () => boolean) => {
+      for (let turn = 0; !isSo() && turn < 1000; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+    let begun = 0;
     await using _ = await serve({ path }, async function* ({ name, signal, input }) {
       try {
         if (name === "save") { for await (const _ of input); }
+        begun++;
         for (;;) {
           yield await new Promise<string>((resolve) => setTimeout(resolve, 1, "x".repeat(1000)));
         }
@@ -80,16 +87,14 @@ test("a client that is killed in the middle of everything leaves nothing behind"
         events.push(`${name}: ${signal.aborted}`);
       }
     });
-    for (const input of [undefined, "Subject: x\n\n"]) {
+    for (const [at, input] of [undefined, "Subject: x\n\n"].entries()) {
       const client = connect({ path });
       const answer = client.send({ name: input === undefined ? "fetch" : "save", input });
       const lost = assert.rejects(answer);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await until(() => begun > at);
       await client.close();
       await lost;
     }
-    for (let turn = 0; events.length < 2 && turn < 500; turn++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(() => events.length === 2);
     assert.deepEqual(events, ["fetch: true", "save: true"]);
   }));
