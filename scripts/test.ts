@@ -12,6 +12,7 @@
 
 import { isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ensureDovecot24 } from "../tests/dovecot/image.ts";
 import { ensureDovecot } from "../tests/dovecot/install.ts";
 import { findBun, findNode, versionOf } from "./tools.ts";
 
@@ -322,7 +323,10 @@ async function main(): Promise<number> {
     // Fills node_modules, which Node and Bun read.
     const { problem } = await run(Deno.execPath(), ["install", "--quiet"]);
     if (problem !== undefined) throw new Error(`"deno install" ${problem}.`);
-    if (only.some((name) => name !== "checks")) await ensureDovecot();
+    if (only.some((name) => name !== "checks")) {
+      await ensureDovecot();
+      await ensureDovecot24();
+    }
     for (const name of only) {
       results.push(name === "checks" ? await runChecks() : await runTests(name, files));
     }

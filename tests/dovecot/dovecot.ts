@@ -7,27 +7,30 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, lchown, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import type { AddressInfo, NetConnectOpts } from "node:net";
+import type { AddressInfo, NetConnectOpts, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { configuration23 } from "./configuration_2_3.ts";
+import { configuration24 } from "./configuration_2_4.ts";
+import { ensureDovecot24 } from "./image.ts";
 import { ensureDovecot, findDovecot } from "./install.ts";
+import { type Mail, prepareFolder } from "./mail.ts";
 
-/** Messages by user and by mailbox ("INBOX", "Projects/2024"); an empty list makes a mailbox. */
-export type Mail = Readonly<
-  Record<string, Readonly<Record<string, readonly (string | Uint8Array)[]>>>
->;
+export { defaultMail, type Mail } from "./mail.ts";
+
+/** The versions of Dovecot that there are servers of. */
+export type DovecotVersion = "2.3" | "2.4";
 
 /** What a server is to be like. */
 export interface DovecotOptions {
+  /** Which Dovecot it is to be, "2.3" unless given. */
+  readonly version?: DovecotVersion;
   /** Names of the users; alice, bob and carol unless given. */
   readonly users?: readonly string[];
   /** What is in the mailboxes at the start, {@linkcode defaultMail} unless given. */
@@ -36,7 +39,18 @@ export interface DovecotOptions {
   readonly quota?: string;
   /** How many doveadm connections the server takes at once, 200 unless given. */
   readonly processLimit?: number;
-  /** Settings to put behind the others, in Dovecot's syntax; a function is given the folder. */
+  /**
+   * Whether to switch on everything that has doveadm commands, and what those work on: access
+   * control lists, Sieve, full text search, mail encryption, mailbox metadata, a dictionary, a
+   * filesystem, metrics, and in 2.3 a replicator and a director. False unless given.
+   */
+  readonly everything?: boolean;
+  /**
+   * Whether full text search has an index in 2.3 as well, which only goes with `everything`. Each
+   * connection has one command then: Lucene's plugin crashes at the next. False unless given.
+   */
+  readonly searchIndex?: boolean;
+  /** Settings to put behind the others, in that version's syntax; a function is given the folder. */
   readonly extraConfig?: string | ((folder: string) => string);
 }
 
@@ -56,8 +70,12 @@ export interface Dovecot extends AsyncDisposable {
   readonly passwordSocket: string;
   /** TCP port on 127.0.0.1 that asks for a password. */
   readonly port: number;
+  /** TCP port on 127.0.0.1 of the HTTP API, which takes the password or the key. */
+  readonly httpPort: number;
   /** The password that they ask for, and that of each user. */
   readonly password: string;
+  /** The key of the HTTP API. */
+  readonly apiKey: string;
   /** Names of the users. */
   readonly users: readonly string[];
   /** Path of the folder that everything of this server is in. */
@@ -80,20 +98,6 @@ export interface Dovecot extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** The mail that servers have unless told otherwise: alice has three messages, nobody else any. */
-export const defaultMail: Mail = {
-  alice: {
-    INBOX: [
-      message("Bob <bob@example.org>", "Lunch?", "Mon, 05 Jan 2026 11:30:00 +0000", "At noon?\n"),
-      message("Carol <carol@example.org>", "Minutes", "Tue, 06 Jan 2026 16:05:00 +0100", "None.\n"),
-      message("Bob <bob@example.org>", "Re: Lunch?", "Wed, 07 Jan 2026 09:15:00 -0500", ".\nOK.\n"),
-    ],
-    Sent: [],
-    Projects: [],
-    "Projects/2024": [],
-  },
-};
-
 /** How long a server may take until it answers, and until it is gone, in milliseconds. */
 const START_TIMEOUT = 20_000;
 const STOP_TIMEOUT = 20_000;
@@ -101,16 +105,17 @@ const STOP_TIMEOUT = 20_000;
 /** How many ports are tried when others keep taking the ones that were free. */
 const PORT_ATTEMPTS = 5;
 
-/** Owner of the mail when root runs the server: "nobody" on every system that the tests know. */
-const MAIL_ID = 65534;
-
 /** A UNIX socket's path has at most 107 bytes; the longest one below a server's folder has 30. */
 const LONGEST_TMPDIR = 60;
 
 const PASSWORD = "s3cret";
+const API_KEY = "k3y";
 
 /**
- * Runs a server, as `sh -c WATCHDOG sh DOVECOT FOLDER`, until standard input ends.
+ * Runs a server, as `sh -c WATCHDOG sh FOLDER PLACE PROGRAM…`, until standard input ends.
+ *
+ * The program is Dovecot's path, with what it takes to run it ahead, and PLACE is where the folder
+ * really is: both are removed.
  *
  * That end comes when the test process closes it and when the test process dies, of SIGKILL even,
  * so there is one way out for everything. The server gets a process group of its own, so that what
@@ -122,23 +127,25 @@ const PASSWORD = "s3cret";
 const WATCHDOG = `
 cd /
 exec 3<&0 </dev/null
-$(command -v setsid) "$1" -F -c "$2/dovecot.conf" 3<&- >"$2/output" 2>&1 &
+folder=$1 place=$2
+shift 2
+$(command -v setsid) "$@" -F -c "$folder/dovecot.conf" 3<&- >"$place/output" 2>&1 &
 master=$!
 {
   read -r nothing <&3
   tries=0
-  [ -e "$2/ended" ] || kill -TERM "-$master" || kill "$master"
-  while [ ! -e "$2/ended" ] && [ "$tries" -lt 10 ]; do
+  [ -e "$place/ended" ] || kill -TERM "-$master" || kill "$master"
+  while [ ! -e "$place/ended" ] && [ "$tries" -lt 10 ]; do
     tries=$((tries + 1))
     sleep 0.02
   done
-  [ -e "$2/ended" ] || kill -KILL "-$master" || kill -KILL "$master"
-  rm -rf "$2"
+  [ -e "$place/ended" ] || kill -KILL "-$master" || kill -KILL "$master"
+  rm -rf "$place" "$folder"
 } 2>/dev/null &
 wait "$master"
 status=$?
 kill -KILL "-$master" 2>/dev/null
-echo "$status" >"$2/ended"
+echo "$status" >"$place/ended"
 wait
 alive() {
   for stat in /proc/[0-9]*/stat; do
@@ -152,42 +159,70 @@ while alive && [ "$tries" -lt 500 ]; do
   tries=$((tries + 1))
   sleep 0.02
 done
-rm -rf "$2"
+rm -rf "$place" "$folder"
 `;
 
 /** A port that was free a moment ago belongs to somebody else by now. */
 class PortTakenError extends Error {}
 
 /**
- * Starts a server and waits until all three of its sockets answer.
+ * Starts a server and waits until its three sockets for doveadm answer.
  *
  * Dovecot is installed first where that is possible. Rejects with the end of the server's log when
  * it does not come up.
  */
 export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
-  await ensureDovecot();
+  const program = options.version === "2.4" ? await findProgram24() : await findProgram23();
   for (let attempt = 1;; attempt++) {
     try {
-      return await startOnce(options);
+      return await startOnce(program, options);
     } catch (error) {
       if (!(error instanceof PortTakenError) || attempt === PORT_ATTEMPTS) throw error;
     }
   }
 }
 
-async function startOnce(options: DovecotOptions): Promise<Dovecot> {
+/** How to run a Dovecot. */
+interface Program {
+  /** Its path, with what it takes to run it ahead. */
+  readonly command: readonly string[];
+  /** The folder that it takes for "/"; empty for the real one. */
+  readonly root: string;
+  /** Its version, as in "2.3.19.1". */
+  readonly version: string;
+}
+
+async function findProgram23(): Promise<Program> {
+  await ensureDovecot();
   const installation = await findDovecot();
   if (installation === undefined) throw new Error("Dovecot was removed while tests ran.");
+  return { command: [installation.dovecot], root: "", version: installation.version };
+}
+
+async function findProgram24(): Promise<Program> {
+  const { root, dovecot, version } = await ensureDovecot24();
+  return { command: ["chroot", root, dovecot], root, version };
+}
+
+async function startOnce(program: Program, options: DovecotOptions): Promise<Dovecot> {
   const users = options.users ?? ["alice", "bob", "carol"];
-  const port = await freePort();
-  const root = tmpdir().length <= LONGEST_TMPDIR ? tmpdir() : "/tmp";
-  const folder = await mkdtemp(join(root, "dw"));
+  const [port, httpPort, directorPort] = await freePorts(3);
+  const { folder, place } = await makeFolder(program.root);
   let watchdog: ChildProcess | undefined;
   try {
-    await prepareFolder(folder, users, options.mail ?? defaultMail);
-    const settings = await configuration(folder, port, options);
-    await writeFile(join(folder, "dovecot.conf"), settings);
-    watchdog = spawn("sh", ["-c", WATCHDOG, "sh", installation.dovecot, folder], {
+    await prepareFolder(folder, { users, password: PASSWORD, mail: options.mail });
+    const { quota = "1G", processLimit = 200, everything = false, extraConfig = "" } = options;
+    const { searchIndex = false } = options;
+    const extra = typeof extraConfig === "function" ? extraConfig(folder) : extraConfig;
+    const settings = {
+      ...{ folder, port, httpPort, directorPort, password: PASSWORD, apiKey: API_KEY },
+      ...{ quota, processLimit, everything, searchIndex, extra },
+    };
+    const text = options.version === "2.4"
+      ? configuration24(settings)
+      : await configuration23(settings);
+    await writeFile(join(folder, "dovecot.conf"), text);
+    watchdog = spawn("sh", ["-c", WATCHDOG, "sh", folder, place, ...program.command], {
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
@@ -195,42 +230,77 @@ async function startOnce(options: DovecotOptions): Promise<Dovecot> {
     // pipe counts by itself; in Bun it doesn't, and has no unref().
     watchdog.unref();
     (watchdog.stdin as { unref?(): void } | null)?.unref?.();
-    const server = new DovecotServer(watchdog, folder, port, users, installation.version);
+    const { version } = program;
+    const server = new DovecotServer(watchdog, { folder, place, port, httpPort, users, version });
     await server.started();
     return server;
   } catch (error) {
     if (watchdog !== undefined) await ended(watchdog);
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(folder, place);
     throw error;
   }
+}
+
+/**
+ * Makes a server's folder, of one path inside and outside of the folder that it takes for "/".
+ *
+ * Where that isn't the real one, the place is below it and a symbolic link leads there.
+ */
+async function makeFolder(root: string): Promise<{ folder: string; place: string }> {
+  if (root === "") {
+    const parent = tmpdir().length <= LONGEST_TMPDIR ? tmpdir() : "/tmp";
+    const folder = await mkdtemp(join(parent, "dw"));
+    return { folder, place: folder };
+  }
+  for (;;) {
+    const place = await mkdtemp(join(root, "tmp", "dw"));
+    const folder = join("/tmp", basename(place));
+    try {
+      await symlink(place, folder);
+      return { folder, place };
+    } catch (error) {
+      await rm(place, { recursive: true });
+      // A server of the other version has that name.
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+}
+
+async function removeFolder(folder: string, place: string): Promise<void> {
+  await rm(place, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 }
 
 class DovecotServer implements Dovecot {
   readonly socket: string;
   readonly passwordSocket: string;
   readonly port: number;
+  readonly httpPort: number;
   readonly password: string = PASSWORD;
+  readonly apiKey: string = API_KEY;
   readonly users: readonly string[];
   readonly folder: string;
   readonly version: string;
+  readonly #place: string;
   readonly #watchdog: ChildProcess;
   #pid = 0;
   #stopped: Promise<void> | undefined;
 
   constructor(
     watchdog: ChildProcess,
-    folder: string,
-    port: number,
-    users: readonly string[],
-    version: string,
+    server: Pick<Dovecot, "folder" | "port" | "httpPort" | "users" | "version"> & {
+      readonly place: string;
+    },
   ) {
     this.#watchdog = watchdog;
-    this.folder = folder;
-    this.socket = join(folder, "run", "doveadm-server");
-    this.passwordSocket = join(folder, "run", "doveadm-password");
-    this.port = port;
-    this.users = users;
-    this.version = version;
+    this.#place = server.place;
+    this.folder = server.folder;
+    this.socket = join(server.folder, "run", "doveadm-server");
+    this.passwordSocket = join(server.folder, "run", "doveadm-password");
+    this.port = server.port;
+    this.httpPort = server.httpPort;
+    this.users = server.users;
+    this.version = server.version;
   }
 
   get pid(): number {
@@ -295,7 +365,7 @@ class DovecotServer implements Dovecot {
 
   async #stop(): Promise<void> {
     await ended(this.#watchdog);
-    await rm(this.folder, { recursive: true, force: true });
+    await removeFolder(this.folder, this.#place);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -346,173 +416,21 @@ function answers(address: NetConnectOpts, deadline: number): Promise<boolean> {
   });
 }
 
-/** A TCP port on 127.0.0.1 that nobody listens on at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
+/** TCP ports on 127.0.0.1 that nobody listens on at this moment. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () =>
+      new Promise<Server>((resolve, reject) => {
+        const server = createServer();
+        server.on("error", reject);
+        server.listen(0, "127.0.0.1", () => resolve(server));
+      })),
+  );
+  // Closed when all are known, so that no two are the same.
+  return await Promise.all(servers.map((server) =>
+    new Promise<number>((resolve) => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
-    });
-  });
-}
-
-/** Writes everything but the configuration: users, homes and mail. */
-async function prepareFolder(folder: string, users: readonly string[], mail: Mail): Promise<void> {
-  const { uid, gid } = mailOwner();
-  // The owner of the mail has to get to it.
-  await chmod(folder, 0o711);
-  const lines = users.map((user) => {
-    if (!/^[^\s:/\\\p{Cc}]+$/u.test(user) || user.startsWith(".")) {
-      throw new Error(`${JSON.stringify(user)} cannot be the name of a user.`);
-    }
-    return `${user}:{PLAIN}${PASSWORD}:${uid}:${gid}::${join(folder, "mail", user)}::\n`;
-  });
-  await writeFile(join(folder, "passwd"), lines.join(""));
-  // Dovecot's authentication process reads it, and is not root.
-  await chmod(join(folder, "passwd"), 0o644);
-  await mkdir(join(folder, "state"));
-  await mkdir(join(folder, "mail"));
-  for (const user of users) {
-    const maildir = join(folder, "mail", user, "Maildir");
-    await writeMailbox(maildir, []);
-    for (const [mailbox, messages] of Object.entries(mail[user] ?? {})) {
-      const path = mailbox === "INBOX" ? maildir : join(maildir, folderName(mailbox));
-      await writeMailbox(path, messages);
-    }
-  }
-  for (const user of Object.keys(mail)) {
-    // The default mail is alice's, and a test need not have her.
-    if (mail === defaultMail || users.includes(user)) continue;
-    throw new Error(`There is mail for ${JSON.stringify(user)}, who is not among the users.`);
-  }
-  const entries = await readdir(join(folder, "mail"), { recursive: true });
-  for (const entry of ["", ...entries]) await lchown(join(folder, "mail", entry), uid, gid);
-}
-
-function mailOwner(): { uid: number; gid: number } {
-  const uid = process.getuid?.() ?? 0;
-  const gid = process.getgid?.() ?? 0;
-  return uid === 0 ? { uid: MAIL_ID, gid: MAIL_ID } : { uid, gid };
-}
-
-async function writeMailbox(
-  path: string,
-  messages: readonly (string | Uint8Array)[],
-): Promise<void> {
-  for (const name of ["cur", "new", "tmp"]) await mkdir(join(path, name), { recursive: true });
-  for (const [index, message] of messages.entries()) {
-    // The name's time is what Dovecot sorts by, the file's is when the message was received.
-    const received = Date.UTC(2026, 0, 10, 12, index) / 1000;
-    const bytes = Buffer.from(message);
-    const file = join(path, "cur", `${received}.M${index}P1.dovewire,S=${bytes.length}:2,`);
-    await writeFile(file, bytes);
-    await utimes(file, received, received);
-  }
-}
-
-/** A mailbox's name as a folder's: ".Projects.2024", in modified UTF-7 (RFC 3501, 5.1.3). */
-function folderName(mailbox: string): string {
-  if (!/^[^./~]+(\/[^./]+)*$/.test(mailbox)) {
-    throw new Error(`${JSON.stringify(mailbox)} cannot be the name of a Maildir++ folder.`);
-  }
-  const encoded = mailbox.replaceAll(/&|[^ -~]+/g, (text) => {
-    if (text === "&") return "&-";
-    const base64 = Buffer.from(text, "utf16le").swap16().toString("base64");
-    return `&${base64.replaceAll("/", ",").replaceAll("=", "")}-`;
-  });
-  return `.${encoded.replaceAll("/", ".")}`;
-}
-
-function message(from: string, subject: string, date: string, body: string): string {
-  const headers = { From: from, To: "Alice <alice@example.org>", Subject: subject, Date: date };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\n`);
-  return `${lines.join("")}\n${body}`;
-}
-
-async function configuration(
-  folder: string,
-  port: number,
-  options: DovecotOptions,
-): Promise<string> {
-  const { quota = "1G", processLimit = 200, extraConfig = "" } = options;
-  return `
-base_dir = ${folder}/run
-state_dir = ${folder}/state
-instance_name = ${basename(folder)}
-log_path = ${folder}/dovecot.log
-protocols =
-listen = 127.0.0.1
-ssl = no
-verbose_proctitle = yes
-default_vsz_limit = 1G
-${process.getuid?.() === 0 ? "" : await rootlessConfiguration()}
-auth_username_chars =
-passdb {
-  driver = passwd-file
-  args = ${folder}/passwd
-}
-userdb {
-  driver = passwd-file
-  args = ${folder}/passwd
-}
-mail_location = maildir:~/Maildir
-mail_plugins = quota
-first_valid_uid = 1
-first_valid_gid = 1
-namespace inbox {
-  inbox = yes
-  separator = /
-}
-plugin {
-  quota = maildir:User quota
-  quota_rule = *:storage=${quota}
-}
-doveadm_password = ${PASSWORD}
-service doveadm {
-  process_limit = ${processLimit}
-  unix_listener doveadm-server {
-    mode = 0600
-  }
-  unix_listener doveadm-password {
-    mode = 0666
-  }
-  inet_listener doveadm {
-    address = 127.0.0.1
-    port = ${port}
-  }
-}
-service stats {
-  unix_listener stats-writer {
-    mode = 0666
-  }
-}
-${typeof extraConfig === "function" ? extraConfig(folder) : extraConfig}
-`;
-}
-
-/** What it takes to run as an ordinary user, who can neither become others nor chroot. */
-async function rootlessConfiguration(): Promise<string> {
-  // By name, and from id(1), which knows users that no file lists.
-  const user = await output("id", "-un");
-  const group = await output("id", "-gn");
-  return `
-default_internal_user = ${user}
-default_internal_group = ${group}
-default_login_user = ${user}
-service anvil {
-  chroot =
-}
-`;
-}
-
-/** What a program prints, without white space around it. */
-function output(program: string, ...args: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(program, args, (error, stdout) => {
-      if (error === null) resolve(stdout.trim());
-      else reject(error);
-    });
-  });
+    })
+  ));
 }

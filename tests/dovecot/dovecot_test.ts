@@ -1,42 +1,24 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
-import type { AddressInfo, NetConnectOpts, Socket } from "node:net";
+import { createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startDovecot } from "./dovecot.ts";
-import type { Dovecot } from "./dovecot.ts";
-import { checkVersion, findDovecot, INSTALL_SCRIPT, isDebianLike } from "./install.ts";
+import type { Dovecot, DovecotVersion } from "./dovecot.ts";
+import { INSTALL_SCRIPT, isDebianLike } from "./apt.ts";
+import { IMAGE } from "./image.ts";
+import { checkVersion, findDovecot } from "./install.ts";
+import { ask, open, RAW } from "./wire.ts";
 
-/** With minor version 0 there are no packets to take apart. */
-const RAW = "VERSION\tdoveadm-server\t1\t0\n";
 const MULTIPLEXED = "VERSION\tdoveadm-server\t1\t1\n";
 
-/** Connects; fails when nothing comes for 10 s, so that no test waits for ever. */
-function open(address: NetConnectOpts): Socket {
-  const socket = connect(address);
-  socket.setTimeout(10_000, () => socket.destroy(new Error("nothing came for 10 s")));
-  return socket;
-}
-
-/** Sends the text and then a FIN; resolves to all that came until the server closed. */
-function ask(address: NetConnectOpts, text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = open(address);
-    let received = "";
-    socket.setEncoding("utf8");
-    socket.on("connect", () => socket.end(text));
-    socket.on("data", (chunk) => received += chunk);
-    socket.on("error", reject);
-    socket.on("close", () => resolve(received));
-  });
-}
+const VERSIONS: readonly DovecotVersion[] = ["2.3", "2.4"];
 
 function plain(password: string): string {
   return `PLAIN\t${Buffer.from(`\0doveadm\0${password}`).toString("base64")}\n`;
@@ -54,117 +36,146 @@ async function processesWith(text: string): Promise<readonly string[]> {
   return found;
 }
 
-/** Waits until nothing of the server is left, for 10 s at most. */
-async function assertGone(folder: string): Promise<void> {
-  let left: readonly string[] = [];
-  for (let tries = 0; tries < 500; tries++) {
-    left = await processesWith(basename(folder));
-    if (left.length === 0 && !existsSync(folder)) return;
-    await sleep(20);
-  }
-  assert.fail(`left of ${folder}: ${existsSync(folder) ? "the folder" : ""} ${left.join("\n")}`);
+/** What is left of a server: processes, and where its folder or the link to it are. */
+async function leftOf(folder: string): Promise<readonly string[]> {
+  const parents = [dirname(folder), join(IMAGE, "tmp")];
+  const names = await Promise.all(
+    parents.map((parent) => readdir(parent).catch((): string[] => [])),
+  );
+  const folders = parents.filter((_, index) => names[index].includes(basename(folder)));
+  return [...await processesWith(basename(folder)), ...folders];
 }
 
-test("a server answers on its three sockets", async () => {
-  const dovecot = await startDovecot();
-  try {
-    assert.match(
-      await ask({ path: dovecot.socket }, MULTIPLEXED),
-      /^VERSION\tdoveadm-client\t1\t\d+\n\+\n$/,
-    );
-    for (
-      const address of [{ path: dovecot.passwordSocket }, { port: dovecot.port, host: "127.0.0.1" }]
-    ) {
-      assert.match(await ask(address, MULTIPLEXED), /^VERSION\tdoveadm-client\t1\t\d+\n-\n/);
+/** Waits until nothing of the server is left, for 10 s at most. */
+async function assertGone(folder: string): Promise<void> {
+  let left = await leftOf(folder);
+  for (let tries = 0; tries < 500 && left.length > 0; tries++) {
+    await sleep(20);
+    left = await leftOf(folder);
+  }
+  assert.deepEqual(left, []);
+}
+
+for (const version of VERSIONS) {
+  test(`${version}: a server answers on its three sockets`, async () => {
+    const dovecot = await startDovecot({ version });
+    try {
+      assert.match(
+        await ask({ path: dovecot.socket }, MULTIPLEXED),
+        /^VERSION\tdoveadm-client\t1\t\d+\n\+\n$/,
+      );
+      for (
+        const address of [{ path: dovecot.passwordSocket }, {
+          port: dovecot.port,
+          host: "127.0.0.1",
+        }]
+      ) {
+        assert.match(await ask(address, MULTIPLEXED), /^VERSION\tdoveadm-client\t1\t\d+\n-\n/);
+      }
+      assert.ok(dovecot.version.startsWith(`${version}.`), dovecot.version);
+      assert.ok(dovecot.socket.startsWith(`${dovecot.folder}/`));
+      assert.match(await dovecot.log(), /starting up/);
+      assert.doesNotMatch(await dovecot.log(), /Warning|Error|Fatal|Panic/);
+    } finally {
+      await dovecot.stop();
     }
-    assert.match(dovecot.version, /^2\.3\.\d+/);
-    assert.ok(dovecot.socket.startsWith(`${dovecot.folder}/`));
-    assert.match(await dovecot.log(), /starting up/);
-    assert.doesNotMatch(await dovecot.log(), /Warning|Error|Fatal|Panic/);
-  } finally {
-    await dovecot.stop();
-  }
-});
-
-test("a password logs in, and a wrong one does not", async () => {
-  const dovecot = await startDovecot();
-  try {
-    for (
-      const address of [{ path: dovecot.passwordSocket }, { port: dovecot.port, host: "127.0.0.1" }]
-    ) {
-      const right = await ask(address, `${RAW}${plain(dovecot.password)}\t\tuser\t*\n`);
-      assert.equal(right, '-\n+\n{"userList":["alice","bob","carol"]}\n+\n');
-      assert.equal(await ask(address, `${RAW}${plain("wrong")}\t\tuser\t*\n`), "-\n-\n");
-    }
-  } finally {
-    await dovecot.stop();
-  }
-});
-
-test("alice has mail and mailboxes, bob has an empty inbox", async () => {
-  const dovecot = await startDovecot();
-  try {
-    const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
-    const mailboxes = (await run("\talice\tmailbox list")).split("\n")[1].split("\t").sort();
-    assert.deepEqual(mailboxes, ["", "INBOX", "Projects", "Projects/2024", "Sent"]);
-    const subjects = await run("\talice\tfetch\tuid hdr.subject\tmailbox\tINBOX");
-    assert.equal(subjects, "+\n1\tLunch?\t2\tMinutes\t3\tRe: Lunch?\t\n+\n");
-    const received = await run("\talice\tfetch\tdate.received.unixtime\tuid\t1");
-    assert.equal(received, `+\n${Date.UTC(2026, 0, 10, 12) / 1000}\t\n+\n`);
-    assert.equal(await run("\tbob\tmailbox list"), "+\nINBOX\t\n+\n");
-    assert.equal(await run("\tbob\tfetch\tuid\tall"), "+\n\n+\n");
-    assert.match(await run("\tbob\tquota get"), /^\+\nUser quota\tSTORAGE\t0\t1048576\t0\t/);
-    assert.match(await run("\t\tinstance list"), new RegExp(`^\\+\\n${dovecot.folder}/run\t`));
-    assert.equal(await run("\tdave\tmailbox list"), "+\n\n-NOUSER\n");
-    assert.doesNotMatch(await dovecot.log(), /Warning|Fatal|Panic/);
-  } finally {
-    await dovecot.stop();
-  }
-});
-
-test("users, mail, quota and settings can be given", async () => {
-  const dovecot = await startDovecot({
-    users: ["dave", "eve@example.org"],
-    mail: {
-      dave: {
-        INBOX: [new Uint8Array([0x41, 0x3a, 0x20, 0xff, 0x0a, 0x0a])],
-        "Entwürfe & mehr/日本": [],
-      },
-    },
-    quota: "10M",
-    processLimit: 7,
-    extraConfig: (folder) => `doveadm_api_key = ${basename(folder)}\nmail_debug = yes\n`,
   });
-  try {
-    const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
-    assert.deepEqual(dovecot.users, ["dave", "eve@example.org"]);
-    assert.equal(await run("\t\tuser\t*"), '+\n{"userList":["dave","eve@example.org"]}\n+\n');
-    const mailboxes = (await run("\tdave\tmailbox list")).split("\n")[1].split("\t").sort();
-    assert.deepEqual(mailboxes, ["", "Entwürfe & mehr", "Entwürfe & mehr/日本", "INBOX"]);
-    assert.equal(await run("\tdave\tfetch\tsize.physical\tall"), "+\n6\t\n+\n");
-    assert.match(await run("\teve@example.org\tquota get"), /\tSTORAGE\t0\t10240\t0\t/);
-    assert.match(
-      await run("\t\tservice status"),
-      /\ndoveadm(\t\d+){2}\t7\t|\tdoveadm(\t\d+){2}\t7\t/,
-    );
-    assert.match(await readFile(join(dovecot.folder, "dovecot.conf"), "utf8"), /_key = dw\w{6}\n/);
-    assert.match(await dovecot.log(), /Debug/);
-  } finally {
-    await dovecot.stop();
-  }
-});
+}
 
-test("many connections at once are taken", async () => {
-  const dovecot = await startDovecot();
-  try {
-    const address = { port: dovecot.port, host: "127.0.0.1" };
-    const asked = Array.from({ length: 50 }, () => ask(address, MULTIPLEXED));
-    for (const answer of await Promise.all(asked)) assert.match(answer, /^VERSION\t/);
-    assert.doesNotMatch(await dovecot.log(), /Warning|Error|Fatal|Panic/);
-  } finally {
-    await dovecot.stop();
-  }
-});
+for (const version of VERSIONS) {
+  test(`${version}: a password logs in, and a wrong one does not`, async () => {
+    const dovecot = await startDovecot({ version });
+    try {
+      for (
+        const address of [{ path: dovecot.passwordSocket }, {
+          port: dovecot.port,
+          host: "127.0.0.1",
+        }]
+      ) {
+        const right = await ask(address, `${RAW}${plain(dovecot.password)}\t\tuser\t*\n`);
+        assert.equal(right, '-\n+\n{"userList":["alice","bob","carol"]}\n+\n');
+        assert.equal(await ask(address, `${RAW}${plain("wrong")}\t\tuser\t*\n`), "-\n-\n");
+      }
+    } finally {
+      await dovecot.stop();
+    }
+  });
+}
+
+for (const version of VERSIONS) {
+  test(`${version}: alice has mail and mailboxes, bob has an empty inbox`, async () => {
+    const dovecot = await startDovecot({ version });
+    try {
+      const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
+      const mailboxes = (await run("\talice\tmailbox list")).split("\n")[1].split("\t").sort();
+      assert.deepEqual(mailboxes, ["", "INBOX", "Projects", "Projects/2024", "Sent"]);
+      const subjects = await run("\talice\tfetch\tuid hdr.subject\tmailbox\tINBOX");
+      assert.equal(subjects, "+\n1\tLunch?\t2\tMinutes\t3\tRe: Lunch?\t\n+\n");
+      const received = await run("\talice\tfetch\tdate.received.unixtime\tuid\t1");
+      assert.equal(received, `+\n${Date.UTC(2026, 0, 10, 12) / 1000}\t\n+\n`);
+      assert.equal(await run("\tbob\tmailbox list"), "+\nINBOX\t\n+\n");
+      assert.equal(await run("\tbob\tfetch\tuid\tall"), "+\n\n+\n");
+      assert.match(await run("\tbob\tquota get"), /^\+\nUser quota\tSTORAGE\t0\t1048576\t0\t/);
+      assert.match(await run("\t\tinstance list"), new RegExp(`^\\+\\n${dovecot.folder}/run\t`));
+      assert.equal(await run("\tdave\tmailbox list"), "+\n\n-NOUSER\n");
+      assert.doesNotMatch(await dovecot.log(), /Warning|Fatal|Panic/);
+    } finally {
+      await dovecot.stop();
+    }
+  });
+}
+
+for (const version of VERSIONS) {
+  test(`${version}: users, mail, quota and settings can be given`, async () => {
+    const dovecot = await startDovecot({
+      version,
+      users: ["dave", "eve@example.org"],
+      mail: {
+        dave: {
+          INBOX: [new Uint8Array([0x41, 0x3a, 0x20, 0xff, 0x0a, 0x0a])],
+          "Entwürfe & mehr/日本": [],
+        },
+      },
+      quota: "10M",
+      processLimit: 7,
+      extraConfig: (folder) => `doveadm_api_key = ${basename(folder)}\nmail_debug = yes\n`,
+    });
+    try {
+      const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
+      assert.deepEqual(dovecot.users, ["dave", "eve@example.org"]);
+      assert.equal(await run("\t\tuser\t*"), '+\n{"userList":["dave","eve@example.org"]}\n+\n');
+      const mailboxes = (await run("\tdave\tmailbox list")).split("\n")[1].split("\t").sort();
+      assert.deepEqual(mailboxes, ["", "Entwürfe & mehr", "Entwürfe & mehr/日本", "INBOX"]);
+      assert.equal(await run("\tdave\tfetch\tsize.physical\tall"), "+\n6\t\n+\n");
+      assert.match(await run("\teve@example.org\tquota get"), /\tSTORAGE\t0\t10240\t0\t/);
+      assert.match(
+        await run("\t\tservice status"),
+        /\ndoveadm(\t\d+){2}\t7\t|\tdoveadm(\t\d+){2}\t7\t/,
+      );
+      assert.match(
+        await readFile(join(dovecot.folder, "dovecot.conf"), "utf8"),
+        /_key = dw\w{6}\n/,
+      );
+      assert.match(await dovecot.log(), /Debug/);
+    } finally {
+      await dovecot.stop();
+    }
+  });
+}
+
+for (const version of VERSIONS) {
+  test(`${version}: many connections at once are taken`, async () => {
+    const dovecot = await startDovecot({ version });
+    try {
+      const address = { port: dovecot.port, host: "127.0.0.1" };
+      const asked = Array.from({ length: 50 }, () => ask(address, MULTIPLEXED));
+      for (const answer of await Promise.all(asked)) assert.match(answer, /^VERSION\t/);
+      assert.doesNotMatch(await dovecot.log(), /Warning|Error|Fatal|Panic/);
+    } finally {
+      await dovecot.stop();
+    }
+  });
+}
 
 /** Connects and finds the process that serves the connection, the only one of a new server. */
 async function openWithWorker(dovecot: Dovecot): Promise<{ socket: Socket; worker: number }> {
@@ -182,56 +193,62 @@ async function openWithWorker(dovecot: Dovecot): Promise<{ socket: Socket; worke
   return { socket, worker: workers[0].pid };
 }
 
-test("the worker of a connection can be found and killed", async () => {
-  const dovecot = await startDovecot();
-  try {
-    const { socket, worker } = await openWithWorker(dovecot);
-    const closed = new Promise((resolve) => socket.once("close", resolve));
-    let error: NodeJS.ErrnoException | undefined;
-    socket.once("error", (it) => error = it);
-    process.kill(worker, "SIGKILL");
-    await closed;
-    assert.ok(error === undefined || error.code === "ECONNRESET", String(error));
-    assert.ok(!(await dovecot.processes()).some(({ pid }) => pid === worker));
-    assert.match(await ask({ path: dovecot.socket }, MULTIPLEXED), /\n\+\n$/);
-  } finally {
-    await dovecot.stop();
-  }
-});
+for (const version of VERSIONS) {
+  test(`${version}: the worker of a connection can be found and killed`, async () => {
+    const dovecot = await startDovecot({ version });
+    try {
+      const { socket, worker } = await openWithWorker(dovecot);
+      const closed = new Promise((resolve) => socket.once("close", resolve));
+      let error: NodeJS.ErrnoException | undefined;
+      socket.once("error", (it) => error = it);
+      process.kill(worker, "SIGKILL");
+      await closed;
+      assert.ok(error === undefined || error.code === "ECONNRESET", String(error));
+      assert.ok(!(await dovecot.processes()).some(({ pid }) => pid === worker));
+      assert.match(await ask({ path: dovecot.socket }, MULTIPLEXED), /\n\+\n$/);
+    } finally {
+      await dovecot.stop();
+    }
+  });
+}
 
-test("stop() leaves no process and no folder, and may be called again", async () => {
-  const dovecot = await startDovecot();
-  assert.ok((await processesWith(basename(dovecot.folder))).length >= 3);
-  await Promise.all([dovecot.stop(), dovecot.stop()]);
-  assert.deepEqual(await processesWith(basename(dovecot.folder)), []);
-  assert.ok(!existsSync(dovecot.folder));
-  await dovecot.stop();
-  await assert.rejects(ask({ port: dovecot.port, host: "127.0.0.1" }, MULTIPLEXED));
-});
+for (const version of VERSIONS) {
+  test(`${version}: stop() leaves no process and no folder, and may be called again`, async () => {
+    const dovecot = await startDovecot({ version });
+    assert.ok((await processesWith(basename(dovecot.folder))).length >= 3);
+    await Promise.all([dovecot.stop(), dovecot.stop()]);
+    assert.deepEqual(await leftOf(dovecot.folder), []);
+    await dovecot.stop();
+    await assert.rejects(ask({ port: dovecot.port, host: "127.0.0.1" }, MULTIPLEXED));
+  });
+}
 
 test("disposing of a server stops it", async () => {
   const dovecot: AsyncDisposable & Dovecot = await startDovecot();
   await dovecot[Symbol.asyncDispose]();
-  assert.deepEqual(await processesWith(basename(dovecot.folder)), []);
-  assert.ok(!existsSync(dovecot.folder));
+  assert.deepEqual(await leftOf(dovecot.folder), []);
 });
 
-test("stop() ends workers that are stopped or whose master was killed", async () => {
-  const dovecots = await Promise.all([startDovecot(), startDovecot()]);
-  for (const [index, dovecot] of dovecots.entries()) {
-    const { socket, worker } = await openWithWorker(dovecot);
-    socket.on("error", () => {});
-    process.kill(worker, "SIGSTOP");
-    if (index === 1) process.kill(dovecot.pid, "SIGKILL");
-    await dovecot.stop();
-    assert.deepEqual(await processesWith(basename(dovecot.folder)), []);
-    assert.ok(!existsSync(dovecot.folder));
-    socket.destroy();
-  }
-});
+for (const version of VERSIONS) {
+  test(`${version}: stop() ends workers that are stopped or whose master was killed`, async () => {
+    const dovecots = await Promise.all([startDovecot({ version }), startDovecot({ version })]);
+    for (const [index, dovecot] of dovecots.entries()) {
+      const { socket, worker } = await openWithWorker(dovecot);
+      socket.on("error", () => {});
+      process.kill(worker, "SIGSTOP");
+      if (index === 1) process.kill(dovecot.pid, "SIGKILL");
+      await dovecot.stop();
+      assert.deepEqual(await leftOf(dovecot.folder), []);
+      socket.destroy();
+    }
+  });
+}
 
 test("servers side by side have nothing in common", async () => {
-  const [first, second] = await Promise.all([startDovecot(), startDovecot({ users: ["dave"] })]);
+  const [first, second] = await Promise.all([
+    startDovecot(),
+    startDovecot({ version: "2.4", users: ["dave"] }),
+  ]);
   try {
     assert.notEqual(first.port, second.port);
     assert.notEqual(first.folder, second.folder);
@@ -244,26 +261,29 @@ test("servers side by side have nothing in common", async () => {
   }
 });
 
-test("a server that cannot start says why and leaves nothing", async () => {
-  const other = createServer();
-  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", () => resolve()));
-  const { port } = other.address() as AddressInfo;
-  const listener = `service doveadm {\n inet_listener taken {\n port = ${port}\n }\n}\n`;
-  for (
-    const [extraConfig, reason] of [
-      ["no_such_setting = yes\n", "no_such_setting"],
-      [listener, "Address already in use"],
-    ]
-  ) {
-    const error = await startDovecot({ extraConfig }).catch((error) => error);
-    assert.ok(error instanceof Error && error.message.includes(reason), String(error));
-    const [, folder] = /^Dovecot 2\.3\S* in (\S+) ended while it started\./.exec(error.message) ??
-      [];
-    assert.ok(folder !== undefined && !existsSync(folder), error.message);
-    assert.deepEqual(await processesWith(basename(folder)), []);
-  }
-  await new Promise((resolve) => other.close(resolve));
-});
+for (const version of VERSIONS) {
+  test(`${version}: a server that cannot start says why and leaves nothing`, async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", () => resolve()));
+    const { port } = other.address() as AddressInfo;
+    const listener = `service doveadm {\n inet_listener taken {\n port = ${port}\n }\n}\n`;
+    for (
+      const [extraConfig, reason] of [
+        ["no_such_setting = yes\n", "no_such_setting"],
+        [listener, "Address already in use"],
+      ]
+    ) {
+      const error = await startDovecot({ version, extraConfig }).catch((error) => error);
+      assert.ok(error instanceof Error && error.message.includes(reason), String(error));
+      const [, folder] =
+        /^Dovecot 2\.\d\.\S* in (\S+) ended while it started\./.exec(error.message) ??
+          [];
+      assert.ok(folder !== undefined, error.message);
+      assert.deepEqual(await leftOf(folder), []);
+    }
+    await new Promise((resolve) => other.close(resolve));
+  });
+}
 
 test("users and mailboxes that cannot be are refused", async () => {
   await assert.rejects(startDovecot({ users: ["a:b"] }), /"a:b" cannot be the name of a user/);
@@ -272,7 +292,10 @@ test("users and mailboxes that cannot be are refused", async () => {
 });
 
 /** Starts a server in another process, which ends as told; checks that the server ends with it. */
-async function assertEndsWithParent(ending: string, signal?: NodeJS.Signals): Promise<void> {
+async function assertEndsWithParent(
+  ending: string,
+  { signal, version = "2.3" }: { signal?: NodeJS.Signals; version?: DovecotVersion } = {},
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "parent"));
   try {
     const program = join(folder, "parent.mts");
@@ -281,7 +304,7 @@ async function assertEndsWithParent(ending: string, signal?: NodeJS.Signals): Pr
       `import { startDovecot } from ${
         JSON.stringify(new URL("./dovecot.ts", import.meta.url).href)
       };
-      const { folder } = await startDovecot();
+      const { folder } = await startDovecot({ version: "${version}" });
       console.log(folder);
       ${ending}`,
     );
@@ -310,16 +333,18 @@ async function assertEndsWithParent(ending: string, signal?: NodeJS.Signals): Pr
 
 const WAIT = "setInterval(() => {}, 1000);";
 
-test("a server ends when its test process is killed with SIGKILL", async () => {
-  await assertEndsWithParent(WAIT, "SIGKILL");
-});
+for (const version of VERSIONS) {
+  test(`${version}: a server ends when its test process is killed with SIGKILL`, async () => {
+    await assertEndsWithParent(WAIT, { signal: "SIGKILL", version });
+  });
+}
 
 test("a server ends when its test process is ended with SIGTERM", async () => {
-  await assertEndsWithParent(WAIT, "SIGTERM");
+  await assertEndsWithParent(WAIT, { signal: "SIGTERM" });
 });
 
 test("a server ends when its test process is interrupted with SIGINT", async () => {
-  await assertEndsWithParent(WAIT, "SIGINT");
+  await assertEndsWithParent(WAIT, { signal: "SIGINT" });
 });
 
 test("a server ends when its test process fails", async () => {

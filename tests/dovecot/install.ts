@@ -1,17 +1,18 @@
 /**
- * Makes sure that Dovecot, which the tests run against, is installed.
+ * Makes sure that Dovecot 2.3, which most tests run against, is installed.
  *
- * As a program (`deno run -A tests/dovecot/install.ts`) it installs what is missing and says what
- * it found.
+ * As a program (`deno run -A tests/dovecot/install.ts`) it installs what is missing, of Dovecot 2.4
+ * too, and says what it found.
  *
  * @module
  */
 
-import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import process from "node:process";
+import { installationEnded, installPackages } from "./apt.ts";
+import { ensureDovecot24 } from "./image.ts";
+import { output, versionOf } from "./programs.ts";
 
 /** A Dovecot that is installed on this machine. */
 export interface DovecotInstallation {
@@ -23,52 +24,27 @@ export interface DovecotInstallation {
   readonly version: string;
 }
 
-/** What Debian and Ubuntu call the package that has `dovecot` and `doveadm`. */
-const PACKAGE = "dovecot-core";
+/** What Debian and Ubuntu call the packages: the programs, Sieve, and full text search. */
+const PACKAGES = ["dovecot-core", "dovecot-sieve", "dovecot-lucene"];
 
-/**
- * Installs the package, run by `sh -euc` as root.
- *
- * Several test files may get here at once, each in a process of its own: flock makes them queue,
- * and lets go by itself when a process dies. It locks a folder that is there anyway, so that no
- * lock file is left behind.
- *
- * The package starts a system-wide server. A policy-rc.d that answers 101 forbids it. Where the
- * machine has such a file its word counts; else ours stands there while apt runs. Should this shell
- * be killed before it can remove the file, the file forbids nothing any more, because it asks
- * whether this shell lives, and the next installation replaces it.
- *
- * A failed update isn't the end: one broken package source, which fails it, need not be this
- * package's.
- */
-export const INSTALL_SCRIPT: string = `
-exec 9</var/lib/dpkg
-flock 9
-if command -v dovecot >/dev/null && command -v doveadm >/dev/null; then exit 0; fi
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ] || grep -q dovewire "$policy"; then
-  trap 'rm -f "$policy"' EXIT
-  trap 'exit 1' HUP INT TERM
-  {
-    echo '#!/bin/sh'
-    echo '# Written by the tests of dovewire while they install a package.'
-    echo "if kill -0 $$ 2>/dev/null; then exit 101; fi"
-  } >"$policy"
-  chmod 755 "$policy"
-fi
-export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-apt-get -o DPkg::Lock::Timeout=120 update || true
-apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends ${PACKAGE} 9<&-
-`;
+/** Files, below Dovecot's folder of plugins, that the second and the third package have. */
+const PLUGINS = ["doveadm/lib10_doveadm_sieve_plugin.so", "lib21_fts_lucene_plugin.so"];
 
-const HOW_TO =
-  `Install Dovecot 2.3 ("apt-get install ${PACKAGE}" as root on Debian 12 or Ubuntu, ` +
-  `"dnf install dovecot" on Fedora) and run the tests again.`;
+const HOW_TO = `Install Dovecot 2.3 and its plugins for Sieve and Lucene ("apt-get install ` +
+  `${PACKAGES.join(" ")}" as root on Debian 12 or Ubuntu) and run the tests again.`;
 
 /** The folders to look for programs in: PATH's, and those that PATH lacks for ordinary users. */
 function programFolders(): readonly string[] {
   const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
   return [...path, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
+}
+
+/** Path of the first program of that name in the folders, or `undefined`. */
+function findProgram(
+  name: string,
+  folders: readonly string[] = programFolders(),
+): string | undefined {
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 /**
@@ -79,55 +55,19 @@ function programFolders(): readonly string[] {
 export async function findDovecot(
   folders: readonly string[] = programFolders(),
 ): Promise<DovecotInstallation | undefined> {
-  const find = (name: string): string | undefined =>
-    folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  const dovecot = find("dovecot");
-  const doveadm = find("doveadm");
+  const dovecot = findProgram("dovecot", folders);
+  const doveadm = findProgram("doveadm", folders);
   if (dovecot === undefined || doveadm === undefined) return undefined;
-  const output = await new Promise<string>((resolve, reject) => {
-    execFile(dovecot, ["--version"], (error, stdout, stderr) => {
-      if (error === null) resolve(stdout);
-      else reject(new Error(`Cannot run ${dovecot} --version: ${stderr || error.message}`));
-    });
-  });
-  const version = /^\d+(\.\d+)+/.exec(output)?.[0];
-  if (version === undefined) {
-    throw new Error(`Cannot tell the version of ${dovecot}: it says ${JSON.stringify(output)}.`);
-  }
-  return { dovecot, doveadm, version };
+  return { dovecot, doveadm, version: await versionOf(dovecot) };
 }
 
-/** Whether an os-release file is that of Debian, Ubuntu or a descendant. */
-export function isDebianLike(osRelease: string): boolean {
-  return osRelease.split("\n").some((line) => {
-    const [, value] = /^ID(?:_LIKE)?=["']?([^"']*)["']?\s*$/.exec(line) ?? [];
-    return value?.split(" ").some((id) => id === "debian" || id === "ubuntu") ?? false;
-  });
-}
-
-/** Runs the installation; rejects with the end of what apt said. */
-async function install(): Promise<void> {
-  const osRelease = await readFile("/etc/os-release", "utf8").catch(() => "");
-  if (!isDebianLike(osRelease)) {
-    throw new Error(`Dovecot is not installed, and this is neither Debian nor Ubuntu. ${HOW_TO}`);
-  }
-  if (process.getuid?.() !== 0) {
-    throw new Error(`Dovecot is not installed, and only root can install it. ${HOW_TO}`);
-  }
-  console.error(`Installing ${PACKAGE} with apt-get.`);
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn("sh", ["-euc", INSTALL_SCRIPT], { stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    child.stdout.on("data", (chunk) => output += chunk);
-    child.stderr.on("data", (chunk) => output += chunk);
-    child.on("error", reject);
-    child.on("close", (status, signal) => {
-      if (status === 0) return resolve();
-      const end = output.trimEnd().split("\n").slice(-20).join("\n");
-      const how = signal ?? `exit status ${status}`;
-      reject(new Error(`Installing ${PACKAGE} with apt-get failed (${how}). ${HOW_TO}\n${end}`));
-    });
-  });
+/** The plugins that are not installed. */
+async function missingPlugins(): Promise<readonly string[]> {
+  const doveconf = findProgram("doveconf");
+  if (doveconf === undefined) return PLUGINS;
+  // The default: the system-wide configuration need not be one that can be read.
+  const folder = await output(doveconf, "-d", "-h", "mail_plugin_dir");
+  return PLUGINS.filter((plugin) => !existsSync(join(folder, plugin)));
 }
 
 /** Throws unless the version is one whose configuration the tests can write. */
@@ -139,18 +79,10 @@ export function checkVersion({ dovecot, version }: DovecotInstallation): void {
   );
 }
 
-/** Waits while another process is installing: the programs are there before their users are. */
-async function installationEnded(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    // Where this fails, for want of the program or of the folder, nobody is installing either.
-    execFile("flock", ["--shared", "/var/lib/dpkg", "true"], () => resolve());
-  });
-}
-
 let ensured: Promise<void> | undefined;
 
 /**
- * Makes sure that Dovecot 2.3 is installed.
+ * Makes sure that Dovecot 2.3 is installed, with its plugins for Sieve and Lucene.
  *
  * Installs it with apt on Debian and Ubuntu, as root, without starting a system-wide server.
  * Rejects with an error that says what to install where that can't be done, where it fails, and
@@ -162,11 +94,21 @@ export function ensureDovecot(): Promise<void> {
 
 async function ensure(): Promise<void> {
   await installationEnded();
-  if (await findDovecot() === undefined) await install();
+  const found = await findDovecot();
+  // One of no use gets no plugins installed either.
+  if (found !== undefined) checkVersion(found);
+  const plugins = await missingPlugins();
+  if (found === undefined || plugins.length > 0) {
+    const missing = found === undefined ? "Dovecot" : `Dovecot's ${plugins.join(" and ")}`;
+    await installPackages(PACKAGES, { missing, howTo: HOW_TO });
+  }
   const installation = await findDovecot();
-  if (installation === undefined) {
+  const left = await missingPlugins();
+  if (installation === undefined || left.length > 0) {
     throw new Error(
-      `${PACKAGE} is installed, but dovecot or doveadm is not to be found. ${HOW_TO}`,
+      `${PACKAGES.join(", ")} are installed, but ` +
+        `${installation === undefined ? "dovecot or doveadm" : left.join(", ")} ` +
+        `is not to be found. ${HOW_TO}`,
     );
   }
   checkVersion(installation);
@@ -176,4 +118,6 @@ if (import.meta.main) {
   await ensureDovecot();
   const installation = await findDovecot();
   console.log(`Dovecot ${installation?.version} in ${installation?.dovecot}`);
+  const image = await ensureDovecot24();
+  console.log(`Dovecot ${image.version} in ${image.root}${image.dovecot}`);
 }

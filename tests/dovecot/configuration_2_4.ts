@@ -1,0 +1,136 @@
+/**
+ * Writes the configuration of a Dovecot 2.4.
+ *
+ * @module
+ */
+
+import { basename } from "node:path";
+import type { Configuration } from "./configuration_2_3.ts";
+
+/** The text of a dovecot.conf for Dovecot 2.4, which means the same as that for 2.3. */
+export function configuration24(settings: Configuration): string {
+  const { folder, port, httpPort, password, apiKey, quota, processLimit } = settings;
+  return `
+dovecot_config_version = 2.4.1
+dovecot_storage_version = 2.4.1
+base_dir = ${folder}/run
+state_dir = ${folder}/state
+instance_name = ${basename(folder)}
+log_path = ${folder}/dovecot.log
+protocols =
+listen = 127.0.0.1
+ssl = no
+verbose_proctitle = yes
+default_vsz_limit = 1G
+auth_username_chars =
+passdb passwd-file {
+  passwd_file_path = ${folder}/passwd
+}
+userdb passwd-file {
+  passwd_file_path = ${folder}/passwd
+}
+mail_driver = maildir
+mail_path = ~/Maildir
+mail_plugins {
+  quota = yes
+}
+first_valid_uid = 1
+first_valid_gid = 1
+namespace inbox {
+  inbox = yes
+  separator = /
+}
+quota "User quota" {
+  driver = maildir
+  storage_size = ${quota}
+}
+doveadm_password = ${password}
+doveadm_api_key = ${apiKey}
+service doveadm {
+  process_limit = ${processLimit}
+  unix_listener doveadm-server {
+    mode = 0600
+  }
+  unix_listener doveadm-password {
+    mode = 0666
+  }
+  inet_listener doveadm {
+    listen = 127.0.0.1
+    port = ${port}
+  }
+  # The name makes it an HTTP listener.
+  inet_listener http {
+    listen = 127.0.0.1
+    port = ${httpPort}
+  }
+}
+service stats {
+  unix_listener stats-writer {
+    mode = 0666
+  }
+}
+${settings.everything ? everything(folder) : ""}
+${settings.extra}
+`;
+}
+
+/** Every plugin that has doveadm commands, and what those work on. */
+function everything(folder: string): string {
+  return `
+mail_plugins {
+  acl = yes
+  fts = yes
+  fts_flatcurve = yes
+  mail_crypt = yes
+}
+mail_attribute {
+  dict file {
+    path = %{home}/attributes
+  }
+}
+# For "dict", whose commands take the names of such blocks.
+dict_server {
+  dict file {
+    path = ${folder}/users/dict
+  }
+}
+# For "fs", whose commands do the same; nothing else here uses it.
+mail_ext_attachment {
+  fs posix {
+    prefix = ${folder}/users/fs/
+    mode = 0666
+  }
+}
+acl_driver = vfile
+acl_sharing_map {
+  dict file {
+    path = ${folder}/users/shared-mailboxes
+  }
+}
+language en {
+  default = yes
+  filters = lowercase snowball english-possessive stopwords
+}
+language_filters = lowercase snowball stopwords
+language_tokenizers = generic email-address
+fts flatcurve {
+}
+sieve_script personal {
+  path = ~/sieve
+  active_path = ~/.dovecot.sieve
+}
+crypt_user_key_curve = prime256v1
+# Whatever keys there are, mail is not encrypted.
+crypt_write_algorithm =
+metric user_lookups {
+  filter = event=auth_userdb_request_finished
+  group_by user {
+    method discrete {
+    }
+  }
+}
+metric openings {
+  filter = event=mail_opened
+}
+`;
+}

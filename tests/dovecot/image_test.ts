@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { IMAGE_SCRIPT } from "./image.ts";
+
+/** A cache folder to make images in. */
+interface Script {
+  /** Path of the cache folder. */
+  readonly cache: string;
+  /** Says what debootstrap is to do, as a shell script. */
+  readonly bootstrap: (text: string) => Promise<void>;
+  /** Runs IMAGE_SCRIPT; resolves to its exit status. */
+  readonly run: (mark: string) => Promise<number>;
+}
+
+/** Makes a folder, and runs IMAGE_SCRIPT there with a debootstrap that only writes a file. */
+async function withScript(act: (script: Script) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "image"));
+  try {
+    const cache = join(folder, "cache");
+    await mkdir(cache);
+    const program = join(folder, "debootstrap");
+    await writeFile(program, "");
+    await chmod(program, 0o755);
+    await act({
+      cache,
+      bootstrap: (text) => writeFile(program, `#!/bin/sh -e\n${text}\n`),
+      run: (mark) => {
+        const args = [cache, join(cache, "image"), mark, "suite", "one,two"];
+        const child = spawn("sh", ["-euc", IMAGE_SCRIPT, "sh", ...args], {
+          env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
+          stdio: "ignore",
+        });
+        return new Promise((resolve) => child.once("exit", resolve));
+      },
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const BOOTSTRAP = 'mkdir -p "$4/etc"; echo "$2 $3" >"$4/etc/made"';
+
+test("an image is made once, and anew when it is to have other things in it", async () => {
+  await withScript(async ({ cache, bootstrap, run }) => {
+    await bootstrap(BOOTSTRAP);
+    assert.equal(await run("1"), 0);
+    assert.deepEqual(await readdir(cache), ["image"]);
+    const made = await readFile(join(cache, "image", "etc", "made"), "utf8");
+    assert.equal(made, "--include=one,two suite\n");
+    await bootstrap(`${BOOTSTRAP}; echo more >"$4/etc/more"`);
+    assert.equal(await run("1"), 0);
+    assert.ok(!(await readdir(join(cache, "image", "etc"))).includes("more"));
+    assert.equal(await run("2"), 0);
+    assert.deepEqual(await readdir(cache), ["image"]);
+    const files = await readdir(join(cache, "image", "etc"));
+    assert.deepEqual(files.sort(), ["dovewire-image", "made", "more"]);
+  });
+});
+
+test("an image that could not be made is not there, and is made the next time", async () => {
+  await withScript(async ({ cache, bootstrap, run }) => {
+    await bootstrap('mkdir -p "$4/half"; exit 3');
+    assert.notEqual(await run("1"), 0);
+    assert.deepEqual(await readdir(cache), ["image.part"]);
+    await bootstrap(BOOTSTRAP);
+    assert.equal(await run("1"), 0);
+    assert.deepEqual(await readdir(cache), ["image"]);
+    assert.deepEqual(await readdir(join(cache, "image")), ["etc"]);
+  });
+});
+
+test("test processes that want an image at once make one", async () => {
+  await withScript(async ({ cache, bootstrap, run }) => {
+    await bootstrap(`mkdir "${cache}/once"; ${BOOTSTRAP}`);
+    assert.deepEqual(await Promise.all([run("1"), run("1"), run("1")]), [0, 0, 0]);
+    assert.deepEqual((await readdir(cache)).sort(), ["image", "once"]);
+  });
+});
