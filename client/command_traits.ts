@@ -8,59 +8,18 @@
  * @module
  */
 
+import { findCommand } from "../core/doveadm/catalogue/mod.ts";
+
 /**
- * The commands that act on a user's mail and may share a connection.
+ * Whether a command may share its connection with others of the kind, as those that act on a user's
+ * mail may.
  *
  * Others may not. From the second command of a connection on, a server sends the rows of commands
  * that don't act on mail *behind* their reply; and a mail command leaves the server's process with
  * the mail user's rights (2.3), so that a later `who` dies and a later `user *` finds nobody.
  */
-const sharing: ReadonlySet<string> = new Set([
-  ...[
-    "altmove",
-    "copy",
-    "deduplicate",
-    "expunge",
-    "fetch",
-    "force-resync",
-    "import",
-    "index",
-    "move",
-    "purge",
-    "save",
-    "search",
-  ],
-  ...named("acl", ["add", "debug", "delete", "get", "recalc", "remove", "rights", "set"]),
-  ...named("flags", ["add", "remove", "replace"]),
-  ...named("fts", ["expand", "lookup", "optimize", "rescan", "tokenize"]),
-  ...named("mail dict", ["get", "inc", "iter", "set", "unset"]),
-  ...named("mail fs", ["copy", "delete", "get", "iter", "iter-dirs", "metadata", "put", "stat"]),
-  ...named("mailbox cache", ["decision", "purge", "remove"]),
-  ...named("mailbox", [
-    "create",
-    "delete",
-    "list",
-    "path",
-    "rename",
-    "status",
-    "subscribe",
-    "unsubscribe",
-    "update",
-  ]),
-  ...named("mailbox cryptokey", ["export", "generate", "list", "password"]),
-  ...named("mailbox metadata", ["get", "list", "set", "unset"]),
-  ...named("quota", ["get", "recalc"]),
-  ...named("rebuild", ["attachments"]),
-  ...named("sieve", ["activate", "deactivate", "delete", "get", "list", "put", "rename"]),
-]);
-
-function named(group: string, names: readonly string[]): string[] {
-  return names.map((name) => `${group} ${name}`);
-}
-
-/** Whether a command may share its connection with others of the kind. */
 export function sharesConnection(name: string): boolean {
-  return sharing.has(name);
+  return findCommand(name)?.alone === false;
 }
 
 /** What makes a server end the connection instead of answering, command by command. */

@@ -5,7 +5,15 @@
  * @module
  */
 
-export { concat, decodeUtf8, encodeUtf8, OutputQueue, quote, sameSecret } from "./bytes.ts";
+export {
+  concat,
+  decodeUtf8,
+  decodeUtf8Strictly,
+  encodeUtf8,
+  OutputQueue,
+  quote,
+  sameSecret,
+} from "./bytes.ts";
 export {
   AuthenticationError,
   DovewireError,

@@ -4,13 +4,20 @@
  * @module
  */
 
+import {
+  findCommand,
+  type GivenOptions,
+  type Option,
+  optionsOf,
+  parseOptions,
+} from "../core/doveadm/catalogue/mod.ts";
+import { LocalProtocolError } from "../core/mod.ts";
 import { CommandFailure } from "../server/command_failure.ts";
 import type { DoveadmHandler, ReplyField, ServerRequest } from "../server/handler.ts";
-import type { Arguments, Command, CommandCall, Fields, Parameter } from "./commands/command.ts";
+import type { Command, CommandCall, Fields } from "./commands/command.ts";
 import { flagCommands } from "./commands/flags.ts";
 import { mailboxCommands } from "./commands/mailboxes.ts";
 import { mailCommands } from "./commands/mails.ts";
-import { parseArguments } from "./commands/options.ts";
 import { quotaCommands } from "./commands/quota.ts";
 import { savingCommands } from "./commands/saving.ts";
 import { upkeepCommands } from "./commands/upkeep.ts";
@@ -29,14 +36,8 @@ const commands: Readonly<Record<string, Command>> = {
   ...upkeepCommands,
 };
 
-/** What every command on mail takes. */
-const mailParameters: readonly Parameter[] = [
-  { name: "all-users", short: "A", type: "flag" },
-  { name: "socket-path", short: "S", type: "string" },
-  { name: "user", short: "u", type: "string" },
-  { name: "trans-flags", type: "number" },
-  { name: "user-file", short: "F", type: "input" },
-];
+/** The names of the commands. */
+export const commandNames: readonly string[] = Object.keys(commands);
 
 /**
  * Answers the commands of doveadm as Dovecot 2.3 does, with what a mail system in memory has.
@@ -53,24 +54,32 @@ const mailParameters: readonly Parameter[] = [
  */
 export function mailHandler(system: MailSystem): DoveadmHandler {
   return (request) => {
-    const { command, args } = findCommand(request);
-    if (command.kind === "server") {
-      const arguments_ = parseArguments(args, command.parameters);
-      return command.run({ system, request, arguments: arguments_ });
-    }
-    const arguments_ = parseArguments(args, [...mailParameters, ...command.parameters]);
-    return runOnMail(command, { system, request, arguments: arguments_ });
+    const { name, args } = wholeName(request);
+    const command = commands[name];
+    const arguments_ = parseArguments(args, optionsOf(findCommand(name)!, "2.3"));
+    const call: CommandCall = { system, request, arguments: arguments_ };
+    return command.kind === "server" ? command.run(call) : runOnMail(command, call);
   };
 }
 
+/** Takes a line's arguments apart; throws a `CommandFailure` "USAGE" where they can't be. */
+function parseArguments(args: readonly string[], options: readonly Option[]): GivenOptions {
+  try {
+    return parseOptions(args, options);
+  } catch (error) {
+    if (!(error instanceof LocalProtocolError)) throw error;
+    throw new CommandFailure("USAGE", { log: error.message });
+  }
+}
+
 /** The command that a request means, and its arguments. Some of the name's words may be among them. */
-function findCommand(request: ServerRequest): { command: Command; args: readonly string[] } {
+function wholeName(request: ServerRequest): { name: string; args: readonly string[] } {
   const { name, args } = request;
   const words = [name];
   for (let used = 0;; used++) {
     const full = words.join(" ");
-    if (Object.hasOwn(commands, full)) return { command: commands[full], args: args.slice(used) };
-    const isBeginning = Object.keys(commands).some((other) => other.startsWith(`${full} `));
+    if (Object.hasOwn(commands, full)) return { name: full, args: args.slice(used) };
+    const isBeginning = commandNames.some((other) => other.startsWith(`${full} `));
     if (!isBeginning || used === args.length) break;
     words.push(args[used]);
   }
@@ -94,7 +103,7 @@ function runOnMail(command: Command & { kind: "mail" }, call: CommandCall): Fiel
   return hasUserColumn(arguments_) && columns > 0 ? withUser(name, fields, columns) : fields;
 }
 
-function hasUserColumn(arguments_: Arguments): boolean {
+function hasUserColumn(arguments_: GivenOptions): boolean {
   return arguments_.has("all-users") || hasWildcards(arguments_.text("user") ?? "");
 }
 

@@ -66,7 +66,11 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
   const asksForLogin = settings.password !== undefined || settings.authenticate !== undefined ||
     settings.preauthenticated === true || "path" in place;
   const password = asksForLogin ? settings.password : crypto.randomUUID();
-  const server = await serve({ ...place, ...settings, password }, mailHandler(system));
+  // What answers as 2.3 does has to speak the protocol of 2.3: clients go by that.
+  const server = await serve(
+    { ...place, maxMinor: 2, ...settings, password },
+    mailHandler(system),
+  );
   return {
     system,
     server,

@@ -37,3 +37,12 @@ export const exitCodes: Readonly<Record<string, number>> = {
 export function exitCode(code: string): number {
   return Object.hasOwn(exitCodes, code) ? exitCodes[code] : exitCodes.UNKNOWN;
 }
+
+/**
+ * The code that stands for an exit code: the reverse of {@linkcode exitCode}. "UNKNOWN" for one that
+ * has no code, as in Dovecot.
+ */
+export function codeOfExit(status: number): string {
+  const found = Object.entries(exitCodes).find(([, number]) => number === status);
+  return found === undefined ? "UNKNOWN" : found[0];
+}

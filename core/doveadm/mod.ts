@@ -12,7 +12,7 @@ export {
 } from "./client.ts";
 export type { DoveadmCommand } from "./command.ts";
 export { dotStuff, DotStuffer, DotUnstuffer, type Unstuffed } from "./dot_stuffing.ts";
-export { exitCode, exitCodes } from "./exit_codes.ts";
+export { codeOfExit, exitCode, exitCodes } from "./exit_codes.ts";
 export { type LogLevel, logLevels, type LogLine, LogReader } from "./log.ts";
 export {
   Demultiplexer,

@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
-import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { checkKeywords, type GivenFlags, MailboxKeywords, parseFlags } from "../mailboxes/flags.ts";
-import { openMailboxes, queryParameter } from "./mail_walk.ts";
+import { openMailboxes } from "./mail_walk.ts";
 import { findMails } from "../search/match.ts";
 import { parseSearchQuery, type SearchKey, type SearchQuery } from "../search/query.ts";
 
@@ -25,11 +26,6 @@ export const flagCommands: Readonly<Record<string, Command>> = {
 function changing(change: Change): Command {
   return {
     kind: "mail",
-    parameters: [
-      { name: "flag", type: "list" },
-      { name: "flagstr", type: "string", positional: true },
-      queryParameter,
-    ],
     columns: () => 0,
     check: (arguments_) => void givenIn(arguments_),
     run: (call) => changeFlags(call, change),
@@ -38,7 +34,7 @@ function changing(change: Change): Command {
 
 /** What is asked for; throws a `CommandFailure` if it can't be. */
 function givenIn(
-  arguments_: Arguments,
+  arguments_: GivenOptions,
 ): { readonly given: GivenFlags; readonly query: SearchQuery } {
   // Given as options, flags take the place of the first argument, which belongs to the query then.
   const words = [...arguments_.list("query")];

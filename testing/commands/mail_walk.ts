@@ -5,16 +5,12 @@
  */
 
 import { CommandFailure } from "../../server/command_failure.ts";
-import type { Parameter } from "./command.ts";
 import type { Failures } from "./failures.ts";
 import type { MailUser } from "../mail_user.ts";
 import { mailboxesOf, type SearchedMailbox } from "../search/match.ts";
 import type { SearchKey, SearchQuery } from "../search/query.ts";
 import { simplify } from "../search/simplify.ts";
 import type { EarlierMailboxes } from "../search/sequence_set.ts";
-
-/** The search query at the end of a command. */
-export const queryParameter: Parameter = { name: "query", type: "list", positional: true };
 
 /**
  * Opens the mailboxes that a query is about, one after the other. One that can't be opened is a

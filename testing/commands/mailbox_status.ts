@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
-import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { type Mailbox, virtualSize } from "../mailbox.ts";
 import { canonicalName } from "../mailboxes/names.ts";
@@ -31,12 +32,6 @@ const totalFields: readonly string[] = ["messages", "recent", "unseen", "vsize"]
 /** The command "mailbox status": a mailbox's name and what was asked for, or with -t the sums. */
 export const mailboxStatus: Command = {
   kind: "mail",
-  parameters: [
-    { name: "total-sum", short: "t", type: "flag" },
-    { name: "field", short: "f", type: "list" },
-    { name: "fieldstr", type: "string", positional: true },
-    { name: "mailbox-mask", type: "list", positional: true },
-  ],
   columns: (arguments_) => fieldsOf(arguments_).length + (arguments_.has("total-sum") ? 0 : 1),
   check(arguments_) {
     if (masksOf(arguments_).length === 0) {
@@ -74,7 +69,7 @@ function* statusOf(call: MailCommandCall): Iterable<string> {
 }
 
 /** The fields that are asked for; throws a `CommandFailure` for one that can't be. */
-function fieldsOf(arguments_: Arguments): readonly string[] {
+function fieldsOf(arguments_: GivenOptions): readonly string[] {
   const text = arguments_.has("field")
     ? arguments_.list("field").join(" ")
     : arguments_.text("fieldstr") ?? "";
@@ -93,7 +88,7 @@ function fieldsOf(arguments_: Arguments): readonly string[] {
 }
 
 /** The masks; without "fieldstr", whose place the first of them takes where there is -f. */
-function masksOf(arguments_: Arguments): readonly string[] {
+function masksOf(arguments_: GivenOptions): readonly string[] {
   const first = arguments_.has("field") ? arguments_.text("fieldstr") : undefined;
   return [...first === undefined ? [] : [first], ...arguments_.list("mailbox-mask")];
 }

@@ -4,17 +4,15 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
-import type { Arguments, Command, Fields, MailCommandCall, Parameter } from "./command.ts";
+import type { Command, Fields, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import type { MailUser } from "../mail_user.ts";
 import { canonicalName } from "../mailboxes/names.ts";
 import { encodeMutf7 } from "../mailboxes/mutf7.ts";
 import { reachedNames } from "../mailboxes/reached_names.ts";
 import { mailboxStatus } from "./mailbox_status.ts";
-
-const subscriptions: Parameter = { name: "subscriptions", short: "s", type: "flag" };
-const mailboxes: Parameter = { name: "mailbox", type: "list", positional: true };
 
 /** A GUID, of which Dovecot takes no other spelling. */
 const GUID = /^[0-9a-f]{32}$/i;
@@ -23,19 +21,12 @@ const GUID = /^[0-9a-f]{32}$/i;
 export const mailboxCommands: Readonly<Record<string, Command>> = {
   "mailbox list": {
     kind: "mail",
-    parameters: [
-      { name: "mutf7", short: "7", type: "flag" },
-      { name: "utf8", short: "8", type: "flag" },
-      subscriptions,
-      { name: "mailbox-mask", type: "list", positional: true },
-    ],
     columns: () => 1,
     run: listMailboxes,
   },
   "mailbox status": mailboxStatus,
   "mailbox create": {
     kind: "mail",
-    parameters: [subscriptions, { name: "guid", short: "g", type: "string" }, mailboxes],
     columns: () => 0,
     check(arguments_) {
       const guid = arguments_.text("guid");
@@ -46,24 +37,12 @@ export const mailboxCommands: Readonly<Record<string, Command>> = {
   },
   "mailbox delete": {
     kind: "mail",
-    parameters: [
-      { name: "require-empty", short: "e", type: "flag" },
-      subscriptions,
-      { name: "recursive", short: "r", type: "flag" },
-      { name: "unsafe", short: "Z", type: "flag" },
-      mailboxes,
-    ],
     columns: () => 0,
     check: checkMailboxes,
     run: deleteMailboxes,
   },
   "mailbox rename": {
     kind: "mail",
-    parameters: [
-      subscriptions,
-      { name: "mailbox", type: "string", positional: true },
-      { name: "new-name", type: "string", positional: true },
-    ],
     columns: () => 0,
     check(arguments_) {
       if (!arguments_.has("mailbox") || !arguments_.has("new-name")) {
@@ -80,7 +59,6 @@ export const mailboxCommands: Readonly<Record<string, Command>> = {
 function subscribing(verb: string, change: (user: MailUser, name: string) => void): Command {
   return {
     kind: "mail",
-    parameters: [mailboxes],
     columns: () => 0,
     check: checkMailboxes,
     run({ request, user, arguments: arguments_ }) {
@@ -94,7 +72,7 @@ function subscribing(verb: string, change: (user: MailUser, name: string) => voi
   };
 }
 
-function checkMailboxes(arguments_: Arguments): void {
+function checkMailboxes(arguments_: GivenOptions): void {
   if (!arguments_.has("mailbox")) throw usage("No mailbox specified");
 }
 

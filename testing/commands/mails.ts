@@ -4,13 +4,14 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
 import type { ReplyField } from "../../server/handler.ts";
-import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { type FetchedMail, type FetchField, parseFetchFields } from "./fetch_fields.ts";
 import { MailboxKeywords } from "../mailboxes/flags.ts";
-import { checkIsSafe, openMailboxes, queryParameter, simplified } from "./mail_walk.ts";
+import { checkIsSafe, openMailboxes, simplified } from "./mail_walk.ts";
 import { findMails } from "../search/match.ts";
 import { parseSearchQuery, type SearchQuery } from "../search/query.ts";
 
@@ -18,25 +19,18 @@ import { parseSearchQuery, type SearchQuery } from "../search/query.ts";
 export const mailCommands: Readonly<Record<string, Command>> = {
   search: {
     kind: "mail",
-    parameters: [queryParameter],
     columns: () => 2,
     check: (arguments_) => void queryOf(arguments_),
     run: searchMails,
   },
   fetch: {
     kind: "mail",
-    parameters: [
-      { name: "field", type: "list" },
-      { name: "fieldstr", type: "string", positional: true },
-      queryParameter,
-    ],
     columns: (arguments_) => fetchOf(arguments_).fields.length,
     check: (arguments_) => void fetchOf(arguments_),
     run: fetchMails,
   },
   expunge: {
     kind: "mail",
-    parameters: [{ name: "delete-empty-mailbox", short: "d", type: "flag" }, queryParameter],
     columns: () => 0,
     check: (arguments_) => checkIsSafe(queryOf(arguments_), "expunge"),
     run: expungeMails,
@@ -44,7 +38,7 @@ export const mailCommands: Readonly<Record<string, Command>> = {
 };
 
 /** The query of a command that has nothing else; throws a `CommandFailure` if it can't be. */
-function queryOf(arguments_: Arguments): SearchQuery {
+function queryOf(arguments_: GivenOptions): SearchQuery {
   const words = arguments_.list("query");
   if (words.length > 0) return parseSearchQuery(words);
   throw new CommandFailure("USAGE", { log: 'There is no search query. Give one, like "all".' });
@@ -52,7 +46,7 @@ function queryOf(arguments_: Arguments): SearchQuery {
 
 /** What "fetch" is asked for; throws a `CommandFailure` if it can't be. */
 function fetchOf(
-  arguments_: Arguments,
+  arguments_: GivenOptions,
 ): { readonly fields: readonly FetchField[]; readonly query: SearchQuery } {
   // Given as options, fields take the place of the first argument, which belongs to the query then.
   const words = [...arguments_.list("query")];

@@ -11,12 +11,11 @@ import type { MailUser } from "../mail_user.ts";
 export const quotaCommands: Readonly<Record<string, Command>> = {
   "quota get": {
     kind: "mail",
-    parameters: [],
     columns: () => 5,
     run: ({ user }) => [...storageRow(user), ...messageRow(user)],
   },
   // There is nothing to find out anew: the quota is never anything but the sum of the mails.
-  "quota recalc": { kind: "mail", parameters: [], columns: () => 0, run: () => [] },
+  "quota recalc": { kind: "mail", columns: () => 0, run: () => [] },
 };
 
 /** Bytes are told in KiB, and each begun one counts. */

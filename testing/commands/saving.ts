@@ -4,12 +4,13 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
-import type { Arguments, Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { MailboxKeywords } from "../mailboxes/flags.ts";
 import type { Mail, Mailbox, NewMail } from "../mailbox.ts";
-import { checkIsSafe, openMailboxes, queryParameter, simplified } from "./mail_walk.ts";
+import { checkIsSafe, openMailboxes, simplified } from "./mail_walk.ts";
 import { findMails } from "../search/match.ts";
 import { parseSearchQuery, type SearchQuery } from "../search/query.ts";
 
@@ -20,10 +21,6 @@ const CR = 0x0d;
 export const savingCommands: Readonly<Record<string, Command>> = {
   save: {
     kind: "mail",
-    parameters: [
-      { name: "mailbox", short: "m", type: "string" },
-      { name: "file", type: "input", positional: true },
-    ],
     columns: () => 0,
     run: saveMail,
   },
@@ -74,12 +71,6 @@ function withLineFeeds(chunks: readonly Uint8Array[]): Uint8Array {
 function transferring(verb: "copy" | "move"): Command {
   return {
     kind: "mail",
-    parameters: [
-      { name: "destination-mailbox", type: "string", positional: true },
-      { name: "source-type", type: "string", positional: true },
-      { name: "source-user", type: "string", positional: true },
-      queryParameter,
-    ],
     columns: () => 0,
     check(arguments_) {
       const { query } = transferOf(arguments_);
@@ -98,7 +89,7 @@ interface Transfer {
   readonly query: SearchQuery;
 }
 
-function transferOf(arguments_: Arguments): Transfer {
+function transferOf(arguments_: GivenOptions): Transfer {
   const [destination, ...rest] = [
     arguments_.text("destination-mailbox"),
     arguments_.text("source-type"),

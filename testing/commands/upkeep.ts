@@ -5,27 +5,20 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
-import type { Arguments, Command, Parameter } from "./command.ts";
-
-const mailboxMask: Parameter = { name: "mailbox-mask", type: "string", positional: true };
+import type { Command } from "./command.ts";
 
 /** The commands that keep files in order, by name. */
 export const upkeepCommands: Readonly<Record<string, Command>> = {
   "force-resync": {
     kind: "mail",
-    parameters: [{ name: "fsck", short: "f", type: "flag" }, mailboxMask],
     columns: () => 0,
     check: checkMask,
     run: () => [],
   },
   index: {
     kind: "mail",
-    parameters: [
-      { name: "queue", short: "q", type: "flag" },
-      { name: "max-recent", short: "n", type: "string" },
-      mailboxMask,
-    ],
     columns: () => 0,
     check(arguments_) {
       const maxRecent = arguments_.text("max-recent");
@@ -36,10 +29,10 @@ export const upkeepCommands: Readonly<Record<string, Command>> = {
     },
     run: () => [],
   },
-  purge: { kind: "mail", parameters: [], columns: () => 0, run: () => [] },
+  purge: { kind: "mail", columns: () => 0, run: () => [] },
 };
 
-function checkMask(arguments_: Arguments): void {
+function checkMask(arguments_: GivenOptions): void {
   if (arguments_.has("mailbox-mask")) return;
   throw new CommandFailure("USAGE", { log: "No mailbox mask specified" });
 }

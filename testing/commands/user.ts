@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
 import type { ReplyField } from "../../server/handler.ts";
-import type { Arguments, Command, CommandCall } from "./command.ts";
+import type { Command, CommandCall } from "./command.ts";
 import type { MailUser } from "../mail_system.ts";
 import { fitsWildcards, hasWildcards } from "../mailboxes/wildcards.ts";
 
@@ -22,14 +23,6 @@ const AUTH_INFO = /^(service|lip|rip)=|^(lport|rport)=\d+$/;
  */
 export const userCommand: Command = {
   kind: "server",
-  parameters: [
-    { name: "socket-path", short: "a", type: "string" },
-    { name: "auth-info", short: "x", type: "list" },
-    { name: "field", short: "f", type: "string" },
-    { name: "expand-field", short: "e", type: "string" },
-    { name: "userdb-only", short: "u", type: "flag" },
-    { name: "user-mask", type: "list", positional: true },
-  ],
   run: describeUsers,
 };
 
@@ -55,7 +48,7 @@ function* describeUsers({ system, arguments: arguments_ }: CommandCall): Iterabl
 }
 
 /** Throws a `CommandFailure` for arguments that can't be. */
-function check(arguments_: Arguments): void {
+function check(arguments_: GivenOptions): void {
   for (const info of arguments_.list("auth-info")) {
     if (!AUTH_INFO.test(info)) throw usage(`Unknown -x argument: ${info}`);
   }
@@ -69,7 +62,7 @@ function check(arguments_: Arguments): void {
 function describe(
   name: string,
   user: MailUser | undefined,
-  arguments_: Arguments,
+  arguments_: GivenOptions,
 ): readonly (readonly [string, string])[] {
   const onlyDatabase = arguments_.has("userdb-only");
   if (user === undefined) {

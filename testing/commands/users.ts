@@ -4,35 +4,27 @@
  * @module
  */
 
+import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../server/command_failure.ts";
-import type { Arguments, Command, CommandCall, Fields, Parameter } from "./command.ts";
+import type { Command, CommandCall, Fields } from "./command.ts";
 import { type IpRange, isInRange, parseIpRange } from "./ip_range.ts";
 import type { Session } from "../mail_system.ts";
 import { fitsWildcards } from "../mailboxes/wildcards.ts";
 import { userCommand } from "./user.ts";
-
-const socketPath: Parameter = { name: "socket-path", short: "a", type: "string" };
-const masks: Parameter = { name: "mask", type: "list", positional: true };
 
 /** The commands on users and their logins, by name. */
 export const userCommands: Readonly<Record<string, Command>> = {
   user: userCommand,
   who: {
     kind: "server",
-    parameters: [
-      socketPath,
-      { name: "separate-connections", short: "1", type: "flag" },
-      masks,
-    ],
     run: listSessions,
   },
   kick: {
     kind: "server",
-    parameters: [socketPath, { name: "force", short: "f", type: "flag" }, masks],
     run: kickSessions,
   },
   // It has no arguments in Dovecot either, and nothing here depends on a configuration.
-  reload: { kind: "server", parameters: [], run: () => [] },
+  reload: { kind: "server", run: () => [] },
 };
 
 /** Which sessions are meant. */
@@ -42,7 +34,7 @@ interface SessionFilter {
 }
 
 /** What the arguments of "who" and "kick" say; throws a `CommandFailure` for two masks of a kind. */
-function filterOf(arguments_: Arguments): SessionFilter {
+function filterOf(arguments_: GivenOptions): SessionFilter {
   let username: string | undefined;
   let range: IpRange | undefined;
   for (const mask of arguments_.list("mask")) {

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CommandFailure } from "../../../server/command_failure.ts";
-import type { Parameter } from "../../../testing/commands/command.ts";
-import { parseArguments } from "../../../testing/commands/options.ts";
+import { LocalProtocolError } from "../../../../core/mod.ts";
+import { type Option, parseOptions } from "../../../../core/doveadm/catalogue/mod.ts";
 
-const parameters: readonly Parameter[] = [
+const parameters: readonly Option[] = [
   { name: "all-users", short: "A", type: "flag" },
   { name: "user", short: "u", type: "string" },
-  { name: "user-file", short: "F", type: "input" },
+  { name: "user-file", short: "F", type: "string" },
   { name: "trans-flags", type: "number" },
   { name: "field", short: "f", type: "list" },
   { name: "mailbox", type: "string", positional: true },
@@ -16,7 +15,7 @@ const parameters: readonly Parameter[] = [
 
 /** What was given, by name: a list for each, so that one look tells all. */
 function given(args: readonly string[]): Readonly<Record<string, readonly string[]>> {
-  const parsed = parseArguments(args, parameters);
+  const parsed = parseOptions(args, parameters);
   const names = parameters.map(({ name }) => name).filter((name) => parsed.has(name));
   return Object.fromEntries(names.map((name) => [name, parsed.list(name)]));
 }
@@ -72,10 +71,9 @@ test("options that can't be", () => {
       [["--us", "x"], /'--us' is ambiguous; possibilities: '--user' '--user-file'/],
     ] as const
   ) {
-    assert.throws(() => parseArguments(args, parameters), (error) => {
-      assert(error instanceof CommandFailure);
-      assert.equal(error.code, "USAGE");
-      assert.match(error.log ?? "", log);
+    assert.throws(() => parseOptions(args, parameters), (error) => {
+      assert(error instanceof LocalProtocolError);
+      assert.match(error.message, log);
       return true;
     });
   }
@@ -83,16 +81,16 @@ test("options that can't be", () => {
 
 test("more arguments than a command has", () => {
   const one = parameters.filter(({ name }) => name === "mailbox");
-  assert.equal(parseArguments(["a"], one).text("mailbox"), "a");
-  assert.throws(() => parseArguments(["a", "b", "c"], one), {
-    code: "USAGE",
-    log: "Extraneous arguments found: b c",
+  assert.equal(parseOptions(["a"], one).text("mailbox"), "a");
+  assert.throws(() => parseOptions(["a", "b", "c"], one), {
+    name: "LocalProtocolError",
+    message: "Extraneous arguments found: b c",
   });
-  assert.throws(() => parseArguments([""], []), { code: "USAGE" });
+  assert.throws(() => parseOptions([""], []), LocalProtocolError);
 });
 
 test("values by type", () => {
-  const parsed = parseArguments(["--trans-flags", "7", "-f", "uid", "a"], parameters);
+  const parsed = parseOptions(["--trans-flags", "7", "-f", "uid", "a"], parameters);
   assert.equal(parsed.number("trans-flags"), 7);
   assert.equal(parsed.number("user"), undefined);
   assert.equal(parsed.text("mailbox"), "a");

@@ -1,0 +1,65 @@
+/**
+ * What each command of Dovecot's servers takes and gives: names, parameters, columns and their types,
+ * for Dovecot 2.3 and 2.4.
+ *
+ * @module
+ */
+
+export {
+  checkParameters,
+  encodeArguments,
+  givenParameters,
+  isLasting,
+  longOption,
+  type ParameterValue,
+  type ParameterValues,
+} from "./arguments.ts";
+export type {
+  Asked,
+  AskedInText,
+  CommandInput,
+  Exactly,
+  Flat,
+  KeysOf,
+  Named,
+  Nothing,
+  UserChoice,
+  UserColumn,
+  When,
+  Words,
+} from "./call_types.ts";
+export type { DoveadmParameters, DoveadmRow, GivenParameters } from "./calls.ts";
+export { columnsOf, parametersToSend, type ReplyColumn } from "./columns.ts";
+export { commands, fieldTables } from "./commands.ts";
+export type {
+  ColumnInfo,
+  ColumnRule,
+  CommandInfo,
+  DovecotVersion,
+  FieldInfo,
+  FieldTable,
+  Lifetime,
+  ParameterInfo,
+  ParameterType,
+  ValueInfo,
+} from "./command_info.ts";
+export {
+  decodeArguments,
+  type GivenOptions,
+  type Option,
+  optionsOf,
+  parseOptions,
+} from "./options.ts";
+export { findCommand, versionOf, versionOfList } from "./lookup.ts";
+export type {
+  DoveadmCommandName,
+  DoveadmParametersByName,
+  DoveadmRowsByName,
+  FetchFieldFamilies,
+  FetchFields,
+  MailboxStatusFieldFamilies,
+  MailboxStatusFields,
+  MailParameters,
+  StatsDumpFieldFamilies,
+  StatsDumpFields,
+} from "./signatures.ts";

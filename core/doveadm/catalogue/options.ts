@@ -1,0 +1,279 @@
+/**
+ * Options and arguments of a command, taken apart as Dovecot's getopt_long() does it.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../../errors.ts";
+import { existsIn, longOption, type ParameterValue, typeIn } from "./arguments.ts";
+import type { CommandInfo, DovecotVersion, ParameterInfo, ParameterType } from "./command_info.ts";
+
+/** An option of a command, or an argument, as getopt knows it. */
+export interface Option {
+  /** The name of the long option, without its dashes: "mailbox-mask". */
+  readonly name: string;
+  /** The letter of the short option; none for one that has only a long one. */
+  readonly short?: string;
+  /** "flag" takes no value; "list" may come more than once, and as the last argument takes all. */
+  readonly type: "flag" | "string" | "list" | "number";
+  /** Whether it stands on the line by its place, without an option's name. */
+  readonly positional?: boolean;
+  /** The word that stands ahead of it there. */
+  readonly keyword?: string;
+}
+
+/** What a line's options and arguments are, by name. */
+export interface GivenOptions {
+  /** Whether an option was given. */
+  has(name: string): boolean;
+  /** The value of a string; `undefined` where it wasn't given. */
+  text(name: string): string | undefined;
+  /** The value of a number. */
+  number(name: string): number | undefined;
+  /** The values of a list, none where it wasn't given. */
+  list(name: string): readonly string[];
+}
+
+/**
+ * The options and arguments that a version's command knows, in their order.
+ *
+ * Where a parameter is `joined`, Dovecot has two: one that is an option, and one, with "str" behind
+ * its name, whose word stands on the line.
+ */
+export function optionsOf(info: CommandInfo, version: DovecotVersion): readonly Option[] {
+  return info.parameters.filter((parameter) => existsIn(parameter, version)).flatMap((parameter) =>
+    parameter.joined
+      ? [option(parameter, version), { name: twin(parameter), type: "string", positional: true }]
+      : [option(parameter, version)]
+  );
+}
+
+/**
+ * The parameters that the arguments of a command's line stand for: what {@linkcode encodeArguments}
+ * does, the other way round, and for all that getopt takes.
+ *
+ * Throws a `LocalProtocolError` for what {@linkcode parseOptions} doesn't take.
+ */
+export function decodeArguments(
+  info: CommandInfo,
+  args: readonly string[],
+  version: DovecotVersion,
+): Record<string, ParameterValue> {
+  const given = parseOptions(args, optionsOf(info, version));
+  const values: Record<string, ParameterValue> = {};
+  /** A word that stands for a joined parameter, which was given already, and so begins the next list. */
+  let ahead: string | undefined;
+  for (const parameter of info.parameters) {
+    const name = optionName(parameter);
+    const word = parameter.joined ? given.text(twin(parameter)) : undefined;
+    if (word !== undefined && !given.has(name)) {
+      values[parameter.name] = wordsOf(word);
+    } else if (given.has(name)) {
+      values[parameter.name] = valueOf(typeIn(parameter, version), name, given);
+      ahead ??= word;
+    }
+    if (ahead !== undefined && parameter.positional && !parameter.joined) {
+      values[parameter.name] = [ahead, ...given.list(name)];
+      ahead = undefined;
+    }
+  }
+  return values;
+}
+
+function wordsOf(text: string): string[] {
+  return text.split(" ").filter((word) => word !== "");
+}
+
+function valueOf(type: ParameterType, name: string, given: GivenOptions): ParameterValue {
+  switch (type) {
+    case "boolean":
+      return true;
+    case "array":
+      return given.list(name);
+    case "integer":
+      return BigInt(given.text(name)!);
+    case "string":
+      return given.text(name)!;
+  }
+}
+
+const optionTypes: Readonly<Record<ParameterType, Option["type"]>> = {
+  boolean: "flag",
+  string: "string",
+  integer: "number",
+  array: "list",
+};
+
+function option(parameter: ParameterInfo, version: DovecotVersion): Option {
+  const { short, positional, keyword } = parameter;
+  return {
+    name: optionName(parameter),
+    type: optionTypes[typeIn(parameter, version)],
+    ...(short === undefined ? {} : { short }),
+    ...(positional === true && parameter.joined !== true ? { positional } : {}),
+    // The word is a parameter of its own on 2.3, which the "sourceType" of "copy" is.
+    ...(keyword === undefined || version === "2.3" ? {} : { keyword }),
+  };
+}
+
+function optionName({ name }: ParameterInfo): string {
+  return longOption(name).slice(2);
+}
+
+function twin(parameter: ParameterInfo): string {
+  return `${optionName(parameter)}str`;
+}
+
+/**
+ * Takes apart what stands behind a command's name.
+ *
+ * Options may stand anywhere ahead of "--": short ones ("-f"), several of them in one ("-sf"), with
+ * their value ("-fuid", "-f uid"); long ones and what is left of them when they are shortened
+ * ("--field=uid", "--fie uid"). What is no option fills the positional parameters in their order,
+ * also those whose place an option took: `--mailbox A B` gives B to the one behind "mailbox". A
+ * number that isn't one counts as not given. As Dovecot has it in src/doveadm/doveadm-cmd.c.
+ *
+ * Throws a `LocalProtocolError`, with getopt's words, for an option that isn't known, or ambiguous, or lacks its value,
+ * or has one that it doesn't take, and for more arguments than there are parameters.
+ */
+export function parseOptions(
+  args: readonly string[],
+  options: readonly Option[],
+): GivenOptions {
+  const given = new Given();
+  const operands: string[] = [];
+  const line: Line = { args, at: 0 };
+  for (let arg = next(line); arg !== undefined; arg = next(line)) {
+    if (arg === "--") break;
+    if (arg.startsWith("--")) readLong(arg.slice(2), line, options, given);
+    else if (arg.startsWith("-") && arg !== "-") readShort(arg.slice(1), line, options, given);
+    else operands.push(arg);
+  }
+  operands.push(...args.slice(line.at));
+  fillPositional(operands, options, given);
+  return given;
+}
+
+/** Gives the words that are no options to the positional ones. */
+function fillPositional(operands: string[], options: readonly Option[], given: Given): void {
+  for (let at = 0; at < operands.length; at++) {
+    const option = options.find(({ name, positional, type, keyword }) =>
+      positional === true && (type === "list" || !given.has(name)) &&
+      (keyword === undefined || (operands[at] === keyword && at + 1 < operands.length))
+    );
+    if (option === undefined) {
+      throw usage(`Extraneous arguments found: ${operands.slice(at).join(" ")}`);
+    }
+    if (option.keyword !== undefined) at++;
+    given.set(option, operands[at]);
+  }
+}
+
+/** A line of arguments, and how many of them were read. */
+interface Line {
+  readonly args: readonly string[];
+  at: number;
+}
+
+/** Reads the next argument, if there is one. */
+function next(line: Line): string | undefined {
+  return line.args[line.at++];
+}
+
+/** Reads a long option, without its dashes. */
+function readLong(
+  text: string,
+  line: Line,
+  options: readonly Option[],
+  given: Given,
+): void {
+  const equals = text.indexOf("=");
+  const name = equals === -1 ? text : text.slice(0, equals);
+  const option = findLong(name, options);
+  if (option.type === "flag") {
+    if (equals !== -1) throw usage(`option '--${option.name}' doesn't allow an argument`);
+    given.set(option, "");
+    return;
+  }
+  const value = equals === -1 ? next(line) : text.slice(equals + 1);
+  if (value === undefined) throw usage(`option '--${option.name}' requires an argument`);
+  given.set(option, value);
+}
+
+/** A long option, whose name may be cut short. */
+function findLong(name: string, options: readonly Option[]): Option {
+  const exact = options.find((option) => option.name === name);
+  if (exact !== undefined) return exact;
+  const [first, ...others] = options.filter((option) => option.name.startsWith(name));
+  if (first === undefined) throw usage(`unrecognized option '--${name}'`);
+  // getopt_long() tells options apart by their letters and whether they take a value; for two that
+  // are alike in both, it takes the first.
+  const differs = others.some((other) =>
+    other.short !== first.short || (other.type === "flag") !== (first.type === "flag")
+  );
+  if (differs) {
+    const names = [first, ...others].map((option) => `'--${option.name}'`);
+    throw usage(`option '--${name}' is ambiguous; possibilities: ${names.join(" ")}`);
+  }
+  return first;
+}
+
+/** Reads short options that stand together, without the dash. */
+function readShort(
+  letters: string,
+  line: Line,
+  options: readonly Option[],
+  given: Given,
+): void {
+  for (let at = 0; at < letters.length; at++) {
+    const letter = letters[at];
+    const option = options.find(({ short }) => short === letter);
+    if (option === undefined) throw usage(`invalid option -- '${letter}'`);
+    if (option.type === "flag") {
+      given.set(option, "");
+      continue;
+    }
+    const value = at + 1 < letters.length ? letters.slice(at + 1) : next(line);
+    if (value === undefined) throw usage(`option requires an argument -- '${letter}'`);
+    given.set(option, value);
+    return;
+  }
+}
+
+class Given implements GivenOptions {
+  readonly #values = new Map<string, string[]>();
+
+  /** Sets one: a list grows, of anything else the last value counts. */
+  set({ name, type }: Option, value: string): void {
+    const values = this.#values.get(name);
+    if (type === "number" && !isNumber(value)) this.#values.delete(name);
+    else if (type === "list" && values !== undefined) values.push(value);
+    else this.#values.set(name, [value]);
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  text(name: string): string | undefined {
+    return this.#values.get(name)?.[0];
+  }
+
+  number(name: string): number | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : Number(text);
+  }
+
+  list(name: string): readonly string[] {
+    return this.#values.get(name) ?? [];
+  }
+}
+
+/** Whether it is a number in Dovecot's eyes: decimal digits, signed or not, of 64 bits. */
+function isNumber(text: string): boolean {
+  return /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+}
+
+function usage(message: string): LocalProtocolError {
+  return new LocalProtocolError(message);
+}

@@ -1,0 +1,191 @@
+/**
+ * The source of signatures.ts: what compilers and editors look up.
+ *
+ * @module
+ */
+
+import type { FieldTable, Lifetime } from "../../core/doveadm/catalogue/command_info.ts";
+import type { ColumnFacts, ColumnsFacts, CommandFacts, Facts, ValueFacts } from "./facts.ts";
+import { mailParameters, type MergedCommand, type MergedParameter, versions } from "./merge.ts";
+import { block, docComment, fileHead, literal, propertyKey } from "./source_text.ts";
+
+/** The source of signatures.ts. */
+export function printSignatures(commands: readonly MergedCommand[], facts: Facts): string {
+  const mail = mailParameters(commands, facts);
+  const common = mail.filter(({ name }) => !userParameters.has(name));
+  const parameters = commands.map((command) => printParameters(command, mail));
+  const rows = commands.map(({ info, facts }) => {
+    const row = printRow(facts);
+    const about = row === "never"
+      ? `\`${info.name}\` gives no rows.`
+      : `A row of \`${info.name}\`.`;
+    return `${docComment(about)}${literal(info.name)}: ${row};\n`;
+  });
+  return `${fileHead("The parameters and rows of all commands of Dovecot's servers, as types.")}
+import type { Asked, AskedInText, CommandInput, Nothing, UserChoice, When } from "./call_types.ts";
+
+/** The parameters of commands on mail that don't say whose. */
+export interface MailParameters ${block("{", common.map((it) => printParameter(it)), "}")}
+
+${(Object.keys(fieldTypes) as FieldTable[]).map((table) => printFields(facts, table)).join("")}\
+/** The commands' parameters. */
+export interface DoveadmParametersByName ${block("{", parameters, "}")}
+
+/** The commands' rows, by what their parameters are, and without the user's name. */
+export interface DoveadmRowsByName<Parameters> ${block("{", rows, "}")}
+
+/** The names of all commands. */
+export type DoveadmCommandName = keyof DoveadmParametersByName;
+`;
+}
+
+/** The parameters that say whose mail is meant; their types are made by hand. */
+const userParameters: ReadonlySet<string> = new Set(["user", "allUsers", "userFile"]);
+
+/** What the types of a table's fields begin with, and which command they are for. */
+const fieldTypes: Readonly<
+  Record<FieldTable, { readonly type: string; readonly command: string }>
+> = {
+  fetch: { type: "FetchField", command: "fetch" },
+  mailboxStatus: { type: "MailboxStatusField", command: "mailbox status" },
+  statsDump: { type: "StatsDumpField", command: "stats dump" },
+};
+
+/** The types of a table's fields: of those with names of their own, and of the families. */
+function printFields(facts: Facts, table: FieldTable): string {
+  const fields = Object.entries(facts.fields[table]).map(([name, field]) => {
+    const came = field.since === undefined ? [] : [`Since ${field.since}.`];
+    const about = docComment([field.meaning ?? "", ...came].join(" ").trim());
+    const isFamily = name.includes("*");
+    const key = isFamily ? `[name: \`${name.replaceAll("*", "${string}")}\`]` : propertyKey(name);
+    return { isFamily, text: `${about}${key}: ${valueType(field)};\n` };
+  });
+  const members = (areFamilies: boolean) =>
+    fields.filter((it) => it.isFamily === areFamilies).map(({ text }) => text);
+  const { type, command } = fieldTypes[table];
+  const families = members(true);
+  return `/** What \`${command}\` may be asked for. */
+export interface ${type}s ${block("{", members(false), "}")}
+
+/** What \`${command}\` may be asked for by a pattern of names. */
+export ${
+    families.length === 0
+      ? `type ${type}Families = Nothing;`
+      : `interface ${type}Families ${block("{", families, "}")}`
+  }
+
+`;
+}
+
+function printParameters(
+  { info, facts, parameters }: MergedCommand,
+  mail: readonly MergedParameter[],
+): string {
+  const common = info.mail ? mail : [];
+  const own = parameters.filter(({ name }) => !common.some((other) => other.name === name));
+  const members = own.map((parameter) => printParameter(parameter, facts));
+  const types = [
+    ...(info.mail ? ["UserChoice", "MailParameters"] : own.length === 0 ? ["Nothing"] : []),
+    ...(own.length > 0 ? [block("{", members, "}")] : []),
+  ];
+  const about = [info.summary, lifetime(info), facts.note].filter((it) => it !== undefined);
+  return `${docComment(about.join(" "))}${literal(info.name)}: ${types.join(" & ")};\n`;
+}
+
+function printParameter(parameter: MergedParameter, command?: CommandFacts): string {
+  const { name, type, required, implied, meaning } = parameter;
+  const about = [meaning, lifetime(parameter)].filter((it) => it !== undefined).join(" ");
+  // What one version lacks can't be asked of everybody; the call itself looks at the version.
+  const isNeeded = required && lifetime(parameter) === undefined;
+  const valueType = command?.input === name
+    ? "CommandInput"
+    : implied !== undefined
+    ? literal(implied.value)
+    : type === "integer"
+    ? "number | bigint"
+    : type === "array"
+    ? `readonly ${fieldNames(command, name) ?? "string"}[]`
+    : type;
+  return `${docComment(about)}readonly ${name}${isNeeded ? "" : "?"}: ${valueType};\n`;
+}
+
+/** The type of the names that an array of fields may have; none where it is no such array. */
+function fieldNames(command: CommandFacts | undefined, parameter: string): string | undefined {
+  for (const rule of rulesOf(command?.columns)) {
+    if (!("fields" in rule) || rule.parameter !== parameter) continue;
+    const { type } = fieldTypes[rule.fields];
+    return `(keyof ${type}s | keyof ${type}Families)`;
+  }
+}
+
+function printRow({ answer, columns }: CommandFacts): string {
+  if (answer === "json") return "{ username: string; [field: string]: string }";
+  const rules = rulesOf(columns);
+  const [first] = rules;
+  if (first === undefined || answer === "nothing") return "never";
+  if ("fields" in first) return printAskedRow(first);
+  if (!("when" in first)) return printColumns(rules as readonly (readonly ColumnFacts[])[]);
+  const all = rules.filter((rule) => "when" in rule);
+  const then = printColumns(all.map(({ then }) => then));
+  const otherwise = printColumns(all.map(({ otherwise }) => otherwise));
+  return `When<Parameters, ${literal(first.when)}, ${then}, ${otherwise}>`;
+}
+
+function printAskedRow(
+  { fields, parameter, ahead, aheadUnless, usual }: Extract<
+    ColumnsFacts,
+    { readonly fields: FieldTable }
+  >,
+): string {
+  const { type } = fieldTypes[fields];
+  const from = `Parameters, ${literal(parameter)}, ${type}s, ${type}Families`;
+  const asked = usual === undefined
+    ? `Asked<${from}>`
+    : `AskedInText<${from}, ${usual.map(literal).join(" | ")}>`;
+  if (ahead.length === 0) return asked;
+  const before = printColumns([ahead]);
+  return aheadUnless === undefined
+    ? `${before} & ${asked}`
+    : `When<Parameters, ${literal(aheadUnless)}, unknown, ${before}> & ${asked}`;
+}
+
+/** One type for the columns of all versions; what not all of them have is optional. */
+function printColumns(rows: readonly (readonly ColumnFacts[])[]): string {
+  const keys = [...new Set(rows.flat().map(({ key }) => key))];
+  if (keys.length === 0) return "Nothing";
+  const members = keys.map((key) => {
+    const columns = rows.flatMap((row) => row.filter((column) => column.key === key));
+    const types = [...new Set(columns.map(valueType))].join(" | ");
+    const optional = columns.length < rows.length ? "?" : "";
+    return `${docComment(columns.at(-1)?.meaning)}${propertyKey(key)}${optional}: ${types};\n`;
+  });
+  return block("{", members, "}");
+}
+
+/** Each version's rule, or the one for all. */
+function rulesOf(columns: CommandFacts["columns"]): readonly ColumnsFacts[] {
+  if (columns === undefined) return [];
+  return versions[0] in columns
+    ? Object.values(columns as Readonly<Record<string, ColumnsFacts>>)
+    : [columns as ColumnsFacts];
+}
+
+const valueTypes: Readonly<Record<ValueFacts["type"], string>> = {
+  string: "string",
+  bytes: "Uint8Array",
+  number: "number",
+  bigint: "bigint",
+  boolean: "boolean",
+  date: "Date",
+  strings: "string[]",
+  numbers: "number[]",
+};
+
+function valueType({ type, null: none }: ValueFacts): string {
+  return valueTypes[type] + (none === undefined ? "" : " | null");
+}
+
+function lifetime({ since, until }: Lifetime): string | undefined {
+  if (until !== undefined) return `Up to ${until}.`;
+  return since === versions[0] ? undefined : `Since ${since}.`;
+}

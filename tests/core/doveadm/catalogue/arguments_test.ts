@@ -1,0 +1,330 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  type CommandInfo,
+  commands,
+  decodeArguments,
+  type DovecotVersion,
+  encodeArguments,
+  findCommand,
+  givenParameters,
+  longOption,
+  type ParameterInfo,
+  type ParameterValue,
+  type ParameterValues,
+} from "../../../../core/doveadm/catalogue/mod.ts";
+import { LocalProtocolError } from "../../../../core/mod.ts";
+
+const versions: readonly DovecotVersion[] = ["2.3", "2.4"];
+const allCommands: readonly CommandInfo[] = Object.values(commands);
+
+/** Whether a version has a parameter or a command. */
+function isIn(
+  { since, until = "2.4" }: { readonly since: DovecotVersion; readonly until?: DovecotVersion },
+  version: DovecotVersion,
+): boolean {
+  return since <= version && version <= until;
+}
+
+function command(name: string): CommandInfo {
+  const info = findCommand(name);
+  assert(info !== undefined, name);
+  return info;
+}
+
+/** Texts of all sorts, also such as look like options. */
+const text = fc.oneof(
+  fc.constantFrom("", "-", "--", "-A", "--user=x", "user", "a b", "=", "\t\n", "ä"),
+  fc.string({ unit: "binary", maxLength: 8 }).map((text) => text.replaceAll("\0", "")),
+);
+const integer = fc.oneof(
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  fc.maxSafeInteger(),
+);
+const byType: Readonly<Record<ParameterInfo["type"], fc.Arbitrary<ParameterValue>>> = {
+  string: text,
+  integer,
+  boolean: fc.boolean(),
+  array: fc.array(text, { maxLength: 3 }),
+};
+
+/** Parameters for a command, as the version has them: each may be missing that needn't be there. */
+function valuesFor(info: CommandInfo, version: DovecotVersion): fc.Arbitrary<ParameterValues> {
+  const entries = info.parameters.filter((parameter) => isIn(parameter, version)).map(
+    (
+      { name, type, typeIn, required, implied },
+    ): [string, fc.Arbitrary<ParameterValue | undefined>] => {
+      const value = implied !== undefined
+        ? fc.constant(implied.value)
+        : type === "array" && typeIn?.[version] === "string"
+        ? fc.array(text, { minLength: 1, maxLength: 1 })
+        : type === "array" && required
+        ? fc.array(text, { minLength: 1, maxLength: 3 })
+        : type === "boolean" && required
+        ? fc.constant(true)
+        : byType[type];
+      return [name, required ? value : fc.option(value, { nil: undefined })];
+    },
+  );
+  return fc.record(Object.fromEntries(entries));
+}
+
+/** What is left of parameters on a command's line, as it is read there. */
+function onTheLine(
+  info: CommandInfo,
+  values: ParameterValues,
+  version: DovecotVersion,
+): Record<string, ParameterValue> {
+  const left: Record<string, ParameterValue> = {};
+  for (const { name, implied, typeIn, ...lifetime } of info.parameters) {
+    const isElsewhere = name === info.input ||
+      (info.mail && ["user", "allUsers", "userFile"].includes(name));
+    let value = values[name];
+    if (implied !== undefined && isIn(lifetime, version) && values[implied.by] !== undefined) {
+      value = implied.value;
+    }
+    if (isElsewhere || value === undefined || value === false) continue;
+    if (Array.isArray(value) && value.length === 0) continue;
+    left[name] = typeIn?.[version] === "string"
+      ? String(value)
+      : typeof value === "number"
+      ? BigInt(value)
+      : value;
+  }
+  return left;
+}
+
+for (const version of versions) {
+  test(`arguments say what the parameters said, Dovecot ${version}`, () => {
+    const infos = allCommands.filter((info) => isIn(info, version));
+    assert(infos.length > 50);
+    for (const info of infos) {
+      fc.assert(
+        fc.property(valuesFor(info, version), (values) => {
+          const args = encodeArguments(info, values, version);
+          const decoded = decodeArguments(info, args, version);
+          assert.deepEqual(decoded, onTheLine(info, values, version));
+          // What was read can be said again, with what has no place on the line.
+          if (info.parameters.every(({ typeIn }) => typeIn === undefined)) {
+            assert.deepEqual(encodeArguments(info, { ...values, ...decoded }, version), args);
+          }
+        }),
+        { numRuns: 25 },
+      );
+    }
+  });
+
+  test(`what can't do without a parameter says so, Dovecot ${version}`, () => {
+    let count = 0;
+    for (const info of allCommands.filter((info) => isIn(info, version))) {
+      const [values] = fc.sample(valuesFor(info, version), { numRuns: 1, seed: 1 });
+      for (const parameter of info.parameters) {
+        if (!parameter.required || !isIn(parameter, version)) continue;
+        count++;
+        const { name } = parameter;
+        for (const nothing of [undefined, parameter.type === "array" ? [] : undefined]) {
+          throwsFor(
+            () => encodeArguments(info, { ...values, [name]: nothing }, version),
+            `"${info.name}" needs the parameter "${name}".`,
+          );
+        }
+      }
+    }
+    assert(count > 20);
+  });
+}
+
+test("what a version doesn't have is refused there", () => {
+  let [lacking, gone] = [0, 0];
+  for (const info of allCommands) {
+    for (const version of versions) {
+      if (!isIn(info, version)) {
+        gone++;
+        const other = versions.find((other) => isIn(info, other))!;
+        const [values] = fc.sample(valuesFor(info, other), { numRuns: 1, seed: 2 });
+        throwsFor(() => encodeArguments(info, values, version), `no command of Dovecot ${version}`);
+        continue;
+      }
+      const [values] = fc.sample(valuesFor(info, version), { numRuns: 1, seed: 2 });
+      for (const parameter of info.parameters) {
+        if (isIn(parameter, version)) continue;
+        lacking++;
+        const { name, type, implied } = parameter;
+        const text = implied?.value ?? "x";
+        const value = { string: text, integer: 1, boolean: true, array: [text] }[type];
+        throwsFor(
+          () => encodeArguments(info, { ...values, [name]: value }, version),
+          `no parameter "${name}" on Dovecot ${version}`,
+        );
+        // Not given is not given.
+        const none = { string: undefined, integer: undefined, boolean: false, array: [] }[type];
+        encodeArguments(info, { ...values, [name]: none }, version);
+      }
+    }
+  }
+  assert(lacking > 0 && gone > 0);
+});
+
+test("what was one value on 2.3 is one value there", () => {
+  const index = command("index");
+  const two = { user: "alice", mailboxMask: ["a", "b"], maxRecent: 7 };
+  throwsFor(() => encodeArguments(index, two, "2.3"), '"mailboxMask" of "index" takes one value');
+  assert.deepEqual(encodeArguments(index, two, "2.4"), [
+    "--max-recent=7",
+    "--mailbox-mask=a",
+    "--mailbox-mask=b",
+  ]);
+  const one = { ...two, mailboxMask: ["a"] };
+  assert.deepEqual(encodeArguments(index, one, "2.3"), ["--max-recent=7", "--mailbox-mask=a"]);
+  const given = givenParameters(index, one, "2.3").map(([{ name }, value]) => [name, value]);
+  assert.deepEqual(Object.fromEntries(given), { user: "alice", maxRecent: "7", mailboxMask: "a" });
+});
+
+test("a word behind a joined parameter that was given begins the next list", () => {
+  const decoded = decodeArguments(
+    command("mailbox status"),
+    ["-f", "messages", "INBOX", "Sent"],
+    "2.3",
+  );
+  assert.deepEqual(decoded, { field: ["messages"], mailboxMask: ["INBOX", "Sent"] });
+  const plain = decodeArguments(command("mailbox status"), ["messages vsize", "INBOX"], "2.3");
+  assert.deepEqual(plain, { field: ["messages", "vsize"], mailboxMask: ["INBOX"] });
+});
+
+test("command lines", () => {
+  for (
+    const [name, values, version, args] of [
+      ["who", {}, "2.3", []],
+      ["who", { separateConnections: true, mask: ["-a", "b"] }, "2.3", [
+        "--separate-connections",
+        "--mask=-a",
+        "--mask=b",
+      ]],
+      ["who", { separateConnections: false, mask: [] }, "2.3", []],
+      // In the catalogue's order, not that of the caller, and without the user.
+      [
+        "mailbox status",
+        { mailboxMask: ["INBOX"], field: ["messages", "vsize"], user: "alice", totalSum: true },
+        "2.3",
+        ["--total-sum", "--field=messages", "--field=vsize", "--mailbox-mask=INBOX"],
+      ],
+      ["mailbox list", { allUsers: true, userFile: "x" }, "2.4", []],
+      // A user that isn't whose mail it is.
+      ["auth cache flush", { user: ["alice", "bob"] }, "2.3", ["--user=alice", "--user=bob"]],
+      // Without the message, which is the input.
+      ["save", { user: "alice", mailbox: "a=b", file: "Subject: Hi\0" }, "2.3", ["--mailbox=a=b"]],
+      ["index", { mailboxMask: ["*"], maxRecent: 5n }, "2.4", [
+        "--max-recent=5",
+        "--mailbox-mask=*",
+      ]],
+      ["copy", { destinationMailbox: "a", query: ["all"] }, "2.3", [
+        "--destination-mailbox=a",
+        "--query=all",
+      ]],
+    ] as const satisfies readonly (readonly [string, ParameterValues, DovecotVersion, string[]])[]
+  ) {
+    assert.deepEqual(encodeArguments(command(name), values, version), args, JSON.stringify(args));
+  }
+});
+
+test("the word that 2.3 wants ahead of a source's user comes unasked", () => {
+  const values = { destinationMailbox: "a", sourceUser: "bob", query: ["all"] };
+  for (const name of ["copy", "move"]) {
+    const [first, ...rest] = encodeArguments(command(name), values, "2.4");
+    assert.deepEqual(rest, ["--source-user=bob", "--query=all"]);
+    const older = [first, "--source-type=user", ...rest];
+    assert.deepEqual(encodeArguments(command(name), values, "2.3"), older);
+    const given = { ...values, sourceType: "user" };
+    assert.deepEqual(encodeArguments(command(name), given, "2.3"), older);
+    const wrong = { ...values, sourceType: "mailbox" };
+    throwsFor(() => encodeArguments(command(name), wrong, "2.3"), 'can only be "user"');
+    throwsFor(() => encodeArguments(command(name), given, "2.4"), "it went after 2.3");
+  }
+});
+
+test("lines as people write them", () => {
+  for (
+    const [name, args, version, values] of [
+      ["mailbox list", ["-s", "-7", "a*", "b"], "2.3", {
+        mutf7: true,
+        subscriptions: true,
+        mailboxMask: ["a*", "b"],
+      }],
+      ["mailbox rename", ["a", "b"], "2.3", { mailbox: "a", newName: "b" }],
+      ["who", ["-1", "alice"], "2.4", { separateConnections: true, mask: ["alice"] }],
+      ["search", ["mailbox", "INBOX", "--", "-x"], "2.3", { query: ["mailbox", "INBOX", "-x"] }],
+      ["fetch", ["uid flags", "mailbox", "INBOX"], "2.3", {
+        field: ["uid", "flags"],
+        query: ["mailbox", "INBOX"],
+      }],
+      // 2.3 has two words, and 2.4 a parameter with a word ahead.
+      ["copy", ["a", "user", "bob", "all"], "2.3", {
+        destinationMailbox: "a",
+        sourceType: "user",
+        sourceUser: "bob",
+        query: ["all"],
+      }],
+      ["copy", ["a", "user", "bob", "all"], "2.4", {
+        destinationMailbox: "a",
+        sourceUser: "bob",
+        query: ["all"],
+      }],
+      ["copy", ["a", "all"], "2.4", { destinationMailbox: "a", query: ["all"] }],
+      ["copy", ["a", "mailbox", "user", "x"], "2.3", {
+        destinationMailbox: "a",
+        sourceType: "mailbox",
+        sourceUser: "user",
+        query: ["x"],
+      }],
+    ] as const
+  ) {
+    const decoded = decodeArguments(command(name), args, version);
+    assert.deepEqual(decoded, values, `${name} ${args.join(" ")}`);
+  }
+  throwsFor(() => decodeArguments(command("who"), ["--bogus"], "2.3"), "unrecognized option");
+  throwsFor(() => decodeArguments(command("reload"), ["x"], "2.3"), "Extraneous arguments");
+});
+
+test("parameters that can't be", () => {
+  const status = { field: ["messages"], mailboxMask: ["INBOX"] };
+  for (
+    const [name, values, message] of [
+      ["reload", { x: 1 }, '"reload" has no parameter "x". It takes none.'],
+      ["kick", { constructor: "x" }, '"kick" has no parameter "constructor". It has "socketPath",'],
+      ["who", { mask: "alice" }, '"mask" of "who" has to be an array of strings.'],
+      ["who", { mask: ["alice", 1] }, "an array of strings"],
+      ["who", { separateConnections: "yes" }, "has to be a boolean"],
+      ["who", { socketPath: 5 }, "has to be a string"],
+      ["who", { socketPath: "a\0b" }, '"socketPath" of "who" has a NUL in it'],
+      ["who", { mask: ["alice", "\0"] }, "has a NUL in it"],
+      ["mailbox status", { ...status, transFlags: "1" }, "has to be an integer"],
+      ["mailbox status", { ...status, transFlags: 1.5 }, "has to be an integer"],
+      ["mailbox status", { ...status, transFlags: 2 ** 53 }, "has to be an integer"],
+      ["mailbox status", { ...status, transFlags: NaN }, "has to be an integer"],
+      ["mailbox status", { ...status, user: 5 }, "has to be a string"],
+    ] as const
+  ) {
+    // Whoever writes JavaScript has no types to tell.
+    const given = values as unknown as ParameterValues;
+    throwsFor(() => encodeArguments(command(name), given, "2.3"), message);
+    throwsFor(() => givenParameters(command(name), given, "2.3"), message);
+  }
+});
+
+test("long options", () => {
+  assert.equal(longOption("user"), "--user");
+  assert.equal(longOption("minHighestPvtModseq"), "--min-highest-pvt-modseq");
+  for (const { name, parameters } of allCommands) {
+    const options = new Set(parameters.map((parameter) => longOption(parameter.name)));
+    assert.equal(options.size, parameters.length, name);
+  }
+});
+
+function throwsFor(action: () => unknown, message: string): void {
+  assert.throws(action, (error) => {
+    assert(error instanceof LocalProtocolError, String(error));
+    assert(error.message.includes(message), `${error.message}\n${message}`);
+    return true;
+  });
+}

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type ColumnRule,
+  columnsOf,
+  commands,
+  type DovecotVersion,
+  fieldTables,
+  findCommand,
+  parametersToSend,
+  type ParameterValues,
+} from "../../../../core/doveadm/catalogue/mod.ts";
+import { LocalProtocolError } from "../../../../core/mod.ts";
+
+function ruleOf(name: string, version: DovecotVersion = "2.3"): ColumnRule | undefined {
+  return findCommand(name)!.columns[version];
+}
+
+/** The keys of a command's columns. */
+function keysOf(name: string, values: ParameterValues, version: DovecotVersion = "2.3"): string[] {
+  return columnsOf(ruleOf(name, version), values, version).map(({ key }) => key);
+}
+
+/** The message of the `LocalProtocolError` that something throws. */
+function messageOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    assert(error instanceof LocalProtocolError, String(error));
+    return error.message;
+  }
+  return assert.fail("it went well");
+}
+
+test("columns that are always the same, and none", () => {
+  assert.deepEqual(keysOf("mailbox list", {}), ["mailbox"]);
+  assert.deepEqual(keysOf("quota get", {}), ["root", "type", "value", "limit", "percent"]);
+  assert.deepEqual(keysOf("search", {}), ["mailbox-guid", "uid"]);
+  assert.deepEqual(keysOf("kick", {}), ["result"]);
+  assert.deepEqual(keysOf("kick", {}, "2.4"), ["count"]);
+  assert.deepEqual(keysOf("purge", {}), []);
+  assert.deepEqual(columnsOf(undefined, {}, "2.4"), []);
+});
+
+test("columns that depend on whether a parameter is given", () => {
+  const together = ["username", "connections", "service", "pids", "ips"];
+  const apart = ["username", "service", "pid", "ip"];
+  for (
+    const [values, version, expected] of [
+      [{}, "2.3", together],
+      [{ separateConnections: undefined }, "2.3", together],
+      [{ separateConnections: false }, "2.3", together],
+      [{ separateConnections: true }, "2.3", apart],
+      [{ separateConnections: true }, "2.4", [...apart, "dest_ip"]],
+    ] as const
+  ) {
+    assert.deepEqual(keysOf("who", values, version), expected, JSON.stringify([values, version]));
+  }
+});
+
+test("fields come as they were asked for", () => {
+  const fields = ["uid", "hdr.subject", "flags", "body.1.2", "uid", "binary.1", "hdr.x.utf8"];
+  for (const version of ["2.3", "2.4"] as const) {
+    assert.deepEqual(keysOf("fetch", { field: fields }, version), fields);
+  }
+  const columns = columnsOf(ruleOf("fetch"), { field: fields }, "2.3");
+  const types = columns.map(({ type }) => type);
+  assert.deepEqual(types, ["number", "string", "strings", "bytes", "number", "bytes", "string"]);
+});
+
+test("fields come in an order of the server's", () => {
+  const field = ["vsize", "guid", "messages", "vsize"];
+  assert.deepEqual(keysOf("mailbox status", { field }), ["mailbox", "messages", "vsize", "guid"]);
+  const total = { field: ["vsize", "messages"], totalSum: true };
+  assert.deepEqual(keysOf("mailbox status", total), ["messages", "vsize"]);
+  assert.deepEqual(keysOf("mailbox status", { ...total, totalSum: false }), [
+    ...["mailbox", "messages", "vsize"],
+  ]);
+});
+
+test("fields in a text, and the usual ones", () => {
+  const ahead = ["metric_name", "field"];
+  const usual = ["count", "sum", "min", "max", "avg", "median", "stddev", "%95"];
+  for (
+    const [fields, expected] of [
+      [undefined, usual],
+      ["", []],
+      ["count", ["count"]],
+      ["%99 max count", ["%99", "max", "count"]],
+      ["sum,avg  min", ["sum", "avg", "min"]],
+    ] as const
+  ) {
+    assert.deepEqual(keysOf("stats dump", { fields }), [...ahead, ...expected], fields);
+  }
+  assert.match(messageOf(() => keysOf("stats dump", { fields: "bogus" })), /no field "bogus"/);
+});
+
+test("fields that aren't, or not yet", () => {
+  for (
+    const [name, field, message] of [
+      ["fetch", "nosuch", /^There is no field "nosuch" for "field"\. There are .*"uid"/],
+      // Who lists what there is leaves out what the server lacks.
+      ["fetch", "nosuch", /^(?!.*mime\.parts)/],
+      ["fetch", "", /no field ""/],
+      ["fetch", "UID", /no field "UID"/],
+      ["fetch", "hdr.", /no field "hdr\."/],
+      ["fetch", "body.", /no field "body\."/],
+      ["fetch", "mime.parts", /"mime\.parts" came with Dovecot 2\.4, and the server is 2\.3/],
+      ["mailbox status", "deleted", /"deleted" came with Dovecot 2\.4/],
+      ["mailbox status", "all", /no field "all"/],
+    ] as const
+  ) {
+    const values = { field: [field] };
+    assert.match(messageOf(() => columnsOf(ruleOf(name), values, "2.3")), message, field);
+    assert.match(messageOf(() => parametersToSend(ruleOf(name), values, "2.3")), message, field);
+  }
+  assert.deepEqual(keysOf("fetch", { field: ["mime.parts"] }, "2.4"), ["mime.parts"]);
+  assert.deepEqual(keysOf("mailbox status", { field: ["deleted"] }, "2.4"), ["mailbox", "deleted"]);
+});
+
+test("something more exact is asked for in the place of some fields", () => {
+  const rule = ruleOf("fetch");
+  const field = ["date.sent", "uid", "date.sent.unixtime", "date.saved"];
+  const values = { user: "alice", field, query: ["all"] };
+  assert.deepEqual(parametersToSend(rule, values, "2.3"), {
+    user: "alice",
+    field: ["date.sent.unixtime", "uid", "date.sent.unixtime", "date.saved.unixtime"],
+    query: ["all"],
+  });
+  assert.deepEqual(values.field, field);
+  const columns = columnsOf(rule, values, "2.3");
+  assert.deepEqual(columns.map(({ key, asked, type }) => [key, asked, type]), [
+    ["date.sent.unixtime", "date.sent", "date"],
+    ["uid", undefined, "number"],
+    ["date.sent.unixtime", undefined, "date"],
+    ["date.saved.unixtime", "date.saved", "date"],
+  ]);
+});
+
+test("parameters that are sent as they are", () => {
+  for (
+    const [name, values] of [
+      ["who", { mask: ["date.sent"] }],
+      ["search", { user: "alice", query: ["date.sent"] }],
+      ["mailbox status", { field: ["vsize", "messages"], mailboxMask: ["*"] }],
+      ["stats dump", { fields: "count %95" }],
+      ["stats dump", {}],
+      ["fetch", {}],
+    ] as const
+  ) {
+    assert.deepEqual(parametersToSend(ruleOf(name), values, "2.3"), values, name);
+  }
+  assert.deepEqual(parametersToSend(undefined, { user: "alice" }, "2.4"), { user: "alice" });
+});
+
+test("rules and tables of the catalogue agree with themselves", () => {
+  for (const { name, columns, parameters, answer } of Object.values(commands)) {
+    for (const rule of Object.values(columns)) {
+      assert.equal(answer, "rows", name);
+      if (rule.type === "fixed") continue;
+      const names = [rule.parameter, ...(rule.type === "fields" ? [rule.aheadUnless] : [])];
+      for (const parameter of names) {
+        if (parameter === undefined) continue;
+        assert(parameters.some((it) => it.name === parameter), `${name}: ${parameter}`);
+      }
+    }
+  }
+  for (const table of Object.values(fieldTables)) {
+    assert.equal(new Set(table.map((field) => field.name)).size, table.length);
+    for (const { askedAs, name, since } of table) {
+      if (askedAs === undefined) continue;
+      const exact = table.find((field) => field.name === askedAs);
+      assert(exact !== undefined && exact.askedAs === undefined && exact.since <= since, name);
+    }
+  }
+});
