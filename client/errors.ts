@@ -50,7 +50,10 @@ export class CommandError extends DovewireError {
   readonly command: string;
   /** "USAGE", "NOUSER", "NOTFOUND" …; "" for a command that the server doesn't know. */
   readonly code: string;
-  /** The exit code that doveadm would end with: 64 for "USAGE", 67 for "NOUSER"; -1 for others. */
+  /**
+   * The exit code that doveadm would end with: 64 for "USAGE", 67 for "NOUSER"; -1 for others, unless
+   * the server told the number itself, as it does over HTTP.
+   */
   readonly exitCode: number;
   /** What stood behind the code: for "REFERRAL" the `user@host` to ask instead. */
   readonly detail: string;
@@ -59,12 +62,21 @@ export class CommandError extends DovewireError {
   /** The reply, with the fields that came ahead of the failure. */
   readonly reply: DoveadmFailure;
 
-  /** Makes one of a failed reply. */
-  constructor(command: string, reply: DoveadmFailure, log: readonly LogLine[]) {
-    super(commandMessage(command, reply, log), { sent: true });
+  /**
+   * Makes one of a failed reply; of the exit code, where the server told it as a number; and of a
+   * sentence to stand at the message's end.
+   */
+  constructor(
+    command: string,
+    reply: DoveadmFailure,
+    log: readonly LogLine[],
+    { status = exitCode(reply.code), note }: { status?: number; note?: string } = {},
+  ) {
+    const message = commandMessage(command, reply, log);
+    super(note === undefined ? message : `${message} ${note}`, { sent: true });
     this.command = command;
     this.code = reply.code;
-    this.exitCode = exitCode(reply.code);
+    this.exitCode = status;
     this.detail = reply.detail;
     this.log = log;
     this.reply = reply;
