@@ -5,7 +5,14 @@
  */
 
 export { DoveadmConnection, type DoveadmConnectionOptions } from "./client/connection.ts";
-export { connect, Doveadm, type DoveadmOptions, type DoveadmResult } from "./client/doveadm.ts";
+export { connect } from "./client/connect.ts";
+export { Doveadm, type DoveadmOptions } from "./client/doveadm.ts";
+export {
+  type BareCommandName,
+  type DoveadmCall,
+  DoveadmClient,
+  type DoveadmOutcome,
+} from "./client/doveadm_client.ts";
 export {
   AbortError,
   CommandError,
@@ -15,9 +22,18 @@ export {
   type TimeoutPhase,
 } from "./client/errors.ts";
 export type { StreamedField } from "./client/field_stream.ts";
+export { DoveadmHttp, type DoveadmHttpOptions } from "./client/http.ts";
+export type { HttpLimits, HttpMethod, HttpValue } from "./client/http_exchange.ts";
 export type { Input } from "./client/input.ts";
-export type { DoveadmAnswer, DoveadmLog, DoveadmRequest, SendOptions } from "./client/request.ts";
+export type {
+  DoveadmAnswer,
+  DoveadmLog,
+  DoveadmRequest,
+  DoveadmResult,
+  SendOptions,
+} from "./client/request.ts";
 export type { DoveadmTarget } from "./client/target.ts";
+export type { ValueOptions } from "./client/values.ts";
 export {
   AuthenticationError,
   DovewireError,

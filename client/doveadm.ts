@@ -15,15 +15,19 @@ import {
 } from "../transports/transport.ts";
 import { sharesConnection } from "./command_traits.ts";
 import { DoveadmConnection, type DoveadmConnectionOptions } from "./connection.ts";
+import { DoveadmClient } from "./doveadm_client.ts";
 import { CommandError, ConnectError, ConnectionLostError, TimeoutError } from "./errors.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { isWhole } from "./input.ts";
 import { defaultTimeout, Patience, timerOf } from "./patience.ts";
-import type { DoveadmAnswer, DoveadmRequest, SendOptions } from "./request.ts";
+import type { DoveadmAnswer, DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import { type Requested, SocketCalls } from "./socket_calls.ts";
 import { type DoveadmTarget, resolveTarget } from "./target.ts";
+import type { Row, TypedCall } from "./typed_call.ts";
+import type { ValueOptions } from "./values.ts";
 
-/** What {@linkcode connect} can be told. */
-export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal"> {
+/** What a {@linkcode Doveadm} can be told. */
+export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal">, ValueOptions {
   /** How long connecting may take, in milliseconds; 10 s if left out, 0 for ever. */
   connectTimeout?: number;
   /** How long a connection without work is kept, in milliseconds; 30 s if left out, 0 for not at all. */
@@ -34,37 +38,13 @@ export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal">
   connector?: Connector;
 }
 
-/** What a server answered to a command that went well. */
-export type DoveadmResult = DoveadmAnswer & { readonly ok: true };
-
 /** A command that waits for its turn on the shared connection. */
 interface Job {
-  readonly request: DoveadmRequest;
+  readonly requested: Requested;
   readonly options: SendOptions;
   readonly patience: Patience;
   readonly resolve: (answer: DoveadmAnswer) => void;
   readonly reject: (error: unknown) => void;
-}
-
-/**
- * A client for the doveadm server at a target; connections are opened when commands need them.
- *
- * `target` is `doveadm://host:24245`, `doveadm+unix:///run/dovecot/doveadm-server` or an object with
- * `hostname` and `port`, or `path`. Throws a `LocalProtocolError` for a target that is neither.
- *
- * @example
- * ```ts ignore
- * import { connect } from "@dovewire/dovewire";
- *
- * await using doveadm = connect("doveadm+unix:///run/dovecot/doveadm-server");
- * const { fields } = await doveadm.send({ name: "mailbox list", user: "alice" });
- * ```
- */
-export function connect(
-  target: string | URL | DoveadmTarget,
-  options: DoveadmOptions = {},
-): Doveadm {
-  return new Doveadm(target, options);
 }
 
 /**
@@ -78,7 +58,7 @@ export function connect(
  * A connection that a command took down answers that command with an error, and the next command
  * gets another connection. Nothing that was sent is ever sent again.
  */
-export class Doveadm implements AsyncDisposable {
+export class Doveadm extends DoveadmClient {
   #address: Address;
   #options: DoveadmOptions;
   #jobs = new Set<Job>();
@@ -90,9 +70,14 @@ export class Doveadm implements AsyncDisposable {
   #waitingForSlot = new Set<() => void>();
   /** Aborts, with the error that tells so, when the client is closed. */
   #closing = new AbortController();
+  #calls = new SocketCalls({
+    send: (requested, options) => this.#send(requested, options),
+    stream: (requested, options) => this.#stream(requested, options),
+  });
 
-  /** Makes one, as {@linkcode connect} does. */
+  /** Makes one, as `connect()` does. */
   constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions = {}) {
+    super(options);
     const { address, password } = resolveTarget(target);
     const { maxConnections = 10 } = options;
     if (!(maxConnections >= 1)) {
@@ -106,7 +91,7 @@ export class Doveadm implements AsyncDisposable {
   }
 
   /** Who is at the other end, for messages. */
-  get peer(): string {
+  override get peer(): string {
     return peerName(this.#address);
   }
 
@@ -122,13 +107,17 @@ export class Doveadm implements AsyncDisposable {
    * The protocol has no way to cancel a command: one that was sent and is given up, by signal or
    * time-out, may run all the same, and its connection is closed. Other commands don't notice.
    */
-  async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
-    const shares = sharesConnection(request.name) &&
-      (request.input === undefined || isWhole(request.input));
+  override send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
+    return this.#send({ name: request.name, input: request.input, at: () => request }, options);
+  }
+
+  async #send(requested: Requested, options: SendOptions): Promise<DoveadmResult> {
+    const { name, input } = requested;
+    const shares = sharesConnection(name) && (input === undefined || isWhole(input));
     const answer = shares
-      ? await this.#enqueue(request, options)
-      : await this.#sendAlone(request, options);
-    if (!answer.ok) throw new CommandError(request.name, answer, answer.log);
+      ? await this.#enqueue(requested, options)
+      : await this.#sendAlone(requested, options);
+    if (!answer.ok) throw new CommandError(name, answer, answer.log);
     return answer;
   }
 
@@ -151,14 +140,21 @@ export class Doveadm implements AsyncDisposable {
    * }
    * ```
    */
-  async *stream(
+  override stream(
     request: DoveadmRequest,
     options: SendOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
-    const patience = this.#patience(request, options);
+    return this.#stream({ name: request.name, at: () => request }, options);
+  }
+
+  async *#stream(
+    requested: Requested,
+    options: SendOptions,
+  ): AsyncGenerator<StreamedField, void, void> {
+    const patience = this.#patience(requested, options);
     const connection = await this.#open(patience.signal).finally(() => patience.end());
     try {
-      yield* connection.stream(request, options);
+      yield* connection.stream(requested.at(connection.minor), options);
     } finally {
       await this.#close(connection);
     }
@@ -168,27 +164,56 @@ export class Doveadm implements AsyncDisposable {
    * Closes all connections. A command without an answer gets a `ConnectionLostError`, and so does
    * one that is sent from here on.
    */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#closing.abort(new ConnectionLostError(`The client of ${this.peer} was closed.`));
     clearTimeout(this.#idleTimer);
     await Promise.all([...this.#connections].map((connection) => this.#close(connection)));
   }
 
-  /** Closes all connections, as {@linkcode close} does. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  /**
+   * Runs a call, for each of its users if they are many.
+   *
+   * @internal
+   */
+  protected override runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
+    return this.#calls.run(call, options);
   }
 
-  #patience({ name }: DoveadmRequest, options: SendOptions): Patience {
+  /**
+   * Runs a call and gives its rows as they arrive, user behind user if they are many.
+   *
+   * @internal
+   */
+  protected override rowsOfCall(
+    call: TypedCall,
+    options: SendOptions,
+  ): AsyncGenerator<Row, void, void> {
+    return this.#calls.rows(call, options);
+  }
+
+  /**
+   * Runs several calls, as far as they can at once.
+   *
+   * @internal
+   */
+  protected override runCalls(
+    calls: readonly TypedCall[],
+    options: SendOptions,
+  ): Promise<PromiseSettledResult<Row[]>[]> {
+    return Promise.allSettled(calls.map((call) => this.#calls.run(call, options)));
+  }
+
+  #patience({ name }: Requested, options: SendOptions): Patience {
     const { timeout = this.#options.timeout ?? defaultTimeout } = options;
     return new Patience(name, { ...options, timeout, closing: this.#closing.signal });
   }
 
   /** Runs a command on a connection of its own. */
-  async #sendAlone(request: DoveadmRequest, options: SendOptions): Promise<DoveadmAnswer> {
-    const patience = this.#patience(request, options);
+  async #sendAlone(requested: Requested, options: SendOptions): Promise<DoveadmAnswer> {
+    const patience = this.#patience(requested, options);
     const connection = await this.#open(patience.signal).finally(() => patience.end());
     try {
+      const request = requested.at(connection.minor);
       return await connection.send(request, { ...options, timeout: patience.left });
     } finally {
       await this.#close(connection);
@@ -196,10 +221,10 @@ export class Doveadm implements AsyncDisposable {
   }
 
   /** Lets a command wait for its turn on the shared connection. */
-  #enqueue(request: DoveadmRequest, options: SendOptions): Promise<DoveadmAnswer> {
+  #enqueue(requested: Requested, options: SendOptions): Promise<DoveadmAnswer> {
     return new Promise((resolve, reject) => {
-      const patience = this.#patience(request, options);
-      const job: Job = { request, options, patience, resolve, reject };
+      const patience = this.#patience(requested, options);
+      const job: Job = { requested, options, patience, resolve, reject };
       this.#jobs.add(job);
       const giveUp = () => {
         if (this.#jobs.delete(job)) reject(patience.signal.reason);
@@ -219,7 +244,7 @@ export class Doveadm implements AsyncDisposable {
       const connection = await this.#sharedConnection();
       // While it was opened the job may have been given up.
       if (connection === undefined || !this.#jobs.delete(job)) continue;
-      const isSpoilt = await this.#run(job, connection);
+      const isSpoilt = await this.#runJob(job, connection);
       if (isSpoilt || this.#waitingForSlot.size > 0) await this.#dropShared();
     }
     this.#working = false;
@@ -228,9 +253,10 @@ export class Doveadm implements AsyncDisposable {
   }
 
   /** Runs a command on the shared connection and says whether that can't be used any longer. */
-  async #run({ request, options, patience, resolve, reject }: Job, shared: DoveadmConnection) {
+  async #runJob({ requested, options, patience, resolve, reject }: Job, shared: DoveadmConnection) {
     patience.end();
     try {
+      const request = requested.at(shared.minor);
       const answer = await shared.send(request, { ...options, timeout: patience.left });
       resolve(answer);
       // A server reads refused input as commands; a connection that it came on is not used again.

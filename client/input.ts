@@ -5,13 +5,10 @@
  */
 
 import { encodeUtf8 } from "../core/mod.ts";
+import type { CommandInput } from "../core/doveadm/catalogue/mod.ts";
 
 /** A command's input: bytes, a text, or either in pieces as they come. */
-export type Input =
-  | Uint8Array
-  | string
-  | Iterable<Uint8Array | string>
-  | AsyncIterable<Uint8Array | string>;
+export type Input = CommandInput;
 
 /** How much of a long input is passed on at once, in bytes. */
 const pieceSize = 65_536;

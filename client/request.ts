@@ -35,3 +35,6 @@ export interface DoveadmLog extends LogLine {
 
 /** What a server answered, and what it logged meanwhile: the last 100 lines where it was more. */
 export type DoveadmAnswer = DoveadmReply & { readonly log: readonly LogLine[] };
+
+/** What a server answered to a command that went well. */
+export type DoveadmResult = DoveadmAnswer & { readonly ok: true };

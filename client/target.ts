@@ -70,10 +70,11 @@ function resolveUrl(target: string | URL): ResolvedTarget {
       return { address: { transport: "tcp", hostname, port }, password };
     }
     case "doveadms:":
+      throw new LocalProtocolError(`"doveadms://" is not supported yet. ${forms}`);
     case "http:":
     case "https:":
       throw new LocalProtocolError(
-        `"${url.protocol}//" is not supported yet. ${forms}`,
+        `A Doveadm doesn't speak HTTP. Use connect(), which gives a DoveadmHttp for it. ${forms}`,
       );
     default:
       throw new LocalProtocolError(`"${url.protocol}" is no scheme of doveadm's. ${forms}`);

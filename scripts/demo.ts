@@ -6,12 +6,11 @@
  */
 
 import process from "node:process";
-import { connect, type Doveadm } from "../mod.ts";
+import { connect, type DoveadmClient } from "../mod.ts";
 import { type MailServer, startMailServer } from "../testing/mod.ts";
 import { defaultMail, startDovecot } from "../tests/dovecot/dovecot.ts";
 
 const user = "alice";
-const fetched = ["uid", "flags", "hdr.subject", "size.virtual"];
 
 const [option, ...rest] = process.argv.slice(2);
 if (rest.length > 0 || (option !== undefined && option !== "--dovecot")) {
@@ -32,27 +31,33 @@ if (option === "--dovecot") {
   await ask(doveadm);
 }
 
-/** Asks the same of either. */
-async function ask(doveadm: Doveadm): Promise<void> {
-  await show(doveadm, "quota get", [], ["name", "type", "value", "limit", "percent"]);
-  await show(doveadm, "mailbox list", [], ["mailbox"]);
-  await show(doveadm, "mailbox status", ["messages vsize", "*"], ["mailbox", "messages", "vsize"]);
-  await show(doveadm, "search", ["mailbox", "INBOX", "from", "bob"], ["mailbox-guid", "uid"]);
-  await show(doveadm, "fetch", [fetched.join(" "), "mailbox", "INBOX"], fetched);
+/** Asks the same of either, and prints what it answers as tables. */
+async function ask(doveadm: DoveadmClient): Promise<void> {
+  show("quota get", await doveadm.run("quota get", { user }));
+  show("mailbox list", await doveadm.run("mailbox list", { user }));
+  show(
+    "mailbox status",
+    await doveadm.run("mailbox status", {
+      user,
+      field: ["messages", "vsize"],
+      mailboxMask: ["*"],
+    }),
+  );
+  show(
+    "search",
+    await doveadm.run("search", { user, query: ["mailbox", "INBOX", "from", "bob"] }),
+  );
+  show(
+    "fetch",
+    await doveadm.run("fetch", {
+      user,
+      field: ["uid", "flags", "hdr.subject", "date.received", "size.virtual"],
+      query: ["mailbox", "INBOX"],
+    }),
+  );
 }
 
-/** Runs a command and prints its rows as a table. */
-async function show(
-  doveadm: Doveadm,
-  name: string,
-  args: string[],
-  columns: string[],
-): Promise<void> {
-  const { fields } = await doveadm.send({ name, user, args });
-  console.log(`\ndoveadm ${name} -u ${user} ${args.map((arg) => JSON.stringify(arg)).join(" ")}`);
-  const rows: Record<string, string>[] = [];
-  for (let at = 0; at < fields.length; at += columns.length) {
-    rows.push(Object.fromEntries(columns.map((column, nr) => [column, fields[at + nr]])));
-  }
+function show(name: string, rows: readonly object[]): void {
+  console.log(`\n${name}`);
   console.table(rows);
 }

@@ -50,6 +50,7 @@ function adapt(code: string, dovecot: Dovecot): string {
     )
     .replaceAll("/run/dovecot/doveadm-server", dovecot.socket)
     .replaceAll("24245", String(dovecot.port))
+    .replaceAll("8080", String(dovecot.httpPort))
     .replaceAll("s3cret", dovecot.password);
 }
 

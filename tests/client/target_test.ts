@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { resolveTarget } from "../../client/target.ts";
-import { connect, LocalProtocolError } from "../../mod.ts";
+import { connect, Doveadm, DoveadmHttp, LocalProtocolError } from "../../mod.ts";
 
 const tcp = (hostname: string, port: number) => ({ transport: "tcp", hostname, port });
 
@@ -47,7 +47,6 @@ test("targets: what is none gets a clear error, and no password shows", () => {
     "doveadm+unix://",
     "doveadm+unix://host/path",
     "doveadms://host",
-    "http://host/doveadm/v1",
     "ftp://u:hunter2@host/",
     "doveadm://u:hunter2@host/x",
     "doveadm://u:hunter2@host:99999",
@@ -67,6 +66,15 @@ test("targets: what is none gets a clear error, and no password shows", () => {
       return true;
     });
   }
+});
+
+test("targets: each kind has its client", () => {
+  assert(connect("http://host/doveadm/v1") instanceof DoveadmHttp);
+  assert(connect("https://host") instanceof DoveadmHttp);
+  assert(connect("doveadm://127.0.0.1") instanceof Doveadm);
+  assert(connect({ path: "/run/dovecot/doveadm-server" }) instanceof Doveadm);
+  assert.throws(() => new Doveadm("http://host"), /Use connect\(\), which gives a DoveadmHttp/);
+  assert.throws(() => new DoveadmHttp("doveadm://host"), LocalProtocolError);
 });
 
 test("targets: options that can't be get an error as soon as they are given", () => {
