@@ -46,6 +46,7 @@ type State =
   | "first-row"
   | "row"
   | "row-end"
+  | "late-row"
   | "result-end"
   | "tag"
   | "tag-end"
@@ -64,6 +65,7 @@ const wanted: Readonly<Record<State, string>> = {
   "first-row": 'a row or "]"',
   row: "a row",
   "row-end": 'another row or "]"',
+  "late-row": "a row",
   "result-end": 'a "," behind what a command answered',
   tag: "the tag of an answer",
   "tag-end": 'the "]" of an answer',
@@ -164,8 +166,12 @@ export class HttpAnswerReader {
         return this.#expect(byte, COMMA, "answer");
       case "answer":
         return this.#expect(byte, OPEN_BRACKET, "kind");
-      case "kind":
       case "tag":
+        // Dovecot 2.3 ends the list of `who` behind its first row, and gives the others there.
+        if (byte === OPEN_BRACE && this.#rows > 0) this.#state = "late-row";
+        else if (byte !== QUOTE) throw this.#unexpected();
+        return this.#beginValue();
+      case "kind":
         if (byte !== QUOTE) throw this.#unexpected();
         return this.#beginValue();
       case "kind-end":
@@ -325,7 +331,7 @@ export class HttpAnswerReader {
         };
       default:
         this.#rows++;
-        this.#state = "row-end";
+        this.#state = this.#state === "late-row" ? "result-end" : "row-end";
         return { type: "row", row: value as Readonly<Record<string, unknown>> };
     }
   }

@@ -60,6 +60,10 @@ const bodies: Readonly<Record<string, [body: string, events: HttpAnswerEvent[]]>
     '[["error",{"type":"exitCode", "exitCode":67},"0"]]',
     [failure("0", { type: "exitCode", exitCode: 67 })],
   ],
+  "a list that 2.3 ends too early": [
+    '[["doveadmResponse",[{"a":"1"}],{"a":"2"},{"a":"3"},"0"]]',
+    [row({ a: "1" }), row({ a: "2" }), row({ a: "3" }), answer("0", 3)],
+  ],
   "no comma where 2.3 has none": [
     '[["error",{"type":"unknownMethod"},"0"]["doveadmResponse",[],"1"]["error",{"type":"a"},"2"]]',
     [failure("0", { type: "unknownMethod" }), answer("1", 0), failure("2", { type: "a" })],

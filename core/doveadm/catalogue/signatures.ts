@@ -82,7 +82,7 @@ export interface FetchFields {
   storageid: string | null;
   /**
    * Where the message's parts begin and how long they are, a line each, indented like the parts.
-   * Since 2.4.
+   * Where it comes from the cache the lines of headers and bodies count as 0. Since 2.4.
    */
   "mime.parts": string;
 }
@@ -312,7 +312,8 @@ export interface DoveadmParametersByName {
   };
   /**
    * Shows which users are sent to which mail server. Up to 2.3. Ends the connection where no
-   * director runs. With hashMap a row is a username alone, which these columns don't fit.
+   * director runs, and with userMap or hashMap where host is missing. With hashMap a row is a
+   * username alone, which these columns don't fit.
    */
   "director map": {
     /** Another socket of the director process. */
@@ -716,7 +717,10 @@ export interface DoveadmParametersByName {
   "fs iter": {
     /** Doesn't use cached lists. */
     readonly noCache?: boolean;
-    /** Lists objects' ids in place of names. */
+    /**
+     * Lists objects' ids in place of names. Crashes the server's process where the filesystem has
+     * none, as "posix".
+     */
     readonly objectIds?: boolean;
     /** The name of the settings block that the server's configuration has for it. Since 2.4. */
     readonly filterName?: string;
@@ -741,7 +745,7 @@ export interface DoveadmParametersByName {
   /**
    * Forgets what the auth process has cached. Without a user 2.3 and 2.4.1 close the connection;
    * from 2.4.2 on that flushes all. From Dovecot 2.4.2 on the parameter has another name, so that
-   * it has to go through send().
+   * it has to go through send(). Over HTTP it crashes the server's process on 2.4.1.
    */
   "auth cache flush": {
     /** Another socket of the auth process. */
@@ -928,7 +932,7 @@ export interface DoveadmParametersByName {
     /** The key: "/private/comment", "/shared/vendor/…". */
     readonly key: string;
   };
-  /** Lists the keys of a mailbox's metadata. */
+  /** Lists the keys of a mailbox's metadata. With mail encryption a key may come more than once. */
   "mailbox metadata list": UserChoice & MailParameters & {
     /** Takes the empty name of a mailbox for the server itself. */
     readonly allowEmptyMailboxName?: boolean;
@@ -1045,7 +1049,10 @@ export interface DoveadmParametersByName {
     readonly uid?: number | bigint;
     /** The GUID that the message gets. Since 2.4. */
     readonly guid?: string;
-    /** When the message counts as received: "2026-01-05 11:30:00", or seconds since 1970. Since 2.4. */
+    /**
+     * When the message counts as received: "05-Jan-2026 11:30:00 +0000", "2026-01-05", seconds
+     * since 1970, or how long ago: "5 mins". Anything else ends the connection. Since 2.4.
+     */
     readonly receivedDate?: string;
     /** The message. */
     readonly file: CommandInput;
@@ -1160,7 +1167,8 @@ export interface DoveadmParametersByName {
   };
   /**
    * Shows or sets what mailboxes' caches keep. It changes something only with decision or
-   * lastUsed.
+   * lastUsed. It needs all or fieldstr: without either it ends the connection. A mailbox without
+   * a cache fails with TEMPFAIL.
    */
   "mailbox cache decision": UserChoice & MailParameters & {
     /** All fields. */
@@ -1248,7 +1256,10 @@ export interface DoveadmParametersByName {
   "mail fs iter": UserChoice & MailParameters & {
     /** Doesn't use cached lists. */
     readonly noCache?: boolean;
-    /** Lists objects' ids in place of names. */
+    /**
+     * Lists objects' ids in place of names. Crashes the server's process where the filesystem has
+     * none, as "posix".
+     */
     readonly objectIds?: boolean;
     /** The name of the settings block that the server's configuration has for it. */
     readonly filterName: string;
