@@ -12,7 +12,7 @@ import {
 import { AuthenticationError, DovewireError } from "../core/mod.ts";
 import { AsyncQueue } from "../transports/async_queue.ts";
 import { Driver } from "../transports/driver.ts";
-import { type Transport, TransportError } from "../transports/transport.ts";
+import { type TlsOptions, type Transport, TransportError } from "../transports/transport.ts";
 import { answer } from "./answer.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { DoveadmHandler, DoveadmPeer, ServerRequest } from "./handler.ts";
@@ -28,6 +28,8 @@ export type Authenticate = (
 export interface ServerConnectionOptions {
   /** What the protocol is told. */
   readonly protocol: DoveadmServerProtocolOptions;
+  /** What to encrypt with where a client asks for it. */
+  readonly tls: TlsOptions | undefined;
   readonly handler: DoveadmHandler;
   readonly authenticate: Authenticate | undefined;
   /** How long a client may take to log in, in milliseconds; 0 for ever. */
@@ -97,6 +99,7 @@ export class ServerConnection {
       onEvent: (event) => this.#onEvent(event),
       mayRead: () => this.#running === undefined || this.#protocol.backlog < readAhead,
       onBroken: (error) => this.#abandon(error),
+      tls: options.tls,
       linger,
     });
     this.#rearm();

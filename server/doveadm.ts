@@ -7,7 +7,7 @@
 import { DoveadmServerProtocol, type DoveadmServerProtocolOptions } from "../core/doveadm/mod.ts";
 import { DovewireError, LocalProtocolError } from "../core/mod.ts";
 import { listen as listenWithRuntime } from "../transports/mod.ts";
-import type { Address, Listener, Transport } from "../transports/transport.ts";
+import type { Address, Listener, TlsOptions, Transport } from "../transports/transport.ts";
 import { type Authenticate, ServerConnection } from "./connection.ts";
 import type { DoveadmHandler } from "./handler.ts";
 
@@ -35,6 +35,13 @@ export interface ServeSettings
    * nowhere else.
    */
   preauthenticated?: boolean;
+  /**
+   * The server's certificate and key, to speak TLS with: from the first byte, unless `starttls` says
+   * that it is asked for. With `caCerts` clients need a certificate, too.
+   */
+  tls?: TlsOptions;
+  /** Whether clients begin in clear and may ask for TLS before they log in, or have to. */
+  starttls?: "offered" | "required";
   /**
    * How many connections may be open at once; 1000 if left out. Behind that a new client takes the
    * place of the one that has taken longest to log in, or is turned away if all are logged in.
@@ -105,6 +112,7 @@ export async function serve(
   handler: DoveadmHandler,
 ): Promise<DoveadmServer> {
   const preauthenticated = checkAccess(options);
+  checkTls(options);
   checkNumbers(options);
   // It looks at its own options, and better now than for each client.
   new DoveadmServerProtocol({ ...protocolOptions(options), loginEvents: false });
@@ -132,6 +140,15 @@ function checkAccess(options: ServeOptions): boolean {
   return preauthenticated;
 }
 
+function checkTls({ tls, starttls }: ServeSettings): void {
+  if (tls !== undefined && (tls.cert === undefined || tls.key === undefined)) {
+    throw new LocalProtocolError('"tls" lacks "cert" or "key", and a server needs both, as PEM.');
+  }
+  if (starttls !== undefined && tls === undefined) {
+    throw new LocalProtocolError('"starttls" needs a certificate and a key. Give them as "tls".');
+  }
+}
+
 function checkNumbers(options: ServeSettings): void {
   const { maxConnections = 1, handshakeTimeout = 0, idleTimeout = 0, stallTimeout = 0 } = options;
   if (!(maxConnections >= 1)) {
@@ -146,19 +163,23 @@ function checkNumbers(options: ServeSettings): void {
 
 /** What the protocol is told of a server's settings. */
 function protocolOptions(settings: ServeSettings): DoveadmServerProtocolOptions {
-  const { username, password, preauthenticated, maxMinor, takesInput, limits } = settings;
-  return { username, password, preauthenticated, maxMinor, takesInput, limits };
+  const { username, password, preauthenticated, maxMinor, takesInput, limits, starttls } = settings;
+  const startTls = starttls === "required" ? starttls : starttls === "offered";
+  return { username, password, preauthenticated, maxMinor, takesInput, limits, startTls };
 }
 
-function listenAt(place: ServePlace): Promise<Listener> | Listener {
-  if ("listener" in place) return place.listener;
-  if ("path" in place) {
-    return listenWithRuntime({ transport: "unix", path: place.path }, {
-      mode: place.mode ?? 0o600,
+function listenAt(options: ServeOptions): Promise<Listener> | Listener {
+  const { tls, starttls } = options;
+  const encryption = tls === undefined || starttls !== undefined ? {} : { tls };
+  if ("listener" in options) return options.listener;
+  if ("path" in options) {
+    return listenWithRuntime({ transport: "unix", path: options.path }, {
+      mode: options.mode ?? 0o600,
+      ...encryption,
     });
   }
-  const { hostname, port } = place;
-  return listenWithRuntime({ transport: "tcp", hostname, port });
+  const { hostname, port } = options;
+  return listenWithRuntime({ transport: "tcp", hostname, port }, encryption);
 }
 
 /** A server that listens, as {@linkcode serve} gives it. */
@@ -269,6 +290,7 @@ export class DoveadmServer implements AsyncDisposable {
       this.#options;
     const connection = new ServerConnection(transport, {
       protocol: protocolOptions(this.#options),
+      tls: this.#options.tls,
       handler: this.#handler,
       authenticate,
       handshakeTimeout,

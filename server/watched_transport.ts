@@ -49,7 +49,8 @@ export function watched(transport: Transport, watcher: TransportWatcher): Transp
       }
     },
     closeWrite: () => transport.closeWrite(),
-    startTls: async (options: TlsOptions) => watched(await transport.startTls(options), watcher),
+    startTls: async (options: TlsOptions, received?: Uint8Array) =>
+      watched(await transport.startTls(options, received), watcher),
     close: () => transport.close(),
     [Symbol.asyncDispose]: () => transport.close(),
   };

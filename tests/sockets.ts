@@ -201,7 +201,7 @@ function isSocket(descriptor: string): boolean {
  */
 export async function socketsDownTo(count: number): Promise<void> {
   for (let turn = 0; openSockets() > count; turn++) {
-    if (turn === 200) throw new Error(`${openSockets() - count} sockets were left open.`);
+    if (turn === 600) throw new Error(`${openSockets() - count} sockets were left open.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

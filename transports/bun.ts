@@ -4,6 +4,10 @@
  * `Bun.connect` can't be given up. To a host that doesn't answer, its socket stays open for minutes
  * after the caller's time-out, and keeps the program from ending.
  *
+ * TLS is that of `node:tls`, over UNIX sockets, too, but for `startTls()` on one that is connected, which
+ * is "unsupported". When the peer of an encrypted conversation ends its direction Bun closes both, so
+ * that nothing can be written any more.
+ *
  * `Bun.listen` does nothing that `node:net` doesn't do as well and next to as fast.
  *
  * @module
@@ -19,8 +23,8 @@ import {
   type Listener,
   type ListenOptions,
   peerName,
+  tlsError,
   type TlsOptions,
-  tlsUnsupported,
   type Transport,
 } from "./transport.ts";
 
@@ -73,7 +77,7 @@ type BunConnect = (
  * ```
  */
 export function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
-  return address.transport === "tcp"
+  return address.transport === "tcp" || options.tls !== undefined
     ? connectOverNode(address, options)
     : connectUnix(address, options);
 }
@@ -217,8 +221,14 @@ class BunTransport implements Transport {
     return Promise.resolve();
   }
 
-  startTls(_options: TlsOptions): Promise<Transport> {
-    return Promise.reject(tlsUnsupported(this.peer));
+  async startTls(_options: TlsOptions): Promise<Transport> {
+    await this.close();
+    throw tlsError(
+      "unsupported",
+      this.peer,
+      "Bun can't do that over a UNIX socket that is connected already. Do without, or connect with " +
+        '"tls" if the server takes TLS from the first byte.',
+    );
   }
 
   close(): Promise<void> {

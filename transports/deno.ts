@@ -10,11 +10,19 @@
  *   a list, since Deno permits sockets path by path, and this one goes by another name, which nobody can
  *   foretell, until its file has its mode
  *
+ * TLS takes none besides. It is that of Deno's `node:tls`, over a connection of `Deno.connect`'s: with
+ * `Deno.startTls`, authorities of one's own would be trusted beside the runtime's and not instead, and it
+ * has no server's end, no client certificates and no UNIX sockets. Deno doesn't tell a certificate that
+ * has expired from one of an unknown authority. An end of TCP without TLS's own end reads as an end: a
+ * conversation that was cut short shows in its protocol.
+ *
  * @module
  */
 
 import { dirname } from "node:path";
+import { checkListenOptions, securedFor, securedListener } from "./securing_transport.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
+import { busyError, clientOf, supersededError, type TlsRole } from "./tls.ts";
 import {
   type Address,
   brokenError,
@@ -27,7 +35,6 @@ import {
   type ListenOptions,
   peerName,
   type TlsOptions,
-  tlsUnsupported,
   type Transport,
   TransportError,
   type TransportErrorCode,
@@ -57,14 +64,20 @@ export {
  * ```
  */
 export async function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
-  const { signal } = options;
+  return await securedFor(address, await connectPlain(address, options), options);
+}
+
+async function connectPlain(
+  address: Address,
+  { signal }: ConnectOptions,
+): Promise<DenoTransport> {
   if (signal?.aborted) throw connectError("aborted", address, signal.reason);
   try {
     if (address.transport === "tcp") {
       const { hostname, port } = address;
       const conn = await Deno.connect({ transport: "tcp", hostname, port, signal });
       conn.setNoDelay(true);
-      return new DenoTransport(conn, peerName(address));
+      return new DenoTransport(conn, peerName(address), clientOf(address));
     }
     const conn = await Deno.connect({ transport: "unix", path: address.path });
     // A UNIX socket knows no signal; what it gave up on meanwhile is closed here.
@@ -72,7 +85,7 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
       conn.close();
       throw signal.reason;
     }
-    return new DenoTransport(conn, peerName(address));
+    return new DenoTransport(conn, peerName(address), clientOf(address));
   } catch (error) {
     const code = signal?.aborted ? "aborted" : codeOf(error);
     throw connectError(code, address, error, flagsToConnect(error, address));
@@ -95,18 +108,20 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
  * ```
  */
 export async function listen(address: Address, options: ListenOptions = {}): Promise<Listener> {
+  checkListenOptions(address, options);
   try {
     if (address.transport === "tcp") {
       const { hostname, port } = address;
       const listener = Deno.listen({ transport: "tcp", hostname, port });
-      return new DenoListener(listener, addressOf(listener.addr) ?? address, undefined);
+      const bound = addressOf(listener.addr) ?? address;
+      return securedListener(new DenoListener(listener, bound, undefined), options);
     }
     const { bound, file } = await bindSocketFile(address, options.mode ?? 0o600, {
       bind: (path) => Deno.listen({ transport: "unix", path }),
       unbind: (listener) => listener.close(),
       connect,
     });
-    return new DenoListener(bound, address, file);
+    return securedListener(new DenoListener(bound, address, file), options);
   } catch (error) {
     if (error instanceof TransportError) throw error;
     throw listenError(codeOf(error), address, error, flagsToListen(error, address));
@@ -162,7 +177,8 @@ class DenoListener implements Listener {
       const conn = await this.#next();
       if (conn === undefined) continue;
       if (!this.#closed) {
-        return new DenoTransport(conn, clientName(addressOf(conn.remoteAddr), this.address));
+        const peer = clientName(addressOf(conn.remoteAddr), this.address);
+        return new DenoTransport(conn, peer, { side: "server" });
       }
       conn.close();
     }
@@ -218,18 +234,86 @@ const leastRoom = 16_384;
 class DenoTransport implements Transport {
   readonly peer: string;
   #conn: Deno.Conn;
-  #closed = false;
+  #role: TlsRole;
+  /** "superseded" once the conversation goes on encrypted, over the same connection. */
+  #state: "open" | "superseded" | "closed" = "open";
+  #underWay = 0;
+  #hungUp = false;
+  /** What the conversation goes on with, once it is encrypted. */
+  #secured: Transport | undefined;
   #buffer = new Uint8Array(0);
   /** The system tells of a reset only once, and then of an end. */
   #reset: unknown;
 
-  constructor(conn: Deno.Conn, peer: string) {
+  constructor(conn: Deno.Conn, peer: string, role: TlsRole) {
     this.#conn = conn;
     this.peer = peer;
+    this.#role = role;
   }
 
-  async read(): Promise<Uint8Array | undefined> {
-    if (this.#closed) throw brokenError("closed", this.peer);
+  read(): Promise<Uint8Array | undefined> {
+    return this.#unlessSuperseded(() => this.#read());
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#unlessSuperseded(() => this.#write(chunk));
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#unlessSuperseded(() => this.#closeWrite());
+  }
+
+  async startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport> {
+    try {
+      if (this.#state === "closed") throw brokenError("closed", this.peer);
+      if (this.#state === "superseded") throw supersededError(this.peer);
+      if (this.#underWay > 0) throw busyError(this.peer);
+      this.#state = "superseded";
+      const { startTlsOver } = await import("./tls_over_transport.ts");
+      // What was sent in clear behind the upgrade is still with the system: the handshake gets it, and
+      // fails.
+      const transport = {
+        peer: this.peer,
+        read: () => this.#read(),
+        write: (chunk: Uint8Array) => this.#write(chunk),
+        closeWrite: () => this.#closeWrite(),
+        close: () => {
+          this.#hangUp();
+          return Promise.resolve();
+        },
+      };
+      this.#secured = await startTlsOver(transport, this.#role, options, received);
+      if (this.#isClosed()) await this.#secured.close();
+      return this.#secured;
+    } catch (error) {
+      const wasClosed = this.#isClosed();
+      await this.close();
+      throw wasClosed ? brokenError("closed", this.peer, error) : error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#state = "closed";
+    await this.#secured?.close();
+    this.#hangUp();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #unlessSuperseded<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#state === "superseded") throw supersededError(this.peer);
+    this.#underWay++;
+    try {
+      return await operation();
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
+    if (this.#state === "closed") throw brokenError("closed", this.peer);
     // What was read is given away, what is behind it takes the next read.
     if (this.#buffer.length < leastRoom) this.#buffer = new Uint8Array(readSize);
     const buffer = this.#buffer;
@@ -239,7 +323,7 @@ class DenoTransport implements Transport {
     } catch (error) {
       throw this.#broken(error);
     }
-    if (this.#closed) throw brokenError("closed", this.peer);
+    if (this.#isClosed()) throw brokenError("closed", this.peer);
     if (size === null) {
       if (this.#reset !== undefined) throw this.#broken(this.#reset);
       return undefined;
@@ -248,7 +332,7 @@ class DenoTransport implements Transport {
     return buffer.subarray(0, size);
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
+  async #write(chunk: Uint8Array): Promise<void> {
     try {
       for (let at = 0; at < chunk.length;) at += await this.#conn.write(chunk.subarray(at));
     } catch (error) {
@@ -256,7 +340,7 @@ class DenoTransport implements Transport {
     }
   }
 
-  async closeWrite(): Promise<void> {
+  async #closeWrite(): Promise<void> {
     try {
       await this.#conn.closeWrite();
     } catch (error) {
@@ -264,25 +348,20 @@ class DenoTransport implements Transport {
     }
   }
 
-  startTls(_options: TlsOptions): Promise<Transport> {
-    return Promise.reject(tlsUnsupported(this.peer));
+  /** Closes the connection, whoever asks for it. */
+  #hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
+    this.#conn.close();
   }
 
-  close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      this.#conn.close();
-    }
-    return Promise.resolve();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  #isClosed(): boolean {
+    return this.#state === "closed";
   }
 
   #broken(error: unknown): Error {
     if (error instanceof Deno.errors.ConnectionReset) this.#reset = error;
-    return brokenError(this.#closed ? "closed" : codeOf(error), this.peer, error);
+    return brokenError(this.#isClosed() ? "closed" : codeOf(error), this.peer, error);
   }
 }
 

@@ -11,6 +11,11 @@ import type { TlsOptions, Transport } from "./transport.ts";
 export interface DrivableProtocol<Event extends { readonly type: string }> extends Protocol<Event> {
   /** Says that the transport is encrypted now, after a "start-tls" event. */
   tlsStarted?(): void;
+  /**
+   * A server's: takes what arrived behind what asked for TLS, which is the beginning of the client's
+   * handshake. A client's protocol has none: what a server sends there in clear is nobody's.
+   */
+  takeUnread?(): Uint8Array;
 }
 
 /** What a {@linkcode Driver} needs beside a protocol and a transport. */
@@ -148,7 +153,8 @@ export class Driver<Event extends { readonly type: string }> {
   async #startTls(): Promise<void> {
     await this.flush();
     try {
-      this.#transport = await this.#transport.startTls(this.#options.tls ?? {});
+      const received = this.#protocol.takeUnread?.();
+      this.#transport = await this.#transport.startTls(this.#options.tls ?? {}, received);
     } catch (error) {
       // Nothing more goes over a transport that should have been encrypted.
       await this.#transport.close();

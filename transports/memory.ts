@@ -103,9 +103,10 @@ export function memoryListener(options: MemoryPairOptions = {}): MemoryListener 
       close,
       [Symbol.asyncDispose]: close,
     },
-    async connect(address, { signal } = {}) {
+    async connect(address, { signal, tls } = {}) {
       // As late as with a socket, so that no caller comes to count on it being at once.
       await undefined;
+      if (tls !== undefined) throw tlsUnsupported("memory");
       if (signal?.aborted) throw connectError("aborted", address, signal.reason);
       if (isClosed) throw connectError("refused", address, undefined, refused);
       const [client, server] = memoryPair(options);

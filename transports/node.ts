@@ -1,15 +1,21 @@
 /**
  * Byte pipes over `node:net`, from either end: for Node, and for whatever else has that module.
  *
+ * TLS is that of `node:tls`. An end of TCP without TLS's own end reads as an end: a conversation that was
+ * cut short shows in its protocol. In Deno what is encrypted here is read on however much waits: use the
+ * adapter for Deno there.
+ *
  * @module
  */
 
 import { createServer, type Server, Socket } from "node:net";
 import { AcceptQueue } from "./accept_queue.ts";
+import { NodeTransport } from "./node_transport.ts";
+import { checkListenOptions, securedFor, securedListener } from "./securing_transport.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
+import { clientOf } from "./tls.ts";
 import {
   type Address,
-  brokenError,
   clientName,
   codeOfSystemError,
   connectError,
@@ -18,8 +24,6 @@ import {
   listenError,
   type ListenOptions,
   peerName,
-  type TlsOptions,
-  tlsUnsupported,
   type Transport,
   TransportError,
 } from "./transport.ts";
@@ -47,8 +51,11 @@ export {
  * console.log(await transport.read());
  * ```
  */
-export function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
-  const { signal } = options;
+export async function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
+  return await securedFor(address, await connectPlain(address, options), options);
+}
+
+function connectPlain(address: Address, { signal }: ConnectOptions): Promise<NodeTransport> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(connectError("aborted", address, signal.reason));
@@ -71,7 +78,7 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
     const connected = () => {
       settle();
       socket.setNoDelay(true);
-      resolve(new NodeTransport(socket, peerName(address)));
+      resolve(new NodeTransport(socket, { peer: peerName(address), role: clientOf(address) }));
     };
     const failed = (error: Error) => {
       settle();
@@ -100,10 +107,12 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
  * ```
  */
 export async function listen(address: Address, options: ListenOptions = {}): Promise<Listener> {
+  checkListenOptions(address, options);
   try {
     if (address.transport === "tcp") {
       const { hostname: host, port } = address;
-      return new NodeListener(await startServer({ host, port }), address, undefined);
+      const started = await startServer({ host, port });
+      return securedListener(new NodeListener(started, address, undefined), options);
     }
     const { bound, file } = await bindSocketFile(address, options.mode ?? 0o600, {
       // In a cluster the primary would bind it, and know nothing of the name that it gets.
@@ -114,7 +123,7 @@ export async function listen(address: Address, options: ListenOptions = {}): Pro
       },
       connect,
     });
-    return new NodeListener(bound, address, file);
+    return securedListener(new NodeListener(bound, address, file), options);
   } catch (error) {
     if (error instanceof TransportError) throw error;
     throw listenError(codeOfSystemError(error), address, error);
@@ -184,7 +193,8 @@ class NodeListener implements Listener {
   async accept(): Promise<Transport | undefined> {
     const arrival = await this.#arrivals.take();
     if (arrival === undefined) return undefined;
-    return new NodeTransport(arrival.socket, clientName(arrival.remote, this.address));
+    const peer = clientName(arrival.remote, this.address);
+    return new NodeTransport(arrival.socket, { peer, role: { side: "server" } });
   }
 
   close(): Promise<void> {
@@ -198,124 +208,5 @@ class NodeListener implements Listener {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-/** How a stream is told that something is done, or failed. */
-type Done = (error?: Error | null) => void;
-
-/** What made the first write to a socket fail, if one did. */
-interface WriteFailure {
-  error?: Error;
-}
-
-/**
- * Lets a socket be read when it can't be written any more.
- *
- * A peer that answers and closes while we write makes the write fail. Node destroys the socket then,
- * and with it the answer that was not read yet. So it is never told.
- */
-function outliveWriting(socket: Socket): WriteFailure {
-  const failure: WriteFailure = {};
-  const keep = (callback: Done): Done => (error) => {
-    failure.error ??= error ?? undefined;
-    callback();
-  };
-  const { _write, _writev } = socket;
-  socket._write = (chunk, encoding, callback) =>
-    _write.call(socket, chunk, encoding, keep(callback));
-  if (_writev !== undefined) {
-    socket._writev = (chunks, callback) => _writev.call(socket, chunks, keep(callback));
-  }
-  return failure;
-}
-
-class NodeTransport implements Transport {
-  readonly peer: string;
-  #socket: Socket;
-  #writeFailure: WriteFailure;
-  #ended = false;
-  #closed = false;
-  #wake: (() => void) | undefined;
-
-  constructor(socket: Socket, peer: string) {
-    this.#socket = socket;
-    this.#writeFailure = outliveWriting(socket);
-    this.peer = peer;
-    const wake = () => this.#wake?.();
-    socket.on("readable", wake);
-    socket.on("end", () => {
-      this.#ended = true;
-      wake();
-    });
-    // What it was is kept by the socket, as "errored".
-    socket.on("error", wake);
-    socket.on("close", wake);
-  }
-
-  async read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      if (this.#closed) throw brokenError("closed", this.peer);
-      const chunk: Uint8Array | null = this.#socket.read();
-      if (chunk !== null) {
-        return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      }
-      if (this.#ended) {
-        // The system tells of a reset only once. Where a write was told, reading just ends.
-        if (this.#writeFailure.error) throw this.#broken(this.#writeFailure.error);
-        return undefined;
-      }
-      if (this.#socket.destroyed) throw this.#broken();
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
-    }
-  }
-
-  write(chunk: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#socket.write(chunk, (error) => {
-        const failure = error ?? this.#writeFailure.error;
-        if (failure) reject(this.#broken(failure));
-        else resolve();
-      });
-    });
-  }
-
-  closeWrite(): Promise<void> {
-    // Node forgets what it was to call when a socket that is gone already is ended.
-    if (this.#socket.destroyed) return Promise.reject(this.#broken());
-    return new Promise((resolve, reject) => {
-      this.#socket.end((error?: Error | null) => {
-        if (error) reject(this.#broken(error));
-        else resolve();
-      });
-    });
-  }
-
-  startTls(_options: TlsOptions): Promise<Transport> {
-    return Promise.reject(tlsUnsupported(this.peer));
-  }
-
-  close(): Promise<void> {
-    this.#closed = true;
-    if (this.#socket.closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#socket.once("close", () => resolve());
-      this.#socket.destroy();
-      this.#wake?.();
-    });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /** The error for a socket that broke; what broke it tells more than what a write died of then. */
-  #broken(error?: Error): Error {
-    const cause = this.#socket.errored ?? error;
-    if (this.#closed) return brokenError("closed", this.peer, cause);
-    return brokenError(cause === undefined ? "reset" : codeOfSystemError(cause), this.peer, cause);
   }
 }

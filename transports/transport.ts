@@ -11,12 +11,32 @@ export type Address =
   /** A UNIX socket. */
   | { readonly transport: "unix"; readonly path: string };
 
-/** How to encrypt a connection. */
+/** How to encrypt a connection, from either end. */
 export interface TlsOptions {
-  /** The name that the server's certificate is for; the address's host if left out. */
+  /**
+   * A client's: the name, or the IP address, that the server's certificate has to be for, and that the
+   * server is told; the address's host if left out. A UNIX socket has none, and takes this.
+   */
   serverName?: string;
-  /** Certificates of the authorities to trust instead of the runtime's, as PEM. */
+  /**
+   * Certificates of authorities, as PEM. A client trusts these instead of the runtime's. A server asks
+   * its clients for a certificate of one of these, and takes no client without.
+   */
   caCerts?: readonly string[];
+  /** This end's certificate, and those between it and its authority behind it, as PEM. A server needs one. */
+  cert?: string;
+  /** The private key of `cert`, as PEM. */
+  key?: string;
+  /**
+   * What to say that will be spoken, ["doveadm"] if left out. An end that says nothing of that kind, as
+   * Dovecot 2.3 does, gets along with any; `[]` is to say nothing.
+   */
+  alpnProtocols?: readonly string[];
+  /**
+   * A client's: takes any certificate from anybody, so that who is on the way can read and change all
+   * there is. Only for tests and for finding faults.
+   */
+  dangerouslyTrustAnyCertificate?: boolean;
 }
 
 /**
@@ -31,8 +51,16 @@ export interface Transport extends AsyncDisposable {
   write(chunk: Uint8Array): Promise<void>;
   /** Tells the peer that no more comes. Reading goes on. */
   closeWrite(): Promise<void>;
-  /** The same conversation, encrypted from here on. Refused if plaintext is waiting to be read. */
-  startTls(options: TlsOptions): Promise<Transport>;
+  /**
+   * The same conversation, encrypted from here on: as the client where it was connected, as the server
+   * where it was accepted. Of the transport itself only `close()` goes on working, and closes both.
+   *
+   * Rejects with a `TransportError`, and closes the connection, where that fails. That the peer has sent
+   * something in clear behind what asked for TLS, and that is still to be read, is such a failure: it may
+   * be another's words. What a client sends behind that is TLS already: a server that has read some of
+   * it gives it as `received`.
+   */
+  startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport>;
   /**
    * Ends the conversation both ways, at once and as often as it is called; a read or a write that is
    * under way rejects.
@@ -44,8 +72,10 @@ export interface Transport extends AsyncDisposable {
 
 /** What a {@linkcode Connector} can be told. */
 export interface ConnectOptions {
-  /** Gives up connecting. */
+  /** Gives up connecting, the handshake of TLS included. */
   signal?: AbortSignal;
+  /** Encrypts from the first byte. */
+  tls?: TlsOptions;
 }
 
 /** Opens a transport: what every adapter exports as `connect`. */
@@ -75,6 +105,12 @@ export interface ListenOptions {
    * before it is set.
    */
   mode?: number;
+  /**
+   * Encrypts from the first byte. The handshake begins when a client is accepted, and shows in the
+   * reading and writing: these wait for it, and reject if it fails. How long it may take is the caller's
+   * to say, by closing.
+   */
+  tls?: TlsOptions;
 }
 
 /** Opens a listener: what every adapter that can exports as `listen`. */
@@ -91,6 +127,8 @@ export type Listen = (address: Address, options?: ListenOptions) => Promise<List
  * - "reset": the peer broke the connection off
  * - "closed": this side closed it
  * - "aborted": the caller's signal gave up on it
+ * - "certificate": the peer's certificate isn't trusted, is out of date, is for another name, or is missing
+ * - "tls": the connection can't be encrypted, for another reason
  * - "unsupported": this adapter can't do that
  * - "other": see `cause`
  */
@@ -103,6 +141,8 @@ export type TransportErrorCode =
   | "reset"
   | "closed"
   | "aborted"
+  | "certificate"
+  | "tls"
   | "unsupported"
   | "other";
 
@@ -204,11 +244,22 @@ export function brokenError(
   return new TransportError(code, `The connection to ${peer} is gone: ${what}.`, { cause });
 }
 
+/** The error for a connection that can't be encrypted. */
+export function tlsError(
+  code: TransportErrorCode,
+  peer: string,
+  why: string,
+  cause?: unknown,
+): TransportError {
+  return new TransportError(code, `Cannot start TLS with ${peer}: ${why}`, { cause });
+}
+
 /** The error for an adapter that can't encrypt. */
 export function tlsUnsupported(peer: string): TransportError {
-  return new TransportError(
+  return tlsError(
     "unsupported",
-    `Cannot start TLS with ${peer}: this transport has no TLS. Use a UNIX socket or loopback.`,
+    peer,
+    "this transport has no TLS. Use one of TCP, or encrypt what is under it.",
   );
 }
 
@@ -230,6 +281,7 @@ const codesOfSystem: Readonly<Record<string, TransportErrorCode>> = {
   ENETUNREACH: "unreachable",
   ECONNRESET: "reset",
   EPIPE: "reset",
+  ERR_STREAM_DESTROYED: "reset",
   ABORT_ERR: "aborted",
 };
 
@@ -237,6 +289,7 @@ const codesOfSystem: Readonly<Record<string, TransportErrorCode>> = {
 export function codeOfSystemError(error: unknown): TransportErrorCode {
   // Node tries each address of a name, and gathers the errors where all of them fail.
   const first = error instanceof AggregateError ? error.errors[0] : error;
+  if (first instanceof TransportError) return first.code;
   const code = (first as { code?: unknown } | undefined)?.code;
   return typeof code === "string" && Object.hasOwn(codesOfSystem, code)
     ? codesOfSystem[code]

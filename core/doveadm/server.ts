@@ -173,6 +173,15 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     this.#handshake.decide({ accept: false });
   }
 
+  /**
+   * Takes what arrived behind the line that asked for TLS, once there was a "start-tls" event: the
+   * beginning of the client's handshake, which doesn't wait for an answer. It goes to what encrypts.
+   */
+  takeUnread(): Uint8Array {
+    if (this.#state !== "handshake") throw noTlsAsked();
+    return this.#handshake.takeUnread();
+  }
+
   /** Says that the transport is encrypted now, after a "start-tls" event; the login follows. */
   tlsStarted(): void {
     if (this.#state !== "handshake") throw noTlsAsked();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeUtf8, encodeUtf8, type OutputQueue, quote, sameSecret } from "../bytes.ts";
+import { concat, decodeUtf8, encodeUtf8, type OutputQueue, quote, sameSecret } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import type { InputQueue } from "../input_queue.ts";
 import { checkCredential, checkMaxMinor, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
@@ -31,8 +31,8 @@ export interface ServerHandshakeOptions {
   preauthenticated?: boolean;
   /** The highest minor version to speak, 0 to 4; 4 if left out. */
   maxMinor?: number;
-  /** Whether clients may ask for TLS before they log in. */
-  startTls?: boolean;
+  /** Whether clients may ask for TLS before they log in, or have to: "required". */
+  startTls?: boolean | "required";
 }
 
 /** The handshake of a server, up to the last "+". */
@@ -74,6 +74,11 @@ export class ServerHandshake {
         'Both "password" and "loginEvents" are set. Leave one out: either decides who may log in.',
       );
     }
+    if (options.preauthenticated && options.startTls === "required") {
+      throw new LocalProtocolError(
+        'Both "preauthenticated" and "startTls" are set. Leave one out: TLS is asked for at the login.',
+      );
+    }
     this.#username = username;
     this.#options = options;
     this.#lineLimit = lineLimit;
@@ -97,6 +102,14 @@ export class ServerHandshake {
     this.#isEncrypted = true;
     // Bytes that came in clear stay where they are: the next event is the error that they are.
     if (this.#input.size === 0) this.#state = "login";
+  }
+
+  /** Takes what arrived behind the line that asked for TLS. */
+  takeUnread(): Uint8Array {
+    if (this.#state !== "tls") throw noTlsAsked();
+    const chunks: Uint8Array[] = [];
+    for (let chunk; (chunk = this.#input.takeChunk()) !== undefined;) chunks.push(chunk);
+    return concat(chunks);
   }
 
   /** Answers a "login" event. */
@@ -164,6 +177,9 @@ export class ServerHandshake {
       if (!startTls) return this.#refuse("it asked for TLS, and that is not offered");
       this.#state = "tls";
       return { type: "start-tls" };
+    }
+    if (startTls === "required" && !this.#isEncrypted) {
+      return this.#refuse("it logged in without TLS, which is required");
     }
     const credentials = parsePlain(text);
     if (typeof credentials === "string") return this.#refuse(credentials);

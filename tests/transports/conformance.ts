@@ -33,6 +33,12 @@ export interface Subject {
   readonly whenPeerCloses: TransportErrorCode;
   /** Whether it has what was written once write() resolves, as a system has what a socket sends. */
   readonly keepsWhatIsWritten: boolean;
+  /** Whether startTls() is refused: there is no TLS, or it was started already. */
+  readonly refusesTls: boolean;
+  /** Whether it can be written to once the peer has ended; always if left out. */
+  readonly outlivesEnd?: boolean;
+  /** Whether the peer stops reading when nobody asks it to; always if left out. */
+  readonly peerWaits?: boolean;
 }
 
 export const mebibyte = 1_048_576;
@@ -98,7 +104,23 @@ function testBytes({ name, open, much }: Subject): void {
   });
 }
 
-function testEnds({ name, open, much }: Subject): void {
+function testEnds({ name, open, much, outlivesEnd = true }: Subject): void {
+  if (outlivesEnd) testOutliving({ name, open, much });
+
+  test(`${name}: what was written before the end arrives before it`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(Math.min(much, 100_000));
+    const send = async () => {
+      await transport.write(bytes);
+      await transport.closeWrite();
+    };
+    await Promise.all([send(), assertReads(peer, bytes)]);
+    await assertEnd(peer);
+  });
+}
+
+function testOutliving({ name, open, much }: Pick<Subject, "name" | "open" | "much">): void {
   test(`${name}: the peer ends, and can be written to`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
@@ -119,21 +141,9 @@ function testEnds({ name, open, much }: Subject): void {
     await Promise.all([peer.closeWrite(), assertEnd(transport)]);
     await assertEnd(transport);
   });
-
-  test(`${name}: what was written before the end arrives before it`, async () => {
-    await using conversation = await open();
-    const { transport, peer } = conversation;
-    const bytes = pattern(Math.min(much, 100_000));
-    const send = async () => {
-      await transport.write(bytes);
-      await transport.closeWrite();
-    };
-    await Promise.all([send(), assertReads(peer, bytes)]);
-    await assertEnd(peer);
-  });
 }
 
-function testClosing({ name, open, whenPeerCloses }: Subject): void {
+function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void {
   test(`${name}: close() rejects a read that waits`, async () => {
     await using conversation = await open();
     const { transport } = conversation;
@@ -195,9 +205,11 @@ function testClosing({ name, open, whenPeerCloses }: Subject): void {
     await ended;
   });
 
-  test(`${name}: there is no TLS yet`, async () => {
+  if (!refusesTls) return;
+
+  test(`${name}: startTls() is refused`, async () => {
     await using conversation = await open();
-    await rejectsWith("unsupported", conversation.transport.startTls({}));
+    await rejectsWith("unsupported", conversation.transport.startTls({}), "Cannot start TLS with ");
   });
 }
 
@@ -223,7 +235,9 @@ function testKeeping({ name, open }: Subject): void {
   });
 }
 
-function testBackpressure({ name, open, much }: Subject): void {
+function testBackpressure({ name, open, much, peerWaits = true }: Subject): void {
+  if (!peerWaits) return;
+
   test(`${name}: the peer waits while nobody reads`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;

@@ -20,8 +20,18 @@ if ("Deno" in globalThis) adapters.unshift(["deno.ts", listenWithDeno, connectWi
 if ("Bun" in globalThis) adapters.unshift(["bun.ts", listenWithBun, connectWithBun]);
 
 for (const [name, listen, connect] of adapters) {
-  testSocketListener({ name: `${name} at a port`, listen, connect, kind: "tcp" });
-  testSocketListener({ name: `${name} at a UNIX socket`, listen, connect, kind: "unix" });
+  const subject = { listen, connect, encryption: "clear" } as const;
+  testSocketListener({ ...subject, name: `${name} at a port`, kind: "tcp" });
+  testSocketListener({ ...subject, name: `${name} at a UNIX socket`, kind: "unix" });
+}
+
+for (const encryption of ["TLS", "STARTTLS"] as const) {
+  const [[name, listen, connect]] = adapters;
+  const at = (what: string) => `${name} at ${what} with ${encryption}`;
+  testSocketListener({ name: at("a port"), listen, connect, encryption, kind: "tcp" });
+  // Nobody upgrades what no network can see, and Bun can't.
+  if (encryption === "STARTTLS") continue;
+  testSocketListener({ name: at("a UNIX socket"), listen, connect, encryption, kind: "unix" });
 }
 
 testListener({
@@ -51,6 +61,7 @@ testTransport({
   much: 33_554_432,
   whenPeerCloses: "reset",
   keepsWhatIsWritten: true,
+  refusesTls: true,
 });
 
 test("memory.ts: connecting leads to the listener, whatever the address", async () => {

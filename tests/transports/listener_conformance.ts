@@ -11,7 +11,6 @@ import { test } from "node:test";
 import {
   type Address,
   type Connector,
-  type Listen,
   type Listener,
   peerName,
   type Transport,
@@ -22,7 +21,6 @@ import {
   endOf,
   listen as listenWithNode,
   openSockets,
-  type SocketKind,
   socketsDownTo,
 } from "../sockets.ts";
 import {
@@ -44,6 +42,14 @@ import {
 } from "./listening.ts";
 import { type SocketConversation, testBreaking } from "./socket_conformance.ts";
 import { testSocketFiles } from "./socket_file_conformance.ts";
+import {
+  clientTls,
+  encryptedEndOf,
+  peerWaits,
+  secureClient,
+  serverTls,
+  traitsOf,
+} from "./tls_ends.ts";
 
 /** A listener under test, and the way to it. Disposing of it closes the listener. */
 export interface Listening extends AsyncDisposable {
@@ -69,30 +75,26 @@ export function testListener(subject: ListenerSubject): void {
 
 /** Registers the tests of what any listener at sockets does, and of the transports that it accepts. */
 export function testSocketListener(subject: SocketListenerSubject): void {
-  const { name, listen, connect, kind } = subject;
+  const { name, kind, encryption } = subject;
+  const accepted = `${name}, accepted`;
+  const how = {
+    much: 32 * mebibyte,
+    whenPeerCloses: "reset",
+    keepsWhatIsWritten: true,
+    ...traitsOf(encryption),
+  } as const;
+  const open = () => openAccepted(subject);
+  testTransport({ ...how, name: accepted, open, peerWaits: peerWaits(encryption) });
+  testBreaking({ name: accepted, kind, open });
+  testTransport({ ...how, name: `${name}, both ends`, open: () => openBoth(subject) });
+  if (canCountSockets) testLeavingNothing(subject);
+  // What goes before there is anything to encrypt.
+  if (encryption !== "clear") return;
   testListener({ name, open: () => openListener(subject) });
   testWaiting(subject);
   testAddress(subject);
   if (kind === "tcp") testTcp(subject);
   if (kind === "unix") testSocketFiles(subject);
-  if (canCountSockets) testLeavingNothing(subject);
-
-  const accepted = `${name}, accepted`;
-  testTransport({
-    name: accepted,
-    open: () => openAccepted(listen, kind),
-    much: 32 * mebibyte,
-    whenPeerCloses: "reset",
-    keepsWhatIsWritten: true,
-  });
-  testBreaking({ name: accepted, kind, open: () => openAccepted(listen, kind) });
-  testTransport({
-    name: `${name}, both ends`,
-    open: () => openBoth(listen, connect, kind),
-    much: 32 * mebibyte,
-    whenPeerCloses: "reset",
-    keepsWhatIsWritten: true,
-  });
 }
 
 function testAccepting({ name, open }: ListenerSubject): void {
@@ -198,9 +200,10 @@ function testClosing({ name, open }: ListenerSubject): void {
   });
 }
 
-function testWaiting({ name, listen, kind }: SocketListenerSubject): void {
+function testWaiting(subject: SocketListenerSubject): void {
+  const { name, kind } = subject;
   test(`${name}: a client that waits isn't read, and nothing of it is lost`, async () => {
-    await using listening = await openListener({ listen, kind });
+    await using listening = await openListener(subject);
     const { listener } = listening;
     const socket = await connectSocket(listener.address);
     const bytes = tooMuch;
@@ -218,7 +221,7 @@ function testWaiting({ name, listen, kind }: SocketListenerSubject): void {
   });
 
   test(`${name}: a client that is gone before it is accepted harms nobody`, async () => {
-    await using listening = await openListener({ listen, kind });
+    await using listening = await openListener(subject);
     const { listener } = listening;
     const gone: Socket[] = [];
     for (let i = 0; i < 5; i++) gone.push(await connectSocket(listener.address));
@@ -316,31 +319,40 @@ function testTcp({ name, listen, connect }: SocketListenerSubject): void {
 }
 
 function testLeavingNothing(subject: SocketListenerSubject): void {
-  const { name, listen, connect, kind } = subject;
-  test(`${name}: a thousand clients leave no socket and no timer`, async () => {
+  const { name, listen, connect, kind, encryption } = subject;
+  // A handshake takes the time of many connections.
+  const count = encryption === "clear" ? 1000 : kind === "tcp" ? 150 : 50;
+
+  test(`${name}: ${count} clients leave no socket and no timer`, async () => {
+    const tls = encryption === "clear" ? undefined : await clientTls();
+    const ownTls = encryption === "STARTTLS" ? await serverTls() : undefined;
     await leavingNothing(async () => {
       const before = openSockets();
       await using listening = await openListener(subject);
       const { listener } = listening;
       const serve = async () => {
         for (let client; (client = await listener.accept()) !== undefined;) {
-          await using accepted = client;
+          await using accepted = ownTls === undefined ? client : await client.startTls(ownTls);
           await accepted.write(await accepted.read() ?? assert.fail("It ended."));
         }
       };
       const serving = Promise.all([serve(), serve(), serve()]);
       const talk = async () => {
-        await using client = await connect(listener.address);
+        await using client = ownTls === undefined
+          ? await connect(listener.address, { tls })
+          : await (await connect(listener.address)).startTls(tls!);
         await client.write(Uint8Array.of(1));
         await assertReads(client, Uint8Array.of(1));
       };
-      for (let i = 0; i < 1000; i++) await talk();
+      for (let i = 0; i < count; i++) await talk();
       await Promise.all(Array.from({ length: 50 }, talk));
       await socketsDownTo(before + 1);
       await listener.close();
       await serving;
     });
   });
+
+  if (encryption !== "clear") return;
 
   test(`${name}: close() with clients that wait leaves no socket`, async () => {
     const before = openSockets();
@@ -368,15 +380,14 @@ function testLeavingNothing(subject: SocketListenerSubject): void {
 
 /** Listens on a free port of loopback, or in a temporary folder. */
 async function openListener(
-  { listen, connect = () => assert.fail("It can't connect."), kind }:
-    & Pick<SocketListenerSubject, "listen" | "kind">
-    & Partial<SocketListenerSubject>,
+  { listen, connect, kind, encryption }: SocketListenerSubject,
 ): Promise<Listening> {
   const place = await temporaryPlace(kind);
-  const listener = await listen(place.address);
+  const isTls = encryption === "TLS";
+  const listener = await listen(place.address, isTls ? { tls: await serverTls() } : {});
   return {
     listener,
-    connect,
+    connect: isTls ? async (address) => connect(address, { tls: await clientTls() }) : connect,
     async [Symbol.asyncDispose](): Promise<void> {
       await listener.close();
       await place[Symbol.asyncDispose]();
@@ -384,17 +395,29 @@ async function openListener(
   };
 }
 
+/** The next client, encrypted if the subject says so. */
+async function nextOf(
+  { listener }: Listening,
+  { encryption }: SocketListenerSubject,
+): Promise<Transport> {
+  const transport = await next(listener);
+  return encryption === "STARTTLS" ? await transport.startTls(await serverTls()) : transport;
+}
+
 /** Accepts a socket of node:net's. */
-async function openAccepted(listen: Listen, kind: SocketKind): Promise<SocketConversation> {
-  const listening = await openListener({ listen, kind });
+async function openAccepted(subject: SocketListenerSubject): Promise<SocketConversation> {
+  const listening = await openListener(subject);
   const socket = await connectSocket(listening.listener.address);
-  const transport = await next(listening.listener);
+  const accepting = nextOf(listening, subject);
+  const end = subject.encryption === "clear" ? socket : await secureClient(socket);
+  const transport = await accepting;
   return {
     transport,
-    peer: endOf(socket),
+    peer: encryptedEndOf(end),
     socket,
     async [Symbol.asyncDispose](): Promise<void> {
       await transport.close();
+      end.destroy();
       socket.destroy();
       await listening[Symbol.asyncDispose]();
     },
@@ -402,14 +425,14 @@ async function openAccepted(listen: Listen, kind: SocketKind): Promise<SocketCon
 }
 
 /** Accepts what connects with the same adapter. */
-async function openBoth(
-  listen: Listen,
-  connect: Connector,
-  kind: SocketKind,
-): Promise<Conversation> {
-  const listening = await openListener({ listen, connect, kind });
-  const peer = await connect(listening.listener.address);
-  const transport = await next(listening.listener);
+async function openBoth(subject: SocketListenerSubject): Promise<Conversation> {
+  const listening = await openListener(subject);
+  const connecting = listening.connect(listening.listener.address);
+  const accepting = nextOf(listening, subject);
+  const peer = subject.encryption === "STARTTLS"
+    ? await (await connecting).startTls(await clientTls())
+    : await connecting;
+  const transport = await accepting;
   return {
     transport,
     peer,

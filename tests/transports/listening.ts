@@ -16,6 +16,7 @@ import {
   type Transport,
 } from "../../transports/transport.ts";
 import { type SocketKind, temporaryFolder } from "../sockets.ts";
+import type { Encryption } from "./tls_ends.ts";
 
 /** A way to listen at sockets, and what the tests have to know of it. */
 export interface SocketListenerSubject {
@@ -27,6 +28,8 @@ export interface SocketListenerSubject {
   readonly connect: Connector;
   /** Where it is to listen. */
   readonly kind: SocketKind;
+  /** What it is to accept. */
+  readonly encryption: Encryption;
 }
 
 /** The next client, which there has to be. */

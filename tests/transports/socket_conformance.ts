@@ -11,10 +11,15 @@ import { writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Address, type Connector, peerName } from "../../transports/transport.ts";
+import {
+  type Address,
+  type Connector,
+  peerName,
+  type Transport,
+} from "../../transports/transport.ts";
+import { certificates } from "../certificates.ts";
 import {
   canCountSockets,
-  endOf,
   listen,
   listenAndNeverAccept,
   listenNowhere,
@@ -35,6 +40,14 @@ import {
   tooMuch,
   turn,
 } from "./conformance.ts";
+import {
+  clientTls,
+  encryptedEndOf,
+  type Encryption,
+  peerWaits,
+  secureServer,
+  traitsOf,
+} from "./tls_ends.ts";
 
 /** A way to connect, and what the tests have to know of it. */
 export interface SocketSubject {
@@ -44,11 +57,13 @@ export interface SocketSubject {
   readonly connect: Connector;
   /** What it is to connect to. */
   readonly kind: SocketKind;
+  /** How the conversation is to be. */
+  readonly encryption: Encryption;
 }
 
 /** A transport under test whose other end is a socket of node:net's. */
 export interface SocketConversation extends Conversation {
-  /** The other end. */
+  /** The other end's socket, under whatever is over it. */
   readonly socket: Socket;
 }
 
@@ -64,20 +79,25 @@ export interface BreakableSubject {
 
 /** Registers the tests of what any transport over sockets does, connecting among it. */
 export function testSockets(subject: SocketSubject): void {
-  const { name, connect, kind } = subject;
+  const { name, kind, encryption } = subject;
+  const open = () => openSocket(subject);
   testTransport({
     name,
-    open: () => openSocket(connect, kind),
+    open,
     much: 32 * mebibyte,
     whenPeerCloses: "reset",
     keepsWhatIsWritten: true,
+    ...traitsOf(encryption),
+    peerWaits: peerWaits(encryption),
   });
+  testBreaking({ name, kind, open });
+  if (canCountSockets) testLeavingNothing(subject);
+  // What goes before there is anything to encrypt.
+  if (encryption !== "clear") return;
   testConnecting(subject);
   testFailingToConnect(subject);
-  testBreaking({ name, kind, open: () => openSocket(connect, kind) });
   if (kind === "tcp") testTcp(subject);
   if (kind === "unix") testUnix(subject);
-  if (canCountSockets) testLeavingNothing(subject);
 }
 
 function testConnecting({ name, connect, kind }: SocketSubject): void {
@@ -223,27 +243,44 @@ function testUnix({ name, connect }: SocketSubject): void {
   });
 }
 
-function testLeavingNothing({ name, connect, kind }: SocketSubject): void {
-  test(`${name}: a thousand connections leave no socket and no timer`, async () => {
+function testLeavingNothing(subject: SocketSubject): void {
+  const { name, connect, kind, encryption } = subject;
+  // A handshake takes the time of many connections.
+  const count = encryption === "clear" ? 1000 : kind === "tcp" ? 150 : 50;
+
+  test(`${name}: ${count} connections leave no socket and no timer`, async () => {
+    await certificates();
     await leavingNothing(async () => {
       const before = openSockets();
-      await using server = await listen(kind, (socket) => socket.pipe(socket));
+      await using server = await listen(kind, (socket) => void echo(socket, encryption));
       const talk = async () => {
-        await using transport = await connect(server.address);
+        await using transport = await connectTo(server.address, subject);
         await transport.write(Uint8Array.of(1));
         await assertReads(transport, Uint8Array.of(1));
       };
-      for (let i = 0; i < 1000; i++) await talk();
+      for (let i = 0; i < count; i++) await talk();
       await Promise.all(Array.from({ length: 50 }, talk));
       await socketsDownTo(before + 1);
     });
   });
 
+  test(`${name}: close() with a write blocked leaves no socket`, async () => {
+    const before = openSockets();
+    await using conversation = await openSocket(subject);
+    const { transport } = conversation;
+    const rejected = rejectsWith("closed", transport.write(tooMuch));
+    await turn();
+    await transport.close();
+    await rejected;
+    // The server's two, the one that listens and the one that doesn't read.
+    await socketsDownTo(before + 2);
+  });
+
   test(`${name}: a connection that the peer ends leaves no socket`, async () => {
     const before = openSockets();
-    await using server = await listen(kind, (socket) => socket.destroy());
+    await using server = await listen(kind, (socket) => void hangUp(socket, encryption));
     for (let i = 0; i < 50; i++) {
-      await using transport = await connect(server.address);
+      await using transport = await connectTo(server.address, subject);
       await assertEnd(transport);
     }
     await socketsDownTo(before + 1);
@@ -253,44 +290,56 @@ function testLeavingNothing({ name, connect, kind }: SocketSubject): void {
     const before = openSockets();
     // The server's end is closed when ours is, and not before.
     await using server = await listen(kind, (socket) => socket.pipe(socket));
+    const tls = encryption === "TLS" ? await clientTls() : undefined;
     for (let i = 0; i < 50; i++) {
       const controller = new AbortController();
       const { signal } = controller;
-      const rejected = assert.rejects(connect(server.address, { signal }));
+      const rejected = assert.rejects(connect(server.address, { signal, tls }));
       controller.abort();
       await rejected;
     }
     await socketsDownTo(before + 1);
   });
+}
 
-  test(`${name}: close() with a write blocked leaves no socket`, async () => {
-    const before = openSockets();
-    await using server = await listen(kind, () => {});
-    await using transport = await connect(server.address);
-    const rejected = rejectsWith("closed", transport.write(tooMuch));
-    await turn();
-    await transport.close();
-    await rejected;
-    // The server's two, the one that listens and the one that doesn't read.
-    await socketsDownTo(before + 2);
-  });
+/** Sends back what is sent to it. */
+async function echo(socket: Socket, encryption: Encryption): Promise<void> {
+  const end = encryption === "clear" ? socket : await secureServer(socket);
+  end.pipe(end);
+}
+
+/** Ends a conversation as soon as there is one. */
+async function hangUp(socket: Socket, encryption: Encryption): Promise<void> {
+  if (encryption === "clear") socket.destroy();
+  else (await secureServer(socket)).end(() => socket.destroy());
+}
+
+/** Connects, and encrypts that if the subject says so. */
+async function connectTo(
+  address: Address,
+  { connect, encryption }: SocketSubject,
+): Promise<Transport> {
+  if (encryption === "clear") return await connect(address);
+  const tls = await clientTls();
+  if (encryption === "TLS") return await connect(address, { tls });
+  return await (await connect(address)).startTls(tls);
 }
 
 /** Connects to a server of its own. */
-async function openSocket(
-  connect: Connector,
-  kind: SocketKind,
-): Promise<SocketConversation> {
+async function openSocket(subject: SocketSubject): Promise<SocketConversation> {
   const accepted = Promise.withResolvers<Socket>();
-  const server = await listen(kind, accepted.resolve);
-  const transport = await connect(server.address);
+  const server = await listen(subject.kind, accepted.resolve);
+  const connecting = connectTo(server.address, subject);
   const socket = await accepted.promise;
+  const end = subject.encryption === "clear" ? socket : await secureServer(socket);
+  const transport = await connecting;
   return {
     transport,
-    peer: endOf(socket),
+    peer: encryptedEndOf(end),
     socket,
     async [Symbol.asyncDispose](): Promise<void> {
       await transport.close();
+      end.destroy();
       await server[Symbol.asyncDispose]();
     },
   };

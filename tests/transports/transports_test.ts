@@ -17,8 +17,18 @@ if ("Deno" in globalThis) adapters.unshift(["deno.ts", connectWithDeno]);
 if ("Bun" in globalThis) adapters.unshift(["bun.ts", connectWithBun]);
 
 for (const [name, connect] of adapters) {
-  testSockets({ name: `${name} over TCP`, connect, kind: "tcp" });
-  testSockets({ name: `${name} over a UNIX socket`, connect, kind: "unix" });
+  const encryption = "clear";
+  testSockets({ name: `${name} over TCP`, connect, kind: "tcp", encryption });
+  testSockets({ name: `${name} over a UNIX socket`, connect, kind: "unix", encryption });
+}
+
+for (const encryption of ["TLS", "STARTTLS"] as const) {
+  const [[name, connect]] = adapters;
+  const over = (what: string) => `${name} over ${what} with ${encryption}`;
+  testSockets({ name: over("TCP"), connect, kind: "tcp", encryption });
+  // Nobody upgrades what no network can see, and Bun can't.
+  if (encryption === "STARTTLS") continue;
+  testSockets({ name: over("a UNIX socket"), connect, kind: "unix", encryption });
 }
 
 testTransport({
@@ -27,6 +37,7 @@ testTransport({
   much: 33_554_432,
   whenPeerCloses: "reset",
   keepsWhatIsWritten: true,
+  refusesTls: true,
 });
 
 testTransport({
@@ -35,6 +46,7 @@ testTransport({
   much: 32_768,
   whenPeerCloses: "reset",
   keepsWhatIsWritten: true,
+  refusesTls: true,
 });
 
 testTransport({
@@ -43,6 +55,7 @@ testTransport({
   much: 33_554_432,
   whenPeerCloses: "other",
   keepsWhatIsWritten: false,
+  refusesTls: true,
 });
 
 test("mod.ts connects with the runtime's own adapter", async () => {

@@ -5,7 +5,7 @@ import {
   DoveadmServerProtocol,
   type DoveadmServerProtocolOptions,
 } from "../../../core/doveadm/mod.ts";
-import { LocalProtocolError } from "../../../core/mod.ts";
+import { encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
 import { toBytes } from "./recordings.ts";
 import { hello, login, packet, plain, Talk } from "./talk.ts";
 
@@ -222,4 +222,26 @@ test("options that can't be are refused", () => {
   for (const options of bad) {
     assert.throws(() => new DoveadmServerProtocol(options), LocalProtocolError, inspect(options));
   }
+});
+
+test("STARTTLS: a client's handshake may come along with it, and goes to what encrypts", () => {
+  const protocol = new DoveadmServerProtocol({ password: "x", startTls: true });
+  assert.throws(() => protocol.takeUnread(), LocalProtocolError);
+  protocol.receive(encodeUtf8("VERSION\tdoveadm-server\t1\t3\nSTARTTLS\n\x16\x03"));
+  assert.deepEqual(protocol.nextEvent(), { type: "start-tls" });
+  assert.deepEqual(protocol.takeUnread(), encodeUtf8("\x16\x03"));
+  assert.deepEqual(protocol.takeUnread(), new Uint8Array(0));
+  protocol.tlsStarted();
+  protocol.receive(encodeUtf8(`PLAIN\t${btoa("\0doveadm\0x")}\n`));
+  assert.equal(protocol.nextEvent()?.type, "ready");
+});
+
+test("STARTTLS: where it is required nobody logs in without", () => {
+  const inClear = `PLAIN\t${btoa("\0doveadm\0x")}\n`;
+  const protocol = new DoveadmServerProtocol({ password: "x", startTls: "required" });
+  protocol.receive(encodeUtf8(`VERSION\tdoveadm-server\t1\t3\n${inClear}`));
+  assert.deepEqual(protocol.nextEvent(), {
+    type: "refused",
+    reason: "it logged in without TLS, which is required",
+  });
 });

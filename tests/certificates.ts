@@ -1,0 +1,174 @@
+/**
+ * Certificates for tests, good and bad ones, made anew by each process that asks for them.
+ *
+ * @module
+ */
+
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { temporaryFolder } from "./sockets.ts";
+
+/** A certificate and its private key, as PEM. */
+export interface Pair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What {@linkcode certificates} makes. */
+export interface Certificates {
+  /** The authority that signed what isn't said to be of another. */
+  readonly ca: string;
+  /** An authority that signed `otherClient` and no server's certificate. */
+  readonly otherCa: string;
+  /** A server's, for "localhost" and 127.0.0.1. */
+  readonly good: Pair;
+  /** The same, but of January 2020. */
+  readonly expired: Pair;
+  /** The same, but of no authority. */
+  readonly selfSigned: Pair;
+  /** A server's, for "other.example" and 192.0.2.1. */
+  readonly wrongName: Pair;
+  /** A client's. */
+  readonly client: Pair;
+  /** A client's, of `otherCa`. */
+  readonly otherClient: Pair;
+}
+
+/** What a certificate says. */
+interface Wanted {
+  /** The subject's common name. */
+  readonly name: string;
+  /** Extensions, as openssl's configuration has them. */
+  readonly extensions: readonly string[];
+  /** Who signs it; it does itself if left out. */
+  readonly issuer?: string;
+  /** Whether its time is over. */
+  readonly expired?: boolean;
+}
+
+const authority = ["basicConstraints = critical, CA:TRUE", "keyUsage = critical, keyCertSign"];
+const leaf = ["basicConstraints = critical, CA:FALSE", "keyUsage = critical, digitalSignature"];
+const here = [
+  ...leaf,
+  "extendedKeyUsage = serverAuth",
+  "subjectAltName = DNS:localhost, IP:127.0.0.1",
+];
+const elsewhere = [
+  ...leaf,
+  "extendedKeyUsage = serverAuth",
+  "subjectAltName = DNS:other.example, IP:192.0.2.1",
+];
+const client = [...leaf, "extendedKeyUsage = clientAuth"];
+
+/** Each certificate by its file's name, authorities ahead of what they sign. */
+const wanted: Readonly<Record<string, Wanted>> = {
+  ca: { name: "Test authority", extensions: authority },
+  otherCa: { name: "Other test authority", extensions: authority },
+  good: { name: "localhost", extensions: here, issuer: "ca" },
+  expired: { name: "localhost", extensions: here, issuer: "ca", expired: true },
+  selfSigned: { name: "localhost", extensions: here },
+  wrongName: { name: "other.example", extensions: elsewhere, issuer: "ca" },
+  client: { name: "test client", extensions: client, issuer: "ca" },
+  otherClient: { name: "other test client", extensions: client, issuer: "otherCa" },
+};
+
+let made: Promise<Certificates> | undefined;
+
+/**
+ * The certificates, all of the same process's. It takes the program `openssl`, which Debian's package of
+ * Dovecot depends on.
+ */
+export function certificates(): Promise<Certificates> {
+  return made ??= make();
+}
+
+async function make(): Promise<Certificates> {
+  await using folder = await temporaryFolder();
+  const read = (file: string) => readFile(join(folder.path, file), "utf8");
+  const cert = (name: string) => read(`${name}.crt`);
+  const pair = async (name: string) => ({ cert: await cert(name), key: await read(`${name}.key`) });
+  await writeFile(join(folder.path, "index"), "");
+  await writeFile(join(folder.path, "openssl.cnf"), configuration());
+  for (const [file, certificate] of Object.entries(wanted)) {
+    await issue(folder.path, file, certificate);
+  }
+  return {
+    ca: await cert("ca"),
+    otherCa: await cert("otherCa"),
+    good: await pair("good"),
+    expired: await pair("expired"),
+    selfSigned: await pair("selfSigned"),
+    wrongName: await pair("wrongName"),
+    client: await pair("client"),
+    otherClient: await pair("otherClient"),
+  };
+}
+
+/** One for all of them, with a section of extensions for each. */
+function configuration(): string {
+  const lines = [
+    ...["[req]", "distinguished_name = subject", "[subject]"],
+    ...[
+      "[issuing]",
+      "database = index",
+      "new_certs_dir = .",
+      "default_md = sha256",
+      "policy = any",
+    ],
+    // Two of them may be for the same name.
+    ...["unique_subject = no", "rand_serial = yes"],
+    ...["[any]", "commonName = supplied"],
+  ];
+  for (const [file, { extensions }] of Object.entries(wanted)) {
+    lines.push(`[${file}]`, ...extensions);
+    // Who checks one of another's looks for the authority's key by this.
+    lines.push("subjectKeyIdentifier = hash", "authorityKeyIdentifier = keyid");
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** Makes a key and a certificate for it. */
+async function issue(
+  folder: string,
+  file: string,
+  { name, issuer, expired }: Wanted,
+): Promise<void> {
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
+  const request = [
+    ...["req", "-new", "-batch", "-config", "openssl.cnf", ...key],
+    ...["-keyout", `${file}.key`, "-subj", `/CN=${name}`, "-out", `${file}.csr`],
+  ];
+  await openssl(folder, request);
+  const signer = issuer === undefined
+    ? ["-selfsign", "-keyfile", `${file}.key`]
+    : ["-cert", `${issuer}.crt`, "-keyfile", `${issuer}.key`];
+  const dates = expired
+    ? ["-startdate", "20200101000000Z", "-enddate", "20200131000000Z"]
+    : ["-days", "30"];
+  await openssl(folder, [
+    ...[
+      "ca",
+      "-batch",
+      "-config",
+      "openssl.cnf",
+      "-name",
+      "issuing",
+      "-notext",
+      "-extensions",
+      file,
+    ],
+    ...signer,
+    ...dates,
+    ...["-in", `${file}.csr`, "-out", `${file}.crt`],
+  ]);
+}
+
+function openssl(cwd: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile("openssl", args, { cwd }, (error, _, stderr) => {
+      if (error === null) resolve();
+      else reject(new Error(`openssl ${args.join(" ")} failed: ${stderr}`, { cause: error }));
+    });
+  });
+}

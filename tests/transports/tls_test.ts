@@ -1,0 +1,275 @@
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import type tls from "node:tls";
+import { connect as connectWithBun, listen as listenWithBun } from "../../transports/bun.ts";
+import { connect as connectWithDeno, listen as listenWithDeno } from "../../transports/deno.ts";
+import { connect as connectWithNode, listen as listenWithNode } from "../../transports/node.ts";
+import type {
+  Address,
+  TlsOptions,
+  Transport,
+  TransportErrorCode,
+} from "../../transports/transport.ts";
+import { certificates } from "../certificates.ts";
+import { listen as listenAnywhere, openSockets, socketsDownTo } from "../sockets.ts";
+import { assertReads, rejectsWith, turn } from "./conformance.ts";
+import { connectSocket, next } from "./listening.ts";
+import { secureClient, secureServer } from "./tls_ends.ts";
+
+const [connect, listen] = "Deno" in globalThis
+  ? [connectWithDeno, listenWithDeno]
+  : "Bun" in globalThis
+  ? [connectWithBun, listenWithBun]
+  : [connectWithNode, listenWithNode];
+
+const { ca, otherCa, good, expired, selfSigned, wrongName, client, otherClient } =
+  await certificates();
+const port: Address = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
+
+/** A server of node:tls's that says its certificate, SNI and ALPN went well. */
+async function serverWith(options: tls.TlsOptions) {
+  return await listenAnywhere("tcp", (socket: Socket) => {
+    secureServer(socket, options).then((it) => {
+      it.write(`${it.alpnProtocol || "-"} ${(it as { servername?: string }).servername || "-"}`);
+    }, () => socket.destroy());
+  });
+}
+
+/** Connects in both ways. */
+function bothWays(address: Address, tls: TlsOptions): (() => Promise<Transport>)[] {
+  return [
+    () => connect(address, { tls }),
+    async () => await (await connect(address)).startTls(tls),
+  ];
+}
+
+async function textOf(transport: Transport): Promise<string> {
+  return new TextDecoder().decode(await transport.read());
+}
+
+const trusted: [what: string, server: tls.TlsOptions, client: TlsOptions, says: string][] = [
+  ["a good certificate, by name", {}, { caCerts: [ca], serverName: "localhost" }, "- localhost"],
+  ["a good certificate, by address", {}, { caCerts: [ca] }, "- -"],
+  ["one authority of several", {}, { caCerts: [otherCa, ca] }, "- -"],
+  ["one authority of several in one text", {}, { caCerts: [otherCa + ca] }, "- -"],
+  ["ALPN", { ALPNProtocols: ["imap", "doveadm"] }, { caCerts: [ca] }, "doveadm -"],
+  ["ALPN of one's own", { ALPNProtocols: ["x"] }, { caCerts: [ca], alpnProtocols: ["x"] }, "x -"],
+  ["no ALPN", { ALPNProtocols: ["imap"] }, { caCerts: [ca], alpnProtocols: [] }, "- -"],
+  ["a client certificate", { ca, requestCert: true }, { caCerts: [ca], ...client }, "- -"],
+  ["another's name that is asked for", wrongName, {
+    caCerts: [ca],
+    serverName: "other.example",
+  }, "- other.example"],
+  ...Object.entries({ expired, selfSigned, wrongName }).map((
+    [name, pair],
+  ): (typeof trusted)[number] => [
+    `what is dangerous: ${name}`,
+    pair,
+    { dangerouslyTrustAnyCertificate: true },
+    "- -",
+  ]),
+];
+
+for (const [what, serverOptions, options, says] of trusted) {
+  test(`TLS: a client takes ${what}`, async () => {
+    await using server = await serverWith(serverOptions);
+    for (const open of bothWays(server.address, options)) {
+      await using transport = await open();
+      assert.equal(await textOf(transport), says);
+    }
+  });
+}
+
+const refused: [
+  what: string,
+  server: tls.TlsOptions,
+  client: TlsOptions,
+  code: TransportErrorCode,
+  telling: string,
+][] = [
+  ["an expired certificate", expired, {}, "certificate", "has expired"],
+  ["a self-signed certificate", selfSigned, {}, "certificate", '"caCerts"'],
+  ["a wrong name", wrongName, {}, "certificate", "is for 192.0.2.1, not for 127.0"],
+  [
+    "a name that isn't asked for",
+    {},
+    { serverName: "mail.example" },
+    "certificate",
+    "mail.example",
+  ],
+  ["an unknown authority", {}, { caCerts: [otherCa] }, "certificate", '"caCerts"'],
+  ["authorities of the runtime's alone", {}, { caCerts: undefined }, "certificate", '"caCerts"'],
+  ["another ALPN", { ALPNProtocols: ["imap"] }, {}, "tls", '"alpnProtocols"'],
+  ["no authority at all", {}, { caCerts: [] }, "tls", '"caCerts" is empty'],
+  ["what is no certificate", {}, { caCerts: ["rubbish"] }, "tls", "PEM"],
+  ["a certificate without a key", {}, { cert: client.cert }, "tls", '"cert" and "key"'],
+];
+
+for (const [what, serverOptions, options, code, telling] of refused) {
+  test(`TLS: a client refuses ${what}`, async () => {
+    const before = openSockets();
+    {
+      await using server = await serverWith(serverOptions);
+      for (const open of bothWays(server.address, { caCerts: [ca], ...options })) {
+        const { message } = await rejectsWith(code, open(), telling);
+        assert.ok(message.startsWith("Cannot start TLS with tcp 127.0.0.1:"), message);
+      }
+    }
+    await socketsDownTo(before);
+  });
+}
+
+const clients: [
+  what: string,
+  tls: tls.ConnectionOptions,
+  code: TransportErrorCode | undefined,
+  telling: string,
+][] = [
+  ["a good certificate", client, undefined, ""],
+  ["no certificate", {}, "certificate", "has no certificate"],
+  ["another authority's certificate", otherClient, "certificate", "its certificate"],
+  ["another ALPN", { ...client, ALPNProtocols: ["imap"] }, "tls", '"alpnProtocols"'],
+];
+
+for (const [what, options, code, telling] of clients) {
+  for (const encryption of ["TLS", "STARTTLS"]) {
+    test(`${encryption}: a listener asks for a certificate and gets ${what}`, async () => {
+      const own: TlsOptions = { ...good, caCerts: [ca] };
+      await using listener = await listen(port, encryption === "TLS" ? { tls: own } : {});
+      const socket = await connectSocket(listener.address);
+      const securing = secureClient(socket, options);
+      securing.catch(() => {});
+      await using accepted = await next(listener);
+      const reading = encryption === "TLS"
+        ? accepted.read()
+        : accepted.startTls(own).then((it) => it.read());
+      if (code === undefined) {
+        (await securing).write("!");
+        assert.deepEqual(new Uint8Array(await reading ?? []), Uint8Array.of(33));
+      } else {
+        await rejectsWith(code, reading, telling);
+        await securing.then((it) => it.on("error", () => {}), () => {});
+      }
+      socket.destroy();
+    });
+  }
+}
+
+test("TLS: a client without the certificate that is asked for gets nothing", async () => {
+  await using listener = await listen(port, { tls: { ...good, caCerts: [ca] } });
+  const connecting = connect(listener.address, { tls: { caCerts: [ca] } });
+  await using accepted = await next(listener);
+  await rejectsWith("certificate", accepted.read());
+  // With TLS 1.3 a client's handshake is over before its certificate is looked at.
+  await using transport = await connecting;
+  // Some runtimes tell it why, some just close.
+  assert.equal(await transport.read().catch(() => undefined), undefined);
+});
+
+test("TLS: listening takes a certificate", async () => {
+  await rejectsWith("tls", listen(port, { tls: {} }), '"cert" and "key"');
+});
+
+test("STARTTLS: what was sent in clear behind the upgrade is refused", async () => {
+  const ok = new TextEncoder().encode("+OK\n");
+  for (const words of ["+INJECTED\n", "\x16\x03\x03\x00\x05INJECTED\n", "!"]) {
+    await using server = await listenAnywhere("tcp", (socket) => {
+      socket.write(ok);
+      socket.once("data", () => socket.write(words));
+    });
+    const transport = await connect(server.address);
+    await assertReads(transport, ok);
+    await transport.write(Uint8Array.of(1));
+    await turn();
+    const securing = transport.startTls({ caCerts: [ca], serverName: "localhost" });
+    await rejectsWith("tls", securing, "Cannot start TLS with ");
+    await rejectsWith("closed", transport.read());
+  }
+});
+
+test("STARTTLS: a client's bytes in clear behind the upgrade are refused", async () => {
+  await using listener = await listen(port);
+  const socket = await connectSocket(listener.address);
+  socket.write("STARTTLS\nINJECTED\n");
+  await using accepted = await next(listener);
+  await turn();
+  await rejectsWith("tls", accepted.startTls({ ...good }), "Cannot start TLS with ");
+  await rejectsWith("closed", accepted.read());
+  socket.destroy();
+});
+
+test("STARTTLS: a read under way is in its way", async () => {
+  await using server = await listenAnywhere("tcp", () => {});
+  const transport = await connect(server.address);
+  const reading = rejectsWith("closed", transport.read());
+  await turn();
+  await rejectsWith("tls", transport.startTls({ caCerts: [ca] }), "under way");
+  await reading;
+});
+
+test("STARTTLS: the transport itself only closes any more", async () => {
+  await using server = await serverWith({});
+  const plain = await connect(server.address);
+  const transport = await plain.startTls({ caCerts: [ca] });
+  assert.equal(transport.peer, plain.peer);
+  await rejectsWith("closed", plain.read(), "startTls()");
+  await rejectsWith("closed", plain.write(Uint8Array.of(1)), "startTls()");
+  await rejectsWith("closed", plain.closeWrite(), "startTls()");
+  assert.equal(await textOf(transport), "- -");
+  const reading = assert.rejects(transport.read());
+  await plain.close();
+  await reading;
+});
+
+test("TLS: the signal gives up in the handshake", async () => {
+  const before = openSockets();
+  await using server = await listenAnywhere("tcp", () => {});
+  const controller = new AbortController();
+  const { signal } = controller;
+  const connecting = connect(server.address, { signal, tls: { caCerts: [ca] } });
+  const rejected = rejectsWith("aborted", connecting);
+  await turn();
+  controller.abort(new Error("no time"));
+  assert.equal((await rejected).cause, signal.reason);
+  await socketsDownTo(before + 2);
+});
+
+test("TLS: close() ends a handshake, at either end", async () => {
+  await using server = await listenAnywhere("tcp", () => {});
+  const plain = await connect(server.address);
+  const securing = rejectsWith("closed", plain.startTls({ caCerts: [ca] }));
+  await turn();
+  await plain.close();
+  await securing;
+  await using listener = await listen(port, { tls: { ...good } });
+  const socket = await connectSocket(listener.address);
+  const accepted = await next(listener);
+  const reading = rejectsWith("closed", accepted.read());
+  await turn();
+  await accepted.close();
+  await reading;
+  socket.destroy();
+});
+
+test("TLS: a peer that goes away in the handshake, or speaks otherwise, is told of", async () => {
+  await using gone = await listenAnywhere(
+    "tcp",
+    (socket) => socket.once("data", () => socket.end()),
+  );
+  await rejectsWith(
+    "reset",
+    connect(gone.address, { tls: { caCerts: [ca] } }),
+    "Does it speak TLS",
+  );
+  await using plain = await listenAnywhere("tcp", (socket) => socket.write("VERSION\tx\t1\t2\n"));
+  await rejectsWith("tls", connect(plain.address, { tls: { caCerts: [ca] } }), "Cannot start TLS");
+});
+
+if ("Bun" in globalThis) {
+  test("bun.ts: there is no STARTTLS over a UNIX socket", async () => {
+    await using server = await listenAnywhere("unix", () => {});
+    const transport = await connect(server.address);
+    await rejectsWith("unsupported", transport.startTls({}), "Bun");
+  });
+}

@@ -1,0 +1,280 @@
+/**
+ * A byte pipe over a socket of `node:net`, or of `node:tls`.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { secure } from "./node_tls.ts";
+import {
+  busyError,
+  encryptedError,
+  faultOf,
+  plaintextError,
+  supersededError,
+  type TlsRole,
+} from "./tls.ts";
+import {
+  brokenError,
+  codeOfSystemError,
+  type TlsOptions,
+  type Transport,
+  TransportError,
+} from "./transport.ts";
+
+/** How a stream is told that something is done, or failed. */
+type Done = (error?: Error | null) => void;
+
+/** What made the first write to a socket fail, if one did. */
+export interface WriteFailure {
+  /** The error, of the first that failed. */
+  error?: Error;
+}
+
+/**
+ * Lets a socket be read when it can't be written any more.
+ *
+ * A peer that answers and closes while we write makes the write fail. Node destroys the socket then,
+ * and with it the answer that was not read yet. So it is never told.
+ */
+function outliveWriting(socket: Socket, failure: WriteFailure = {}): WriteFailure {
+  const keep = (callback: Done): Done => (error) => {
+    failure.error ??= error ?? undefined;
+    callback();
+  };
+  const { _write, _writev } = socket;
+  socket._write = (chunk, encoding, callback) =>
+    _write.call(socket, chunk, encoding, keep(callback));
+  if (_writev !== undefined) {
+    socket._writev = (chunks, callback) => _writev.call(socket, chunks, keep(callback));
+  }
+  return failure;
+}
+
+/** What is under an encrypted socket, where that has to be asked or told by itself. */
+export interface Underneath {
+  /** Closes it at once. */
+  destroy(): void;
+  /** What made writing fail. */
+  readonly failure?: WriteFailure;
+  /** Resolves when all of it is written, or can't be. */
+  written?(): Promise<void>;
+  /** Sets what has to be so for more to be read. */
+  readWhile?(wanted: () => boolean): void;
+  /** Learns that something was taken of what was read. */
+  wasTaken?(): void;
+}
+
+/** How much may wait to be read of what is encrypted before no more is, in bytes. */
+const highWaterMark = 65_536;
+
+/** What a {@linkcode NodeTransport} is made with. */
+export interface NodeTransportOptions {
+  /** Who is at the other end. */
+  readonly peer: string;
+  /** Which end of a handshake this one would be; "encrypted" if there was one. */
+  readonly role: TlsRole | "encrypted";
+  /** What is under the socket. */
+  readonly underneath?: Underneath;
+}
+
+/** A transport over a socket that is connected; one of TLS has its handshake behind it. */
+export class NodeTransport implements Transport {
+  readonly peer: string;
+  #socket: Socket;
+  #role: TlsRole | "encrypted";
+  #writeFailure: WriteFailure;
+  #underneath: Underneath | undefined;
+  /** What the conversation goes on with, once it is encrypted. */
+  #secured: Transport | undefined;
+  /** "superseded" once the conversation goes on encrypted. */
+  #state: "open" | "superseded" | "closed" = "open";
+  #ended = false;
+  #reading = false;
+  #wake: (() => void) | undefined;
+  #giveUpWriting: (() => void) | undefined;
+  #onReadable = (): void => this.#wake?.();
+  #onEnd = (): void => {
+    this.#ended = true;
+    this.#wake?.();
+  };
+
+  /** Makes one; the socket belongs to it from here on. */
+  constructor(socket: Socket, { peer, role, underneath }: NodeTransportOptions) {
+    this.#socket = socket;
+    this.#role = role;
+    this.#writeFailure = outliveWriting(socket, underneath?.failure);
+    this.#underneath = underneath;
+    // Deno reads on however much there is.
+    underneath?.readWhile?.(() => socket.readableLength < highWaterMark);
+    this.peer = peer;
+    socket.on("readable", this.#onReadable);
+    socket.on("end", this.#onEnd);
+    // What it was is kept by the socket, as "errored".
+    socket.on("error", this.#onReadable);
+    socket.on("close", () => {
+      this.#wake?.();
+      this.#giveUpWriting?.();
+    });
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    this.#reading = true;
+    try {
+      return await this.#read();
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#state !== "open") throw this.#broken();
+      const chunk: Uint8Array | null = this.#socket.read();
+      if (chunk !== null) {
+        this.#underneath?.wasTaken?.();
+        return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      }
+      if (this.#ended) {
+        // The system tells of a reset only once. Where a write was told, reading just ends.
+        if (this.#writeFailure.error) throw this.#broken(this.#writeFailure.error);
+        return undefined;
+      }
+      if (this.#socket.destroyed) throw this.#broken();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#state === "superseded") throw this.#broken();
+    // Deno never says that it has encrypted nothing.
+    if (chunk.length === 0 && this.#role === "encrypted" && !this.#socket.destroyed) return;
+    await new Promise<void>((resolve, reject) => {
+      // Bun forgets a write that is under way when it destroys what is encrypted.
+      this.#giveUpWriting = () => reject(this.#broken(this.#writeFailure.error));
+      this.#socket.write(chunk, (error) => {
+        const failure = error ?? this.#writeFailure.error;
+        // Node 20 says of a write that waits when its socket is destroyed that it went well.
+        if (failure || this.#socket.destroyed) reject(this.#broken(failure));
+        else resolve();
+      });
+    });
+    this.#giveUpWriting = undefined;
+    if (this.#underneath?.written === undefined) return;
+    // Deno says that it has written what it has encrypted.
+    await this.#underneath.written();
+    const failure = this.#writeFailure.error;
+    if (failure || this.#socket.destroyed) throw this.#broken(failure);
+  }
+
+  closeWrite(): Promise<void> {
+    // Node forgets what it was to call when a socket that is gone already is ended.
+    if (this.#socket.destroyed || this.#state !== "open") return Promise.reject(this.#broken());
+    return new Promise((resolve, reject) => {
+      this.#socket.end((error?: Error | null) => {
+        if (error) reject(this.#broken(error));
+        else resolve();
+      });
+    });
+  }
+
+  async startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport> {
+    try {
+      return await this.#startTls(options, received);
+    } catch (error) {
+      const wasClosed = this.#state === "closed";
+      await this.close();
+      throw wasClosed ? brokenError("closed", this.peer, error) : error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#state = "closed";
+    await this.#secured?.close();
+    await this.#close();
+  }
+
+  #close(): Promise<void> {
+    const socket = this.#socket;
+    const under = this.#underneath;
+    if (under !== undefined) {
+      this.#sayGoodbye();
+      socket.destroy();
+      under.destroy();
+      this.#wake?.();
+      this.#giveUpWriting?.();
+      return Promise.resolve();
+    }
+    if (socket.closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      socket.once("close", () => resolve());
+      socket.destroy();
+      this.#wake?.();
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #startTls(
+    options: TlsOptions,
+    received: Uint8Array = new Uint8Array(0),
+  ): Promise<Transport> {
+    const { peer } = this;
+    const role = this.#role;
+    const socket = this.#socket;
+    if (role === "encrypted") throw encryptedError(peer);
+    if (this.#state !== "open" || socket.destroyed) throw this.#broken();
+    if (this.#reading || socket.writableLength > 0) throw busyError(peer);
+    if (role.side === "client" && socket.readableLength + received.length > 0) {
+      throw plaintextError(peer);
+    }
+    if (received.length > 0) socket.unshift(received);
+    this.#state = "superseded";
+    socket.off("readable", this.#onReadable);
+    socket.off("end", this.#onEnd);
+    const secured = await secure(socket, options, { role, peer });
+    // What closed the transport meanwhile closed the socket, and with it what is over it.
+    if ((this.#state as string) === "closed") {
+      secured.destroy();
+      throw this.#broken();
+    }
+    this.#secured = encryptedTransport(secured, peer, { destroy: () => void socket.destroy() });
+    return this.#secured;
+  }
+
+  /** Lets the peer of an encrypted conversation know that it ends on purpose, where that takes no time. */
+  #sayGoodbye(): void {
+    const { writableEnded, writableLength, destroyed } = this.#socket;
+    if (!writableEnded && writableLength === 0 && !destroyed) this.#socket.end();
+  }
+
+  /** The error for a socket that broke; what broke it tells more than what a write died of then. */
+  #broken(error?: Error): Error {
+    const { peer } = this;
+    const cause = this.#socket.errored ?? error;
+    if (this.#state === "closed") return brokenError("closed", peer, cause);
+    if (this.#state === "superseded") return supersededError(peer);
+    const fault = faultOf(cause);
+    if (fault !== undefined) {
+      return new TransportError(fault.code, `The connection to ${peer} is gone: ${fault.why}`, {
+        cause,
+      });
+    }
+    return brokenError(cause === undefined ? "reset" : codeOfSystemError(cause), peer, cause);
+  }
+}
+
+/** A transport over a socket of TLS that has its handshake behind it. */
+export function encryptedTransport(
+  socket: TLSSocket,
+  peer: string,
+  underneath: Underneath,
+): Transport {
+  return new NodeTransport(socket, { peer, role: "encrypted", underneath });
+}
