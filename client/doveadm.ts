@@ -10,6 +10,7 @@ import {
   type Address,
   type Connector,
   peerName,
+  type TlsOptions,
   type Transport,
   TransportError,
 } from "../transports/transport.ts";
@@ -21,13 +22,26 @@ import type { StreamedField } from "./field_stream.ts";
 import { isWhole } from "./input.ts";
 import { defaultTimeout, Patience, timerOf } from "./patience.ts";
 import type { DoveadmAnswer, DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import { checkPlaintext } from "./plaintext.ts";
 import { type Requested, SocketCalls } from "./socket_calls.ts";
-import { type DoveadmTarget, resolveTarget } from "./target.ts";
+import { type DoveadmTarget, resolveTarget, type Security } from "./target.ts";
 import type { Row, TypedCall } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
 
 /** What a {@linkcode Doveadm} can be told. */
-export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal">, ValueOptions {
+export interface DoveadmOptions
+  extends Omit<DoveadmConnectionOptions, "signal" | "startTls">, ValueOptions {
+  /**
+   * Encrypts the connection before anything but the protocol's version is sent, as
+   * `doveadm+starttls://` does. A server that doesn't offer that is an error: nothing ever goes on in
+   * clear.
+   */
+  starttls?: "required";
+  /**
+   * Lets the password go in clear over a network. Without this it only does over UNIX sockets and
+   * loopback.
+   */
+  allowPlaintextPassword?: boolean;
   /** How long connecting may take, in milliseconds; 10 s if left out, 0 for ever. */
   connectTimeout?: number;
   /** How long a connection without work is kept, in milliseconds; 30 s if left out, 0 for not at all. */
@@ -60,6 +74,7 @@ interface Job {
  */
 export class Doveadm extends DoveadmClient {
   #address: Address;
+  #security: Security;
   #options: DoveadmOptions;
   #jobs = new Set<Job>();
   #working = false;
@@ -78,15 +93,30 @@ export class Doveadm extends DoveadmClient {
   /** Makes one, as `connect()` does. */
   constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions = {}) {
     super(options);
-    const { address, password } = resolveTarget(target);
-    const { maxConnections = 10 } = options;
+    const { address, password, security } = resolveTarget(target);
+    const { maxConnections = 10, starttls } = options;
     if (!(maxConnections >= 1)) {
       throw new LocalProtocolError(
         `"maxConnections" is ${maxConnections}. Give a number from 1 on.`,
       );
     }
+    if (starttls !== undefined && security === "tls") {
+      throw new LocalProtocolError(
+        'The target speaks TLS from the first byte, and has no use for "starttls". Leave it out.',
+      );
+    }
     this.#address = address;
+    this.#security = starttls === undefined ? security : "starttls";
     this.#options = password === undefined ? options : { password, ...options };
+    if (this.#options.password !== undefined) {
+      checkPlaintext("password", {
+        peer: this.peer,
+        hostname: address.transport === "tcp" ? address.hostname : undefined,
+        isEncrypted: this.#security !== "none",
+        isAllowed: options.allowPlaintextPassword,
+        howToEncrypt: 'Use "doveadms://" (a listener with "ssl = yes") or "doveadm+starttls://".',
+      });
+    }
     this.#freeSlots = Math.floor(maxConnections);
   }
 
@@ -304,6 +334,8 @@ export class Doveadm extends DoveadmClient {
       const connection = await DoveadmConnection.open(transport, {
         logPassthrough: true,
         ...this.#options,
+        startTls: this.#security === "starttls",
+        tls: this.#tlsOptions,
         signal,
       });
       if (signal.aborted) await connection.close();
@@ -316,6 +348,12 @@ export class Doveadm extends DoveadmClient {
     }
   }
 
+  /** How to encrypt: the server's certificate has to be for the host that was asked for. */
+  get #tlsOptions(): TlsOptions {
+    const { hostname: serverName } = { hostname: undefined, ...this.#address };
+    return { serverName, ...this.#options.tls };
+  }
+
   async #connect(signal: AbortSignal): Promise<Transport> {
     const { connector = connectTransport, connectTimeout = 10_000 } = this.#options;
     const tooLong = new AbortController();
@@ -323,6 +361,7 @@ export class Doveadm extends DoveadmClient {
     try {
       return await connector(this.#address, {
         signal: AbortSignal.any([signal, tooLong.signal]),
+        ...(this.#security === "tls" ? { tls: this.#tlsOptions } : {}),
       });
     } catch (error) {
       if (tooLong.signal.aborted) {

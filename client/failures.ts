@@ -5,8 +5,9 @@
  */
 
 import { AuthenticationError, type DovewireError, RemoteProtocolError } from "../core/mod.ts";
+import { TransportError } from "../transports/transport.ts";
 import { whyItMayHaveDied } from "./command_traits.ts";
-import { ConnectionLostError, TimeoutError } from "./errors.ts";
+import { ConnectError, ConnectionLostError, TimeoutError } from "./errors.ts";
 
 /** Why a handshake came to nothing; `failure` is what the connection ended with, if anything. */
 export function handshakeError(failure: unknown, peer: string): DovewireError {
@@ -22,11 +23,19 @@ export function handshakeError(failure: unknown, peer: string): DovewireError {
       { cause: failure, limit: failure.limit },
     );
   }
+  if (failure instanceof TransportError && isOfTls(failure)) {
+    return new ConnectError(failure.message, { cause: failure });
+  }
   return new ConnectionLostError(
     `Cannot shake hands with ${peer}: the connection ended. A doveadm server does that where it ` +
       "can't read our version; another one for reasons of its own.",
     { cause: failure },
   );
+}
+
+/** Whether the connection can't be encrypted. */
+function isOfTls({ code }: TransportError): boolean {
+  return code === "certificate" || code === "tls" || code === "unsupported";
 }
 
 /** The error for a command that took longer than `timeout` milliseconds. */

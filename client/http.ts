@@ -25,6 +25,7 @@ import { commandOfRequest } from "./http_request.ts";
 import { resolveHttpTarget } from "./http_target.ts";
 import { HttpVersion } from "./http_version.ts";
 import { defaultTimeout, Patience } from "./patience.ts";
+import { checkPlaintext } from "./plaintext.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
 import { type Row, type TypedCall, withUser } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
@@ -37,6 +38,11 @@ export interface DoveadmHttpOptions extends ValueOptions {
   username?: string;
   /** Dovecot's `doveadm_api_key`; where there is one, the password is not sent. */
   apiKey?: string;
+  /**
+   * Lets the password or the key go in clear over a network, with `http://`. Without this it only does
+   * over loopback.
+   */
+  allowPlaintextPassword?: boolean;
   /** What to send requests with; the runtime's own `fetch` if left out. */
   fetch?: typeof fetch;
   /** How long a request may take where it doesn't say itself, in ms; 60 s if left out, 0 for ever. */
@@ -87,6 +93,15 @@ export class DoveadmHttp extends DoveadmClient {
       apiKey: options.apiKey,
       fetch: options.fetch ?? fetch,
     };
+    if (this.#endpoint.password !== undefined || options.apiKey !== undefined) {
+      checkPlaintext(options.apiKey === undefined ? "password" : "key", {
+        peer: this.peer,
+        hostname: url.hostname,
+        isEncrypted: url.protocol === "https:",
+        isAllowed: options.allowPlaintextPassword,
+        howToEncrypt: 'Use "https://" (a listener with "ssl = yes").',
+      });
+    }
   }
 
   /** Who is at the other end, for messages: the API's URL. */

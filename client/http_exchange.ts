@@ -197,7 +197,13 @@ async function* read(
       if (patience.error !== undefined) throw patience.error;
     }
   }
-  blaming(facts, () => reader.receiveEnd());
+  try {
+    reader.receiveEnd();
+  } catch (error) {
+    if (!(error instanceof RemoteProtocolError)) throw error;
+    // Not every runtime tells a connection that broke off from an answer that is over.
+    throw lostError(error, facts, `the response was cut short (${error.message})`);
+  }
 }
 
 /** Reads, and says of what can't be read who answered so to what. */

@@ -12,17 +12,32 @@ const defaultPort = 24245;
 
 /** Where a server listens: a TCP port or a UNIX socket. */
 export type DoveadmTarget =
-  | { readonly hostname: string; readonly port?: number }
-  | { readonly path: string };
+  | {
+    /** A name or an IP address. */
+    readonly hostname: string;
+    /** 24245 if left out. */
+    readonly port?: number;
+    /** Whether the port speaks TLS from the first byte: Dovecot's `ssl = yes` of an `inet_listener`. */
+    readonly tls?: boolean;
+  }
+  | {
+    /** The path of a UNIX socket. */
+    readonly path: string;
+  };
 
-/** An address, and the password where the URL had one. */
+/** How a conversation is encrypted: not at all, from the first byte, or by STARTTLS. */
+export type Security = "none" | "tls" | "starttls";
+
+/** An address, how to encrypt, and the password where the URL had one. */
 export interface ResolvedTarget {
   readonly address: Address;
+  readonly security: Security;
   readonly password: string | undefined;
 }
 
 /**
- * Reads `doveadm://host:24245`, `doveadm+unix:///run/dovecot/doveadm-server` or a target's options.
+ * Reads `doveadm://host:24245`, the same with `doveadms` or `doveadm+starttls`,
+ * `doveadm+unix:///run/dovecot/doveadm-server`, or a target's options.
  * Throws a `LocalProtocolError` that never shows a password.
  */
 export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTarget {
@@ -33,19 +48,30 @@ export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTar
         'The target\'s "path" is empty. Give the path of a UNIX socket.',
       );
     }
-    return { address: { transport: "unix", path: target.path }, password: undefined };
+    const address: Address = { transport: "unix", path: target.path };
+    return { address, security: "none", password: undefined };
   }
-  const { hostname, port = defaultPort } = target;
+  const { hostname, port = defaultPort, tls = false } = target;
   if (typeof hostname !== "string" || hostname === "") {
     throw new LocalProtocolError('The target has neither "hostname" nor "path". Give one of them.');
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new LocalProtocolError(`The target's "port" is ${port}. Give one from 1 to 65535.`);
   }
-  return { address: { transport: "tcp", hostname, port }, password: undefined };
+  const address: Address = { transport: "tcp", hostname, port };
+  return { address, security: tls ? "tls" : "none", password: undefined };
 }
 
-const forms = 'Use "doveadm://host:24245" or "doveadm+unix:///run/dovecot/doveadm-server".';
+const forms =
+  'Use "doveadm://host:24245", "doveadms://host:24245", "doveadm+starttls://host:24245" or ' +
+  '"doveadm+unix:///run/dovecot/doveadm-server".';
+
+/** How the schemes for TCP encrypt. */
+const securities: Readonly<Record<string, Security>> = {
+  "doveadm:": "none",
+  "doveadms:": "tls",
+  "doveadm+starttls:": "starttls",
+};
 
 function resolveUrl(target: string | URL): ResolvedTarget {
   const url = typeof target === "string" ? parseUrl(target) : target;
@@ -58,19 +84,21 @@ function resolveUrl(target: string | URL): ResolvedTarget {
       if (url.host !== "" || path === "" || path === "/") {
         throw new LocalProtocolError(`The URL names no UNIX socket. ${forms}`);
       }
-      return { address: { transport: "unix", path }, password: undefined };
+      const address: Address = { transport: "unix", path };
+      return { address, security: "none", password: undefined };
     }
-    case "doveadm:": {
+    case "doveadm:":
+    case "doveadms:":
+    case "doveadm+starttls:": {
       if (url.hostname === "" || !["", "/"].includes(url.pathname)) {
         throw new LocalProtocolError(`The URL names no host, or something behind it. ${forms}`);
       }
       const hostname = decode(url.hostname).replace(/^\[(.*)\]$/, "$1");
       const port = url.port === "" ? defaultPort : Number(url.port);
       const password = url.password === "" ? undefined : decode(url.password);
-      return { address: { transport: "tcp", hostname, port }, password };
+      const address: Address = { transport: "tcp", hostname, port };
+      return { address, security: securities[url.protocol], password };
     }
-    case "doveadms:":
-      throw new LocalProtocolError(`"doveadms://" is not supported yet. ${forms}`);
     case "http:":
     case "https:":
       throw new LocalProtocolError(

@@ -206,9 +206,7 @@ test("HTTP: answers that don't fit the request", async () => {
       /more commands than were sent/,
       [],
     ],
-    ['[["doveadmResponse",[],"0"', /ends too early: ahead of the "\]" of an answer/, []],
     ["<html>hello</html>", /"<html>hello<\/html>" stands where/, []],
-    ["", /it ends too early/, []],
   ];
   for (const [body, message, unanswered] of cases) {
     const error = await errorFor(response(body), [list, who]);
@@ -220,6 +218,20 @@ test("HTTP: answers that don't fit the request", async () => {
     );
     assert.match(error.message, /HTTP 200/);
     assert.deepEqual([error.unanswered, error.sent], [unanswered, true]);
+  }
+});
+
+test("HTTP: answers that end too early, though the response is whole", async () => {
+  for (
+    const [body, message] of [
+      ["", /it ends too early: ahead of the "\[" of the answers/],
+      ['[["doveadmResponse",[],"0"', /it ends too early: ahead of the "\]" of an answer/],
+      ['[["doveadmResponse",[{"a":"', /it ends too early: in the middle of a row/],
+    ] as const
+  ) {
+    const error = await errorFor(response(body), [list, who]);
+    assert(error instanceof ConnectionLostError && error.sent, error.message);
+    assert.match(error.message, message);
   }
 });
 

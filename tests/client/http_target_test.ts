@@ -13,7 +13,7 @@ test("HTTP targets: hosts, ports and paths", () => {
     ["HTTPS://Host:443", "https://host/doveadm/v1"],
     ["http://192.0.2.1:80/mail/api", "http://192.0.2.1/mail/api"],
     ["http://[2001:db8::1]:99", "http://[2001:db8::1]:99/doveadm/v1"],
-    ["http://doveadm:pass@host", "http://host/doveadm/v1"],
+    ["https://doveadm:pass@host", "https://host/doveadm/v1"],
     ["http://host?", "http://host/doveadm/v1"],
     ["http://host#", "http://host/doveadm/v1"],
     [new URL("http://host:1"), "http://host:1/doveadm/v1"],
@@ -37,7 +37,7 @@ test("HTTP targets: a name and a password, which don't show", () => {
     username: "doveadm",
     password: "p@ss:%é",
   });
-  const given = new URL("http://doveadm:s3cret@host");
+  const given = new URL("https://doveadm:s3cret@host");
   const client = connect(given);
   assert(!`${inspect(client, { depth: 9, showHidden: true })} ${client.peer}`.includes("s3cret"));
   assert.equal(given.password, "s3cret", "what the caller gave was changed");

@@ -29,6 +29,84 @@ test("targets: UNIX sockets, with what a URL has to escape", () => {
   assert.equal(connect({ path }).peer, `unix ${path}`);
 });
 
+test("targets: what is encrypted, and how", () => {
+  for (
+    const [target, security] of [
+      ["doveadm://host", "none"],
+      ["doveadms://host", "tls"],
+      ["doveadm+starttls://host", "starttls"],
+      ["doveadm+unix:///run/dovecot/doveadm-server", "none"],
+      [{ hostname: "host" }, "none"],
+      [{ hostname: "host", tls: true }, "tls"],
+      [{ path: "/run/dovecot/doveadm-server" }, "none"],
+    ] as const
+  ) {
+    assert.equal(resolveTarget(target).security, security, inspect(target));
+  }
+  assert.deepEqual(resolveTarget("doveadms://host").address, tcp("host", 24245));
+  assert.throws(
+    () => connect("doveadms://host", { starttls: "required" }),
+    /TLS from the first byte, and has no use for "starttls"/,
+  );
+});
+
+test("targets: a password goes in clear only where nobody can read it", () => {
+  const password = "hunter2";
+  for (
+    const target of [
+      "doveadm://192.0.2.1",
+      "doveadm://mail.example.com:1",
+      "doveadm://[2001:db8::1]",
+      "doveadm://127.0.0.1.example.com",
+      "doveadm://localhost.example.com",
+      { hostname: "0.0.0.0" },
+      "http://mail.example.com",
+      "http://[2001:db8::1]:8080",
+    ]
+  ) {
+    for (
+      const options of [
+        { password },
+        { password, allowPlaintextPassword: false },
+        { password, tls: { dangerouslyTrustAnyCertificate: true } },
+      ]
+    ) {
+      assert.throws(() => connect(target, options), (error) => {
+        assert(error instanceof LocalProtocolError, `${inspect(target)}: ${error}`);
+        assert.match(
+          error.message,
+          /in clear.*(doveadms|https):\/\/.*UNIX.*allowPlaintextPassword/s,
+        );
+        assert(!inspect(error).includes(password));
+        return true;
+      });
+    }
+    connect(target);
+    connect(target, { password, allowPlaintextPassword: true });
+  }
+  assert.throws(() => connect("doveadm://doveadm:hunter2@host"), LocalProtocolError);
+  assert.throws(() => connect("http://host", { apiKey: password }), /The key would go to http:/);
+  for (
+    const target of [
+      "doveadm://127.0.0.1",
+      "doveadm://127.1.2.3:1",
+      "doveadm://LOCALHOST",
+      "doveadm://dovecot.localhost",
+      "doveadm://[::1]",
+      { hostname: "::ffff:127.0.0.1" },
+      { path: "/run/dovecot/doveadm-server" },
+      "doveadms://mail.example.com",
+      "doveadm+starttls://mail.example.com",
+      { hostname: "mail.example.com", tls: true },
+      "http://127.0.0.1:8080",
+      "https://mail.example.com",
+    ]
+  ) {
+    connect(target, { password });
+  }
+  connect("doveadm://mail.example.com", { password, starttls: "required" });
+});
+
 test("targets: a password in the URL", () => {
   const { address, password } = resolveTarget("doveadm://doveadm:p%40ss%3A@host");
   assert.deepEqual(address, tcp("host", 24245));
@@ -46,7 +124,9 @@ test("targets: what is none gets a clear error, and no password shows", () => {
     "doveadm://host?starttls",
     "doveadm+unix://",
     "doveadm+unix://host/path",
-    "doveadms://host",
+    "doveadms://host/path",
+    "doveadm+starttls://",
+    "doveadm+tls://host",
     "ftp://u:hunter2@host/",
     "doveadm://u:hunter2@host/x",
     "doveadm://u:hunter2@host:99999",

@@ -26,6 +26,8 @@ export interface Configuration {
   readonly quota: string;
   /** How many doveadm connections the server takes at once. */
   readonly processLimit: number;
+  /** A port of a listener that speaks TLS from the first byte; the plain ones offer STARTTLS then. */
+  readonly tlsPort: number | undefined;
   /** Whether all plugins that have doveadm commands are on. */
   readonly everything: boolean;
   /** Whether full text search has an index to search in. */
@@ -36,7 +38,7 @@ export interface Configuration {
 
 /** The text of a dovecot.conf for Dovecot 2.3. */
 export async function configuration23(settings: Configuration): Promise<string> {
-  const { folder, port, httpPort, password, apiKey, quota, processLimit } = settings;
+  const { folder, port, httpPort, tlsPort, password, apiKey, quota, processLimit } = settings;
   return `
 base_dir = ${folder}/run
 state_dir = ${folder}/state
@@ -44,7 +46,11 @@ instance_name = ${basename(folder)}
 log_path = ${folder}/dovecot.log
 protocols =
 listen = 127.0.0.1
-ssl = no
+${
+    tlsPort === undefined
+      ? "ssl = no"
+      : `ssl = yes\nssl_cert = <${folder}/server.crt\nssl_key = <${folder}/server.key`
+  }
 verbose_proctitle = yes
 default_vsz_limit = 1G
 ${process.getuid?.() === 0 ? "" : await rootless()}
@@ -87,6 +93,13 @@ service doveadm {
   inet_listener http {
     address = 127.0.0.1
     port = ${httpPort}
+  }
+  ${
+    tlsPort === undefined ? "" : `inet_listener doveadm-tls {
+    address = 127.0.0.1
+    port = ${tlsPort}
+    ssl = yes
+  }`
   }
 }
 service stats {

@@ -9,7 +9,7 @@ import type { Configuration } from "./configuration_2_3.ts";
 
 /** The text of a dovecot.conf for Dovecot 2.4, which means the same as that for 2.3. */
 export function configuration24(settings: Configuration): string {
-  const { folder, port, httpPort, password, apiKey, quota, processLimit } = settings;
+  const { folder, port, httpPort, tlsPort, password, apiKey, quota, processLimit } = settings;
   return `
 dovecot_config_version = 2.4.1
 dovecot_storage_version = 2.4.1
@@ -19,7 +19,11 @@ instance_name = ${basename(folder)}
 log_path = ${folder}/dovecot.log
 protocols =
 listen = 127.0.0.1
-ssl = no
+${
+    tlsPort === undefined ? "ssl = no" : `ssl = yes
+ssl_server_cert_file = ${folder}/server.crt
+ssl_server_key_file = ${folder}/server.key`
+  }
 verbose_proctitle = yes
 default_vsz_limit = 1G
 auth_username_chars =
@@ -62,6 +66,13 @@ service doveadm {
   inet_listener http {
     listen = 127.0.0.1
     port = ${httpPort}
+  }
+  ${
+    tlsPort === undefined ? "" : `inet_listener doveadm-tls {
+    listen = 127.0.0.1
+    port = ${tlsPort}
+    ssl = yes
+  }`
   }
 }
 service stats {

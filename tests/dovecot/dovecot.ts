@@ -50,6 +50,8 @@ export interface DovecotOptions {
    * connection has one command then: Lucene's plugin crashes at the next. False unless given.
    */
   readonly searchIndex?: boolean;
+  /** The server's certificate and key, as PEM, to speak TLS with; none unless given. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Settings to put behind the others, in that version's syntax; a function is given the folder. */
   readonly extraConfig?: string | ((folder: string) => string);
 }
@@ -72,6 +74,8 @@ export interface Dovecot extends AsyncDisposable {
   readonly port: number;
   /** TCP port on 127.0.0.1 of the HTTP API, which takes the password or the key. */
   readonly httpPort: number;
+  /** TCP port on 127.0.0.1 that speaks TLS from the first byte, where it was given a certificate. */
+  readonly tlsPort: number | undefined;
   /** The password that they ask for, and that of each user. */
   readonly password: string;
   /** The key of the HTTP API. */
@@ -206,16 +210,21 @@ async function findProgram24(): Promise<Program> {
 
 async function startOnce(program: Program, options: DovecotOptions): Promise<Dovecot> {
   const users = options.users ?? ["alice", "bob", "carol"];
-  const [port, httpPort, directorPort] = await freePorts(3);
+  const [port, httpPort, directorPort, freePort] = await freePorts(4);
+  const tlsPort = options.tls === undefined ? undefined : freePort;
   const { folder, place } = await makeFolder(program.root);
   let watchdog: ChildProcess | undefined;
   try {
     await prepareFolder(folder, { users, password: PASSWORD, mail: options.mail });
+    if (options.tls !== undefined) {
+      await writeFile(join(folder, "server.crt"), options.tls.cert);
+      await writeFile(join(folder, "server.key"), options.tls.key);
+    }
     const { quota = "1G", processLimit = 200, everything = false, extraConfig = "" } = options;
     const { searchIndex = false } = options;
     const extra = typeof extraConfig === "function" ? extraConfig(folder) : extraConfig;
     const settings = {
-      ...{ folder, port, httpPort, directorPort, password: PASSWORD, apiKey: API_KEY },
+      ...{ folder, port, httpPort, tlsPort, directorPort, password: PASSWORD, apiKey: API_KEY },
       ...{ quota, processLimit, everything, searchIndex, extra },
     };
     const text = options.version === "2.4"
@@ -231,7 +240,9 @@ async function startOnce(program: Program, options: DovecotOptions): Promise<Dov
     watchdog.unref();
     (watchdog.stdin as { unref?(): void } | null)?.unref?.();
     const { version } = program;
-    const server = new DovecotServer(watchdog, { folder, place, port, httpPort, users, version });
+    const server = new DovecotServer(watchdog, {
+      ...{ folder, place, port, httpPort, tlsPort, users, version },
+    });
     await server.started();
     return server;
   } catch (error) {
@@ -276,6 +287,7 @@ class DovecotServer implements Dovecot {
   readonly passwordSocket: string;
   readonly port: number;
   readonly httpPort: number;
+  readonly tlsPort: number | undefined;
   readonly password: string = PASSWORD;
   readonly apiKey: string = API_KEY;
   readonly users: readonly string[];
@@ -288,9 +300,14 @@ class DovecotServer implements Dovecot {
 
   constructor(
     watchdog: ChildProcess,
-    server: Pick<Dovecot, "folder" | "port" | "httpPort" | "users" | "version"> & {
-      readonly place: string;
-    },
+    server:
+      & Pick<
+        Dovecot,
+        "folder" | "port" | "httpPort" | "tlsPort" | "users" | "version"
+      >
+      & {
+        readonly place: string;
+      },
   ) {
     this.#watchdog = watchdog;
     this.#place = server.place;
@@ -299,6 +316,7 @@ class DovecotServer implements Dovecot {
     this.passwordSocket = join(server.folder, "run", "doveadm-password");
     this.port = server.port;
     this.httpPort = server.httpPort;
+    this.tlsPort = server.tlsPort;
     this.users = server.users;
     this.version = server.version;
   }
