@@ -16,6 +16,8 @@ import type { DoveadmTarget } from "./target.ts";
  * `target` is one of
  *
  * - `doveadm://host:24245`, or an object with `hostname` and `port`: doveadm's own protocol over TCP;
+ * - `doveadms://host:24245`, or the object with `tls`: the same over TLS, to a listener with
+ *   `ssl = yes`; `doveadm+starttls://host:24245`: encrypted on a plain port before the login;
  * - `doveadm+unix:///run/dovecot/doveadm-server`, or an object with `path`: the same over a UNIX
  *   socket;
  * - `http://host:8080` or `https://host`: Dovecot's HTTP API.
@@ -38,7 +40,12 @@ export function connect(
 ): DoveadmHttp;
 /** A client for a UNIX socket or a TCP port. */
 export function connect(
-  target: `doveadm:${string}` | `doveadm+unix:${string}` | DoveadmTarget,
+  target:
+    | `doveadm:${string}`
+    | `doveadms:${string}`
+    | `doveadm+starttls:${string}`
+    | `doveadm+unix:${string}`
+    | DoveadmTarget,
   options?: DoveadmOptions,
 ): Doveadm;
 /** A client for a target that is known when the program runs. */

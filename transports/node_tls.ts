@@ -40,16 +40,23 @@ function shakeHands(stream: Duplex, role: TlsRole, settings: TlsSettings): Promi
   return new Promise<TLSSocket>((resolve, reject) => {
     // Not every runtime tells the encrypted socket that what is under it is gone. Where one does, that
     // says more, and comes within this turn.
-    const gone = () => void setTimeout(() => reject(stream.errored ?? hungUp()), 0);
-    const secured = (socket: TLSSocket) => {
+    const gone = () => void setTimeout(() => failed(stream.errored ?? hungUp()), 0);
+    const settle = () => {
       stream.off("close", gone);
       stream.off("end", gone);
+    };
+    const secured = (socket: TLSSocket) => {
+      settle();
       resolve(socket);
+    };
+    const failed = (error: unknown) => {
+      settle();
+      reject(error);
     };
     stream.once("close", gone);
     stream.once("end", gone);
-    if (role.side === "client") secureAsClient(stream, settings, secured, reject);
-    else secureAsServer(stream, settings, secured, reject);
+    if (role.side === "client") secureAsClient(stream, settings, secured, failed);
+    else secureAsServer(stream, settings, secured, failed);
   });
 }
 

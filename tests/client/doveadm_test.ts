@@ -6,25 +6,29 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import {
-  AuthenticationError,
   CommandError,
   connect,
   ConnectionLostError,
   type Doveadm,
   DoveadmConnection,
-  type DoveadmLog,
   type DoveadmOptions,
-  type DoveadmRequest,
 } from "../../mod.ts";
 import { connect as connectTransport } from "../../transports/mod.ts";
 import { type Dovecot, startDovecot } from "../dovecot/dovecot.ts";
 import { largeMail } from "./large_mail.ts";
-
-const messages = (user: string) => ({
-  name: "mailbox status",
-  user,
-  args: ["messages", "INBOX"],
-});
+import {
+  besideMail,
+  eightBitMail,
+  failures,
+  fieldsOf,
+  manyInOrder,
+  messages,
+  refused,
+  savedMail,
+  streams,
+  typedRows,
+  type Way,
+} from "./scenarios.ts";
 
 /** A client for the server's preauthenticated socket. */
 function clientOf(dovecot: Dovecot, options?: DoveadmOptions): Doveadm {
@@ -37,8 +41,31 @@ async function connectionTo(dovecot: Dovecot): Promise<DoveadmConnection> {
   return await DoveadmConnection.open(transport);
 }
 
-async function fieldsOf(doveadm: Doveadm, request: DoveadmRequest): Promise<readonly string[]> {
-  return (await doveadm.send(request)).fields;
+/** The way through that socket. */
+function wayTo(dovecot: Dovecot): Way {
+  return {
+    dovecot,
+    isMultiplexed: true,
+    connect: (options) => clientOf(dovecot, options),
+    open: () => connectionTo(dovecot),
+  };
+}
+
+/** What is tried every other way as well, by everywhere_test.ts. */
+for (
+  const [what, act] of [
+    ["typed rows", typedRows],
+    ["hundreds of commands at once", manyInOrder],
+    ["commands that die of a mail command ahead of them", besideMail],
+    ["failures, with what the log says about them", failures],
+    ["streams of many fields, left early, and failing", streams],
+    ["a message of 50 MiB", (way: Way) => savedMail(way, eightBitMail(50 * 1024 * 1024))],
+  ] as const
+) {
+  test(`real Dovecot: ${what}`, async () => {
+    await using dovecot = await startDovecot();
+    await act(wayTo(dovecot));
+  });
 }
 
 test("real Dovecot: a preauthenticated socket, one with a password, and TCP", async () => {
@@ -71,12 +98,7 @@ test("real Dovecot: wrong and missing passwords", async () => {
       }]
     ) {
       await using doveadm = connect(target, options);
-      await assert.rejects(doveadm.send({ name: "who" }), (error) => {
-        assert(error instanceof AuthenticationError);
-        assert(!error.sent);
-        assert.match(error.message, /^Cannot authenticate to (unix|tcp) .*Set "password"/);
-        return true;
-      });
+      await refused(doveadm);
     }
   }
 });
@@ -95,16 +117,6 @@ test("real Dovecot: commands whose rows would come behind their reply", async ()
     ),
   );
   for (const fields of pipelined) assert(fields.length >= 4);
-});
-
-test("real Dovecot: commands that die of a mail command ahead of them", async () => {
-  await using dovecot = await startDovecot();
-  await using doveadm = clientOf(dovecot);
-  assert.deepEqual(await fieldsOf(doveadm, messages("alice")), ["INBOX", "3"]);
-  assert.deepEqual(await fieldsOf(doveadm, { name: "who" }), []);
-  const [users] = await fieldsOf(doveadm, { name: "user", args: ["*"] });
-  assert.deepEqual(JSON.parse(users), { userList: dovecot.users });
-  assert.deepEqual(await fieldsOf(doveadm, messages("bob")), ["INBOX", "0"]);
 });
 
 test("real Dovecot: a command that takes its connection down, amid fifty", async () => {
@@ -128,34 +140,6 @@ test("real Dovecot: a command that takes its connection down, amid fifty", async
     assert(result.reason.sent);
     assert.match(result.reason.message, /"fetch" was not answered.*an unknown field/);
   }
-});
-
-test("real Dovecot: failures, with what the log says about them", async () => {
-  await using dovecot = await startDovecot();
-  const logged: DoveadmLog[] = [];
-  await using doveadm = clientOf(dovecot, { onLog: (log) => logged.push(log) });
-  const failure = async (request: DoveadmRequest) => {
-    const error = await doveadm.send(request).then(() => assert.fail(), (error) => error);
-    assert(error instanceof CommandError, String(error));
-    assert.equal(error.command, request.name);
-    return error;
-  };
-  const noUser = await failure({ name: "mailbox list", user: "nobody" });
-  assert.deepEqual([noUser.code, noUser.exitCode], ["NOUSER", 67]);
-  assert.match(noUser.message, /there is no such user \(NOUSER\): .*nobody/);
-  assert(noUser.log.length > 0);
-  assert.deepEqual(logged.map(({ level, message }) => ({ level, message })), noUser.log);
-  assert(logged.every(({ command }) => command === "mailbox list"));
-  const unknown = await failure({ name: "no such command" });
-  assert.deepEqual([unknown.code, unknown.exitCode], ["", -1]);
-  const usage = await failure({ name: "mailbox list", user: "alice", args: ["--bogus"] });
-  assert.equal(usage.code, "USAGE");
-  const missing = await failure({
-    name: "search",
-    user: "alice",
-    args: ["mailbox", "Nope", "all"],
-  });
-  assert.equal(missing.code, "NOTFOUND");
 });
 
 test("real Dovecot: arguments arrive as they are", async () => {
@@ -300,54 +284,6 @@ test("real Dovecot: a reply of 200 MiB streams through in little memory", async 
   const mebibytes = Number(stdout) / 1024 / 1024;
   console.log(`  a reply of 200 MiB: the resident memory grew by ${mebibytes.toFixed(1)} MiB`);
   assert(mebibytes < 64, `the resident memory grew by ${mebibytes} MiB`);
-});
-
-test("real Dovecot: a message of 50 MiB comes back byte for byte", async () => {
-  await using dovecot = await startDovecot();
-  await using doveadm = clientOf(dovecot);
-  const size = 50 * 1024 * 1024;
-  const lines = [
-    ".dot\n",
-    "..\n",
-    ".\n",
-    "8-bit \xe9\xff\x80\n",
-    "\t\treload\n",
-    "plain text\n",
-    "\n",
-  ];
-  const pattern = Uint8Array.from(lines.join(""), (character) => character.charCodeAt(0));
-  const mail = new Uint8Array(size);
-  for (let at = 0; at < size; at += pattern.length) mail.set(pattern.subarray(0, size - at), at);
-  mail.set(new TextEncoder().encode("Subject: large\n\n"));
-  mail[size - 1] = 0x2e;
-  await doveadm.send({ name: "save", user: "bob", args: ["-m", "INBOX"], input: mail });
-  const fetch = { name: "fetch", user: "bob", args: ["text", "mailbox", "INBOX"] };
-  const { rawFields: [text] } = await doveadm.send(fetch);
-  assert.equal(text.length, mail.length);
-  assert(text.every((byte, at) => byte === mail[at]), "the message was changed");
-});
-
-test("real Dovecot: streams of many fields, left early, and failing", async () => {
-  await using dovecot = await startDovecot();
-  await using doveadm = clientOf(dovecot);
-  const fetch = { name: "fetch", user: "alice", args: ["uid hdr.subject", "mailbox", "INBOX"] };
-  const texts: string[] = [];
-  for await (const field of doveadm.stream(fetch)) texts.push(await field.text());
-  assert.equal(texts.length, 6);
-  for await (const field of doveadm.stream(fetch)) {
-    // A command within a stream has a connection of its own, and doesn't wait for the stream.
-    assert.deepEqual(await fieldsOf(doveadm, messages("alice")), ["INBOX", "3"]);
-    assert.equal(await field.text(), "1");
-    break;
-  }
-  const seen: string[] = [];
-  await assert.rejects(async () => {
-    const args = ["messages", "INBOX", "NoSuchBox"];
-    for await (const field of doveadm.stream({ name: "mailbox status", user: "nobody", args })) {
-      seen.push(await field.text());
-    }
-  }, CommandError);
-  assert.deepEqual(await fieldsOf(doveadm, messages("alice")), ["INBOX", "3"]);
 });
 
 test("real Dovecot: a limit that a reply goes over ends its connection and no other", async () => {

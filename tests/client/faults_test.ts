@@ -15,7 +15,8 @@ import {
   TransportError,
 } from "../../mod.ts";
 import { connect as connectTransport } from "../../transports/mod.ts";
-import { type Dovecot, startDovecot } from "../dovecot/dovecot.ts";
+import { startDovecot } from "../dovecot/dovecot.ts";
+import { signalWorkers, workersOf } from "../dovecot/workers.ts";
 import { listen, listenAndNeverAccept, listenNowhere } from "../sockets.ts";
 import { largeMail } from "./large_mail.ts";
 import { leavingNothing } from "../leftovers.ts";
@@ -28,25 +29,6 @@ async function errorOf(answer: Promise<unknown>): Promise<DovewireError> {
   const error = await answer.then(() => assert.fail("it was answered"), (error) => error);
   assert(error instanceof DovewireError, String(error));
   return error;
-}
-
-/** The processes that serve doveadm's connections. */
-async function workersOf(dovecot: Dovecot): Promise<number[]> {
-  const processes = await dovecot.processes();
-  return processes.filter(({ command }) => command.includes("doveadm")).map(({ pid }) => pid);
-}
-
-async function signalWorkers(dovecot: Dovecot, signal: NodeJS.Signals): Promise<void> {
-  const workers = await workersOf(dovecot);
-  assert(workers.length > 0, "no process serves a connection");
-  for (const pid of workers) {
-    try {
-      process.kill(pid, signal);
-    } catch (error) {
-      // It ended by itself in the meantime.
-      if ((error as { code?: unknown }).code !== "ESRCH") throw error;
-    }
-  }
 }
 
 test("faults: the server killed in the middle of a reply", async () => {

@@ -1,0 +1,30 @@
+/**
+ * The processes of a server that each serve one doveadm connection, for tests of what happens when
+ * they stop or die.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import type { Dovecot } from "./dovecot.ts";
+
+/** The pids of the processes that serve doveadm's connections. */
+export async function workersOf(dovecot: Dovecot): Promise<number[]> {
+  const processes = await dovecot.processes();
+  return processes.filter(({ command }) => command.includes("doveadm")).map(({ pid }) => pid);
+}
+
+/** Sends a signal to each of them; there has to be one. */
+export async function signalWorkers(dovecot: Dovecot, signal: NodeJS.Signals): Promise<void> {
+  const workers = await workersOf(dovecot);
+  assert(workers.length > 0, "no process serves a connection");
+  for (const pid of workers) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      // It ended by itself in the meantime.
+      if ((error as { code?: unknown }).code !== "ESRCH") throw error;
+    }
+  }
+}
