@@ -4,14 +4,15 @@
  * @module
  */
 
-import type {
-  Address,
-  ConnectOptions,
-  Connector,
-  Listen,
-  Listener,
-  ListenOptions,
-  Transport,
+import {
+  type Address,
+  type ConnectOptions,
+  type Connector,
+  type Listen,
+  type Listener,
+  listenError,
+  type ListenOptions,
+  type Transport,
 } from "./transport.ts";
 
 /** Connects with the adapter of the runtime that it runs on. Rejects with a `TransportError`. */
@@ -26,9 +27,17 @@ export async function listen(address: Address, options: ListenOptions = {}): Pro
   return await adapter.listen(address, options);
 }
 
-/** Bun and Deno have `node:net` as well, so that they are looked for first. */
-function adapterOfRuntime(): Promise<{ connect: Connector; listen: Listen }> {
-  if ("Deno" in globalThis) return import("./deno.ts");
-  if ("Bun" in globalThis) return import("./bun.ts");
-  return import("./node.ts");
+/** Bun, Deno and Workers may have `node:net` as well, so that they are looked for first. */
+async function adapterOfRuntime(): Promise<{ connect: Connector; listen: Listen }> {
+  if ("Deno" in globalThis) return await import("./deno.ts");
+  if ("Bun" in globalThis) return await import("./bun.ts");
+  if (globalThis.navigator?.userAgent === "Cloudflare-Workers") {
+    return { ...await import("./cloudflare.ts"), listen: refuseToListen };
+  }
+  return await import("./node.ts");
+}
+
+function refuseToListen(address: Address): Promise<Listener> {
+  const why = "Cloudflare Workers can't. Serve from Deno, Node or Bun.";
+  return Promise.reject(listenError("unsupported", address, undefined, why));
 }

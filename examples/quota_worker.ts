@@ -1,0 +1,81 @@
+/**
+ * A Cloudflare Worker that answers `GET /quota/USER` with that user's quota, which it asks a
+ * Dovecot for:
+ *
+ * ```json
+ * [{ "name": "User quota", "type": "STORAGE", "value": 12, "limit": 1048576, "percent": 0 }]
+ * ```
+ *
+ * Its environment has the server's address as DOVEADM_URL, such as
+ * "doveadms://mail.example.org:24246", and, as a secret, its doveadm_password as DOVEADM_PASSWORD.
+ * Whoever may ask the Worker may ask for any user: put something in front of it that knows who is
+ * asking. It needs the compatibility flag "nodejs_compat".
+ *
+ * @module
+ */
+
+import { CommandError, ConnectError, Doveadm, DovewireError, TimeoutError } from "../mod.ts";
+import { connect } from "../transports/cloudflare.ts";
+
+/** What the Worker is configured with. */
+export interface QuotaWorkerEnvironment {
+  /** Where the Dovecot is. */
+  readonly DOVEADM_URL: string;
+  /** Its doveadm_password. */
+  readonly DOVEADM_PASSWORD: string;
+}
+
+/** How long the server may take to answer, in milliseconds. */
+const timeout = 10_000;
+
+/** Answers one request. */
+async function answer(request: Request, env: QuotaWorkerEnvironment): Promise<Response> {
+  const user = userOf(new URL(request.url).pathname);
+  if (user === undefined) return failure(404, "There is only /quota/USER.");
+  if (request.method !== "GET") return failure(405, "There is only GET.");
+  // A connection belongs to the request that opened it, so that each has a client of its own.
+  await using doveadm = new Doveadm(env.DOVEADM_URL, {
+    password: env.DOVEADM_PASSWORD,
+    connector: connect,
+    connectTimeout: timeout,
+  });
+  try {
+    return Response.json(await doveadm.run("quota get", { user }, { timeout }));
+  } catch (error) {
+    return failureOf(error, user);
+  }
+}
+
+/** The user that a path names. */
+function userOf(path: string): string | undefined {
+  const [, user] = /^\/quota\/([^/]+)$/.exec(path) ?? [];
+  try {
+    return user && decodeURIComponent(user);
+  } catch {
+    return undefined;
+  }
+}
+
+function failureOf(error: unknown, user: string): Response {
+  if (error instanceof CommandError && error.code === "NOUSER") {
+    return failure(404, `There is no user ${user}.`);
+  }
+  if (error instanceof TimeoutError) return failure(504, "The mail server takes too long.");
+  // The details are for the Worker's log, not for whoever asks.
+  console.error(error instanceof Error ? error.message : error);
+  if (error instanceof ConnectError) return failure(502, "The mail server can't be reached.");
+  if (error instanceof DovewireError) return failure(502, "The mail server gave no answer.");
+  return failure(500, "The Worker failed.");
+}
+
+function failure(status: number, error: string): Response {
+  return Response.json({ error }, { status });
+}
+
+/** The Worker. */
+const worker: {
+  fetch(request: Request, env: QuotaWorkerEnvironment): Promise<Response>;
+} = { fetch: answer };
+
+// What a module has as default is the Worker that it is.
+export default worker;
