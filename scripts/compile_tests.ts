@@ -1,0 +1,93 @@
+/**
+ * Puts the tests beside the package for npm, as JavaScript for a Node that can't run TypeScript.
+ *
+ * `.cache/npm/tested/` gets what is in the package, and the tests in their folder of it: what they
+ * import by paths such as `../../mod.ts` is what people install.
+ *
+ * @module
+ */
+
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PACKAGE } from "./build_npm.ts";
+import { run } from "./tools.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const CACHE = join(ROOT, ".cache");
+const TESTED = join(CACHE, "npm", "tested");
+
+const COMPILER_OPTIONS = {
+  target: "es2022",
+  module: "nodenext",
+  rewriteRelativeImportExtensions: true,
+  verbatimModuleSyntax: true,
+  inlineSourceMap: true,
+  inlineSources: true,
+  // Types are checked where the sources are.
+  noCheck: true,
+  noResolve: true,
+  types: [],
+  rootDir: ROOT,
+};
+
+/** What is replaced in a test, with what, and what goes ahead of it on the first line. */
+const REPLACEMENTS: readonly (readonly [found: RegExp, replacement: string, helper: string])[] = [
+  [/new URL\("([^"]+)\.ts", import\.meta\.url\)/g, 'new URL("$1.js", import.meta.url)', ""],
+  [/\bimport\.meta\.main\b/g, "(new URL(import.meta.url).pathname === process.argv[1])", ""],
+  [
+    /\bPromise\.withResolvers\b/g,
+    "__withResolvers",
+    "function __withResolvers() { const it = {}; it.promise = new Promise((resolve, reject) => " +
+    "Object.assign(it, { resolve, reject })); return it; } ",
+  ],
+];
+
+/**
+ * Unpacks the package, compiles all tests for it, and resolves to where that did put those at `files`.
+ *
+ * Paths are from the project's folder. Rejects with what the tools said, as where there is no package.
+ */
+export async function compileTests(files: readonly string[]): Promise<readonly string[]> {
+  const work = await Deno.makeTempDir({ dir: dirname(TESTED), prefix: "unfinished-" });
+  try {
+    await run("tar", ["-xzf", PACKAGE], work);
+    const outDir = join(work, "package");
+    const config = {
+      compilerOptions: { ...COMPILER_OPTIONS, outDir },
+      include: [join(ROOT, "tests", "**", "*.ts")],
+    };
+    const project = join(work, "tsconfig.json");
+    await Deno.writeTextFile(project, JSON.stringify(config));
+    const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+    await run(Deno.execPath(), ["run", "--allow-all", "--quiet", compiler, "-p", project], ROOT);
+    await bringUp(join(outDir, "tests"));
+    // Where tests look for what they have installed.
+    await Deno.symlink(CACHE, join(outDir, basename(CACHE)));
+    await Deno.remove(TESTED, { recursive: true }).catch(() => {});
+    await Deno.rename(outDir, TESTED);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+  return files.map((file) => join(relative(ROOT, TESTED), file.replace(/\.ts$/, ".js")));
+}
+
+/**
+ * Replaces, in all files of a folder, what the compiler leaves as it is and Node 20 doesn't know.
+ *
+ * In the tests only: globals that were added for them would be there for the package as well.
+ */
+async function bringUp(folder: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (isDirectory) {
+      await bringUp(path);
+      continue;
+    }
+    let source = await Deno.readTextFile(path);
+    for (const [found, replacement, helper] of REPLACEMENTS) {
+      const replaced = source.replaceAll(found, replacement);
+      if (replaced !== source) source = helper + replaced;
+    }
+    await Deno.writeTextFile(path, source);
+  }
+}

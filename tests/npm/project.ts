@@ -1,0 +1,93 @@
+/**
+ * A project that has installed the package for npm, as a user's would.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../sockets.ts";
+
+/** This project's folder; tests are also run as copies below `.cache/`. */
+export const root: string = findRoot();
+
+/** How the runtime is told to run a program. */
+const RUN = "Deno" in globalThis ? ["run", "--allow-all", "--no-check", "--no-lock"] : [];
+
+/** A project with the package in its `node_modules`. */
+export interface Project extends AsyncDisposable {
+  /** The package's folder. */
+  readonly installed: string;
+  /** Puts a file into the project. */
+  write(name: string, text: string): Promise<void>;
+  /** Puts a file of this folder into the project. */
+  copy(name: string): Promise<void>;
+  /** Runs a program of the project with the runtime that runs the tests. */
+  run(name: string, ...args: string[]): Promise<Ending>;
+  /** Runs TypeScript's compiler in the project. */
+  compile(options: CompilerOptions, ...files: string[]): Promise<Ending>;
+}
+
+/** What a program printed, and whether it said that it failed. */
+export interface Ending {
+  /** Whether its exit status was 0. */
+  readonly ok: boolean;
+  /** Its standard output. */
+  readonly output: string;
+  /** Its standard error. */
+  readonly errors: string;
+}
+
+/** Options of TypeScript's compiler, as in tsconfig.json. */
+export type CompilerOptions = Readonly<Record<string, unknown>>;
+
+/** Makes a project in a temporary folder and has npm install the package there. */
+export async function installPackage(): Promise<Project> {
+  const tarball = join(root, ".cache", "npm", "dovewire.tgz");
+  assert.ok(existsSync(tarball), `There is no ${tarball}. Make it with "deno task npm".`);
+  const folder = await temporaryFolder();
+  const { path } = folder;
+  const write = (name: string, text: string) => writeFile(join(path, name), text);
+  await write("package.json", JSON.stringify({ private: true, type: "module" }));
+  // It has no dependency, so that nothing is to be fetched.
+  const options = ["--offline", "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
+  const { ok, errors } = await execute("npm", ["install", ...options, tarball], path);
+  assert.ok(ok, errors);
+  await mkdir(join(path, "node_modules", "@types"));
+  const types = join("node_modules", "@types", "node");
+  await symlink(join(root, types), join(path, types));
+  return {
+    installed: join(path, "node_modules", "@dovewire", "dovewire"),
+    write,
+    copy: (name) => copyFile(join(root, "tests", "npm", name), join(path, name)),
+    run: (name, ...args) => execute(process.execPath, [...RUN, name, ...args], path),
+    async compile(compilerOptions, ...files) {
+      await write("tsconfig.json", JSON.stringify({ compilerOptions, files }));
+      const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+      return await execute(process.execPath, [...RUN, compiler, "--project", path], path);
+    },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+function execute(program: string, args: readonly string[], folder: string): Promise<Ending> {
+  return new Promise((resolve) => {
+    execFile(program, args, { cwd: folder }, (error, output, errors) => {
+      resolve({ ok: error === null, output, errors: `${errors}${error?.message ?? ""}` });
+    });
+  });
+}
+
+function findRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "deno.json"))) {
+    assert.notEqual(dirname(folder), folder, "There is no deno.json above the tests.");
+    folder = dirname(folder);
+  }
+  return folder;
+}
