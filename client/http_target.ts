@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../core/mod.ts";
+import { decodeUrlPart, parseUrl } from "./url_parts.ts";
 
 /** The URL of the API, and the name and password that stood in the one that was given. */
 export interface HttpTarget {
@@ -28,7 +29,7 @@ export function isHttpTarget(target: unknown): target is string | URL {
  * `LocalProtocolError` that never shows a password.
  */
 export function resolveHttpTarget(target: string | URL): HttpTarget {
-  const url = parse(target);
+  const url = parseUrl(target);
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new LocalProtocolError(`The target is no URL of HTTP's. ${forms}`);
   }
@@ -44,26 +45,7 @@ export function resolveHttpTarget(target: string | URL): HttpTarget {
   url.hash = "";
   return {
     url,
-    username: username === "" ? undefined : decode(username),
-    password: password === "" ? undefined : decode(password),
+    username: username === "" ? undefined : decodeUrlPart(username, forms),
+    password: password === "" ? undefined : decodeUrlPart(password, forms),
   };
-}
-
-function parse(target: string | URL): URL | undefined {
-  try {
-    return new URL(target);
-  } catch {
-    // The runtime's error would quote the URL, and with it a password.
-    return undefined;
-  }
-}
-
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw new LocalProtocolError(
-      `A "%" in the URL begins no escape; write "%25" for the sign itself. ${forms}`,
-    );
-  }
 }

@@ -6,6 +6,7 @@
 
 import { LocalProtocolError } from "../core/errors.ts";
 import type { Address } from "../transports/transport.ts";
+import { decodeUrlPart, parseUrl } from "./url_parts.ts";
 
 /** The port that Dovecot's documentation gives to doveadm. */
 const defaultPort = 24245;
@@ -74,13 +75,14 @@ const securities: Readonly<Record<string, Security>> = {
 };
 
 function resolveUrl(target: string | URL): ResolvedTarget {
-  const url = typeof target === "string" ? parseUrl(target) : target;
+  const url = parseUrl(target);
+  if (url === undefined) throw new LocalProtocolError(`The target is no URL. ${forms}`);
   if (url.search !== "" || url.hash !== "") {
     throw new LocalProtocolError(`A doveadm URL has no "?" and no "#". ${forms}`);
   }
   switch (url.protocol) {
     case "doveadm+unix:": {
-      const path = decode(url.pathname);
+      const path = decodeUrlPart(url.pathname, forms);
       if (url.host !== "" || path === "" || path === "/") {
         throw new LocalProtocolError(`The URL names no UNIX socket. ${forms}`);
       }
@@ -93,9 +95,9 @@ function resolveUrl(target: string | URL): ResolvedTarget {
       if (url.hostname === "" || !["", "/"].includes(url.pathname)) {
         throw new LocalProtocolError(`The URL names no host, or something behind it. ${forms}`);
       }
-      const hostname = decode(url.hostname).replace(/^\[(.*)\]$/, "$1");
+      const hostname = decodeUrlPart(url.hostname, forms).replace(/^\[(.*)\]$/, "$1");
       const port = url.port === "" ? defaultPort : Number(url.port);
-      const password = url.password === "" ? undefined : decode(url.password);
+      const password = url.password === "" ? undefined : decodeUrlPart(url.password, forms);
       const address: Address = { transport: "tcp", hostname, port };
       return { address, security: securities[url.protocol], password };
     }
@@ -106,25 +108,5 @@ function resolveUrl(target: string | URL): ResolvedTarget {
       );
     default:
       throw new LocalProtocolError(`"${url.protocol}" is no scheme of doveadm's. ${forms}`);
-  }
-}
-
-function parseUrl(text: string): URL {
-  try {
-    return new URL(text);
-  } catch {
-    // The runtime's error would quote the URL, and with it a password.
-    throw new LocalProtocolError(`The target is no URL. ${forms}`);
-  }
-}
-
-/** Takes the percent signs off a part of a URL. */
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw new LocalProtocolError(
-      `A "%" in the URL begins no escape; write "%25" for the sign itself. ${forms}`,
-    );
   }
 }
