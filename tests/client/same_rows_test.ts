@@ -90,17 +90,29 @@ function assertSameRows(
   assert.equal(types.size, keys.size, `${what} has ${[...types].join(", ")}`);
 }
 
-/** Makes a call in all ways, and fails where they differ other than expected; gives the rows. */
+/**
+ * Makes a call in all ways, at once or one behind the other, and fails where they differ other than
+ * expected; gives the rows.
+ */
 async function checkRead(
   clients: Readonly<Record<Way, DoveadmClient>>,
   { call, ...expected }: Read,
+  { inTurn = false }: { readonly inTurn?: boolean } = {},
 ): Promise<readonly Row[]> {
   const what = `${call[0]} ${textOf((call[1] ?? {}) as Row)}`;
   const { fails, differs } = expected;
-  const outcomes = await Promise.all([
-    ...ways.map((way) => outcomeOf(runCall(clients[way], call))),
-    outcomeOf(rowsOfCall(clients.unix, call)),
-  ]);
+  const begun: Promise<Outcome>[] = [];
+  for (
+    const work of [
+      ...ways.map((way) => () => runCall(clients[way], call)),
+      () => rowsOfCall(clients.unix, call),
+    ]
+  ) {
+    const outcome = outcomeOf(work());
+    begun.push(outcome);
+    if (inTurn) await outcome;
+  }
+  const outcomes = await Promise.all(begun);
   if (fails !== undefined) {
     for (const outcome of outcomes) assert.deepEqual(outcome, { error: fails.error }, what);
     return [];
@@ -142,11 +154,14 @@ function exists({ since, until }: CommandInfo, version: DovecotVersion): boolean
   return since <= version && (until === undefined || version <= until);
 }
 
-/** A client that has a connection for each call, as a server needs it whose second call crashes. */
+/**
+ * Makes a call over a connection of its own, and one way behind the other, as Lucene's plugin needs it:
+ * it crashes at a connection's second call, and may where several processes use an index at once.
+ */
 async function checkReadAlone(dovecot: Parameters<typeof clientsOf>[0], read: Read) {
   const clients = clientsOf(dovecot);
   try {
-    return await checkRead(clients, read);
+    return await checkRead(clients, read, { inTurn: true });
   } finally {
     for (const way of ways) await clients[way].close();
   }
