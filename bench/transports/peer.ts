@@ -1,0 +1,72 @@
+/**
+ * The peer of the bench of the transports: sinks, sends and echoes, over TCP, a UNIX socket and TLS.
+ *
+ * Runs in Deno, whose reads and writes take the same buffer again and again. Prints where it listens, as
+ * JSON, and ends with its standard input.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { certificates } from "../../tests/certificates.ts";
+import { temporaryFolder } from "../../tests/sockets.ts";
+import { chunkSize, decodeHeader, headerSize, type Place } from "./exchange.ts";
+
+const hostname = "127.0.0.1";
+
+async function serve(listener: Deno.Listener): Promise<void> {
+  for await (const conn of listener) {
+    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    // A client that hangs up without TLS's own end is done all the same; one that isn't done says so.
+    exchange(conn).catch(() => {}).finally(() => conn.close());
+  }
+}
+
+async function exchange(conn: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(4 * chunkSize);
+  let size = 0;
+  while (size < headerSize) {
+    const more = await conn.read(buffer.subarray(size));
+    if (more === null) return;
+    size += more;
+  }
+  const { kind, amount } = decodeHeader(buffer);
+  if (kind === "send") {
+    let left = amount - (size - headerSize);
+    while (left > 0) left -= await conn.read(buffer) ?? left;
+    await conn.write(Uint8Array.of(0));
+  } else if (kind === "receive") {
+    const chunk = buffer.subarray(0, chunkSize);
+    for (let left = amount; left > 0; left -= chunkSize) await write(conn, chunk);
+  } else {
+    await write(conn, buffer.subarray(headerSize, size));
+    for (let more; (more = await conn.read(buffer)) !== null;) {
+      await write(conn, buffer.subarray(0, more));
+    }
+    return;
+  }
+  // The client closes first: closing while it sends could take from it what it hasn't read yet.
+  while (await conn.read(buffer) !== null);
+}
+
+async function write(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+await using folder = await temporaryFolder();
+const path = join(folder.path, "socket");
+const { ca, good } = await certificates();
+const tcp = Deno.listen({ hostname, port: 0 });
+const unix = Deno.listen({ transport: "unix", path });
+const tls = Deno.listenTls({ hostname, port: 0, ...good });
+serve(tcp);
+serve(unix);
+serve(tls);
+const places: Record<string, Place> = {
+  TCP: { address: { transport: "tcp", hostname, port: tcp.addr.port } },
+  UNIX: { address: { transport: "unix", path } },
+  TLS: { address: { transport: "tcp", hostname, port: tls.addr.port }, ca },
+};
+console.log(JSON.stringify(places));
+while (await Deno.stdin.read(new Uint8Array(1)) !== null);
+for (const listener of [tcp, unix, tls]) listener.close();
