@@ -15,6 +15,7 @@ import {
 import { inputParameter } from "./http_batch.ts";
 import type { HttpCommand } from "./http_exchange.ts";
 import type { DoveadmRequest } from "./request.ts";
+import { isMask } from "./typed_call.ts";
 
 /**
  * A request as it goes over HTTP; `askVersion` is called where versions read its arguments
@@ -84,7 +85,7 @@ function userOf(
   if (user === undefined || user === "") {
     throw new LocalProtocolError(`"${name}" acts on a user's mail. Give "user".`);
   }
-  if (/[*?]/.test(user)) {
+  if (isMask(user)) {
     throw new LocalProtocolError(
       `send() is for one user, and ${
         JSON.stringify(user)

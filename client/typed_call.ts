@@ -83,7 +83,7 @@ export class TypedCall {
       return { names: list.split("\n").map((name) => name.trim()).filter((name) => name !== "") };
     }
     const { user } = this;
-    return user !== undefined && /[*?]/.test(user) ? { mask: user } : undefined;
+    return user !== undefined && isMask(user) ? { mask: user } : undefined;
   }
 
   /** The command's input, where it takes one. */
@@ -222,6 +222,11 @@ export class TypedCall {
       `"${this.info.name}" acts on a user's mail. Give "user", or "allUsers: true".`,
     );
   }
+}
+
+/** Whether a user's name stands for all who match it. */
+export function isMask(user: string): boolean {
+  return /[*?]/.test(user);
 }
 
 /** A row with the user's name ahead. */

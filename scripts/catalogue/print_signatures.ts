@@ -4,6 +4,7 @@
  * @module
  */
 
+import { userParameters } from "../../core/doveadm/catalogue/arguments.ts";
 import type { FieldTable, Lifetime } from "../../core/doveadm/catalogue/command_info.ts";
 import type { ColumnFacts, ColumnsFacts, CommandFacts, Facts, ValueFacts } from "./facts.ts";
 import { mailParameters, type MergedCommand, type MergedParameter, versions } from "./merge.ts";
@@ -12,6 +13,7 @@ import { block, docComment, fileHead, literal, propertyKey } from "./source_text
 /** The source of signatures.ts. */
 export function printSignatures(commands: readonly MergedCommand[], facts: Facts): string {
   const mail = mailParameters(commands, facts);
+  // The types of those that say whose mail is meant are made by hand.
   const common = mail.filter(({ name }) => !userParameters.has(name));
   const parameters = commands.map((command) => printParameters(command, mail));
   const rows = commands.map(({ info, facts }) => {
@@ -38,9 +40,6 @@ export interface DoveadmRowsByName<Parameters> ${block("{", rows, "}")}
 export type DoveadmCommandName = keyof DoveadmParametersByName;
 `;
 }
-
-/** The parameters that say whose mail is meant; their types are made by hand. */
-const userParameters: ReadonlySet<string> = new Set(["user", "allUsers", "userFile"]);
 
 /** What the types of a table's fields begin with, and which command they are for. */
 const fieldTypes: Readonly<
