@@ -10,7 +10,7 @@ import type { Command, Fields, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import type { MailUser } from "../mail_user.ts";
 import { canonicalName } from "../mailboxes/names.ts";
-import { encodeMutf7 } from "../mailboxes/mutf7.ts";
+import { encodeMutf7 } from "../../core/imap/mutf7.ts";
 import { reachedNames } from "../mailboxes/reached_names.ts";
 import { mailboxStatus } from "./mailbox_status.ts";
 

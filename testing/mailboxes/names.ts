@@ -5,7 +5,7 @@
  */
 
 import { encodeUtf8 } from "../../core/bytes.ts";
-import { encodeMutf7 } from "./mutf7.ts";
+import { encodeMutf7 } from "../../core/imap/mutf7.ts";
 
 /** A namespace, with nothing left out. */
 export interface Namespace {

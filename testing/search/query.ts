@@ -5,7 +5,7 @@
  */
 
 import { CommandFailure } from "../../server/command_failure.ts";
-import { decodeMutf7 } from "../mailboxes/mutf7.ts";
+import { decodeMutf7 } from "../../core/imap/mutf7.ts";
 import { isMask } from "../mailboxes/names.ts";
 import { parseSearchSize, parseSearchTime, type SearchTime } from "./time.ts";
 import { parseSequenceSet, type SequenceSet } from "./sequence_set.ts";
