@@ -24,13 +24,18 @@ export interface DovecotInstallation {
   readonly version: string;
 }
 
-/** What Debian and Ubuntu call the packages: the programs, Sieve, and full text search. */
-const PACKAGES = ["dovecot-core", "dovecot-sieve", "dovecot-lucene"];
+/** What Debian and Ubuntu call the packages: the programs, IMAP, Sieve, and full text search. */
+const PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-sieve", "dovecot-lucene"];
 
-/** Files, below Dovecot's folder of plugins, that the second and the third package have. */
-const PLUGINS = ["doveadm/lib10_doveadm_sieve_plugin.so", "lib21_fts_lucene_plugin.so"];
+/** Files, below Dovecot's folder of programs, that the packages behind the first one have. */
+const PARTS = [
+  "imap",
+  "modules/doveadm/lib10_doveadm_sieve_plugin.so",
+  "modules/lib21_fts_lucene_plugin.so",
+];
 
-const HOW_TO = `Install Dovecot 2.3 and its plugins for Sieve and Lucene ("apt-get install ` +
+const HOW_TO =
+  `Install Dovecot 2.3, its IMAP and its plugins for Sieve and Lucene ("apt-get install ` +
   `${PACKAGES.join(" ")}" as root on Debian 12 or Ubuntu) and run the tests again.`;
 
 /** The folders to look for programs in: PATH's, and those that PATH lacks for ordinary users. */
@@ -61,13 +66,13 @@ export async function findDovecot(
   return { dovecot, doveadm, version: await versionOf(dovecot) };
 }
 
-/** The plugins that are not installed. */
-async function missingPlugins(): Promise<readonly string[]> {
+/** What is not installed of that. */
+async function missingParts(): Promise<readonly string[]> {
   const doveconf = findProgram("doveconf");
-  if (doveconf === undefined) return PLUGINS;
+  if (doveconf === undefined) return PARTS;
   // The default: the system-wide configuration need not be one that can be read.
-  const folder = await output(doveconf, "-d", "-h", "mail_plugin_dir");
-  return PLUGINS.filter((plugin) => !existsSync(join(folder, plugin)));
+  const folder = await output(doveconf, "-d", "-h", "libexec_dir");
+  return PARTS.filter((part) => !existsSync(join(folder, part)));
 }
 
 /** Throws unless the version is one whose configuration the tests can write. */
@@ -82,7 +87,7 @@ export function checkVersion({ dovecot, version }: DovecotInstallation): void {
 let ensured: Promise<void> | undefined;
 
 /**
- * Makes sure that Dovecot 2.3 is installed, with its plugins for Sieve and Lucene.
+ * Makes sure that Dovecot 2.3 is installed, with its IMAP and its plugins for Sieve and Lucene.
  *
  * Installs it with apt on Debian and Ubuntu, as root, without starting a system-wide server.
  * Rejects with an error that says what to install where that can't be done, where it fails, and
@@ -95,15 +100,15 @@ export function ensureDovecot(): Promise<void> {
 async function ensure(): Promise<void> {
   await installationEnded();
   const found = await findDovecot();
-  // One of no use gets no plugins installed either.
+  // One of no use gets no parts installed either.
   if (found !== undefined) checkVersion(found);
-  const plugins = await missingPlugins();
-  if (found === undefined || plugins.length > 0) {
-    const missing = found === undefined ? "Dovecot" : `Dovecot's ${plugins.join(" and ")}`;
+  const parts = await missingParts();
+  if (found === undefined || parts.length > 0) {
+    const missing = found === undefined ? "Dovecot" : `Dovecot's ${parts.join(" and ")}`;
     await installPackages(PACKAGES, { missing, howTo: HOW_TO });
   }
   const installation = await findDovecot();
-  const left = await missingPlugins();
+  const left = await missingParts();
   if (installation === undefined || left.length > 0) {
     throw new Error(
       `${PACKAGES.join(", ")} are installed, but ` +
