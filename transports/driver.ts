@@ -21,7 +21,7 @@ export interface DrivableProtocol<Event extends { readonly type: string }> exten
 /** What a {@linkcode Driver} needs beside a protocol and a transport. */
 export interface DriverOptions<Event> {
   /**
-   * Gets each event but "start-tls", in order. As long as a promise that it gives is pending nothing
+   * Gets each event but "start-tls" and "close-write", in order. As long as a promise that it gives is pending nothing
    * more is read; what it throws ends the conversation.
    */
   onEvent: (event: Event) => void | Promise<void>;
@@ -52,6 +52,7 @@ export class Driver<Event extends { readonly type: string }> {
   #options: DriverOptions<Event>;
   #reading: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
+  #closingWrite: Promise<void> | undefined;
   /** What was read and the protocol hasn't got yet. */
   #arrived: Read | undefined;
   /** Resolved when there may be something to do. */
@@ -85,6 +86,7 @@ export class Driver<Event extends { readonly type: string }> {
       await this.#transport.close();
       await this.#reading;
       await this.#writing;
+      await this.#closingWrite;
     }
     if (this.#failure !== undefined && !this.#closed) throw this.#failure.error;
   }
@@ -142,6 +144,10 @@ export class Driver<Event extends { readonly type: string }> {
         await this.#startTls();
         continue;
       }
+      if (event.type === "close-write") {
+        this.#closingWrite ??= this.#closeWrite();
+        continue;
+      }
       this.#startWriting();
       const passed = this.#options.onEvent(event);
       if (passed !== undefined) await passed;
@@ -163,6 +169,19 @@ export class Driver<Event extends { readonly type: string }> {
     }
     if (this.#closed) await this.#transport.close();
     this.#protocol.tlsStarted?.();
+  }
+
+  /**
+   * Writes what there is and tells the peer that no more comes. Reading goes on meanwhile: the peer may
+   * read no more before its answers are. A transport that is gone is told by reading.
+   */
+  async #closeWrite(): Promise<void> {
+    await this.flush();
+    try {
+      await this.#transport.closeWrite();
+    } catch {
+      // There is nobody to tell.
+    }
   }
 
   /** Tells the protocol the time if its deadline is over, and says whether it did. */

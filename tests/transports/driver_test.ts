@@ -10,6 +10,7 @@ type TestEvent =
   | { readonly type: "timeout"; readonly now: number }
   | { readonly type: "start-tls" }
   | { readonly type: "tls-started" }
+  | { readonly type: "close-write" }
   | { readonly type: "end" };
 
 /** The least that a protocol can be: it hands on what it is given, and sends what it is told to. */
@@ -32,6 +33,10 @@ class TestProtocol implements DrivableProtocol<TestEvent> {
 
   askForTls(): void {
     this.#events.push({ type: "start-tls" });
+  }
+
+  sendNoMore(): void {
+    this.#events.push({ type: "close-write" });
   }
 
   finish(): void {
@@ -240,6 +245,46 @@ test("two ends that both write much before they read don't wait for each other",
   for (const driver of drivers) await driver.close();
   await Promise.all(running);
 });
+
+test("close-write: what there is is written first, and reading goes on meanwhile", async () => {
+  const setup = new Setup();
+  setup.protocol.send(new Uint8Array(much));
+  setup.protocol.sendNoMore();
+  const running = setup.driver.run();
+  // Nothing of it is read yet.
+  await setup.say("one");
+  await turn();
+  assert.deepEqual(setup.passed, ["one"]);
+  let heard = 0;
+  for (let chunk; (chunk = await setup.peer.read()) !== undefined;) heard += chunk.length;
+  assert.equal(heard, much);
+  await setup.say("two");
+  await setup.peer.closeWrite();
+  await running;
+  assert.deepEqual(setup.passed, ["one", "two", "end"]);
+});
+
+for (const how of ["is gone", "is closed meanwhile"]) {
+  test(`close-write: a transport that ${how} is told by reading`, async () => {
+    let broken = 0;
+    const setup = new Setup({
+      onBroken: () => broken++,
+      change: (transport) =>
+        how === "is closed meanwhile" ? transport : changed(transport, {
+          closeWrite: () => Promise.reject(reset),
+        }),
+    });
+    setup.protocol.send(how === "is gone" ? "bye" : new Uint8Array(much));
+    setup.protocol.sendNoMore();
+    const running = setup.driver.run();
+    await turn();
+    assert.equal(broken, 0);
+    if (how === "is closed meanwhile") await setup.driver.close();
+    else await setup.peer.closeWrite();
+    await running;
+    assert.deepEqual(setup.passed, ["end"]);
+  });
+}
 
 test("nothing more is read while onEvent is at work", async () => {
   const gate = Promise.withResolvers<void>();

@@ -1,0 +1,340 @@
+/**
+ * The client end of version 3: one extractor, many requests.
+ *
+ * Source: JWebmail's README_IPC.md.
+ *
+ * @module
+ */
+
+import { OutputQueue, plainBytes, quote } from "../bytes.ts";
+import { DovewireError, LocalProtocolError } from "../errors.ts";
+import type { Protocol } from "../protocol.ts";
+import { describeExit } from "./exit_codes.ts";
+import { ExtractorEndError, tellExit } from "./exit_errors.ts";
+import type { ExitStatus } from "./exit_status.ts";
+import { encodeFrames, FrameReader } from "./framing.ts";
+import {
+  checkLimits,
+  checkMessageSize,
+  defaultMaxMessageSize,
+  defaultMaxMethodSize,
+  encodeMethod,
+  overLimit,
+} from "./limits.ts";
+
+/** What an {@linkcode ExtractorClientProtocol} keeps to. */
+export interface ExtractorClientLimits {
+  /** A method's name, in bytes; 64 if left out. */
+  maxMethodSize: number;
+  /** A request's or an answer's message, in bytes; 64 MiB if left out. */
+  maxMessageSize: number;
+  /** How many requests may have no answer yet; 1024 if left out. */
+  maxInFlight: number;
+}
+
+/** What an {@linkcode ExtractorClientProtocol} can be told. */
+export interface ExtractorClientProtocolOptions {
+  /**
+   * Whether the peer is a process whose exit status is told with
+   * {@linkcode ExtractorClientProtocol.exited}: the "end" event, and an error about the output's end,
+   * wait for it then. `false` if left out.
+   */
+  awaitsExit?: boolean;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<ExtractorClientLimits>;
+}
+
+/** What an {@linkcode ExtractorClientProtocol} has to tell. */
+export type ExtractorClientEvent =
+  /** The answer to a request. */
+  | { readonly type: "response"; readonly id: number; readonly message: Uint8Array }
+  /** Write the output, then tell the peer that no more comes. */
+  | { readonly type: "close-write" }
+  /**
+   * The conversation is over: `unanswered` has the requests that got no answer, oldest first, and
+   * `exit` how the process ended, if that was told. All is well only where nothing is unanswered and
+   * the exit code isn't another than 0; `endError()` makes the error of it.
+   */
+  | {
+    readonly type: "end";
+    readonly unanswered: readonly number[];
+    readonly exit: ExitStatus | undefined;
+  };
+
+const defaultLimits: ExtractorClientLimits = {
+  maxMethodSize: defaultMaxMethodSize,
+  maxMessageSize: defaultMaxMessageSize,
+  maxInFlight: 1024,
+};
+
+const nothing = new Uint8Array(0);
+
+/**
+ * The client end of one version 3 session, as a value that never touches a process.
+ *
+ * Requests are written one behind the other and answered in that order. Bytes that belong to no request
+ * throw an {@linkcode ExtractorEndError} at once; behind {@linkcode close} they do when the output has
+ * ended, since the exit code says more then.
+ *
+ * @example A session with an extractor that is only bytes
+ * ```ts
+ * import { ExtractorClientProtocol } from "@dovewire/dovewire/core/extractor";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = new ExtractorClientProtocol();
+ * const id = protocol.send("auth", new Uint8Array(0));
+ * assert.deepEqual(
+ *   protocol.takeOutput(),
+ *   Uint8Array.of(0, 0, 0, 4, 0x61, 0x75, 0x74, 0x68, 0, 0, 0, 0),
+ * );
+ *
+ * protocol.receive(Uint8Array.of(0, 0, 0, 0));
+ * assert.deepEqual(protocol.nextEvent(), { type: "response", id, message: new Uint8Array(0) });
+ *
+ * protocol.close();
+ * assert.deepEqual(protocol.nextEvent(), { type: "close-write" });
+ * protocol.receiveEnd();
+ * assert.deepEqual(protocol.nextEvent(), { type: "end", unanswered: [], exit: undefined });
+ * ```
+ */
+export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
+  /**
+   * "closing": no more requests, and the peer is still to be told; "closed": it was told; "stray": it
+   * was, and bytes came that nobody asked for; "ending": the output is over, the exit status isn't there.
+   */
+  #state: "open" | "closing" | "closed" | "stray" | "ending" | "over" | "failed" = "open";
+  #limits: ExtractorClientLimits;
+  #awaitsExit: boolean;
+  #output = new OutputQueue();
+  #frames = new FrameReader();
+  #ended = false;
+  #exit: ExitStatus | undefined;
+  #failure: DovewireError | undefined;
+  #stray: Uint8Array | undefined;
+
+  /** Where each request without an answer begins in the output, by its id. */
+  #requests = new Map<number, number>();
+  #lastId = 0;
+  /** The oldest request that has no answer. */
+  #head = 1;
+
+  /** Makes one; throws a {@linkcode LocalProtocolError} for limits that can't be. */
+  constructor(options: ExtractorClientProtocolOptions = {}) {
+    this.#limits = { ...defaultLimits, ...options.limits };
+    checkLimits(this.#limits);
+    this.#awaitsExit = options.awaitsExit ?? false;
+  }
+
+  /** The requests that have no answer yet, oldest first. */
+  get unanswered(): readonly number[] {
+    return [...this.#requests.keys()];
+  }
+
+  /** Whether a request can be sent: neither close() nor the end of the output has ended it. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /**
+   * Whether a request without an answer had begun to leave with {@linkcode takeOutput}, so that it may
+   * have been carried out.
+   */
+  isSent(id: number): boolean {
+    const at = this.#requests.get(id);
+    return at !== undefined && at < this.#output.taken;
+  }
+
+  /**
+   * Asks for something and gives the request's id: 1, 2, 3 … in wire order. The message belongs to the
+   * protocol from here on.
+   *
+   * Throws a {@linkcode LocalProtocolError} for a name that can't be one, for a message over the limit,
+   * where too many requests have no answer yet, and where the conversation is over.
+   */
+  send(method: string, message: Uint8Array): number {
+    const name = encodeMethod(method, this.#limits.maxMethodSize);
+    const bytes = plainBytes(message);
+    checkMessageSize(bytes.length, this.#limits.maxMessageSize, `The request "${method}"`);
+    if (!this.isOpen) {
+      throw new LocalProtocolError(
+        `Cannot send "${method}": ` +
+          (this.#state === "closing" || this.#state === "closed"
+            ? "close() was called. Send requests ahead of that."
+            : "the conversation is over. Start another extractor."),
+      );
+    }
+    if (this.#requests.size >= this.#limits.maxInFlight) {
+      throw new LocalProtocolError(
+        `Cannot send "${method}": ${this.#requests.size} requests have no answer yet, and ` +
+          `${this.#limits.maxInFlight} are allowed ("limits.maxInFlight"). Wait for an answer.`,
+      );
+    }
+    const id = ++this.#lastId;
+    this.#requests.set(id, this.#output.pushed);
+    for (const piece of encodeFrames(name, bytes)) this.#output.push(piece);
+    return id;
+  }
+
+  /**
+   * Ends the requests: a "close-write" event follows, and answers still come. Nothing happens where
+   * the conversation is over.
+   */
+  close(): void {
+    if (this.#state === "open") this.#state = "closing";
+  }
+
+  /**
+   * Learns how the peer's process ended. Its output may still be on the way: the conversation is over
+   * when both ends are known. Throws a {@linkcode LocalProtocolError} if called again.
+   */
+  exited(status: ExitStatus): void {
+    this.#exit = tellExit(this.#exit, status);
+  }
+
+  /** Takes bytes that arrived from the extractor. The chunk belongs to the protocol from here on. */
+  receive(chunk: Uint8Array): void {
+    if (this.#ended) {
+      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+    }
+    const bytes = plainBytes(chunk);
+    if (this.#state === "open" || this.#state === "closing" || this.#state === "closed") {
+      this.#frames.push(bytes);
+    }
+  }
+
+  /** Learns that the extractor will send no more. */
+  receiveEnd(): void {
+    this.#ended = true;
+  }
+
+  /**
+   * The next event in wire order, or `undefined` when it takes more bytes, or the exit status, to know.
+   *
+   * Throws a `RemoteProtocolError`, once and for ever after, where an answer is over the limit; and an
+   * {@linkcode ExtractorEndError} where an answer is cut short or bytes came that nobody asked for.
+   */
+  nextEvent(): ExtractorClientEvent | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return this.#next();
+    } catch (error) {
+      if (error instanceof DovewireError) this.#fail(error);
+      throw error;
+    }
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /** Never: how long an answer may take is the caller's to say. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Learns what time it is, and does nothing with it. */
+  handleTimeout(_now: number): void {}
+
+  #next(): ExtractorClientEvent | undefined {
+    for (;;) {
+      switch (this.#state) {
+        case "closing":
+          this.#state = "closed";
+          return { type: "close-write" };
+        case "open":
+        case "closed": {
+          const message = this.#takeAnswer();
+          if (message !== undefined) {
+            const id = this.#head++;
+            this.#requests.delete(id);
+            return { type: "response", id, message };
+          }
+          if (this.#state as string === "stray") continue;
+          if (!this.#ended) return undefined;
+          const wasOpen = this.#state === "open";
+          this.#state = "ending";
+          // A process that closed its output may still wait for the end of its input.
+          if (wasOpen && this.#waitsForExit) return { type: "close-write" };
+          continue;
+        }
+        case "stray":
+          if (!this.#ended || this.#waitsForExit) return undefined;
+          throw this.#trailingBytes();
+        case "ending":
+          if (this.#waitsForExit) return undefined;
+          this.#checkWhole();
+          this.#state = "over";
+          this.#output.clear();
+          return { type: "end", unanswered: this.unanswered, exit: this.#exit };
+        case "over":
+        case "failed":
+          return undefined;
+      }
+    }
+  }
+
+  get #waitsForExit(): boolean {
+    return this.#awaitsExit && this.#exit === undefined;
+  }
+
+  /** The next answer, if it is whole. */
+  #takeAnswer(): Uint8Array | undefined {
+    // What answers a request that hasn't begun to leave answers nothing.
+    if (!this.isSent(this.#head)) {
+      this.#refuseBytes();
+      return undefined;
+    }
+    const most = this.#limits.maxMessageSize;
+    return this.#frames.take(
+      most,
+      (size) =>
+        overLimit(`The extractor's answer to request ${this.#head} has`, "maxMessageSize", {
+          size,
+          most,
+          unanswered: this.unanswered,
+        }),
+    );
+  }
+
+  /** There may be no bytes here. */
+  #refuseBytes(): void {
+    const stray = this.#frames.peek();
+    if (stray === undefined) return;
+    this.#stray = stray.slice(0, 64);
+    this.#frames.clear();
+    if (this.#state === "open") throw this.#trailingBytes();
+    this.#state = "stray";
+  }
+
+  #trailingBytes(): ExtractorEndError {
+    const end = this.#exit === undefined ? "" : `, and ${describeExit(this.#exit)}`;
+    return new ExtractorEndError(
+      "trailing-bytes",
+      `The extractor sent ${quote(this.#stray ?? nothing)} while no request was without an ` +
+        `answer${end}. Look for what writes to its stdout.`,
+      { exit: this.#exit, unanswered: this.unanswered },
+    );
+  }
+
+  /** Refuses an answer that the end cut short. */
+  #checkWhole(): void {
+    const frame = this.#frames.partial;
+    if (frame === undefined) return;
+    const { arrived, length } = frame;
+    throw new ExtractorEndError(
+      "cut-short",
+      `The extractor's answer to request ${this.#head} was cut short ` +
+        (length === undefined ? "in its length" : `behind ${arrived} of its ${length} bytes`) +
+        `: the extractor ${describeExit(this.#exit)}.`,
+      { exit: this.#exit, unanswered: this.unanswered },
+    );
+  }
+
+  #fail(failure: DovewireError): void {
+    this.#failure = failure;
+    this.#state = "failed";
+    this.#output.clear();
+    this.#frames.clear();
+  }
+}

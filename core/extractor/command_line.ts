@@ -1,0 +1,117 @@
+/**
+ * The arguments that an extractor is started with.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../errors.ts";
+import { defaultMaxMethodSize, encodeMethod } from "./limits.ts";
+
+/** What an extractor is started for. */
+export interface ExtractorCommandLine {
+  /** The version to speak. */
+  version: 1 | 2 | 3;
+  /** The folder that has a maildir for each mail user. */
+  maildir: string;
+  /** The user of the system to become. */
+  systemUser: string;
+  /** The user whose mails they are. */
+  mailUser: string;
+  /** Versions 1 and 2: what is asked for. Version 3 has none: it stands in each request. */
+  method?: string;
+  /** Version 1: the method's arguments in their order, all of them. */
+  args?: readonly string[];
+}
+
+const usage = "[--protocol=1|2|3] <maildir> <system-user> <mail-user> [<method> [<arguments>…]]";
+
+/**
+ * The arguments for an extractor: `[--protocol=1|2|3] <maildir> <system-user> <mail-user> [<method>
+ * [<arguments>…]]`. The option is left out where it would say what goes without saying: version 3
+ * without a method, version 1 with one, as the first extractors had it.
+ *
+ * Throws a {@linkcode LocalProtocolError} for a version with a method or arguments that it has no place
+ * for, or without one that it needs, and for what no argument can carry.
+ *
+ * @example
+ * ```ts
+ * import { extractorArguments } from "@dovewire/dovewire/core/extractor";
+ * import assert from "node:assert/strict";
+ *
+ * const who = { maildir: "/var/mail", systemUser: "vmail", mailUser: "joe" };
+ * assert.deepEqual(extractorArguments({ version: 3, ...who }), ["/var/mail", "vmail", "joe"]);
+ * assert.deepEqual(
+ *   extractorArguments({ version: 2, ...who, method: "count" }),
+ *   ["--protocol=2", "/var/mail", "vmail", "joe", "count"],
+ * );
+ * ```
+ */
+export function extractorArguments(commandLine: ExtractorCommandLine): string[] {
+  const { version, maildir, systemUser, mailUser, method, args = [] } = commandLine;
+  checkCommandLine(commandLine);
+  const options = version === 2 ? ["--protocol=2"] : maildir.startsWith("-") ? ["--"] : [];
+  if (version === 2 && maildir.startsWith("-")) options.push("--");
+  const request = method === undefined ? [] : [method, ...args];
+  return [...options, maildir, systemUser, mailUser, ...request];
+}
+
+/**
+ * Reads what {@linkcode extractorArguments} gives, without the program's name. `--` ends the options.
+ * Throws a {@linkcode LocalProtocolError} that shows the usage for what it can't be.
+ */
+export function parseExtractorArguments(argv: readonly string[]): ExtractorCommandLine {
+  let version: 1 | 2 | 3 | undefined;
+  let at = 0;
+  for (; at < argv.length && argv[at].startsWith("-"); at++) {
+    if (argv[at] === "--") {
+      at++;
+      break;
+    }
+    const given = /^--protocol=([123])$/.exec(argv[at])?.[1];
+    if (given === undefined) throw misuse(`${JSON.stringify(argv[at])} is no option`);
+    version = Number(given) as 1 | 2 | 3;
+  }
+  const [maildir, systemUser, mailUser, method, ...args] = argv.slice(at);
+  if (mailUser === undefined) throw misuse("An argument is missing");
+  const commandLine: ExtractorCommandLine = {
+    version: version ?? (method === undefined ? 3 : 1),
+    maildir,
+    systemUser,
+    mailUser,
+    ...(method === undefined ? {} : { method, args }),
+  };
+  checkCommandLine(commandLine);
+  return commandLine;
+}
+
+function checkCommandLine(commandLine: ExtractorCommandLine): void {
+  const { version, maildir, systemUser, mailUser, method, args = [] } = commandLine;
+  if (version !== 1 && version !== 2 && version !== 3) {
+    throw misuse(`"version" is ${version}, and has to be 1, 2 or 3`);
+  }
+  if (maildir === "" || systemUser === "") {
+    throw misuse(`The ${maildir === "" ? "maildir" : "system user"} is empty`);
+  }
+  for (const value of [maildir, systemUser, mailUser, ...args]) {
+    if (typeof value === "string" && value.isWellFormed() && !value.includes("\0")) continue;
+    throw misuse(
+      `${JSON.stringify(value)} is no text, or contains a NUL or half a surrogate pair`,
+    );
+  }
+  if (version === 3 && method !== undefined) {
+    throw misuse("Version 3 has its methods in its requests, and none among the arguments");
+  }
+  if (version !== 3 && method === undefined) {
+    throw misuse(`Version ${version} has its method among the arguments, and there is none`);
+  }
+  if (version !== 1 && args.length > 0) {
+    throw misuse(
+      `Version ${version} has a request's values in its message, and none among the arguments`,
+    );
+  }
+  if (method !== undefined) encodeMethod(method, defaultMaxMethodSize);
+}
+
+function misuse(what: string): LocalProtocolError {
+  return new LocalProtocolError(`${what}. The arguments are: ${usage}`);
+}

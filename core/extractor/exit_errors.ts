@@ -1,0 +1,88 @@
+/**
+ * What is wrong with how an extractor ended.
+ *
+ * @module
+ */
+
+import {
+  LocalProtocolError,
+  RemoteProtocolError,
+  type RemoteProtocolErrorOptions,
+} from "../errors.ts";
+import { describeExit } from "./exit_codes.ts";
+import type { ExitStatus } from "./exit_status.ts";
+
+/**
+ * What went wrong: "cut-short": the output ended within an answer; "exit": it ended between two, and
+ * there are requests without one, or the exit code isn't 0; "trailing-bytes": more came than answers
+ * to what was asked.
+ */
+export type ExtractorEndKind = "cut-short" | "exit" | "trailing-bytes";
+
+/** What an {@linkcode ExtractorEndError} has beside a message. */
+export interface ExtractorEndErrorOptions extends RemoteProtocolErrorOptions {
+  /** How the process ended. */
+  exit?: ExitStatus;
+}
+
+/** An extractor ended otherwise than it should. */
+export class ExtractorEndError extends RemoteProtocolError {
+  /** The class's name. */
+  override name = "ExtractorEndError";
+  /** What went wrong. */
+  readonly kind: ExtractorEndKind;
+  /** How the process ended; `undefined` where that isn't known, or the peer is no process. */
+  readonly exit: ExitStatus | undefined;
+
+  /** Makes one; the message has the exit code's meaning in it. */
+  constructor(kind: ExtractorEndKind, message: string, options: ExtractorEndErrorOptions = {}) {
+    super(message, options);
+    this.kind = kind;
+    this.exit = options.exit;
+  }
+}
+
+/** The end of a client's conversation, as its "end" event tells it. */
+export interface ExtractorEnd {
+  /** The requests that got no answer, oldest first. */
+  readonly unanswered: readonly number[];
+  /** How the process ended; `undefined` where that isn't known, or the peer is no process. */
+  readonly exit: ExitStatus | undefined;
+}
+
+/**
+ * The error that an "end" event is to the requests without an answer, of kind "exit": for a client to
+ * give to its callers. `sent` says whether the request may have been carried out; `false` if left out.
+ *
+ * @example
+ * ```ts
+ * import { endError } from "@dovewire/dovewire/core/extractor";
+ * import assert from "node:assert/strict";
+ *
+ * const error = endError({ unanswered: [3, 4], exit: { code: 5, signal: undefined } });
+ * assert.equal(error.kind, "exit");
+ * assert.match(error.message, /2 requests: .* code 5 \(the extractor couldn't become the user/);
+ * ```
+ */
+export function endError(
+  { unanswered, exit }: ExtractorEnd,
+  { sent = false }: { sent?: boolean } = {},
+): ExtractorEndError {
+  const whom = unanswered.length === 0
+    ? "with no request left to answer"
+    : `before it answered ${count(unanswered.length)}`;
+  const message = `The extractor's output ended ${whom}: it ${describeExit(exit)}.`;
+  return new ExtractorEndError("exit", message, { exit, unanswered, sent });
+}
+
+function count(requests: number): string {
+  return requests === 1 ? "1 request" : `${requests} requests`;
+}
+
+/** The exit status once it is told; refuses one that is told again. */
+export function tellExit(known: ExitStatus | undefined, status: ExitStatus): ExitStatus {
+  if (known === undefined) return status;
+  throw new LocalProtocolError(
+    "exited() was called again. A process ends once: call it with how that one ended.",
+  );
+}

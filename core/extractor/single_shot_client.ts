@@ -1,0 +1,256 @@
+/**
+ * The client end of versions 1 and 2: one extractor, one request.
+ *
+ * Source: JWebmail's README_IPC.md. What is asked for stands in the process's arguments.
+ *
+ * @module
+ */
+
+import { GatheredBytes, OutputQueue, plainBytes } from "../bytes.ts";
+import { DovewireError, LocalProtocolError } from "../errors.ts";
+import type { Protocol } from "../protocol.ts";
+import { describeExit, extractorExitCodes } from "./exit_codes.ts";
+import { ExtractorEndError, tellExit } from "./exit_errors.ts";
+import type { ExitStatus } from "./exit_status.ts";
+import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from "./limits.ts";
+import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
+
+/** What a {@linkcode SingleShotClientProtocol} is made of. */
+export interface SingleShotClientProtocolOptions {
+  /** 1: a line of JSON and binary data come back; 2: a message goes in, and one comes back. */
+  version: SingleShotVersion;
+  /** All that is written: version 2's message, what version 1's "add" adds; nothing if left out. */
+  input?: Uint8Array;
+  /**
+   * Whether the peer is a process whose exit status is told with
+   * {@linkcode SingleShotClientProtocol.exited}: it says whether the answer is whole, and so the answer
+   * waits for it. `false` if left out.
+   */
+  awaitsExit?: boolean;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<SingleShotLimits>;
+}
+
+/** What a {@linkcode SingleShotClientProtocol} has to tell. */
+export type SingleShotClientEvent =
+  /** Write the output, then tell the peer that no more comes. */
+  | { readonly type: "close-write" }
+  /** Version 2's answer. */
+  | { readonly type: "response"; readonly id: number; readonly message: Uint8Array }
+  /** Version 1's answer: the JSON ahead of the first line feed, and the bytes behind it. */
+  | {
+    readonly type: "response";
+    readonly id: number;
+    readonly header: Uint8Array;
+    readonly binary: Uint8Array;
+  }
+  /**
+   * The conversation is over: `unanswered` has the request if it got no answer, and `exit` how the
+   * process ended, if that was told; `endError()` makes the error of it.
+   */
+  | {
+    readonly type: "end";
+    readonly unanswered: readonly number[];
+    readonly exit: ExitStatus | undefined;
+  };
+
+/** The exit codes of a process that wrote its answer to the end, be that a good one or a failure. */
+const answeringCodes: readonly number[] = [
+  extractorExitCodes.ok,
+  extractorExitCodes.failure,
+  extractorExitCodes.invalid,
+  extractorExitCodes.unsupported,
+];
+
+const nothing = new Uint8Array(0);
+const id = 1;
+
+/**
+ * The client end of a process a request, as a value that never touches a process.
+ *
+ * Nothing on the wire says how long an answer is: it is what came when the output ended, and it counts
+ * if the process ended with 0, 3, 4 or 6 or that isn't known. Where the process ended otherwise, what
+ * came is an answer cut short. Version 1's line needs its line feed only where the exit isn't known:
+ * old extractors leave it out where no binary data follows.
+ *
+ * @example A request of version 1
+ * ```ts
+ * import { SingleShotClientProtocol } from "@dovewire/dovewire/core/extractor";
+ * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = new SingleShotClientProtocol({ version: 1, awaitsExit: true });
+ * assert.deepEqual(protocol.nextEvent(), { type: "close-write" });
+ *
+ * protocol.receive(encodeUtf8('{"size":3}\nabc'));
+ * protocol.receiveEnd();
+ * protocol.exited({ code: 0, signal: undefined });
+ * const event = protocol.nextEvent();
+ * assert(event?.type === "response" && "header" in event);
+ * assert.equal(decodeUtf8(event.header), '{"size":3}');
+ * assert.equal(decodeUtf8(event.binary), "abc");
+ * ```
+ */
+export class SingleShotClientProtocol implements Protocol<SingleShotClientEvent> {
+  /** "gathering": the answer is to come; "answered": it was told, and the end is not. */
+  #state: "closing" | "gathering" | "answered" | "over" | "failed" = "closing";
+  #version: SingleShotVersion;
+  #most: number;
+  #awaitsExit: boolean;
+  #output = new OutputQueue();
+  #gathered = new GatheredBytes();
+  #ended = false;
+  #exit: ExitStatus | undefined;
+  #isAnswered = false;
+  #failure: DovewireError | undefined;
+
+  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  constructor(options: SingleShotClientProtocolOptions) {
+    const { version, input = nothing, awaitsExit = false, limits } = options;
+    checkVersion(version);
+    const { maxMessageSize } = { maxMessageSize: defaultMaxMessageSize, ...limits };
+    checkLimits({ maxMessageSize });
+    const bytes = plainBytes(input);
+    checkMessageSize(bytes.length, maxMessageSize, "The input");
+    this.#version = version;
+    this.#most = maxMessageSize;
+    this.#awaitsExit = awaitsExit;
+    this.#output.push(bytes);
+  }
+
+  /** The request, as long as it has no answer. */
+  get unanswered(): readonly number[] {
+    return this.#isAnswered ? [] : [id];
+  }
+
+  /**
+   * Learns how the process ended. Its output may still be on the way: the conversation is over when
+   * both ends are known. Throws a {@linkcode LocalProtocolError} if called again.
+   */
+  exited(status: ExitStatus): void {
+    this.#exit = tellExit(this.#exit, status);
+  }
+
+  /** Takes bytes that arrived from the extractor. The chunk belongs to the protocol from here on. */
+  receive(chunk: Uint8Array): void {
+    if (this.#ended) {
+      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+    }
+    const bytes = plainBytes(chunk);
+    if (this.#state !== "closing" && this.#state !== "gathering") return;
+    // A byte over the limit says enough.
+    const room = this.#most + 1 - this.#gathered.size;
+    this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
+  }
+
+  /** Learns that the extractor will send no more. */
+  receiveEnd(): void {
+    this.#ended = true;
+  }
+
+  /**
+   * The next event, or `undefined` when it takes more bytes, or the exit status, to know.
+   *
+   * Throws a `RemoteProtocolError`, once and for ever after, where the answer is over the limit, and an
+   * {@linkcode ExtractorEndError} where it is cut short.
+   */
+  nextEvent(): SingleShotClientEvent | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return this.#next();
+    } catch (error) {
+      if (error instanceof DovewireError) this.#fail(error);
+      throw error;
+    }
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /** Never: how long an answer may take is the caller's to say. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Learns what time it is, and does nothing with it. */
+  handleTimeout(_now: number): void {}
+
+  #next(): SingleShotClientEvent | undefined {
+    switch (this.#state) {
+      case "closing":
+        this.#state = "gathering";
+        return { type: "close-write" };
+      case "gathering": {
+        this.#checkSize();
+        if (!this.#ended || (this.#awaitsExit && this.#exit === undefined)) return undefined;
+        if (!this.#hasAnswer()) return this.#end();
+        const answer = this.#takeAnswer();
+        this.#state = "answered";
+        this.#isAnswered = true;
+        return answer;
+      }
+      case "answered":
+        return this.#end();
+      case "over":
+      case "failed":
+        return undefined;
+    }
+  }
+
+  #checkSize(): void {
+    if (this.#gathered.size <= this.#most) return;
+    throw overLimit("The extractor's answer has", "maxMessageSize", {
+      size: undefined,
+      most: this.#most,
+      unanswered: this.unanswered,
+    });
+  }
+
+  /** Whether what came is an answer. */
+  #hasAnswer(): boolean {
+    if (this.#gathered.size > 0) return true;
+    // An empty message is one, but never one that tells of a failure.
+    return this.#version === 2 && (this.#exit === undefined || this.#exit.code === 0);
+  }
+
+  #takeAnswer(): SingleShotClientEvent {
+    const { size } = this.#gathered;
+    const message = this.#gathered.take();
+    if (this.#exit !== undefined && !answeringCodes.includes(this.#exit.code ?? -1)) {
+      throw this.#cutShort(size);
+    }
+    if (this.#version === 2) return { type: "response", id, message };
+    const end = message.indexOf(0x0a);
+    if (end === -1 && this.#exit === undefined) throw this.#cutShort(size);
+    return {
+      type: "response",
+      id,
+      header: end === -1 ? message : message.subarray(0, end),
+      binary: end === -1 ? new Uint8Array(0) : message.subarray(end + 1),
+    };
+  }
+
+  #cutShort(size: number): ExtractorEndError {
+    return new ExtractorEndError(
+      "cut-short",
+      `The extractor's answer was cut short behind ${size} bytes: the extractor ` +
+        `${describeExit(this.#exit)}.`,
+      { exit: this.#exit, unanswered: this.unanswered },
+    );
+  }
+
+  #end(): SingleShotClientEvent {
+    this.#state = "over";
+    this.#output.clear();
+    return { type: "end", unanswered: this.unanswered, exit: this.#exit };
+  }
+
+  #fail(failure: DovewireError): void {
+    this.#failure = failure;
+    this.#state = "failed";
+    this.#output.clear();
+    this.#gathered.take();
+  }
+}

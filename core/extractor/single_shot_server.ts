@@ -1,0 +1,238 @@
+/**
+ * The server end of versions 1 and 2: what an extractor speaks that is started for each request.
+ *
+ * Source: JWebmail's README_IPC.md.
+ *
+ * @module
+ */
+
+import { GatheredBytes, OutputQueue, plainBytes } from "../bytes.ts";
+import { DovewireError, LocalProtocolError } from "../errors.ts";
+import type { Protocol } from "../protocol.ts";
+import { checkExitCode, extractorExitCodes } from "./exit_codes.ts";
+import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from "./limits.ts";
+import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
+
+/** What a {@linkcode SingleShotServerProtocol} is made of. */
+export interface SingleShotServerProtocolOptions {
+  /** 1: a line of JSON and binary data go out; 2: a message comes in, and one goes out. */
+  version: SingleShotVersion;
+  /**
+   * Whether the request has input, and so waits for its end; `true` if left out. Version 1 has some for
+   * "add" alone, and a client of the others may leave its end open.
+   */
+  takesInput?: boolean;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<SingleShotLimits>;
+}
+
+/** What a {@linkcode SingleShotServerProtocol} has to tell. */
+export type SingleShotServerEvent =
+  /** All of the input: the request is to be answered. */
+  | { readonly type: "request"; readonly id: number; readonly message: Uint8Array }
+  /**
+   * The conversation is over: write the output, and end the process with `exitCode`. `unanswered` has
+   * the request if it got no answer.
+   */
+  | { readonly type: "end"; readonly exitCode: number; readonly unanswered: readonly number[] };
+
+const id = 1;
+const lineFeed = Uint8Array.of(0x0a);
+
+/**
+ * The server end of a process a request, as a value that never touches a process.
+ *
+ * @example A request of version 1
+ * ```ts
+ * import { SingleShotServerProtocol } from "@dovewire/dovewire/core/extractor";
+ * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = new SingleShotServerProtocol({ version: 1 });
+ * protocol.receiveEnd();
+ * assert.equal(protocol.nextEvent()?.type, "request");
+ *
+ * protocol.respond(encodeUtf8('{"size":3}'), encodeUtf8("abc"));
+ * assert.equal(decodeUtf8(protocol.takeOutput()!), '{"size":3}\nabc');
+ * assert.deepEqual(protocol.nextEvent(), { type: "end", exitCode: 0, unanswered: [] });
+ * ```
+ */
+export class SingleShotServerProtocol implements Protocol<SingleShotServerEvent> {
+  /** "input": it is gathered; "running": the request waits for its answer. */
+  #state: "input" | "running" | "last-words" | "over" | "failed" = "input";
+  #version: SingleShotVersion;
+  #takesInput: boolean;
+  #most: number;
+  #output = new OutputQueue();
+  #gathered = new GatheredBytes();
+  #ended = false;
+  #isAnswered = true;
+  #exitCode: number | undefined;
+  #failure: DovewireError | undefined;
+
+  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  constructor({ version, takesInput = true, limits }: SingleShotServerProtocolOptions) {
+    checkVersion(version);
+    const { maxMessageSize } = { maxMessageSize: defaultMaxMessageSize, ...limits };
+    checkLimits({ maxMessageSize });
+    this.#version = version;
+    this.#takesInput = takesInput;
+    this.#most = maxMessageSize;
+  }
+
+  /** How many bytes wait for the request to begin. */
+  get backlog(): number {
+    return this.#gathered.size;
+  }
+
+  /** How many bytes wait to be taken with {@linkcode takeOutput}. */
+  get pendingOutput(): number {
+    return this.#output.pushed - this.#output.taken;
+  }
+
+  /**
+   * What the process is to end with, once that is clear: behind {@linkcode respond} and
+   * {@linkcode exit}, and 4 where the client broke the protocol.
+   */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
+  }
+
+  /**
+   * Answers the request, with version 2's message, or with version 1's line of JSON, without a line
+   * feed, and the bytes behind it. The process is to end with 0 then; call {@linkcode exit} right behind
+   * it where it is to end otherwise. The bytes belong to the protocol from here on; behind an exit()
+   * they go nowhere.
+   *
+   * Throws a {@linkcode LocalProtocolError} where there is no request to answer, for an answer over the
+   * limit, and for one that the version can't carry.
+   */
+  respond(message: Uint8Array, binary?: Uint8Array): void {
+    const pieces = this.#answerPieces(message, binary);
+    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    checkMessageSize(size, this.#most, "The answer");
+    if (this.#isAnswered) {
+      throw new LocalProtocolError(
+        this.#state === "input"
+          ? 'There is no request yet. Answer behind the "request" event.'
+          : "The request was answered already.",
+      );
+    }
+    if (this.#state !== "running") return;
+    for (const piece of pieces) this.#output.push(piece);
+    this.#isAnswered = true;
+    this.exit(extractorExitCodes.ok);
+  }
+
+  /**
+   * Ends the conversation, without an answer where there is none yet; the process is to end with this
+   * code. Nothing happens where the "end" was told already.
+   *
+   * Throws a {@linkcode LocalProtocolError} for what is no exit code.
+   */
+  exit(code: number): void {
+    checkExitCode(code);
+    if (this.#state === "over" || this.#state === "failed") return;
+    this.#exitCode = code;
+    this.#state = "last-words";
+    this.#gathered.take();
+  }
+
+  /** Takes bytes that arrived from the client. The chunk belongs to the protocol from here on. */
+  receive(chunk: Uint8Array): void {
+    if (this.#ended) {
+      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+    }
+    const bytes = plainBytes(chunk);
+    if (this.#state !== "input" || !this.#takesInput) return;
+    // A byte over the limit says enough.
+    const room = this.#most + 1 - this.#gathered.size;
+    this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
+  }
+
+  /** Learns that the client will send no more: its request is whole. */
+  receiveEnd(): void {
+    this.#ended = true;
+  }
+
+  /**
+   * The next event, or `undefined` when it takes more bytes, or the request's answer, to know.
+   *
+   * Throws a `RemoteProtocolError`, once and for ever after, where the input is over the limit: end with
+   * {@linkcode exitCode}.
+   */
+  nextEvent(): SingleShotServerEvent | undefined {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return this.#next();
+    } catch (error) {
+      if (error instanceof DovewireError) this.#fail(error);
+      throw error;
+    }
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /** Never: the protocol's server end waits for its client as long as it takes. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Learns what time it is, and does nothing with it. */
+  handleTimeout(_now: number): void {}
+
+  #next(): SingleShotServerEvent | undefined {
+    switch (this.#state) {
+      case "input":
+        this.#checkSize();
+        if (this.#takesInput && !this.#ended) return undefined;
+        this.#state = "running";
+        this.#isAnswered = false;
+        return { type: "request", id, message: this.#gathered.take() };
+      case "last-words":
+        this.#state = "over";
+        return {
+          type: "end",
+          exitCode: this.#exitCode ?? extractorExitCodes.ok,
+          unanswered: this.#isAnswered ? [] : [id],
+        };
+      case "running":
+      case "over":
+      case "failed":
+        return undefined;
+    }
+  }
+
+  #checkSize(): void {
+    if (this.#gathered.size <= this.#most) return;
+    const size = undefined;
+    throw overLimit("The client's input has", "maxMessageSize", { size, most: this.#most });
+  }
+
+  #answerPieces(message: Uint8Array, binary: Uint8Array | undefined): readonly Uint8Array[] {
+    const bytes = plainBytes(message);
+    if (this.#version === 2) {
+      if (binary === undefined) return [bytes];
+      throw new LocalProtocolError(
+        "An answer of version 2 is one message. Put the binary data into it.",
+      );
+    }
+    if (bytes.length === 0 || bytes.includes(0x0a)) {
+      throw new LocalProtocolError(
+        "The header of an answer of version 1 is empty or has a line feed in it. " +
+          "Give one line of JSON, without its end.",
+      );
+    }
+    return binary === undefined ? [bytes, lineFeed] : [bytes, lineFeed, plainBytes(binary)];
+  }
+
+  #fail(failure: DovewireError): void {
+    this.#failure = failure;
+    this.#exitCode = extractorExitCodes.invalid;
+    this.#state = "failed";
+    this.#gathered.take();
+  }
+}
