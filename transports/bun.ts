@@ -30,14 +30,19 @@ import {
 
 export {
   type Address,
+  type ChildProcess,
   type ConnectOptions,
   type Listener,
   type ListenOptions,
+  type SpawnOptions,
   type TlsOptions,
   type Transport,
   TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
+export { type ExitStatus } from "../core/extractor/exit_status.ts";
+export { spawn } from "./child_process.ts";
+export { stdio } from "./stdio.ts";
 
 /** The part of Bun's socket that is used here. */
 interface BunSocket {

@@ -1,7 +1,7 @@
 /**
- * Byte pipes over `Deno.connect` and `Deno.listen`.
+ * Byte pipes over `Deno.connect` and `Deno.listen`, and processes over `node:child_process`.
  *
- * Either takes permissions:
+ * What takes permissions:
  *
  * - TCP: `--allow-net=host:port`
  * - to connect to a UNIX socket: `--allow-read=path`, `--allow-write=path` and `--allow-net=unix:path`;
@@ -9,6 +9,9 @@
  * - to listen at a UNIX socket: `--allow-read=folder`, `--allow-write=folder` and `--allow-net` without
  *   a list, since Deno permits sockets path by path, and this one goes by another name, which nobody can
  *   foretell, until its file has its mode
+ * - to start a process: `--allow-run=program` and `--allow-env`, of which `NODE_V8_COVERAGE` is enough
+ *   where `env` is given
+ * - to be a process's stdin and stdout: none
  *
  * TLS takes none besides. It is that of Deno's `node:tls`, over a connection of `Deno.connect`'s: with
  * `Deno.startTls`, authorities of one's own would be trusted beside the runtime's and not instead, and it
@@ -42,14 +45,19 @@ import {
 
 export {
   type Address,
+  type ChildProcess,
   type ConnectOptions,
   type Listener,
   type ListenOptions,
+  type SpawnOptions,
   type TlsOptions,
   type Transport,
   TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
+export { type ExitStatus } from "../core/extractor/exit_status.ts";
+export { spawn } from "./child_process.ts";
+export { stdio } from "./stdio.ts";
 
 /**
  * Connects to a TCP port or a UNIX socket. Rejects with a `TransportError`.

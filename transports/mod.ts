@@ -6,12 +6,16 @@
 
 import {
   type Address,
+  type ChildProcess,
   type ConnectOptions,
   type Connector,
   type Listen,
   type Listener,
   listenError,
   type ListenOptions,
+  type Spawn,
+  spawnError,
+  type SpawnOptions,
   type Transport,
 } from "./transport.ts";
 
@@ -27,12 +31,32 @@ export async function listen(address: Address, options: ListenOptions = {}): Pro
   return await adapter.listen(address, options);
 }
 
+/**
+ * Starts a child process with the adapter of the runtime that it runs on. Rejects with a
+ * `TransportError`.
+ */
+export async function spawn(
+  command: readonly string[],
+  options: SpawnOptions = {},
+): Promise<ChildProcess> {
+  const adapter = await adapterOfRuntime();
+  return await adapter.spawn(command, options);
+}
+
+/** What an adapter has. */
+interface Adapter {
+  readonly connect: Connector;
+  readonly listen: Listen;
+  readonly spawn: Spawn;
+}
+
 /** Bun, Deno and Workers may have `node:net` as well, so that they are looked for first. */
-async function adapterOfRuntime(): Promise<{ connect: Connector; listen: Listen }> {
+async function adapterOfRuntime(): Promise<Adapter> {
   if ("Deno" in globalThis) return await import("./deno.ts");
   if ("Bun" in globalThis) return await import("./bun.ts");
   if (globalThis.navigator?.userAgent === "Cloudflare-Workers") {
-    return { ...await import("./cloudflare.ts"), listen: refuseToListen };
+    const { connect } = await import("./cloudflare.ts");
+    return { connect, listen: refuseToListen, spawn: refuseToSpawn };
   }
   return await import("./node.ts");
 }
@@ -40,4 +64,9 @@ async function adapterOfRuntime(): Promise<{ connect: Connector; listen: Listen 
 function refuseToListen(address: Address): Promise<Listener> {
   const why = "Cloudflare Workers can't. Serve from Deno, Node or Bun.";
   return Promise.reject(listenError("unsupported", address, undefined, why));
+}
+
+function refuseToSpawn([program = ""]: readonly string[]): Promise<ChildProcess> {
+  const why = "Cloudflare Workers have no processes. Start them from Deno, Node or Bun.";
+  return Promise.reject(spawnError("unsupported", program, why));
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { ExitStatus } from "../core/extractor/exit_status.ts";
+
 /** Where to connect to, or to listen. */
 export type Address =
   /** A TCP port; `hostname` is a name or an IP address, without brackets. */
@@ -116,12 +118,64 @@ export interface ListenOptions {
 /** Opens a listener: what every adapter that can exports as `listen`. */
 export type Listen = (address: Address, options?: ListenOptions) => Promise<Listener>;
 
+/** What a {@linkcode Spawn} can be told. */
+export interface SpawnOptions {
+  /** The folder that the process starts in; this one's if left out. */
+  cwd?: string;
+  /** All of the process's environment; a copy of this one's if left out. */
+  env?: Readonly<Record<string, string>>;
+  /**
+   * Written to the process's descriptor 3, of which it then reads the end; for what shouldn't stand in
+   * arguments or the environment, where others can see it. It is copied at once. Left out, the process
+   * has no descriptor 3.
+   */
+  descriptor3?: Uint8Array;
+  /**
+   * Gets what the process writes to its stderr, piece by piece; left out, that is thrown away. What
+   * this throws is nobody's: it gets the next piece all the same.
+   */
+  onStderr?: (chunk: Uint8Array) => void;
+  /** Gives up starting the process, and ends it with SIGKILL if it has started. */
+  signal?: AbortSignal;
+}
+
 /**
- * What became of a transport or a listener:
+ * A child process. Disposing of it closes its transport, sees that it ends as
+ * {@linkcode ChildProcess.transport} says, and waits for that.
+ */
+export interface ChildProcess extends AsyncDisposable {
+  /**
+   * The process's stdin and stdout. `closeWrite()` ends its stdin. `close()` closes both, without
+   * waiting for the process: one that hasn't ended by itself half a second later gets a SIGTERM, and
+   * another two seconds later a SIGKILL.
+   */
+  readonly transport: Transport;
+  /** The process's number. */
+  readonly pid: number;
+  /**
+   * How the process ended, once it has, and all that it wrote to its stdout has been read, or the
+   * transport was closed; everything of its stderr has been passed on by then. Never rejects.
+   */
+  readonly exited: Promise<ExitStatus>;
+  /** Sends it a signal, SIGTERM if left out; none once it has ended. */
+  kill(signal?: "SIGTERM" | "SIGKILL"): void;
+}
+
+/**
+ * Starts a child process: what every adapter that can exports as `spawn`. A program without a slash in
+ * its name is looked for in the folders of PATH.
+ */
+export type Spawn = (
+  command: readonly string[],
+  options?: SpawnOptions,
+) => Promise<ChildProcess>;
+
+/**
+ * What became of a transport, a listener or a process:
  *
  * - "refused": nobody listens there
  * - "in-use": somebody listens there already, or a file is in the way
- * - "not-found": no such socket file or folder, or no such host
+ * - "not-found": no such socket file, folder or program, or no such host
  * - "denied": the file's mode or the runtime's permissions don't allow it
  * - "unreachable": no way to that host, or no such address on this one
  * - "reset": the peer broke the connection off
@@ -129,6 +183,7 @@ export type Listen = (address: Address, options?: ListenOptions) => Promise<List
  * - "aborted": the caller's signal gave up on it
  * - "certificate": the peer's certificate isn't trusted, is out of date, is for another name, or is missing
  * - "tls": the connection can't be encrypted, for another reason
+ * - "invalid": that can't be asked of any system
  * - "unsupported": this adapter can't do that
  * - "other": see `cause`
  */
@@ -143,10 +198,11 @@ export type TransportErrorCode =
   | "aborted"
   | "certificate"
   | "tls"
+  | "invalid"
   | "unsupported"
   | "other";
 
-/** A transport or a listener that could not be opened, or broke. */
+/** A transport, a listener or a process that could not be opened or started, or a transport that broke. */
 export class TransportError extends Error {
   /** The class's name. */
   override name = "TransportError";
@@ -228,6 +284,16 @@ export function listenError(
 ): TransportError {
   const why = help ?? adviceForListening[code]?.(address) ?? messageOf(cause);
   return new TransportError(code, `Cannot listen at ${peerName(address)}: ${why}`, { cause });
+}
+
+/** The error for a process that can't be started. */
+export function spawnError(
+  code: TransportErrorCode,
+  program: string,
+  why: string,
+  cause?: unknown,
+): TransportError {
+  return new TransportError(code, `Cannot start ${program}: ${why}`, { cause });
 }
 
 /** The error for a connection that broke. */

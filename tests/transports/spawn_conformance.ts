@@ -1,0 +1,415 @@
+/**
+ * What every way to start a process does, as tests to be registered for each of them.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import type {
+  Spawn,
+  SpawnOptions,
+  Transport,
+  TransportErrorCode,
+} from "../../transports/transport.ts";
+import { leavingNothing } from "../leftovers.ts";
+import { temporaryFolder } from "../sockets.ts";
+import { assertEnd, assertReads, mebibyte, pattern, rejectsWith, turn } from "./conformance.ts";
+
+/** A way to start processes, and what its tests are named for. */
+export interface SpawnSubject {
+  readonly name: string;
+  readonly spawn: Spawn;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Registers the tests of processes. */
+export function testSpawn(subject: SpawnSubject): void {
+  testPipes(subject);
+  testEnding(subject);
+  testDescriptor3(subject);
+  testStderr(subject);
+  testEnvironment(subject);
+  testNotStarting(subject);
+  testSignal(subject);
+  testLeavingNothing(subject);
+}
+
+function testPipes({ name, spawn }: SpawnSubject): void {
+  test(`${name}: the process has its arguments as they are, and a name`, async () => {
+    const args = ["", "a b", "*", "$HOME", "'\"\\", "é", "-e", "--check", process.execPath];
+    const script = 'for arg; do printf "[%s]" "$arg"; done';
+    await using child = await spawn(["/bin/sh", "-c", script, "sh", ...args]);
+    assert.equal(await textOf(child), args.map((arg) => `[${arg}]`).join(""));
+    assert.equal(child.transport.peer, `process /bin/sh (pid ${child.pid})`);
+  });
+
+  test(`${name}: a program is looked for in PATH, and starts in its folder`, async () => {
+    await using folder = await temporaryFolder();
+    await writeFile(join(folder.path, "found"), "");
+    await using child = await spawn(["ls"], { cwd: folder.path });
+    assert.equal(await textOf(child), "found\n");
+  });
+
+  test(`${name}: 32 MiB go both ways at once`, async () => {
+    await using child = await spawn(["/bin/cat"]);
+    const { transport } = child;
+    const bytes = pattern(32 * mebibyte);
+    const write = async () => {
+      await transport.write(bytes);
+      await transport.closeWrite();
+    };
+    await Promise.all([write(), assertReads(transport, bytes)]);
+    await assertEnd(transport);
+    assert.deepEqual(await child.exited, { code: 0, signal: undefined });
+  });
+
+  test(`${name}: the process ends its stdout, and can be written to`, async () => {
+    let said = "";
+    await using child = await spawn(["/bin/sh", "-c", "exec >&-; cat | wc -c >&2"], {
+      onStderr: (chunk) => said += decoder.decode(chunk),
+    });
+    await assertEnd(child.transport);
+    await child.transport.write(pattern(mebibyte));
+    await child.transport.closeWrite();
+    await child.exited;
+    assert.equal(said.trim(), String(mebibyte));
+  });
+
+  test(`${name}: a process that ends without reading breaks the writing, and not the reading`, async () => {
+    await using child = await spawn(["/bin/sh", "-c", "head -c 200000 /dev/zero"]);
+    const { transport } = child;
+    const rejected = rejectsWith("reset", transport.write(pattern(8 * mebibyte)), transport.peer);
+    await assertReads(transport, new Uint8Array(200_000));
+    await assertEnd(transport);
+    await rejected;
+    await rejectsWith("reset", transport.write(Uint8Array.of(1)));
+    await rejectsWith("reset", transport.closeWrite());
+    assert.deepEqual(await child.exited, { code: 0, signal: undefined });
+  });
+
+  test(`${name}: a process that writes without end fills no memory`, async () => {
+    await using child = await spawn(["/bin/cat", "/dev/zero"]);
+    await child.transport.read();
+    const before = process.memoryUsage().rss;
+    // It would write hundreds of megabytes.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const grown = process.memoryUsage().rss - before;
+    assert.ok(grown < 64 * mebibyte, `${grown} bytes were taken`);
+  });
+}
+
+function testEnding({ name, spawn }: SpawnSubject): void {
+  test(`${name}: how a process ended is told behind what it wrote`, async () => {
+    await using child = await spawn(["/bin/sh", "-c", "head -c 300000 /dev/zero; exit 7"]);
+    const told: string[] = [];
+    const exited = child.exited.then((status) => {
+      told.push("exited");
+      return status;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await assertReads(child.transport, new Uint8Array(300_000));
+    told.push("read");
+    await assertEnd(child.transport);
+    assert.deepEqual(await exited, { code: 7, signal: undefined });
+    assert.deepEqual(told, ["read", "exited"]);
+  });
+
+  test(`${name}: a process that says nothing ends unread`, async () => {
+    await using child = await spawn(["/bin/sh", "-c", "exit 255"]);
+    assert.deepEqual(await child.exited, { code: 255, signal: undefined });
+    child.kill();
+    await assertEnd(child.transport);
+  });
+
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    test(`${name}: kill() sends a ${signal}`, async () => {
+      await using child = await spawn(["/bin/cat"]);
+      if (signal === "SIGTERM") child.kill();
+      else child.kill(signal);
+      await assertEnd(child.transport);
+      assert.deepEqual(await child.exited, { code: undefined, signal });
+    });
+  }
+
+  test(`${name}: close() ends a process that heeds the end of its stdin`, async () => {
+    const child = await spawn(["/bin/sh", "-c", "cat >/dev/null; exit 9"]);
+    await child.transport.close();
+    await child.transport.close();
+    assert.deepEqual(await child.exited, { code: 9, signal: undefined });
+  });
+
+  test(`${name}: close() ends one that doesn't with a SIGTERM`, async () => {
+    const child = await spawn(["/bin/sleep", "600"]);
+    const rejected = rejectsWith("closed", child.transport.read(), child.transport.peer);
+    await turn();
+    await child.transport.close();
+    await rejected;
+    assert.deepEqual(await child.exited, { code: undefined, signal: "SIGTERM" });
+  });
+
+  test(`${name}: disposing ends one that doesn't heed that with a SIGKILL, and waits for it`, async () => {
+    const child = await spawn(["/bin/sh", "-c", "trap '' TERM; echo; while :; do sleep 1; done"]);
+    await child.transport.read();
+    await child[Symbol.asyncDispose]();
+    assert.throws(() => process.kill(child.pid, 0), { code: "ESRCH" });
+    assert.deepEqual(await child.exited, { code: undefined, signal: "SIGKILL" });
+  });
+
+  test(`${name}: a pipe that the process has left to another is waited for, until close()`, async () => {
+    await using child = await spawn(["/bin/sh", "-c", "sleep 600 & echo $!"], {
+      onStderr: () => {},
+    });
+    const other = Number(decoder.decode(await child.transport.read()));
+    try {
+      let told = false;
+      child.exited.then(() => told = true);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      assert.equal(told, false);
+      await child.transport.close();
+      assert.deepEqual(await child.exited, { code: 0, signal: undefined });
+    } finally {
+      process.kill(other, "SIGKILL");
+    }
+  });
+}
+
+function testDescriptor3({ name, spawn }: SpawnSubject): void {
+  for (const size of [0, 20, 3 * mebibyte]) {
+    test(`${name}: ${size} bytes and the end come by descriptor 3`, async () => {
+      const bytes = pattern(size);
+      const descriptor3 = bytes.slice();
+      await using child = await spawn(["/bin/sh", "-c", "cat <&3; cat"], { descriptor3 });
+      // It was copied.
+      descriptor3.fill(0);
+      await assertReads(child.transport, bytes);
+      await child.transport.write(Uint8Array.of(1));
+      await child.transport.closeWrite();
+      await assertReads(child.transport, Uint8Array.of(1));
+      await assertEnd(child.transport);
+    });
+  }
+
+  for (const size of [20, 3 * mebibyte]) {
+    test(`${name}: a process needn't read ${size} bytes of descriptor 3`, async () => {
+      for (const script of ["exit 0", "exec 3<&-; cat", "cat"]) {
+        const descriptor3 = pattern(size);
+        await using child = await spawn(["/bin/sh", "-c", script], { descriptor3 });
+        if (script !== "exit 0") {
+          await child.transport.write(Uint8Array.of(1));
+          await child.transport.closeWrite();
+          await assertReads(child.transport, Uint8Array.of(1));
+        }
+        await assertEnd(child.transport);
+        assert.deepEqual(await child.exited, { code: 0, signal: undefined });
+      }
+    });
+  }
+
+  test(`${name}: there is no descriptor 3 unless it is asked for`, async () => {
+    await using child = await spawn(["/bin/sh", "-c", "(: <&3) 2>/dev/null || echo none"]);
+    assert.equal(await textOf(child), "none\n");
+  });
+}
+
+function testStderr({ name, spawn }: SpawnSubject): void {
+  test(`${name}: all of stderr is passed on before the end is told`, async () => {
+    let size = 0;
+    await using child = await spawn(["/bin/sh", "-c", "head -c 3000000 /dev/zero >&2; echo out"], {
+      onStderr: (chunk) => size += chunk.length,
+    });
+    assert.equal(await textOf(child), "out\n");
+    await child.exited;
+    assert.equal(size, 3_000_000);
+  });
+
+  test(`${name}: what the hook throws does nothing, and it goes on`, async () => {
+    let size = 0;
+    await using child = await spawn(["/bin/sh", "-c", "head -c 300000 /dev/zero >&2; echo out"], {
+      onStderr(chunk) {
+        size += chunk.length;
+        throw new Error("a hook's");
+      },
+    });
+    assert.equal(await textOf(child), "out\n");
+    assert.deepEqual(await child.exited, { code: 0, signal: undefined });
+    assert.equal(size, 300_000);
+  });
+
+  test(`${name}: stderr without a hook is thrown away`, async () => {
+    await using child = await spawn(["/bin/sh", "-c", "head -c 300000 /dev/zero >&2; echo out"]);
+    assert.equal(await textOf(child), "out\n");
+  });
+}
+
+function testEnvironment({ name, spawn }: SpawnSubject): void {
+  const variable = "DOVEWIRE_SPAWN_TEST";
+
+  test(`${name}: the environment is this process's, or what is given and no more`, async () => {
+    // Node and Deno would pass this one on by themselves.
+    const { NODE_V8_COVERAGE } = process.env;
+    process.env.NODE_V8_COVERAGE ??= "";
+    process.env[variable] = "this";
+    try {
+      await using heir = await spawn(["/usr/bin/env"]);
+      assert.ok((await textOf(heir)).split("\n").includes(`${variable}=this`));
+      const given: Record<string, string>[] = [{}, { A: "1", B: "" }, { NODE_V8_COVERAGE: "x" }];
+      for (const env of given) {
+        await using child = await spawn(["/usr/bin/env"], { env });
+        const expected = Object.entries(env).map(([key, value]) => `${key}=${value}\n`);
+        assert.equal(await textOf(child), expected.join(""));
+      }
+    } finally {
+      delete process.env[variable];
+      if (NODE_V8_COVERAGE === undefined) delete process.env.NODE_V8_COVERAGE;
+    }
+  });
+}
+
+function testNotStarting({ name, spawn }: SpawnSubject): void {
+  type Case = [
+    what: string,
+    code: TransportErrorCode,
+    telling: string,
+    command: string[],
+    options?: SpawnOptions,
+  ];
+  const secret = "a secret";
+  const env = { A: undefined } as unknown as Record<string, string>;
+  const cases: Case[] = [
+    ["there is no such program", "not-found", "/nonexistent/program", ["/nonexistent/program"]],
+    ["there is none in PATH", "not-found", "in PATH", ["nonexistent-program"]],
+    ["the program is none", "denied", "/etc/passwd", ["/etc/passwd"]],
+    ["the program is a folder", "denied", "/etc", ["/etc"]],
+    ["there is no such folder", "not-found", "no folder /nonexistent", ["/bin/cat"], {
+      cwd: "/nonexistent",
+    }],
+    ["the folder is none", "not-found", "/etc/passwd", ["/bin/cat"], { cwd: "/etc/passwd" }],
+    ["there is no command", "invalid", "no program", []],
+    ["the program has no name", "invalid", "no program", [""]],
+    ["a NUL is in the program", "invalid", "NUL in the program's name", ["/bin/\0cat"]],
+    ["a NUL is in an argument", "invalid", "NUL in argument 2", ["/bin/cat", "-", `${secret}\0`]],
+    ["a NUL is in the folder", "invalid", "NUL", ["/bin/cat"], { cwd: "/\0" }],
+    ["a variable isn't set", "invalid", 'no string for "A"', ["/bin/cat"], { env }],
+    ["a NUL is in a variable", "invalid", 'NUL in "A"', ["/bin/cat"], {
+      env: { A: `${secret}\0` },
+    }],
+    ["a variable's name has a =", "invalid", '"A=B"', ["/bin/cat"], { env: { "A=B": secret } }],
+  ];
+  for (const [what, code, telling, command, options] of cases) {
+    test(`${name}: ${what}`, async () => {
+      // Deno loses a descriptor with those that it was to have besides.
+      const before = openDescriptors() + ("Deno" in globalThis ? 1 : 0);
+      const descriptor3 = encoder.encode(secret);
+      const starting = spawn(command, { ...options, descriptor3, onStderr: () => {} });
+      const error = await rejectsWith(code, starting, telling);
+      assert.ok(error.message.startsWith("Cannot start "), error.message);
+      assert.ok(!error.message.includes(secret), error.message);
+      await descriptorsDownTo(before);
+    });
+  }
+
+  test(`${name}: what can't be started leaves no descriptor`, async () => {
+    const before = openDescriptors();
+    for (let i = 0; i < 20; i++) {
+      await rejectsWith("not-found", spawn(["/nonexistent"], { onStderr: () => {} }));
+    }
+    await descriptorsDownTo(before);
+  });
+}
+
+function testSignal({ name, spawn }: SpawnSubject): void {
+  test(`${name}: a signal that has aborted starts nothing`, async () => {
+    const signal = AbortSignal.abort(new Error("no time"));
+    const error = await rejectsWith("aborted", spawn(["/bin/cat"], { signal }), "/bin/cat");
+    assert.equal(error.cause, signal.reason);
+  });
+
+  test(`${name}: a signal ends the process with a SIGKILL`, async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    await using child = await spawn(["/bin/sh", "-c", "trap '' TERM; exec cat"], { signal });
+    controller.abort();
+    await assertEnd(child.transport);
+    assert.deepEqual(await child.exited, { code: undefined, signal: "SIGKILL" });
+  });
+
+  test(`${name}: a signal that aborts when the process has ended does nothing`, async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    await using child = await spawn(["/bin/true"], { signal });
+    assert.deepEqual(await child.exited, { code: 0, signal: undefined });
+    controller.abort();
+  });
+}
+
+function testLeavingNothing({ name, spawn }: SpawnSubject): void {
+  test(`${name}: 200 processes leave no process, no descriptor and no timer`, async () => {
+    const before = openDescriptors();
+    const pids: number[] = [];
+    const run = async (descriptor3: Uint8Array | undefined) => {
+      await using child = await spawn(["/bin/true"], { descriptor3, onStderr: () => {} });
+      pids.push(child.pid);
+      assert.deepEqual(await child.exited, { code: 0, signal: undefined });
+    };
+    await leavingNothing(async () => {
+      for (let i = 0; i < 180; i++) await run(i % 2 ? Uint8Array.of(1) : undefined);
+      await Promise.all(Array.from({ length: 20 }, () => run(undefined)));
+    });
+    await descriptorsDownTo(before);
+    assert.deepEqual(pids.filter(isOurs), []);
+  });
+
+  test(`${name}: processes that are closed at once leave nothing either`, async () => {
+    const before = openDescriptors();
+    const pids: number[] = [];
+    await leavingNothing(async () => {
+      const run = async () => {
+        await using child = await spawn(["/bin/cat"], { descriptor3: pattern(3 * mebibyte) });
+        pids.push(child.pid);
+        const writing = child.transport.write(pattern(mebibyte)).catch(() => {});
+        await child.transport.close();
+        await writing;
+      };
+      await Promise.all(Array.from({ length: 20 }, run));
+    });
+    await descriptorsDownTo(before);
+    assert.deepEqual(pids.filter(isOurs), []);
+  });
+}
+
+/** All that a process writes to its stdout. */
+async function textOf({ transport }: { readonly transport: Transport }): Promise<string> {
+  let text = "";
+  for (let chunk; (chunk = await transport.read()) !== undefined;) text += decoder.decode(chunk);
+  return text;
+}
+
+/** Whether a process is a child of this one, a zombie among them. */
+function isOurs(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return status.slice(status.lastIndexOf(")")).split(" ")[2] === String(process.pid);
+  } catch {
+    return false;
+  }
+}
+
+/** How many descriptors this process has open, where the system tells. */
+function openDescriptors(): number {
+  return existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0;
+}
+
+/** Resolves when no more descriptors than that are open: a runtime closes some a few turns later. */
+async function descriptorsDownTo(count: number): Promise<void> {
+  for (let turn = 0; openDescriptors() > count; turn++) {
+    assert.ok(turn < 300, `${openDescriptors() - count} descriptors were left open`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
