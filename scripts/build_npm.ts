@@ -4,8 +4,8 @@
  *     deno task npm [--dnt]
  *
  * `deno pack` does the work. What it lacks is put in behind it: it takes neither a description nor
- * the versions of Node from anywhere. A module that no export leads to it takes in as TypeScript:
- * tests/npm/ finds that.
+ * the versions of Node or the programs from anywhere. A module that no export leads to it takes in as
+ * TypeScript: tests/npm/ finds that.
  *
  * With `--dnt`, dnt makes a package of the same name and exports, `.cache/npm/dovewire-dnt.tgz`. It is
  * loaded from JSR, so that needs https://jsr.io. The tests use the other one, and nothing here
@@ -21,12 +21,22 @@ import { npm, run } from "./tools.ts";
 /** What package.json is to say besides what deno.json does. */
 const FIELDS = {
   description:
-    "Administer Dovecot from TypeScript: clients and servers for its doveadm protocol, " +
-    "and a client for its HTTP API",
-  keywords: ["dovecot", "doveadm", "imap", "mail", "email"],
+    "Administer Dovecot from TypeScript: clients and servers for its doveadm protocol, a client for " +
+    "its HTTP API, and an extractor that reads maildirs for a webmail",
+  keywords: ["dovecot", "doveadm", "imap", "mail", "email", "maildir", "webmail"],
   // Symbol.asyncDispose is there from 20.5 on; this is the first one with long-term support.
   engines: { node: ">=20.9" },
+  bin: { extractor: "cli/extractor.js" },
 };
+
+/**
+ * The dependencies that only the version tested here will do for; of others any later one with the
+ * same major version will, so that a project that has them itself has them once.
+ */
+const EXACT: readonly string[] = [
+  // What is used of its parser isn't in its documentation: maildir/mail/structured_field.ts.
+  "postal-mime",
+];
 
 /** What is put beside the modules. */
 const DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
@@ -71,7 +81,13 @@ export async function buildNpm({ dnt = false }: BuildNpmOptions = {}): Promise<s
     const folder = dnt ? await withDnt(work) : await withDenoPack(work);
     const path = join(folder, "package.json");
     const { name, version, ...others } = JSON.parse(await Deno.readTextFile(path));
-    const manifest = { name, version, ...FIELDS, ...others };
+    const manifest = {
+      name,
+      version,
+      ...FIELDS,
+      ...others,
+      dependencies: await readDependencies(),
+    };
     await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
 
     const args = ["pack", "--silent", "--ignore-scripts", `--pack-destination=${work}`];
@@ -81,6 +97,16 @@ export async function buildNpm({ dnt = false }: BuildNpmOptions = {}): Promise<s
   } finally {
     await Deno.remove(work, { recursive: true });
   }
+}
+
+/** The dependencies of package.json, with the versions of them that will do. */
+async function readDependencies(): Promise<Readonly<Record<string, string>>> {
+  const { dependencies } = JSON.parse(await Deno.readTextFile(join(ROOT, "package.json")));
+  const ranges = Object.entries<string>(dependencies).map(([name, version]) => [
+    name,
+    EXACT.includes(name) ? version : `^${version}`,
+  ]);
+  return Object.fromEntries(ranges);
 }
 
 /** Has `deno pack` make the package in a folder; resolves to where it is unpacked. */

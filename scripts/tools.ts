@@ -1,5 +1,6 @@
 /**
- * Finds the runtimes besides Deno that the tests run on; installs from npm those that are missing.
+ * Finds the runtimes besides Deno that the tests run on, and buf; installs from npm those that are
+ * missing.
  *
  * They go to `.cache/tools/`, so the machine and the project's own packages stay as they are. As a
  * program (`deno run -A scripts/tools.ts`) it prints where they are.
@@ -60,6 +61,14 @@ const BUN: Readonly<Record<string, Carrier>> = {
   "darwin aarch64": { name: "@oven/bun-darwin-aarch64", version: BUN_VERSION, program: "bin/bun" },
 };
 
+/** Packages of buf by {@linkcode Deno.build}: @bufbuild/buf itself is one for a machine's own npm. */
+const BUF: Readonly<Record<string, Carrier>> = {
+  "linux x86_64": { name: "@bufbuild/buf-linux-x64", version: "1.75.0", program: "bin/buf" },
+  "linux aarch64": { name: "@bufbuild/buf-linux-aarch64", version: "1.75.0", program: "bin/buf" },
+  "darwin x86_64": { name: "@bufbuild/buf-darwin-x64", version: "1.74.0", program: "bin/buf" },
+  "darwin aarch64": { name: "@bufbuild/buf-darwin-arm64", version: "1.74.0", program: "bin/buf" },
+};
+
 const TOOLS = fileURLToPath(new URL("../.cache/tools", import.meta.url));
 
 /**
@@ -83,6 +92,20 @@ export async function findNode(wanted: NodeMajor = 24): Promise<string> {
 export async function findBun(): Promise<string> {
   const installed = await findInstalled("bun", (version) => version === BUN_VERSION);
   return installed ?? await install("Bun", BUN);
+}
+
+/**
+ * Path of a buf, which lints messages and has code generated for them: the installed one if it is as
+ * new as those here, else one from npm.
+ *
+ * Rejects where there is no package for this machine and where the installation fails.
+ */
+export async function findBuf(): Promise<string> {
+  const installed = await findInstalled("buf", (version) => {
+    const [major, minor] = version.split(".").map(Number);
+    return major === 1 && minor >= 74;
+  });
+  return installed ?? await install("buf", BUF);
 }
 
 /** The version that a program states, as in "24.21.0", or `undefined` if it cannot be run. */
@@ -162,15 +185,20 @@ export async function npm(args: readonly string[], folder: string): Promise<stri
   return await run(Deno.execPath(), ["run", ...flags, `npm:${NPM}`, ...args], folder);
 }
 
-/** Runs a program in a folder, resolves to its standard output, and rejects with what it said. */
+/**
+ * Runs a program in a folder, resolves to its standard output, and rejects with what it said. What is
+ * given of its environment is put over this process's.
+ */
 export async function run(
   program: string,
   args: readonly string[],
   folder: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args: [...args],
     cwd: folder,
+    env,
     stdin: "null",
   }).output();
   const [said, complained] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
@@ -181,4 +209,5 @@ export async function run(
 if (import.meta.main) {
   for (const major of [20, 24, 26] as const) console.log(await findNode(major));
   console.log(await findBun());
+  console.log(await findBuf());
 }

@@ -1,0 +1,87 @@
+/**
+ * A mail's head: what there is to know of it without its body.
+ *
+ * @module
+ */
+
+import { Header } from "./header.ts";
+import { parseMailDate } from "./mail_date.ts";
+import { parseStructuredField, type StructuredField } from "./structured_field.ts";
+import { cleanText, decodeField, type Mailbox, parseMailboxes } from "./words.ts";
+
+/** A mail's seconds since 1970, as a `google.protobuf.Timestamp` has them. */
+export interface HeadTime {
+  /** Whole seconds. */
+  readonly seconds: bigint;
+  /** Mails don't tell more than seconds. */
+  readonly nanos: 0;
+}
+
+/** What a mail's header tells for its head; the rest is told by where the mail is kept. */
+export interface HeadFields {
+  /** The header Message-ID with its angle brackets; "" for none. */
+  readonly messageId: string;
+  /** The decoded subject, in one line; "" for none. */
+  readonly subject: string;
+  /** The mailboxes of the header From, those in groups among them. */
+  readonly from: Mailbox[];
+  /** The mailboxes of all headers To. */
+  readonly to: Mailbox[];
+  /** The mailboxes of all headers Cc. */
+  readonly cc: Mailbox[];
+  /** The mailboxes of all headers Bcc. */
+  readonly bcc: Mailbox[];
+  /** The header Date; `undefined` where that is no date of the years 1 to 9999. */
+  readonly dateSent: HeadTime | undefined;
+  /** The type of the content without parameters, in lower case; "text/plain" if none is told. */
+  readonly contentType: string;
+}
+
+const names = ["message-id", "subject", "from", "to", "cc", "bcc", "date", "content-type"];
+
+/**
+ * Reads a mail's head from its header, or from the whole mail. Nothing that bytes can be made of is
+ * an error.
+ *
+ * Of a field that is there more than once the first counts, but mailboxes are those of all fields To,
+ * Cc, Bcc (RFC 5322, 4.5.3). Fields with 8-bit characters are UTF-8, or windows-1252 if they aren't
+ * that. Control characters and line ends, which encoded words may have in them, become spaces.
+ *
+ * @example
+ * ```ts
+ * import { parseHead } from "./head.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const header = "From: =?utf-8?Q?J=C3=B6rg?= <joerg@example.org>\nSubject: Hello\n\n";
+ * const head = parseHead(new TextEncoder().encode(header));
+ * assert.deepEqual(head.from, [{ name: "Jörg", address: "joerg@example.org" }]);
+ * ```
+ */
+export function parseHead(header: Uint8Array): HeadFields {
+  return readHead(new Header(header, names));
+}
+
+function readHead(header: Header): HeadFields {
+  const seconds = parseMailDate(header.first("date"));
+  return {
+    messageId: cleanText(header.first("message-id")),
+    subject: decodeField(header.first("subject")),
+    from: parseMailboxes(header.first("from")),
+    to: parseMailboxes(header.all("to").join(", ")),
+    cc: parseMailboxes(header.all("cc").join(", ")),
+    bcc: parseMailboxes(header.all("bcc").join(", ")),
+    dateSent: seconds === undefined ? undefined : { seconds: BigInt(seconds), nanos: 0 },
+    contentType: contentTypeOf(header.first("content-type"), "text/plain").value,
+  };
+}
+
+/** A content's type and its parameters; a field that names no type counts as the default. */
+export function contentTypeOf(
+  value: string,
+  defaultType: string,
+): StructuredField {
+  const type = parseStructuredField(value);
+  // A type alone, such as "text", is what the older MIME (RFC 1049) had.
+  const isType = /^[^\s/]+\/[^\s/]+$/.test(type.value);
+  return { value: isType ? cleanText(type.value) : defaultType, params: type.params };
+}

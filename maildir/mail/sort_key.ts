@@ -1,0 +1,49 @@
+/**
+ * What mails are sorted by that only their headers tell.
+ *
+ * @module
+ */
+
+import { firstField } from "./header.ts";
+import { decodeField, parseMailboxes } from "./words.ts";
+
+/** No sort key has more characters than that: what differs behind them is the same to a sort. */
+const maxKeyLength = 256;
+
+/**
+ * What a mail is sorted by, from the start of it or from its header; letters' case doesn't matter in
+ * it, and it is to be compared by code units.
+ *
+ * - "sender": the address of the first mailbox of the header From, its name if it has no address
+ * - "subject": the decoded subject; "Re:" and the like belong to it
+ *
+ * "" where there is none. Only that field is decoded, and what is behind it isn't looked at.
+ *
+ * @example
+ * ```ts
+ * import { sortKey } from "./sort_key.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const header = new TextEncoder().encode("Subject: =?utf-8?Q?=C3=84pfel?=\nFrom: Joe <Joe@example.org>\n\n");
+ * assert.equal(sortKey(header, "subject"), "äpfel");
+ * assert.equal(sortKey(header, "sender"), "joe@example.org");
+ * ```
+ */
+export function sortKey(header: Uint8Array, key: "sender" | "subject"): string {
+  const value = firstField(header, key === "sender" ? "from" : "subject")?.slice(0, maxFieldLength);
+  if (value === undefined || value === "") return "";
+  return shorten(key === "subject" ? decodeField(value) : senderOf(value)).toLowerCase();
+}
+
+/** How many characters of a field are looked at: encoded, a key may take twelve times its length. */
+const maxFieldLength = 8192;
+
+function senderOf(value: string): string {
+  const [first] = parseMailboxes(value);
+  return first === undefined ? "" : first.address || first.name;
+}
+
+/** A short key doesn't keep the long text alive that it was a part of. */
+function shorten(text: string): string {
+  return text.length <= maxKeyLength ? text : text.slice(0, maxKeyLength).toWellFormed();
+}

@@ -1,0 +1,116 @@
+/**
+ * Taking transfer encodings off (RFC 2045, 6). Whatever the bytes are, they decode to something.
+ *
+ * @module
+ */
+
+/** How a content is encoded; "identity" is not at all, or in a way that nobody knows. */
+export type TransferEncoding = "identity" | "base64" | "quoted-printable";
+
+/** Which encoding a Content-Transfer-Encoding names, a comment or quotes around it or not. */
+export function transferEncodingOf(value: string): TransferEncoding {
+  const found = /base64|quoted-printable/i.exec(value.slice(0, 256));
+  return found === null ? "identity" : found[0].toLowerCase() as TransferEncoding;
+}
+
+/** Takes an encoding off; bytes without one are given back as they are. */
+export function decodeTransfer(bytes: Uint8Array, encoding: TransferEncoding): Uint8Array {
+  switch (encoding) {
+    case "identity":
+      return bytes;
+    case "base64":
+      return decodeBase64(bytes);
+    case "quoted-printable":
+      return decodeQuotedPrintable(bytes);
+  }
+}
+
+const noDigit = 64;
+const padding = 65;
+
+const base64Values: Uint8Array = new Uint8Array(256).fill(noDigit);
+const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+for (let value = 0; value < digits.length; value++) base64Values[digits.charCodeAt(value)] = value;
+base64Values[0x3d] = padding;
+
+/** "=" ends a group, and more may come; what is no digit is left out, as RFC 2045 has it. */
+function decodeBase64(bytes: Uint8Array): Uint8Array {
+  const decoded = new Uint8Array(Math.ceil(bytes.length / 4) * 3);
+  let size = 0;
+  let bits = 0;
+  let count = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const value = base64Values[bytes[at]];
+    if (value < noDigit) {
+      bits = bits << 6 | value;
+      if (++count < 4) continue;
+    } else if (value === noDigit || count === 0) continue;
+    size += writeGroup(decoded, size, bits, count);
+    bits = count = 0;
+  }
+  size += writeGroup(decoded, size, bits, count);
+  return decoded.subarray(0, size);
+}
+
+/** Writes what 2 to 4 digits stand for; one alone is no byte. Gives how many bytes it was. */
+function writeGroup(to: Uint8Array, at: number, bits: number, count: number): number {
+  if (count < 2) return 0;
+  const group = bits << (4 - count) * 6;
+  to[at] = group >> 16;
+  if (count > 2) to[at + 1] = group >> 8;
+  if (count > 3) to[at + 2] = group;
+  return count - 1;
+}
+
+const equals = 0x3d;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** A "=" without two digits or a line's end behind it is itself, and line ends are what they are. */
+function decodeQuotedPrintable(bytes: Uint8Array): Uint8Array {
+  const decoded = new Uint8Array(bytes.length);
+  let size = 0;
+  /** Where the blanks begin that were just decoded: those at a line's end aren't meant. */
+  let blanks = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === lineFeed || byte === carriageReturn && bytes[at + 1] === lineFeed) {
+      size = blanks;
+      if (byte === carriageReturn) decoded[size++] = bytes[at++];
+      decoded[size++] = lineFeed;
+      blanks = size;
+    } else if (byte !== equals) {
+      decoded[size++] = byte;
+      if (byte !== 0x20 && byte !== 0x09) blanks = size;
+    } else {
+      const value = hexValue(bytes[at + 1]) * 16 + hexValue(bytes[at + 2]);
+      const next = value >= 0 ? at + 2 : endOfSoftBreak(bytes, at);
+      if (next === at) decoded[size++] = equals;
+      else if (value >= 0) decoded[size++] = value;
+      blanks = size;
+      at = next;
+    }
+  }
+  return decoded.subarray(0, size);
+}
+
+/** What a digit stands for; so little that no other digit makes up for it if it is none. */
+function hexValue(byte: number | undefined): number {
+  if (byte === undefined) return -1000;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1000;
+}
+
+/** No line has more blanks between the "=" at its end and that end. */
+const maxBlanks = 78;
+
+/** Where the line's end is that the "=" at `start` takes away; `start` if it takes none away. */
+function endOfSoftBreak(bytes: Uint8Array, start: number): number {
+  let at = start + 1;
+  const limit = at + maxBlanks;
+  while (at < limit && (bytes[at] === 0x20 || bytes[at] === 0x09)) at++;
+  if (at === bytes.length) return at;
+  if (bytes[at] === carriageReturn && bytes[at + 1] === lineFeed) return at + 1;
+  return bytes[at] === lineFeed ? at : start;
+}

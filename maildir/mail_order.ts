@@ -1,0 +1,70 @@
+/**
+ * The orders that a folder's mails are listed in.
+ *
+ * @module
+ */
+
+import { ExtractorFailure } from "../messages/failure.ts";
+import type { FolderScan } from "./folder_scan.ts";
+import { readHeaderInPlace } from "./mail_file.ts";
+import { sortKey } from "./mail/sort_key.ts";
+
+/** An order. Mails that are alike in it are in the order of delivery, and then of their names. */
+export interface MailOrder {
+  /** By what. */
+  readonly by: "date" | "sender" | "subject" | "size";
+  /** Whether it is the other way round, from the last mail to the first. */
+  readonly isReversed: boolean;
+}
+
+/**
+ * The order that a name stands for: "date", "sender", "subject", "size", "" for "date", with "!" ahead
+ * of it the other way round. Throws an `ExtractorFailure` for any other.
+ */
+export function parseOrder(name: string): MailOrder {
+  const isReversed = name.startsWith("!");
+  const by = name.slice(isReversed ? 1 : 0) || "date";
+  if (by !== "date" && by !== "sender" && by !== "subject" && by !== "size") {
+    throw new ExtractorFailure(
+      "invalid",
+      `Mails can't be sorted by ${
+        JSON.stringify(name)
+      }. There are "date", "sender", "subject" and ` +
+        '"size", and "!" ahead of one for the other way round.',
+    );
+  }
+  return { by, isReversed };
+}
+
+/**
+ * The indexes of a scan's mails in an order, the first one first whether it is reversed or not.
+ *
+ * By date or size it takes what the file system knows of each mail; by sender or subject the header of
+ * each is read, and one key each is in memory while they are sorted.
+ */
+export function sortedIndexes(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
+  return scan.ordered(by, () => sort(scan, by));
+}
+
+function sort(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
+  const { received, sizes, present } = scan.numbers();
+  const byDelivery = (one: number, other: number) =>
+    received[one] - received[other] || compare(scan.mid(one), scan.mid(other));
+  if (by === "date") return present.slice().sort(byDelivery);
+  if (by === "size") {
+    return present.slice().sort((one, other) =>
+      sizes[one] - sizes[other] || byDelivery(one, other)
+    );
+  }
+  const keys: string[] = [];
+  const readable = present.filter((index) => {
+    const header = readHeaderInPlace(scan.path(index));
+    keys[index] = header === undefined ? "" : sortKey(header, by);
+    return header !== undefined;
+  });
+  return readable.sort((one, other) => compare(keys[one], keys[other]) || byDelivery(one, other));
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

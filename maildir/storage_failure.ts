@@ -1,0 +1,54 @@
+/**
+ * What the file system refused, as a failure.
+ *
+ * @module
+ */
+
+import { ExtractorFailure } from "../messages/failure.ts";
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system can only be read",
+  ENOSPC: "no room is left",
+  EDQUOT: "the quota is used up",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  ENAMETOOLONG: "the name is too long",
+  ENOENT: "the directory is missing",
+  ENOTDIR: "it is no directory",
+  EIO: "the disk could not be read or written",
+};
+
+/** An error of the file system as a failure; `what` couldn't be done: "read the folder Sent". */
+export function storageFailure(what: string, error: unknown): ExtractorFailure {
+  const code = errorCode(error);
+  const reason = code === undefined ? String(error) : reasons[code] ?? code;
+  return new ExtractorFailure("storage", `Cannot ${what}: ${reason}.`, { cause: error });
+}
+
+/** The code of an error of the file system, such as "ENOENT". */
+export function errorCode(error: unknown): string | undefined {
+  const isCoded = error instanceof Error && "code" in error && typeof error.code === "string";
+  return isCoded ? error.code as string : undefined;
+}
+
+/** Whether something wasn't there. */
+export function isMissing(error: unknown): boolean {
+  return errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR";
+}
+
+/** That there is no mail of that name. */
+export function noMail(mid: string): ExtractorFailure {
+  return new ExtractorFailure("not-found", `There is no mail ${JSON.stringify(mid)}.`);
+}
+
+/** That there is no folder of that name. */
+export function noFolder(name: string): ExtractorFailure {
+  return new ExtractorFailure("not-found", `There is no folder ${JSON.stringify(name)}.`);
+}
+
+/** A folder for messages. */
+export function folderTitle(name: string): string {
+  return name === "" ? "the inbox" : `the folder ${JSON.stringify(name)}`;
+}

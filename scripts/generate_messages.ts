@@ -1,0 +1,58 @@
+/**
+ * Lints the messages of the extractor, core/extractor/extractor.proto, and generates their TypeScript
+ * in messages/extractor/ anew.
+ *
+ *     deno run -A scripts/generate_messages.ts
+ *
+ * buf does both, with the plugin protoc-gen-es, as buf.yaml and buf.gen.yaml say. It is installed if it
+ * is missing; besides that nothing is fetched.
+ *
+ * @module
+ */
+
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findBuf, run } from "./tools.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** What is generated, from the project's folder. */
+export const GENERATED: readonly string[] = ["messages/extractor/extractor_pb.ts"];
+
+/**
+ * Checks that the messages keep buf's rules, and are formatted as buf would format them; rejects with
+ * what it said if they aren't.
+ */
+export async function lintMessages(): Promise<void> {
+  await buf("lint");
+  await buf("format", "--diff", "--exit-code");
+}
+
+/** Puts what is generated into a folder, under the paths that it has in the project's. */
+export async function generateMessages(folder: string = ROOT): Promise<void> {
+  await buf("generate", `--output=${folder}`);
+}
+
+async function buf(...args: readonly string[]): Promise<void> {
+  const path = [dirname(Deno.execPath()), Deno.env.get("PATH") ?? ""].join(delimiter);
+  const cache = join(ROOT, ".cache", "buf");
+  await run(await findBuf(), args, ROOT, { PATH: path, BUF_CACHE_DIR: cache });
+}
+
+if (import.meta.main) {
+  try {
+    await lintMessages();
+    const before = await Promise.all(GENERATED.map((file) => readText(file)));
+    await generateMessages();
+    for (const [index, file] of GENERATED.entries()) {
+      console.log(`${file}: ${await readText(file) === before[index] ? "as it was" : "written"}`);
+    }
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  return await Deno.readTextFile(join(ROOT, file)).catch(() => undefined);
+}

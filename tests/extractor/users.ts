@@ -1,0 +1,90 @@
+/**
+ * Users of the system for tests: made when a test needs them, gone when it ends.
+ *
+ * @module
+ */
+
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A user of the system that {@linkcode withUsers} made. */
+export interface TestUser {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What `skip` of a test that needs root is: says so where the process isn't root's. */
+export const unlessRoot: { readonly skip: string | false } = {
+  skip: process.geteuid?.() === 0 ? false : "needs root, to make users and to become them",
+};
+
+/**
+ * Makes users, runs something, and removes the users.
+ *
+ * Their names have the process's id in them, so that tests in other processes have others, and those of
+ * a process that was killed before it could remove them are found and removed by the next.
+ */
+export async function withUsers(
+  count: number,
+  act: (...users: TestUser[]) => Promise<void>,
+): Promise<void> {
+  await removeUsersOfTheDead();
+  const names = Array.from({ length: count }, (_, index) => `dwx${process.pid}x${index}`);
+  try {
+    for (const name of names) {
+      const options = ["--system", "--user-group", "--no-create-home", "--shell", "/bin/false"];
+      await run("useradd", [...options, "--home-dir", "/nonexistent", name]);
+    }
+    const users = accounts();
+    await act(...names.map((name) => users.find((user) => user.name === name)!));
+  } finally {
+    for (const name of names) await removeUser(name);
+  }
+}
+
+async function removeUsersOfTheDead(): Promise<void> {
+  for (const { name } of accounts()) {
+    const [, pid] = /^dwx(\d+)x\d+$/.exec(name) ?? [];
+    if (pid !== undefined && !isAlive(Number(pid))) await removeUser(name);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function removeUser(name: string): Promise<void> {
+  if (accounts().some((user) => user.name === name)) await run("userdel", ["--force", name]);
+}
+
+function accounts(): TestUser[] {
+  return readFileSync("/etc/passwd", "utf8").trimEnd().split("\n").map((line) => {
+    const [name, , uid, gid] = line.split(":");
+    return { name, uid: Number(uid), gid: Number(gid) };
+  });
+}
+
+/** Runs a program that changes accounts, again as long as another one does and it can't. */
+async function run(program: string, args: readonly string[]): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    const problem = await new Promise<string | undefined>((resolve) => {
+      const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+      execFile(program, args, { env }, (error, _output, errors) => {
+        resolve(error === null ? undefined : `${error.message}\n${errors}`);
+      });
+    });
+    if (problem === undefined) return;
+    // Another has removed it, who took its process for dead.
+    if (program === "userdel" && /does not exist/.test(problem)) return;
+    if (!/cannot (?:lock|open)|try again/.test(problem) || attempt === 50) throw new Error(problem);
+    await sleep(100);
+  }
+}
