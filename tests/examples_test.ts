@@ -3,7 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { Maildir, maildirHandler, serveExtractor } from "../server/extractor.ts";
+import { listen } from "../transports/mod.ts";
 import { type Dovecot, startDovecot } from "./dovecot/dovecot.ts";
+import { type Installation, installExtractor } from "./extractor/installation.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -40,8 +43,35 @@ function readme(): Example {
   return { file: "README.md", code: [...imports, ...bodies].join("") };
 }
 
-/** The program with this checkout and this server in place of the published ones. */
-function adapt(code: string, dovecot: Dovecot): string {
+/** Listens for clients of an extractor; gives the socket's path, and what ends that. */
+async function startExtractor(
+  { folder }: Dovecot,
+  { maildir }: Installation,
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = join(folder, "extractor.sock");
+  const listener = await listen({ transport: "unix", path });
+  const handler = maildirHandler(() => Maildir.open(join(maildir, "joe@example.org")));
+  const served = (async () => {
+    for (let client; (client = await listener.accept());) await serveExtractor(client, handler);
+  })();
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await listener.close();
+      await served;
+    },
+  };
+}
+
+/** The program with this checkout and these servers in place of the published ones. */
+function adapt(
+  code: string,
+  { dovecot, installation, socket }: {
+    readonly dovecot: Dovecot;
+    readonly installation: Installation;
+    readonly socket: string;
+  },
+): string {
   const { exports } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
   return code
     .replaceAll(
@@ -51,6 +81,11 @@ function adapt(code: string, dovecot: Dovecot): string {
     .replaceAll("/run/dovecot/doveadm-server", dovecot.socket)
     .replaceAll("24245", String(dovecot.port))
     .replaceAll("8080", String(dovecot.httpPort))
+    .replaceAll("/var/qmail/bin/qmail-authuser", installation.authuser)
+    .replaceAll("/usr/bin/extractor", installation.extractor)
+    .replaceAll("/var/mail/vhosts", installation.maildir)
+    .replaceAll("vmail", installation.systemUser)
+    .replaceAll("/run/extractor", socket)
     .replaceAll("s3cret", dovecot.password);
 }
 
@@ -62,11 +97,14 @@ test("the README's and the doc comments' examples run against a real server", as
     !file.startsWith("transports") || file === join("transports", `${runtime}.ts`)
   );
   assert(examples.length >= 4, `only ${examples.length} examples were found`);
+  const installation = installExtractor(dovecot.folder, { "joe@example.org": dovecot.password });
+  await using extractor = await startExtractor(dovecot, installation);
+  const places = { dovecot, installation, socket: extractor.path };
   const folder = mkdtempSync(join(root, ".cache-examples-"));
   try {
     for (const [at, { file, code }] of [readme(), ...examples].entries()) {
       const program = join(folder, `${at}.ts`);
-      writeFileSync(program, adapt(code, dovecot));
+      writeFileSync(program, adapt(code, places));
       await assert.doesNotReject(
         import(pathToFileURL(program).href),
         `an example of ${relative(root, file)}`,

@@ -31,6 +31,10 @@ const may: Readonly<Record<string, Rule>> = {
     node: true,
   },
   client: { all: ["core", "transports"] },
+  "client/extractor": {
+    all: ["core", "transports", "messages", "client"],
+    packages: [protobuf],
+  },
   server: { all: ["core", "transports"] },
   "server/extractor": {
     all: ["core", "transports", "messages", "maildir", "server"],
@@ -38,13 +42,14 @@ const may: Readonly<Record<string, Rule>> = {
   },
   testing: { all: ["core", "transports", "server"] },
   cli: {
-    all: ["core", "transports", "messages", "maildir", "server/extractor"],
+    all: ["core", "transports", "messages", "maildir", "client/extractor", "server/extractor"],
     node: true,
   },
 };
 
 /** The packages of npm that come with each entry of deno.json; with any other none. */
 const dependencies: Readonly<Record<string, readonly string[]>> = {
+  "./extractor": [protobuf],
   "./extractor/server": [protobuf, "postal-mime", "re2js"],
   "./cli/extractor": [protobuf, "postal-mime", "re2js"],
 };

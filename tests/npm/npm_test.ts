@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { type CompilerOptions, installPackage, type Project, root } from "./project.ts";
 
-const scenarios = ["imports", "tcp", "unix", "serve", "errors"];
+const scenarios = ["imports", "tcp", "unix", "serve", "errors", "extractor"];
 
 /** What a user's compiler may be told; the types of the package itself are checked as well. */
 const settings: Readonly<Record<string, CompilerOptions>> = {
@@ -30,6 +30,15 @@ const wrong: readonly [line: string, message: RegExp | undefined][] = [
   ['await doveadm.run("quota get", { usr: "tss" });', /TS\d+.*'usr'/],
   ['await doveadm.run("quota git", { user: "tss" });', /TS\d+.*"quota git"/],
   ["export const { nosuch } = quota;", /TS2339.*'nosuch'/],
+  ['import { openExtractor } from "@dovewire/dovewire/extractor";', undefined],
+  ['import type { MimePart } from "@dovewire/dovewire/extractor/server";', undefined],
+  ['const names = { maildir: "/m", systemUser: "vmail", mailUser: "joe" };', undefined],
+  ['const extractor = openExtractor({ command: ["extractor"], ...names });', undefined],
+  ['export const [{ dateSent }] = await extractor.list({ sortBy: "!date" });', undefined],
+  ['await extractor.list({ sortBy: "newest" });', /TS2322.*"newest"/],
+  ["export const sent: Date = dateSent;", /TS2322.*'Date \| undefined'/],
+  ["export const size = (part: MimePart): bigint => part.size;", undefined],
+  ["export const lines = (part: MimePart): number => part.lines;", /TS2339.*'lines'/],
 ];
 
 let project: Promise<Project> | undefined;
@@ -44,13 +53,19 @@ after(async () => {
   await (await project)?.[Symbol.asyncDispose]();
 });
 
-test("npm: the package says what deno.json says, and has no dependency", async () => {
+test("npm: the package says what deno.json says, and depends on what package.json says", async () => {
   const { installed: folder } = await installed();
   const deno = JSON.parse(await readFile(join(root, "deno.json"), "utf8"));
   const npm = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
   for (const key of ["name", "version", "license"]) assert.equal(npm[key], deno[key], key);
   assert.deepEqual([npm.type, npm.engines], ["module", { node: ">=20.9" }]);
-  for (const key of Object.keys(npm)) assert.doesNotMatch(key, /dependencies|scripts/i);
+  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  for (const [name, version] of Object.entries(dependencies)) {
+    // Of this one what is used isn't in its documentation.
+    dependencies[name] = name === "postal-mime" ? version : `^${version}`;
+  }
+  assert.deepEqual(npm.dependencies, dependencies);
+  for (const key of Object.keys(npm)) assert.doesNotMatch(key, /\wdependencies|scripts/i);
   assert.deepEqual(Object.keys(npm.exports).sort(), Object.keys(deno.exports).sort());
   for (const [path, source] of Object.entries<string>(deno.exports)) {
     const { types, default: code } = npm.exports[path];
@@ -60,34 +75,56 @@ test("npm: the package says what deno.json says, and has no dependency", async (
   }
 });
 
-test("npm: the package has the modules, their types and documents, and nothing else", async () => {
+test("npm: the program extractor is installed", async () => {
+  const { path, installed: folder, run } = await installed();
+  const link = join(path, "node_modules", ".bin", "extractor");
+  const program = await realpath(link);
+  assert.equal(program, join(await realpath(folder), "cli", "extractor.js"));
+  assert((await stat(program)).mode & 0o100, "it can't be executed");
+  assert.match(await readFile(program, "utf8"), /^#!\/usr\/bin\/env node\n/);
+  const { ok, output, errors } = await run(program, "--version");
+  assert.ok(ok, errors);
+  const { version } = JSON.parse(await readFile(join(root, "deno.json"), "utf8"));
+  assert.equal(output, `extractor of dovewire ${version}\n`);
+});
+
+test("npm: the package has modules, types, documents and messages, and nothing else", async () => {
   const { installed: folder } = await installed();
   const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
   const documents = files.filter((file) => !/\.(js|d\.ts)$/.test(file));
-  assert.deepEqual(documents.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  assert.deepEqual(documents.sort(), [
+    ...["CHANGELOG.md", "LICENSE", "README.md", "core/extractor/extractor.proto", "package.json"],
+  ]);
   const folders = new Set(files.filter((file) => file.includes("/")).map((it) => it.split("/")[0]));
-  assert.deepEqual([...folders].sort(), ["client", "core", "server", "testing", "transports"]);
+  assert.deepEqual([...folders].sort(), [
+    ...["cli", "client", "core", "maildir", "messages", "server", "testing", "transports"],
+  ]);
   for (const file of files) assert.doesNotMatch(file, /_test\./);
 });
 
 test("npm: the package's modules are for every runtime", async () => {
   const { installed: folder } = await installed();
+  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   let seen = 0;
   for (const file of await readdir(folder, { recursive: true })) {
     if (!/\.(js|d\.ts)$/.test(file)) continue;
     const source = await readFile(join(folder, file), "utf8");
     const code = source.replaceAll(/\/\*.*?\*\/|^\s*\/\/.*$/gms, "");
-    const imports = /^(?:import|export|\}).*?\bfrom "(.*)";$|\bimport\("(.*?)"\)/gm;
+    const imports = /^\s*(?:import|export|\}).*?\bfrom "(.*)";?$|\bimport\("(.*?)"\)/gm;
+    // Which part of the package may have which of them, tests/imports_test.ts knows.
+    const packages = Object.keys(dependencies).map((name) => `|${name}(/.*)?`).join("");
     for (const [, fixed, dynamic] of code.matchAll(imports)) {
-      const may = file.startsWith("transports") && file.endsWith(".js")
-        ? /^(\.{1,2}\/.*\.js|node:.*|cloudflare:sockets)$/
-        : /^\.{1,2}\/.*\.js$/;
+      const may = /^(transports|maildir|cli)\b/.test(file) && file.endsWith(".js")
+        ? new RegExp(`^(\\.{1,2}/.*\\.js|node:.*|cloudflare:sockets${packages})$`)
+        : new RegExp(`^(\\.{1,2}/.*\\.js${packages})$`);
       assert.match(fixed ?? dynamic, may, file);
       seen++;
     }
-    if (file !== join("transports", "deno.js")) assert.doesNotMatch(code, /\bDeno\./, file);
+    if (!["transports/deno.js", "cli/privileges.js"].includes(file)) {
+      assert.doesNotMatch(code, /\bDeno\./, file);
+    }
     assert.doesNotMatch(source, /sourceMappingURL|file:\/\//, `${file} has a path of the builder`);
   }
   assert.ok(seen > 100, `only ${seen} imports were seen`);

@@ -6,7 +6,7 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -21,6 +21,9 @@ import {
 import { InputQueue } from "@dovewire/dovewire/core";
 import { DoveadmClientProtocol } from "@dovewire/dovewire/core/doveadm";
 import * as catalogue from "@dovewire/dovewire/core/doveadm/catalogue";
+import { encodeFrame } from "@dovewire/dovewire/core/extractor";
+import { ExtractorFailure, openExtractor } from "@dovewire/dovewire/extractor";
+import { Maildir, maildirHandler, serveExtractor } from "@dovewire/dovewire/extractor/server";
 import { CommandFailure, serve } from "@dovewire/dovewire/server";
 import { type MailServer, startMailServer } from "@dovewire/dovewire/testing";
 import * as bun from "@dovewire/dovewire/transports/bun";
@@ -34,7 +37,12 @@ const users = { tss: { mailboxes: { INBOX: ["Subject: Hi\n\nHello.\n"], Sent: []
 const scenarios: Readonly<Record<string, () => Promise<void>>> = {
   async imports() {
     for (const adapter of [bun, deno, node]) {
-      assert.deepEqual(Object.keys(adapter).sort(), ["TransportError", "connect", "listen"]);
+      assert.deepEqual(Object.keys(adapter).sort(), [
+        "TransportError",
+        "connect",
+        "listen",
+        "spawn",
+      ]);
     }
     assert.ok(Object.keys(catalogue).length > 0);
     const values = [
@@ -102,6 +110,36 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
       assert.match(error.message, /There is no no\./);
       return true;
     });
+  },
+
+  async extractor() {
+    const path = await mkdtemp(join(tmpdir(), "dovewire-"));
+    try {
+      for (const name of ["new", "cur", "tmp"]) await mkdir(join(path, name));
+      const mail = "From: Joe <joe@example.org>\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\n\nHello.\n";
+      await writeFile(join(path, "new", "1718000000.M1P1.host"), mail);
+      const [near, far] = memory.memoryPair();
+      const session = serveExtractor(far, maildirHandler(Maildir.open(path)));
+      {
+        await using extractor = openExtractor({ transport: near });
+        const [{ mid, subject, from, seen }] = await extractor.list({ sortBy: "!date" });
+        assert.deepEqual([subject, from[0].name, seen], ["Grüße", "Joe", false]);
+        const { body } = await extractor.readMail(mid, { markSeen: true });
+        assert.match(body.text ?? "", /^Hello\.\r?\n$/);
+        const { count, unseen } = await extractor.count();
+        assert.deepEqual([count, unseen], [1, 0]);
+        assert.deepEqual((await extractor.search({ pattern: "h.llo|ello" })).length, 1);
+        await assert.rejects(extractor.move(mid, "Nowhere"), (error) => {
+          assert.ok(error instanceof ExtractorFailure);
+          assert.equal(error.code, "not-found");
+          return true;
+        });
+      }
+      assert.equal(await session, 0);
+      assert.equal(encodeFrame(new Uint8Array(5)).length, 9);
+    } finally {
+      await rm(path, { recursive: true });
+    }
   },
 
   async errors() {

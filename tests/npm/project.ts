@@ -21,6 +21,8 @@ const RUN = "Deno" in globalThis ? ["run", "--allow-all", "--no-check", "--no-lo
 
 /** A project with the package in its `node_modules`. */
 export interface Project extends AsyncDisposable {
+  /** The project's folder. */
+  readonly path: string;
   /** The package's folder. */
   readonly installed: string;
   /** Puts a file into the project. */
@@ -54,14 +56,19 @@ export async function installPackage(): Promise<Project> {
   const { path } = folder;
   const write = (name: string, text: string) => writeFile(join(path, name), text);
   await write("package.json", JSON.stringify({ private: true, type: "module" }));
-  // It has no dependency, so that nothing is to be fetched.
-  const options = ["--offline", "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
-  const { ok, errors } = await execute("npm", ["install", ...options, tarball], path);
+  // What it depends on comes from the registry, and from npm's cache from the second time on.
+  const options = ["--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
+  const { ok, errors } = await execute(
+    "npm",
+    ["install", "--prefer-offline", ...options, tarball],
+    path,
+  );
   assert.ok(ok, errors);
   await mkdir(join(path, "node_modules", "@types"));
   const types = join("node_modules", "@types", "node");
   await symlink(join(root, types), join(path, types));
   return {
+    path,
     installed: join(path, "node_modules", "@dovewire", "dovewire"),
     write,
     copy: (name) => copyFile(join(root, "tests", "npm", name), join(path, name)),
