@@ -21,6 +21,16 @@ const benches: Readonly<
     await using peer = await startPeer();
     await run("bench/transports.ts", peer.places);
   },
+  extractor: (run) => run("bench/extractor.ts"),
+  async maildir(run) {
+    const path = await Deno.makeTempDir();
+    try {
+      await fillMaildir(path);
+      await run("bench/maildir.ts", path);
+    } finally {
+      await Deno.remove(path, { recursive: true });
+    }
+  },
 };
 
 async function startPeer(): Promise<AsyncDisposable & { readonly places: string }> {
@@ -41,6 +51,24 @@ async function startPeer(): Promise<AsyncDisposable & { readonly places: string 
       await peer.status;
     },
   };
+}
+
+/** Makes a maildir of 100,000 small mails, and a folder that has them without sizes in their names. */
+async function fillMaildir(path: string): Promise<void> {
+  for (const name of ["cur", "new", "tmp", ".Unsized/cur", ".Unsized/new", ".Unsized/tmp"]) {
+    await Deno.mkdir(`${path}/${name}`, { recursive: true });
+  }
+  for (let number = 0; number < 100_000; number++) {
+    const seconds = 1_700_000_000 + number;
+    // As delivered in no order, by some thousand people.
+    const sender = number * 7919 % 1000;
+    const mail = `From: Somebody <${sender}@example.org>\nSubject: Mail ${number}\n\nHello.\n`;
+    const unique = `${seconds}.M${number}P1234.host.example.org`;
+    const file = `${path}/cur/${unique},S=${mail.length}:2,S`;
+    Deno.writeTextFileSync(file, mail);
+    Deno.utimeSync(file, seconds, seconds);
+    Deno.linkSync(file, `${path}/.Unsized/cur/${unique}:2,S`);
+  }
 }
 
 for (const name of Deno.args.length > 0 ? Deno.args : Object.keys(benches)) {

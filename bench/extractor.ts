@@ -1,0 +1,92 @@
+/**
+ * What a process for many requests saves: `count` asked of the program `extractor` in version 3, all
+ * requests pipelined to one process, and in version 2, a process a request.
+ *
+ * The two are timed in turns in one run, by the client, each from before the first process is started
+ * until the last has ended. The folder doesn't change meanwhile, which a process for many requests makes
+ * use of: that is part of what it saves. What counts is the ratio of the medians of the requests a second.
+ * `deno task bench` runs it on Deno, Node and Bun; the program runs on the same runtime.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { openExtractor } from "../client/extractor.ts";
+
+/** The least ratio that is good enough. */
+const least = 20;
+
+const rounds = 3;
+const mails = 100;
+
+/**
+ * How many requests of each version are timed in a round: of version 2, which runs a few processes at
+ * once, only as many as can be waited for. What counts is the time of one.
+ */
+const amounts = { 3: 10_000, 2: 10 } as const;
+
+const isRoot = process.geteuid?.() === 0;
+
+/** The program doesn't become root, so that somebody else has to have the mails. */
+const systemUser = isRoot ? "nobody" : userInfo().username;
+
+const program = fileURLToPath(new URL("../cli/extractor.ts", import.meta.url));
+const command = "Deno" in globalThis
+  ? [process.execPath, "run", "--allow-all", "--no-check", program]
+  : [process.execPath, program];
+
+/** Makes a folder with a maildir in it. */
+async function makeMaildir(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "dovewire-bench-"));
+  const folders = ["", "joe", "joe/cur", "joe/new", "joe/tmp"].map((name) => join(folder, name));
+  for (const path of folders.slice(1)) await mkdir(path);
+  if (isRoot) { for (const path of folders) await chown(path, 65534, 65534); }
+  for (let at = 0; at < mails; at++) {
+    await writeFile(
+      join(folder, "joe/cur", `${1_700_000_000 + at}.M1P1.bench:2,S`),
+      "Subject: x\n\ny\n",
+    );
+  }
+  return folder;
+}
+
+/** Asks so many times, and gives the requests a second. */
+async function time(maildir: string, version: 2 | 3): Promise<number> {
+  const amount = amounts[version];
+  const start = performance.now();
+  const extractor = openExtractor({ command, maildir, systemUser, mailUser: "joe", version });
+  const counts = await Promise.all(Array.from({ length: amount }, () => extractor.count()));
+  await extractor.close();
+  const elapsed = performance.now() - start;
+  assert(counts.every(({ count }) => count === mails));
+  return amount / elapsed * 1000;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((one, other) => one - other)[values.length >> 1];
+}
+
+const maildir = await makeMaildir();
+try {
+  const speeds = { 3: [] as number[], 2: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    for (const version of [3, 2] as const) speeds[version].push(await time(maildir, version));
+  }
+  const [pipelined, single] = [median(speeds[3]), median(speeds[2])];
+  const ratio = pipelined / single;
+  console.table([{
+    contest: `${amounts[3]} pipelined counts`,
+    "version 3, requests/s": Math.round(pipelined),
+    "version 2, requests/s": Number(single.toFixed(1)),
+    ratio: Number(ratio.toFixed(0)),
+    least,
+    met: ratio >= least,
+  }]);
+} finally {
+  await rm(maildir, { recursive: true });
+}
