@@ -42,6 +42,7 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
         "connect",
         "listen",
         "spawn",
+        "stdio",
       ]);
     }
     assert.ok(Object.keys(catalogue).length > 0);
