@@ -137,6 +137,15 @@ async function connectUnix(
 /** How much may wait to be read before the socket is paused, in bytes. */
 const highWaterMark = 262_144;
 
+/** Who waits for what comes next. */
+interface Reader {
+  readonly resolve: (chunk: Uint8Array | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What was written at once. */
+const done: Promise<void> = Promise.resolve();
+
 class BunTransport implements Transport {
   readonly peer: string;
   #socket: BunSocket | undefined;
@@ -145,7 +154,7 @@ class BunTransport implements Transport {
   #chunks: Uint8Array[] = [];
   #waiting = 0;
   #paused = false;
-  #wakeReader: (() => void) | undefined;
+  #reader: Reader | undefined;
   #wakeWriter: (() => void) | undefined;
 
   constructor(peer: string) {
@@ -157,18 +166,24 @@ class BunTransport implements Transport {
   }
 
   receive(chunk: Uint8Array): void {
-    this.#chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    this.#waiting += chunk.length;
+    const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      reader.resolve(plain);
+      return;
+    }
+    this.#chunks.push(plain);
+    this.#waiting += plain.length;
     if (this.#waiting > highWaterMark && !this.#paused) {
       this.#paused = true;
       this.#socket?.pause();
     }
-    this.#wakeReader?.();
   }
 
   ended(): void {
     if (this.#state === "open") this.#state = "ended";
-    this.#wakeReader?.();
+    this.#settleReader();
   }
 
   drained(): void {
@@ -180,42 +195,54 @@ class BunTransport implements Transport {
     if (error !== undefined && this.#state !== "closed") this.#error ??= error;
     if (this.#state === "open") this.#state = this.#error === undefined ? "ended" : "gone";
     this.#socket = undefined;
-    this.#wakeReader?.();
+    this.#settleReader();
     this.#wakeWriter?.();
   }
 
-  async read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      if (this.#state === "closed") throw this.#broken();
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) {
-        this.#waiting -= chunk.length;
-        if (this.#paused && this.#waiting <= highWaterMark / 2) {
-          this.#paused = false;
-          this.#socket?.resume();
-        }
-        return chunk;
-      }
-      if (this.#state === "ended") return undefined;
-      if (this.#state === "gone") throw this.#broken();
-      await new Promise<void>((resolve) => {
-        this.#wakeReader = resolve;
-      });
-      this.#wakeReader = undefined;
-    }
+  read(): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      this.#settleReader();
+    });
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length;) {
-      if (this.#socket === undefined || this.#state === "closed") throw this.#broken();
-      const taken = this.#socket.write(chunk.subarray(at));
-      if (taken < 0) throw this.#broken();
-      at += taken;
-      if (at === chunk.length) return;
+  /** Gives who reads what there is to give, if anything. */
+  #settleReader(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    const chunk = this.#state === "closed" ? undefined : this.#chunks.shift();
+    if (chunk !== undefined) {
+      this.#waiting -= chunk.length;
+      if (this.#paused && this.#waiting <= highWaterMark / 2) {
+        this.#paused = false;
+        this.#socket?.resume();
+      }
+      reader.resolve(chunk);
+    } else if (this.#state === "ended") reader.resolve(undefined);
+    else if (this.#state === "open") return;
+    else reader.reject(this.#broken());
+    this.#reader = undefined;
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    if (this.#socket === undefined || this.#state === "closed") {
+      return Promise.reject(this.#broken());
+    }
+    const taken = this.#socket.write(chunk);
+    if (taken < 0) return Promise.reject(this.#broken());
+    return taken === chunk.length ? done : this.#writeRest(chunk.subarray(taken));
+  }
+
+  async #writeRest(rest: Uint8Array): Promise<void> {
+    while (rest.length > 0) {
       await new Promise<void>((resolve) => {
         this.#wakeWriter = resolve;
       });
       this.#wakeWriter = undefined;
+      if (this.#socket === undefined || this.#state === "closed") throw this.#broken();
+      const taken = this.#socket.write(rest);
+      if (taken < 0) throw this.#broken();
+      rest = rest.subarray(taken);
     }
   }
 
@@ -241,7 +268,7 @@ class BunTransport implements Transport {
     this.#chunks = [];
     this.#socket?.close();
     this.#socket = undefined;
-    this.#wakeReader?.();
+    this.#settleReader();
     this.#wakeWriter?.();
     return Promise.resolve();
   }

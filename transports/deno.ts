@@ -233,8 +233,9 @@ function addressOf(end: Deno.Addr): Address | undefined {
   return { transport: "tcp", hostname: end.hostname, port: end.port };
 }
 
-/** How much is read at once at most, in bytes. */
-const readSize = 65_536;
+/** How much is read at once at most, in bytes: while little comes, and while reads fill what they get. */
+const leastReadSize = 65_536;
+const mostReadSize = 262_144;
 
 /** With less room than this a new buffer is taken for the next read, in bytes. */
 const leastRoom = 16_384;
@@ -250,6 +251,7 @@ class DenoTransport implements Transport {
   /** What the conversation goes on with, once it is encrypted. */
   #secured: Transport | undefined;
   #buffer = new Uint8Array(0);
+  #readSize = leastReadSize;
   /** The system tells of a reset only once, and then of an end. */
   #reset: unknown;
 
@@ -260,15 +262,15 @@ class DenoTransport implements Transport {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    return this.#unlessSuperseded(() => this.#read());
+    return this.#state === "superseded" ? this.#refuse() : this.#read();
   }
 
   write(chunk: Uint8Array): Promise<void> {
-    return this.#unlessSuperseded(() => this.#write(chunk));
+    return this.#state === "superseded" ? this.#refuse() : this.#write(chunk);
   }
 
   closeWrite(): Promise<void> {
-    return this.#unlessSuperseded(() => this.#closeWrite());
+    return this.#state === "superseded" ? this.#refuse() : this.#closeWrite();
   }
 
   async startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport> {
@@ -310,49 +312,54 @@ class DenoTransport implements Transport {
     return this.close();
   }
 
-  async #unlessSuperseded<T>(operation: () => Promise<T>): Promise<T> {
-    if (this.#state === "superseded") throw supersededError(this.peer);
-    this.#underWay++;
-    try {
-      return await operation();
-    } finally {
-      this.#underWay--;
-    }
+  #refuse(): Promise<never> {
+    return Promise.reject(supersededError(this.peer));
   }
 
   async #read(): Promise<Uint8Array | undefined> {
     if (this.#state === "closed") throw brokenError("closed", this.peer);
     // What was read is given away, what is behind it takes the next read.
-    if (this.#buffer.length < leastRoom) this.#buffer = new Uint8Array(readSize);
+    if (this.#buffer.length < leastRoom) this.#buffer = new Uint8Array(this.#readSize);
     const buffer = this.#buffer;
     let size: number | null;
+    this.#underWay++;
     try {
       size = await this.#conn.read(buffer);
     } catch (error) {
       throw this.#broken(error);
+    } finally {
+      this.#underWay--;
     }
     if (this.#isClosed()) throw brokenError("closed", this.peer);
     if (size === null) {
       if (this.#reset !== undefined) throw this.#broken(this.#reset);
       return undefined;
     }
+    this.#readSize = size < buffer.length ? leastReadSize : mostReadSize;
     this.#buffer = buffer.subarray(size);
     return buffer.subarray(0, size);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
+    this.#underWay++;
     try {
-      for (let at = 0; at < chunk.length;) at += await this.#conn.write(chunk.subarray(at));
+      let rest = chunk;
+      while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
     } catch (error) {
       throw this.#broken(error);
+    } finally {
+      this.#underWay--;
     }
   }
 
   async #closeWrite(): Promise<void> {
+    this.#underWay++;
     try {
       await this.#conn.closeWrite();
     } catch (error) {
       throw this.#broken(error);
+    } finally {
+      this.#underWay--;
     }
   }
 

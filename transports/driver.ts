@@ -96,7 +96,7 @@ export class Driver<Event extends { readonly type: string }> {
    * Resolves when all of it is written, or can't be: {@linkcode run} tells about that.
    */
   flush(): Promise<void> {
-    this.#startWriting();
+    this.#writing ??= this.#writeSoon();
     // What was given to the protocol may have set it a deadline, or brought it to its end.
     this.#woken.resolve();
     return this.#writing ?? Promise.resolve();
@@ -110,11 +110,16 @@ export class Driver<Event extends { readonly type: string }> {
 
   /** Moves events and bytes until the "end" event. */
   async #converse(): Promise<void> {
-    while (!await this.#passEvents()) {
+    // Who starts this gets to the end of what it does first.
+    await undefined;
+    for (;;) {
+      const event = this.#protocol.nextEvent();
+      if (event !== undefined && await this.#passEvents(event)) return;
       if (this.#tellTime()) continue;
       this.#startWriting();
       this.#startReading();
       await this.#somethingToDo();
+      this.#woken = wakeUp();
       this.#takeIn();
     }
   }
@@ -137,9 +142,9 @@ export class Driver<Event extends { readonly type: string }> {
     }
   }
 
-  /** Passes on the events that are there, and says whether the last of them was the end. */
-  async #passEvents(): Promise<boolean> {
-    for (let event; (event = this.#protocol.nextEvent()) !== undefined;) {
+  /** Passes on an event and those behind it, and says whether the last of them was the end. */
+  async #passEvents(first: Event): Promise<boolean> {
+    for (let event: Event | undefined = first; event; event = this.#protocol.nextEvent()) {
       if (event.type === "start-tls") {
         await this.#startTls();
         continue;
@@ -148,9 +153,11 @@ export class Driver<Event extends { readonly type: string }> {
         this.#closingWrite ??= this.#closeWrite();
         continue;
       }
-      this.#startWriting();
       const passed = this.#options.onEvent(event);
-      if (passed !== undefined) await passed;
+      if (passed !== undefined) {
+        this.#startWriting();
+        await passed;
+      }
       if (event.type === "end") return true;
     }
     return false;
@@ -186,22 +193,22 @@ export class Driver<Event extends { readonly type: string }> {
 
   /** Tells the protocol the time if its deadline is over, and says whether it did. */
   #tellTime(): boolean {
+    const { deadline } = this.#protocol;
+    if (deadline === undefined) return false;
     const now = performance.now();
-    const isOver = (this.#protocol.deadline ?? Infinity) <= now;
-    if (isOver) this.#protocol.handleTimeout(now);
-    return isOver;
+    if (deadline > now) return false;
+    this.#protocol.handleTimeout(now);
+    return true;
   }
 
   /** Waits until something was read, the deadline is over or {@linkcode flush} was called. */
-  async #somethingToDo(): Promise<void> {
+  #somethingToDo(): Promise<void> {
+    const { promise, resolve } = this.#woken;
     const { deadline } = this.#protocol;
-    const timer = deadline === undefined ? undefined : setTimeout(
-      () => this.#woken.resolve(),
-      Math.min(Math.ceil(deadline - performance.now()), longestTimer),
-    );
-    await this.#woken.promise;
-    clearTimeout(timer);
-    this.#woken = wakeUp();
+    if (deadline === undefined) return promise;
+    const patience = Math.min(Math.ceil(deadline - performance.now()), longestTimer);
+    const timer = setTimeout(resolve, patience);
+    return promise.then(() => clearTimeout(timer));
   }
 
   /** Gives the protocol what was read. */
@@ -246,15 +253,22 @@ export class Driver<Event extends { readonly type: string }> {
     this.#woken.resolve();
   }
 
+  /** Writes what there is at once. */
   #startWriting(): void {
-    this.#writing ??= this.#write();
+    if (this.#writing !== undefined) return;
+    const chunk = this.#protocol.takeOutput();
+    if (chunk !== undefined) this.#writing = this.#write(chunk);
   }
 
-  async #write(): Promise<void> {
-    // What else is given to the protocol in this turn goes out in the same write.
+  /** Writes what there is, and what else is given to the protocol in this turn. */
+  async #writeSoon(): Promise<void> {
     await undefined;
+    await this.#write(this.#protocol.takeOutput());
+  }
+
+  async #write(first: Uint8Array | undefined): Promise<void> {
     try {
-      for (let chunk; (chunk = this.#protocol.takeOutput()) !== undefined;) {
+      for (let chunk = first; chunk !== undefined; chunk = this.#protocol.takeOutput()) {
         await this.#transport.write(chunk);
       }
       this.#writing = undefined;

@@ -36,12 +36,14 @@ export interface WriteFailure {
  * Lets a socket be read when it can't be written any more.
  *
  * A peer that answers and closes while we write makes the write fail. Node destroys the socket then,
- * and with it the answer that was not read yet. So it is never told.
+ * and with it the answer that was not read yet. So it is never told, and `written` is whenever a write
+ * is over.
  */
-function outliveWriting(socket: Socket, failure: WriteFailure = {}): WriteFailure {
+function outliveWriting(socket: Socket, failure: WriteFailure, written: () => void): void {
   const keep = (callback: Done): Done => (error) => {
     failure.error ??= error ?? undefined;
     callback();
+    written();
   };
   const { _write, _writev } = socket;
   socket._write = (chunk, encoding, callback) =>
@@ -49,7 +51,6 @@ function outliveWriting(socket: Socket, failure: WriteFailure = {}): WriteFailur
   if (_writev !== undefined) {
     socket._writev = (chunks, callback) => _writev.call(socket, chunks, keep(callback));
   }
-  return failure;
 }
 
 /** What is under an encrypted socket, where that has to be asked or told by itself. */
@@ -66,8 +67,17 @@ export interface Underneath {
   wasTaken?(): void;
 }
 
-/** How much may wait to be read of what is encrypted before no more is, in bytes. */
+/** How much may wait to be read before no more is, in bytes. */
 const highWaterMark = 65_536;
+
+/** How a promise that somebody waits for is settled. */
+interface Settling<Value> {
+  readonly resolve: (value: Value) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What was written at once. */
+const done: Promise<void> = Promise.resolve();
 
 /** What a {@linkcode NodeTransport} is made with. */
 export interface NodeTransportOptions {
@@ -91,82 +101,147 @@ export class NodeTransport implements Transport {
   /** "superseded" once the conversation goes on encrypted. */
   #state: "open" | "superseded" | "closed" = "open";
   #ended = false;
-  #reading = false;
-  #wake: (() => void) | undefined;
-  #giveUpWriting: (() => void) | undefined;
-  #onReadable = (): void => this.#wake?.();
+  /** What came and wasn't taken yet. */
+  #chunks: Uint8Array[] = [];
+  /** How much that is, in bytes. */
+  #waiting = 0;
+  #paused = false;
+  #reader: Settling<Uint8Array | undefined> | undefined;
+  #writer: Settling<void> | undefined;
+  #onData = (chunk: Uint8Array): void => {
+    const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      this.#underneath?.wasTaken?.();
+      reader.resolve(plain);
+      return;
+    }
+    this.#chunks.push(plain);
+    this.#waiting += plain.length;
+    if (this.#waiting >= highWaterMark && !this.#paused) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+  };
   #onEnd = (): void => {
     this.#ended = true;
-    this.#wake?.();
+    this.#settleReader();
   };
 
   /** Makes one; the socket belongs to it from here on. */
   constructor(socket: Socket, { peer, role, underneath }: NodeTransportOptions) {
     this.#socket = socket;
     this.#role = role;
-    this.#writeFailure = outliveWriting(socket, underneath?.failure);
+    this.#writeFailure = underneath?.failure ?? {};
+    outliveWriting(socket, this.#writeFailure, () => this.#settleWriter());
     this.#underneath = underneath;
     // Deno reads on however much there is.
-    underneath?.readWhile?.(() => socket.readableLength < highWaterMark);
+    underneath?.readWhile?.(() => this.#waiting + socket.readableLength < highWaterMark);
     this.peer = peer;
-    socket.on("readable", this.#onReadable);
+    socket.on("data", this.#onData);
+    // One that was accepted is paused; one that is gone already would throw away what it has.
+    if (!socket.destroyed) socket.resume();
     socket.on("end", this.#onEnd);
     // What it was is kept by the socket, as "errored".
-    socket.on("error", this.#onReadable);
+    socket.on("error", () => this.#settleReader());
     socket.on("close", () => {
-      this.#wake?.();
-      this.#giveUpWriting?.();
-    });
-  }
-
-  async read(): Promise<Uint8Array | undefined> {
-    this.#reading = true;
-    try {
-      return await this.#read();
-    } finally {
-      this.#reading = false;
-    }
-  }
-
-  async #read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      if (this.#state !== "open") throw this.#broken();
-      const chunk: Uint8Array | null = this.#socket.read();
-      if (chunk !== null) {
-        this.#underneath?.wasTaken?.();
-        return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      }
-      if (this.#ended) {
-        // The system tells of a reset only once. Where a write was told, reading just ends.
-        if (this.#writeFailure.error) throw this.#broken(this.#writeFailure.error);
-        return undefined;
-      }
-      if (this.#socket.destroyed) throw this.#broken();
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = undefined;
-    }
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    if (this.#state === "superseded") throw this.#broken();
-    // Deno never says that it has encrypted nothing.
-    if (chunk.length === 0 && this.#role === "encrypted" && !this.#socket.destroyed) return;
-    await new Promise<void>((resolve, reject) => {
+      this.#settleReader();
       // Bun forgets a write that is under way when it destroys what is encrypted.
-      this.#giveUpWriting = () => reject(this.#broken(this.#writeFailure.error));
-      this.#socket.write(chunk, (error) => {
-        const failure = error ?? this.#writeFailure.error;
-        // Node 20 says of a write that waits when its socket is destroyed that it went well.
-        if (failure || this.#socket.destroyed) reject(this.#broken(failure));
-        else resolve();
-      });
+      this.#settleWriter();
     });
-    this.#giveUpWriting = undefined;
-    if (this.#underneath?.written === undefined) return;
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+      this.#settleReader();
+    });
+  }
+
+  /** Gives who reads what there is to give, if anything. */
+  #settleReader(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    const socket = this.#socket;
+    const { error } = this.#writeFailure;
+    const chunk = this.#state === "open" ? this.#take() : undefined;
+    if (chunk !== undefined) reader.resolve(chunk);
+    // The system tells of a reset only once. Where a write was told, reading just ends.
+    else if (this.#state === "open" && this.#ended && !error) reader.resolve(undefined);
+    else if (this.#state === "open" && !this.#ended && !socket.destroyed) return;
+    else reader.reject(this.#broken(this.#ended ? error : undefined));
+    this.#reader = undefined;
+  }
+
+  /** The next of what came. */
+  #take(): Uint8Array | undefined {
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return this.#socket.destroyed ? this.#takeLast() : undefined;
+    this.#waiting -= chunk.length;
+    if (this.#paused && this.#waiting < highWaterMark && !this.#socket.destroyed) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+    this.#underneath?.wasTaken?.();
+    return chunk;
+  }
+
+  /** What came while the socket was paused. One that is destroyed tells of it no more. */
+  #takeLast(): Uint8Array | undefined {
+    this.#socket.off("data", this.#onData);
+    const chunk: Uint8Array | null = this.#socket.read();
+    if (chunk === null) return undefined;
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    const socket = this.#socket;
+    if (this.#state === "superseded") return Promise.reject(this.#broken());
+    // Deno never says that it has encrypted nothing.
+    if (chunk.length === 0 && this.#role === "encrypted" && !socket.destroyed) return done;
+    if (!socket.writable) return this.#writeInVain(chunk);
+    socket.write(chunk);
+    if (this.#underneath?.written !== undefined) return this.#writtenUnderneath();
+    return this.#isWriting() ? this.#written() : done;
+  }
+
+  /** Lets the socket say why it can't be written. */
+  #writeInVain(chunk: Uint8Array): Promise<void> {
+    return new Promise((_, reject) => {
+      this.#socket.write(chunk, (error) => reject(this.#broken(error ?? this.#writeFailure.error)));
+    });
+  }
+
+  /** Whether a write is under way, or has failed. */
+  #isWriting(): boolean {
+    const { writableLength, destroyed } = this.#socket;
+    return writableLength > 0 || destroyed || this.#writeFailure.error !== undefined;
+  }
+
+  /** Waits for a write that is under way. */
+  #written(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#writer = { resolve, reject };
+      if (this.#socket.writableLength === 0 || this.#socket.destroyed) this.#settleWriter();
+    });
+  }
+
+  #settleWriter(): void {
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    this.#writer = undefined;
+    const failure = this.#writeFailure.error;
+    // Node 20 says of a write that waits when its socket is destroyed that it went well.
+    if (failure || this.#socket.destroyed) writer.reject(this.#broken(failure));
+    else writer.resolve();
+  }
+
+  /** Waits for a write that is under way, and for what it came to when it was encrypted. */
+  async #writtenUnderneath(): Promise<void> {
+    await this.#written();
     // Deno says that it has written what it has encrypted.
-    await this.#underneath.written();
+    await this.#underneath?.written?.();
     const failure = this.#writeFailure.error;
     if (failure || this.#socket.destroyed) throw this.#broken(failure);
   }
@@ -205,15 +280,15 @@ export class NodeTransport implements Transport {
       this.#sayGoodbye();
       socket.destroy();
       under.destroy();
-      this.#wake?.();
-      this.#giveUpWriting?.();
+      this.#settleReader();
+      this.#settleWriter();
       return Promise.resolve();
     }
     if (socket.closed) return Promise.resolve();
     return new Promise((resolve) => {
       socket.once("close", () => resolve());
       socket.destroy();
-      this.#wake?.();
+      this.#settleReader();
     });
   }
 
@@ -230,14 +305,17 @@ export class NodeTransport implements Transport {
     const socket = this.#socket;
     if (role === "encrypted") throw encryptedError(peer);
     if (this.#state !== "open" || socket.destroyed) throw this.#broken();
-    if (this.#reading || socket.writableLength > 0) throw busyError(peer);
-    if (role.side === "client" && socket.readableLength + received.length > 0) {
+    if (this.#reader !== undefined || socket.writableLength > 0) throw busyError(peer);
+    if (role.side === "client" && this.#waiting + socket.readableLength + received.length > 0) {
       throw plaintextError(peer);
     }
-    if (received.length > 0) socket.unshift(received);
     this.#state = "superseded";
-    socket.off("readable", this.#onReadable);
+    socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
+    socket.pause();
+    for (const chunk of [received, ...this.#chunks].reverse()) {
+      if (chunk.length > 0) socket.unshift(chunk);
+    }
     const secured = await secure(socket, options, { role, peer });
     // What closed the transport meanwhile closed the socket, and with it what is over it.
     if ((this.#state as string) === "closed") {

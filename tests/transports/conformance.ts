@@ -241,7 +241,8 @@ function testBackpressure({ name, open, much, peerWaits = true }: Subject): void
   test(`${name}: the peer waits while nobody reads`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
-    const bytes = pattern(much);
+    // The system alone may take 32 MiB of TCP where the reader is slow.
+    const bytes = pattern(much * 3 / 2);
     // Having read must not make it greedy. (Not much, though: the system takes more the more is read.)
     for (const until of [0, much / 32]) {
       const progress = { written: 0 };
@@ -249,7 +250,7 @@ function testBackpressure({ name, open, much, peerWaits = true }: Subject): void
       const at = await assertReads(transport, bytes, { until });
       await stalled(progress);
       const taken = progress.written - at;
-      assert.ok(taken <= much / 2, `${taken} bytes were taken.`);
+      assert.ok(taken <= much * 9 / 8, `${taken} bytes were taken.`);
       await assertReads(transport, bytes, { at });
       await writing;
     }

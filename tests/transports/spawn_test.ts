@@ -131,8 +131,9 @@ test("stdio.ts: a reader that is gone breaks the writing, and not the reading", 
   assert.equal(said, `["reset",${mebibyte},"reset"]`);
 });
 
-test("deno.ts says which permissions a process takes", { skip: !isDeno }, async () => {
-  const script = `
+if (isDeno) {
+  test("deno.ts says which permissions a process takes", async () => {
+    const script = `
     import { spawn } from ${JSON.stringify(new URL("../../transports/deno.ts", import.meta.url))};
     const told = [];
     for (const [command, env] of [["/bin/cat"], ["/bin/cat", {}], ["/bin/true", {}]]) {
@@ -143,32 +144,33 @@ test("deno.ts says which permissions a process takes", { skip: !isDeno }, async 
     }
     console.log(JSON.stringify(told));
   `;
-  await using folder = await temporaryFolder();
-  const path = join(folder.path, "script.ts");
-  await writeFile(path, script);
-  const flags = ["--no-prompt", "--no-check", "--allow-run=/bin/true"];
-  const run = async (...more: string[]) => {
-    const command = [process.execPath, "run", ...flags, ...more, path];
-    await using child = await spawn(command);
-    let text = "";
-    for (let chunk; (chunk = await child.transport.read()) !== undefined;) {
-      text += new TextDecoder().decode(chunk);
-    }
-    return JSON.parse(text);
-  };
-  const refused = (program: string, env: string) =>
-    `denied: Cannot start ${program}: Deno doesn't permit it. Add --allow-run=${program} and ${env}.`;
-  assert.deepEqual(await run(), [
-    refused("/bin/cat", "--allow-env"),
-    refused("/bin/cat", "--allow-env=NODE_V8_COVERAGE"),
-    refused("/bin/true", "--allow-env=NODE_V8_COVERAGE"),
-  ]);
-  assert.deepEqual(await run("--allow-env=NODE_V8_COVERAGE"), [
-    refused("/bin/cat", "--allow-env"),
-    refused("/bin/cat", "--allow-env=NODE_V8_COVERAGE"),
-    0,
-  ]);
-});
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "script.ts");
+    await writeFile(path, script);
+    const flags = ["--no-prompt", "--no-check", "--allow-run=/bin/true"];
+    const run = async (...more: string[]) => {
+      const command = [process.execPath, "run", ...flags, ...more, path];
+      await using child = await spawn(command);
+      let text = "";
+      for (let chunk; (chunk = await child.transport.read()) !== undefined;) {
+        text += new TextDecoder().decode(chunk);
+      }
+      return JSON.parse(text);
+    };
+    const refused = (program: string, env: string) =>
+      `denied: Cannot start ${program}: Deno doesn't permit it. Add --allow-run=${program} and ${env}.`;
+    assert.deepEqual(await run(), [
+      refused("/bin/cat", "--allow-env"),
+      refused("/bin/cat", "--allow-env=NODE_V8_COVERAGE"),
+      refused("/bin/true", "--allow-env=NODE_V8_COVERAGE"),
+    ]);
+    assert.deepEqual(await run("--allow-env=NODE_V8_COVERAGE"), [
+      refused("/bin/cat", "--allow-env"),
+      refused("/bin/cat", "--allow-env=NODE_V8_COVERAGE"),
+      0,
+    ]);
+  });
+}
 
 test("a process that wasn't started is told of by each adapter alike", async () => {
   for (const [, spawn] of adapters) {
