@@ -106,11 +106,17 @@ function node(major: NodeMajor): Runtime {
   };
 }
 
+/** What runs beside the others, with its output held back. */
+const BESIDE: readonly string[] = ["bun", "node26"];
+
+/** What runs when the others are done, since it runs two files at a time by itself. */
+const ALONE: readonly string[] = ["node"];
+
 /** How long one test may take where the runtime can stop it, in milliseconds. */
 const TEST_TIMEOUT = 60_000;
 
 /** How long a check, or all tests on one runtime, may take, in milliseconds. */
-const TIMEOUT = 600_000;
+const TIMEOUT = 1_200_000;
 
 /** How long a process that was asked to end may take to do so, in milliseconds. */
 const GRACE = 5_000;
@@ -170,16 +176,27 @@ interface Ending {
 /** Bad arguments. */
 class UsageError extends Error {}
 
-let running: Deno.ChildProcess | undefined;
+const running = new Set<Deno.ChildProcess>();
 
-/** Runs a program in the project's folder, its output going where ours goes. */
+/**
+ * Runs a program in the project's folder, its output going where ours goes: as it comes, or all of it at
+ * the program's end where it is held back.
+ */
 async function run(
   program: string,
   args: readonly string[],
+  { isHeldBack = false }: { readonly isHeldBack?: boolean } = {},
 ): Promise<Ending> {
-  const child = new Deno.Command(program, { args: [...args], cwd: ROOT, stdin: "null" })
-    .spawn();
-  running = child;
+  const output = isHeldBack ? "piped" : "inherit";
+  const child = new Deno.Command(program, {
+    ...{ args: [...args], cwd: ROOT, stdin: "null", stdout: output, stderr: output },
+  }).spawn();
+  running.add(child);
+  const held: Uint8Array[] = [];
+  const hold = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const chunk of stream) held.push(chunk);
+  };
+  const holding = isHeldBack ? [hold(child.stdout), hold(child.stderr)] : [];
   let late = false;
   let killer: ReturnType<typeof setTimeout> | undefined;
   const timer = setTimeout(() => {
@@ -191,7 +208,9 @@ async function run(
   const { success, code, signal } = await child.status;
   clearTimeout(timer);
   clearTimeout(killer);
-  running = undefined;
+  running.delete(child);
+  await Promise.all(holding);
+  for (const chunk of held) await Deno.stdout.write(chunk);
   const problem = late
     ? `took longer than ${TIMEOUT / 1000} s and was killed`
     : success
@@ -246,7 +265,11 @@ async function runBuild(): Promise<Result> {
   };
 }
 
-async function runTests(name: string, files: readonly string[]): Promise<Result> {
+async function runTests(
+  name: string,
+  files: readonly string[],
+  options: { readonly isHeldBack: boolean },
+): Promise<Result> {
   const start = performance.now();
   const { find, args, prepare } = RUNTIMES[name];
   const report = join(REPORTS, `${name}.xml`);
@@ -260,7 +283,7 @@ async function runTests(name: string, files: readonly string[]): Promise<Result>
     // An older run's report must not be taken for this one's.
     await Deno.remove(report).catch(() => {});
     const prepared = prepare === undefined ? files : await prepare(files);
-    const { problem, late } = await run(program, args(prepared, report));
+    const { problem, late } = await run(program, args(prepared, report), options);
     const reported = await readReport(report);
     tests = reported ?? [];
     failed.push(...tests.filter(({ outcome }) => outcome === "failed").map(title));
@@ -404,10 +427,19 @@ async function main(): Promise<number> {
       await ensureDovecot24();
       results.push(await runBuild());
     }
-    for (const [name, files] of tested) {
-      if (files === undefined) results.push(await runChecks());
-      else if (files.length > 0) results.push(await runTests(name, files));
-    }
+    const runAll = async (names: readonly string[], isHeldBack: boolean): Promise<void> => {
+      for (const name of names) {
+        const files = tested.get(name);
+        if (files === undefined) results.push(await runChecks());
+        else if (files.length > 0) results.push(await runTests(name, files, { isHeldBack }));
+      }
+    };
+    const isOnly = only.length === 1;
+    const beside = only.filter((name) => BESIDE.includes(name) && !isOnly);
+    const alone = only.filter((name) => ALONE.includes(name));
+    const others = only.filter((name) => !beside.includes(name) && !alone.includes(name));
+    await Promise.all([runAll(others, false), runAll(beside, true)]);
+    await runAll(alone, false);
   } catch (error) {
     const failed = [error instanceof Error ? error.message : String(error)];
     results.push({ name: "setup", version: "-", passed: 0, failed, skipped: [], seconds: 0 });
@@ -433,7 +465,7 @@ async function main(): Promise<number> {
 if (import.meta.main) {
   for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     Deno.addSignalListener(signal, () => {
-      running?.kill("SIGTERM");
+      for (const child of running) child.kill("SIGTERM");
       Deno.exit(status);
     });
   }
