@@ -12,6 +12,12 @@
  * reads .env and bunfig.toml of the folder that it is started in. Start it with an environment and in a
  * folder that nobody else has chosen.
  *
+ * Below a program that is setuid root, the real user is the one who started that, and may send signals
+ * to what is still root: a SIGUSR1 opens Node's and Deno's debugger on 127.0.0.1, to which one can say
+ * then what is run as root. The program can do nothing about that either. Have it started as root in
+ * all respects, by something that calls setuid(0) first, as `setpriv --reuid=0` does; or start Node
+ * with --disable-sigusr1, which it has from 22.14 on. Bun has no such debugger.
+ *
  * Exit codes: 0 all went well; 3 the request came to nothing, or something else went wrong; 4 the request
  * or the arguments were wrong; 5 it couldn't become the user; 6 it doesn't know the method. Of version 3
  * failures are answers, and 0 is the code for these as well.
@@ -48,9 +54,10 @@ Usage: extractor [--protocol=1|2|3] <maildir> <system-user> <mail-user>
   --help         this text
   --version      the version
 
-Start it as root, by qmail-authuser for instance, or as the user itself.
-On Deno it needs --allow-read, --allow-write, --allow-env, --allow-sys and
---allow-ffi.
+Start it as root, by qmail-authuser for instance, or as the user itself. Where
+root is the effective user alone, start "setpriv --reuid=0 extractor …", so that
+nobody else may send it signals.
+On Deno it needs --allow-all.
 `;
 
 /** Does all of it, and gives the exit code. */

@@ -4,8 +4,10 @@
  * @module
  */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import process from "node:process";
+import { closeInherited } from "./inherited.ts";
+import { namesInProc } from "./proc.ts";
 import {
   type AccountFiles,
   findSystemUser,
@@ -19,7 +21,8 @@ export { type AccountFiles, PrivilegesError, type SystemUser } from "./system_us
 /**
  * Becomes a user for good: from here on the process has that user's id, the id of that user's first
  * group, and no other group; files that it makes are that user's alone (umask 077); its folder is "/",
- * and of its environment nothing is left but PATH, HOME, USER and LOGNAME.
+ * and of its environment nothing is left but PATH, HOME, USER and LOGNAME. Files and folders that
+ * whoever started it had open, and left to it, are closed, but for the standard descriptors.
  *
  * What the system says that the process is, all of its threads where the system tells of them, is read
  * back, and that root's rights can't be had again is tried.
@@ -30,8 +33,11 @@ export { type AccountFiles, PrivilegesError, type SystemUser } from "./system_us
  * Throws a {@linkcode PrivilegesError} where anything of this fails. The process may have root's rights
  * then, or some of them: it has to end.
  *
- * On Deno this needs --allow-ffi, --allow-read, --allow-env and --allow-sys: Deno has no `setgroups`,
- * so that it is the C library's that is called.
+ * Deno keeps its caches open, which are root's where it was started by root, and can be written to. Where
+ * even that is too much, use Node or Bun.
+ *
+ * On Deno this needs --allow-all: Deno has no `setgroups`, so that it is the C library's that is called,
+ * and nothing less lets it read what Linux tells of the process.
  */
 export function dropPrivileges(name: string, files: AccountFiles = {}): SystemUser {
   const user = findSystemUser(name, files);
@@ -41,6 +47,7 @@ export function dropPrivileges(name: string, files: AccountFiles = {}): SystemUs
   // Before a library is looked for, and so that it isn't one of who started this.
   attempt("leave its folder", () => process.chdir("/"));
   if (process.geteuid() === 0) {
+    attempt("close what it was left open", closeWhatIsLeft);
     // In this order: who isn't root any more can't change groups.
     attempt("give up its groups", clearGroups);
     attempt(`become one of the group ${user.gid}`, () => process.setgid!(user.gid));
@@ -75,22 +82,45 @@ function settle(user: SystemUser): void {
   Object.assign(process.env, { PATH: "/usr/bin:/bin", HOME: home, USER: name, LOGNAME: name });
 }
 
-/** As much of Deno as there is to call a function of the C library. */
+/** What is called of the C library. */
+const functionsOfC = {
+  setgroups: { parameters: ["usize", "pointer"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+} as const;
+
+/** As much of Deno as there is to call functions of the C library. */
 interface ForeignFunctions {
   dlopen(
     library: string,
-    functions: {
-      setgroups: { parameters: readonly ["usize", "pointer"]; result: "i32" };
-    },
-  ): { symbols: { setgroups(count: bigint, groups: null): number }; close(): void };
+    functions: typeof functionsOfC,
+  ): {
+    symbols: {
+      setgroups(count: bigint, groups: null): number;
+      close(descriptor: number): number;
+    };
+    close(): void;
+  };
 }
 
 /** What the C library is called: by glibc, by musl, by FreeBSD and by macOS. */
 const librariesOfC = ["libc.so.6", "libc.so", "libc.so.7", "libSystem.dylib"];
 
+/** Deno, on which the C library is called. */
+function foreignFunctions(): ForeignFunctions | undefined {
+  return (globalThis as unknown as { Deno?: ForeignFunctions }).Deno;
+}
+
+function closeWhatIsLeft(): void {
+  const Deno = foreignFunctions();
+  if (Deno === undefined) return closeInherited(closeSync);
+  const library = openC(Deno);
+  closeInherited((descriptor) => library.symbols.close(descriptor));
+  library.close();
+}
+
 function clearGroups(): void {
   if (process.setgroups !== undefined) return process.setgroups([]);
-  const { Deno } = globalThis as unknown as { Deno?: ForeignFunctions };
+  const Deno = foreignFunctions();
   if (Deno === undefined) throw new PrivilegesError("This runtime has no setgroups. Use Node.");
   const library = openC(Deno);
   const result = library.symbols.setgroups(0n, null);
@@ -102,16 +132,14 @@ function openC(deno: ForeignFunctions): ReturnType<ForeignFunctions["dlopen"]> {
   const failures: string[] = [];
   for (const name of librariesOfC) {
     try {
-      return deno.dlopen(name, {
-        setgroups: { parameters: ["usize", "pointer"], result: "i32" },
-      });
+      return deno.dlopen(name, functionsOfC);
     } catch (error) {
       failures.push(`${name}: ${messageOf(error)}`);
     }
   }
   throw new PrivilegesError(
     "The process can't give up its groups: Deno has no setgroups, and the C library's can't be " +
-      `called (${failures[0]}). Start Deno with --allow-ffi, or use Node.`,
+      `called (${failures[0]}). Start Deno with --allow-all, or use Node.`,
   );
 }
 
@@ -154,7 +182,7 @@ function checkGroups(found: readonly number[], allowed: readonly number[]): void
 function threads(): string[] {
   const folder = "/proc/self/task";
   const found: string[] = [];
-  for (const thread of namesIn(folder)) {
+  for (const thread of namesInProc(folder)) {
     try {
       found.push(readFileSync(`${folder}/${thread}/status`, "utf8"));
     } catch (error) {
@@ -164,14 +192,6 @@ function threads(): string[] {
     }
   }
   return found;
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /** Looks at the real, effective, saved and file system's ids, the groups and the capabilities. */

@@ -143,7 +143,8 @@ class Session {
       onEvent: (event) => event.type === "request" ? this.#answer(event) : undefined,
       onBroken: (error) => {
         this.#break = { error };
-        this.#controller.abort(error);
+        // Answers can't be given any more. A client that still asks would keep the process for nothing.
+        this.#stop(error);
       },
       linger,
     });
@@ -218,9 +219,13 @@ class Session {
     }, idleTimeout);
   }
 
-  /** Ends the session, whatever runs. */
   #giveUp(reason: unknown): void {
     this.#state = "given-up";
+    this.#stop(reason);
+  }
+
+  /** Ends the session, whatever runs. */
+  #stop(reason: unknown): void {
     this.#controller.abort(reason);
     this.#protocol.exit(extractorExitCodes.failure);
     void this.#driver.close();

@@ -139,7 +139,9 @@ export class PipeTransport implements Transport {
 
   #broken(error?: Error | null): Error {
     if (this.#state === "closed") return brokenError("closed", this.peer, error ?? undefined);
-    const code = error ? codeOfSystemError(error) : "reset";
+    // What Deno says of a write that waits when the process at the other end has ended.
+    const isCancelled = (error as { code?: string } | undefined)?.code === "ECANCELED";
+    const code = error && !isCancelled ? codeOfSystemError(error) : "reset";
     return brokenError(code, this.peer, error ?? undefined);
   }
 }

@@ -2,7 +2,7 @@
 //
 //     privileges_probe.ts USER [--passwd=FILE] [--group=FILE] [PATH…]     reads each of the paths
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { dropPrivileges, PrivilegesError } from "../../cli/privileges.ts";
 
@@ -13,6 +13,15 @@ function outcome(act: () => unknown): string {
     return "done";
   } catch (error) {
     return (error as { code?: string }).code ?? String(error);
+  }
+}
+
+/** Where a link leads to, if it is there. */
+function linkOf(path: string): string[] {
+  try {
+    return [readlinkSync(path)];
+  } catch {
+    return [];
   }
 }
 
@@ -55,6 +64,7 @@ function probe(paths: readonly string[]): Record<string, unknown> {
   };
   return {
     ...before,
+    open: readdirSync("/proc/self/fd").flatMap((name) => linkOf(`/proc/self/fd/${name}`)),
     // And nothing of that was true in secret.
     after: [...lines("Uid"), readFileSync("/proc/self/status", "utf8").match(/^Uid:.*$/m)![0]],
     shadow: outcome(() => readFileSync("/etc/shadow")),

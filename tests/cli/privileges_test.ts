@@ -5,10 +5,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { findSystemUser } from "../../cli/system_user.ts";
-import { type Ending, onThisRuntime, pathOf, run, textOf } from "../extractor/programs.ts";
+import { openToAll } from "../extractor/open_program.ts";
+import { type Ending, run, textOf } from "../extractor/programs.ts";
 import { type TestUser, unlessRoot, withUsers } from "../extractor/users.ts";
 
-const probe = onThisRuntime(pathOf("tests/cli/privileges_probe.ts"));
+const probe = openToAll("tests/cli/privileges_probe.ts");
 
 /** Runs something with a folder of its own, in which each of the users has a file that is theirs. */
 async function withFolder(
@@ -102,6 +103,18 @@ test("so does one that is root's by its effective user alone", unlessRoot, async
   });
 });
 
+test("what root had open is closed, but for the standard descriptors", unlessRoot, async () => {
+  const script = 'exec 7</etc/shadow 8</etc/ssl 9>>/dev/null 2>>"$0"; exec "$@"';
+  await withUsers(1, async (user) => {
+    await withFolder([], async (folder) => {
+      const errors = join(folder, "errors");
+      const { open } = told(await run(["sh", "-c", script, errors, ...probe, user.name]));
+      for (const path of ["/etc/shadow", "/etc/ssl"]) assert(!open.includes(path), open.join());
+      assert(open.includes(errors), open.join());
+    });
+  });
+});
+
 test("one that is the user's already stays as it is", unlessRoot, async () => {
   await withUsers(2, async (user, other) => {
     const as = (groups: string) => [
@@ -186,7 +199,17 @@ if (process.versions.deno !== undefined) {
     const [deno, , , ...rest] = probe;
     const allowed = ["--allow-read", "--allow-sys", "--allow-env", "--no-prompt"];
     const command = [deno, "run", ...allowed, ...rest, "65534:65534"];
-    refused(await run(command), /can't give up its groups: .*--allow-ffi/);
+    refused(await run(command), /can't give up its groups: .*--allow-all/);
+  });
+
+  test("Deno has to be allowed to look at itself", unlessRoot, async () => {
+    const [deno, , , ...rest] = probe;
+    const allowed = ["read", "write", "sys", "env", "ffi"].map((right) => `--allow-${right}`);
+    const command = [deno, "run", ...allowed, "--no-prompt", ...rest, "65534:65534"];
+    refused(await run(command), /can't look at itself: .*--allow-all/);
+    // Who is the user already is looked at as well.
+    const as = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    refused(await run([...as, ...command]), /can't look at itself: .*--allow-all/);
   });
 }
 

@@ -389,6 +389,33 @@ test("a client that breaks off is told to nobody but the log", () =>
     assert.equal(errors.length, 1);
   }));
 
+test("a client that reads no more ends the session, though it doesn't end its own words", () =>
+  leavingNothing(async () => {
+    for (const version of [2, 3] as const) {
+      const [client, server] = memoryPair();
+      const gone = new Error("nobody reads");
+      server.write = () => Promise.reject(gone);
+      const errors: unknown[] = [];
+      let answered = 0;
+      const handler: ExtractorHandler = {
+        auth: () => {
+          answered++;
+          return {};
+        },
+        count: () => ({ count: 1n }),
+      };
+      const session = serveExtractor(server, handler, {
+        ...(version === 2 ? { version, method: "count" } : {}),
+        onError: (error) => errors.push(error),
+      });
+      if (version === 2) await client.closeWrite();
+      else await client.write(requests(["auth", nothing]));
+      assert.equal(await session, 3);
+      assert.deepEqual([errors, answered], [[gone], version - 2]);
+      await client.close();
+    }
+  }));
+
 test("options that can't be are refused", async () => {
   const [transport] = memoryPair();
   const cases: ServeExtractorOptions[] = [

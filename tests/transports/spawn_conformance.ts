@@ -138,6 +138,16 @@ function testEnding({ name, spawn }: SpawnSubject): void {
     });
   }
 
+  test(`${name}: a process that is ended breaks what waits to be written`, async () => {
+    await using child = await spawn(["/bin/sleep", "600"]);
+    const rejected = rejectsWith("reset", child.transport.write(pattern(8 * mebibyte)));
+    await turn();
+    child.kill("SIGKILL");
+    await rejected;
+    await assertEnd(child.transport);
+    assert.deepEqual(await child.exited, { code: undefined, signal: "SIGKILL" });
+  });
+
   test(`${name}: close() ends a process that heeds the end of its stdin`, async () => {
     const child = await spawn(["/bin/sh", "-c", "cat >/dev/null; exit 9"]);
     await child.transport.close();
