@@ -26,7 +26,8 @@
  * @module
  */
 
-import { encodeUtf8, LocalProtocolError } from "../core/mod.ts";
+import { plainBytes } from "../core/bytes.ts";
+import { encodeUtf8, LocalProtocolError, RemoteProtocolError } from "../core/mod.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
 import {
   decodeResponse,
@@ -195,10 +196,12 @@ const defaultPieceSize = 4 * 1024 * 1024;
  * **Time-outs.** A request's time runs from its call. One that isn't sent by then never is. One that was
  * sent is given up; in versions 1 and 2 that ends its process. In version 3 the answer is thrown away
  * when it comes, and other requests don't notice, unless the process hangs. That is: a request's time is
- * over, not one byte came from the process since that request was called, and no request ahead of it
- * that somebody waits for has time left. Then the process is ended (SIGTERM, and SIGKILL two and a half
- * seconds later), and what was sent to it gets a `ConnectionLostError` that tells so. A request that its
- * signal gives up is treated likewise, but doesn't itself show that the process hangs.
+ * over, not one byte came from the process since that request was called, which was there for half of
+ * that time at least, and no request ahead of it that somebody waits for has time left. Then the process
+ * is ended (SIGTERM, and SIGKILL two and a half seconds later), and what was sent to it gets a
+ * `ConnectionLostError` that tells so. A request that its signal gives up is treated likewise, but
+ * doesn't itself show that the process hangs. A process that has closed its stdin or its stdout is ended
+ * two seconds later, whatever the time-outs are.
  */
 export class Extractor implements AsyncDisposable {
   #courier: Courier;
@@ -211,7 +214,7 @@ export class Extractor implements AsyncDisposable {
     if ("transport" in options) {
       this.#version = 3;
       this.#courier = new Pipeline(transportOpener(options), options);
-      if (typeof options.transport !== "function") this.#transport = options.transport;
+      if (typeof options.transport !== "function") this.#own(options.transport);
       return;
     }
     const { version = 3 } = options;
@@ -297,9 +300,15 @@ export class Extractor implements AsyncDisposable {
     const length = Math.floor(pieceSize);
     for (let offset = 0;;) {
       const { data, size } = await this.#rawResponse(mid, { offset, length }, options);
+      if (data.length === 0 && offset < size) {
+        throw new RemoteProtocolError(
+          `The extractor gave ${offset} bytes of the mail "${mid}", which has ${size}, and then none.`,
+          { sent: true },
+        );
+      }
       offset += data.length;
       if (data.length > 0) yield data;
-      if (data.length === 0 || offset >= size) return;
+      if (offset >= size) return;
     }
   }
 
@@ -364,7 +373,9 @@ export class Extractor implements AsyncDisposable {
         `Cannot send "${method}" as bytes: version 1 has no messages. Use "call", or version 2 or 3.`,
       );
     }
-    const reply = await this.#courier.carry({ method, input: message }, options);
+    // It may have to wait, and the caller may have other plans with its bytes.
+    const input = plainBytes(message).slice();
+    const reply = await this.#courier.carry({ method, input }, options);
     return read(reply, () => {
       const failure = failureIn(reply.message);
       if (failure !== undefined) throw failure;
@@ -375,16 +386,26 @@ export class Extractor implements AsyncDisposable {
   /**
    * Takes no more requests, lets those that were called be answered, ends the process's input and waits
    * until it has ended. What takes longer than `closeTimeout` gets a `ConnectionLostError`, and a
-   * process that is left a SIGTERM, and then a SIGKILL. It never rejects.
+   * process that is left a SIGTERM, and then a SIGKILL; one that this user can't end is left. It never
+   * rejects.
    */
   async close(): Promise<void> {
     await this.#courier.close();
-    await this.#transport?.close();
+    await this.#transport?.close().catch(() => {});
   }
 
   /** Closes the extractor, as {@linkcode close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Sees that an open transport is closed when nothing goes on any more. */
+  #own(transport: Transport): void {
+    this.#transport = transport;
+    const { ending } = this.#courier;
+    const close = () => void transport.close().catch(() => {});
+    if (ending.aborted) close();
+    else ending.addEventListener("abort", close);
   }
 
   #rawResponse(

@@ -47,11 +47,18 @@ export abstract class Courier {
     this.openTimeout = openTimeout ?? defaultOpenTimeout;
     this.#closeTimeout = closeTimeout ?? defaultCloseTimeout;
     this.#signal = signal;
-    signal?.addEventListener("abort", this.#onAbort);
-    if (!signal?.aborted) return;
+    if (!signal?.aborted) {
+      signal?.addEventListener("abort", this.#onAbort);
+      return;
+    }
     // There is nothing yet that had to be ended.
     this.#state = "closed";
     this.#ending.abort(this.#abortError());
+  }
+
+  /** Aborts, with the error that tells why, when nothing goes on any more. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
   }
 
   /** Carries a request; rejects with the error that it came to in place of an answer. */
@@ -91,11 +98,6 @@ export abstract class Courier {
   /** Whether nothing goes on any more. */
   protected get isClosed(): boolean {
     return this.#state === "closed";
-  }
-
-  /** Aborts, with the error that tells why, when nothing goes on any more. */
-  protected get ending(): AbortSignal {
-    return this.#ending.signal;
   }
 
   /** Does what can be done now. */

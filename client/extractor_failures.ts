@@ -68,9 +68,7 @@ export function unansweredError(method: string, isSent: boolean, ending: Ending)
     return new RemoteProtocolError(what + lowerFirst(failure.message) + words, options);
   }
   if (exit !== undefined) {
-    // "All went well" is what the code means, and not what is to be said here.
-    const how = exit.code === 0 ? "exited before, with code 0" : describeExit(exit);
-    const message = `${what}it ${how}.${words}`;
+    const message = `${what}it ${describeEnd(exit)}.${words}`;
     return new ExtractorEndError("exit", message, { cause: failure, exit, sent });
   }
   return new ConnectionLostError(`${what}the connection ended.`, { cause: failure, sent });
@@ -78,8 +76,20 @@ export function unansweredError(method: string, isSent: boolean, ending: Ending)
 
 /** The error for a request that was not sent because of another. Each request gets one of its own. */
 export function notSentError(method: string, reason: DovewireError): DovewireError {
-  const message = `"${method}" was not sent: ${lowerFirst(reason.message)}`;
-  const options = { cause: reason };
+  return errorLike(reason, `"${method}" was not sent: ${lowerFirst(reason.message)}`, false);
+}
+
+/**
+ * The error for a request whose process was being started when something came between: what it does
+ * stands in its arguments, so that it may have begun before anybody knew that it was there.
+ */
+export function startingError(method: string, reason: DovewireError): DovewireError {
+  const what = `"${method}" was given up while its process was started: `;
+  return errorLike(reason, what + lowerFirst(reason.message), true);
+}
+
+function errorLike(reason: DovewireError, message: string, sent: boolean): DovewireError {
+  const options = { cause: reason, sent };
   if (reason instanceof TimeoutError) return new TimeoutError(reason.phase, message, options);
   for (const Class of [AbortError, ConnectionLostError, LocalProtocolError]) {
     if (reason instanceof Class) return new Class(message, options);
@@ -87,6 +97,15 @@ export function notSentError(method: string, reason: DovewireError): DovewireErr
   return new ConnectError(message, options);
 }
 
+function describeEnd(exit: ExitStatus): string {
+  // "All went well" is what the code means, and not what is to be said here.
+  if (exit.code === 0) return "exited before, with code 0";
+  return exit.code === undefined && exit.signal === undefined
+    ? "said no more, doesn't end, and can't be ended from here"
+    : describeExit(exit);
+}
+
 function lowerFirst(text: string): string {
-  return text.slice(0, 1).toLowerCase() + text.slice(1);
+  // "ECONNREFUSED", "TLS" and the like stay as they are.
+  return /^[A-Z][A-Z0-9]/.test(text) ? text : text.slice(0, 1).toLowerCase() + text.slice(1);
 }

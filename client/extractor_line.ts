@@ -19,23 +19,35 @@ import { timerOf } from "./patience.ts";
 export interface Line {
   /** Its bytes. */
   readonly transport: Transport;
-  /** How the process at its other end ended, once it has; `undefined` where there is none. */
+  /**
+   * How the process at its other end ended, once it has; neither by a code nor by a signal if it is
+   * still there when {@linkcode end} gave up on it. `undefined` where there is none.
+   */
   readonly exited: Promise<ExitStatus> | undefined;
   /** The user whose password is checked on the way; `undefined` where none is. */
   readonly user: string | undefined;
-  /** Sees that the process ends, now that its output has: it gets a moment to do so by itself. */
+  /**
+   * Sees that the process ends, or the transport, now that it says or takes no more: it gets a moment
+   * to do so by itself.
+   */
   expectExit(): void;
   /** What the process wrote to its stderr last, as the end of a message; "" for nothing. */
   lastWords(): string;
   /**
    * Closes it. A process that is still there gets a SIGTERM at once, and a SIGKILL if it doesn't care;
-   * resolves when it is gone.
+   * resolves when it is gone, or can't be ended.
    */
   end(): Promise<void>;
 }
 
 /** How long a process that has ended its output has to end itself, in milliseconds. */
 const exitGrace = 2_000;
+
+/**
+ * How long a process is waited for that was told to end, in milliseconds: a second behind its SIGKILL.
+ * One of another user, as a setuid program becomes, can't be sent any, and may never end.
+ */
+const endGrace = 3_500;
 
 /** How long {@linkcode waitForLine} waits. */
 export interface LinePatience {
@@ -80,7 +92,7 @@ export async function waitForLine(
   try {
     return await Promise.race([opening, impatience]);
   } catch (error) {
-    opening.then((line) => line.end(), () => {});
+    opening.then((line) => line.end()).catch(() => {});
     if (error instanceof DovewireError) throw error;
     throw new ConnectError(error instanceof Error ? error.message : String(error), {
       cause: error,
@@ -109,13 +121,22 @@ export function transportOpener(
 }
 
 function lineOf(transport: Transport): Line {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isEnded = false;
   return {
     transport,
     exited: undefined,
     user: undefined,
-    expectExit() {},
+    expectExit() {
+      if (!isEnded) timer ??= setTimeout(() => transport.close().catch(() => {}), exitGrace);
+    },
     lastWords: () => "",
-    end: () => transport.close(),
+    async end() {
+      isEnded = true;
+      clearTimeout(timer);
+      // What is wrong with it has shown in the conversation.
+      await transport.close().catch(() => {});
+    },
   };
 }
 
@@ -166,15 +187,28 @@ export class ProcessStarter {
     });
     let timer: ReturnType<typeof setTimeout> | undefined;
     let hasExited = false;
-    const exited = child.exited.then((status) => {
+    let leave = () => {};
+    const left = new Promise<ExitStatus>((resolve) => {
+      leave = () => resolve({ code: undefined, signal: undefined });
+    });
+    const exited = Promise.race([child.exited, left]).then((status) => {
       hasExited = true;
       clearTimeout(timer);
       words.end();
       return status;
     });
-    const end = async () => {
+    let ending: Promise<void> | undefined;
+    const end = () => ending ??= endNow();
+    const endNow = async () => {
       child.kill("SIGTERM");
-      await child[Symbol.asyncDispose]();
+      const patience = setTimeout(leave, endGrace);
+      try {
+        await Promise.race([child[Symbol.asyncDispose](), left]);
+      } catch {
+        // A transport that can't be closed: it is the process that counts.
+        await exited;
+      }
+      clearTimeout(patience);
     };
     return {
       transport: child.transport,

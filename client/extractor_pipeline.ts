@@ -17,6 +17,9 @@ import { ExtractorSession } from "./extractor_session.ts";
 /** How many requests are sent ahead of their answers where nobody says otherwise. */
 const defaultMaxInFlight = 256;
 
+/** How many bytes of requests are handed to the session at once, or one request more. */
+const writeSize = 32_768;
+
 /** Carries requests over one conversation after the other. */
 export class Pipeline extends Courier {
   #open: (signal: AbortSignal) => Promise<Line>;
@@ -47,17 +50,16 @@ export class Pipeline extends Courier {
       return;
     }
     if (!session.isOpen) return;
-    for (const errand of this.waiting) {
-      if (this.#inFlight.size >= this.#limits.maxInFlight) return;
-      this.waiting.delete(errand);
-      this.#send(session, errand);
+    if (this.waiting.size === 0) {
+      if (this.isClosing) session.finish();
+    } else if (this.#inFlight.size < this.#limits.maxInFlight) {
+      session.flush();
     }
-    if (this.isClosing) session.finish();
   }
 
+  /** What the session has can't be called back: it leaves sooner or later. */
   protected override isSent(errand: Errand): boolean {
-    const id = this.#ids.get(errand);
-    return id !== undefined && (this.#session?.isSent(id) ?? false);
+    return this.#ids.has(errand);
   }
 
   /** Its answer will be thrown away; it can't be called back. */
@@ -72,7 +74,8 @@ export class Pipeline extends Courier {
 
   /**
    * Gives up on the requests that took too long. If the process has said nothing since such a request
-   * was called, and no request ahead of it still has time left, the process hangs.
+   * was called, and no request ahead of it still has time left, the process hangs; unless most of that
+   * time went by before it was there at all.
    */
   protected override onTime(now: number): number {
     const session = this.#session;
@@ -86,7 +89,8 @@ export class Pipeline extends Courier {
         hasTimeAhead = true;
         continue;
       }
-      const isSilent = session !== undefined && session.heardAt < errand.calledAt;
+      const isSilent = session !== undefined && session.heardAt < errand.calledAt &&
+        now - session.startedAt >= errand.timeout / 2;
       if (isSilent && !hasTimeAhead) hung ??= errand;
       this.giveUpLate(errand, session?.peer ?? "the extractor");
     }
@@ -110,6 +114,7 @@ export class Pipeline extends Courier {
         signal: this.ending,
       });
       const session = new ExtractorSession(line, this.#limits, {
+        onRoom: () => this.#sendSome(session),
         onAnswer: (id, message) => this.#onAnswer(id, message),
         onEnd: (ending) => this.#onEnd(session, ending),
       });
@@ -122,6 +127,18 @@ export class Pipeline extends Courier {
     }
     this.proceed();
     this.ended();
+  }
+
+  /** Sends what leaves in one write, so that all else can still be given up. */
+  #sendSome(session: ExtractorSession): void {
+    let size = 0;
+    for (const errand of this.waiting) {
+      if (this.#inFlight.size >= this.#limits.maxInFlight || size >= writeSize) break;
+      this.waiting.delete(errand);
+      size += 8 + errand.method.length + errand.question.input.length;
+      this.#send(session, errand);
+    }
+    if (this.waiting.size === 0) this.proceed();
   }
 
   #send(session: ExtractorSession, errand: Errand): void {

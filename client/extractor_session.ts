@@ -15,11 +15,19 @@ import { Driver } from "../transports/driver.ts";
 import type { Ending } from "./extractor_failures.ts";
 import type { Line } from "./extractor_line.ts";
 
-/** The protocol, and when it last heard something. */
+/** The protocol, when it last heard something, and who is told when it is to be given more. */
 class HearingProtocol extends ExtractorClientProtocol {
   /** By `performance.now()`. */
   heardAt = -Infinity;
   onEnd = () => {};
+  onRoom = () => {};
+
+  override takeOutput(): Uint8Array | undefined {
+    const output = super.takeOutput();
+    if (output !== undefined) return output;
+    this.onRoom();
+    return super.takeOutput();
+  }
 
   override receive(chunk: Uint8Array): void {
     this.heardAt = performance.now();
@@ -34,6 +42,11 @@ class HearingProtocol extends ExtractorClientProtocol {
 
 /** What an {@linkcode ExtractorSession} tells. */
 export interface SessionHandlers {
+  /**
+   * The other end takes more: what is sent now leaves at once. It is told behind a
+   * {@linkcode ExtractorSession.flush}, and whenever what was sent has left.
+   */
+  readonly onRoom: () => void;
   /** The answer to a request. */
   readonly onAnswer: (id: number, message: Uint8Array) => void;
   /** The conversation is over, or given up; told once. */
@@ -44,6 +57,8 @@ export interface SessionHandlers {
 export class ExtractorSession {
   /** Resolves when all of it is over, the process included. */
   readonly over: Promise<void>;
+  /** When it began, by `performance.now()`. */
+  readonly startedAt: number = performance.now();
   #line: Line;
   #handlers: SessionHandlers;
   #protocol: HearingProtocol;
@@ -58,8 +73,13 @@ export class ExtractorSession {
     this.#handlers = handlers;
     this.#protocol = new HearingProtocol({ awaitsExit: line.exited !== undefined, limits });
     this.#protocol.onEnd = () => line.expectExit();
+    this.#protocol.onRoom = () => {
+      if (this.isOpen) handlers.onRoom();
+    };
     this.#driver = new Driver(this.#protocol, line.transport, {
       onEvent: (event) => this.#onEvent(event),
+      // Who takes no more requests may still answer those it has, and then has nothing left to do.
+      onBroken: () => line.expectExit(),
     });
     line.exited?.then((status) => {
       this.#exit = status;
@@ -84,14 +104,20 @@ export class ExtractorSession {
     return this.#protocol.heardAt;
   }
 
-  /** Sends a request and gives its id; throws a `LocalProtocolError` for one that can't be. */
-  send(method: string, message: Uint8Array): number {
-    const id = this.#protocol.send(method, message);
+  /** Asks for `onRoom`, which is told as soon as there is some. */
+  flush(): void {
     void this.#driver.flush();
-    return id;
   }
 
-  /** Whether a request without an answer may be carried out. */
+  /**
+   * Sends a request and gives its id; throws a `LocalProtocolError` for one that can't be. To be called
+   * in `onRoom`: what the other end doesn't take yet couldn't be called back here.
+   */
+  send(method: string, message: Uint8Array): number {
+    return this.#protocol.send(method, message);
+  }
+
+  /** Whether a request without an answer has begun to leave, so that it may be carried out. */
   isSent(id: number): boolean {
     return this.#protocol.isSent(id);
   }
@@ -105,8 +131,9 @@ export class ExtractorSession {
   /** Ends the conversation at once, and the process if there is one. */
   giveUp(reason: DovewireError): void {
     this.#tellEnd({ reason });
-    void this.#line.end();
-    void this.#driver.close();
+    // It is the run that waits for both, and tells of neither: the end is told.
+    this.#line.end().catch(() => {});
+    this.#driver.close().catch(() => {});
   }
 
   #onEvent(event: ExtractorClientEvent): void {

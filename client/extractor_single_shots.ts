@@ -8,13 +8,13 @@ import { endError } from "../core/extractor/exit_errors.ts";
 import {
   type SingleShotClientEvent,
   SingleShotClientProtocol,
-  type SingleShotClientProtocolOptions,
 } from "../core/extractor/single_shot_client.ts";
 import type { DovewireError } from "../core/mod.ts";
 import { Driver } from "../transports/driver.ts";
+import { TimeoutError } from "./errors.ts";
 import { Courier } from "./extractor_courier.ts";
 import type { Errand, Reply } from "./extractor_errand.ts";
-import { notSentError, unansweredError } from "./extractor_failures.ts";
+import { notSentError, startingError, unansweredError } from "./extractor_failures.ts";
 import { type Line, type ProcessStarter, waitForLine } from "./extractor_line.ts";
 import type { ExtractorOptions } from "./extractor_options.ts";
 
@@ -23,16 +23,11 @@ const defaultMaxInFlight = 4;
 
 /** The protocol, and who is told when the output ends. */
 class EndingProtocol extends SingleShotClientProtocol {
-  #onEnd: () => void;
-
-  constructor(options: SingleShotClientProtocolOptions, onEnd: () => void) {
-    super(options);
-    this.#onEnd = onEnd;
-  }
+  onEnd = () => {};
 
   override receiveEnd(): void {
     super.receiveEnd();
-    this.#onEnd();
+    this.onEnd();
   }
 }
 
@@ -84,7 +79,7 @@ export class SingleShots extends Courier {
   protected override abandon(errand: Errand): void {
     const shot = this.#running.get(errand);
     shot?.starting.abort();
-    void shot?.line?.end();
+    void shot?.line?.end().catch(() => {});
   }
 
   protected override endAll(reason: DovewireError): void {
@@ -92,13 +87,12 @@ export class SingleShots extends Courier {
       this.giveUp(errand, () => notSentError(errand.method, reason));
     }
     for (const [errand, { line }] of this.#running) {
-      this.giveUp(
-        errand,
-        () =>
-          line === undefined
-            ? notSentError(errand.method, reason)
-            : unansweredError(errand.method, true, { line, answers: 0, reason }),
-      );
+      this.giveUp(errand, () => {
+        const { method } = errand;
+        return line === undefined
+          ? startingError(method, reason)
+          : unansweredError(method, true, { line, answers: 0, reason });
+      });
     }
   }
 
@@ -121,15 +115,26 @@ export class SingleShots extends Courier {
     this.#running.set(errand, shot);
     const { question } = errand;
     try {
+      // What is wrong with the request is told before there is a process for it.
+      const protocol = new EndingProtocol({
+        version: this.#version,
+        input: question.input,
+        awaitsExit: true,
+        limits: this.#limits,
+      });
       shot.line = await waitForLine((signal) => this.#starter.start(signal, question), {
         timeout: this.openTimeout,
         signal: shot.starting.signal,
       });
       // Given up meanwhile.
       if (errand.isSettled) await shot.line.end();
-      else await this.#converse(errand, shot.line);
+      else await this.#converse(errand, shot.line, protocol);
     } catch (error) {
-      if (!errand.isSettled) errand.reject(notSentError(errand.method, error as DovewireError));
+      if (!errand.isSettled) {
+        // A process that isn't there in time may have been started all the same.
+        const errorOf = error instanceof TimeoutError ? startingError : notSentError;
+        errand.reject(errorOf(errand.method, error as DovewireError));
+      }
     } finally {
       this.#running.delete(errand);
       this.proceed();
@@ -137,15 +142,12 @@ export class SingleShots extends Courier {
     }
   }
 
-  async #converse(errand: Errand, line: Line): Promise<void> {
-    const { method, question: { input } } = errand;
+  async #converse(errand: Errand, line: Line, protocol: EndingProtocol): Promise<void> {
+    const { method } = errand;
     let reply: Reply | undefined;
     let failure: unknown;
     try {
-      const protocol = new EndingProtocol(
-        { version: this.#version, input, awaitsExit: true, limits: this.#limits },
-        () => line.expectExit(),
-      );
+      protocol.onEnd = () => line.expectExit();
       const driver = new Driver<SingleShotClientEvent>(protocol, line.transport, {
         onEvent(event) {
           if (event.type === "response") {

@@ -157,5 +157,7 @@ function addressOf({ name, address }: MailAddress): MailAddress {
 }
 
 function dateOf(time: Timestamp | undefined): Date | undefined {
-  return time && timestampDate(time);
+  const date = time && timestampDate(time);
+  // A timestamp can be of years that no Date has.
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
 }

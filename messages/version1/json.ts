@@ -66,8 +66,9 @@ const formats: { readonly [Method in ExtractorMethod]: Format<Method> } = {
     }),
     read: (json) => ({
       count: json.get("count").size(),
-      size: json.get("size").size(),
-      unseen: json.get("new").size(),
+      // A program may say no more than how many there are.
+      size: json.get("size").size(0n),
+      unseen: json.get("new").size(0n),
     }),
   },
   "read-mail": {
@@ -87,7 +88,11 @@ const formats: { readonly [Method in ExtractorMethod]: Format<Method> } = {
   part: {
     write: ({ part }) => part ? { content_type: part.contentType, ...writePartFields(part) } : {},
     read: (json, data) => ({
-      part: { contentType: json.get("content_type").text(""), ...readPartFields(json, "") },
+      part: {
+        contentType: json.get("content_type").text(""),
+        ...readPartFields(json, ""),
+        size: json.get("size").size(BigInt(data.length)),
+      },
       data,
     }),
   },

@@ -70,20 +70,29 @@ export class JsonReader {
     return typeof this.value === "string" ? this.value.toWellFormed() : this.#refuse("a string");
   }
 
-  /** A number of things or bytes; where there is nothing what stands for it, if anything. */
+  /**
+   * A number of things or bytes; where there is nothing what stands for it, if anything. Languages
+   * that tell numbers from strings by their last use write either.
+   */
   size(none?: bigint): bigint {
     if (this.isNone && none !== undefined) return none;
-    const { value } = this;
+    const value = isDigits(this.value) ? Number(this.value) : this.value;
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) {
       return BigInt(value);
     }
     return this.#refuse("a whole number from 0 on");
   }
 
-  /** `true` or `false`; where there is nothing what stands for it. */
+  /**
+   * `true` or `false`, also as the 1, 0 or "" of languages that have no such values; where there is
+   * nothing what stands for it.
+   */
   boolean(none: boolean): boolean {
     if (this.isNone) return none;
-    return typeof this.value === "boolean" ? this.value : this.#refuse("true or false");
+    const { value } = this;
+    if (value === true || value === 1 || value === "1") return true;
+    if (value === false || value === 0 || value === "0" || value === "") return false;
+    return this.#refuse("true or false");
   }
 
   /** What a function makes of a string; where there is nothing or "" nothing. */
@@ -101,6 +110,10 @@ export class JsonReader {
 /** Not by `Array.isArray` itself, which doesn't know of arrays that are only read. */
 function isArray(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value);
+}
+
+function isDigits(value: Json | undefined): boolean {
+  return typeof value === "string" && /^\d{1,16}$/.test(value);
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -75,7 +75,8 @@ export function readHead(json: JsonReader): HeadInit {
     cc: json.get("cc").items().map(readAddress),
     bcc: json.get("bcc").items().map(readAddress),
     dateReceived: json.get("date_received").parsed(parseDate, DATE),
-    dateSent: json.get("date_sent").parsed(parseDate, DATE),
+    // Programs of version 1 call it either.
+    dateSent: json.get(json.has("date_sent") ? "date_sent" : "date_send").parsed(parseDate, DATE),
     size: json.get("size").size(0n),
     contentType: json.get("content_type").text(""),
     seen: !json.get("new").boolean(false),

@@ -9,13 +9,16 @@ import {
   ConnectionLostError,
   ExtractorEndError,
   ExtractorFailure,
+  LocalProtocolError,
   openExtractor,
   type Spawn,
   TimeoutError,
+  type Transport,
 } from "../../client/extractor.ts";
 import { failureResponse } from "../../messages/methods.ts";
+import { memoryPair } from "../../transports/memory.ts";
 import { spawn } from "../../transports/mod.ts";
-import { errorOf, leavingNoProcess, nowhere, perl } from "./extractor_peers.ts";
+import { errorOf, gate, leavingNoProcess, nowhere, perl } from "./extractor_peers.ts";
 
 // The extractors here are small programs that do what a real one does only when it is broken.
 
@@ -190,6 +193,65 @@ test("processes: garbage, an answer cut short, bytes that nobody asked for", asy
   });
 });
 
+// Bun takes what is written to a process that has closed its stdin, and tells nobody.
+if (!("Bun" in globalThis)) {
+  test("processes: one that closes its stdin is ended soon, in any case", async () => {
+    await leavingNoProcess(async () => {
+      const { spawn, processes } = keeping();
+      await using extractor = openExtractor({
+        ...nowhere,
+        command: perl("request(); close STDIN; answer(counted(1)); sleep 60;"),
+        spawn,
+        timeout: 0,
+        closeTimeout: 50,
+      });
+      assert.equal((await extractor.count()).count, 1);
+      const error = await errorOf(extractor.count(), ExtractorEndError);
+      assert.equal(error.sent, true);
+      assert.match(error.message, /was ended by SIGTERM/);
+      assert.equal((await extractor.count()).count, 1);
+      assert.equal(processes.length, 2);
+    });
+  });
+}
+
+test("processes: one that can't be ended is left, and nobody waits for it", async () => {
+  // As one is that runs a setuid program, and hangs.
+  const never = new Promise<never>(() => {});
+  const unkillable = (act: (there: Transport) => Promise<void>): Spawn => () => {
+    const [transport, there] = memoryPair();
+    void act(there);
+    const dispose = () => transport.close().then(() => never);
+    const rest = { pid: 1, exited: never, kill() {}, [Symbol.asyncDispose]: dispose };
+    return Promise.resolve({ transport, ...rest });
+  };
+  const broken = unkillable(async (there) => {
+    await there.read();
+    await there.close();
+  });
+  const silent = unkillable(() => never);
+  const options = { ...nowhere, command: ["x"], timeout: 0, closeTimeout: 50 };
+  const cases = ([1, 2, 3] as const).flatMap((version) => [
+    (async () => {
+      await using extractor = openExtractor({ ...options, version, spawn: broken });
+      const request = version === 1 ? extractor.add({ data: "x" }) : extractor.auth();
+      const error = await errorOf(request, ExtractorEndError);
+      assert.match(error.message, /doesn't end, and can't be ended from here/);
+    })(),
+    (async () => {
+      await using extractor = openExtractor({ ...options, version, spawn: silent });
+      await errorOf(extractor.count("", { timeout: 20 }), TimeoutError);
+    })(),
+    (async () => {
+      await using extractor = openExtractor({ ...options, version, spawn: silent });
+      const lost = errorOf(extractor.count(), ConnectionLostError);
+      await extractor.close();
+      await lost;
+    })(),
+  ]);
+  await Promise.all(cases);
+});
+
 test("processes: closing while requests run ends an extractor that takes too long", async () => {
   await leavingNoProcess(async () => {
     const { spawn, processes } = keeping();
@@ -235,6 +297,58 @@ test("processes: what can't be started", async () => {
     assert.equal(error.sent, false);
     assert.match(error.message, /^"count" was not sent: cannot start \/nowhere\/extractor/);
   }
+});
+
+test("processes: in versions 1 and 2 what can't be sent starts no process", async () => {
+  for (const version of [1, 2] as const) {
+    const { spawn, processes } = keeping();
+    await using extractor = openExtractor({
+      ...nowhere,
+      version,
+      command: perl("sleep 60;"),
+      spawn,
+      limits: { maxMessageSize: 100 },
+    });
+    const error = await errorOf(extractor.add({ data: new Uint8Array(101) }), LocalProtocolError);
+    assert.equal(error.sent, false);
+    assert.match(error.message, /limits.maxMessageSize/);
+    assert.equal(processes.length, 0);
+  }
+});
+
+test("processes: in versions 1 and 2 a request may run before its process is known", async () => {
+  await leavingNoProcess(async () => {
+    for (
+      const [kind, options] of [[AbortError, {}], [TimeoutError, { openTimeout: 20 }]] as const
+    ) {
+      const { spawn, processes } = keeping();
+      const hold = gate();
+      const controller = new AbortController();
+      const extractor = openExtractor({
+        ...nowhere,
+        ...options,
+        version: 2,
+        command: perl("sleep 60;"),
+        async spawn(command, options) {
+          const child = await spawn(command, options);
+          await hold.opened;
+          return child;
+        },
+        signal: controller.signal,
+      });
+      const removed = errorOf<AbortError | TimeoutError>(extractor.remove("1"), kind);
+      while (processes.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (kind === AbortError) controller.abort();
+      const error = await removed;
+      assert.equal(error.sent, true);
+      assert.match(error.message, /^"remove" was given up while its process was started: the /);
+      hold.open();
+      await extractor.close();
+      assert.notEqual((await processes[0].exited).signal, undefined);
+      // The client learns of that, too.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  });
 });
 
 test("processes: a request each in versions 1 and 2, a few at once", async () => {

@@ -104,6 +104,9 @@ test("extractors: answers come as plain values that JSON takes", async () => {
   };
   const answers: Record<string, Answer> = {
     list: encodeResponse("list", { mails: [head] }),
+    search: encodeResponse("search", {
+      mails: [{ ...head, dateReceived: { seconds: 2n ** 60n, nanos: 0 } }],
+    }),
     "read-mail": encodeResponse("read-mail", { head, body } as object),
     part: encodeResponse("part", { part: { path: "2", size: 9n }, data: Uint8Array.of(1, 2) }),
   };
@@ -115,6 +118,8 @@ test("extractors: answers come as plain values that JSON takes", async () => {
   assert.equal(listed.dateSent, undefined);
   assert.deepEqual(listed.from, [{ name: "Zoë", address: "zoe@example.org" }]);
   assert.deepEqual(listed.cc, []);
+  const [undated] = await extractor.search({ pattern: "x" });
+  assert.equal(undated.dateReceived, undefined);
   const mail = await extractor.readMail(listed.mid);
   assert.deepEqual(mail.head, listed);
   assert.deepEqual(mail.body.parts?.map(({ path, text, filename }) => [path, text, filename]), [
@@ -170,6 +175,12 @@ test("extractors: a mail comes in pieces", async () => {
   for await (const piece of extractor.rawPieces("1", { pieceSize: 300 })) pieces.push(piece.length);
   assert.deepEqual(pieces, [300, 300, 300, 100]);
   await errorOf(extractor.rawPieces("1", { pieceSize: 0 }).next(), LocalProtocolError);
+  // There is nothing left, and the mail isn't whole.
+  at = 900;
+  const short = extractor.rawPieces("1", { pieceSize: 300 });
+  assert.equal((await short.next()).value?.length, 100);
+  const error = await errorOf(short.next(), RemoteProtocolError);
+  assert.match(error.message, /gave 100 bytes of the mail "1", which has 1000/);
 });
 
 test("extractors: arguments that can't be are refused before anything is sent", async () => {
@@ -316,6 +327,26 @@ test("extractors: one that says nothing at all within a time-out hangs, and is e
   });
 });
 
+test("extractors: one that was opened late doesn't hang yet", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor(async (_method, number) => {
+    await hold.opened;
+    return counted(number);
+  });
+  await using extractor = openExtractor({
+    async transport() {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return await fake.open();
+    },
+  });
+  const late = errorOf(extractor.count("", { timeout: 320 }), TimeoutError);
+  const other = extractor.count();
+  await late;
+  hold.open();
+  await other;
+  assert.equal(fake.conversations, 1);
+});
+
 test("extractors: a long request doesn't hang as long as its own time lasts", async () => {
   const hold = gate();
   const fake = new FakeExtractor(async (_method, number) => {
@@ -370,6 +401,95 @@ test("extractors: a signal gives up on a request, sent or not", async () => {
   assert.deepEqual(fake.asked, ["count", "count"]);
 });
 
+test("extractors: what is given up before it has left never leaves", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor((_method, number) => counted(number));
+  let writes = 0;
+  await using extractor = openExtractor({
+    transport: async () => {
+      const transport = await fake.open();
+      const write = transport.write.bind(transport);
+      transport.write = async (chunk) => {
+        if (writes++ === 1) await hold.opened;
+        return write(chunk);
+      };
+      return transport;
+    },
+  });
+  await extractor.auth();
+  // In the turn of the call.
+  const early = new AbortController();
+  const first = errorOf(extractor.move("1", "", { signal: early.signal }), AbortError);
+  early.abort();
+  assert.equal((await first).sent, false);
+  // While the extractor reads no more.
+  const count = extractor.count();
+  await until(() => writes === 2);
+  const late = new AbortController();
+  const others = [
+    errorOf(extractor.move("2", "", { signal: late.signal }), AbortError),
+    errorOf(extractor.remove("3", { timeout: 20 }), TimeoutError),
+  ];
+  const sent = extractor.count();
+  late.abort();
+  for (const other of await Promise.all(others)) assert.equal(other.sent, false, other.message);
+  hold.open();
+  await Promise.all([count, sent]);
+  assert.deepEqual(fake.asked, ["auth", "count", "count"]);
+});
+
+test("extractors: bytes that are sent are those of the call", async () => {
+  const [here, there] = memoryPair();
+  const extractor = openExtractor({ transport: here, closeTimeout: 1 });
+  const message = Uint8Array.of(1, 2);
+  const sent = errorOf(extractor.send("x", message), ConnectionLostError);
+  message.fill(9);
+  assert.deepEqual(await there.read(), Uint8Array.of(0, 0, 0, 1, 0x78, 0, 0, 0, 2, 1, 2));
+  await extractor.close();
+  await sent;
+  const none = "x" as unknown as Uint8Array;
+  await errorOf(extractor.send("x", none), LocalProtocolError);
+});
+
+test("extractors: one that reads no more is given a moment, and its requests are answered", async () => {
+  await leavingNothing(async () => {
+    const fake = new FakeExtractor((_method, number) => counted(number));
+    await using extractor = openExtractor({
+      transport: async () => {
+        const transport = await fake.open();
+        const write = transport.write.bind(transport);
+        let writes = 0;
+        transport.write = (chunk) => {
+          if (fake.conversations > 1 || writes++ === 0) return write(chunk);
+          return Promise.reject(new TransportError("reset", "It is gone."));
+        };
+        return transport;
+      },
+      timeout: 0,
+    });
+    assert.equal((await extractor.count()).count, 0);
+    const error = await errorOf(extractor.count(), ConnectionLostError);
+    assert.equal(error.sent, true);
+    assert.equal((await extractor.count()).count, 1);
+  });
+});
+
+test("extractors: a transport that can't be closed is no reason to reject", async () => {
+  for (const use of [false, true]) {
+    const [here, there] = memoryPair();
+    const close = here.close.bind(here);
+    here.close = async () => {
+      await close();
+      throw new Error("It can't be closed.");
+    };
+    const extractor = openExtractor({ transport: here, closeTimeout: 20 });
+    const count = use ? errorOf(extractor.count(), ConnectionLostError) : undefined;
+    if (use) await there.read();
+    await extractor.close();
+    await count;
+  }
+});
+
 test("extractors: closing lets what was asked be answered", async () => {
   await leavingNothing(async () => {
     const fake = new FakeExtractor(async (_method, number) => {
@@ -421,6 +541,45 @@ test("extractors: the client's signal ends all at once", async () => {
     await errorOf(born.count(), ConnectionLostError);
     await born.close();
   });
+});
+
+test("extractors: the client's signal closes a transport that was never used", async () => {
+  for (const isBorn of [false, true]) {
+    const controller = new AbortController();
+    const [here, there] = memoryPair();
+    if (!isBorn) controller.abort();
+    openExtractor({ transport: here, signal: controller.signal });
+    controller.abort();
+    assert.equal(await there.read(), undefined);
+  }
+});
+
+test("extractors: nothing stays on the caller's signals", async () => {
+  let listeners = 0;
+  const watched = (signal: AbortSignal) => {
+    const { addEventListener, removeEventListener } = signal;
+    Object.assign(signal, {
+      addEventListener(this: AbortSignal, ...args: Parameters<typeof addEventListener>) {
+        listeners++;
+        addEventListener.apply(this, args);
+      },
+      removeEventListener(this: AbortSignal, ...args: Parameters<typeof removeEventListener>) {
+        listeners--;
+        removeEventListener.apply(this, args);
+      },
+    });
+    return signal;
+  };
+  const fake = new FakeExtractor((_method, number) => number === 1 ? "exit" : counted(number));
+  const signal = watched(new AbortController().signal);
+  const extractor = openExtractor({ transport: fake.open, signal });
+  await extractor.count("", { signal });
+  await errorOf(extractor.count("", { signal }), ConnectionLostError);
+  await errorOf(extractor.send("\n", new Uint8Array(0), { signal }), LocalProtocolError);
+  assert.equal(listeners, 1);
+  await extractor.close();
+  await openExtractor({ transport: fake.open, signal: watched(AbortSignal.abort()) }).close();
+  assert.equal(listeners, 0);
 });
 
 test("extractors: a transport that can't be opened, or not in time", async () => {

@@ -340,16 +340,22 @@ test("version 1: half of a character becomes U+FFFD, as in the other versions", 
 test("version 1: JSON that is of no use is the extractor's mistake, and says where", () => {
   const wrong: readonly (readonly [ExtractorMethod, unknown, RegExp])[] = [
     ["list", {}, /it has to be an array and is \{\}/],
-    ["list", [{ ...mail, size: "1" }], /\[0\]\.size has to be a whole number from 0 on and is "1"/],
+    [
+      "list",
+      [{ ...mail, size: "1k" }],
+      /\[0\]\.size has to be a whole number from 0 on and is "1k"/,
+    ],
+    ["list", [{ ...mail, size: "9007199254740993" }], /\[0\]\.size/],
+    ["list", [{ ...mail, size: "" }], /\[0\]\.size/],
     ["list", [{ ...mail, size: 0.5 }], /\[0\]\.size/],
     ["list", [{ ...mail, size: -1 }], /\[0\]\.size/],
     ["list", [{ ...mail, size: 2 ** 53 }], /\[0\]\.size/],
     ["list", [mail, 7], /\[1\] has to be an object and is 7/],
     ["list", [{ ...mail, from: "joe" }], /\[0\]\.from has to be an array/],
     ["list", [{ ...mail, from: [{ address: 1 }] }], /\[0\]\.from\[0\]\.address has to be a string/],
-    ["search", [{ ...mail, new: 1 }], /\[0\]\.new has to be true or false/],
+    ["search", [{ ...mail, new: 2 }], /\[0\]\.new has to be true or false and is 2/],
     ["search", [{ ...mail, date_sent: "today" }], /\[0\]\.date_sent has to be a time/],
-    ["count", { count: 1, size: 1 }, /\.new has to be a whole number from 0 on and is nothing/],
+    ["count", { size: 1, new: 1 }, /\.count has to be a whole number from 0 on and is nothing/],
     ["count", [], /it has to be an object/],
     ["folders", ["a", null], /\[1\] has to be a string and is null/],
     ["add", {}, /\.mid has to be a string and is nothing/],
@@ -398,6 +404,33 @@ test("version 1: another extractor may say less, and more", () => {
   ]);
   assert.equal(decodeJson("raw", { header: encodeUtf8("{}"), binary: new Uint8Array(5) }).size, 5n);
   assert.equal(read("read-mail", { subject: "Hi" }).body, undefined);
+});
+
+test("version 1: what the first extractors wrote is read", () => {
+  const read = <Method extends ExtractorMethod>(method: Method, json: string) =>
+    decodeJson(method, { header: encodeUtf8(json), binary: none });
+  // A language without true and false, and numbers that were last used as strings.
+  for (const [unseen, seen] of [["1", false], ["0", true], ['""', true], ['"1"', false]] as const) {
+    const { mails } = read(
+      "list",
+      `[{"mid":"<a@b>","new":${unseen},"size":"1234","subject":null,"cc":[],"bcc":null,` +
+        '"from":[{"address":"joe@example.org","name":null}],"content_type":"text/plain",' +
+        '"date_received":"2024-06-12T12:00:00Z","date_send":"2024-06-12T12:00:00Z"}]',
+    );
+    const [{ from, ...rest }] = mails;
+    assert.deepEqual([rest.seen, rest.size, rest.subject, rest.bcc], [seen, 1234n, "", []]);
+    assert.deepEqual([rest.dateReceived, rest.dateSent], [noon, noon]);
+    assert.deepEqual([from[0].address, from[0].name], ["joe@example.org", ""]);
+  }
+  const { count, size, unseen } = read("count", '{"count":"3","new":2}');
+  assert.deepEqual([count, size, unseen], [3n, 0n, 2n]);
+  const text = read("read-mail", '{"subject":"Hi","content_type":"text/plain","body":"Hi.\\n"}');
+  assert.deepEqual(text.body?.content, { case: "text", value: "Hi.\n" });
+  assert.equal(text.body?.contentType, "text/plain");
+  const failure = { name: "ExtractorFailure", message: "unknown mode", code: "internal" };
+  assert.throws(() => read("auth", '{"error":"unknown mode","mode":"auth"}'), failure);
+  const part = decodeJson("part", { header: encodeUtf8("{}"), binary: new Uint8Array(5) });
+  assert.equal(part.part?.size, 5n);
 });
 
 test("version 1: parts in parts without end are refused, as deep as the others go they aren't", () => {
