@@ -10,6 +10,7 @@ import {
   fsyncSync,
   futimesSync,
   lstatSync,
+  mkdirSync,
   openSync,
   renameSync,
   unlinkSync,
@@ -22,7 +23,7 @@ import { ExtractorFailure } from "../messages/failure.ts";
 import { uniqueName } from "./file_name.ts";
 import type { Folder } from "./folder_scan.ts";
 import { fileIdentity, type MailFile } from "./mail_file.ts";
-import { folderTitle, isMissing, storageFailure } from "./storage_failure.ts";
+import { errorCode, folderTitle, isMissing, storageFailure } from "./storage_failure.ts";
 
 /** A mail to keep. */
 export interface NewMail {
@@ -36,21 +37,27 @@ export interface NewMail {
 
 /**
  * Writes a mail to the folder's `tmp` and renames it from there to `new`, or `cur` if it was read
- * (https://cr.yp.to/proto/maildir.html). It is on the disk then. Throws an `ExtractorFailure`, with
- * nothing left behind.
+ * (https://cr.yp.to/proto/maildir.html). It is on the disk then, and so is its name. Throws an
+ * `ExtractorFailure`, with nothing left behind.
  */
 export function deliver(folder: Folder, { data, seen, received }: NewMail): MailFile {
   const mid = `${newUniqueName()},S=${data.length}`;
   const draft = join(folder.path, "tmp", mid);
-  const path = join(folder.path, seen ? join("cur", `${mid}:2,S`) : join("new", mid));
+  const directory = join(folder.path, seen ? "cur" : "new");
+  const path = join(directory, seen ? `${mid}:2,S` : mid);
   try {
-    const descriptor = openSync(draft, "wx", modeOfFiles(folder));
+    const { mode } = lstatSync(join(folder.path, "cur"));
+    makeDirectory(join(folder.path, "tmp"), mode);
+    makeDirectory(directory, mode);
+    // The folder's group may read mails as it may read the folder, as far as the umask goes along.
+    const descriptor = openSync(draft, "wx", mode & 0o660 | 0o600);
     try {
       const modified = write(descriptor, data, received);
-      renameMail(draft, path);
+      if (!renameMail(draft, path)) throw vanished(folder);
+      keepName(directory);
       return { mid, folder: folder.name, size: data.length, seen, received: modified, path };
     } catch (error) {
-      removeMail(draft);
+      forgetDraft(draft);
       throw error;
     } finally {
       closeSync(descriptor);
@@ -61,15 +68,61 @@ export function deliver(folder: Folder, { data, seen, received }: NewMail): Mail
   }
 }
 
-/** The folder's group may read mails as it may read the folder, as far as the umask goes along. */
-function modeOfFiles(folder: Folder): number {
-  return lstatSync(join(folder.path, "cur")).mode & 0o660 | 0o600;
+/** Somebody has removed the mail's file from `tmp`, where others are to touch nothing for 36 hours. */
+function vanished({ name }: Folder): ExtractorFailure {
+  const what = `put a mail into ${folderTitle(name)}`;
+  return new ExtractorFailure(
+    "storage",
+    `Cannot ${what}: another program removed it from "tmp". Try again.`,
+  );
+}
+
+/** Removes what was begun; why it came to nothing is to be told, not that this didn't work either. */
+function forgetDraft(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Others clean up `tmp`.
+  }
+}
+
+/** Has the disk keep a directory's names, where the file system needs to be told. */
+function keepName(directory: string): void {
+  try {
+    const descriptor = openSync(directory, "r");
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    // The mail is there all the same: were it a failure, it would be added once more.
+  }
+}
+
+/** Makes a directory unless it is there: some programs copy folders without those that are empty. */
+function makeDirectory(path: string, mode: number): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  try {
+    mkdirSync(path, { mode: mode & 0o777 });
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    // Another has made it just now, or it is a link, which may lead out of the maildir.
+    if (!lstatSync(path).isDirectory()) {
+      throw Object.assign(new Error("no directory"), { code: "ENOTDIR" });
+    }
+  }
 }
 
 /** Writes the mail to the disk; gives the time of delivery as the file system has it. */
 function write(descriptor: number, data: Uint8Array, received: Date | undefined): Date {
   for (let at = 0; at < data.length;) at += writeSync(descriptor, data, at, data.length - at);
-  if (received !== undefined) futimesSync(descriptor, received, received);
+  if (received !== undefined) {
+    const time = received.getTime();
+    // One runtime doesn't take parts of a second ahead of 1970.
+    const date = new Date(time < 0 ? Math.floor(time / 1000) * 1000 : time);
+    futimesSync(descriptor, date, date);
+  }
   fsyncSync(descriptor);
   return new Date(fstatSync(descriptor).mtimeMs);
 }
@@ -77,12 +130,16 @@ function write(descriptor: number, data: Uint8Array, received: Date | undefined)
 /** How many mails this process has named. */
 let named = 0;
 
-/** A name that no mail had before: time, process, how many this process has named, and host. */
+/**
+ * A name that no mail had before: time, chance, process, how many this process has named, and host.
+ * Containers may have the same processes and hosts.
+ */
 function newUniqueName(): string {
   const now = Date.now();
   const seconds = Math.floor(now / 1000);
   const host = hostname().replaceAll("/", "\\057").replaceAll(":", "\\072") || "localhost";
-  return `${seconds}.M${(now % 1000) * 1000}P${pid}Q${++named}.${host}`;
+  const chance = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
+  return `${seconds}.R${chance}M${(now % 1000) * 1000}P${pid}Q${++named}.${host}`;
 }
 
 /**

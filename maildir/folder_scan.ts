@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lstatSync, readdirSync } from "node:fs";
+import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ExtractorFailure } from "../messages/failure.ts";
 import { isMarkedSeen, sizeInName, uniqueName } from "./file_name.ts";
@@ -78,7 +78,7 @@ export class FolderScan {
       for (let attempt = 1;; attempt++) {
         const now = Date.now();
         const stamp = readStamp(folder);
-        const age = now - Number(stamp.changed / 1_000_000n);
+        const age = now - lastChange(stamp);
         const scan = new FolderScan(folder, stamp, age > settledAfter);
         // What is renamed may have been missed.
         if (attempt === attempts || sameStamp(stamp, readStamp(folder))) return scan;
@@ -200,10 +200,8 @@ export interface MailNumbers {
 
 /** By what a folder's change can be seen. */
 interface Stamp {
-  readonly cur: string;
-  readonly fresh: string;
-  /** When the later one of both was changed, in nanoseconds since 1970. */
-  readonly changed: bigint;
+  readonly cur: BigIntStats;
+  readonly fresh: BigIntStats | undefined;
 }
 
 function readStamp({ name, path }: Folder): Stamp {
@@ -211,15 +209,22 @@ function readStamp({ name, path }: Folder): Stamp {
   const fresh = lstatSync(join(path, "new"), { bigint: true, throwIfNoEntry: false });
   // What is a link may lead out of the maildir.
   if (!cur.isDirectory() || fresh?.isDirectory() === false) throw noFolder(name);
-  return {
-    cur: `${cur.ino} ${cur.mtimeNs}`,
-    fresh: `${fresh?.ino} ${fresh?.mtimeNs}`,
-    changed: fresh !== undefined && fresh.mtimeNs > cur.mtimeNs ? fresh.mtimeNs : cur.mtimeNs,
-  };
+  return { cur, fresh };
+}
+
+/** When it was changed last, in milliseconds since 1970. */
+function lastChange({ cur, fresh = cur }: Stamp): number {
+  // Programs that restore or copy directories give them an old time back, but not in secret.
+  return Math.max(...[cur.mtimeMs, cur.ctimeMs, fresh.mtimeMs, fresh.ctimeMs].map(Number));
 }
 
 function sameStamp(one: Stamp, other: Stamp): boolean {
-  return one.cur === other.cur && one.fresh === other.fresh;
+  return sameDirectory(one.cur, other.cur) && sameDirectory(one.fresh, other.fresh);
+}
+
+function sameDirectory(one: BigIntStats | undefined, other: BigIntStats | undefined): boolean {
+  return one?.ino === other?.ino && one?.dev === other?.dev &&
+    one?.mtimeNs === other?.mtimeNs && one?.ctimeNs === other?.ctimeNs;
 }
 
 interface Names {
@@ -247,8 +252,8 @@ function namesApart(folder: Folder): Names {
 
 /**
  * Looks at files of the same unique name. A mail that was renamed meanwhile, or has two names, is
- * taken once. Two mails can have one name by somebody's mistake: all but one then have what tells
- * their file from others behind it, so that none is out of reach.
+ * taken once. Two mails can have one name by somebody's mistake: each then has what tells its file from
+ * others behind it, so that none is out of reach, and none is taken for the other when that is gone.
  */
 function withoutDoubles(folder: Folder, all: Names, doubtful: ReadonlySet<string>): Names {
   const files = new Map<string, Map<string, number>>();
@@ -265,8 +270,8 @@ function withoutDoubles(folder: Folder, all: Names, doubtful: ReadonlySet<string
   }
   const mids = [...all.mids];
   for (const [mid, known] of files) {
-    const [, ...others] = [...known].sort(([one], [other]) => one < other ? -1 : 1);
-    for (const [identity, index] of others) mids[index] = `${mid}:${identity}`;
+    if (known.size === 1) continue;
+    for (const [identity, index] of known) mids[index] = `${mid}:${identity}`;
   }
   const kept = [...mids.keys()].filter((index) => !gone.has(index));
   return {
@@ -277,13 +282,18 @@ function withoutDoubles(folder: Folder, all: Names, doubtful: ReadonlySet<string
   };
 }
 
-/** The names of a directory's files but those with a leading dot; links to files are none. */
+/**
+ * The names of a directory's files but those with a leading dot; links to files are none, and neither
+ * are files that can't be asked for, since their names are no text.
+ */
 function filesIn(directory: string, isOptional: boolean): string[] {
   try {
     const entries = readdirSync(directory, { withFileTypes: true });
     const names: string[] = [];
     for (const entry of entries) {
-      if (entry.isFile() && !entry.name.startsWith(".")) names.push(entry.name);
+      const { name } = entry;
+      if (!entry.isFile() || name.startsWith(".")) continue;
+      if (!name.includes("\uFFFD") || fileInfo(`${directory}/${name}`)) names.push(name);
     }
     return names;
   } catch (error) {

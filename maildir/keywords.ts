@@ -10,6 +10,7 @@
 import { join } from "node:path";
 import type { Folder } from "./folder_scan.ts";
 import { readFile } from "./mail_file.ts";
+import { isUnreadable } from "./storage_failure.ts";
 
 /**
  * The name that a mail's file has in another folder, with the letters that the folder has for the
@@ -33,9 +34,17 @@ export function withKeywordsOf(fileName: string, from: Folder, to: Folder): stri
   return fileName.slice(0, colon + 3) + kept.sort().join("") + behind;
 }
 
-/** A folder's keywords by their letters; `undefined` where no file tells. */
+/** How much of such a file is read: it has no more than 26 keywords that matter. */
+const most = { offset: 0, length: 65_536 };
+
+/** A folder's keywords by their letters; `undefined` where no file tells, or nobody lets us read it. */
 function readKeywords(folder: Folder): Map<string, string> | undefined {
-  const file = readFile(join(folder.path, "dovecot-keywords"));
+  let file: Uint8Array | undefined;
+  try {
+    file = readFile(join(folder.path, "dovecot-keywords"), most);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+  }
   if (file === undefined) return undefined;
   const keywords = new Map<string, string>();
   for (const line of new TextDecoder().decode(file).split("\n")) {

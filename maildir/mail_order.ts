@@ -7,6 +7,7 @@
 import { ExtractorFailure } from "../messages/failure.ts";
 import type { FolderScan } from "./folder_scan.ts";
 import { readHeaderInPlace } from "./mail_file.ts";
+import { isUnreadable } from "./storage_failure.ts";
 import { sortKey } from "./mail/sort_key.ts";
 
 /** An order. Mails that are alike in it are in the order of delivery, and then of their names. */
@@ -58,11 +59,22 @@ function sort(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
   }
   const keys: string[] = [];
   const readable = present.filter((index) => {
-    const header = readHeaderInPlace(scan.path(index));
+    const header = headerOf(scan.path(index));
     keys[index] = header === undefined ? "" : sortKey(header, by);
     return header !== undefined;
   });
   return readable.sort((one, other) => compare(keys[one], keys[other]) || byDelivery(one, other));
+}
+
+/** A mail's header; an empty one if nobody lets this process read it; `undefined` if it is gone. */
+function headerOf(path: string): Uint8Array | undefined {
+  try {
+    return readHeaderInPlace(path);
+  } catch (error) {
+    // One mail must not take the others along.
+    if (isUnreadable(error)) return new Uint8Array();
+    throw error;
+  }
 }
 
 function compare(one: string, other: string): number {

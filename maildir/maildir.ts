@@ -4,11 +4,11 @@
  * @module
  */
 
-import { lstatSync, readdirSync, statSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ExtractorFailure } from "../messages/failure.ts";
 import { deliver, type NewMail, removeMail, renameMail } from "./delivery.ts";
-import { isMarkedSeen, markedSeen, nameInCur, uniqueName } from "./file_name.ts";
+import { isMarkedSeen, markedSeen, nameInCur, sizeInName, uniqueName } from "./file_name.ts";
 import { folderNames, isInbox } from "./folder_names.ts";
 import { type Folder, FolderScan, type FolderTotals } from "./folder_scan.ts";
 import { withKeywordsOf } from "./keywords.ts";
@@ -21,7 +21,8 @@ import {
   readHeaderInPlace,
 } from "./mail_file.ts";
 import { type MailOrder, parseOrder, sortedIndexes } from "./mail_order.ts";
-import { folderTitle, noFolder, noMail, storageFailure } from "./storage_failure.ts";
+import { tellQuota } from "./quota_file.ts";
+import { folderTitle, isUnreadable, noFolder, noMail, storageFailure } from "./storage_failure.ts";
 
 /** The names of these files' other parts that a maildir's user meets. */
 export type { ByteRange, FolderTotals, MailFile, NewMail };
@@ -88,6 +89,8 @@ export class Maildir {
   #folders: ReadonlyMap<string, Folder> = new Map();
   /** What is known of folders, the one that was asked for last at the end. */
   readonly #scans = new Map<string, FolderScan>();
+  /** The directory of the folder that was listed last. */
+  #listed = "";
 
   private constructor(path: string, maxRemembered: number) {
     this.#path = path;
@@ -100,7 +103,8 @@ export class Maildir {
       throw new ExtractorFailure("invalid", `${JSON.stringify(path)} is no path of a maildir.`);
     }
     try {
-      if (statSync(join(path, "cur")).isDirectory()) return new Maildir(path, maxRemembered);
+      // A link to one would be another's, as it is with folders.
+      if (lstatSync(join(path, "cur")).isDirectory()) return new Maildir(path, maxRemembered);
     } catch (error) {
       throw storageFailure(`open the maildir ${path}`, error);
     }
@@ -152,6 +156,7 @@ export class Maildir {
     { order, start, end }: { order: MailOrder; start: number; end: number },
   ): MailFile[] {
     let scan = this.#scan(folder);
+    this.#listed = folder.path;
     let sorted = sortedIndexes(scan, order.by);
     // What vanished meanwhile may have another name now.
     for (let attempt = 1; sorted.length < scan.length && attempt < attempts; attempt++) {
@@ -166,16 +171,24 @@ export class Maildir {
     return Array.from(page, (index) => scan.mail(index));
   }
 
-  /** A mail by its unique name, in whatever folder it is. */
+  /**
+   * A mail by its unique name, in whatever folder it is. Where somebody has copied it with its name, it
+   * is the one in the folder that was listed last, if that has one.
+   */
   find(mid: string): MailFile {
-    for (const scan of this.#scans.values()) {
-      const mail = scan.find(mid);
+    for (const scan of [this.#scans.get(this.#listed), ...this.#scans.values()]) {
+      const mail = scan?.find(mid);
       if (mail !== undefined) return mail;
     }
+    let unreadable: ExtractorFailure | undefined;
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const looked: FolderScan[] = [];
       for (const folder of this.#readFolders().values()) {
         const scan = this.#scanIfThere(folder);
+        if (scan instanceof ExtractorFailure) {
+          unreadable = scan;
+          continue;
+        }
         const mail = scan?.find(mid);
         if (mail !== undefined) return mail;
         if (scan !== undefined) looked.push(scan);
@@ -183,7 +196,7 @@ export class Maildir {
       // Nobody has moved it from a folder still to be looked at to one that had been.
       if (looked.every((scan) => scan.isCurrent() && !scan.has(mid))) break;
     }
-    throw noMail(mid);
+    throw unreadable ?? noMail(mid);
   }
 
   /** A mail's bytes, or some of them; fewer where it ends. */
@@ -251,17 +264,23 @@ export class Maildir {
     throw new ExtractorFailure("storage", `Cannot ${what}: ${where} has another of that name.`);
   }
 
-  /** Puts a mail into a folder. */
+  /** Puts a mail into a folder, however much the quota allows, and counts it there. */
   add({ folder, data, seen, received }: NewMail & { readonly folder: string }): MailFile {
     if (received !== undefined && Number.isNaN(received.getTime())) {
       throw new ExtractorFailure("invalid", "The date of delivery is no date.");
     }
-    return deliver(this.#folder(folder), { data, seen, received });
+    const mail = deliver(this.#folder(folder), { data, seen, received });
+    tellQuota(this.#path, { size: mail.size, count: 1 });
+    return mail;
   }
 
   /** Removes a mail for good. */
   remove(mail: MailFile): void {
-    this.#whereverItIs(mail, ({ path }) => removeMail(path) || undefined);
+    this.#whereverItIs(mail, ({ path, size }) => {
+      if (!removeMail(path)) return undefined;
+      tellQuota(this.#path, { size: -(sizeInName(basename(path)) ?? size), count: -1 });
+      return true;
+    });
   }
 
   /** Does something with a mail, and once more where it is now if its file had been renamed. */
@@ -308,11 +327,13 @@ export class Maildir {
     return scan;
   }
 
-  #scanIfThere(folder: Folder): FolderScan | undefined {
+  /** What a folder has now; why it can't be read, if nobody lets this process. */
+  #scanIfThere(folder: Folder): FolderScan | ExtractorFailure | undefined {
     try {
       return this.#scan(folder);
     } catch (error) {
       if (error instanceof ExtractorFailure && error.code === "not-found") return undefined;
+      if (isUnreadable(error)) return error;
       throw error;
     }
   }

@@ -18,6 +18,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: "the directory is missing",
   ENOTDIR: "it is no directory",
   EIO: "the disk could not be read or written",
+  EXDEV: "it would have to go to another file system, and mails are moved by renaming their files",
 };
 
 /** An error of the file system as a failure; `what` couldn't be done: "read the folder Sent". */
@@ -33,6 +34,12 @@ export function errorCode(error: unknown): string | undefined {
   return isCoded ? error.code as string : undefined;
 }
 
+/** Whether a failure is about a file that nobody lets this process read, or nobody can read. */
+export function isUnreadable(error: unknown): error is ExtractorFailure {
+  const code = error instanceof ExtractorFailure ? errorCode(error.cause) : undefined;
+  return code === "EACCES" || code === "EPERM" || code === "EIO";
+}
+
 /** Whether something wasn't there. */
 export function isMissing(error: unknown): boolean {
   return errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR";
@@ -45,7 +52,10 @@ export function noMail(mid: string): ExtractorFailure {
 
 /** That there is no folder of that name. */
 export function noFolder(name: string): ExtractorFailure {
-  return new ExtractorFailure("not-found", `There is no folder ${JSON.stringify(name)}.`);
+  const message = name === ""
+    ? 'There is no inbox: the maildir\'s "cur" is missing, or "cur" or "new" is no directory.'
+    : `There is no folder ${JSON.stringify(name)}.`;
+  return new ExtractorFailure("not-found", message);
 }
 
 /** A folder for messages. */

@@ -10,6 +10,7 @@ import type { Maildir, MailFile } from "../maildir/maildir.ts";
 import { type HeadFields, parseHead } from "../maildir/mail/head.ts";
 import { type MimePartInit, parseMail, type PartContent } from "../maildir/mail/mail.ts";
 import { TextSearch } from "../maildir/mail/search.ts";
+import { isUnreadable } from "../maildir/storage_failure.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
 import type { ExtractorContext, ExtractorHandler } from "./extractor_handler.ts";
 
@@ -119,15 +120,24 @@ function list(
 /** A mail's head, from its header and its file. */
 type MailHead = HeadFields & ReturnType<typeof fileFields>;
 
-/** The heads of those of the mails that are still there. */
+/** How many mailboxes of each of its fields a head has that others stand beside. */
+const maxMailboxes = 1000;
+
+/**
+ * The heads of those of the mails that are still there. One that can't be read has what its file tells:
+ * the others are to be seen all the same.
+ */
 function headsOf(maildir: Maildir, mails: readonly MailFile[]): MailHead[] {
   const heads: MailHead[] = [];
   for (const mail of mails) {
-    const header = unlessGone(() => maildir.readHeader(mail));
-    if (header !== undefined) heads.push({ ...parseHead(header), ...fileFields(mail) });
+    const header = unlessGone(() => ifReadable(() => maildir.readHeader(mail)) ?? nothing);
+    if (header === undefined) continue;
+    heads.push({ ...parseHead(header, { maxMailboxes }), ...fileFields(mail) });
   }
   return heads;
 }
+
+const nothing = new Uint8Array();
 
 /** What a mail's file says of it. */
 function fileFields({ mid, size, seen, received, folder }: MailFile): {
@@ -153,6 +163,16 @@ function unlessGone<Result>(act: () => Result): Result | undefined {
   }
 }
 
+/** What a function gives, or `undefined` where this process may not read the mail. */
+function ifReadable<Result>(act: () => Result): Result | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
+
 function readMail(
   maildir: Maildir,
   { mid, markSeen }: { readonly mid: string; readonly markSeen: boolean },
@@ -160,7 +180,17 @@ function readMail(
 ): { head: MailHead; body: MimePartInit } {
   const mail = maildir.find(mid);
   const { head, body } = parseMail(readWhole(maildir, mail, limits));
-  return { head: { ...head, ...fileFields(markSeen ? maildir.markSeen(mail) : mail) }, body };
+  return { head: { ...head, ...fileFields(markSeen ? marked(maildir, mail) : mail) }, body };
+}
+
+/** The mail marked as seen. Where that can't be, because nobody may write there, it is read all the same. */
+function marked(maildir: Maildir, mail: MailFile): MailFile {
+  try {
+    return maildir.markSeen(mail);
+  } catch (error) {
+    if (error instanceof ExtractorFailure && error.code === "storage") return mail;
+    throw error;
+  }
 }
 
 function part(
@@ -231,7 +261,9 @@ async function search(
       await new Promise((resolve) => setTimeout(resolve));
       turnEnd = performance.now() + turn;
     }
-    const bytes = unlessGone(() => maildir.read(mail, { offset: 0, length: searched }));
+    const bytes = unlessGone(() =>
+      ifReadable(() => maildir.read(mail, { offset: 0, length: searched }))
+    );
     if (bytes === undefined || !await text.matches(bytes)) continue;
     found.push(mail);
     if (found.length > maxResults) {

@@ -47,6 +47,8 @@ const names = ["message-id", "subject", "from", "to", "cc", "bcc", "date", "cont
  * Cc, Bcc (RFC 5322, 4.5.3). Fields with 8-bit characters are UTF-8, or windows-1252 if they aren't
  * that. Control characters and line ends, which encoded words may have in them, become spaces.
  *
+ * Mailboxes behind so many in From, To, Cc or Bcc are left out; 25,000 unless given.
+ *
  * @example
  * ```ts
  * import { parseHead } from "./head.ts";
@@ -57,19 +59,22 @@ const names = ["message-id", "subject", "from", "to", "cc", "bcc", "date", "cont
  * assert.deepEqual(head.from, [{ name: "Jörg", address: "joerg@example.org" }]);
  * ```
  */
-export function parseHead(header: Uint8Array): HeadFields {
-  return readHead(new Header(header, names));
+export function parseHead(
+  header: Uint8Array,
+  { maxMailboxes = 25_000 }: { readonly maxMailboxes?: number } = {},
+): HeadFields {
+  return readHead(new Header(header, names), maxMailboxes);
 }
 
-function readHead(header: Header): HeadFields {
+function readHead(header: Header, maxMailboxes: number): HeadFields {
   const seconds = parseMailDate(header.first("date"));
   return {
     messageId: cleanText(header.first("message-id")),
     subject: decodeField(header.first("subject")),
-    from: parseMailboxes(header.first("from")),
-    to: parseMailboxes(header.all("to").join(", ")),
-    cc: parseMailboxes(header.all("cc").join(", ")),
-    bcc: parseMailboxes(header.all("bcc").join(", ")),
+    from: parseMailboxes(header.first("from"), maxMailboxes),
+    to: parseMailboxes(header.all("to").join(", "), maxMailboxes),
+    cc: parseMailboxes(header.all("cc").join(", "), maxMailboxes),
+    bcc: parseMailboxes(header.all("bcc").join(", "), maxMailboxes),
     dateSent: seconds === undefined ? undefined : { seconds: BigInt(seconds), nanos: 0 },
     contentType: contentTypeOf(header.first("content-type"), "text/plain").value,
   };

@@ -15,6 +15,9 @@ const colon = 0x3a;
 /** More of a field than that many bytes isn't read. */
 const maxFieldSize = 4_194_304;
 
+/** More fields of one name aren't looked at. */
+const maxFields = 25_000;
+
 /** Takes a field: its name is `bytes[start..nameEnd)`, its value `bytes[valueStart..end)`, folded as it is. */
 export type FieldVisitor = (
   start: number,
@@ -125,7 +128,7 @@ export class Header {
       if (name === undefined) return false;
       const spans = this.#spans.get(name);
       if (spans === undefined) this.#spans.set(name, [[valueStart, end]]);
-      else spans.push([valueStart, end]);
+      else if (spans.length < maxFields) spans.push([valueStart, end]);
       return false;
     });
   }

@@ -19,15 +19,36 @@ const start = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\n--b\n" +
  * version 4.0.0 a time that grows with their number squared.
  */
 export async function htmlToText(html: string): Promise<string> {
-  const line = withoutTags(html).replace(/[\s\u2028\u2029]+/g, " ");
-  if (!line.includes("&")) return line.trim();
+  const line = withoutTags(html).replace(/[\s\u2028\u2029]+/g, " ").trim();
+  if (!line.includes("&")) return line;
+  const pieces: string[] = [];
   try {
-    // In one line nothing can be a delimiter, and nothing is done line by line.
-    const { text } = await PostalMime.parse(encodeUtf8(`${start}${line}\n--b--\n`));
-    return (text ?? "").trim();
+    for (const piece of piecesOf(line)) pieces.push(await withoutEntities(piece));
   } catch {
     return html;
   }
+  return pieces.join("");
+}
+
+/** Of so many characters at once entities are replaced, which may take a hundred times that in memory. */
+const pieceLength = 65_536;
+
+/** The pieces of a line; if it can be helped none of them ends in an entity. */
+function* piecesOf(line: string): Generator<string> {
+  for (let at = 0; at < line.length;) {
+    const piece = line.slice(at, at + pieceLength);
+    const isLast = at + piece.length === line.length;
+    const end = isLast ? -1 : Math.max(piece.lastIndexOf(" "), piece.lastIndexOf(";"));
+    yield end === -1 ? piece : piece.slice(0, end + 1);
+    at += end === -1 ? piece.length : end + 1;
+  }
+}
+
+async function withoutEntities(piece: string): Promise<string> {
+  if (!piece.includes("&")) return piece;
+  // In one line nothing can be a delimiter, and nothing is done line by line.
+  const { text } = await PostalMime.parse(encodeUtf8(`${start}${piece}\n--b--\n`));
+  return (text ?? "").trim() + (piece.endsWith(" ") ? " " : "");
 }
 
 /** What begins at a "<" that isn't one of the text. */

@@ -31,6 +31,14 @@ export interface PartContent {
  */
 const maxDepth = 48;
 
+/** How many mailboxes the mails in a body may have together, so that many of them take no memory. */
+const maxMailboxes = 25_000;
+
+/** What there is still room for in a body. */
+interface Room {
+  mailboxes: number;
+}
+
 /** A mail that was taken apart; its texts and contents are decoded when asked for. */
 export class ParsedMail {
   /** What its header tells. */
@@ -50,7 +58,7 @@ export class ParsedMail {
    * which no charset was declared, or ASCII, is UTF-8, or windows-1252 if it isn't that.
    */
   get body(): MimePartInit {
-    return toMimePart(this.#root, 0);
+    return toMimePart(this.#root, 0, { mailboxes: maxMailboxes });
   }
 
   /** A part and its content, also of those that the body doesn't show; `undefined` if there is none. */
@@ -74,7 +82,7 @@ export class ParsedMail {
   *subjects(): Generator<string> {
     yield this.head.subject;
     for (const part of this.#partsByPath.values()) {
-      if (part.kind === "mail") yield parseHead(contentOf(part)).subject;
+      if (part.kind === "mail") yield parseHead(contentOf(part), { maxMailboxes: 0 }).subject;
     }
   }
 
@@ -133,9 +141,9 @@ function describe(part: Part, content: Uint8Array): MimePartInit {
   return { path, contentType, charset, disposition, filename, contentId, size };
 }
 
-function toMimePart(part: Part, depth: number): MimePartInit {
+function toMimePart(part: Part, depth: number, room: Room): MimePartInit {
   if (part.kind === "multipart") {
-    const parts = part.parts.flatMap((child) => toMimeParts(child, depth + 1));
+    const parts = part.parts.flatMap((child) => toMimeParts(child, depth + 1, room));
     return { ...describe(part, part.encoded), content: { case: "multipart", value: { parts } } };
   }
   const content = contentOf(part);
@@ -144,15 +152,19 @@ function toMimePart(part: Part, depth: number): MimePartInit {
     return { ...described, content: { case: "text", value: textOf(part, content) } };
   }
   if (part.kind === "mail" && depth < maxDepth) {
-    const head = { ...parseHead(content), size: BigInt(content.length) };
-    const body = toMimePart(part.parts[0], depth + 1);
+    const fields = parseHead(content, { maxMailboxes: room.mailboxes });
+    const { from, to, cc, bcc } = fields;
+    const told = from.length + to.length + cc.length + bcc.length;
+    room.mailboxes = Math.max(room.mailboxes - told, 0);
+    const head = { ...fields, size: BigInt(content.length) };
+    const body = toMimePart(part.parts[0], depth + 1, room);
     return { ...described, content: { case: "mail", value: { head, body } } };
   }
   return described;
 }
 
 /** A part of a multipart; where that is deep enough, the parts in it instead. */
-function toMimeParts(part: Part, depth: number): MimePartInit[] {
-  if (part.kind !== "multipart" || depth < maxDepth) return [toMimePart(part, depth)];
-  return part.parts.flatMap((child) => toMimeParts(child, depth));
+function toMimeParts(part: Part, depth: number, room: Room): MimePartInit[] {
+  if (part.kind !== "multipart" || depth < maxDepth) return [toMimePart(part, depth, room)];
+  return part.parts.flatMap((child) => toMimeParts(child, depth, room));
 }

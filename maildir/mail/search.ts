@@ -17,6 +17,8 @@ export interface SearchLimits {
   readonly maxProgramSize: number;
   /** How many bytes of a mail are looked at, from its start on: 32 MiB. */
   readonly maxMailSize: number;
+  /** How many characters of HTML are looked at in a mail: 4 Mi. */
+  readonly maxHtmlLength: number;
   /**
    * How many steps a mail may take if all goes badly, which is the instructions of the pattern times
    * the characters looked at: 100 million, some two seconds. Texts behind so many aren't looked at:
@@ -30,6 +32,7 @@ const defaultLimits: SearchLimits = {
   maxPatternLength: 1000,
   maxProgramSize: 1000,
   maxMailSize: 33_554_432,
+  maxHtmlLength: 4_194_304,
   maxSteps: 100_000_000,
 };
 
@@ -65,8 +68,9 @@ export class TextSearch {
    * within it as well, and not in attachments. HTML is searched as the text that it shows.
    */
   async matches(mail: Uint8Array): Promise<boolean> {
-    const { maxMailSize, maxSteps } = this.#limits;
+    const { maxMailSize, maxHtmlLength, maxSteps } = this.#limits;
     const parsed = parseMail(mail.subarray(0, maxMailSize));
+    let html = maxHtmlLength;
     let room = Math.floor(maxSteps / this.#pattern.programSize());
     for (const subject of parsed.subjects()) {
       if (this.#pattern.test(subject.slice(0, room))) return true;
@@ -74,7 +78,9 @@ export class TextSearch {
     }
     for (const { contentType, text } of parsed.texts()) {
       if (room === 0) return false;
-      const shown = contentType === "text/html" ? await htmlToText(text) : text;
+      const isHtml = contentType === "text/html";
+      const shown = isHtml ? await htmlToText(text.slice(0, html)) : text;
+      if (isHtml) html = Math.max(0, html - text.length);
       if (this.#pattern.test(shown.slice(0, room))) return true;
       room = Math.max(0, room - shown.length);
     }

@@ -39,7 +39,7 @@ export function sortKey(header: Uint8Array, key: "sender" | "subject"): string {
 const maxFieldLength = 8192;
 
 function senderOf(value: string): string {
-  const [first] = parseMailboxes(value);
+  const [first] = parseMailboxes(value, 100);
   return first === undefined ? "" : first.address || first.name;
 }
 

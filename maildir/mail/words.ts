@@ -25,14 +25,18 @@ export function decodeField(value: string): string {
   return cleanText(attempt(() => decodeWords(limitWords(value)), value));
 }
 
-/** The mailboxes of an address field; those of groups among them, without the groups' names. */
-export function parseMailboxes(value: string): Mailbox[] {
-  if (value === "") return [];
+/**
+ * The mailboxes of an address field, as many as are wanted at most; those of groups among them, without
+ * the groups' names.
+ */
+export function parseMailboxes(field: string, most: number): Mailbox[] {
+  const value = limitMailboxes(field, most);
+  if (value === "" || most < 1) return [];
   const mailboxes = attempt<readonly { name: string; address?: string | undefined }[]>(
     () => addressParser(limitGroups(limitWords(value)), { flatten: true }),
     [{ name: value }],
   );
-  return mailboxes.map(({ name, address }) => ({
+  return mailboxes.slice(0, most).map(({ name, address }) => ({
     name: cleanText(name),
     address: cleanText(address ?? ""),
   }));
@@ -75,6 +79,20 @@ function limitWords(value: string): string {
     at = behindWord;
   }
   return pieces.length === 0 ? value : pieces.join("") + value.slice(at);
+}
+
+/**
+ * Cuts off what is behind as many commas and semicolons as mailboxes may have between them: a mailbox of
+ * two characters takes a hundred times that in memory. Names may have some in them.
+ */
+function limitMailboxes(value: string, most: number): string {
+  let left = Math.max(most, 1) * 4;
+  if (value.length <= left) return value;
+  for (let at = 0; at < value.length; at++) {
+    const unit = value.charCodeAt(at);
+    if ((unit === 0x2c || unit === 0x3b) && --left === 0) return value.slice(0, at);
+  }
+  return value;
 }
 
 /** How long a field may be that has many colons in it, and how many those are. */

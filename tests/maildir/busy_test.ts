@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { execPath } from "node:process";
 import { test } from "node:test";
@@ -11,8 +12,8 @@ import { TemporaryMaildir } from "./temporary_maildir.ts";
 
 const program = fileURLToPath(new URL("./mover_process.ts", import.meta.url));
 
-/** A process that moves or marks a maildir's mails, and is at it already. */
-async function startMover(path: string, what: "move" | "mark"): Promise<ChildProcess> {
+/** A process that does something with a maildir's mails, and is at it already. */
+async function startMover(path: string, what: "move" | "mark" | "clean"): Promise<ChildProcess> {
   const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
   const child = spawn(execPath, [...args, path, what], { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
@@ -79,6 +80,29 @@ test("no mail is lost when two move it at once", async () => {
   await wait(1000);
   for (const mover of movers) await kill(mover);
   assert.deepEqual(allMails(directory), expected);
+});
+
+test("a mail that somebody removes before it is there isn't said to be", async () => {
+  using directory = new TemporaryMaildir();
+  const maildir = Maildir.open(directory.path);
+  const mail = { folder: "", data: new Uint8Array(300_000), seen: false, received: undefined };
+  const cleaner = await startMover(directory.path, "clean");
+  try {
+    let refused = 0;
+    for (let attempt = 0; refused < 3; attempt++) {
+      assert(attempt < 1000, "nothing was removed in time");
+      try {
+        const { path } = maildir.add(mail);
+        assert(existsSync(path));
+        rmSync(path);
+      } catch (error) {
+        assert.match(String(error), /put a mail into the inbox: another program removed it/);
+        refused++;
+      }
+    }
+  } finally {
+    await kill(cleaner);
+  }
 });
 
 test("a mail that is renamed all the time is read and listed once", async () => {

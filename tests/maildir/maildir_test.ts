@@ -2,22 +2,27 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
   linkSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
 } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { umask } from "node:process";
 import { test } from "node:test";
+import { renameMail } from "../../maildir/delivery.ts";
 import { Maildir } from "../../maildir/maildir.ts";
 import type { MailFile } from "../../maildir/maildir.ts";
 import { ExtractorFailure } from "../../messages/failure.ts";
-import { TemporaryMaildir } from "./temporary_maildir.ts";
+import { asOrdinaryUser, later, TemporaryMaildir } from "./temporary_maildir.ts";
 
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -301,6 +306,26 @@ test("a mail takes its keywords along", () => {
   directory.write(".Plain/cur/6:2,Sab", "x");
   maildir.move(maildir.find("6"), "Sent");
   assert(directory.files(".Sent/cur").includes("6:2,Sab"));
+  // Where nobody lets us read them.
+  directory.write("cur/7:2,Sab", "x");
+  chmodSync(join(directory.path, "dovecot-keywords"), 0);
+  asOrdinaryUser(directory.path, () => maildir.move(maildir.find("7"), "Sent"));
+  assert(directory.files(".Sent/cur").includes("7:2,Sab"));
+});
+
+/** Two file systems, where the machine has them. */
+const other = existsSync("/dev/shm") && statSync("/dev/shm").dev !== statSync(tmpdir()).dev;
+
+test("a mail can't go to another file system, and that is said", { skip: !other }, () => {
+  using directory = new TemporaryMaildir();
+  const path = directory.write("cur/1:2,", "x");
+  const target = mkdtempSync("/dev/shm/dovewire-");
+  try {
+    refused("storage", () => renameMail(path, join(target, "1:2,")), /mail "1": .*file system/);
+  } finally {
+    rmSync(target, { recursive: true });
+  }
+  assert.deepEqual(directory.files("cur"), ["1:2,"]);
 });
 
 test("a mail that is moved to where it is stays as it is", () => {
@@ -333,7 +358,7 @@ test("moving overwrites nothing", () => {
   assert.equal(readFileSync(join(directory.path, ".Sent/cur/3:2,"), "utf8"), "another");
   directory.write("new/4", "four");
   directory.write("cur/4:2,S", "another");
-  const fresh = { ...maildir.find("4"), path: join(directory.path, "new/4"), seen: false };
+  const fresh = maildir.mails("").find(({ path }) => path.endsWith("/new/4"))!;
   refused("storage", () => maildir.markSeen(fresh), /another of that name/);
 });
 
@@ -364,6 +389,55 @@ test("two mails of one name in a folder are both there", () => {
   ]);
   assert.equal(new Set(mids(mails)).size, 3);
   for (const mail of mails) assert.deepEqual(maildir.find(mail.mid), mail);
+  // Who asks for one of them twice doesn't get the other.
+  const [one, other] = mails.filter(({ mid }) => mid.startsWith("1"))
+    .sort((first, second) => first.mid.length - second.mid.length);
+  maildir.remove(one);
+  refused("not-found", () => maildir.remove(one));
+  refused("not-found", () => maildir.find(one.mid));
+  const kept = maildir.mails("").filter(({ mid }) => mid.startsWith("1"));
+  assert.deepEqual(kept.map(({ path }) => path), [other.path]);
+  assert.equal(maildir.count("").count, 2);
+});
+
+test("of a mail that was copied with its name the one is meant that was seen last", () => {
+  using directory = new TemporaryMaildir(".Archive", ".Sent");
+  for (const folder of ["", ".Archive", ".Sent"]) directory.write(join(folder, "cur/1:2,S"), "x");
+  const maildir = Maildir.open(directory.path);
+  for (const folder of ["Sent", "", "Archive", "Sent", "Archive", ""]) {
+    maildir.list({ folder, start: 0, end: 10, sortBy: "" });
+    assert.equal(maildir.find("1").folder, folder);
+  }
+});
+
+test("a file whose name is no text is in no count", () => {
+  using directory = new TemporaryMaildir();
+  directory.write("cur/1:2,", "x");
+  directory.write("cur/\uFFFD2:2,", "x");
+  const script = 'printf x >"$1/cur/$(printf "\\377,S=5:2,")"';
+  execFileSync("sh", ["-c", script, "sh", directory.path]);
+  const maildir = Maildir.open(directory.path);
+  assert.equal(maildir.mails("").length, 2);
+  assert.deepEqual(maildir.count(""), { count: 2, size: 2, unseen: 2 });
+});
+
+test("what nobody lets us read is in nobody's way", () => {
+  using directory = new TemporaryMaildir(".Alien", ".Sent");
+  directory.write("cur/1:2,", "Subject: x\n\n");
+  directory.write("cur/2:2,", "Subject: a\n\n");
+  directory.write(".Sent/cur/3:2,", "x");
+  chmodSync(join(directory.path, "cur/1:2,"), 0);
+  chmodSync(join(directory.path, ".Alien/cur"), 0o300);
+  asOrdinaryUser(directory.path, () => {
+    const maildir = Maildir.open(directory.path);
+    assert.equal(maildir.find("3").folder, "Sent");
+    refused("storage", () => maildir.find("4"), /read the folder "Alien": permission denied/);
+    refused("storage", () => maildir.count("Alien"), /permission denied/);
+    for (const sortBy of ["date", "subject", "sender", "size"]) {
+      assert.deepEqual(mids(maildir.list({ folder: "", start: 0, end: 9, sortBy })), ["1", "2"]);
+    }
+    refused("storage", () => maildir.readHeader(maildir.find("1")), /mail "1": permission denied/);
+  });
 });
 
 test("a mail is added", () => {
@@ -378,7 +452,7 @@ test("a mail is added", () => {
   assert.deepEqual(maildir.find(seen.mid), seen);
   assert.deepEqual(directory.files("new"), [fresh.mid]);
   assert.deepEqual(directory.files(".Sent/cur"), [`${seen.mid}:2,S`]);
-  assert.match(fresh.mid, /^\d{10}\.M\d+P\d+Q\d+\.[^/:]+,S=17$/);
+  assert.match(fresh.mid, /^\d{10}\.R[0-9a-f]{12}M\d+P\d+Q\d+\.[^/:]+,S=17$/);
   assert.deepEqual(maildir.read(fresh), data);
   assert.deepEqual([fresh.seen, seen.seen], [false, true]);
   assert.equal(seen.received.getTime(), 5_000_000);
@@ -394,19 +468,47 @@ test("a mail is added", () => {
   });
   assert.equal(new Set(many).size, 200);
   refused("invalid", () => maildir.add({ folder: "", data, seen: true, received: new Date(NaN) }));
+  const old = maildir.add({ folder: "", data, seen: true, received: new Date(-1500) });
+  assert.equal(old.received.getTime(), -2000);
 });
 
 test("a mail that can't be added leaves nothing behind", () => {
-  using directory = new TemporaryMaildir();
+  using directory = new TemporaryMaildir(".Sent");
   const maildir = Maildir.open(directory.path);
   const add = () =>
     maildir.add({ folder: "", data: encode("x"), seen: false, received: undefined });
-  rmSync(join(directory.path, "new"), { recursive: true });
-  refused("storage", add, /Cannot .*: the directory is missing/);
+  chmodSync(join(directory.path, "new"), 0o500);
+  asOrdinaryUser(directory.path, () => refused("storage", add, /Cannot .*: permission denied/));
+  for (const name of ["tmp", "new"]) {
+    assert.deepEqual(directory.files(name), []);
+    rmSync(join(directory.path, name), { recursive: true });
+    symlinkSync(".Sent/cur", join(directory.path, name));
+    refused("storage", add, /put a mail into the inbox: it is no directory/);
+    rmSync(join(directory.path, name));
+    directory.makeFolder("");
+  }
   assert.deepEqual(directory.files("tmp"), []);
-  rmSync(join(directory.path, "tmp"), { recursive: true });
-  refused("storage", add, /put a mail into the inbox: the directory is missing/);
+  assert.deepEqual(directory.files(".Sent/cur"), []);
   assert.deepEqual(maildir.count(""), { count: 0, size: 0, unseen: 0 });
+  rmSync(join(directory.path, "cur"), { recursive: true });
+  refused("storage", add, /put a mail into the inbox: the directory is missing/);
+  refused("not-found", () => maildir.count(""), /There is no inbox: the maildir's "cur"/);
+});
+
+test("directories that are missing are made for a mail", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  for (const folder of ["", ".Sent"]) {
+    chmodSync(join(directory.path, folder, "cur"), 0o710);
+    for (const name of ["tmp", "new"]) {
+      rmSync(join(directory.path, folder, name), { recursive: true });
+    }
+  }
+  const maildir = Maildir.open(directory.path);
+  for (const folder of ["", "Sent"]) {
+    const mail = maildir.add({ folder, data: encode("x"), seen: false, received: undefined });
+    assert.deepEqual(maildir.find(mail.mid), mail);
+  }
+  assert.equal(statSync(join(directory.path, ".Sent/new")).mode & 0o777, 0o710 & ~umask());
 });
 
 test("a mail is removed", () => {
@@ -467,19 +569,32 @@ test("what others change within the same second is seen", () => {
   assert.equal(maildir.count("Newer").count, 0);
 });
 
-test("a folder that nobody changes is read once", () => {
+test("a folder that nobody changes is read once", async () => {
   using directory = new TemporaryMaildir();
   directory.write("cur/1:2,", "x");
-  directory.settle();
   const maildir = Maildir.open(directory.path);
-  assert.equal(maildir.count("").count, 1);
+  assert.notEqual(maildir.count(""), maildir.count(""), "what was changed just now is read again");
+  const counted = later(10, () => maildir.count(""));
+  assert.equal(counted.count, 1);
+  assert.equal(maildir.count(""), counted);
+  // File systems and runtimes tell time in steps.
+  await new Promise((resolve) => setTimeout(resolve, 50));
   directory.write("cur/2:2,", "x");
-  // Only its time of change says that it has changed.
   assert.equal(maildir.count("").count, 2);
-  directory.settle();
-  assert.equal(maildir.count("").count, 2);
-  directory.write("cur/3:2,", "x");
-  directory.settle();
+});
+
+test("a change is seen even if the directory's old time is put back", async () => {
+  using directory = new TemporaryMaildir();
+  directory.write("cur/1:2,", "x");
+  const then = new Date(1_700_000_000_000);
+  const cur = join(directory.path, "cur");
+  utimesSync(cur, then, then);
+  const maildir = Maildir.open(directory.path);
+  assert.equal(later(10, () => maildir.count("")).count, 1);
+  // One runtime tells such times in seconds.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  directory.write("cur/2:2,", "x");
+  utimesSync(cur, then, then);
   assert.equal(maildir.count("").count, 2);
 });
 
@@ -500,14 +615,13 @@ test("what isn't remembered is read again", () => {
     for (let number = 0; number < 5; number++) {
       directory.write(join(folder, `cur/${folder}${number}.x:2,`.replace("/.", "/")), "x");
     }
-    directory.settle(folder);
   }
   for (const maxRemembered of [0, 5, 11, 100]) {
     const maildir = Maildir.open(directory.path, { maxRemembered });
     for (let round = 0; round < 3; round++) {
       for (const folder of ["", "A", "B"]) {
-        assert.equal(maildir.count(folder).count, 5);
-        assert.equal(maildir.find(`${folder}3.x`).folder, folder);
+        assert.equal(later(10, () => maildir.count(folder)).count, 5);
+        assert.equal(later(10, () => maildir.find(`${folder}3.x`)).folder, folder);
       }
     }
   }
@@ -522,6 +636,12 @@ test("a maildir that can't be read says so", () => {
   );
   refused("storage", () => Maildir.open("/etc/passwd"), /open the maildir/);
   refused("storage", () => Maildir.open("/etc"), /open the maildir/);
+  {
+    using links = new TemporaryMaildir(".Sent");
+    rmSync(join(links.path, "cur"), { recursive: true });
+    symlinkSync(".Sent/cur", join(links.path, "cur"));
+    refused("storage", () => Maildir.open(links.path), /"cur" is no directory/);
+  }
   refused("invalid", () => Maildir.open(""));
   refused("invalid", () => Maildir.open("/tmp\0"));
   const maildir = Maildir.open(directory.path);

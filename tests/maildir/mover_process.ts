@@ -1,11 +1,12 @@
 /**
  * Moves all mails of a maildir back and forth until it is killed: run by `busy_test.ts`, with the
- * maildir's path, and "mark" to take away and give the flag S by hand instead.
+ * maildir's path, and "mark" to take away and give the flag S by hand instead, or "clean" to remove what
+ * is in `tmp`.
  *
  * @module
  */
 
-import { readdirSync, renameSync } from "node:fs";
+import { readdirSync, renameSync, rmSync } from "node:fs";
 import { argv, stdout } from "node:process";
 import { Maildir } from "../../maildir/maildir.ts";
 import { ExtractorFailure } from "../../messages/failure.ts";
@@ -14,7 +15,12 @@ const [, , path, what] = argv;
 stdout.write("ready\n");
 for (;;) {
   if (what === "mark") mark();
+  else if (what === "clean") clean();
   else move();
+}
+
+function clean(): void {
+  for (const name of readdirSync(`${path}/tmp`)) rmSync(`${path}/tmp/${name}`, { force: true });
 }
 
 function mark(): void {

@@ -4,9 +4,18 @@
  * @module
  */
 
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 
 /** A maildir in a temporary directory, which is removed when it is disposed of. */
 export class TemporaryMaildir implements Disposable {
@@ -39,7 +48,7 @@ export class TemporaryMaildir implements Disposable {
     return readdirSync(join(this.path, directory)).sort();
   }
 
-  /** Lets a directory look as if nobody had touched it for a time, in seconds. */
+  /** Gives a directory a time of change that is some seconds ago, as programs do that copy them. */
   settle(directory = "", seconds = 10): void {
     const then = Math.floor(Date.now() / 1000) - seconds;
     for (const name of ["new", "cur"]) utimesSync(join(this.path, directory, name), then, then);
@@ -47,5 +56,34 @@ export class TemporaryMaildir implements Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true });
+  }
+}
+
+/** Does something as if it were some seconds later. */
+export function later<Result>(seconds: number, act: () => Result): Result {
+  const { now } = Date;
+  Date.now = () => now() + seconds * 1000;
+  try {
+    return act();
+  } finally {
+    Date.now = now;
+  }
+}
+
+/** The user that no system lacks. */
+const nobody = 65534;
+
+/** Does something as a user whom files' modes keep out; if that is root, nobody gets the directory. */
+export function asOrdinaryUser<Result>(directory: string, act: () => Result): Result {
+  if (process.geteuid?.() !== 0) return act();
+  lchownSync(directory, nobody, nobody);
+  for (const name of readdirSync(directory, { recursive: true, encoding: "utf8" })) {
+    lchownSync(join(directory, name), nobody, nobody);
+  }
+  process.seteuid!(nobody);
+  try {
+    return act();
+  } finally {
+    process.seteuid!(0);
   }
 }

@@ -3,6 +3,7 @@ import { chmod, link, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { asOrdinaryUser } from "../maildir/temporary_maildir.ts";
 import {
   decodeRequest,
   decodeResponse,
@@ -229,6 +230,46 @@ test("a mail that is removed meanwhile is left out of the page", () =>
     };
     const page = (await asking(maildir)("list", { end: 10 })).mails;
     assert.deepEqual(page.map(({ mid }) => mid), ["1.host", "3.host"]);
+  }));
+
+test("a mail that can't be read hides no other", () =>
+  withMaildir(async (path) => {
+    await chmod(join(path, "cur/2.host:2,S"), 0);
+    await chmod(join(path, "new/3.host"), 0);
+    const handler = maildirHandler(Maildir.open(path));
+    const context = { signal: new AbortController().signal, maxMessageSize: 2 ** 26 };
+    // It goes through its first mails, the last that were delivered, before it waits for anything.
+    const [listed, found] = asOrdinaryUser(path, () => [
+      handler.list!(decodeRequest("list", encodeRequest("list", { end: 9 })), context),
+      handler.search!(decodeRequest("search", encodeRequest("search", {})), context),
+    ]);
+    const subjects = async (response: typeof listed | typeof found) => {
+      return (await response).mails?.map(({ subject, size }) => [subject, size]);
+    };
+    const [first, second, third] = mails.map(({ length }) => BigInt(length));
+    assert.deepEqual(await subjects(listed), [["Plain", first], ["", second], ["", third]]);
+    assert.deepEqual(await subjects(found), [["Plain", first]]);
+  }));
+
+test("a mail that can't be marked as seen is read", () =>
+  withMaildir(async (path) => {
+    await chmod(join(path, "new"), 0o500);
+    const handler = maildirHandler(Maildir.open(path));
+    const context = { signal: new AbortController().signal, maxMessageSize: 2 ** 26 };
+    const request = encodeRequest("read-mail", { mid: "3.host", markSeen: true });
+    const { head, body } = await asOrdinaryUser(path, () => {
+      return handler["read-mail"]!(decodeRequest("read-mail", request), context);
+    });
+    assert.deepEqual([head?.seen, body?.content?.value], [false, "Nothing.\n"]);
+  }));
+
+test("heads in a list have no more mailboxes than take some memory", () =>
+  withMaildir(async (path) => {
+    await writeFile(join(path, "new/4.host"), `To: ${"a,".repeat(5000)}\n\n`);
+    const ask = asking(Maildir.open(path));
+    const [{ to }] = (await ask("list", { end: 1, sortBy: "!date" })).mails;
+    assert.equal(to.length, 1000);
+    assert.equal((await ask("read-mail", { mid: "4.host" })).head?.to.length, 5000);
   }));
 
 test("a maildir that can't be opened is each method's failure, but not that of auth", () =>

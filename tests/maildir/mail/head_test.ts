@@ -91,6 +91,17 @@ test("heads: many encoded words and many groups are cut off", () => {
   assert.ok(parseHead(header(`To: ${"a:".repeat(40_000)}${list}\n\n`)).to.length < 2000);
 });
 
+test("heads: no field has more mailboxes than are wanted", () => {
+  const list = "a,".repeat(60_000);
+  for (const field of [`To: ${list}`, "To: a\n".repeat(60_000), `To: ${"a;".repeat(60_000)}`]) {
+    assert.equal(parseHead(header(`Subject: x\n${field}\n\n`)).to.length, 25_000);
+    assert.equal(parseHead(header(`${field}\n\n`), { maxMailboxes: 10 }).to.length, 10);
+    assert.deepEqual(parseHead(header(`${field}\n\n`), { maxMailboxes: 0 }).to, []);
+  }
+  const [first] = parseHead(header(`From: "${",".repeat(300)}" <a@b>, c@d\n\n`)).from;
+  assert.deepEqual(first, { name: ",".repeat(300), address: "a@b" });
+});
+
 test("heads: a field over 4 MiB is cut, not within a character", () => {
   const { subject } = parseHead(header(`Subject:${"\xc3\xa4".repeat(3_000_000)}\n\n`));
   assert.equal(subject, "ä".repeat(2_097_152));

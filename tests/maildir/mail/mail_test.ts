@@ -334,6 +334,18 @@ test("mails: parts of any content, encoding and nesting come out as they were pu
   );
 });
 
+test("mails: the mails in one have no more mailboxes than take some memory", () => {
+  const inner = `--b\nContent-Type: message/rfc822\n\nSubject: y\nTo: ${"a,".repeat(9000)}\n\nz\n`;
+  const { body } = mail(`Content-Type: multipart/digest; boundary=b\n\n${inner.repeat(5)}--b--\n`);
+  assert(body.content?.case === "multipart");
+  const heads = body.content.value.parts!.map(({ content }) => {
+    assert(content?.case === "mail");
+    assert.equal(content.value.head!.subject, "y");
+    return content.value.head!.to!.length;
+  });
+  assert.deepEqual(heads, [9000, 9000, 7000, 0, 0]);
+});
+
 test("mails: any bytes are a mail", () => {
   const piece = fc.oneof(
     fc.constantFrom(

@@ -132,3 +132,25 @@ test("HTML: megabytes of what doesn't end", async () => {
     await htmlToText(piece.repeat(1_000_000 / piece.length) + "&");
   }
 });
+
+test("search: HTML of any length is shown in pieces", async () => {
+  const times = 50_000;
+  assert.equal(await htmlToText("&lt;".repeat(times) + "b"), "<".repeat(times) + "b");
+  assert.equal(await htmlToText("<p>a &amp; b ".repeat(times)), "a & b ".repeat(times).trim());
+  assert.equal(await htmlToText("<".repeat(times * 4)), "<".repeat(times * 4));
+  assert.equal(
+    await htmlToText(`${"x".repeat(times * 4)}&amp;<b>y</b>`),
+    `${"x".repeat(times * 4)}&y`,
+  );
+});
+
+test("search: no more HTML is looked at than a limit says, in all parts of a mail", async () => {
+  const part = "--b\nContent-Type: text/html\n\n<p>needle</p> and hay\n";
+  const mail = bytes(
+    `Content-Type: multipart/mixed; boundary=b\n\n${part}${part}Haystack\n--b--\n`,
+  );
+  for (const [maxHtmlLength, found] of [[30, false], [60, true]] as const) {
+    assert.equal(await new TextSearch("Haystack", { maxHtmlLength }).matches(mail), found);
+    assert.equal(await new TextSearch("needle", { maxHtmlLength }).matches(mail), true);
+  }
+});
