@@ -6,9 +6,8 @@
  * @module
  */
 
-import { OutputQueue, plainBytes, quote } from "../bytes.ts";
-import { DovewireError, LocalProtocolError } from "../errors.ts";
-import type { Protocol } from "../protocol.ts";
+import { plainBytes, quote } from "../bytes.ts";
+import { LocalProtocolError } from "../errors.ts";
 import { describeExit } from "./exit_codes.ts";
 import { ExtractorEndError, tellExit } from "./exit_errors.ts";
 import type { ExitStatus } from "./exit_status.ts";
@@ -21,6 +20,7 @@ import {
   encodeMethod,
   overLimit,
 } from "./limits.ts";
+import { ExtractorProtocol } from "./protocol.ts";
 
 /** What an {@linkcode ExtractorClientProtocol} keeps to. */
 export interface ExtractorClientLimits {
@@ -76,6 +76,9 @@ const nothing = new Uint8Array(0);
  * throw an {@linkcode ExtractorEndError} at once; behind {@linkcode close} they do when the output has
  * ended, since the exit code says more then.
  *
+ * `nextEvent()` throws a `RemoteProtocolError` where an answer is over the limit, and an
+ * {@linkcode ExtractorEndError} where one is cut short or bytes came that nobody asked for.
+ *
  * @example A session with an extractor that is only bytes
  * ```ts
  * import { ExtractorClientProtocol } from "@dovewire/dovewire/core/extractor";
@@ -97,7 +100,7 @@ const nothing = new Uint8Array(0);
  * assert.deepEqual(protocol.nextEvent(), { type: "end", unanswered: [], exit: undefined });
  * ```
  */
-export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
+export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEvent> {
   /**
    * "closing": no more requests, and the peer is still to be told; "closed": it was told; "stray": it
    * was, and bytes came that nobody asked for; "ending": the output is over, the exit status isn't there.
@@ -105,11 +108,8 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
   #state: "open" | "closing" | "closed" | "stray" | "ending" | "over" | "failed" = "open";
   #limits: ExtractorClientLimits;
   #awaitsExit: boolean;
-  #output = new OutputQueue();
   #frames = new FrameReader();
-  #ended = false;
   #exit: ExitStatus | undefined;
-  #failure: DovewireError | undefined;
   #stray: Uint8Array | undefined;
 
   /** Where each request without an answer begins in the output, by its id. */
@@ -120,6 +120,7 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
 
   /** Makes one; throws a {@linkcode LocalProtocolError} for limits that can't be. */
   constructor(options: ExtractorClientProtocolOptions = {}) {
+    super();
     this.#limits = { ...defaultLimits, ...options.limits };
     checkLimits(this.#limits);
     this.#awaitsExit = options.awaitsExit ?? false;
@@ -136,12 +137,12 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
   }
 
   /**
-   * Whether a request without an answer had begun to leave with {@linkcode takeOutput}, so that it may
+   * Whether a request without an answer had begun to leave with `takeOutput()`, so that it may
    * have been carried out.
    */
   isSent(id: number): boolean {
     const at = this.#requests.get(id);
-    return at !== undefined && at < this.#output.taken;
+    return at !== undefined && at < this.output.taken;
   }
 
   /**
@@ -170,8 +171,8 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
       );
     }
     const id = ++this.#lastId;
-    this.#requests.set(id, this.#output.pushed);
-    for (const piece of encodeFrames(name, bytes)) this.#output.push(piece);
+    this.#requests.set(id, this.output.pushed);
+    for (const piece of encodeFrames(name, bytes)) this.output.push(piece);
     return id;
   }
 
@@ -191,52 +192,15 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
     this.#exit = tellExit(this.#exit, status);
   }
 
-  /** Takes bytes that arrived from the extractor. The chunk belongs to the protocol from here on. */
-  receive(chunk: Uint8Array): void {
-    if (this.#ended) {
-      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
-    }
-    const bytes = plainBytes(chunk);
+  /** Keeps what is still wanted of the bytes that arrived. */
+  protected override take(bytes: Uint8Array): void {
     if (this.#state === "open" || this.#state === "closing" || this.#state === "closed") {
       this.#frames.push(bytes);
     }
   }
 
-  /** Learns that the extractor will send no more. */
-  receiveEnd(): void {
-    this.#ended = true;
-  }
-
-  /**
-   * The next event in wire order, or `undefined` when it takes more bytes, or the exit status, to know.
-   *
-   * Throws a `RemoteProtocolError`, once and for ever after, where an answer is over the limit; and an
-   * {@linkcode ExtractorEndError} where an answer is cut short or bytes came that nobody asked for.
-   */
-  nextEvent(): ExtractorClientEvent | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
-    try {
-      return this.#next();
-    } catch (error) {
-      if (error instanceof DovewireError) this.#fail(error);
-      throw error;
-    }
-  }
-
-  /** Bytes to write, oldest first, or `undefined` when there are none. */
-  takeOutput(): Uint8Array | undefined {
-    return this.#output.take();
-  }
-
-  /** Never: how long an answer may take is the caller's to say. */
-  get deadline(): undefined {
-    return undefined;
-  }
-
-  /** Learns what time it is, and does nothing with it. */
-  handleTimeout(_now: number): void {}
-
-  #next(): ExtractorClientEvent | undefined {
+  /** The next event, if there is one. */
+  protected override next(): ExtractorClientEvent | undefined {
     for (;;) {
       switch (this.#state) {
         case "closing":
@@ -251,7 +215,7 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
             return { type: "response", id, message };
           }
           if (this.#state as string === "stray") continue;
-          if (!this.#ended) return undefined;
+          if (!this.inputEnded) return undefined;
           const wasOpen = this.#state === "open";
           this.#state = "ending";
           // A process that closed its output may still wait for the end of its input.
@@ -259,13 +223,13 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
           continue;
         }
         case "stray":
-          if (!this.#ended || this.#waitsForExit) return undefined;
+          if (!this.inputEnded || this.#waitsForExit) return undefined;
           throw this.#trailingBytes();
         case "ending":
           if (this.#waitsForExit) return undefined;
           this.#checkWhole();
           this.#state = "over";
-          this.#output.clear();
+          this.output.clear();
           return { type: "end", unanswered: this.unanswered, exit: this.#exit };
         case "over":
         case "failed":
@@ -331,10 +295,10 @@ export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
     );
   }
 
-  #fail(failure: DovewireError): void {
-    this.#failure = failure;
+  /** Forgets what is left, where the peer is at fault. */
+  protected override fail(): void {
     this.#state = "failed";
-    this.#output.clear();
+    this.output.clear();
     this.#frames.clear();
   }
 }

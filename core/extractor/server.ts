@@ -6,9 +6,8 @@
  * @module
  */
 
-import { OutputQueue, plainBytes } from "../bytes.ts";
-import { DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
-import type { Protocol } from "../protocol.ts";
+import { plainBytes } from "../bytes.ts";
+import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import { checkExitCode, extractorExitCodes } from "./exit_codes.ts";
 import { encodeFrames, FrameReader } from "./framing.ts";
 import {
@@ -19,6 +18,7 @@ import {
   defaultMaxMethodSize,
   overLimit,
 } from "./limits.ts";
+import { ExtractorProtocol } from "./protocol.ts";
 
 /** How much a client can make an {@linkcode ExtractorServerProtocol} hold, in bytes. */
 export interface ExtractorServerLimits {
@@ -67,6 +67,9 @@ const defaultLimits: ExtractorServerLimits = {
  * answer. What a client sends ahead waits, and {@linkcode backlog} says how much that is: who reads no
  * more than a little ahead holds back a client that sends without end.
  *
+ * `nextEvent()` throws a {@linkcode RemoteProtocolError} where the client broke the protocol: write what
+ * `takeOutput()` still gives, and end with {@linkcode exitCode}.
+ *
  * @example A session with a client that is only bytes
  * ```ts
  * import { ExtractorServerProtocol } from "@dovewire/dovewire/core/extractor";
@@ -84,17 +87,14 @@ const defaultLimits: ExtractorServerLimits = {
  * assert.deepEqual(protocol.nextEvent(), { type: "end", exitCode: 0, unanswered: [] });
  * ```
  */
-export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
+export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEvent> {
   /**
    * "method" and "message": that part of a request is to come; "running": a request waits for its
    * answer; "last-words": no more is read, and the end is still to be told.
    */
   #state: "method" | "message" | "running" | "last-words" | "over" | "failed" = "method";
   #limits: ExtractorServerLimits;
-  #output = new OutputQueue();
   #frames = new FrameReader();
-  #ended = false;
-  #failure: DovewireError | undefined;
   #lastId = 0;
   #isAnswered = true;
   #method = "";
@@ -102,6 +102,7 @@ export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
 
   /** Makes one; throws a {@linkcode LocalProtocolError} for limits that can't be. */
   constructor(options: ExtractorServerProtocolOptions = {}) {
+    super();
     this.#limits = { ...defaultLimits, ...options.limits };
     checkLimits(this.#limits);
   }
@@ -111,9 +112,9 @@ export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
     return this.#frames.size;
   }
 
-  /** How many bytes wait to be taken with {@linkcode takeOutput}. */
+  /** How many bytes wait to be taken with `takeOutput()`. */
   get pendingOutput(): number {
-    return this.#output.pushed - this.#output.taken;
+    return this.output.pushed - this.output.taken;
   }
 
   /**
@@ -143,7 +144,7 @@ export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
     const most = this.#limits.maxMessageSize;
     checkMessageSize(bytes.length, most, `The answer to request ${id}, "${this.#method}",`);
     if (this.#state !== "running") return;
-    for (const piece of encodeFrames(bytes)) this.#output.push(piece);
+    for (const piece of encodeFrames(bytes)) this.output.push(piece);
     this.#isAnswered = true;
     this.#state = "method";
   }
@@ -162,49 +163,10 @@ export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
     this.#frames.clear();
   }
 
-  /** Takes bytes that arrived from the client. The chunk belongs to the protocol from here on. */
-  receive(chunk: Uint8Array): void {
-    if (this.#ended) {
-      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
-    }
-    const bytes = plainBytes(chunk);
+  /** Keeps what is still wanted of the bytes that arrived. */
+  protected override take(bytes: Uint8Array): void {
     if (!this.#isOver && this.#state !== "last-words") this.#frames.push(bytes);
   }
-
-  /** Learns that the client will send no more. What it sent is still answered. */
-  receiveEnd(): void {
-    this.#ended = true;
-  }
-
-  /**
-   * The next event in wire order, or `undefined` when it takes more bytes, or the running request's
-   * answer, to know.
-   *
-   * Throws a {@linkcode RemoteProtocolError}, once and for ever after, where the client broke the
-   * protocol: write what {@linkcode takeOutput} still gives, and end with {@linkcode exitCode}.
-   */
-  nextEvent(): ExtractorServerEvent | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
-    try {
-      return this.#next();
-    } catch (error) {
-      if (error instanceof DovewireError) this.#fail(error);
-      throw error;
-    }
-  }
-
-  /** Bytes to write, oldest first, or `undefined` when there are none. */
-  takeOutput(): Uint8Array | undefined {
-    return this.#output.take();
-  }
-
-  /** Never: the protocol's server end waits for its client as long as it takes. */
-  get deadline(): undefined {
-    return undefined;
-  }
-
-  /** Learns what time it is, and does nothing with it. */
-  handleTimeout(_now: number): void {}
 
   get #isOver(): boolean {
     return this.#state === "over" || this.#state === "failed";
@@ -214,13 +176,14 @@ export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
     return this.#isAnswered ? [] : [this.#lastId];
   }
 
-  #next(): ExtractorServerEvent | undefined {
+  /** The next event, if there is one. */
+  protected override next(): ExtractorServerEvent | undefined {
     for (;;) {
       switch (this.#state) {
         case "method": {
           const name = this.#take("maxMethodSize", "a method's name of");
           if (name === undefined) {
-            if (!this.#ended) return undefined;
+            if (!this.inputEnded) return undefined;
             this.#checkWhole();
             this.exit(extractorExitCodes.ok);
             continue;
@@ -232,7 +195,7 @@ export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
         case "message": {
           const message = this.#take("maxMessageSize", `a request "${this.#method}" of`);
           if (message === undefined) {
-            if (this.#ended) this.#checkWhole();
+            if (this.inputEnded) this.#checkWhole();
             return undefined;
           }
           this.#state = "running";
@@ -287,8 +250,8 @@ export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
     });
   }
 
-  #fail(failure: DovewireError): void {
-    this.#failure = failure;
+  /** Forgets what is left, where the peer is at fault. */
+  protected override fail(): void {
     this.#exitCode = extractorExitCodes.invalid;
     this.#state = "failed";
     this.#frames.clear();

@@ -6,14 +6,13 @@
  * @module
  */
 
-import { GatheredBytes, OutputQueue, plainBytes } from "../bytes.ts";
-import { DovewireError, LocalProtocolError } from "../errors.ts";
-import type { Protocol } from "../protocol.ts";
+import { GatheredBytes, plainBytes } from "../bytes.ts";
 import { describeExit, extractorExitCodes } from "./exit_codes.ts";
 import { ExtractorEndError, tellExit } from "./exit_errors.ts";
 import type { ExitStatus } from "./exit_status.ts";
 import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from "./limits.ts";
 import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
+import { ExtractorProtocol } from "./protocol.ts";
 
 /** What a {@linkcode SingleShotClientProtocol} is made of. */
 export interface SingleShotClientProtocolOptions {
@@ -73,6 +72,9 @@ const id = 1;
  * came is an answer cut short. Version 1's line needs its line feed only where the exit isn't known:
  * old extractors leave it out where no binary data follows.
  *
+ * `nextEvent()` throws a `RemoteProtocolError` where the answer is over the limit, and an
+ * {@linkcode ExtractorEndError} where it is cut short.
+ *
  * @example A request of version 1
  * ```ts
  * import { SingleShotClientProtocol } from "@dovewire/dovewire/core/extractor";
@@ -91,21 +93,19 @@ const id = 1;
  * assert.equal(decodeUtf8(event.binary), "abc");
  * ```
  */
-export class SingleShotClientProtocol implements Protocol<SingleShotClientEvent> {
+export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClientEvent> {
   /** "gathering": the answer is to come; "answered": it was told, and the end is not. */
   #state: "closing" | "gathering" | "answered" | "over" | "failed" = "closing";
   #version: SingleShotVersion;
   #most: number;
   #awaitsExit: boolean;
-  #output = new OutputQueue();
   #gathered = new GatheredBytes();
-  #ended = false;
   #exit: ExitStatus | undefined;
   #isAnswered = false;
-  #failure: DovewireError | undefined;
 
-  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  /** Makes one; throws a `LocalProtocolError` for options that can't be. */
   constructor(options: SingleShotClientProtocolOptions) {
+    super();
     const { version, input = nothing, awaitsExit = false, limits } = options;
     checkVersion(version);
     const { maxMessageSize } = { maxMessageSize: defaultMaxMessageSize, ...limits };
@@ -115,7 +115,7 @@ export class SingleShotClientProtocol implements Protocol<SingleShotClientEvent>
     this.#version = version;
     this.#most = maxMessageSize;
     this.#awaitsExit = awaitsExit;
-    this.#output.push(bytes);
+    this.output.push(bytes);
   }
 
   /** The request, as long as it has no answer. */
@@ -125,66 +125,29 @@ export class SingleShotClientProtocol implements Protocol<SingleShotClientEvent>
 
   /**
    * Learns how the process ended. Its output may still be on the way: the conversation is over when
-   * both ends are known. Throws a {@linkcode LocalProtocolError} if called again.
+   * both ends are known. Throws a `LocalProtocolError` if called again.
    */
   exited(status: ExitStatus): void {
     this.#exit = tellExit(this.#exit, status);
   }
 
-  /** Takes bytes that arrived from the extractor. The chunk belongs to the protocol from here on. */
-  receive(chunk: Uint8Array): void {
-    if (this.#ended) {
-      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
-    }
-    const bytes = plainBytes(chunk);
+  /** Keeps what is still wanted of the bytes that arrived. */
+  protected override take(bytes: Uint8Array): void {
     if (this.#state !== "closing" && this.#state !== "gathering") return;
     // A byte over the limit says enough.
     const room = this.#most + 1 - this.#gathered.size;
     this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
   }
 
-  /** Learns that the extractor will send no more. */
-  receiveEnd(): void {
-    this.#ended = true;
-  }
-
-  /**
-   * The next event, or `undefined` when it takes more bytes, or the exit status, to know.
-   *
-   * Throws a `RemoteProtocolError`, once and for ever after, where the answer is over the limit, and an
-   * {@linkcode ExtractorEndError} where it is cut short.
-   */
-  nextEvent(): SingleShotClientEvent | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
-    try {
-      return this.#next();
-    } catch (error) {
-      if (error instanceof DovewireError) this.#fail(error);
-      throw error;
-    }
-  }
-
-  /** Bytes to write, oldest first, or `undefined` when there are none. */
-  takeOutput(): Uint8Array | undefined {
-    return this.#output.take();
-  }
-
-  /** Never: how long an answer may take is the caller's to say. */
-  get deadline(): undefined {
-    return undefined;
-  }
-
-  /** Learns what time it is, and does nothing with it. */
-  handleTimeout(_now: number): void {}
-
-  #next(): SingleShotClientEvent | undefined {
+  /** The next event, if there is one. */
+  protected override next(): SingleShotClientEvent | undefined {
     switch (this.#state) {
       case "closing":
         this.#state = "gathering";
         return { type: "close-write" };
       case "gathering": {
         this.#checkSize();
-        if (!this.#ended || (this.#awaitsExit && this.#exit === undefined)) return undefined;
+        if (!this.inputEnded || (this.#awaitsExit && this.#exit === undefined)) return undefined;
         if (!this.#hasAnswer()) return this.#end();
         const answer = this.#takeAnswer();
         this.#state = "answered";
@@ -243,14 +206,14 @@ export class SingleShotClientProtocol implements Protocol<SingleShotClientEvent>
 
   #end(): SingleShotClientEvent {
     this.#state = "over";
-    this.#output.clear();
+    this.output.clear();
     return { type: "end", unanswered: this.unanswered, exit: this.#exit };
   }
 
-  #fail(failure: DovewireError): void {
-    this.#failure = failure;
+  /** Forgets what is left, where the peer is at fault. */
+  protected override fail(): void {
     this.#state = "failed";
-    this.#output.clear();
+    this.output.clear();
     this.#gathered.take();
   }
 }

@@ -6,12 +6,12 @@
  * @module
  */
 
-import { GatheredBytes, OutputQueue, plainBytes } from "../bytes.ts";
-import { DovewireError, LocalProtocolError } from "../errors.ts";
-import type { Protocol } from "../protocol.ts";
+import { GatheredBytes, plainBytes } from "../bytes.ts";
+import { LocalProtocolError } from "../errors.ts";
 import { checkExitCode, extractorExitCodes } from "./exit_codes.ts";
 import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from "./limits.ts";
 import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
+import { ExtractorProtocol } from "./protocol.ts";
 
 /** What a {@linkcode SingleShotServerProtocol} is made of. */
 export interface SingleShotServerProtocolOptions {
@@ -42,6 +42,9 @@ const lineFeed = Uint8Array.of(0x0a);
 /**
  * The server end of a process a request, as a value that never touches a process.
  *
+ * `nextEvent()` throws a `RemoteProtocolError` where the input is over the limit: end with
+ * {@linkcode exitCode}.
+ *
  * @example A request of version 1
  * ```ts
  * import { SingleShotServerProtocol } from "@dovewire/dovewire/core/extractor";
@@ -57,21 +60,19 @@ const lineFeed = Uint8Array.of(0x0a);
  * assert.deepEqual(protocol.nextEvent(), { type: "end", exitCode: 0, unanswered: [] });
  * ```
  */
-export class SingleShotServerProtocol implements Protocol<SingleShotServerEvent> {
+export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServerEvent> {
   /** "input": it is gathered; "running": the request waits for its answer. */
   #state: "input" | "running" | "last-words" | "over" | "failed" = "input";
   #version: SingleShotVersion;
   #takesInput: boolean;
   #most: number;
-  #output = new OutputQueue();
   #gathered = new GatheredBytes();
-  #ended = false;
   #isAnswered = true;
   #exitCode: number | undefined;
-  #failure: DovewireError | undefined;
 
   /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
   constructor({ version, takesInput = true, limits }: SingleShotServerProtocolOptions) {
+    super();
     checkVersion(version);
     const { maxMessageSize } = { maxMessageSize: defaultMaxMessageSize, ...limits };
     checkLimits({ maxMessageSize });
@@ -85,9 +86,9 @@ export class SingleShotServerProtocol implements Protocol<SingleShotServerEvent>
     return this.#gathered.size;
   }
 
-  /** How many bytes wait to be taken with {@linkcode takeOutput}. */
+  /** How many bytes wait to be taken with `takeOutput()`. */
   get pendingOutput(): number {
-    return this.#output.pushed - this.#output.taken;
+    return this.output.pushed - this.output.taken;
   }
 
   /**
@@ -119,7 +120,7 @@ export class SingleShotServerProtocol implements Protocol<SingleShotServerEvent>
       );
     }
     if (this.#state !== "running") return;
-    for (const piece of pieces) this.#output.push(piece);
+    for (const piece of pieces) this.output.push(piece);
     this.#isAnswered = true;
     this.exit(extractorExitCodes.ok);
   }
@@ -138,57 +139,20 @@ export class SingleShotServerProtocol implements Protocol<SingleShotServerEvent>
     this.#gathered.take();
   }
 
-  /** Takes bytes that arrived from the client. The chunk belongs to the protocol from here on. */
-  receive(chunk: Uint8Array): void {
-    if (this.#ended) {
-      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
-    }
-    const bytes = plainBytes(chunk);
+  /** Keeps what is still wanted of the bytes that arrived. */
+  protected override take(bytes: Uint8Array): void {
     if (this.#state !== "input" || !this.#takesInput) return;
     // A byte over the limit says enough.
     const room = this.#most + 1 - this.#gathered.size;
     this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
   }
 
-  /** Learns that the client will send no more: its request is whole. */
-  receiveEnd(): void {
-    this.#ended = true;
-  }
-
-  /**
-   * The next event, or `undefined` when it takes more bytes, or the request's answer, to know.
-   *
-   * Throws a `RemoteProtocolError`, once and for ever after, where the input is over the limit: end with
-   * {@linkcode exitCode}.
-   */
-  nextEvent(): SingleShotServerEvent | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
-    try {
-      return this.#next();
-    } catch (error) {
-      if (error instanceof DovewireError) this.#fail(error);
-      throw error;
-    }
-  }
-
-  /** Bytes to write, oldest first, or `undefined` when there are none. */
-  takeOutput(): Uint8Array | undefined {
-    return this.#output.take();
-  }
-
-  /** Never: the protocol's server end waits for its client as long as it takes. */
-  get deadline(): undefined {
-    return undefined;
-  }
-
-  /** Learns what time it is, and does nothing with it. */
-  handleTimeout(_now: number): void {}
-
-  #next(): SingleShotServerEvent | undefined {
+  /** The next event, if there is one. */
+  protected override next(): SingleShotServerEvent | undefined {
     switch (this.#state) {
       case "input":
         this.#checkSize();
-        if (this.#takesInput && !this.#ended) return undefined;
+        if (this.#takesInput && !this.inputEnded) return undefined;
         this.#state = "running";
         this.#isAnswered = false;
         return { type: "request", id, message: this.#gathered.take() };
@@ -229,8 +193,8 @@ export class SingleShotServerProtocol implements Protocol<SingleShotServerEvent>
     return binary === undefined ? [bytes, lineFeed] : [bytes, lineFeed, plainBytes(binary)];
   }
 
-  #fail(failure: DovewireError): void {
-    this.#failure = failure;
+  /** Forgets what is left, where the peer is at fault. */
+  protected override fail(): void {
     this.#exitCode = extractorExitCodes.invalid;
     this.#state = "failed";
     this.#gathered.take();

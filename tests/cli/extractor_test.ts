@@ -21,7 +21,6 @@ import {
   encodeFrame,
   extractorArguments,
   type ExtractorCommandLine,
-  FrameReader,
 } from "../../core/extractor/mod.ts";
 import {
   decodeResponse,
@@ -30,6 +29,7 @@ import {
   type ExtractorRequestInit,
   failureIn,
 } from "../../messages/methods.ts";
+import { answersIn } from "../extractor/frames.ts";
 import { openToAll } from "../extractor/open_program.ts";
 import { type Ending, pathOf, run, textOf } from "../extractor/programs.ts";
 import { type TestUser, unlessRoot, withUsers } from "../extractor/users.ts";
@@ -106,16 +106,6 @@ function request<Method extends ExtractorMethod>(
 
 function joined(...chunks: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(chunks.flatMap((chunk) => [...chunk]));
-}
-
-function answersIn(output: Uint8Array): Uint8Array[] {
-  const reader = new FrameReader();
-  reader.push(output);
-  const answers: Uint8Array[] = [];
-  const tooLarge = (length: number) => new Error(`${length} bytes`);
-  for (let answer; (answer = reader.take(2 ** 30, tooLarge)) !== undefined;) answers.push(answer);
-  assert.equal(reader.size, 0);
-  return answers;
 }
 
 /** That a program ended with a code, and what it said at that. */

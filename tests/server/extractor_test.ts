@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeFrame, FrameReader } from "../../core/extractor/mod.ts";
+import { encodeFrame } from "../../core/extractor/mod.ts";
 import { decodeResponse, encodeRequest, failureIn } from "../../messages/methods.ts";
 import {
   ExtractorFailure,
@@ -11,6 +11,7 @@ import {
   type Transport,
 } from "../../server/extractor.ts";
 import { memoryPair } from "../../transports/memory.ts";
+import { answersIn } from "../extractor/frames.ts";
 import { leavingNothing } from "../leftovers.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -70,16 +71,6 @@ function requests(...pairs: readonly (readonly [string, Uint8Array])[]): Uint8Ar
     encodeFrame(bytes(method)),
     encodeFrame(message),
   ]));
-}
-
-function answersIn(output: Uint8Array): Uint8Array[] {
-  const reader = new FrameReader();
-  reader.push(output);
-  const answers: Uint8Array[] = [];
-  const tooLarge = (length: number) => new Error(`${length} bytes`);
-  for (let answer; (answer = reader.take(2 ** 30, tooLarge)) !== undefined;) answers.push(answer);
-  assert.equal(reader.size, 0);
-  return answers;
 }
 
 const nothing = new Uint8Array(0);
