@@ -18,6 +18,7 @@ import { handshakeError, timeoutError, unansweredError } from "./failures.ts";
 import { type FieldQueue, fieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
 import { type Input, piecesOf } from "./input.ts";
 import { abortError, defaultTimeout, timerOf } from "./patience.ts";
+import { checkPlaintext } from "./plaintext.ts";
 import type { DoveadmAnswer, DoveadmLog, DoveadmRequest, SendOptions } from "./request.ts";
 
 /** What a {@linkcode DoveadmConnection} can be told. */
@@ -28,6 +29,11 @@ export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
   timeout?: number;
   /** How to encrypt the transport where `startTls` asks for it. */
   tls?: TlsOptions;
+  /**
+   * Lets the password go in clear over a network. Without this it only does over UNIX sockets and
+   * loopback, and over transports that don't know where they lead.
+   */
+  allowPlaintextPassword?: boolean;
   /** Gets each log line of the server as it arrives. */
   onLog?: (log: DoveadmLog) => void;
   /** Gives up on the handshake. */
@@ -92,6 +98,15 @@ export class DoveadmConnection implements AsyncDisposable {
   private constructor(transport: Transport, options: DoveadmConnectionOptions) {
     this.peer = transport.peer;
     this.#options = options;
+    if (options.password !== undefined) {
+      checkPlaintext("password", {
+        peer: this.peer,
+        isExposed: transport.isExposed === true && !options.startTls,
+        isAllowed: options.allowPlaintextPassword,
+        howToEncrypt:
+          'Connect with "tls" (to a listener with "ssl = yes"), or set "startTls: true".',
+      });
+    }
     this.#protocol = new DoveadmClientProtocol(options);
     this.#driver = new Driver(this.#protocol, transport, {
       onEvent: (event) => this.#onEvent(event),

@@ -22,7 +22,7 @@ import type { StreamedField } from "./field_stream.ts";
 import { isWhole } from "./input.ts";
 import { defaultTimeout, Patience, timerOf } from "./patience.ts";
 import type { DoveadmAnswer, DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
-import { checkPlaintext } from "./plaintext.ts";
+import { checkPlaintext, isOverNetwork } from "./plaintext.ts";
 import { type Requested, SocketCalls } from "./socket_calls.ts";
 import { type DoveadmTarget, resolveTarget, type Security } from "./target.ts";
 import type { Row, TypedCall } from "./typed_call.ts";
@@ -37,11 +37,6 @@ export interface DoveadmOptions
    * clear.
    */
   starttls?: "required";
-  /**
-   * Lets the password go in clear over a network. Without this it only does over UNIX sockets and
-   * loopback.
-   */
-  allowPlaintextPassword?: boolean;
   /** How long connecting may take, in milliseconds; 10 s if left out, 0 for ever. */
   connectTimeout?: number;
   /** How long a connection without work is kept, in milliseconds; 30 s if left out, 0 for not at all. */
@@ -111,8 +106,8 @@ export class Doveadm extends DoveadmClient {
     if (this.#options.password !== undefined) {
       checkPlaintext("password", {
         peer: this.peer,
-        hostname: address.transport === "tcp" ? address.hostname : undefined,
-        isEncrypted: this.#security !== "none",
+        isExposed: this.#security === "none" &&
+          isOverNetwork(address.transport === "tcp" ? address.hostname : undefined),
         isAllowed: options.allowPlaintextPassword,
         howToEncrypt: 'Use "doveadms://" (a listener with "ssl = yes") or "doveadm+starttls://".',
       });

@@ -25,7 +25,7 @@ import { commandOfRequest } from "./http_request.ts";
 import { resolveHttpTarget } from "./http_target.ts";
 import { HttpVersion } from "./http_version.ts";
 import { defaultTimeout, Patience } from "./patience.ts";
-import { checkPlaintext } from "./plaintext.ts";
+import { checkPlaintext, isOverNetwork } from "./plaintext.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
 import { type Row, type TypedCall, withUser } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
@@ -96,8 +96,7 @@ export class DoveadmHttp extends DoveadmClient {
     if (this.#endpoint.password !== undefined || options.apiKey !== undefined) {
       checkPlaintext(options.apiKey === undefined ? "password" : "key", {
         peer: this.peer,
-        hostname: url.hostname,
-        isEncrypted: url.protocol === "https:",
+        isExposed: url.protocol !== "https:" && isOverNetwork(url.hostname),
         isAllowed: options.allowPlaintextPassword,
         howToEncrypt: 'Use "https://" (a listener with "ssl = yes").',
       });

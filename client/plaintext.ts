@@ -5,40 +5,34 @@
  */
 
 import { LocalProtocolError } from "../core/mod.ts";
+import { isLoopback } from "../transports/transport.ts";
 
-/** What there is to know of a connection before it is made. */
+/** What there is to know of a connection before a password is sent. */
 export interface PasswordRoute {
   /** Who is at the other end, for messages. */
   readonly peer: string;
-  /** The host, where there is one: a UNIX socket has none. */
-  readonly hostname: string | undefined;
-  /** Whether the conversation is encrypted before the password is sent. */
-  readonly isEncrypted: boolean;
+  /** Whether it goes over a network as it is. */
+  readonly isExposed: boolean;
   /** Whether the caller allowed it all the same. */
   readonly isAllowed: boolean | undefined;
   /** How to encrypt, in a sentence. */
   readonly howToEncrypt: string;
 }
 
-/**
- * Throws a `LocalProtocolError` where a secret would go in clear over a network. UNIX sockets and
- * loopback are none.
- */
+/** Whether a conversation with a host goes over a network; with a UNIX socket, which has none, it doesn't. */
+export function isOverNetwork(hostname: string | undefined): boolean {
+  return hostname !== undefined && !isLoopback(hostname);
+}
+
+/** Throws a `LocalProtocolError` where a secret would go in clear over a network. */
 export function checkPlaintext(
   secret: string,
-  { peer, hostname, isEncrypted, isAllowed, howToEncrypt }: PasswordRoute,
+  { peer, isExposed, isAllowed, howToEncrypt }: PasswordRoute,
 ): void {
-  if (hostname === undefined || isEncrypted || isAllowed || isLoopback(hostname)) return;
+  if (!isExposed || isAllowed) return;
   throw new LocalProtocolError(
     `The ${secret} would go to ${peer} in clear, for everybody on the way to read. ${howToEncrypt} ` +
       "Or use a UNIX socket or loopback, with a tunnel if the server is elsewhere. Or, where the " +
       'network is as safe as these, set "allowPlaintextPassword: true".',
   );
-}
-
-/** Whether a name or an address is this machine's own: "localhost", 127.0.0.0/8, ::1. */
-export function isLoopback(hostname: string): boolean {
-  const name = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase().replace(/\.$/, "");
-  return name === "localhost" || name.endsWith(".localhost") || name === "::1" ||
-    /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);
 }

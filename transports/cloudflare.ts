@@ -29,6 +29,7 @@ import {
   brokenError,
   connectError,
   type ConnectOptions,
+  isLoopback,
   peerName,
   tlsError,
   type TlsOptions,
@@ -213,6 +214,10 @@ class CloudflareTransport implements Transport {
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
     this.#writer.ready.catch(() => {});
+  }
+
+  get isExposed(): boolean {
+    return this.#hostname !== undefined && !isLoopback(this.#hostname);
   }
 
   async read(): Promise<Uint8Array | undefined> {

@@ -25,7 +25,7 @@
 import { dirname } from "node:path";
 import { checkListenOptions, securedFor, securedListener } from "./securing_transport.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
-import { busyError, clientOf, supersededError, type TlsRole } from "./tls.ts";
+import { busyError, clientOf, isExposedAs, supersededError, type TlsRole } from "./tls.ts";
 import {
   type Address,
   brokenError,
@@ -259,6 +259,10 @@ class DenoTransport implements Transport {
     this.#conn = conn;
     this.peer = peer;
     this.#role = role;
+  }
+
+  get isExposed(): boolean | undefined {
+    return isExposedAs(this.#role);
   }
 
   read(): Promise<Uint8Array | undefined> {

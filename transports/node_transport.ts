@@ -11,6 +11,7 @@ import {
   busyError,
   encryptedError,
   faultOf,
+  isExposedAs,
   plaintextError,
   supersededError,
   type TlsRole,
@@ -150,6 +151,10 @@ export class NodeTransport implements Transport {
       // Bun forgets a write that is under way when it destroys what is encrypted.
       this.#settleWriter();
     });
+  }
+
+  get isExposed(): boolean | undefined {
+    return this.#role === "encrypted" ? false : isExposedAs(this.#role);
   }
 
   read(): Promise<Uint8Array | undefined> {

@@ -7,6 +7,7 @@
 import {
   type Address,
   codeOfSystemError,
+  isLoopback,
   tlsError,
   type TlsOptions,
   TransportError,
@@ -23,6 +24,12 @@ export type TlsRole =
 /** The role of who connects to an address. */
 export function clientOf(address: Address): TlsRole {
   return { side: "client", host: address.transport === "tcp" ? address.hostname : undefined };
+}
+
+/** Whether what is sent without a handshake goes over a network: `undefined` where that isn't known. */
+export function isExposedAs(role: TlsRole): boolean | undefined {
+  if (role.side === "server") return undefined;
+  return role.host !== undefined && !isLoopback(role.host);
 }
 
 /** What is said that will be spoken, if nothing else is. */

@@ -70,6 +70,11 @@ export interface Transport extends AsyncDisposable {
   close(): Promise<void>;
   /** Who is at the other end, for messages: "tcp 192.0.2.1:24245", "unix /run/dovecot/doveadm-server". */
   readonly peer: string;
+  /**
+   * Whether what is sent goes over a network as it is, for others on the way to read: `true` for TCP to
+   * another machine without TLS. Left out, the transport doesn't know of any such way.
+   */
+  readonly isExposed?: boolean;
 }
 
 /** What a {@linkcode Connector} can be told. */
@@ -221,6 +226,13 @@ export function peerName(address: Address): string {
   if (address.transport === "unix") return `unix ${address.path}`;
   const { hostname, port } = address;
   return `tcp ${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** Whether a name or an address is this machine's own: "localhost", 127.0.0.0/8, ::1. */
+export function isLoopback(hostname: string): boolean {
+  const name = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase().replace(/\.$/, "");
+  return name === "localhost" || name.endsWith(".localhost") || name === "::1" ||
+    /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);
 }
 
 /** Who is at the other end of what a listener accepted, as in {@linkcode Transport.peer}. */

@@ -53,6 +53,20 @@ class FakeServer {
   }
 }
 
+/** A transport that leads over a network, which no address of this machine does for sure. */
+function exposed(transport: Transport): Transport {
+  return {
+    peer: "tcp 192.0.2.1:24245",
+    isExposed: true,
+    read: () => transport.read(),
+    write: (chunk) => transport.write(chunk),
+    closeWrite: () => transport.closeWrite(),
+    startTls: (options) => transport.startTls(options),
+    close: () => transport.close(),
+    [Symbol.asyncDispose]: () => transport.close(),
+  };
+}
+
 /** A connection to a fake server that lets everybody in. */
 async function connected(
   options: DoveadmConnectionOptions & { cut?: () => number } = {},
@@ -246,4 +260,26 @@ test("connections: of many log lines the last hundred are kept", async () => {
   assert.equal(log.length, 100);
   assert.equal(log[0].message, "line 150");
   await connection.close();
+});
+
+test("a password isn't sent in clear over a network, unless that is allowed", async () => {
+  const [here, there] = memoryPair();
+  const error = await errorOf(DoveadmConnection.open(exposed(here), { password: "s3cret" }));
+  assert(error instanceof LocalProtocolError);
+  assert.match(
+    error.message,
+    /^The password would go to tcp 192\.0\.2\.1:24245 in clear.*startTls/,
+  );
+  assert.doesNotMatch(error.message, /s3cret/);
+  assert.equal(await there.read(), undefined);
+
+  const pair = memoryPair();
+  const server = new FakeServer(pair[1], 1);
+  const options = { password: "s3cret", allowPlaintextPassword: true };
+  const opening = DoveadmConnection.open(exposed(pair[0]), options);
+  await server.hears("VERSION");
+  await server.transport.write(encodeUtf8("VERSION\tdoveadm-client\t1\t1\n-\n"));
+  await server.hears("PLAIN\t");
+  await server.transport.close();
+  await errorOf(opening);
 });

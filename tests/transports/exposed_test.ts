@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
+import { test } from "node:test";
+import { connect, listen } from "../../transports/mod.ts";
+import { clientOf, isExposedAs } from "../../transports/tls.ts";
+
+test("what goes over a network is told from what doesn't", () => {
+  const to = (hostname: string) => isExposedAs(clientOf({ transport: "tcp", hostname, port: 1 }));
+  for (
+    const own of ["localhost", "LOCALHOST.", "a.localhost", "127.3.2.1", "::1", "::ffff:127.0.0.1"]
+  ) {
+    assert.equal(to(own), false, own);
+  }
+  for (
+    const other of ["192.0.2.1", "mail.example.org", "localhost.example.org", "1127.0.0.1", "::2"]
+  ) {
+    assert.equal(to(other), true, other);
+  }
+  assert.equal(isExposedAs(clientOf({ transport: "unix", path: "/run/x" })), false);
+  assert.equal(isExposedAs({ side: "server" }), undefined);
+});
+
+test("a transport tells of itself", async () => {
+  const addresses = Object.values(networkInterfaces()).flat().filter((found) => {
+    return found?.family === "IPv4" && !found.internal;
+  });
+  // A machine without a network has none that could be told of.
+  for (const hostname of ["127.0.0.1", ...addresses.map((found) => found!.address)]) {
+    await using listener = await listen({ transport: "tcp", hostname, port: 0 });
+    await using transport = await connect(listener.address);
+    assert.equal(transport.isExposed, hostname !== "127.0.0.1", hostname);
+  }
+});
