@@ -226,10 +226,10 @@ export class Maildir {
 
   /**
    * Moves a mail to another folder by renaming its file, with its flags and its unique name, and with
-   * those of Dovecot's keywords that the folder knows too. It is in
-   * one of both at any time. In the folder that it is in already it stays as it is. Nothing is ever
-   * overwritten: if the folder has another mail of that unique name, it is a failure. Where it has the
-   * very same file under two names, both stay.
+   * those of Dovecot's keywords that the folder knows too. It is in one of both at any time. In the
+   * folder that it is in already it stays as it is. Nothing is ever overwritten: if the folder has
+   * another mail of that unique name, it is a failure. Where it has the very same file under two names,
+   * both stay.
    */
   move(mail: MailFile, folder: string): MailFile {
     const target = this.#folder(folder);
