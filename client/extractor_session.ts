@@ -19,7 +19,6 @@ import type { Line } from "./extractor_line.ts";
 class HearingProtocol extends ExtractorClientProtocol {
   /** By `performance.now()`. */
   heardAt = -Infinity;
-  onEnd = () => {};
   onRoom = () => {};
 
   override takeOutput(): Uint8Array | undefined {
@@ -32,11 +31,6 @@ class HearingProtocol extends ExtractorClientProtocol {
   override receive(chunk: Uint8Array): void {
     this.heardAt = performance.now();
     super.receive(chunk);
-  }
-
-  override receiveEnd(): void {
-    super.receiveEnd();
-    this.onEnd();
   }
 }
 
@@ -72,12 +66,12 @@ export class ExtractorSession {
     this.#line = line;
     this.#handlers = handlers;
     this.#protocol = new HearingProtocol({ awaitsExit: line.exited !== undefined, limits });
-    this.#protocol.onEnd = () => line.expectExit();
     this.#protocol.onRoom = () => {
       if (this.isOpen) handlers.onRoom();
     };
     this.#driver = new Driver(this.#protocol, line.transport, {
       onEvent: (event) => this.#onEvent(event),
+      onReadEnd: () => line.expectExit(),
       // Who takes no more requests may still answer those it has, and then has nothing left to do.
       onBroken: () => line.expectExit(),
     });

@@ -21,16 +21,6 @@ import type { ExtractorOptions } from "./extractor_options.ts";
 /** How many processes there are at once where nobody says otherwise. */
 const defaultMaxInFlight = 4;
 
-/** The protocol, and who is told when the output ends. */
-class EndingProtocol extends SingleShotClientProtocol {
-  onEnd = () => {};
-
-  override receiveEnd(): void {
-    super.receiveEnd();
-    this.onEnd();
-  }
-}
-
 /** A request's process. */
 interface Shot {
   /** Gives up on starting it. */
@@ -116,7 +106,7 @@ export class SingleShots extends Courier {
     const { question } = errand;
     try {
       // What is wrong with the request is told before there is a process for it.
-      const protocol = new EndingProtocol({
+      const protocol = new SingleShotClientProtocol({
         version: this.#version,
         input: question.input,
         awaitsExit: true,
@@ -142,12 +132,15 @@ export class SingleShots extends Courier {
     }
   }
 
-  async #converse(errand: Errand, line: Line, protocol: EndingProtocol): Promise<void> {
+  async #converse(
+    errand: Errand,
+    line: Line,
+    protocol: SingleShotClientProtocol,
+  ): Promise<void> {
     const { method } = errand;
     let reply: Reply | undefined;
     let failure: unknown;
     try {
-      protocol.onEnd = () => line.expectExit();
       const driver = new Driver<SingleShotClientEvent>(protocol, line.transport, {
         onEvent(event) {
           if (event.type === "response") {
@@ -156,6 +149,7 @@ export class SingleShots extends Courier {
               : { message: event.message };
           }
         },
+        onReadEnd: () => line.expectExit(),
       });
       void line.exited?.then((status) => {
         protocol.exited(status);

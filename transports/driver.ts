@@ -32,6 +32,8 @@ export interface DriverOptions<Event> {
    * behind each {@linkcode Driver.flush}.
    */
   mayRead?: () => boolean;
+  /** Learns, once, that nothing more comes: the peer has ended, or reading broke. */
+  onReadEnd?: () => void;
   /** Learns, once, that the transport broke: it can't be read or written any more. */
   onBroken?: (error: unknown) => void;
   /**
@@ -229,6 +231,7 @@ export class Driver<Event extends { readonly type: string }> {
       this.#break(ending.error);
     }
     this.#protocol.receiveEnd();
+    this.#options.onReadEnd?.();
   }
 
   #break(error: unknown): void {
