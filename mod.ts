@@ -4,36 +4,36 @@
  * @module
  */
 
-export { DoveadmConnection, type DoveadmConnectionOptions } from "./client/connection.ts";
-export { connect } from "./client/connect.ts";
-export { Doveadm, type DoveadmOptions } from "./client/doveadm.ts";
+export { DoveadmConnection, type DoveadmConnectionOptions } from "./doveadm/client/connection.ts";
+export { connect } from "./doveadm/client/connect.ts";
+export { Doveadm, type DoveadmOptions } from "./doveadm/client/doveadm.ts";
 export {
   type BareCommandName,
   type DoveadmCall,
   DoveadmClient,
   type DoveadmOutcome,
-} from "./client/doveadm_client.ts";
+} from "./doveadm/client/doveadm_client.ts";
+export { CommandError } from "./doveadm/client/command_error.ts";
 export {
   AbortError,
-  CommandError,
   ConnectError,
   ConnectionLostError,
   TimeoutError,
   type TimeoutPhase,
-} from "./client/errors.ts";
-export type { StreamedField } from "./client/field_stream.ts";
-export { DoveadmHttp, type DoveadmHttpOptions } from "./client/http.ts";
-export type { HttpLimits, HttpMethod, HttpValue } from "./client/http_exchange.ts";
-export type { Input } from "./client/input.ts";
+} from "./core/errors.ts";
+export type { StreamedField } from "./doveadm/client/field_stream.ts";
+export { DoveadmHttp, type DoveadmHttpOptions } from "./doveadm/http/doveadm_http.ts";
+export type { HttpLimits, HttpMethod, HttpValue } from "./doveadm/http/exchange.ts";
+export type { Input } from "./doveadm/client/input.ts";
 export type {
   DoveadmAnswer,
   DoveadmLog,
   DoveadmRequest,
   DoveadmResult,
   SendOptions,
-} from "./client/request.ts";
-export type { DoveadmTarget } from "./client/target.ts";
-export type { ValueOptions } from "./client/values.ts";
+} from "./doveadm/client/request.ts";
+export type { DoveadmTarget } from "./doveadm/client/target.ts";
+export type { ValueOptions } from "./doveadm/client/values.ts";
 export {
   AuthenticationError,
   DovewireError,

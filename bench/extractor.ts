@@ -16,7 +16,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { openExtractor } from "../client/extractor.ts";
+import { openExtractor } from "../extractor/client/extractor.ts";
 
 /** The least ratio that is good enough. */
 const least = 20;
@@ -35,7 +35,7 @@ const isRoot = process.geteuid?.() === 0;
 /** The program doesn't become root, so that somebody else has to have the mails. */
 const systemUser = isRoot ? "nobody" : userInfo().username;
 
-const program = fileURLToPath(new URL("../cli/extractor.ts", import.meta.url));
+const program = fileURLToPath(new URL("../extractor/program/extractor.ts", import.meta.url));
 const command = "Deno" in globalThis
   ? [process.execPath, "run", "--allow-all", "--no-check", program]
   : [process.execPath, program];

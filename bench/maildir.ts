@@ -11,7 +11,7 @@
 
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { argv } from "node:process";
-import { Maildir } from "../maildir/maildir.ts";
+import { Maildir } from "../extractor/maildir/maildir.ts";
 
 /** The most that the first page by date may take, in times of the bare calls. */
 const most = 10;

@@ -65,3 +65,38 @@ export class AuthenticationError extends DovewireError {
   /** The class's name. */
   override name = "AuthenticationError";
 }
+
+/** No connection could be made, so that nothing was sent. `cause` is the transport's error. */
+export class ConnectError extends DovewireError {
+  /** The class's name. */
+  override name = "ConnectError";
+}
+
+/** The connection ended before the command was answered; `sent` says whether it may have run. */
+export class ConnectionLostError extends DovewireError {
+  /** The class's name. */
+  override name = "ConnectionLostError";
+}
+
+/** What took too long. */
+export type TimeoutPhase = "connect" | "handshake" | "command";
+
+/** Something took longer than it may; `sent` says whether the command may have run. */
+export class TimeoutError extends DovewireError {
+  /** The class's name. */
+  override name = "TimeoutError";
+  /** What took too long. */
+  readonly phase: TimeoutPhase;
+
+  /** Makes one; the message says how long was too long. */
+  constructor(phase: TimeoutPhase, message: string, options: DovewireErrorOptions = {}) {
+    super(message, options);
+    this.phase = phase;
+  }
+}
+
+/** The caller gave up, by its signal or by input that failed; `cause` is its reason. */
+export class AbortError extends DovewireError {
+  /** The class's name. */
+  override name = "AbortError";
+}

@@ -15,12 +15,18 @@ export {
   sameSecret,
 } from "./bytes.ts";
 export {
+  AbortError,
   AuthenticationError,
+  ConnectError,
+  ConnectionLostError,
   DovewireError,
   type DovewireErrorOptions,
   LocalProtocolError,
   RemoteProtocolError,
   type RemoteProtocolErrorOptions,
+  TimeoutError,
+  type TimeoutPhase,
 } from "./errors.ts";
+export type { ExitStatus } from "./exit_status.ts";
 export { InputQueue } from "./input_queue.ts";
 export type { Protocol } from "./protocol.ts";

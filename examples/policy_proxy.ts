@@ -35,7 +35,7 @@ import {
   serve,
   type ServePlace,
   type ServerRequest,
-} from "../server/mod.ts";
+} from "../doveadm/server/mod.ts";
 
 /** What the client with a token may do. Masks have `*` for anything and `?` for one character. */
 export interface Rule {

@@ -26,7 +26,7 @@ const FIELDS = {
   keywords: ["dovecot", "doveadm", "imap", "mail", "email", "maildir", "webmail"],
   // Symbol.asyncDispose is there from 20.5 on; this is the first one with long-term support.
   engines: { node: ">=20.9" },
-  bin: { extractor: "cli/extractor.js" },
+  bin: { extractor: "extractor/program/extractor.js" },
 };
 
 /**
@@ -34,7 +34,7 @@ const FIELDS = {
  * same major version will, so that a project that has them itself has them once.
  */
 const EXACT: readonly string[] = [
-  // What is used of its parser isn't in its documentation: maildir/mail/structured_field.ts.
+  // What is used of its parser isn't in its documentation: extractor/maildir/mail/structured_field.ts.
   "postal-mime",
 ];
 

@@ -8,7 +8,7 @@
 import process from "node:process";
 import { connect, type DoveadmClient } from "../mod.ts";
 import { type MailServer, startMailServer } from "../testing/mod.ts";
-import { defaultMail, startDovecot } from "../tests/dovecot/dovecot.ts";
+import { defaultMail, startDovecot } from "../tests/harness/dovecot/dovecot.ts";
 
 const user = "alice";
 

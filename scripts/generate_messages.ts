@@ -1,6 +1,6 @@
 /**
- * Lints the messages of the extractor, core/extractor/extractor.proto, and generates their TypeScript
- * in messages/extractor/ anew.
+ * Lints the messages of the extractor, extractor/messages/extractor/extractor.proto, and generates their TypeScript
+ * in extractor/messages/extractor/ anew.
  *
  *     deno run -A scripts/generate_messages.ts
  *
@@ -17,7 +17,7 @@ import { findBuf, run } from "./tools.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** What is generated, from the project's folder. */
-export const GENERATED: readonly string[] = ["messages/extractor/extractor_pb.ts"];
+export const GENERATED: readonly string[] = ["extractor/messages/extractor/extractor_pb.ts"];
 
 /**
  * Checks that the messages keep buf's rules, and are formatted as buf would format them; rejects with

@@ -13,8 +13,8 @@
 
 import { isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureDovecot24 } from "../tests/dovecot/image.ts";
-import { ensureDovecot } from "../tests/dovecot/install.ts";
+import { ensureDovecot24 } from "../tests/harness/dovecot/image.ts";
+import { ensureDovecot } from "../tests/harness/dovecot/install.ts";
 import { buildNpm } from "./build_npm.ts";
 import { compileTests } from "./compile_tests.ts";
 import { findBun, findNode, type NodeMajor, versionOf } from "./tools.ts";
@@ -30,7 +30,7 @@ const CHECKS: readonly Check[] = [
     name: "examples",
     args: () => [
       ...["test", "--doc", "--allow-all"],
-      ...["core", "transports", "messages", "maildir", "client", "server", "cli", "testing"],
+      ...["core", "transports", "doveadm", "extractor", "testing"],
       "mod.ts",
     ],
   },
@@ -73,9 +73,9 @@ const RUNTIMES: Readonly<Record<string, Runtime>> = {
 /** The tests that are worth their time once: of what runtimes can't differ in, and where they run. */
 const ONCE: Readonly<Record<string, string>> = {
   // Compares what servers say to hundreds of calls, which takes a minute.
-  "tests/client/same_rows_test.ts": "node",
+  "tests/doveadm/client/same_rows_test.ts": "node",
   // Generates code by programs that only Deno installs.
-  "tests/messages/generated_test.ts": "deno",
+  "tests/extractor/messages/generated_test.ts": "deno",
 };
 
 /** Whether a runtime is to run the tests of a file. */

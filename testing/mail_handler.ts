@@ -12,8 +12,8 @@ import {
   parseOptions,
 } from "../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../core/mod.ts";
-import { CommandFailure } from "../server/command_failure.ts";
-import type { DoveadmHandler, ReplyField, ServerRequest } from "../server/handler.ts";
+import { CommandFailure } from "../doveadm/server/command_failure.ts";
+import type { DoveadmHandler, ReplyField, ServerRequest } from "../doveadm/server/handler.ts";
 import type { Command, CommandCall, Fields } from "./commands/command.ts";
 import { flagCommands } from "./commands/flags.ts";
 import { mailboxCommands } from "./commands/mailboxes.ts";

@@ -9,7 +9,7 @@ import {
   serve,
   type ServePlace,
   type ServeSettings,
-} from "../server/doveadm.ts";
+} from "../doveadm/server/serve.ts";
 import { type Address, peerName } from "../transports/transport.ts";
 import { mailHandler } from "./mail_handler.ts";
 import { MailSystem, type MailSystemOptions } from "./mail_system.ts";

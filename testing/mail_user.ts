@@ -6,7 +6,7 @@
 
 import { encodeUtf8 } from "../core/bytes.ts";
 import { LocalProtocolError } from "../core/errors.ts";
-import { CommandFailure } from "../server/command_failure.ts";
+import { CommandFailure } from "../doveadm/server/command_failure.ts";
 import type { QuotaOptions, UserState } from "./mail_system.ts";
 import { type Mail, Mailbox, type MailboxState, type NewMail } from "./mailbox.ts";
 import {

@@ -4,9 +4,14 @@
  * @module
  */
 
-export type { CommandFailure } from "../server/command_failure.ts";
-export type { DoveadmServer, ServePlace, ServeSettings } from "../server/doveadm.ts";
-export type { DoveadmHandler, DoveadmPeer, ReplyField, ServerRequest } from "../server/handler.ts";
+export type { CommandFailure } from "../doveadm/server/command_failure.ts";
+export type { DoveadmServer, ServePlace, ServeSettings } from "../doveadm/server/serve.ts";
+export type {
+  DoveadmHandler,
+  DoveadmPeer,
+  ReplyField,
+  ServerRequest,
+} from "../doveadm/server/handler.ts";
 export type { Address } from "../transports/transport.ts";
 export { mailHandler } from "./mail_handler.ts";
 export { type MailServer, type MailServerOptions, startMailServer } from "./mail_server.ts";

@@ -3,10 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Maildir, maildirHandler, serveExtractor } from "../server/extractor.ts";
+import { Maildir, maildirHandler, serveExtractor } from "../extractor/server/serve.ts";
 import { listen } from "../transports/mod.ts";
-import { type Dovecot, startDovecot } from "./dovecot/dovecot.ts";
-import { type Installation, installExtractor } from "./extractor/installation.ts";
+import { type Dovecot, startDovecot } from "./harness/dovecot/dovecot.ts";
+import { type Installation, installExtractor } from "./extractor/harness/installation.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 

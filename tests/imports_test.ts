@@ -20,38 +20,26 @@ interface Rule {
 
 const protobuf = "@bufbuild/protobuf";
 
-/** The parts: folders, and in some of them the files whose names begin alike. */
+const siblings: Rule = { all: ["core", "transports"] };
+
+/** The parts of the house: the families know the core and the transports, and never one another. */
 const may: Readonly<Record<string, Rule>> = {
   core: { all: [] },
-  transports: { all: [], types: ["core"], node: true },
-  messages: { all: ["core"], packages: [protobuf] },
-  maildir: {
-    all: ["core", "messages"],
+  transports: { all: ["core"], node: true },
+  doveadm: siblings,
+  extractor: {
+    ...siblings,
     packages: [protobuf, "postal-mime", "re2js"],
     node: true,
   },
-  client: { all: ["core", "transports"] },
-  "client/extractor": {
-    all: ["core", "transports", "messages", "client"],
-    packages: [protobuf],
-  },
-  server: { all: ["core", "transports"] },
-  "server/extractor": {
-    all: ["core", "transports", "messages", "maildir", "server"],
-    packages: [protobuf],
-  },
-  testing: { all: ["core", "transports", "server"] },
-  cli: {
-    all: ["core", "transports", "messages", "maildir", "client/extractor", "server/extractor"],
-    node: true,
-  },
+  testing: { all: ["core", "transports", "doveadm"] },
 };
 
 /** The packages of npm that come with each entry of deno.json; with any other none. */
 const dependencies: Readonly<Record<string, readonly string[]>> = {
   "./extractor": [protobuf],
   "./extractor/server": [protobuf, "postal-mime", "re2js"],
-  "./cli/extractor": [protobuf, "postal-mime", "re2js"],
+  "./extractor/program": [protobuf, "postal-mime", "re2js"],
 };
 
 interface Import {
@@ -84,11 +72,9 @@ function sourcesIn(folder: string): string[] {
     .map((name) => join(root, folder, name));
 }
 
-/** The part of the house that a file is in. */
+/** The part of the house that a file is in: its first folder. */
 function partOf(path: string): string {
-  const [folder] = path.split("/");
-  const named = /^\w+\/extractor(?=[_.])/.exec(path)?.[0] ?? "";
-  return named in may ? named : folder;
+  return path.split("/")[0];
 }
 
 /** The package of npm that a specifier names, or `undefined` for a file or a module of the runtime. */
@@ -99,7 +85,7 @@ function packageOf(specifier: string): string | undefined {
 
 test("imports point down, or sideways in their own folder", () => {
   const seen = new Map<string, number>();
-  for (const folder of new Set(Object.keys(may).map((part) => part.split("/")[0]))) {
+  for (const folder of Object.keys(may)) {
     for (const file of sourcesIn(folder)) {
       for (const { from, to, typesOnly } of importsOf(file)) {
         const part = partOf(from);
@@ -162,11 +148,11 @@ function packagesFrom(path: string): string[] {
 }
 
 test("only the adapters of a runtime name its globals", () => {
-  for (const folder of ["core", "messages", "maildir", "client", "server", "testing", "cli"]) {
+  for (const folder of ["core", "doveadm", "extractor", "testing"]) {
     for (const file of sourcesIn(folder)) {
       const path = relative(root, file);
       // Becoming another user is each runtime's own.
-      if (path === "cli/privileges.ts") continue;
+      if (path === "extractor/program/privileges.ts") continue;
       let code = readFileSync(file, "utf8").replaceAll(/^\s*(\*|\/\/|\/\*\*).*$/gm, "");
       // What is imported is no global.
       if (code.includes('import process from "node:process";')) {

@@ -40,9 +40,9 @@ export {
   TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
-export { type ExitStatus } from "../core/extractor/exit_status.ts";
-export { spawn } from "./child_process.ts";
-export { stdio } from "./stdio.ts";
+export { type ExitStatus } from "../core/exit_status.ts";
+export { spawn } from "./process/child_process.ts";
+export { stdio } from "./process/stdio.ts";
 
 /** The part of Bun's socket that is used here. */
 interface BunSocket {

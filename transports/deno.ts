@@ -23,9 +23,9 @@
  */
 
 import { dirname } from "node:path";
-import { checkListenOptions, securedFor, securedListener } from "./securing_transport.ts";
+import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
-import { busyError, clientOf, isExposedAs, supersededError, type TlsRole } from "./tls.ts";
+import { busyError, clientOf, isExposedAs, supersededError, type TlsRole } from "./tls/tls.ts";
 import {
   type Address,
   brokenError,
@@ -55,9 +55,9 @@ export {
   TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
-export { type ExitStatus } from "../core/extractor/exit_status.ts";
-export { spawn } from "./child_process.ts";
-export { stdio } from "./stdio.ts";
+export { type ExitStatus } from "../core/exit_status.ts";
+export { spawn } from "./process/child_process.ts";
+export { stdio } from "./process/stdio.ts";
 
 /**
  * Connects to a TCP port or a UNIX socket. Rejects with a `TransportError`.
@@ -283,7 +283,7 @@ class DenoTransport implements Transport {
       if (this.#state === "superseded") throw supersededError(this.peer);
       if (this.#underWay > 0) throw busyError(this.peer);
       this.#state = "superseded";
-      const { startTlsOver } = await import("./tls_over_transport.ts");
+      const { startTlsOver } = await import("./tls/tls_over_transport.ts");
       // What was sent in clear behind the upgrade is still with the system: the handshake gets it, and
       // fails.
       const transport = {

@@ -11,9 +11,9 @@
 import { createServer, type Server, Socket } from "node:net";
 import { AcceptQueue } from "./accept_queue.ts";
 import { NodeTransport } from "./node_transport.ts";
-import { checkListenOptions, securedFor, securedListener } from "./securing_transport.ts";
+import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
-import { clientOf } from "./tls.ts";
+import { clientOf } from "./tls/tls.ts";
 import {
   type Address,
   clientName,
@@ -40,9 +40,9 @@ export {
   TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
-export { type ExitStatus } from "../core/extractor/exit_status.ts";
-export { spawn } from "./child_process.ts";
-export { stdio } from "./stdio.ts";
+export { type ExitStatus } from "../core/exit_status.ts";
+export { spawn } from "./process/child_process.ts";
+export { stdio } from "./process/stdio.ts";
 
 /**
  * Connects to a TCP port or a UNIX socket. Rejects with a `TransportError`.

@@ -6,7 +6,7 @@
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { secure } from "./node_tls.ts";
+import { secure } from "./tls/node_tls.ts";
 import {
   busyError,
   encryptedError,
@@ -15,7 +15,7 @@ import {
   plaintextError,
   supersededError,
   type TlsRole,
-} from "./tls.ts";
+} from "./tls/tls.ts";
 import {
   brokenError,
   codeOfSystemError,

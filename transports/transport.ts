@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ExitStatus } from "../core/extractor/exit_status.ts";
+import type { ExitStatus } from "../core/exit_status.ts";
 
 /** Where to connect to, or to listen. */
 export type Address =

@@ -8,8 +8,8 @@
  */
 
 import { join } from "node:path";
-import { certificates } from "../../tests/certificates.ts";
-import { temporaryFolder } from "../../tests/sockets.ts";
+import { certificates } from "../../tests/harness/certificates.ts";
+import { temporaryFolder } from "../../tests/harness/sockets.ts";
 import { chunkSize, decodeHeader, headerSize, type Place } from "./exchange.ts";
 
 const hostname = "127.0.0.1";

@@ -10,7 +10,7 @@ import { plainBytes, quote } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
 import { describeExit } from "./exit_codes.ts";
 import { ExtractorEndError, tellExit } from "./exit_errors.ts";
-import type { ExitStatus } from "./exit_status.ts";
+import type { ExitStatus } from "../exit_status.ts";
 import { encodeFrames, FrameReader } from "./framing.ts";
 import {
   checkLimits,

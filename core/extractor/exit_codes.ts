@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
-import type { ExitStatus } from "./exit_status.ts";
+import type { ExitStatus } from "../exit_status.ts";
 
 /**
  * What an extractor's process may end with, by name. 1, 2, 110 and 111 are qmail-authuser's own, who

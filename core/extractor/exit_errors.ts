@@ -10,7 +10,7 @@ import {
   type RemoteProtocolErrorOptions,
 } from "../errors.ts";
 import { describeExit } from "./exit_codes.ts";
-import type { ExitStatus } from "./exit_status.ts";
+import type { ExitStatus } from "../exit_status.ts";
 
 /**
  * What went wrong: "cut-short": the output ended within an answer; "exit": it ended between two, and

@@ -56,7 +56,7 @@ export {
   type ExtractorEndErrorOptions,
   type ExtractorEndKind,
 } from "./exit_errors.ts";
-export type { ExitStatus } from "./exit_status.ts";
+export type { ExitStatus } from "../exit_status.ts";
 export { encodeFrame, encodeFrames, FrameReader, type PartialFrame } from "./framing.ts";
 export { defaultMaxMessageSize, defaultMaxMethodSize } from "./limits.ts";
 export {

@@ -9,7 +9,7 @@
 import { GatheredBytes, plainBytes } from "../bytes.ts";
 import { describeExit, extractorExitCodes } from "./exit_codes.ts";
 import { ExtractorEndError, tellExit } from "./exit_errors.ts";
-import type { ExitStatus } from "./exit_status.ts";
+import type { ExitStatus } from "../exit_status.ts";
 import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from "./limits.ts";
 import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
 import { ExtractorProtocol } from "./protocol.ts";

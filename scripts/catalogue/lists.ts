@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { startDovecot } from "../../tests/dovecot/dovecot.ts";
+import { startDovecot } from "../../tests/harness/dovecot/dovecot.ts";
 import type { DovecotVersion } from "../../core/doveadm/catalogue/command_info.ts";
 import type { ListedCommand, Lists } from "./facts.ts";
 import { versions } from "./merge.ts";

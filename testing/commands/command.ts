@@ -5,7 +5,7 @@
  */
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
-import type { ReplyField, ServerRequest } from "../../server/handler.ts";
+import type { ReplyField, ServerRequest } from "../../doveadm/server/handler.ts";
 import type { MailSystem, MailUser } from "../mail_system.ts";
 
 /** A command that runs. */

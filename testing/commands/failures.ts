@@ -4,8 +4,8 @@
  * @module
  */
 
-import { CommandFailure } from "../../server/command_failure.ts";
-import type { ServerRequest } from "../../server/handler.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
+import type { ServerRequest } from "../../doveadm/server/handler.ts";
 
 /**
  * Collects what fails while a command does what it was asked one after the other. Each failure is

@@ -5,21 +5,25 @@
  */
 
 import { encodeUtf8 } from "../../core/mod.ts";
-import { CommandFailure } from "../../server/command_failure.ts";
-import { parseAddresses } from "../message/addresses.ts";
-import { bodyStructure } from "../message/body_structure.ts";
-import { fromByteString } from "../message/byte_string.ts";
-import { decodeEncodedWords } from "../message/encoded_words.ts";
-import { envelope, withoutNuls } from "../message/envelope.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
+import { parseAddresses } from "../dovecot_message/addresses.ts";
+import { bodyStructure } from "../dovecot_message/body_structure.ts";
+import { fromByteString } from "../dovecot_message/byte_string.ts";
+import { decodeEncodedWords } from "../dovecot_message/encoded_words.ts";
+import { envelope, withoutNuls } from "../dovecot_message/envelope.ts";
 import type { MailboxKeywords } from "../mailboxes/flags.ts";
-import { type HeaderField, unfold } from "../message/headers.ts";
+import { type HeaderField, unfold } from "../dovecot_message/headers.ts";
 import type { MailSystem, MailUser } from "../mail_system.ts";
 import type { Mail, Mailbox } from "../mailbox.ts";
-import { type Message, parseMessage } from "../message/message.ts";
-import { parseMessageDate } from "../message/message_date.ts";
-import { parseSection, readBinarySection, readSection } from "../message/message_section.ts";
-import { messageText } from "../message/part_text.ts";
-import { snippetOf } from "../message/snippet.ts";
+import { type Message, parseMessage } from "../dovecot_message/message.ts";
+import { parseMessageDate } from "../dovecot_message/message_date.ts";
+import {
+  parseSection,
+  readBinarySection,
+  readSection,
+} from "../dovecot_message/message_section.ts";
+import { messageText } from "../dovecot_message/part_text.ts";
+import { snippetOf } from "../dovecot_message/snippet.ts";
 
 /** A mail that something is asked of. */
 export interface FetchedMail {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CommandFailure } from "../../server/command_failure.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Failures } from "./failures.ts";
 import type { MailUser } from "../mail_user.ts";
 import { mailboxesOf, type SearchedMailbox } from "../search/match.ts";

@@ -5,8 +5,8 @@
  */
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
-import { CommandFailure } from "../../server/command_failure.ts";
-import type { ReplyField } from "../../server/handler.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
+import type { ReplyField } from "../../doveadm/server/handler.ts";
 import type { Command, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { type FetchedMail, type FetchField, parseFetchFields } from "./fetch_fields.ts";

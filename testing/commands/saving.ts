@@ -5,7 +5,7 @@
  */
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
-import { CommandFailure } from "../../server/command_failure.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Command, MailCommandCall } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { MailboxKeywords } from "../mailboxes/flags.ts";

@@ -6,7 +6,7 @@
  */
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
-import { CommandFailure } from "../../server/command_failure.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Command } from "./command.ts";
 
 /** The commands that keep files in order, by name. */

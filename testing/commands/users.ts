@@ -5,7 +5,7 @@
  */
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
-import { CommandFailure } from "../../server/command_failure.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Command, CommandCall, Fields } from "./command.ts";
 import { type IpRange, isInRange, parseIpRange } from "./ip_range.ts";
 import type { Session } from "../mail_system.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CommandFailure } from "../../server/command_failure.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Mail, Mailbox } from "../mailbox.ts";
 
 /** The flags that a mail can be given (RFC 3501, 2.3.2), in the order in which they are shown. */

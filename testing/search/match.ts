@@ -7,8 +7,8 @@
 import type { MailUser } from "../mail_system.ts";
 import type { Mail, Mailbox } from "../mailbox.ts";
 import { canonicalName, fitsMask, isInbox } from "../mailboxes/names.ts";
-import { type Message, parseMessage } from "../message/message.ts";
-import { parseMessageDate } from "../message/message_date.ts";
+import { type Message, parseMessage } from "../dovecot_message/message.ts";
+import { parseMessageDate } from "../dovecot_message/message_date.ts";
 import type { SearchDate, SearchKey, SearchQuery } from "./query.ts";
 import { simplify } from "./simplify.ts";
 import { MailTexts } from "./text.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CommandFailure } from "../../server/command_failure.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import { decodeMutf7 } from "../../core/imap/mutf7.ts";
 import { isMask } from "../mailboxes/names.ts";
 import { parseSearchSize, parseSearchTime, type SearchTime } from "./time.ts";

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { type MailAddress, parseEnvelopeAddresses } from "../message/addresses.ts";
-import { fromByteString } from "../message/byte_string.ts";
-import { parseContentType } from "../message/content_type.ts";
-import { mapEncodedWords, utf8Text } from "../message/encoded_words.ts";
-import type { HeaderField } from "../message/headers.ts";
-import type { Message } from "../message/message.ts";
-import type { MessagePart } from "../message/mime.ts";
-import { partText } from "../message/part_text.ts";
+import { type MailAddress, parseEnvelopeAddresses } from "../dovecot_message/addresses.ts";
+import { fromByteString } from "../dovecot_message/byte_string.ts";
+import { parseContentType } from "../dovecot_message/content_type.ts";
+import { mapEncodedWords, utf8Text } from "../dovecot_message/encoded_words.ts";
+import type { HeaderField } from "../dovecot_message/headers.ts";
+import type { Message } from "../dovecot_message/message.ts";
+import type { MessagePart } from "../dovecot_message/mime.ts";
+import { partText } from "../dovecot_message/part_text.ts";
 import type { FieldUse } from "./query.ts";
 
 /**

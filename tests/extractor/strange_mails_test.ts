@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openExtractor } from "../../client/extractor.ts";
-import { Maildir, maildirHandler, serveExtractor } from "../../server/extractor.ts";
+import { openExtractor } from "../../extractor/client/extractor.ts";
+import { Maildir, maildirHandler, serveExtractor } from "../../extractor/server/serve.ts";
 import { memoryPair } from "../../transports/memory.ts";
-import { leavingNothing } from "../leftovers.ts";
-import { strangeMails } from "../maildir/strange_mails.ts";
-import { TemporaryMaildir } from "../maildir/temporary_maildir.ts";
+import { leavingNothing } from "../harness/leftovers.ts";
+import { strangeMails } from "./maildir/strange_mails.ts";
+import { TemporaryMaildir } from "./maildir/temporary_maildir.ts";
 
 /** How large a mail may be, in bytes: what larger ones cost is looked at where they are parsed. */
 const largest = 1_000_000;

@@ -11,12 +11,12 @@ import {
   type MailHead,
   type MailPart,
   openExtractor,
-} from "../../client/extractor.ts";
-import { type Dovecot, startDovecot } from "../dovecot/dovecot.ts";
-import { deliver, ImapSession } from "../dovecot/imap.ts";
-import { leavingNothing } from "../leftovers.ts";
-import { onThisRuntime, pathOf } from "./programs.ts";
-import { unlessRoot } from "./users.ts";
+} from "../../extractor/client/extractor.ts";
+import { type Dovecot, startDovecot } from "../harness/dovecot/dovecot.ts";
+import { deliver, ImapSession } from "../harness/dovecot/imap.ts";
+import { leavingNothing } from "../harness/leftovers.ts";
+import { onThisRuntime, pathOf } from "./harness/programs.ts";
+import { unlessRoot } from "./harness/users.ts";
 
 /** The user of the system that the harness gives all mail to. */
 const systemUser = "nobody";
@@ -102,8 +102,8 @@ function open(version: 1 | 2 | 3, given = password): Extractor {
   const user = userOf(version);
   return openExtractor({
     command: [
-      ...["perl", pathOf("tests/extractor/authuser.pl")],
-      ...onThisRuntime(pathOf("cli/extractor.ts")),
+      ...["perl", pathOf("tests/extractor/harness/authuser.pl")],
+      ...onThisRuntime(pathOf("extractor/program/extractor.ts")),
     ],
     maildir: boxes,
     systemUser,

@@ -95,7 +95,13 @@ test("npm: the package has modules, types, documents and messages, and nothing e
     .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
   const documents = files.filter((file) => !/\.(js|d\.ts)$/.test(file));
   assert.deepEqual(documents.sort(), [
-    ...["CHANGELOG.md", "LICENSE", "README.md", "core/extractor/extractor.proto", "package.json"],
+    ...[
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "extractor/messages/extractor/extractor.proto",
+      "package.json",
+    ],
   ]);
   const folders = new Set(files.filter((file) => file.includes("/")).map((it) => it.split("/")[0]));
   assert.deepEqual([...folders].sort(), [
@@ -122,7 +128,7 @@ test("npm: the package's modules are for every runtime", async () => {
       assert.match(fixed ?? dynamic, may, file);
       seen++;
     }
-    if (!["transports/deno.js", "cli/privileges.js"].includes(file)) {
+    if (!["transports/deno.js", "extractor/program/privileges.js"].includes(file)) {
       assert.doesNotMatch(code, /\bDeno\./, file);
     }
     assert.doesNotMatch(source, /sourceMappingURL|file:\/\//, `${file} has a path of the builder`);

@@ -11,7 +11,7 @@ import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { temporaryFolder } from "../sockets.ts";
+import { temporaryFolder } from "../harness/sockets.ts";
 
 /** This project's folder; tests are also run as copies below `.cache/`. */
 export const root: string = findRoot();

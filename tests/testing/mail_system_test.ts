@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../core/mod.ts";
-import { CommandFailure } from "../../server/command_failure.ts";
+import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import { MailSystem } from "../../testing/mail_system.ts";
 import { type Mail, Mailbox, virtualSize } from "../../testing/mailbox.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CommandError } from "../../client/errors.ts";
-import type { Doveadm } from "../../client/doveadm.ts";
+import { CommandError } from "../../doveadm/client/command_error.ts";
+import type { Doveadm } from "../../doveadm/client/doveadm.ts";
 import { connect } from "../../mod.ts";
 import { findCommand } from "../../core/doveadm/catalogue/mod.ts";
 import { encodeUtf8, LocalProtocolError } from "../../core/mod.ts";
-import { serve } from "../../server/doveadm.ts";
+import { serve } from "../../doveadm/server/serve.ts";
 import { commandNames, mailHandler } from "../../testing/mail_handler.ts";
 import { MailSystem } from "../../testing/mail_system.ts";
 import type { Mailbox } from "../../testing/mailbox.ts";

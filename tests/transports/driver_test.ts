@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type DrivableProtocol, Driver } from "../../transports/driver.ts";
 import { memoryPair } from "../../transports/memory.ts";
 import { type TlsOptions, type Transport, TransportError } from "../../transports/transport.ts";
-import { leavingNothing } from "../leftovers.ts";
+import { leavingNothing } from "../harness/leftovers.ts";
 
 type TestEvent =
   | { readonly type: "chunk"; readonly chunk: Uint8Array }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { connect, listen } from "../../transports/mod.ts";
-import { clientOf, isExposedAs } from "../../transports/tls.ts";
+import { clientOf, isExposedAs } from "../../transports/tls/tls.ts";
 
 test("what goes over a network is told from what doesn't", () => {
   const to = (hostname: string) => isExposedAs(clientOf({ transport: "tcp", hostname, port: 1 }));

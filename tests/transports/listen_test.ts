@@ -8,7 +8,7 @@ import { memoryListener } from "../../transports/memory.ts";
 import { connect, listen } from "../../transports/mod.ts";
 import { connect as connectWithNode, listen as listenWithNode } from "../../transports/node.ts";
 import { type Connector, type Listen, peerName } from "../../transports/transport.ts";
-import { listen as listenAnywhere, temporaryFolder } from "../sockets.ts";
+import { listen as listenAnywhere, temporaryFolder } from "../harness/sockets.ts";
 import { rejectsWith, testTransport } from "./conformance.ts";
 import { testListener, testSocketListener } from "./listener_conformance.ts";
 

@@ -15,14 +15,14 @@ import {
   peerName,
   type Transport,
 } from "../../transports/transport.ts";
-import { leavingNothing } from "../leftovers.ts";
+import { leavingNothing } from "../harness/leftovers.ts";
 import {
   canCountSockets,
   endOf,
   listen as listenWithNode,
   openSockets,
   socketsDownTo,
-} from "../sockets.ts";
+} from "../harness/sockets.ts";
 import {
   assertEnd,
   assertReads,

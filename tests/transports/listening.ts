@@ -15,7 +15,7 @@ import {
   peerName,
   type Transport,
 } from "../../transports/transport.ts";
-import { type SocketKind, temporaryFolder } from "../sockets.ts";
+import { type SocketKind, temporaryFolder } from "../harness/sockets.ts";
 import type { Encryption } from "./tls_ends.ts";
 
 /** A way to listen at sockets, and what the tests have to know of it. */

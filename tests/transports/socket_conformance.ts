@@ -17,7 +17,7 @@ import {
   peerName,
   type Transport,
 } from "../../transports/transport.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../harness/certificates.ts";
 import {
   canCountSockets,
   listen,
@@ -27,8 +27,8 @@ import {
   type SocketKind,
   socketsDownTo,
   temporaryFolder,
-} from "../sockets.ts";
-import { leavingNothing } from "../leftovers.ts";
+} from "../harness/sockets.ts";
+import { leavingNothing } from "../harness/leftovers.ts";
 import {
   assertEnd,
   assertReads,

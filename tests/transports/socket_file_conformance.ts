@@ -12,7 +12,7 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import type { Address, ListenOptions } from "../../transports/transport.ts";
-import { listen as listenWithNode, listenNowhere, temporaryFolder } from "../sockets.ts";
+import { listen as listenWithNode, listenNowhere, temporaryFolder } from "../harness/sockets.ts";
 import { assertReads, rejectsWith, turn } from "./conformance.ts";
 import {
   acceptUntil,

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { connect } from "../../transports/node.ts";
 import { bindSocketFile, type SocketBinder } from "../../transports/socket_file.ts";
 import { connectError } from "../../transports/transport.ts";
-import { listenNowhere, temporaryFolder } from "../sockets.ts";
+import { listenNowhere, temporaryFolder } from "../harness/sockets.ts";
 import { rejectsWith } from "./conformance.ts";
 
 /** Servers of node:net's. */

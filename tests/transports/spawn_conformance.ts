@@ -16,8 +16,8 @@ import type {
   Transport,
   TransportErrorCode,
 } from "../../transports/transport.ts";
-import { leavingNothing } from "../leftovers.ts";
-import { temporaryFolder } from "../sockets.ts";
+import { leavingNothing } from "../harness/leftovers.ts";
+import { temporaryFolder } from "../harness/sockets.ts";
 import { assertEnd, assertReads, mebibyte, pattern, rejectsWith, turn } from "./conformance.ts";
 
 /** A way to start processes, and what its tests are named for. */

@@ -10,7 +10,7 @@ import { spawn as spawnWithDeno } from "../../transports/deno.ts";
 import { spawn } from "../../transports/mod.ts";
 import { spawn as spawnWithNode } from "../../transports/node.ts";
 import type { Spawn } from "../../transports/transport.ts";
-import { endOf, listen, temporaryFolder } from "../sockets.ts";
+import { endOf, listen, temporaryFolder } from "../harness/sockets.ts";
 import {
   assertEnd,
   assertReads,

@@ -7,9 +7,9 @@
 
 import { createConnection } from "node:net";
 import process from "node:process";
-import { stdio } from "../../transports/stdio.ts";
+import { stdio } from "../../transports/process/stdio.ts";
 import type { Transport } from "../../transports/transport.ts";
-import { endOf } from "../sockets.ts";
+import { endOf } from "../harness/sockets.ts";
 import { pattern, tooMuch } from "./conformance.ts";
 
 /** What it can be asked to do, by its first argument. */

@@ -6,9 +6,9 @@
 
 import type { Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
-import { endOf, type SocketEnd } from "../sockets.ts";
+import { endOf, type SocketEnd } from "../harness/sockets.ts";
 import type { TlsOptions } from "../../transports/transport.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../harness/certificates.ts";
 
 /** How a conversation comes to be encrypted: not at all, from the first byte, or by startTls(). */
 export type Encryption = "clear" | "TLS" | "STARTTLS";

@@ -11,8 +11,8 @@ import type {
   Transport,
   TransportErrorCode,
 } from "../../transports/transport.ts";
-import { certificates } from "../certificates.ts";
-import { listen as listenAnywhere, openSockets, socketsDownTo } from "../sockets.ts";
+import { certificates } from "../harness/certificates.ts";
+import { listen as listenAnywhere, openSockets, socketsDownTo } from "../harness/sockets.ts";
 import { assertReads, rejectsWith, turn } from "./conformance.ts";
 import { connectSocket, next } from "./listening.ts";
 import { secureClient, secureServer } from "./tls_ends.ts";

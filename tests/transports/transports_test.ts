@@ -7,7 +7,7 @@ import { connect } from "../../transports/mod.ts";
 import { connect as connectWithNode } from "../../transports/node.ts";
 import { fromStreams } from "../../transports/streams.ts";
 import type { Connector, Transport } from "../../transports/transport.ts";
-import { listen } from "../sockets.ts";
+import { listen } from "../harness/sockets.ts";
 import { type Conversation, testTransport } from "./conformance.ts";
 import { testSockets } from "./socket_conformance.ts";
 

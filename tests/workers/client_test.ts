@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { certificates } from "../certificates.ts";
-import { type Dovecot, type DovecotVersion, startDovecot } from "../dovecot/dovecot.ts";
-import { listen, listenNowhere } from "../sockets.ts";
+import { certificates } from "../harness/certificates.ts";
+import { type Dovecot, type DovecotVersion, startDovecot } from "../harness/dovecot/dovecot.ts";
+import { listen, listenNowhere } from "../harness/sockets.ts";
 import type { Questions, WorkerAnswer } from "./client_worker.ts";
 import { canStartWorkers, type StartedWorker, startWorker } from "./workerd.ts";
 

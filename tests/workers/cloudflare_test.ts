@@ -9,8 +9,14 @@ import {
   peerName,
   type Transport,
 } from "../../transports/transport.ts";
-import { certificates, type Pair } from "../certificates.ts";
-import { endOf, listen, listenAndNeverAccept, type Listening, listenNowhere } from "../sockets.ts";
+import { certificates, type Pair } from "../harness/certificates.ts";
+import {
+  endOf,
+  listen,
+  listenAndNeverAccept,
+  type Listening,
+  listenNowhere,
+} from "../harness/sockets.ts";
 import {
   assertEnd,
   assertReads,

@@ -10,8 +10,8 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { certificates } from "../certificates.ts";
-import { temporaryFolder } from "../sockets.ts";
+import { certificates } from "../harness/certificates.ts";
+import { temporaryFolder } from "../harness/sockets.ts";
 
 /** Whether this runtime can start a Worker. */
 export const canStartWorkers: boolean = !("Deno" in globalThis) && !("Bun" in globalThis);

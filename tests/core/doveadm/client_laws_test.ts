@@ -7,7 +7,7 @@ import {
   tabEscapeBytes,
 } from "../../../core/doveadm/mod.ts";
 import { concat, encodeUtf8 } from "../../../core/mod.ts";
-import { type Conversation, lawTests, type Step } from "../../laws.ts";
+import { type Conversation, lawTests, type Step } from "../../harness/laws.ts";
 import { ServerBytes } from "./dialogue.ts";
 
 type Client = DoveadmClientProtocol;

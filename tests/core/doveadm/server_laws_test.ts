@@ -5,7 +5,7 @@ import {
   type DoveadmServerProtocolOptions,
 } from "../../../core/doveadm/mod.ts";
 import { concat, encodeUtf8 } from "../../../core/mod.ts";
-import { type Conversation, lawTests, type Step } from "../../laws.ts";
+import { type Conversation, lawTests, type Step } from "../../harness/laws.ts";
 
 type Server = DoveadmServerProtocol;
 

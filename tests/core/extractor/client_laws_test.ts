@@ -5,7 +5,7 @@ import {
   type ExtractorClientProtocolOptions,
 } from "../../../core/extractor/mod.ts";
 import { concat } from "../../../core/mod.ts";
-import { type Conversation, lawTests, type Step } from "../../laws.ts";
+import { type Conversation, lawTests, type Step } from "../../harness/laws.ts";
 import { bytes, code, frame, signal, thrown } from "./dialogue.ts";
 
 type Client = ExtractorClientProtocol;

@@ -4,7 +4,7 @@ import {
   ExtractorServerProtocol,
   type ExtractorServerProtocolOptions,
 } from "../../../core/extractor/mod.ts";
-import { type Conversation, lawTests, type Step } from "../../laws.ts";
+import { type Conversation, lawTests, type Step } from "../../harness/laws.ts";
 import { bytes, frame } from "./dialogue.ts";
 
 type Server = ExtractorServerProtocol;

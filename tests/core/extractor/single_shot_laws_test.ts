@@ -7,7 +7,7 @@ import {
   SingleShotServerProtocol,
   type SingleShotVersion,
 } from "../../../core/extractor/mod.ts";
-import { lawTests, type Step } from "../../laws.ts";
+import { lawTests, type Step } from "../../harness/laws.ts";
 import { bytes, code, signal, thrown } from "./dialogue.ts";
 
 type Client = SingleShotClientProtocol;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeUtf8 } from "../../../core/mod.ts";
-import { CommandFailure } from "../../../server/command_failure.ts";
-import { fromByteString } from "../../../testing/message/byte_string.ts";
+import { CommandFailure } from "../../../doveadm/server/command_failure.ts";
+import { fromByteString } from "../../../testing/dovecot_message/byte_string.ts";
 import { parseFetchFields } from "../../../testing/commands/fetch_fields.ts";
 import { MailboxKeywords } from "../../../testing/mailboxes/flags.ts";
 import { MailSystem } from "../../../testing/mail_system.ts";

@@ -5,8 +5,8 @@
  */
 
 import { concat, encodeUtf8 } from "../../../core/mod.ts";
-import { CommandFailure } from "../../../server/command_failure.ts";
-import type { DoveadmHandler, ReplyField, ServerRequest } from "../../../server/handler.ts";
+import { CommandFailure } from "../../../doveadm/server/command_failure.ts";
+import type { DoveadmHandler, ReplyField, ServerRequest } from "../../../doveadm/server/handler.ts";
 import type { Ask, Question } from "./question.ts";
 
 /** Asks a handler, and makes of what it gives or throws what a server would send. */

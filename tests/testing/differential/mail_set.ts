@@ -5,7 +5,7 @@
  */
 
 import { encodeUtf8 } from "../../../core/mod.ts";
-import type { Mail } from "../../dovecot/dovecot.ts";
+import type { Mail } from "../../harness/dovecot/dovecot.ts";
 import type { Question } from "./question.ts";
 
 /** The users, in the order of the user database. */

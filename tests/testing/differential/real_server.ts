@@ -8,7 +8,7 @@ import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { ConnectionLostError, DoveadmConnection } from "../../../mod.ts";
 import { connect } from "../../../transports/mod.ts";
-import { type Dovecot, startDovecot } from "../../dovecot/dovecot.ts";
+import { type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { mail, preparation, quota, receivedAt, users } from "./mail_set.ts";
 import { type Ask, commandLine, type Question } from "./question.ts";
 

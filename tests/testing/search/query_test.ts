@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CommandFailure } from "../../../server/command_failure.ts";
+import { CommandFailure } from "../../../doveadm/server/command_failure.ts";
 import { parseSearchQuery, type SearchKey } from "../../../testing/search/query.ts";
 
 /** A key in short: `and(seen, not(uids))`. */

@@ -1,0 +1,445 @@
+/**
+ * One connection to a doveadm server, with nothing hidden.
+ *
+ * @module
+ */
+
+import type { DovewireError } from "../../core/mod.ts";
+import {
+  type DoveadmClientEvent,
+  DoveadmClientProtocol,
+  type DoveadmClientProtocolOptions,
+  type LogLine,
+} from "../../core/doveadm/mod.ts";
+import { Driver } from "../../transports/driver.ts";
+import type { TlsOptions, Transport } from "../../transports/transport.ts";
+import { CommandError } from "./command_error.ts";
+import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
+import { handshakeError, timeoutError, unansweredError } from "./failures.ts";
+import { type FieldQueue, fieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
+import { type Input, piecesOf } from "./input.ts";
+import { abortError, defaultTimeout, timerOf } from "../../transports/timers.ts";
+import { checkPlaintext } from "./plaintext.ts";
+import type { DoveadmAnswer, DoveadmLog, DoveadmRequest, SendOptions } from "./request.ts";
+
+/** What a {@linkcode DoveadmConnection} can be told. */
+export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
+  /** How long the handshake may take, in milliseconds; 10 s if left out, 0 for ever. */
+  handshakeTimeout?: number;
+  /** How long a command may take where it doesn't say itself, in ms; 60 s if left out, 0 for ever. */
+  timeout?: number;
+  /** How to encrypt the transport where `startTls` asks for it. */
+  tls?: TlsOptions;
+  /**
+   * Lets the password go in clear over a network. Without this it only does over UNIX sockets and
+   * loopback, and over transports that don't know where they lead.
+   */
+  allowPlaintextPassword?: boolean;
+  /** Gets each log line of the server as it arrives. */
+  onLog?: (log: DoveadmLog) => void;
+  /** Gives up on the handshake. */
+  signal?: AbortSignal;
+}
+
+/** A command that is not answered yet. */
+interface Pending {
+  readonly id: number;
+  readonly name: string;
+  readonly log: LogLine[];
+  readonly queue: FieldQueue | undefined;
+  readonly timeout: number;
+  /** When it will have taken too long. */
+  deadline: number;
+  readonly resolve: (answer: DoveadmAnswer) => void;
+  readonly reject: (error: DovewireError) => void;
+  readonly forgetSignal: () => void;
+}
+
+/** How many log lines are kept for a command's answer. */
+const logLinesKept = 100;
+
+/**
+ * One connection to a doveadm server.
+ *
+ * Commands run in the order in which they are sent, one at a time; any number may be under way. The
+ * server's ways are yours to know: which commands get along on one connection, and what ends it.
+ * Where they shouldn't be, use {@linkcode Doveadm}.
+ *
+ * @example
+ * ```ts ignore
+ * import { DoveadmConnection } from "@dovewire/dovewire";
+ * import { connect } from "@dovewire/dovewire/transports/node";
+ *
+ * const transport = await connect({ transport: "unix", path: "/run/dovecot/doveadm-server" });
+ * await using connection = await DoveadmConnection.open(transport);
+ * const { ok, fields } = await connection.send({ name: "mailbox list", user: "alice" });
+ * ```
+ */
+export class DoveadmConnection implements AsyncDisposable {
+  /** Who is at the other end, for messages. */
+  readonly peer: string;
+  #protocol: DoveadmClientProtocol;
+  #driver: Driver<DoveadmClientEvent>;
+  #options: DoveadmConnectionOptions;
+  #minor = 0;
+  #preauthenticated = false;
+  #pending = new Map<number, Pending>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #inputTurn: Promise<void> = Promise.resolve();
+  /** Why the connection is ending, where that was decided on this side. */
+  #reason: DovewireError | undefined;
+  /** What the connection ended with, where that was decided elsewhere. */
+  #failure: unknown;
+  #ended = false;
+  #handshake: Promise<void>;
+  #endHandshake!: (error?: DovewireError) => void;
+  #running: Promise<void>;
+
+  private constructor(transport: Transport, options: DoveadmConnectionOptions) {
+    this.peer = transport.peer;
+    this.#options = options;
+    if (options.password !== undefined) {
+      checkPlaintext("password", {
+        peer: this.peer,
+        isExposed: transport.isExposed === true && !options.startTls,
+        isAllowed: options.allowPlaintextPassword,
+        howToEncrypt:
+          'Connect with "tls" (to a listener with "ssl = yes"), or set "startTls: true".',
+      });
+    }
+    this.#protocol = new DoveadmClientProtocol(options);
+    this.#driver = new Driver(this.#protocol, transport, {
+      onEvent: (event) => this.#onEvent(event),
+      tls: options.tls,
+    });
+    this.#handshake = new Promise((resolve, reject) => {
+      this.#endHandshake = (error) => error === undefined ? resolve() : reject(error);
+    });
+    this.#running = this.#run();
+  }
+
+  /**
+   * Shakes hands with the server at the other end of a transport, which belongs to the connection
+   * from here on.
+   *
+   * Rejects, with the transport closed, with an `AuthenticationError`, a `TimeoutError`, a
+   * `ConnectionLostError`, a `RemoteProtocolError`, an `AbortError` or, for bad options, a
+   * `LocalProtocolError`.
+   */
+  static async open(
+    transport: Transport,
+    options: DoveadmConnectionOptions = {},
+  ): Promise<DoveadmConnection> {
+    let connection: DoveadmConnection;
+    try {
+      connection = new DoveadmConnection(transport, options);
+    } catch (error) {
+      await transport.close();
+      throw error;
+    }
+    await connection.#shakeHands();
+    return connection;
+  }
+
+  /** The minor version that both ends speak. */
+  get minor(): number {
+    return this.#minor;
+  }
+
+  /** Whether the server asked for no password. */
+  get preauthenticated(): boolean {
+    return this.#preauthenticated;
+  }
+
+  /** Whether commands can be sent. */
+  get isOpen(): boolean {
+    return !this.#ended && this.#reason === undefined;
+  }
+
+  /** Resolves when the connection is closed and every command that was sent has its answer or error. */
+  get closed(): Promise<void> {
+    return this.#running;
+  }
+
+  /**
+   * Runs a command and gives what the server answered, a failure included.
+   *
+   * Rejects with a `LocalProtocolError` for a command that can't be sent; with a
+   * `ConnectionLostError`, `RemoteProtocolError`, `TimeoutError` or `AbortError` where no answer
+   * came. Each of them says by `sent` whether the command may have run. Giving up on a command, by
+   * signal or time-out, closes the connection, and so ends the others on it, too.
+   */
+  send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#begin(request, options, resolve, reject);
+    });
+  }
+
+  /**
+   * Runs a command and gives its values as they arrive, read no faster than they are taken, so that
+   * an answer of any size passes through in constant memory.
+   *
+   * Behind the last value it throws what {@linkcode send} would reject with, and a `CommandError`
+   * where the command failed. Leaving the loop early closes the connection.
+   */
+  async *stream(
+    request: DoveadmRequest,
+    options: SendOptions = {},
+  ): AsyncGenerator<StreamedField, void, void> {
+    const queue = fieldQueue();
+    const answer = new Promise<DoveadmAnswer>((resolve, reject) => {
+      this.#begin(request, options, resolve, reject, queue);
+    });
+    let answered = false;
+    const settled = answer.then(
+      () => {
+        answered = true;
+        queue.end({});
+      },
+      (error) => {
+        answered = true;
+        queue.end({ error });
+      },
+    );
+    try {
+      yield* fieldsOf(queue);
+      const reply = await answer;
+      if (!reply.ok) throw new CommandError(request.name, reply, reply.log);
+    } finally {
+      if (!answered) {
+        queue.discard();
+        await this.#end(
+          new AbortError(`The stream of "${request.name}" was left before its end.`, {
+            sent: true,
+          }),
+        );
+      }
+      await settled;
+    }
+  }
+
+  /** Closes the connection; a command without an answer gets a `ConnectionLostError`. */
+  async close(): Promise<void> {
+    await this.#end(
+      new ConnectionLostError(`The connection to ${this.peer} was closed on this side.`),
+    );
+  }
+
+  /** Closes the connection, as {@linkcode close} does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #shakeHands(): Promise<void> {
+    const { signal, handshakeTimeout = 10_000 } = this.#options;
+    const giveUp = () => {
+      this.#reason ??= new AbortError(`The handshake with ${this.peer} was given up.`, {
+        cause: signal?.reason,
+      });
+      this.#endHandshake(this.#reason);
+    };
+    const timer = setTimeout(() => {
+      this.#reason ??= new TimeoutError(
+        "handshake",
+        `The handshake with ${this.peer} took more than ${handshakeTimeout} ms. Is it a doveadm ` +
+          "server, and has it a process to spare (process_limit)?",
+      );
+      this.#endHandshake(this.#reason);
+    }, timerOf(handshakeTimeout));
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener("abort", giveUp);
+    try {
+      await this.#handshake;
+    } catch (error) {
+      await this.#driver.close();
+      await this.#running;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
+    }
+  }
+
+  /** Sends a command; what becomes of it goes to `resolve` or `reject`. */
+  #begin(
+    { input, ...command }: DoveadmRequest,
+    { signal, timeout = this.#options.timeout ?? defaultTimeout }: SendOptions,
+    resolve: (answer: DoveadmAnswer) => void,
+    reject: (error: DovewireError) => void,
+    queue?: FieldQueue,
+  ): void {
+    if (signal?.aborted) {
+      reject(abortError(command.name, signal, false));
+      return;
+    }
+    if (!this.isOpen) {
+      reject(
+        new ConnectionLostError(
+          `Cannot send "${command.name}": the connection to ${this.peer} is closed. Open another.`,
+          { cause: this.#reason ?? this.#failure },
+        ),
+      );
+      return;
+    }
+    const id = this.#protocol.send({
+      ...command,
+      input: input !== undefined,
+      streamed: queue !== undefined,
+    });
+    const giveUp = () => this.#giveUp(pending, (sent) => abortError(command.name, signal, sent));
+    signal?.addEventListener("abort", giveUp);
+    const pending: Pending = {
+      id,
+      name: command.name,
+      log: [],
+      queue,
+      timeout: timeout > 0 ? timeout : Infinity,
+      deadline: timeout > 0 ? performance.now() + timeout : Infinity,
+      resolve,
+      reject,
+      forgetSignal: () => signal?.removeEventListener("abort", giveUp),
+    };
+    this.#pending.set(id, pending);
+    this.#watch(pending.deadline);
+    void this.#driver.flush();
+    if (input !== undefined) this.#inputTurn = this.#writeInput(pending, input, this.#inputTurn);
+  }
+
+  /** Writes a command's input once the one before it is written. */
+  async #writeInput(pending: Pending, input: Input, turn: Promise<void>): Promise<void> {
+    await turn;
+    const { id, name } = pending;
+    try {
+      for await (const piece of piecesOf(input)) {
+        if (!this.#pending.has(id)) return;
+        this.#protocol.write(id, piece);
+        await this.#driver.flush();
+      }
+      this.#protocol.end(id);
+      await this.#driver.flush();
+    } catch (error) {
+      // Half an input must not be taken for all of it: without its closing dot the server drops it.
+      this.#giveUp(
+        pending,
+        (sent) =>
+          new AbortError(`The input of "${name}" failed, so that the command was given up.`, {
+            cause: error,
+            sent,
+          }),
+      );
+    }
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#driver.run();
+    } catch (error) {
+      this.#failure = error;
+    }
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#protocol.close();
+    this.#endHandshake(this.#reason ?? handshakeError(this.#failure, this.peer));
+    const [head] = this.#pending.values();
+    for (const pending of [...this.#pending.values()]) {
+      const sent = this.#protocol.isSent(pending.id);
+      const how = { peer: this.peer, sent, isHead: pending === head, reason: this.#reason };
+      this.#settle(pending).reject(unansweredError(pending.name, this.#failure, how));
+    }
+  }
+
+  #onEvent(event: DoveadmClientEvent): void | Promise<void> {
+    switch (event.type) {
+      case "ready":
+        this.#minor = event.minor;
+        this.#preauthenticated = event.preauthenticated;
+        this.#endHandshake();
+        return;
+      case "log":
+        return this.#onLog(event);
+      case "field": {
+        const pending = this.#pending.get(event.id)!;
+        // A stream's time runs while the server is waited for, not the caller.
+        pending.deadline = Infinity;
+        const taken = pending.queue!.push({ chunk: event.chunk, final: event.final });
+        if (taken === undefined) this.#restart(pending);
+        return taken?.then(() => this.#restart(pending));
+      }
+      case "reply": {
+        const pending = this.#pending.get(event.id);
+        if (pending === undefined) return;
+        this.#settle(pending).resolve(Object.assign(event, { log: pending.log }));
+        return;
+      }
+      case "end":
+        this.#ended = true;
+    }
+  }
+
+  #onLog({ id, level, message }: DoveadmClientEvent & { type: "log" }): void {
+    const pending = id === undefined ? undefined : this.#pending.get(id);
+    pending?.log.push({ level, message });
+    if (pending !== undefined && pending.log.length > logLinesKept) pending.log.shift();
+    try {
+      this.#options.onLog?.({ level, message, command: pending?.name });
+    } catch (error) {
+      // The caller's mistake, and no reason to end the conversation: it surfaces as an event
+      // listener's would.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** Takes a command off the list of those without an answer. */
+  #settle(pending: Pending): Pending {
+    this.#pending.delete(pending.id);
+    pending.forgetSignal();
+    return pending;
+  }
+
+  /** Gives up on a command, which closes the connection if the command was sent. */
+  #giveUp(pending: Pending, errorFor: (sent: boolean) => DovewireError): void {
+    if (!this.#pending.has(pending.id)) return;
+    const error = errorFor(this.#protocol.isSent(pending.id));
+    this.#settle(pending).reject(error);
+    void this.#end(error);
+  }
+
+  async #end(reason: DovewireError): Promise<void> {
+    if (!this.#ended) this.#reason ??= reason;
+    await this.#driver.close();
+    await this.#running;
+  }
+
+  #restart(pending: Pending): void {
+    pending.deadline = performance.now() + pending.timeout;
+    this.#watch(pending.deadline);
+  }
+
+  /** Sets the timer for a deadline, unless it is set for an earlier one. */
+  #watch(deadline: number): void {
+    if (deadline >= this.#timerAt || this.#ended) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    const wait = Math.max(1, deadline - performance.now());
+    this.#timer = setTimeout(() => this.#onTimer(), timerOf(wait));
+  }
+
+  #onTimer(): void {
+    this.#timerAt = Infinity;
+    const now = performance.now();
+    let next = Infinity;
+    for (const pending of this.#pending.values()) {
+      if (pending.deadline <= now) {
+        const { name, timeout, queue } = pending;
+        const place = { peer: this.peer, isStream: queue !== undefined };
+        this.#giveUp(pending, (sent) => timeoutError(name, timeout, { ...place, sent }));
+        return;
+      }
+      next = Math.min(next, pending.deadline);
+    }
+    this.#watch(next);
+  }
+}

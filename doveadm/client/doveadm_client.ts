@@ -1,0 +1,209 @@
+/**
+ * What all clients have in common, whatever they speak to the server.
+ *
+ * @module
+ */
+
+import type {
+  DoveadmCommandName,
+  DoveadmParameters,
+  DoveadmRow,
+  GivenParameters,
+} from "../../core/doveadm/catalogue/mod.ts";
+import type { StreamedField } from "./field_stream.ts";
+import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import { type Row, TypedCall } from "./typed_call.ts";
+import type { ValueOptions } from "./values.ts";
+
+/** The commands that can be called without a parameter. */
+export type BareCommandName = {
+  [Name in DoveadmCommandName]: Record<never, never> extends DoveadmParameters<Name> ? Name : never;
+}[DoveadmCommandName];
+
+/** A call for {@linkcode DoveadmClient.runAll}: a command's name and its parameters. */
+export type DoveadmCall = {
+  [Name in DoveadmCommandName]:
+    | readonly [name: Name, parameters: DoveadmParameters<Name>]
+    | (Name extends BareCommandName ? readonly [name: Name] : never);
+}[DoveadmCommandName];
+
+/** What became of a call: its rows, or the error that {@linkcode DoveadmClient.run} rejects with. */
+export type DoveadmOutcome<Call> = PromiseSettledResult<
+  Call extends readonly [infer Name extends DoveadmCommandName, infer Parameters]
+    ? DoveadmRow<Name, Parameters>[]
+    : Call extends readonly [infer Name extends DoveadmCommandName]
+      ? DoveadmRow<Name, Record<never, never>>[]
+    : never
+>;
+
+/** A client for a doveadm server: `Doveadm` over UNIX sockets and TCP, `DoveadmHttp` over HTTP. */
+export abstract class DoveadmClient implements AsyncDisposable {
+  readonly #values: ValueOptions;
+
+  /** Who is at the other end, for messages. */
+  abstract readonly peer: string;
+
+  /** Takes what reading values depends on. */
+  protected constructor(values: ValueOptions) {
+    this.#values = values;
+  }
+
+  /**
+   * Runs a command and gives what the server answered, without a look at the catalogue: fields as
+   * they come, row behind row.
+   */
+  abstract send(request: DoveadmRequest, options?: SendOptions): Promise<DoveadmResult>;
+
+  /** Runs a command and gives its values as they arrive, read no faster than they are taken. */
+  abstract stream(
+    request: DoveadmRequest,
+    options?: SendOptions,
+  ): AsyncGenerator<StreamedField, void, void>;
+
+  /** Lets go of everything; a command without an answer gets a `ConnectionLostError`. */
+  abstract close(): Promise<void>;
+
+  /**
+   * Runs a call.
+   *
+   * @internal
+   */
+  protected abstract runCall(call: TypedCall, options: SendOptions): Promise<Row[]>;
+
+  /**
+   * Runs a call and gives its rows as they arrive.
+   *
+   * @internal
+   */
+  protected abstract rowsOfCall(
+    call: TypedCall,
+    options: SendOptions,
+  ): AsyncGenerator<Row, void, void>;
+
+  /**
+   * Runs several calls, and tells what became of each.
+   *
+   * @internal
+   */
+  protected abstract runCalls(
+    calls: readonly TypedCall[],
+    options: SendOptions,
+  ): Promise<PromiseSettledResult<Row[]>[]>;
+
+  /**
+   * Runs a command by the names of its parameters and gives its rows.
+   *
+   * Commands, parameters and columns have the names that Dovecot's HTTP API gives them, whatever the
+   * client speaks. Counts are numbers (bigint for 64-bit ones like "modseq"), dates are `Date`s,
+   * yes and no are booleans, raw mail is a `Uint8Array`, and what Dovecot shows as "-" for "no
+   * limit" is `null`. A command that answers nothing gives no rows.
+   *
+   * Commands on mail take `user`, and give the column "username" where that is a mask ("*",
+   * "*@example.org"), or with `allUsers` or `userFile`. Then all users have their turn, whatever
+   * fails for one of them; the first failure is thrown at the end.
+   *
+   * Rejects with a `LocalProtocolError` for a command, a parameter or a field that the catalogue or
+   * the server's version doesn't have, and with what {@linkcode send} rejects with.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@dovewire/dovewire";
+   * import { startMailServer } from "@dovewire/dovewire/testing";
+   *
+   * await using server = await startMailServer({ users: { alice: { mailboxes: { INBOX: [] } } } });
+   * await using doveadm = connect(server.url, { password: server.password });
+   * const [inbox] = await doveadm.run("mailbox status", {
+   *   user: "alice",
+   *   field: ["messages", "vsize"],
+   *   mailboxMask: ["INBOX"],
+   * });
+   * console.log(`${inbox.mailbox}: ${inbox.messages} messages, ${inbox.vsize} bytes`);
+   * ```
+   */
+  run<Name extends DoveadmCommandName, const Given extends DoveadmParameters<Name>>(
+    name: Name,
+    parameters: GivenParameters<Name, Given>,
+    options?: SendOptions,
+  ): Promise<DoveadmRow<Name, Given>[]>;
+  /** Runs a command that needs no parameters. */
+  run<Name extends BareCommandName>(
+    name: Name,
+  ): Promise<DoveadmRow<Name, Record<never, never>>[]>;
+  async run(name: string, parameters: object = {}, options: SendOptions = {}): Promise<Row[]> {
+    return await this.runCall(new TypedCall(name, parameters, this.#values), options);
+  }
+
+  /**
+   * Runs a command as {@linkcode run} does and gives its rows one by one as they arrive, read no
+   * faster than they are taken. Behind the last row it throws what {@linkcode run} would reject with.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@dovewire/dovewire";
+   * import { startMailServer } from "@dovewire/dovewire/testing";
+   *
+   * await using server = await startMailServer({
+   *   users: { alice: { mailboxes: { INBOX: ["Subject: Hello\n\nHello.\n"] } } },
+   * });
+   * await using doveadm = connect(server.url, { password: server.password });
+   * const mails = { user: "alice", field: ["uid", "hdr.subject"], query: ["all"] } as const;
+   * for await (const mail of doveadm.rows("fetch", mails)) {
+   *   console.log(mail.uid, mail["hdr.subject"]);
+   * }
+   * ```
+   */
+  rows<Name extends DoveadmCommandName, const Given extends DoveadmParameters<Name>>(
+    name: Name,
+    parameters: GivenParameters<Name, Given>,
+    options?: SendOptions,
+  ): AsyncGenerator<DoveadmRow<Name, Given>, void, void>;
+  /** Gives the rows of a command that needs no parameters. */
+  rows<Name extends BareCommandName>(
+    name: Name,
+  ): AsyncGenerator<DoveadmRow<Name, Record<never, never>>, void, void>;
+  async *rows(
+    name: string,
+    parameters: object = {},
+    options: SendOptions = {},
+  ): AsyncGenerator<Row, void, void> {
+    yield* this.rowsOfCall(new TypedCall(name, parameters, this.#values), options);
+  }
+
+  /**
+   * Runs several commands and tells what became of each, as `Promise.allSettled()` does. Over HTTP
+   * they go in one request, which saves most of what they cost.
+   *
+   * Rejects with a `LocalProtocolError` for a command that the catalogue doesn't have, and runs none
+   * then.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@dovewire/dovewire";
+   * import { startMailServer } from "@dovewire/dovewire/testing";
+   *
+   * await using server = await startMailServer({ users: { alice: {}, bob: {} } });
+   * await using doveadm = connect(server.url, { password: server.password });
+   * const [alice, bob] = await doveadm.runAll([
+   *   ["quota get", { user: "alice" }],
+   *   ["mailbox list", { user: "bob" }],
+   * ]);
+   * if (alice.status === "fulfilled") console.log(alice.value[0].value);
+   * if (bob.status === "rejected") console.log(bob.reason);
+   * ```
+   */
+  async runAll<const Calls extends readonly DoveadmCall[]>(
+    calls: Calls,
+    options: SendOptions = {},
+  ): Promise<{ -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> }> {
+    const typed = calls.map(([name, parameters = {}]) =>
+      new TypedCall(name, parameters, this.#values)
+    );
+    const outcomes: unknown = await this.runCalls(typed, options);
+    return outcomes as { -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> };
+  }
+
+  /** Lets go of everything, as {@linkcode close} does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What to say of commands that a connection did not answer, and of connections that came to nothing.
+ *
+ * @module
+ */
+
+import { AuthenticationError, type DovewireError, RemoteProtocolError } from "../../core/mod.ts";
+import { TransportError } from "../../transports/transport.ts";
+import { whyItMayHaveDied } from "./command_traits.ts";
+import { ConnectError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
+
+/** Why a handshake came to nothing; `failure` is what the connection ended with, if anything. */
+export function handshakeError(failure: unknown, peer: string): DovewireError {
+  if (failure instanceof AuthenticationError) {
+    return new AuthenticationError(
+      `Cannot authenticate to ${peer}: ${lowerFirst(failure.message)}`,
+      { cause: failure },
+    );
+  }
+  if (failure instanceof RemoteProtocolError) {
+    return new RemoteProtocolError(
+      `Cannot shake hands with ${peer}: ${lowerFirst(failure.message)}`,
+      { cause: failure, limit: failure.limit },
+    );
+  }
+  if (failure instanceof TransportError && isOfTls(failure)) {
+    return new ConnectError(failure.message, { cause: failure });
+  }
+  return new ConnectionLostError(
+    `Cannot shake hands with ${peer}: the connection ended. A doveadm server does that where it ` +
+      "can't read our version; another one for reasons of its own.",
+    { cause: failure },
+  );
+}
+
+/** Whether the connection can't be encrypted. */
+function isOfTls({ code }: TransportError): boolean {
+  return code === "certificate" || code === "tls" || code === "unsupported";
+}
+
+/** The error for a command that took longer than `timeout` milliseconds. */
+export function timeoutError(
+  name: string,
+  timeout: number,
+  { peer, sent, isStream }: { peer: string; sent: boolean; isStream: boolean },
+): TimeoutError {
+  const what = isStream
+    ? `${peer} sent nothing more of "${name}" for ${timeout} ms.`
+    : `"${name}" was not answered by ${peer} within ${timeout} ms.`;
+  return new TimeoutError("command", `${what} If it may take longer, raise "timeout".`, { sent });
+}
+
+/** How a connection stood to a command when it ended. */
+export interface Unanswered {
+  /** Who was at the other end. */
+  readonly peer: string;
+  /** Whether the command may have run. */
+  readonly sent: boolean;
+  /** Whether the command was the next one to be answered. */
+  readonly isHead: boolean;
+  /** Why the connection was ended, where that was decided on this side. */
+  readonly reason: DovewireError | undefined;
+}
+
+/** Why a command was not answered; `failure` is what the connection ended with, if anything. */
+export function unansweredError(
+  name: string,
+  failure: unknown,
+  { peer, sent, isHead, reason }: Unanswered,
+): DovewireError {
+  const what = `"${name}" was not answered by ${peer}: `;
+  if (reason !== undefined) {
+    return new ConnectionLostError(what + lowerFirst(reason.message), { cause: reason, sent });
+  }
+  const options = { cause: failure, sent };
+  if (failure instanceof RemoteProtocolError) {
+    return new RemoteProtocolError(what + failure.message, { ...options, limit: failure.limit });
+  }
+  if (!sent) return new ConnectionLostError(`${what}the connection ended before.`, options);
+  const why = isHead
+    ? whyItMayHaveDied(name)
+    : "A command ahead of it may have ended the connection.";
+  return new ConnectionLostError(`${what}the connection ended. ${why}`, options);
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
+}

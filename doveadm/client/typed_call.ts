@@ -1,0 +1,258 @@
+/**
+ * A command that is called by the names of its parameters, and the rows that it gives.
+ *
+ * @module
+ */
+
+import { decodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
+import {
+  checkParameters,
+  columnsOf,
+  type CommandInfo,
+  type DovecotVersion,
+  encodeArguments,
+  findCommand,
+  givenParameters,
+  isLasting,
+  parametersToSend,
+  type ParameterValues,
+  type ReplyColumn,
+} from "../../core/doveadm/catalogue/mod.ts";
+import type { HttpValue } from "../http/exchange.ts";
+import type { Input } from "./input.ts";
+import { readValue, type Value, type ValueOptions } from "./values.ts";
+
+/** A row: values by the keys of their columns. */
+export type Row = Record<string, Value>;
+
+/** A value as JSON has it. */
+type JsonValue = string | number | boolean | null;
+
+/** Whose mail a command acts on where that is not one user's alone. */
+export type Users = { readonly mask: string } | { readonly names: readonly string[] };
+
+/** The key of the column with the user's name. */
+const userColumn = "username";
+
+/** A command and its parameters. */
+export class TypedCall {
+  /** The command's entry in the catalogue. */
+  readonly info: CommandInfo;
+  readonly #values: ParameterValues;
+  readonly #options: ValueOptions;
+  readonly #columns: Partial<Record<DovecotVersion, readonly ReplyColumn[]>> = {};
+
+  /**
+   * Makes one; throws a `LocalProtocolError` for a command that the catalogue doesn't know, and for
+   * parameters that are wrong on every version.
+   */
+  constructor(name: string, parameters: object, options: ValueOptions = {}) {
+    const info = findCommand(name);
+    if (info === undefined) {
+      throw new LocalProtocolError(
+        `The catalogue has no command ${
+          JSON.stringify(name)
+        }. Send it with send(), which needs no entry.`,
+      );
+    }
+    if (info.answer === "rows" && Object.keys(info.columns).length === 0) {
+      throw new LocalProtocolError(
+        `Nobody can tell the columns of "${name}" beforehand. Send it with send().`,
+      );
+    }
+    checkParameters(info, parameters as ParameterValues);
+    this.info = info;
+    this.#values = parameters as ParameterValues;
+    this.#options = options;
+    this.#checkUser();
+    // Throws for fields that no version has.
+    this.columnsFor(info.until ?? "2.4");
+  }
+
+  /** The user whose mail the command acts on, if that is one. */
+  get user(): string | undefined {
+    return this.#choice("user");
+  }
+
+  /** The users whose mail the command acts on, if that may be more than one. */
+  get users(): Users | undefined {
+    if (!this.info.mail) return undefined;
+    if (this.#values.allUsers === true) return { mask: "*" };
+    const list = this.#choice("userFile");
+    if (list !== undefined) {
+      return { names: list.split("\n").map((name) => name.trim()).filter((name) => name !== "") };
+    }
+    const { user } = this;
+    return user !== undefined && isMask(user) ? { mask: user } : undefined;
+  }
+
+  /** The command's input, where it takes one. */
+  get input(): Input | undefined {
+    const { input } = this.info;
+    // Whatever the types of parameters say, this one is what the caller gave for an input.
+    return input === undefined ? undefined : this.#values[input] as Input | undefined;
+  }
+
+  /** Whether what to send, or how to read what comes, depends on the server's version. */
+  get dependsOnVersion(): boolean {
+    const { parameters, columns } = this.info;
+    return !isLasting(this.info) ||
+      JSON.stringify(columns["2.3"]) !== JSON.stringify(columns["2.4"]) ||
+      parameters.some((parameter) =>
+        (!isLasting(parameter) || parameter.typeIn !== undefined) &&
+        this.#values[parameter.implied?.by ?? parameter.name] !== undefined
+      ) ||
+      parameters.some((parameter) => !isLasting(parameter) && parameter.required) ||
+      !this.#hasLastingFields();
+  }
+
+  /** Whether all versions have the fields that are asked for. */
+  #hasLastingFields(): boolean {
+    try {
+      this.columnsFor("2.3");
+      this.columnsFor("2.4");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The arguments of the command's line; throws a `LocalProtocolError` for bad parameters. */
+  argumentsFor(version: DovecotVersion): string[] {
+    return encodeArguments(this.info, this.#valuesFor(version), version);
+  }
+
+  /** The parameters of the command's call over HTTP, but for its input. */
+  parametersFor(version: DovecotVersion): Record<string, HttpValue> {
+    const given = givenParameters(this.info, this.#valuesFor(version), version);
+    return Object.fromEntries(
+      given.map(([{ name }, value]): [string, HttpValue] => [name, value])
+        .filter(([name]) => name !== this.info.input),
+    );
+  }
+
+  /** The columns of the command's rows, without that of the user's name. */
+  columnsFor(version: DovecotVersion): readonly ReplyColumn[] {
+    return this.#columns[version] ??= columnsOf(this.info.columns[version], this.#values, version);
+  }
+
+  /** The rows of a whole reply's values. */
+  rowsOf(values: readonly Uint8Array[], version: DovecotVersion): Row[] {
+    if (this.info.answer === "json") return values.flatMap((value) => this.rowsOfJson(value));
+    const columns = this.columnsFor(version);
+    if (columns.length === 0 ? values.length > 0 : values.length % columns.length !== 0) {
+      throw this.wrongCount(values.length, columns.length);
+    }
+    const rows: Row[] = [];
+    for (let at = 0; at < values.length; at += columns.length) {
+      rows.push(this.rowOf(columns, values.slice(at, at + columns.length)));
+    }
+    return rows;
+  }
+
+  /** A row of the values that came for its columns. */
+  rowOf(
+    columns: readonly ReplyColumn[],
+    values: readonly (Uint8Array | JsonValue)[],
+  ): Row {
+    return Object.fromEntries(columns.map((column, at) => [
+      column.asked ?? column.key,
+      readValue(column, values[at], this.#options),
+    ]));
+  }
+
+  /** A row of the values that came as JSON by their columns, with the user's name if it is there. */
+  rowOfObject(object: Readonly<Record<string, unknown>>, version: DovecotVersion): Row {
+    const columns = this.columnsFor(version);
+    const row = this.rowOf(columns, columns.map(({ key }) => this.#valueOf(object, key)));
+    const username = object[userColumn];
+    return this.users === undefined || username === undefined
+      ? row
+      : withUser(String(username), row);
+  }
+
+  /** The rows of an answer in JSON that is no list of rows. */
+  rowsOfObject(answer: unknown): Row[] {
+    if (this.info.answer === "json") return rowsOfUsers(answer);
+    throw new RemoteProtocolError(`"${this.info.name}" was answered with JSON that is no rows.`, {
+      sent: true,
+    });
+  }
+
+  #valueOf(object: Readonly<Record<string, unknown>>, key: string): JsonValue {
+    // Dovecot's API has keys in lower case, however a field was asked for.
+    const value = object[key] ?? object[key.toLowerCase()];
+    if (value === undefined || typeof value === "object" && value !== null) {
+      if (key in object) return null;
+      throw new RemoteProtocolError(
+        `A row of "${this.info.name}" came without "${key}". Is it another command on this server?`,
+        { sent: true },
+      );
+    }
+    return value as JsonValue;
+  }
+
+  /** The rows of the JSON text that `user` answers with: one for each user. */
+  rowsOfJson(text: Uint8Array | string): Row[] {
+    return rowsOfUsers(parseJson(this.info.name, text));
+  }
+
+  /** The error for values that make no whole rows. */
+  wrongCount(values: number, columns: number): RemoteProtocolError {
+    return new RemoteProtocolError(
+      `"${this.info.name}" gave ${values} values, which make no whole number of rows of ` +
+        `${columns}. Is it another command on this server? send() gives the values as they come.`,
+      { sent: true },
+    );
+  }
+
+  #valuesFor(version: DovecotVersion): ParameterValues {
+    return parametersToSend(this.info.columns[version], this.#values, version);
+  }
+
+  #choice(name: "user" | "userFile"): string | undefined {
+    const value = this.info.mail ? this.#values[name] : undefined;
+    return typeof value === "string" && value !== "" ? value : undefined;
+  }
+
+  /** Without a user a server ends the connection. */
+  #checkUser(): void {
+    if (!this.info.mail || this.user !== undefined || this.users !== undefined) return;
+    throw new LocalProtocolError(
+      `"${this.info.name}" acts on a user's mail. Give "user", or "allUsers: true".`,
+    );
+  }
+}
+
+/** Whether a user's name stands for all who match it. */
+export function isMask(user: string): boolean {
+  return /[*?]/.test(user);
+}
+
+/** A row with the user's name ahead. */
+export function withUser(username: string, row: Row): Row {
+  return { [userColumn]: username, ...row };
+}
+
+/** The rows of the object that `user` answers with. */
+export function rowsOfUsers(answer: unknown): Row[] {
+  if (typeof answer !== "object" || answer === null) {
+    throw new RemoteProtocolError('"user" was answered with JSON that is no object.', {
+      sent: true,
+    });
+  }
+  const { userList } = answer as { readonly userList?: unknown };
+  if (Array.isArray(userList)) return userList.map((name) => ({ [userColumn]: String(name) }));
+  return Object.entries(answer).map(([name, fields]) => withUser(name, fields));
+}
+
+function parseJson(command: string, text: Uint8Array | string): unknown {
+  try {
+    return JSON.parse(typeof text === "string" ? text : decodeUtf8(text));
+  } catch (error) {
+    throw new RemoteProtocolError(`"${command}" was answered with what is no JSON.`, {
+      cause: error,
+      sent: true,
+    });
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Values as programs want them, of the texts that Dovecot sends.
+ *
+ * @module
+ */
+
+import { decodeUtf8, encodeUtf8, RemoteProtocolError } from "../../core/mod.ts";
+import type { ColumnInfo } from "../../core/doveadm/catalogue/mod.ts";
+import { wallClockTime } from "./wall_clock.ts";
+
+/** What a value may be in a row. */
+export type Value =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Date
+  | Uint8Array
+  | readonly string[]
+  | readonly number[]
+  | null;
+
+/** What reading values depends on. */
+export interface ValueOptions {
+  /** The time zone of the server's clock, as in "Europe/Helsinki"; that of the runtime if left out. */
+  readonly timeZone?: string;
+}
+
+/**
+ * Reads a value, that came as bytes or from JSON.
+ *
+ * Throws a `RemoteProtocolError` for a text that isn't what the column has.
+ */
+export function readValue(
+  column: ColumnInfo,
+  value: Uint8Array | string | number | boolean | null,
+  options: ValueOptions = {},
+): Value {
+  if (value === null) return null;
+  if (column.type === "bytes") {
+    return value instanceof Uint8Array ? value : encodeUtf8(String(value));
+  }
+  const text = value instanceof Uint8Array ? decodeUtf8(value) : String(value);
+  if (column.null?.includes(text)) return null;
+  switch (column.type) {
+    case "string":
+      return text;
+    case "number":
+      return readNumber(column, text);
+    case "bigint":
+      return readBigint(column, text);
+    case "boolean":
+      return text === column.format;
+    case "date":
+      return readDate(column, text, options);
+    case "strings":
+      return readList(column, text);
+    case "numbers":
+      return readList(column, text).map((item) => readNumber(column, item));
+  }
+}
+
+function readNumber(column: ColumnInfo, text: string): number {
+  const number = Number(text);
+  if (!/^-?\d+(\.\d+)?$/.test(text)) throw unreadable(column, text, "a number");
+  if (Number.isInteger(number) && !Number.isSafeInteger(number)) {
+    throw unreadable(column, text, "a number below 2^53");
+  }
+  return number;
+}
+
+function readBigint(column: ColumnInfo, text: string): bigint {
+  if (!/^-?\d+$/.test(text)) throw unreadable(column, text, "an integer");
+  return BigInt(text);
+}
+
+function readDate(column: ColumnInfo, text: string, { timeZone }: ValueOptions): Date {
+  if (column.format === "unix") return new Date(readNumber(column, text) * 1000);
+  const date = wallClockTime(text, timeZone);
+  if (date === undefined) throw unreadable(column, text, 'a date like "2026-01-05 11:30:00"');
+  return date;
+}
+
+function readList({ format }: ColumnInfo, text: string): string[] {
+  const inner = format === "parentheses" ? text.replace(/^\((.*)\)$/s, "$1") : text;
+  return inner.split(format === "commas" ? "," : " ").filter((item) => item !== "");
+}
+
+function unreadable({ key }: ColumnInfo, text: string, wanted: string): RemoteProtocolError {
+  return new RemoteProtocolError(
+    `The value ${
+      JSON.stringify(text)
+    } of "${key}" is not ${wanted}. Get it with send(), which takes it as ` +
+      "it comes.",
+    { sent: true },
+  );
+}

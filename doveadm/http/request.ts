@@ -1,0 +1,96 @@
+/**
+ * A request with arguments as they stand on a command's line, for the API, which knows names alone.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../../core/mod.ts";
+import {
+  type CommandInfo,
+  decodeArguments,
+  type DovecotVersion,
+  findCommand,
+  type ParameterValues,
+} from "../../core/doveadm/catalogue/mod.ts";
+import { inputParameter } from "./batch.ts";
+import type { HttpCommand } from "./exchange.ts";
+import type { DoveadmRequest } from "../client/request.ts";
+import { isMask } from "../client/typed_call.ts";
+
+/**
+ * A request as it goes over HTTP; `askVersion` is called where versions read its arguments
+ * differently. Rejects with a `LocalProtocolError` for what can't go.
+ */
+export async function commandOfRequest(
+  { name, user, args = [], input, verbosity, extraFields }: DoveadmRequest,
+  askVersion: () => Promise<DovecotVersion>,
+): Promise<HttpCommand> {
+  const info = findCommand(name);
+  if (info === undefined) {
+    throw new LocalProtocolError(
+      `The catalogue has no command ${JSON.stringify(name)}, and over HTTP arguments need names. ` +
+        "Call it with call().",
+    );
+  }
+  if (verbosity !== undefined || extraFields !== undefined) {
+    const what = verbosity === undefined ? "extraFields" : "verbosity";
+    throw new LocalProtocolError(`HTTP can't carry "${what}". Leave it out, or use TCP.`);
+  }
+  const whose = userOf(info, user);
+  const parameters = alikeInAll(info, args) ?? parametersOf(info, args, await askVersion());
+  return {
+    ...{ name, method: info.method },
+    parameters: { ...parameters, ...whose, ...await inputParameter(info, input) },
+  };
+}
+
+/** The parameters where all versions read the arguments alike. */
+function alikeInAll(info: CommandInfo, args: readonly string[]): ParameterValues | undefined {
+  try {
+    const newest = parametersOf(info, args, "2.4");
+    return textOf(newest) === textOf(parametersOf(info, args, "2.3")) ? newest : undefined;
+  } catch {
+    // What one version doesn't take another may, and the error is to name the server's.
+    return undefined;
+  }
+}
+
+function textOf(values: ParameterValues): string {
+  return JSON.stringify(values, (_, value) => typeof value === "bigint" ? `${value}n` : value);
+}
+
+function parametersOf(
+  info: CommandInfo,
+  args: readonly string[],
+  version: DovecotVersion,
+): ParameterValues {
+  try {
+    return decodeArguments(info, args, version);
+  } catch (error) {
+    if (!(error instanceof LocalProtocolError)) throw error;
+    throw new LocalProtocolError(
+      `The arguments of "${info.name}" are none that it takes on Dovecot ${version}: ` +
+        `${error.message}.`,
+      { cause: error },
+    );
+  }
+}
+
+/** The user of a command on mail: a server ends the connection where there is none. */
+function userOf(
+  { name, mail }: CommandInfo,
+  user: string | undefined,
+): Readonly<Record<string, string>> {
+  if (!mail) return {};
+  if (user === undefined || user === "") {
+    throw new LocalProtocolError(`"${name}" acts on a user's mail. Give "user".`);
+  }
+  if (isMask(user)) {
+    throw new LocalProtocolError(
+      `send() is for one user, and ${
+        JSON.stringify(user)
+      } is a mask over HTTP. Use run() for many.`,
+    );
+  }
+  return { user };
+}

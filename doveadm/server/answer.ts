@@ -1,0 +1,159 @@
+/**
+ * Has a handler answer a command.
+ *
+ * @module
+ */
+
+import { type DoveadmServerProtocol, exitCodes } from "../../core/doveadm/mod.ts";
+import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
+import { CommandFailure } from "./command_failure.ts";
+import type { DoveadmHandler, ReplyField, ServerRequest } from "./handler.ts";
+
+/** How much of a reply may wait to be written before the handler waits, too, in bytes. */
+const highWaterMark = 65_536;
+
+/** Where an answer goes. */
+export interface AnswerTarget {
+  /** The protocol, which waits for the answer. */
+  readonly protocol: DoveadmServerProtocol;
+  /** Writes what the protocol has to say; resolves when it is written. */
+  readonly flush: () => Promise<void>;
+  /** Gets what a handler threw that is no failure of the command, but of the handler. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Runs the handler for a request and writes its fields, no faster than they are taken; what it throws
+ * becomes a failure code and a line in the log. Never rejects. What it gives ends the reply: with the
+ * next step, the protocol may tell of the next command.
+ */
+export async function answer(
+  id: number,
+  request: ServerRequest,
+  handler: DoveadmHandler,
+  target: AnswerTarget,
+): Promise<() => void> {
+  const { protocol } = target;
+  let end = () => protocol.succeed(id);
+  try {
+    await writeFields(id, request, handler, target);
+  } catch (error) {
+    const { code, detail, log } = request.signal.aborted
+      // Whatever was thrown came of that.
+      ? { code: "TEMPFAIL", detail: "", log: String(request.signal.reason) }
+      : failureOf(error, request, target);
+    if (log !== undefined) protocol.log("error", log);
+    end = () => protocol.fail(id, code, detail);
+  }
+  // Or a client that asks and asks, and reads nothing, would fill the memory with small replies.
+  if (protocol.pendingOutput > highWaterMark) await target.flush();
+  return end;
+}
+
+async function writeFields(
+  id: number,
+  request: ServerRequest,
+  handler: DoveadmHandler,
+  target: AnswerTarget,
+): Promise<void> {
+  const reply = await handler(request);
+  if (reply === undefined) return;
+  const writer = new FieldWriter(id, request.signal, target);
+  if (typeof reply === "string") await writer.write(reply);
+  else if (Symbol.asyncIterator in reply) {
+    for await (const field of reply) await writer.write(field);
+  } else if (Symbol.iterator in reply) {
+    for (const field of reply) {
+      const written = writer.write(field);
+      // Thousands of short fields are one turn, not thousands.
+      if (written !== undefined) await written;
+    }
+  } else throw notAReply(reply);
+}
+
+/** Writes the fields of a reply. */
+class FieldWriter {
+  #id: number;
+  #signal: AbortSignal;
+  #target: AnswerTarget;
+  #hasText = false;
+
+  constructor(id: number, signal: AbortSignal, target: AnswerTarget) {
+    this.#id = id;
+    this.#signal = signal;
+    this.#target = target;
+  }
+
+  /** Writes a field; where much waits to be written, resolves when that is. */
+  write(field: ReplyField): void | Promise<void> {
+    this.#signal.throwIfAborted();
+    const { protocol } = this.#target;
+    if (this.#hasText) {
+      throw new LocalProtocolError(
+        "A field came behind a { text }, which has to be all of a reply. Leave one out.",
+      );
+    }
+    if (typeof field === "string" || field instanceof Uint8Array) {
+      protocol.writeField(this.#id, field);
+    } else if (typeof field === "object" && field !== null && Symbol.asyncIterator in field) {
+      // Looked at first: a value that a client streams can be read as a "text", too.
+      return this.#writePieces(field);
+    } else if (typeof field === "object" && field !== null && "text" in field) {
+      this.#writeText(field.text);
+    } else throw notAReply(field);
+    return this.#room();
+  }
+
+  #writeText(text: string): void {
+    // deno-lint-ignore no-control-regex -- these are the characters that the protocol escapes
+    if (typeof text !== "string" || /[\0\x01\t\r\n]/.test(text)) {
+      throw new LocalProtocolError(
+        "A { text } has a NUL, \\x01, TAB or line end in it, which clients would read as escapes. " +
+          "JSON.stringify() gives a text without.",
+      );
+    }
+    this.#target.protocol.writeField(this.#id, text, { final: false });
+    this.#hasText = true;
+  }
+
+  async #writePieces(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const piece of pieces) {
+      this.#signal.throwIfAborted();
+      this.#target.protocol.writeField(this.#id, piece, { final: false });
+      await this.#room();
+    }
+    this.#target.protocol.writeField(this.#id, "");
+  }
+
+  #room(): void | Promise<void> {
+    const written = this.#target.flush();
+    if (this.#target.protocol.pendingOutput > highWaterMark) return written;
+  }
+}
+
+/** What becomes of something that a handler threw. */
+function failureOf(
+  error: unknown,
+  { name }: ServerRequest,
+  { onError }: AnswerTarget,
+): { code: string; detail: string; log: string | undefined } {
+  if (error instanceof CommandFailure) return error;
+  // A CommandError of the client, where a handler asks another server.
+  if (error instanceof DovewireError && "code" in error && typeof error.code === "string") {
+    const { code, message } = error;
+    const detail = "detail" in error && typeof error.detail === "string" ? error.detail : "";
+    const isCode = code === "" || Object.hasOwn(exitCodes, code);
+    if (isCode && !/[\r\n]/.test(detail)) return { code, detail, log: message };
+  }
+  onError(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: "TEMPFAIL", detail: "", log: `${JSON.stringify(name)} failed: ${message}` };
+}
+
+function notAReply(what: unknown): LocalProtocolError {
+  return new LocalProtocolError(
+    `A handler gave ${
+      what === null ? "null" : `a ${typeof what}`
+    } where a field stands. Use strings, bytes, an async iterable of bytes, or { text }.`,
+  );
+}

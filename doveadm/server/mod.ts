@@ -1,0 +1,43 @@
+/**
+ * Be a doveadm server: listen for its clients, and answer their commands with a function.
+ *
+ * @module
+ */
+
+export { CommandFailure, type CommandFailureOptions } from "./command_failure.ts";
+export type { Authenticate } from "./connection.ts";
+export {
+  type CloseOptions,
+  DoveadmServer,
+  serve,
+  type ServeOptions,
+  type ServePlace,
+  type ServeSettings,
+} from "./serve.ts";
+export type {
+  DoveadmHandler,
+  DoveadmPeer,
+  ReplyField,
+  ServerRequest,
+  TextReply,
+} from "./handler.ts";
+export {
+  type DoveadmCommand,
+  type DoveadmServerLimits,
+  type LogLevel,
+  takesInput,
+} from "../../core/doveadm/mod.ts";
+export {
+  DovewireError,
+  type DovewireErrorOptions,
+  LocalProtocolError,
+  sameSecret,
+} from "../../core/mod.ts";
+export {
+  type Address,
+  type Listener,
+  type TlsOptions,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+} from "../../transports/transport.ts";

@@ -1,0 +1,170 @@
+/**
+ * Whole mails: their heads, their bodies as trees of parts, and the parts' contents.
+ *
+ * @module
+ */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { MimePartSchema } from "../../messages/extractor/extractor_pb.ts";
+import { plainBytes } from "../../../core/bytes.ts";
+import { type HeadFields, parseHead } from "./head.ts";
+import { decodeUndeclared } from "./header.ts";
+import { contentOf, parseParts, type Part } from "./parts.ts";
+import { decodeCharset } from "./structured_field.ts";
+
+/** A part as `extractor.proto` has it, from which the message can be made. */
+export type MimePartInit = Exclude<MessageInitShape<typeof MimePartSchema>, { $typeName: string }>;
+
+/** A part and what is in it. */
+export interface PartContent {
+  /** The part; without what is in it. */
+  readonly part: MimePartInit;
+  /** The content with its transfer encoding taken off; of a multipart, all of it as it came. */
+  readonly data: Uint8Array;
+}
+
+/**
+ * How deep parts are in each other in a body. Decoders of protobuf take 100 messages within
+ * messages if nobody tells them otherwise, @bufbuild/protobuf and Python's alike, and each part is two
+ * of them. Parts that are deeper stand side by side in the deepest multipart, with the paths that they
+ * have; mails that are deeper are kept closed, and `part()` gives them.
+ */
+const maxDepth = 48;
+
+/** How many mailboxes the mails in a body may have together, so that many of them take no memory. */
+const maxMailboxes = 25_000;
+
+/** What there is still room for in a body. */
+interface Room {
+  mailboxes: number;
+}
+
+/** A mail that was taken apart; its texts and contents are decoded when asked for. */
+export class ParsedMail {
+  /** What its header tells. */
+  readonly head: HeadFields;
+  readonly #root: Part;
+  #parts: Map<string, Part> | undefined;
+
+  /** Takes a mail apart; see {@linkcode parseMail}. */
+  constructor(mail: Uint8Array) {
+    const bytes = plainBytes(mail);
+    this.head = parseHead(bytes);
+    this.#root = parseParts(bytes);
+  }
+
+  /**
+   * The body: texts decoded, in line ends of LF alone, attachments without their contents. A text of
+   * which no charset was declared, or ASCII, is UTF-8, or windows-1252 if it isn't that.
+   */
+  get body(): MimePartInit {
+    return toMimePart(this.#root, 0, { mailboxes: maxMailboxes });
+  }
+
+  /** A part and its content, also of those that the body doesn't show; `undefined` if there is none. */
+  part(path: string): PartContent | undefined {
+    const part = this.#partsByPath.get(path);
+    if (part === undefined) return undefined;
+    const data = part.kind === "multipart" ? part.encoded : contentOf(part);
+    return { part: describe(part, data), data };
+  }
+
+  /** All texts, in their order: of text parts that aren't attachments, those of mails in it as well. */
+  *texts(): Generator<{ contentType: string; text: string }> {
+    for (const part of this.#partsByPath.values()) {
+      if (isText(part)) {
+        yield { contentType: part.contentType, text: textOf(part, contentOf(part)) };
+      }
+    }
+  }
+
+  /** The subjects, the mail's own first, then those of the mails in it. */
+  *subjects(): Generator<string> {
+    yield this.head.subject;
+    for (const part of this.#partsByPath.values()) {
+      if (part.kind === "mail") yield parseHead(contentOf(part), { maxMailboxes: 0 }).subject;
+    }
+  }
+
+  get #partsByPath(): Map<string, Part> {
+    if (this.#parts === undefined) {
+      this.#parts = new Map();
+      addParts(this.#root, this.#parts);
+    }
+    return this.#parts;
+  }
+}
+
+/**
+ * Takes a mail apart. Nothing that bytes can be made of is an error: what can't be understood is a
+ * text, or what {@linkcode ParsedMail.part} gives.
+ *
+ * @example
+ * ```ts
+ * import { parseMail } from "./mail.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const mail = parseMail(new TextEncoder().encode("Subject: Hello\r\n\r\nHow are you?\r\n"));
+ * assert.equal(mail.head.subject, "Hello");
+ * assert.deepEqual(mail.body.content, { case: "text", value: "How are you?\n" });
+ * ```
+ */
+export function parseMail(mail: Uint8Array): ParsedMail {
+  return new ParsedMail(mail);
+}
+
+function addParts(part: Part, parts: Map<string, Part>): void {
+  parts.set(part.path, part);
+  for (const child of part.parts) addParts(child, parts);
+}
+
+/** Whether it is shown as a text. */
+function isText(part: Part): boolean {
+  return part.kind === "leaf" && part.contentType.startsWith("text/") &&
+    part.disposition !== "attachment";
+}
+
+/** Charsets that programs declare who don't know, so that anything may be in them. */
+const undeclared = /^(?:|(?:us-)?ascii|ansi_x3\.4-1968)$/;
+
+function textOf({ charset }: Part, content: Uint8Array): string {
+  const text = undeclared.test(charset)
+    ? decodeUndeclared(content)
+    : decodeCharset(content, charset);
+  return text.replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n").toWellFormed();
+}
+
+/** A part without what is in it. */
+function describe(part: Part, content: Uint8Array): MimePartInit {
+  const { path, contentType, charset, disposition, filename, contentId, kind } = part;
+  const size = BigInt(kind === "multipart" ? 0 : content.length);
+  return { path, contentType, charset, disposition, filename, contentId, size };
+}
+
+function toMimePart(part: Part, depth: number, room: Room): MimePartInit {
+  if (part.kind === "multipart") {
+    const parts = part.parts.flatMap((child) => toMimeParts(child, depth + 1, room));
+    return { ...describe(part, part.encoded), content: { case: "multipart", value: { parts } } };
+  }
+  const content = contentOf(part);
+  const described = describe(part, content);
+  if (isText(part)) {
+    return { ...described, content: { case: "text", value: textOf(part, content) } };
+  }
+  if (part.kind === "mail" && depth < maxDepth) {
+    const fields = parseHead(content, { maxMailboxes: room.mailboxes });
+    const { from, to, cc, bcc } = fields;
+    const told = from.length + to.length + cc.length + bcc.length;
+    room.mailboxes = Math.max(room.mailboxes - told, 0);
+    const head = { ...fields, size: BigInt(content.length) };
+    const body = toMimePart(part.parts[0], depth + 1, room);
+    return { ...described, content: { case: "mail", value: { head, body } } };
+  }
+  return described;
+}
+
+/** A part of a multipart; where that is deep enough, the parts in it instead. */
+function toMimeParts(part: Part, depth: number, room: Room): MimePartInit[] {
+  if (part.kind !== "multipart" || depth < maxDepth) return [toMimePart(part, depth, room)];
+  return part.parts.flatMap((child) => toMimeParts(child, depth, room));
+}

@@ -1,0 +1,177 @@
+/**
+ * Responses as version 1 gives them: a line of JSON, and for `raw` and `part` the bytes behind it.
+ *
+ * A list or a search gives an array of heads, `folders` an array of names, a count
+ * `{count, size, new}`, `add` `{mid}`, a mail its head and `body`; what has nothing to tell gives `{}`,
+ * and what came to nothing `{error, code}`. A body, and the `val` of a part, is a text, an array of
+ * parts `{type, val, …}`, a mail within a mail, or `null` for what the method `part` brings.
+ *
+ * @module
+ */
+
+import { create } from "@bufbuild/protobuf";
+import { decodeUtf8, encodeUtf8 } from "../../../core/bytes.ts";
+import { LocalProtocolError, RemoteProtocolError } from "../../../core/errors.ts";
+import type { MailHead } from "../extractor/extractor_pb.ts";
+import { ExtractorFailure } from "../failure.ts";
+import {
+  type ExtractorMethod,
+  extractorMethods,
+  type ExtractorResponseInit,
+  type ExtractorResponses,
+} from "../methods.ts";
+import { type Json, JsonReader, writeSize, WrongJson } from "./json_values.ts";
+import {
+  readHead,
+  readMail,
+  readPartFields,
+  writeHead,
+  writeMail,
+  writePartFields,
+} from "./mail_json.ts";
+
+/** A response of version 1. */
+export interface Version1Response {
+  /** The JSON in UTF-8, in one line, without the line's end. */
+  readonly header: Uint8Array;
+  /** What stands behind that line. */
+  readonly binary: Uint8Array;
+}
+
+/** How the responses of a method are written. */
+interface Format<Method extends ExtractorMethod> {
+  /** The JSON. */
+  write(response: ExtractorResponses[Method]): Json;
+  /** What the JSON and the bytes behind it say. */
+  read(json: JsonReader, binary: Uint8Array): ExtractorResponseInit<Method>;
+}
+
+/** Of what has nothing to tell. */
+const nothing = { write: () => ({}), read: () => ({}) };
+
+/** Of what tells heads. */
+const heads = {
+  write: ({ mails }: { readonly mails: readonly MailHead[] }) => mails.map(writeHead),
+  read: (json: JsonReader) => ({ mails: json.items().map(readHead) }),
+};
+
+const formats: { readonly [Method in ExtractorMethod]: Format<Method> } = {
+  auth: nothing,
+  list: heads,
+  count: {
+    write: ({ count, size, unseen }) => ({
+      count: writeSize(count),
+      size: writeSize(size),
+      new: writeSize(unseen),
+    }),
+    read: (json) => ({
+      count: json.get("count").size(),
+      // A program may say no more than how many there are.
+      size: json.get("size").size(0n),
+      unseen: json.get("new").size(0n),
+    }),
+  },
+  "read-mail": {
+    write: ({ head, body }) => writeMail(head, body),
+    read: (json) => readMail(json),
+  },
+  search: heads,
+  folders: {
+    write: ({ folders }) => folders,
+    read: (json) => ({ folders: json.items().map((name) => name.text()) }),
+  },
+  move: nothing,
+  raw: {
+    write: ({ size }) => ({ content_type: "message/rfc822", size: writeSize(size) }),
+    read: (json, data) => ({ data, size: json.get("size").size(BigInt(data.length)) }),
+  },
+  part: {
+    write: ({ part }) => part ? { content_type: part.contentType, ...writePartFields(part) } : {},
+    read: (json, data) => ({
+      part: {
+        contentType: json.get("content_type").text(""),
+        ...readPartFields(json, ""),
+        size: json.get("size").size(BigInt(data.length)),
+      },
+      data,
+    }),
+  },
+  add: {
+    write: ({ mid }) => ({ mid }),
+    read: (json) => ({ mid: json.get("mid").text() }),
+  },
+  remove: nothing,
+};
+
+/**
+ * Writes a response as JSON, and as bytes behind it. Unknown fields have no place there, nor have
+ * parts of a second.
+ *
+ * Throws a {@linkcode LocalProtocolError} for a value that JSON can't have.
+ */
+export function encodeJson<Method extends ExtractorMethod>(
+  method: Method,
+  init: ExtractorResponseInit<Method>,
+): Version1Response {
+  const response = create(extractorMethods[method].response, init);
+  const { failure } = response;
+  if (failure !== undefined) {
+    return jsonFailure(new ExtractorFailure(failure.code, failure.message));
+  }
+  const { write }: Format<Method> = formats[method];
+  let json: Json;
+  try {
+    json = write(response);
+  } catch (error) {
+    const message = `Cannot write the response to "${method}" as JSON: ${reasonOf(error)}.`;
+    throw new LocalProtocolError(message, { cause: error });
+  }
+  return {
+    header: encodeUtf8(JSON.stringify(json)),
+    binary: "data" in response ? response.data : new Uint8Array(0),
+  };
+}
+
+/** Writes as JSON that a request came to nothing. */
+export function jsonFailure({ code, message }: ExtractorFailure): Version1Response {
+  const header = encodeUtf8(JSON.stringify({ error: message, code }));
+  return { header, binary: new Uint8Array(0) };
+}
+
+/**
+ * Reads a response from JSON and the bytes behind it. What the JSON doesn't say is left out, and what
+ * it says besides is left alone.
+ *
+ * Throws the {@linkcode ExtractorFailure} that it says, and a {@linkcode RemoteProtocolError} for what
+ * is no response.
+ */
+export function decodeJson<Method extends ExtractorMethod>(
+  method: Method,
+  { header, binary }: Version1Response,
+): ExtractorResponses[Method] {
+  const { read }: Format<Method> = formats[method];
+  const schema = extractorMethods[method].response;
+  let init: ExtractorResponseInit<Method>;
+  try {
+    const json = new JsonReader(JSON.parse(decodeUtf8(header)));
+    if (json.has("error")) {
+      const code = json.get("code").text("") || "internal";
+      throw new ExtractorFailure(code, json.get("error").text() || "The extractor didn't say why.");
+    }
+    if (binary.length > 0 && schema.fields.every(({ name }) => name !== "data")) {
+      throw new WrongJson(`there are ${binary.length} bytes behind the JSON`);
+    }
+    init = read(json, binary);
+  } catch (error) {
+    if (error instanceof ExtractorFailure) throw error;
+    const message = `What the extractor answered is no response to "${method}": ${
+      reasonOf(error)
+    }.`;
+    throw new RemoteProtocolError(message, { cause: error, sent: true });
+  }
+  return create(schema, init);
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+}

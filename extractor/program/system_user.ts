@@ -1,0 +1,127 @@
+/**
+ * Finds the accounts of a system's users.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { DovewireError } from "../../core/errors.ts";
+
+/** The process can't become the user that it should be, and must not go on. */
+export class PrivilegesError extends DovewireError {
+  /** The class's name. */
+  override name = "PrivilegesError";
+}
+
+/** A user of the system, who isn't root. */
+export interface SystemUser {
+  /** The name of the account; the number as text where there is none. */
+  readonly name: string;
+  /** The user's id. */
+  readonly uid: number;
+  /** The id of the user's first group. */
+  readonly gid: number;
+  /** The user's folder; "/" where none is known. */
+  readonly home: string;
+  /** The ids of all groups that the user is in, the first one among them. */
+  readonly groups: readonly number[];
+}
+
+/** Where accounts are looked up. */
+export interface AccountFiles {
+  /** The path of the users' file; "/etc/passwd" if left out. */
+  passwd?: string;
+  /** The path of the groups' file; "/etc/group" if left out. */
+  group?: string;
+}
+
+/** An account of the users' file. */
+interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/** The largest id that a user can have: the one above it means "leave it as it is" to the system. */
+const largestId = 0xffff_fffe;
+
+/**
+ * Finds a user by a name, by a number, or by two, as in "1000:1000", which are taken as they are: the
+ * ids of a user and a group. A name goes ahead of a number, where an account has a number for a name.
+ *
+ * Accounts are those of /etc/passwd and /etc/group. One that is kept elsewhere, in LDAP say, has to be
+ * given by two numbers: asking for it would mean to run other programs as root.
+ *
+ * Throws a {@linkcode PrivilegesError} for a user who isn't there, and for root by whatever name: for
+ * one whose id, or whose group's, is 0.
+ */
+export function findSystemUser(user: string, files: AccountFiles = {}): SystemUser {
+  const { passwd = "/etc/passwd", group = "/etc/group" } = files;
+  const account = accountOf(user, passwd);
+  if (account.uid === 0 || account.gid === 0) {
+    const what = account.uid === 0 ? "is root" : "has root's group";
+    throw new PrivilegesError(
+      `The user ${quoted(user)} ${what}, as which no mail is read. Name another user.`,
+    );
+  }
+  return { ...account, groups: [...new Set([account.gid, ...groupsOf(account.name, group)])] };
+}
+
+function accountOf(user: string, passwd: string): Account {
+  const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(user) ?? [];
+  if (uid !== undefined) {
+    const ids = { uid: Number(uid), gid: Number(gid) };
+    if (ids.uid <= largestId && ids.gid <= largestId) return { name: uid, ...ids, home: "/" };
+  }
+  const accounts = accountsIn(linesOf(passwd));
+  const found = accounts.find(({ name }) => name === user) ??
+    accounts.find(({ uid }) => /^\d{1,10}$/.test(user) && uid === Number(user));
+  if (found !== undefined) return found;
+  throw new PrivilegesError(
+    `There is no user ${
+      quoted(user)
+    } in ${passwd}. Name one who is there, or give the ids of one ` +
+      'who is kept elsewhere, as in "1000:1000".',
+  );
+}
+
+/** Reads the lines that are accounts; what isn't complete, or is for another program, is none. */
+function accountsIn(lines: readonly string[]): Account[] {
+  const accounts: Account[] = [];
+  for (const line of lines) {
+    const [name, , uid = "", gid = "", , home = ""] = line.split(":");
+    // "+" and "-" are for NIS.
+    if (!/^[^+-]/.test(name) || !/^\d{1,10}$/.test(uid) || !/^\d{1,10}$/.test(gid)) continue;
+    if (Number(uid) > largestId || Number(gid) > largestId) continue;
+    accounts.push({ name, uid: Number(uid), gid: Number(gid), home: home === "" ? "/" : home });
+  }
+  return accounts;
+}
+
+/** The ids of the groups that say that the user is in them. */
+function groupsOf(user: string, file: string): number[] {
+  const ids: number[] = [];
+  for (const line of linesOf(file)) {
+    const [, , gid = "", members = ""] = line.split(":");
+    if (/^\d{1,10}$/.test(gid) && members.split(",").includes(user)) ids.push(Number(gid));
+  }
+  return ids;
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n");
+  } catch (cause) {
+    throw new PrivilegesError(`${file} can't be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** What an error says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function quoted(user: string): string {
+  return JSON.stringify(user.length > 100 ? `${user.slice(0, 100)}…` : user);
+}

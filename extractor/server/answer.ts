@@ -1,0 +1,158 @@
+/**
+ * Has a handler answer a request, in whichever version it came.
+ *
+ * @module
+ */
+
+import { extractorExitCodes } from "../../core/extractor/mod.ts";
+import { ExtractorFailure } from "../messages/failure.ts";
+import {
+  decodeRequest,
+  encodeResponse,
+  type ExtractorMethod,
+  type ExtractorRequests,
+  type ExtractorResponseInit,
+  failureResponse,
+  isExtractorMethod,
+} from "../messages/methods.ts";
+import { decodeArguments, encodeJson, jsonFailure } from "../messages/version1.ts";
+import type { ExtractorContext, ExtractorHandler } from "./handler.ts";
+
+/** A request as it came. */
+export interface ReceivedRequest {
+  /** Its method, which there may not be. */
+  readonly method: string;
+  /** The message; in version 1 the input. */
+  readonly message: Uint8Array;
+}
+
+/** An answer as it goes. */
+export interface Answer {
+  /** The message; in version 1 the line of JSON. */
+  readonly message: Uint8Array;
+  /** Version 1: what stands behind the line. */
+  readonly binary?: Uint8Array;
+  /** What a process ends with that has nothing else to answer. */
+  readonly exitCode: number;
+}
+
+/** How requests are read and answers are written. */
+export interface Codec {
+  /** Throws an `ExtractorFailure` for what is no request. */
+  decode<Method extends ExtractorMethod>(
+    method: Method,
+    message: Uint8Array,
+  ): ExtractorRequests[Method];
+  /** Throws for a value that can't be written. */
+  encode<Method extends ExtractorMethod>(
+    method: Method,
+    response: ExtractorResponseInit<Method>,
+  ): Omit<Answer, "exitCode">;
+  /** Writes that a request came to nothing. */
+  fail(failure: ExtractorFailure): Omit<Answer, "exitCode">;
+}
+
+/** Versions 2 and 3: messages both ways. */
+export const messageCodec: Codec = {
+  decode: decodeRequest,
+  encode: (method, response) => ({ message: encodeResponse(method, response) }),
+  fail: (failure) => ({ message: failureResponse(failure) }),
+};
+
+/** Version 1: these arguments come, and JSON goes. */
+export function argumentsCodec(args: readonly string[]): Codec {
+  return {
+    decode: (method, input) => decodeArguments(method, args, input),
+    encode: (method, response) => {
+      const { header, binary } = encodeJson(method, response);
+      return { message: header, binary };
+    },
+    fail: (failure) => {
+      const { header, binary } = jsonFailure(failure);
+      return { message: header, binary };
+    },
+  };
+}
+
+/** Who answers, and how. */
+export interface Answerer {
+  readonly handler: ExtractorHandler;
+  readonly codec: Codec;
+  readonly context: ExtractorContext;
+  /** Gets what a handler threw that is no failure of the request, but of the handler. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Answers a request, at once where the handler does. Never throws, never rejects. */
+export function answer(request: ReceivedRequest, answerer: Answerer): Answer | Promise<Answer> {
+  const { method, message } = request;
+  try {
+    if (isExtractorMethod(method)) return run(method, message, answerer);
+    return failed(unsupported(method), answerer);
+  } catch (error) {
+    return failed(error, answerer);
+  }
+}
+
+function run<Method extends ExtractorMethod>(
+  method: Method,
+  message: Uint8Array,
+  answerer: Answerer,
+): Answer | Promise<Answer> {
+  const { handler, codec, context } = answerer;
+  const act = handler[method];
+  if (act === undefined) throw unsupported(method);
+  const response = act.call(handler, codec.decode(method, message), context);
+  if (!isPromise(response)) return succeeded(method, response, answerer);
+  return response.then((response) => succeeded(method, response, answerer)).catch((error) =>
+    failed(error, answerer)
+  );
+}
+
+function succeeded<Method extends ExtractorMethod>(
+  method: Method,
+  response: ExtractorResponseInit<Method>,
+  { codec, context }: Answerer,
+): Answer {
+  const { message, binary } = codec.encode(method, response);
+  // Version 1 has a line feed between the two.
+  const size = message.length + (binary === undefined ? 0 : binary.length + 1);
+  if (size > context.maxMessageSize) {
+    throw new ExtractorFailure(
+      "limit",
+      `The answer has ${size} bytes, and ${context.maxMessageSize} are the most. Ask for less, or ` +
+        'for the mail with "raw", in pieces by offset and length.',
+    );
+  }
+  return { message, binary, exitCode: extractorExitCodes.ok };
+}
+
+function failed(error: unknown, { codec, context, onError }: Answerer): Answer {
+  if (error instanceof ExtractorFailure) {
+    return { ...codec.fail(error), exitCode: exitCodeOf(error) };
+  }
+  // What was thrown came of that, and nobody waits for an answer.
+  if (!context.signal.aborted) onError(error);
+  const failure = new ExtractorFailure(
+    "internal",
+    "Something went wrong in the extractor. Look at what it logged.",
+  );
+  return { ...codec.fail(failure), exitCode: exitCodeOf(failure) };
+}
+
+function exitCodeOf({ code }: ExtractorFailure): number {
+  if (code === "invalid") return extractorExitCodes.invalid;
+  if (code === "unsupported") return extractorExitCodes.unsupported;
+  return extractorExitCodes.failure;
+}
+
+function unsupported(method: string): ExtractorFailure {
+  return new ExtractorFailure(
+    "unsupported",
+    `The extractor doesn't know the method ${JSON.stringify(method)}.`,
+  );
+}
+
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,300 @@
+/**
+ * Answers an extractor's requests from a maildir.
+ *
+ * @module
+ */
+
+import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { LocalProtocolError } from "../../core/errors.ts";
+import type { Maildir, MailFile } from "../maildir/maildir.ts";
+import { type HeadFields, parseHead } from "../maildir/mail/head.ts";
+import { type MimePartInit, parseMail, type PartContent } from "../maildir/mail/mail.ts";
+import { TextSearch } from "../maildir/mail/search.ts";
+import { isUnreadable } from "../maildir/storage_failure.ts";
+import { ExtractorFailure } from "../messages/failure.ts";
+import type { ExtractorContext, ExtractorHandler } from "./handler.ts";
+
+/** How much a request may ask of a {@linkcode maildirHandler}. */
+export interface MaildirHandlerOptions {
+  /** How many mails `list` gives at most; 1,000 if left out. */
+  maxPage?: number;
+  /** How many mails `search` gives at most; 1,000 if left out. */
+  maxResults?: number;
+  /** How long `search` may take, in milliseconds; 10 s if left out. */
+  searchTimeout?: number;
+  /** How large a mail may be that `read-mail` and `part` take apart, in bytes; 128 MiB if left out. */
+  maxMailSize?: number;
+}
+
+/** How long a search goes on before others in the process get their turn, in milliseconds. */
+const turn = 20;
+
+/** What an answer takes beside the bytes of a mail in it. */
+const envelope = 64;
+
+/** The limits with what is left out filled in. */
+type Limits = Readonly<Required<MaildirHandlerOptions>>;
+
+/** Opens the maildir, or gives the one that is open. */
+type Open = () => Maildir;
+
+/**
+ * Answers requests from a maildir, all of an extractor's methods.
+ *
+ * `maildir` may be a function that opens it. It is called by the first method that needs it, and what it
+ * throws is that method's failure: an extractor whose maildir isn't there, or is another user's, answers
+ * so, and "auth" all the same.
+ *
+ * Throws a `LocalProtocolError` for limits that can't be.
+ */
+export function maildirHandler(
+  maildir: Maildir | (() => Maildir),
+  options: MaildirHandlerOptions = {},
+): ExtractorHandler {
+  const limits: Limits = {
+    maxPage: options.maxPage ?? 1000,
+    maxResults: options.maxResults ?? 1000,
+    searchTimeout: options.searchTimeout ?? 10_000,
+    maxMailSize: options.maxMailSize ?? 128 * 1024 * 1024,
+  };
+  for (const [name, limit] of Object.entries(limits)) {
+    if (limit > 0) continue;
+    throw new LocalProtocolError(`"${name}" is ${limit}. Give a number above 0.`);
+  }
+  let opened = typeof maildir === "function" ? undefined : maildir;
+  const open: Open = () => opened ??= typeof maildir === "function" ? maildir() : maildir;
+  return {
+    auth: () => ({}),
+    list: (request) => list(open(), request, limits),
+    count: ({ folder }) => {
+      const { count, size, unseen } = open().count(folder);
+      return { count: BigInt(count), size: BigInt(size), unseen: BigInt(unseen) };
+    },
+    "read-mail": (request) => readMail(open(), request, limits),
+    search: (request, { signal }) => search(open(), request, { ...limits, signal }),
+    folders: () => ({ folders: open().folders() }),
+    move: ({ mid, folder }) => {
+      const folders = open();
+      folders.move(folders.find(mid), folder);
+      return {};
+    },
+    raw: (request, context) => raw(open(), request, context),
+    part: (request) => part(open(), request, limits),
+    add: ({ folder, data, seen, dateReceived }) => {
+      const received = dateOf(dateReceived);
+      return { mid: open().add({ folder, data, seen, received }).mid };
+    },
+    remove: ({ mid }) => {
+      const folders = open();
+      folders.remove(folders.find(mid));
+      return {};
+    },
+  };
+}
+
+interface ListRequest {
+  readonly folder: string;
+  readonly start: number;
+  readonly end: number;
+  readonly sortBy: string;
+}
+
+function list(
+  maildir: Maildir,
+  { folder, start, end, sortBy }: ListRequest,
+  { maxPage }: Limits,
+): { mails: MailHead[] } {
+  // One more shows whether there are too many; a folder's end may be nearer than the one asked for.
+  const last = end - start > maxPage ? start + maxPage + 1 : end;
+  const page = maildir.list({ folder, start, end: last, sortBy });
+  if (page.length > maxPage) {
+    throw new ExtractorFailure(
+      "limit",
+      `The mails from ${start} to ${end} are more than ${maxPage}, which is the most that are ` +
+        "listed at once. Ask for one page after the other.",
+    );
+  }
+  return { mails: headsOf(maildir, page) };
+}
+
+/** A mail's head, from its header and its file. */
+type MailHead = HeadFields & ReturnType<typeof fileFields>;
+
+/** How many mailboxes of each of its fields a head has that others stand beside. */
+const maxMailboxes = 1000;
+
+/**
+ * The heads of those of the mails that are still there. One that can't be read has what its file tells:
+ * the others are to be seen all the same.
+ */
+function headsOf(maildir: Maildir, mails: readonly MailFile[]): MailHead[] {
+  const heads: MailHead[] = [];
+  for (const mail of mails) {
+    const header = unlessGone(() => ifReadable(() => maildir.readHeader(mail)) ?? nothing);
+    if (header === undefined) continue;
+    heads.push({ ...parseHead(header, { maxMailboxes }), ...fileFields(mail) });
+  }
+  return heads;
+}
+
+const nothing = new Uint8Array();
+
+/** What a mail's file says of it. */
+function fileFields({ mid, size, seen, received, folder }: MailFile): {
+  mid: string;
+  size: bigint;
+  seen: boolean;
+  dateReceived: Timestamp | undefined;
+  folder: string;
+} {
+  const year = received.getUTCFullYear();
+  // Others can't be told, and one that isn't a date has none.
+  const dateReceived = year >= 1 && year <= 9999 ? timestampFromDate(received) : undefined;
+  return { mid, size: BigInt(size), seen, dateReceived, folder };
+}
+
+/** What a function gives, or `undefined` where the mail was removed in the meantime. */
+function unlessGone<Result>(act: () => Result): Result | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof ExtractorFailure && error.code === "not-found") return undefined;
+    throw error;
+  }
+}
+
+/** What a function gives, or `undefined` where this process may not read the mail. */
+function ifReadable<Result>(act: () => Result): Result | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
+
+function readMail(
+  maildir: Maildir,
+  { mid, markSeen }: { readonly mid: string; readonly markSeen: boolean },
+  limits: Limits,
+): { head: MailHead; body: MimePartInit } {
+  const mail = maildir.find(mid);
+  const { head, body } = parseMail(readWhole(maildir, mail, limits));
+  return { head: { ...head, ...fileFields(markSeen ? marked(maildir, mail) : mail) }, body };
+}
+
+/** The mail marked as seen. Where that can't be, because nobody may write there, it is read all the same. */
+function marked(maildir: Maildir, mail: MailFile): MailFile {
+  try {
+    return maildir.markSeen(mail);
+  } catch (error) {
+    if (error instanceof ExtractorFailure && error.code === "storage") return mail;
+    throw error;
+  }
+}
+
+function part(
+  maildir: Maildir,
+  { mid, path }: { readonly mid: string; readonly path: string },
+  limits: Limits,
+): PartContent {
+  const found = parseMail(readWhole(maildir, maildir.find(mid), limits)).part(path);
+  if (found !== undefined) return found;
+  throw new ExtractorFailure(
+    "not-found",
+    `The mail ${JSON.stringify(mid)} has no part ${
+      JSON.stringify(path)
+    }. Its parts are those that ` +
+      '"read-mail" tells of, by their paths.',
+  );
+}
+
+/** A mail's bytes, unless they are too many to be taken apart. */
+function readWhole(maildir: Maildir, mail: MailFile, { maxMailSize }: Limits): Uint8Array {
+  if (mail.size > maxMailSize) {
+    throw new ExtractorFailure(
+      "limit",
+      `The mail ${JSON.stringify(mail.mid)} has ${mail.size} bytes, and mails of up to ` +
+        `${maxMailSize} are taken apart. Ask for it with "raw", in pieces.`,
+    );
+  }
+  return maildir.read(mail);
+}
+
+function raw(
+  maildir: Maildir,
+  request: { readonly mid: string; readonly offset: bigint; readonly length: bigint },
+  { maxMessageSize }: ExtractorContext,
+): { data: Uint8Array; size: bigint } {
+  const mail = maildir.find(request.mid);
+  const offset = Math.min(Number(request.offset), mail.size);
+  const rest = mail.size - offset;
+  const length = request.length === 0n ? rest : Math.min(rest, Number(request.length));
+  // Before it is read.
+  if (length > maxMessageSize - envelope) {
+    throw new ExtractorFailure(
+      "limit",
+      `${length} bytes of the mail ${JSON.stringify(request.mid)} are more than an answer holds. ` +
+        `Ask for it in pieces, by offset and length, of at most ${
+          maxMessageSize - envelope
+        } bytes.`,
+    );
+  }
+  return { data: maildir.read(mail, { offset, length }), size: BigInt(mail.size) };
+}
+
+async function search(
+  maildir: Maildir,
+  { pattern, folder }: { readonly pattern: string; readonly folder: string },
+  { maxResults, searchTimeout, signal }: Limits & { readonly signal: AbortSignal },
+): Promise<{ mails: MailHead[] }> {
+  const text = new TextSearch(pattern);
+  const start = performance.now();
+  const mails = maildir.mails(folder);
+  const found: MailFile[] = [];
+  let turnEnd = start + turn;
+  for (const [index, mail] of mails.entries()) {
+    signal.throwIfAborted();
+    const now = performance.now();
+    if (now - start > searchTimeout) throw tooLong(searchTimeout, { index, of: mails.length });
+    if (now > turnEnd) {
+      await new Promise((resolve) => setTimeout(resolve));
+      turnEnd = performance.now() + turn;
+    }
+    const bytes = unlessGone(() =>
+      ifReadable(() => maildir.read(mail, { offset: 0, length: searched }))
+    );
+    if (bytes === undefined || !await text.matches(bytes)) continue;
+    found.push(mail);
+    if (found.length > maxResults) {
+      throw new ExtractorFailure(
+        "limit",
+        `More than ${maxResults} mails match, which is the most that are told. Ask for a pattern ` +
+          "that fewer match.",
+      );
+    }
+  }
+  return { mails: headsOf(maildir, found) };
+}
+
+/** How much of a mail is searched, in bytes. */
+const searched = 32 * 1024 * 1024;
+
+function tooLong(timeout: number, { index, of }: { index: number; of: number }): ExtractorFailure {
+  return new ExtractorFailure(
+    "limit",
+    `The search took longer than ${timeout / 1000} s, in which ${index} of ${of} mails were ` +
+      "searched. Search a smaller folder, or move mails to others.",
+  );
+}
+
+/** A time as a date; throws a failure for one that can't be. */
+function dateOf(timestamp: Timestamp | undefined): Date | undefined {
+  if (timestamp === undefined) return undefined;
+  const date = timestampDate(timestamp);
+  if (!Number.isNaN(date.getTime())) return date;
+  throw new ExtractorFailure(
+    "invalid",
+    `The mail's date, ${timestamp.seconds} s since 1970, is none. Leave it out, or give another.`,
+  );
+}

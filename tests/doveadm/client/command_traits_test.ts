@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { commands } from "../../../core/doveadm/catalogue/mod.ts";
+import { sharesConnection, whyItMayHaveDied } from "../../../doveadm/client/command_traits.ts";
+
+/** Commands that take a user and still need a connection of their own. */
+const alone: Readonly<Record<string, string>> = {
+  backup: "it ends in dsync's own protocol",
+  batch: "it runs other commands",
+  "dsync-server": "it ends in dsync's own protocol",
+  sync: "it ends in dsync's own protocol",
+};
+
+test("command traits: the commands that act on mail share a connection, and no others", () => {
+  for (const { name, mail } of Object.values(commands)) {
+    assert.equal(sharesConnection(name), mail && !(name in alone), name);
+  }
+});
+
+test("command traits: what isn't known has a connection of its own", () => {
+  for (const name of ["", "no such command", "toString", "MAILBOX LIST", "mailbox"]) {
+    assert(!sharesConnection(name));
+  }
+  assert.match(whyItMayHaveDied("toString"), /a missing argument/);
+  assert.match(whyItMayHaveDied("fetch"), /an unknown field/);
+});

@@ -1,0 +1,725 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import {
+  AbortError,
+  AuthenticationError,
+  CommandError,
+  connect,
+  ConnectError,
+  ConnectionLostError,
+  type DoveadmClient,
+  DoveadmHttp,
+  type DoveadmHttpOptions,
+  type DoveadmRequest,
+  DovewireError,
+  LocalProtocolError,
+  RemoteProtocolError,
+  TimeoutError,
+} from "../../../mod.ts";
+import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { leavingNothing } from "../../harness/leftovers.ts";
+import { listen, openSockets, socketsDownTo } from "../../harness/sockets.ts";
+import { warmUpFetch } from "./warm_up.ts";
+
+/** A body in small pieces, whatever the runtime's are, and how much of it was asked for. */
+function inPieces(
+  body: ReadableStream<Uint8Array>,
+  onRead: (size: number) => void,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  let rest: Uint8Array = new Uint8Array(0);
+  return new ReadableStream<Uint8Array>({
+    async pull(controller): Promise<void> {
+      if (rest.length === 0) {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        rest = value;
+      }
+      const piece = rest.slice(0, 4096);
+      rest = rest.subarray(piece.length);
+      onRead(piece.length);
+      controller.enqueue(piece);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+}
+
+const rowsOfLarge = 3000;
+const mail = {
+  alice: {
+    INBOX: ["Lunch?", "Minutes", "Grüße"].map((subject) => `Subject: ${subject}\n\nHello.\n`),
+    Sent: [],
+    Projects: [],
+    Large: Array.from({ length: rowsOfLarge }, (_, at) => `Subject: ${at}\n\nHello.\n`),
+  },
+  bob: { INBOX: ["Subject: For Bob\n\nHello.\n"] },
+};
+
+/** A client that tells which requests it made: how many commands each had, or "list". */
+interface Counting {
+  readonly http: DoveadmHttp;
+  readonly requests: (number | "list")[];
+}
+
+function counting(target: string, options: DoveadmHttpOptions = {}): Counting {
+  const requests: (number | "list")[] = [];
+  const http = new DoveadmHttp(target, {
+    ...options,
+    fetch(input, init): Promise<Response> {
+      const { body } = init!;
+      requests.push(
+        body ? JSON.parse(new TextDecoder().decode(body as Uint8Array)).length : "list",
+      );
+      return fetch(input, init);
+    },
+  });
+  return { http, requests };
+}
+
+function clientOf({ httpPort, password }: Dovecot, options: DoveadmHttpOptions = {}): Counting {
+  return counting(`http://127.0.0.1:${httpPort}`, { password, ...options });
+}
+
+/** The error that something rejects with, which is one of ours and shows no secret. */
+async function errorOf<E extends DovewireError>(
+  work: Promise<unknown>,
+  kind: new (...args: never[]) => E,
+): Promise<E> {
+  const error = await work.then(() => assert.fail("it went well"), (error) => error);
+  assert(error instanceof kind, String(error));
+  assert(!error.message.includes("s3cret") && !error.message.includes("k3y"), error.message);
+  return error;
+}
+
+async function listOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+const messages = { field: ["messages"], mailboxMask: ["INBOX"] } as const;
+const inbox = (count: number) => [{ mailbox: "INBOX", messages: count }];
+
+/** What became of each call, as short as it can be told. */
+function told(outcomes: readonly PromiseSettledResult<unknown>[]): unknown[] {
+  return outcomes.map((outcome) =>
+    outcome.status === "fulfilled"
+      ? outcome.value
+      : outcome.reason instanceof CommandError
+      ? outcome.reason.code
+      : (outcome.reason as Error).name
+  );
+}
+
+/** A server that answers nothing, and tells when the first request is there. */
+async function silence(): Promise<{ url: string; asked: Promise<void> } & AsyncDisposable> {
+  let wake = () => {};
+  const asked = new Promise<void>((resolve) => wake = resolve);
+  const server = await listen("tcp", (socket) => {
+    socket.on("data", () => wake());
+    socket.on("end", () => socket.end());
+  });
+  assert(server.address.transport === "tcp");
+  return {
+    url: `http://127.0.0.1:${server.address.port}`,
+    asked,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+before(warmUpFetch);
+
+for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
+  let dovecot: Dovecot;
+  const name = (what: string) => `DoveadmHttp, Dovecot ${version}: ${what}`;
+
+  test(name("starts"), async () => {
+    dovecot = await startDovecot({ version, mail, everything: true });
+  });
+  after(() => dovecot?.stop());
+
+  test(name("run, rows and call"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      assert.deepEqual(
+        await http.run("mailbox status", { user: "alice", ...messages }),
+        inbox(3),
+      );
+      assert.deepEqual(
+        await listOf(http.rows("mailbox status", { user: "bob", ...messages })),
+        inbox(1),
+      );
+      const [mail] = await http.run("fetch", {
+        ...{ user: "alice", field: ["uid", "hdr.Subject", "flags", "text"] },
+        query: ["mailbox", "INBOX", "uid", "3"],
+      });
+      assert.equal(mail.uid, 3);
+      assert.equal(mail["hdr.Subject"], "Grüße");
+      assert(mail.flags.includes("\\Recent"));
+      assert.deepEqual(
+        mail.text,
+        new TextEncoder().encode("Subject: Grüße\n\nHello.\n"),
+      );
+      const [limits] = await http.run("quota get", { user: "alice" });
+      assert.equal(limits.limit, 1024 * 1024);
+      assert.deepEqual(await http.run("user", { userMask: ["*"] }), [
+        ...[{ username: "alice" }, { username: "bob" }, { username: "carol" }],
+      ]);
+      assert.deepEqual(requests, [1, 1, 1, 1, 1]);
+
+      assert.deepEqual(await http.call("mailboxStatus", { user: "bob", ...messages }), [
+        { mailbox: "INBOX", messages: "1" },
+      ]);
+      assert.deepEqual(await http.call("user", { userMask: ["*"] }), {
+        userList: ["alice", "bob", "carol"],
+      });
+      const commands = await http.commands();
+      assert(commands.find(({ command }) => command === "mailboxStatus"));
+      await http.close();
+    });
+  });
+
+  test(name("the password, the key, and wrong ones"), async () => {
+    await leavingNothing(async () => {
+      const { httpPort, apiKey, password, port } = dovecot;
+      const origin = `http://127.0.0.1:${httpPort}`;
+      const status = (http: DoveadmClient) =>
+        http.run("mailbox status", { user: "bob", ...messages });
+      for (
+        const http of [
+          connect(`http://doveadm:${password}@127.0.0.1:${httpPort}`),
+          connect(`http://:${password}@localhost:${httpPort}/doveadm/v1`, { password: undefined }),
+          connect(`http://doveadm:wrong@127.0.0.1:${httpPort}`, { password }),
+          connect(origin, { apiKey }),
+          connect(origin, { apiKey, password: "wrong" }),
+        ]
+      ) {
+        assert.deepEqual(await status(http), inbox(1));
+        assert.equal(http.peer.replace("localhost", "127.0.0.1"), `${origin}/doveadm/v1`);
+      }
+      for (
+        const [http, why] of [
+          [connect(origin), /asked for a password or key and none was given/],
+          [connect(origin, { password: "s3cret2" }), /refused the password of "doveadm"/],
+          [connect(`http://root:${password}@127.0.0.1:${httpPort}`), /the password of "root"/],
+          [connect(origin, { apiKey: "k3y2", password }), /refused the API key/],
+        ] as const
+      ) {
+        const error = await errorOf(status(http), AuthenticationError);
+        assert.match(error.message, why);
+        assert.match(error.message, /Set "password" .* or "apiKey"/);
+      }
+      const plain = connect(`https://doveadm:${password}@127.0.0.1:${httpPort}`);
+      const tls = await errorOf(status(plain), ConnectError);
+      assert.match(tls.message, /Cannot connect to https:.* "ssl = yes"/);
+      // The port of the other protocol may close before or after it has said what it is.
+      const other = await errorOf(
+        status(connect(`http://doveadm:${password}@127.0.0.1:${port}`)),
+        DovewireError,
+      );
+      assert(other instanceof RemoteProtocolError || other instanceof ConnectionLostError);
+      const elsewhere = await errorOf(
+        status(connect(`${origin}/doveadm/v2`, { password })),
+        RemoteProtocolError,
+      );
+      assert.match(elsewhere.message, /HTTP 404.*Is the path "\/doveadm\/v1"/);
+    });
+  });
+
+  test(name("several calls in one request"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      const outcomes = await http.runAll([
+        ["user", { userMask: ["a*"] }],
+        ["mailbox status", { user: "alice", ...messages }],
+        ["mailbox list", { user: "nobody" }],
+        ["mailbox delete", { user: "alice", mailbox: ["nosuch"] }],
+        ["mailbox status", { user: "bob", ...messages }],
+      ]);
+      assert.deepEqual(told(outcomes), [
+        [{ username: "alice" }],
+        ...[inbox(3), "NOUSER", "NOTFOUND", inbox(1)],
+      ]);
+      assert.deepEqual(requests.splice(0), [5]);
+      assert.deepEqual(await http.runAll([]), []);
+
+      // Behind a command on mail 2.3 can't run others, so that they go in a request of their own.
+      const mixed = await http.runAll([
+        ["mailbox status", { user: "alice", ...messages }],
+        ["user", { userMask: ["b*"] }],
+        ["user", { userMask: ["c*"] }],
+        ["mailbox status", { user: "bob", ...messages }],
+        ["mailbox status", { userFile: "alice\nbob", ...messages }],
+        ["mailbox status", { user: "carol", ...messages }],
+      ]);
+      assert.deepEqual(told(mixed), [
+        inbox(3),
+        [{ username: "bob" }],
+        [{ username: "carol" }],
+        inbox(1),
+        [{ username: "alice", ...inbox(3)[0] }, { username: "bob", ...inbox(1)[0] }],
+        inbox(0),
+      ]);
+      assert.deepEqual(requests.splice(0), [1, 3, 2, 1]);
+      const whoBehind = await http.runAll([
+        ["mailbox status", { user: "alice", ...messages }],
+        ["who", {}],
+      ]);
+      assert.deepEqual(told(whoBehind), [inbox(3), []]);
+      assert.equal(requests.splice(0).filter((request) => request === 1).length, 2);
+      await http.close();
+    });
+  });
+
+  test(name("several calls, with mistakes that are found here"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      const good = ["mailbox status", { user: "bob", ...messages }] as const;
+      const failing = () => {
+        throw new Error("no more");
+      };
+      const save = { user: "carol", mailbox: "INBOX" };
+      const outcomes = await http.runAll([
+        good,
+        ["save", { ...save, file: "Subject: \0\n\n" }],
+        ["save", { ...save, file: new Uint8Array([0xff]) }],
+        ["save", { ...save, file: { [Symbol.iterator]: failing } }],
+        version === "2.3"
+          ? ["mailbox list", { user: "bob", noUserdbLookup: true }]
+          : ["replicator status", {}],
+        good,
+      ]);
+      const local = "LocalProtocolError";
+      assert.deepEqual(told(outcomes), [
+        ...[inbox(1), local, local, "AbortError", local, inbox(1)],
+      ]);
+      assert.deepEqual(requests.splice(0), ["list", 2]);
+      await errorOf(
+        http.runAll([good, ["nosuch" as "who", {}]]),
+        LocalProtocolError,
+      );
+      assert.deepEqual(requests, []);
+      await http.close();
+    });
+  });
+
+  test(name("calls that are large, or many"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      const good = ["mailbox status", { user: "bob", ...messages }] as const;
+      const masked = (mask: string) =>
+        ["mailbox list", { user: "bob", mailboxMask: [`${mask}*`] }] as const;
+      const outcomes = await http.runAll([good, masked("x".repeat(40_000)), good]);
+      assert.deepEqual(
+        told(outcomes),
+        [inbox(1), version === "2.3" ? [] : "RemoteProtocolError", inbox(1)],
+      );
+      assert.deepEqual(requests.splice(0), [1, 1, 1]);
+      const sizes = await http.runAll(Array.from({ length: 40 }, () => masked("x".repeat(30_000))));
+      assert.deepEqual(told(sizes), Array(40).fill([]));
+      assert.deepEqual(requests.splice(0), [26, 14]);
+      const many = await http.runAll(
+        Array.from(
+          { length: 1001 },
+          (_, at) => ["user", { userMask: [["alice", "bob"][at % 2]], field: "home" }] as const,
+        ),
+      );
+      const names = many.map((outcome) =>
+        outcome.status === "fulfilled" ? outcome.value[0].username : outcome.reason
+      );
+      assert.deepEqual(names, Array.from({ length: 1001 }, (_, at) => ["alice", "bob"][at % 2]));
+      assert.deepEqual(requests.splice(0), [1000, 1]);
+      await http.close();
+    });
+  });
+
+  test(name("several users"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      const row = (username: string, count: number) => ({
+        ...{ username, mailbox: "INBOX", messages: count },
+      });
+      const all = [row("alice", 3), row("bob", 1), row("carol", 0)];
+      assert.deepEqual(await http.run("mailbox status", { allUsers: true, ...messages }), all);
+      assert.deepEqual(await http.run("mailbox status", { user: "*", ...messages }), all);
+      assert.deepEqual(await http.run("mailbox status", { user: "?ob", ...messages }), [all[1]]);
+      assert.deepEqual(await http.run("mailbox status", { user: "x*", ...messages }), []);
+      assert.deepEqual(requests.splice(0), [1, 1, 1, 1]);
+      const userFile = "carol\nnobody\n\nalice\r\n";
+      const some = [row("carol", 0), row("alice", 3)];
+      assert.deepEqual(await http.run("mailbox status", { userFile, ...messages }), some);
+      assert.deepEqual(await listOf(http.rows("mailbox status", { userFile, ...messages })), some);
+      assert.deepEqual(requests.splice(0), [3, 3]);
+
+      // All have their turn, and what failed for one is told at the end.
+      const query = ["mailbox", "Projects", "all"];
+      for (
+        const whose of [{ userFile: "bob\nalice\nnobody" }, { allUsers: true }, {
+          user: "*",
+        }] as const
+      ) {
+        await http.run("mailbox create", { user: "alice", mailbox: ["Gone"] });
+        const rows = http.rows("mailbox delete", { ...whose, mailbox: ["Gone"] });
+        assert.equal((await errorOf(listOf(rows), CommandError)).code, "NOTFOUND");
+        const left = await http.run("mailbox list", { user: "alice", mailboxMask: ["Gone*"] });
+        assert.deepEqual(left, []);
+      }
+      assert.deepEqual(await http.run("search", { userFile: "alice\nnobody", query }), []);
+      const none = await http.run("search", { userFile: "\n", query });
+      assert.deepEqual(none, []);
+      await http.close();
+    });
+  });
+
+  test(name("send and stream give the fields that TCP gives"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      await using tcp = connect({ path: dovecot.socket });
+      const user = "alice";
+      const asked: DoveadmRequest[] = [
+        { name: "mailbox list", user },
+        { name: "mailbox list", user, args: ["-8", "P*"] },
+        { name: "mailbox list", user, args: ["-s"] },
+        { name: "mailbox status", user, args: ["-t", "all", "*"] },
+        { name: "mailbox status", user, args: ["messages vsize uidvalidity", "INBOX", "Sent"] },
+        { name: "fetch", user, args: ["uid hdr.subject size.virtual", "mailbox", "INBOX", "all"] },
+        { name: "fetch", user, args: ["text", "mailbox", "INBOX", "uid", "3"] },
+        { name: "search", user, args: ["mailbox", "INBOX", "subject", "lunch"] },
+        { name: "quota get", user },
+        { name: "acl rights", user, args: ["INBOX"] },
+        { name: "mailbox path", user, args: ["INBOX"] },
+        { name: "sieve list", user },
+        { name: "user", args: ["*"] },
+        { name: "user", args: ["-f", "home", "alice"] },
+        { name: "user", args: ["alice"] },
+        { name: "who" },
+        { name: "instance list" },
+      ];
+      for (const request of asked) {
+        const { fields, rawFields, ok, log } = await http.send(request);
+        const wanted = await tcp.send(request);
+        assert.deepEqual(fields, wanted.fields, JSON.stringify(request));
+        assert.deepEqual(rawFields, wanted.rawFields);
+        assert.deepEqual([ok, log], [true, []]);
+        const streamed: string[] = [];
+        for await (const field of http.stream(request)) streamed.push(await field.text());
+        assert.deepEqual(streamed, wanted.fields, JSON.stringify(request));
+      }
+      // No version reads these in a way of its own.
+      assert.deepEqual(requests, Array(asked.length * 2).fill(1));
+      await http.close();
+    });
+  });
+
+  test(name("what send can't send"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      const save = { name: "save", user: "bob", args: ["-m", "INBOX"] };
+      const refused: readonly (readonly [DoveadmRequest, RegExp])[] = [
+        [{ name: "nosuch" }, /has no command "nosuch".*Call it with call\(\)/],
+        [{ name: "who", verbosity: "debug" }, /can't carry "verbosity"/],
+        [{ name: "who", extraFields: { x: "y" } }, /can't carry "extraFields"/],
+        [{ name: "mailbox list" }, /"mailbox list" acts on a user's mail. Give "user"/],
+        [{ name: "mailbox list", user: "" }, /Give "user"/],
+        [{ name: "mailbox list", user: "a*" }, /"a\*" is a mask/],
+        [{ name: "mailbox list", user: "bob\0" }, /has a NUL/],
+        [{ name: "who", input: "x" }, /"who" takes no input/],
+        [{ ...save, input: "a\0b" }, /The input of "save" has a NUL/],
+        [{ ...save, input: new Uint8Array([0x61, 0]) }, /The input of "save" has a NUL/],
+        [{ ...save, input: new Uint8Array([0xc3, 0x28]) }, /isn't UTF-8.*Use TCP/],
+        [{ ...save, input: [new Uint8Array([0xc3])] }, /isn't UTF-8/],
+      ];
+      for (const [request, why] of refused) {
+        assert.match((await errorOf(http.send(request), LocalProtocolError)).message, why);
+        await errorOf(http.stream(request).next(), LocalProtocolError);
+      }
+      assert.deepEqual(requests, []);
+      // Which arguments are wrong depends on the version, which is asked for once.
+      for (const args of [["-x"], ["--nosuch=1"], ["a", "b", "c"]]) {
+        const { message } = await errorOf(
+          http.send({ name: "instance list", args }),
+          LocalProtocolError,
+        );
+        assert.match(message, /The arguments of "instance list" are none that it takes on Dovecot/);
+      }
+      assert.deepEqual(requests, ["list"]);
+      const failed = { ...save, input: failingInput() };
+      const error = await errorOf(http.send(failed), AbortError);
+      assert.match(error.message, /The input of "save" failed/);
+      assert.equal(error.sent, false);
+      assert.match(String(error.cause), /no more input/);
+      await http.close();
+    });
+  });
+
+  test(name("input as text, bytes and pieces"), async () => {
+    await leavingNothing(async () => {
+      const { http } = clientOf(dovecot);
+      const text = "\ufeffSubject: é\n\n€\n.\n\t\x01\n";
+      const bytes = new TextEncoder().encode(text);
+      await http.run("mailbox create", { user: "carol", mailbox: ["In"] });
+      const inputs = [text, bytes, [bytes.subarray(0, 1), bytes.subarray(1)], pieces(bytes)];
+      for (const input of inputs) {
+        await http.send({ name: "save", user: "carol", args: ["-m", "In"], input });
+      }
+      await http.run("save", { user: "carol", mailbox: "In", file: pieces(bytes) });
+      const fetched = { user: "carol", field: ["text"], query: ["mailbox", "In", "all"] } as const;
+      const saved = await http.run("fetch", fetched);
+      assert.equal(saved.length, 5);
+      for (const mail of saved) {
+        assert.equal(new TextDecoder("utf-8", { ignoreBOM: true }).decode(mail.text), text);
+      }
+      await http.close();
+    });
+  });
+
+  test(name("failures, and what depends on the version"), async () => {
+    await leavingNothing(async () => {
+      const { http, requests } = clientOf(dovecot);
+      const codeOf = async (work: Promise<unknown>) => (await errorOf(work, CommandError)).code;
+      const user = "alice";
+      assert.equal(await codeOf(http.run("mailbox list", { user: "nobody" })), "NOUSER");
+      assert.equal(await codeOf(http.send({ name: "mailbox list", user: "nobody" })), "NOUSER");
+      assert.equal(await codeOf(http.run("mailbox delete", { user, mailbox: ["x"] })), "NOTFOUND");
+      assert.equal(await codeOf(http.call("mailboxList", { user, nosuch: true })), "USAGE");
+      assert.equal(await codeOf(http.call("nosuch")), "");
+      const bad = await errorOf(
+        http.run("search", { user, query: ["nosuch"] }),
+        ConnectionLostError,
+      );
+      assert.match(bad.message, /"search" was not answered .*a bad search query/);
+      assert.deepEqual(requests.splice(0), [1, 1, 1, 1, 1, 1]);
+
+      const lasting = () => http.run("mailbox list", { user });
+      const versioned = (): Promise<unknown> =>
+        version === "2.3"
+          ? http.run("mailbox list", { user, noUserdbLookup: true })
+          : http.run("replicator status", {});
+      await lasting();
+      assert.deepEqual(requests.splice(0), [1]);
+      const errors = await Promise.all(
+        [1, 2, 3].map(() => errorOf(versioned(), LocalProtocolError)),
+      );
+      assert.match(errors[0].message, version === "2.3" ? /"noUserdbLookup"/ : /Dovecot 2\.4/);
+      await errorOf(versioned(), LocalProtocolError);
+      await lasting();
+      assert.deepEqual(requests, ["list", 1]);
+      await http.close();
+    });
+  });
+
+  test(name("rows arrive one by one, and leaving early ends the request"), async () => {
+    await leavingNothing(async () => {
+      let read = 0;
+      let ended = () => {};
+      const cancelled = new Promise<void>((resolve) => ended = resolve);
+      const { httpPort, password } = dovecot;
+      const http = connect(`http://127.0.0.1:${httpPort}`, {
+        password,
+        async fetch(input, init): Promise<Response> {
+          const response = await fetch(input, init);
+          init!.signal!.addEventListener("abort", ended);
+          return new Response(inPieces(response.body!, (size) => read += size));
+        },
+      });
+      const field = ["uid", "text"] as const;
+      const query = ["mailbox", "Large", "all"];
+      const rows = http.rows("fetch", { user: "alice", field, query });
+      let early = 0;
+      let uid = 0;
+      for await (const row of rows) {
+        assert.equal(row.uid, ++uid);
+        if (uid === 1) early = read;
+      }
+      assert.equal(uid, rowsOfLarge);
+      assert(early < read / 2, `${early} of ${read} bytes were read for the first row`);
+      for await (const row of http.rows("fetch", { user: "alice", field, query })) {
+        assert.equal(row.uid, 1);
+        break;
+      }
+      await cancelled;
+      await http.close();
+    });
+  });
+
+  test(name("closing, giving up, and a server that is gone"), async () => {
+    await leavingNothing(async () => {
+      const { http } = clientOf(dovecot);
+      const rows = http.rows("fetch", {
+        ...{ user: "alice", field: ["uid"], query: ["mailbox", "Large", "all"] },
+      });
+      assert.equal((await rows.next()).value?.uid, 1);
+      await http.close();
+      const lost = await errorOf(listOf(rows), ConnectionLostError);
+      assert.match(lost.message, /The client of http:.* was closed/);
+      assert.equal(lost.sent, true);
+      for (
+        const work of [
+          () => http.run("who", {}),
+          () => http.send({ name: "who" }),
+          () => http.call("who"),
+          () => http.commands(),
+          () => http.rows("mailbox list", { user: "bob" }).next(),
+        ]
+      ) {
+        const closed = await errorOf(work(), ConnectionLostError);
+        assert.match(closed.message, /was closed/);
+        assert.equal(closed.sent, false);
+      }
+      const outcomes = await http.runAll([["mailbox list", { user: "bob" }], ["who"]]);
+      assert.deepEqual(told(outcomes), ["ConnectionLostError", "ConnectionLostError"]);
+      await http.close();
+
+      const gone = clientOf(dovecot);
+      await gone.http.run("mailbox list", { user: "bob" });
+      await dovecot.stop();
+      const error = await errorOf(
+        gone.http.run("mailbox list", { user: "bob" }),
+        ConnectError,
+      );
+      assert.match(error.message, /Cannot connect to http:/);
+      const noList = await errorOf(gone.http.run("replicator status", {}), ConnectError);
+      assert.equal(noList.sent, false);
+    });
+  });
+}
+
+function failingInput(): AsyncIterable<string> {
+  return (async function* () {
+    yield "Subject: x\n\n";
+    await Promise.resolve();
+    throw new Error("no more input");
+  })();
+}
+
+async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (const byte of bytes) {
+    await Promise.resolve();
+    yield Uint8Array.of(byte);
+  }
+}
+
+test("DoveadmHttp: close() while a request is under way", async () => {
+  await using server = await silence();
+  await leavingNothing(async () => {
+    const http = connect(server.url, { password: "s3cret" });
+    const work = errorOf(http.run("mailbox list", { user: "bob" }), ConnectionLostError);
+    await server.asked;
+    await http.close();
+    const error = await work;
+    assert.equal(error.sent, true);
+    assert.match(error.message, /The client of http:.* was closed/);
+  });
+});
+
+test("DoveadmHttp: signals and time-outs, of requests and of what comes ahead of them", async () => {
+  await using server = await silence();
+  await leavingNothing(async () => {
+    const { http, requests } = counting(server.url, { timeout: 0 });
+    const sockets = openSockets();
+    const calls: readonly (readonly [boolean, (options: object) => Promise<unknown>])[] = [
+      [true, (options) => http.run("mailbox list", { user: "bob" }, options)],
+      [true, (options) => http.rows("mailbox list", { user: "bob" }, options).next()],
+      [true, (options) => http.send({ name: "mailbox list", user: "bob" }, options)],
+      [true, (options) => http.call("mailboxList", {}, options)],
+      // These wait for the list of commands.
+      [false, (options) => http.run("replicator status", {}, options)],
+      [false, (options) => http.send({ name: "who", args: ["-x"] }, options)],
+      // And these for their input.
+      [false, (options) => http.run("save", { user: "bob", file: endless() }, options)],
+      [
+        false,
+        (options) => http.send({ name: "save", user: "bob", input: endless() }, options),
+      ],
+    ];
+    for (const [sent, call] of calls) {
+      const late = await errorOf(call({ timeout: 20 }), TimeoutError);
+      // Node's fetch keeps a connection in stock where a request follows one that was just given up.
+      await socketsDownTo(sockets);
+      assert.equal(late.sent, sent);
+      const controller = new AbortController();
+      const given = errorOf(call({ signal: controller.signal }), AbortError);
+      setTimeout(() => controller.abort(new Error("enough")), 20);
+      const error = await given;
+      await socketsDownTo(sockets);
+      assert.equal(error.sent, sent);
+      assert.match(String(error.cause), /enough/);
+      requests.length = 0;
+      const ahead = await errorOf(call({ signal: AbortSignal.abort() }), AbortError);
+      assert.equal(ahead.sent, false);
+      assert.deepEqual(requests, []);
+    }
+    const signal = AbortSignal.timeout(20);
+    const outcomes = await http.runAll(
+      [["mailbox list", { user: "bob" }], ["mailbox list", { user: "alice" }]],
+      { signal },
+    );
+    assert.deepEqual(told(outcomes), ["AbortError", "AbortError"]);
+    await http.close();
+  });
+});
+
+/** An input that never comes, and never ends. */
+async function* endless(): AsyncGenerator<string> {
+  yield "Subject: x\n";
+  await new Promise(() => {});
+}
+
+test("DoveadmHttp: the list of commands is asked for again where it didn't come", async () => {
+  const methods = [{ command: "who", parameters: [] }];
+  const answers = [
+    new Response("[", { status: 200 }),
+    Response.json(methods),
+    Response.json([["doveadmResponse", [], "0"]]),
+  ];
+  const asked: unknown[] = [];
+  const http = connect("http://127.0.0.1:9/", {
+    fetch(_, init): Promise<Response> {
+      asked.push(init?.method);
+      return Promise.resolve(answers.shift()!);
+    },
+  });
+  const run = () => http.run("replicator add", { userMask: "x" });
+  await errorOf(run(), RemoteProtocolError);
+  assert.deepEqual(await run(), []);
+  assert.deepEqual(asked, ["GET", "GET", "POST"]);
+});
+
+test("DoveadmHttp: one who gives up doesn't end the list of commands for others", async () => {
+  let answer = (_: Response) => {};
+  let asked = 0;
+  const http = connect("http://127.0.0.1:9/", {
+    fetch(_, init): Promise<Response> {
+      asked++;
+      if (init?.method === "POST") {
+        return Promise.resolve(Response.json([["doveadmResponse", [], "0"]]));
+      }
+      return new Promise((resolve, reject) => {
+        answer = resolve;
+        init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason));
+      });
+    },
+  });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const first = errorOf(http.run("replicator add", { userMask: "x" }, { signal }), AbortError);
+  const second = http.run("replicator add", { userMask: "x" });
+  controller.abort();
+  await first;
+  answer(Response.json([]));
+  assert.deepEqual(await second, []);
+  assert.equal(asked, 2);
+});
+
+test("DoveadmHttp: an answer that one call can't read is no matter to the others", async () => {
+  const http = connect("http://127.0.0.1:9/", {
+    fetch: () =>
+      Promise.resolve(Response.json([
+        ["doveadmResponse", [{ nosuch: "INBOX" }, { mailbox: "Sent" }], "0"],
+        ["doveadmResponse", [{ mailbox: "INBOX" }], "1"],
+      ])),
+  });
+  const user = "bob";
+  const outcomes = await http.runAll([["mailbox list", { user }], ["mailbox list", { user }]]);
+  assert.deepEqual(told(outcomes), ["RemoteProtocolError", [{ mailbox: "INBOX" }]]);
+});

@@ -1,0 +1,92 @@
+/** TLS at a server of ours: from the first byte, and by STARTTLS. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AuthenticationError, connect, ConnectError, LocalProtocolError } from "../../../mod.ts";
+import { DoveadmServerProtocol } from "../../../core/doveadm/mod.ts";
+import {
+  type DoveadmServer,
+  serve,
+  type ServeOptions,
+  type ServeSettings,
+} from "../../../doveadm/server/mod.ts";
+import { certificates } from "../../harness/certificates.ts";
+
+const password = "s3cret";
+
+async function start(settings: ServeSettings): Promise<DoveadmServer & { port: number }> {
+  const place = { hostname: "127.0.0.1", port: 0, password };
+  const server = await serve({ ...place, ...settings }, ({ name, user }) => [name, user ?? ""]);
+  const { address } = server;
+  assert(address.transport === "tcp");
+  return Object.assign(server, { port: address.port });
+}
+
+const request = { name: "mailbox list", user: "alice" };
+
+test("a server's TLS: from the first byte", async () => {
+  const { good: { cert, key }, ca, client, otherClient } = await certificates();
+  await using server = await start({ tls: { cert, key } });
+  const url = `doveadms://localhost:${server.port}` as const;
+  await using doveadm = connect(url, { password, tls: { caCerts: [ca] } });
+  assert.deepEqual((await doveadm.send(request)).fields, ["mailbox list", "alice"]);
+  // The runtime's own authorities don't know that one.
+  await using stranger = connect(url, { password });
+  await assert.rejects(stranger.send(request), ConnectError);
+  // Who doesn't speak it gets nowhere, and harms nobody.
+  await using clear = connect(`doveadm://localhost:${server.port}`, {
+    password,
+    handshakeTimeout: 5_000,
+  });
+  await assert.rejects(clear.send(request));
+  assert.deepEqual((await doveadm.send(request)).fields, ["mailbox list", "alice"]);
+
+  await using picky = await start({ tls: { cert, key, caCerts: [ca] } });
+  const pickyUrl = `doveadms://localhost:${picky.port}` as const;
+  const known = { caCerts: [ca], ...client };
+  await using friend = connect(pickyUrl, { password, tls: known });
+  assert.deepEqual((await friend.send(request)).fields, ["mailbox list", "alice"]);
+  for (const tls of [{ caCerts: [ca] }, { caCerts: [ca], ...otherClient }]) {
+    await using other = connect(pickyUrl, { password, tls });
+    await assert.rejects(other.send(request));
+  }
+});
+
+test("a server's TLS: by STARTTLS, offered and required", async () => {
+  const { good: { cert, key }, ca } = await certificates();
+  for (const starttls of ["offered", "required"] as const) {
+    await using server = await start({ tls: { cert, key }, starttls });
+    await using doveadm = connect(`doveadm+starttls://localhost:${server.port}`, {
+      password,
+      tls: { caCerts: [ca] },
+    });
+    assert.deepEqual((await doveadm.send(request)).fields, ["mailbox list", "alice"]);
+    await using clear = connect(`doveadm://localhost:${server.port}`, { password });
+    if (starttls === "offered") {
+      assert.deepEqual((await clear.send(request)).fields, ["mailbox list", "alice"]);
+    } else {
+      await assert.rejects(clear.send(request), AuthenticationError);
+    }
+  }
+  await using without = await start({});
+  await using doveadm = connect(`doveadm+starttls://localhost:${without.port}`, { password });
+  await assert.rejects(doveadm.send(request), (error: Error) => !("sent" in error && error.sent));
+});
+
+test("a server's TLS: options that can't be", async () => {
+  const { good: { cert, key } } = await certificates();
+  const place = { hostname: "127.0.0.1", port: 0 };
+  for (
+    const options of [
+      { ...place, password, tls: { cert } },
+      { ...place, password, starttls: "required" },
+      { ...place, preauthenticated: true, tls: { cert, key }, starttls: "required" },
+    ] satisfies ServeOptions[]
+  ) {
+    await assert.rejects(serve(options, () => []), LocalProtocolError);
+  }
+  assert.throws(
+    () => new DoveadmServerProtocol({ preauthenticated: true, startTls: "required" }),
+    /TLS is asked for at the login/,
+  );
+});

@@ -1,0 +1,660 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import {
+  AbortError,
+  ConnectError,
+  ConnectionLostError,
+  type Extractor,
+  ExtractorEndError,
+  ExtractorFailure,
+  LocalProtocolError,
+  openExtractor,
+  RemoteProtocolError,
+  TimeoutError,
+} from "../../../extractor/client/extractor.ts";
+import { encodeResponse, failureResponse } from "../../../extractor/messages/methods.ts";
+import { memoryPair } from "../../../transports/memory.ts";
+import { TransportError } from "../../../transports/transport.ts";
+import { leavingNothing } from "../../harness/leftovers.ts";
+import { type Answer, counted, errorOf, FakeExtractor, gate, until } from "./peers.ts";
+
+// The extractors here are fakes in memory: they do what a real one does only when it is broken, hostile
+// or late.
+
+const never = new Promise<Answer>(() => {});
+
+test("extractors: pipelined requests are answered in order, byte by byte", async () => {
+  await leavingNothing(async () => {
+    const fake = new FakeExtractor((_method, number) => counted(number), { cut: () => 1 });
+    await using extractor = openExtractor({ transport: fake.open });
+    const counts = await Promise.all(Array.from({ length: 300 }, () => extractor.count()));
+    assert.deepEqual(counts.map(({ count }) => count), Array.from({ length: 300 }, (_, i) => i));
+    assert.equal(fake.conversations, 1);
+  });
+});
+
+test("extractors: nothing is opened before something is asked", async () => {
+  const fake = new FakeExtractor(() => counted(1));
+  const extractor = openExtractor({ transport: fake.open });
+  await extractor.close();
+  assert.equal(fake.conversations, 0);
+  // One that is open already is closed, used or not.
+  const [here, there] = memoryPair();
+  await openExtractor({ transport: here }).close();
+  assert.equal(await there.read(), undefined);
+});
+
+test("extractors: no more than maxInFlight requests are sent ahead of their answers", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor(async (_method, number) => {
+    await hold.opened;
+    return counted(number);
+  });
+  const sizes: number[] = [];
+  await using extractor = openExtractor({
+    transport: async () => {
+      const transport = await fake.open();
+      const write = transport.write.bind(transport);
+      transport.write = (chunk) => {
+        sizes.push(chunk.length);
+        return write(chunk);
+      };
+      return transport;
+    },
+    limits: { maxInFlight: 3 },
+  });
+  const counts = Array.from({ length: 10 }, () => extractor.count());
+  await until(() => fake.asked.length === 1);
+  const request = 4 + "count".length + 4;
+  assert.deepEqual(sizes, [3 * request]);
+  hold.open();
+  assert.deepEqual((await Promise.all(counts)).map(({ count }) => count), [...Array(10).keys()]);
+});
+
+test("extractors: answers come as plain values that JSON takes", async () => {
+  const time = { seconds: 1_704_103_200n, nanos: 0 };
+  const head = {
+    mid: "1.M2P3.host",
+    size: 2n ** 40n,
+    from: [{ name: "Zoë", address: "zoe@example.org" }],
+    dateReceived: time,
+    contentType: "multipart/mixed",
+  };
+  const inner = { contentType: "text/plain", size: 5n, content: { case: "text", value: "hello" } };
+  const body = {
+    contentType: "multipart/mixed",
+    content: {
+      case: "multipart",
+      value: {
+        parts: [
+          { path: "1", ...inner },
+          { path: "2", contentType: "image/png", filename: "a.png", size: 9n },
+          {
+            path: "3",
+            contentType: "message/rfc822",
+            content: {
+              case: "mail",
+              value: { head: { subject: "In it" }, body: { path: "3.1", ...inner } },
+            },
+          },
+        ],
+      },
+    },
+  };
+  const answers: Record<string, Answer> = {
+    list: encodeResponse("list", { mails: [head] }),
+    search: encodeResponse("search", {
+      mails: [{ ...head, dateReceived: { seconds: 2n ** 60n, nanos: 0 } }],
+    }),
+    "read-mail": encodeResponse("read-mail", { head, body } as object),
+    part: encodeResponse("part", { part: { path: "2", size: 9n }, data: Uint8Array.of(1, 2) }),
+  };
+  const fake = new FakeExtractor((method) => answers[method]);
+  await using extractor = openExtractor({ transport: fake.open });
+  const [listed] = await extractor.list();
+  assert.equal(listed.size, 2 ** 40);
+  assert.deepEqual(listed.dateReceived, new Date("2024-01-01T10:00:00Z"));
+  assert.equal(listed.dateSent, undefined);
+  assert.deepEqual(listed.from, [{ name: "Zoë", address: "zoe@example.org" }]);
+  assert.deepEqual(listed.cc, []);
+  const [undated] = await extractor.search({ pattern: "x" });
+  assert.equal(undated.dateReceived, undefined);
+  const mail = await extractor.readMail(listed.mid);
+  assert.deepEqual(mail.head, listed);
+  assert.deepEqual(mail.body.parts?.map(({ path, text, filename }) => [path, text, filename]), [
+    ["1", "hello", ""],
+    ["2", undefined, "a.png"],
+    ["3", undefined, ""],
+  ]);
+  assert.equal(mail.body.parts?.[2].mail?.head.subject, "In it");
+  assert.equal(mail.body.parts?.[2].mail?.body.text, "hello");
+  assert.equal(JSON.parse(JSON.stringify(mail)).head.dateReceived, "2024-01-01T10:00:00.000Z");
+  const { part, data } = await extractor.part(listed.mid, "2");
+  assert.deepEqual([part.path, part.size, [...data]], ["2", 9, [1, 2]]);
+});
+
+test("extractors: failures are thrown, and the conversation goes on", async () => {
+  const failure = failureResponse(new ExtractorFailure("not-found", "There is no such mail."));
+  const fake = new FakeExtractor((method) => method === "count" ? counted(7) : failure);
+  await using extractor = openExtractor({ transport: fake.open });
+  const [move, count, search] = await Promise.allSettled([
+    extractor.move("1", ""),
+    extractor.count(),
+    extractor.send("something-new", Uint8Array.of()),
+  ]);
+  assert(move.status === "rejected" && move.reason instanceof ExtractorFailure);
+  assert.deepEqual([move.reason.code, move.reason.sent], ["not-found", true]);
+  assert.equal(move.reason.message, "There is no such mail.");
+  assert(count.status === "fulfilled" && count.value.count === 7);
+  assert(search.status === "rejected" && search.reason instanceof ExtractorFailure);
+  assert.equal(fake.conversations, 1);
+});
+
+test("extractors: an answer that is no message fails its own request only", async () => {
+  const fake = new FakeExtractor((_method, number) =>
+    number === 0 ? Uint8Array.of(0xff, 0xff) : number === 1 ? counted(1) : new Uint8Array(0)
+  );
+  await using extractor = openExtractor({ transport: fake.open });
+  const [first, second] = await Promise.allSettled([extractor.count(), extractor.count()]);
+  assert(first.status === "rejected" && first.reason instanceof RemoteProtocolError);
+  assert(second.status === "fulfilled" && second.value.count === 1);
+  const error = await errorOf(extractor.readMail("1"), RemoteProtocolError);
+  assert.match(error.message, /no head/);
+});
+
+test("extractors: a mail comes in pieces", async () => {
+  const mail = Uint8Array.from({ length: 1000 }, (_, at) => at);
+  let at = 0;
+  const fake = new FakeExtractor(() => {
+    const data = mail.subarray(at, at += 300);
+    return encodeResponse("raw", { data, size: 1000n });
+  });
+  await using extractor = openExtractor({ transport: fake.open });
+  const pieces: number[] = [];
+  for await (const piece of extractor.rawPieces("1", { pieceSize: 300 })) pieces.push(piece.length);
+  assert.deepEqual(pieces, [300, 300, 300, 100]);
+  await errorOf(extractor.rawPieces("1", { pieceSize: 0 }).next(), LocalProtocolError);
+  // There is nothing left, and the mail isn't whole.
+  at = 900;
+  const short = extractor.rawPieces("1", { pieceSize: 300 });
+  assert.equal((await short.next()).value?.length, 100);
+  const error = await errorOf(short.next(), RemoteProtocolError);
+  assert.match(error.message, /gave 100 bytes of the mail "1", which has 1000/);
+});
+
+test("extractors: arguments that can't be are refused before anything is sent", async () => {
+  const fake = new FakeExtractor(() => counted(1));
+  await using extractor = openExtractor({
+    transport: fake.open,
+    limits: { maxMessageSize: 100 },
+  });
+  for (
+    const refused of [
+      extractor.list({ start: -1 }),
+      extractor.list({ end: 0.5 }),
+      extractor.raw("1", { offset: -1 }),
+      extractor.raw("1", { length: NaN }),
+      extractor.add({ data: "x", dateReceived: new Date(NaN) }),
+      extractor.add({ data: new Uint8Array(101) }),
+      extractor.send("a\nb", new Uint8Array(0)),
+      extractor.send("", new Uint8Array(0)),
+      extractor.count("", { timeout: -1 }),
+    ]
+  ) {
+    assert.equal((await errorOf(refused, LocalProtocolError)).sent, false);
+  }
+  assert.equal((await extractor.count()).count, 1);
+  assert.deepEqual(fake.asked, ["count"]);
+  for (
+    const options of [
+      { timeout: NaN },
+      { openTimeout: -1 },
+      { closeTimeout: -1 },
+      { limits: { maxInFlight: 0 } },
+      { limits: { maxMessageSize: -1 } },
+    ]
+  ) {
+    assert.throws(() => openExtractor({ transport: fake.open, ...options }), LocalProtocolError);
+  }
+});
+
+test("extractors: an end with requests unanswered is told to each, and the unsent go on", async () => {
+  const fake = new FakeExtractor((_method, number) => number === 2 ? "exit" : counted(number));
+  await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 2 } });
+  const counts = await Promise.allSettled(Array.from({ length: 6 }, () => extractor.count()));
+  // 0 and 1 were answered; 2 ended it while 3 was on its way; 4 and 5 had not been sent.
+  assert.deepEqual(counts.map(({ status }) => status), [
+    "fulfilled",
+    "fulfilled",
+    "rejected",
+    "rejected",
+    "fulfilled",
+    "fulfilled",
+  ]);
+  for (const count of counts.slice(2, 4)) {
+    assert(count.status === "rejected" && count.reason instanceof ConnectionLostError);
+    assert.equal(count.reason.sent, true);
+    assert.match(count.reason.message, /^"count" was not answered by memory: the connection ended/);
+  }
+  assert.equal(fake.conversations, 2);
+});
+
+test("extractors: who answers nothing at all has no successor until the next call", async () => {
+  const fake = new FakeExtractor((_method, number) => number === 0 ? "exit" : counted(number));
+  await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 1 } });
+  const [first, second] = await Promise.allSettled([extractor.count(), extractor.count()]);
+  assert(first.status === "rejected" && first.reason instanceof ConnectionLostError);
+  assert(second.status === "rejected" && second.reason instanceof ConnectionLostError);
+  assert.deepEqual([first.reason.sent, second.reason.sent], [true, false]);
+  assert.equal(fake.conversations, 1);
+  assert.equal((await extractor.count()).count, 1);
+  assert.equal(fake.conversations, 2);
+});
+
+test("extractors: garbage, answers cut short and answers to nothing", async () => {
+  for (
+    const [bytes, kind, expected] of [
+      [[0, 0, 0, 9, 8, 7], "cut-short", /cut short behind 2 of its 9 bytes/],
+      [[0, 0], "cut-short", /cut short in its length/],
+      [[0, 0, 0, 0, 0x21, 0x22], "trailing-bytes", /sent "!\\"" while no request/],
+      [[...new TextEncoder().encode("Segmentation fault")], undefined, /maxMessageSize/],
+    ] as const
+  ) {
+    const [here, there] = memoryPair();
+    await using extractor = openExtractor({ transport: here });
+    const counts = Promise.allSettled([extractor.count()]);
+    await there.read();
+    await there.write(Uint8Array.from(bytes));
+    if (kind !== "trailing-bytes") await there.closeWrite();
+    const [count] = await counts;
+    if (kind === "trailing-bytes") {
+      assert.equal(count.status, "fulfilled");
+      continue;
+    }
+    assert(count.status === "rejected" && count.reason instanceof RemoteProtocolError);
+    assert.match(count.reason.message, expected);
+    assert.equal(count.reason.sent, true);
+    if (kind !== undefined) {
+      assert(count.reason instanceof ExtractorEndError);
+      assert.equal(count.reason.kind, kind);
+    } else {
+      assert.equal(count.reason.limit, "maxMessageSize");
+    }
+    const next = await errorOf(extractor.count(), ConnectError);
+    assert.match(next.message, /has ended, and there is no other/);
+  }
+});
+
+test("extractors: a request that took too long is given up, its answer is thrown away", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor(async (method, number) => {
+    // It says something, so that it doesn't hang.
+    if (number === 1) await hold.opened;
+    return method === "count" ? counted(number) : encodeResponse("folders", { folders: ["x"] });
+  });
+  await using extractor = openExtractor({ transport: fake.open });
+  const first = extractor.count();
+  const late = extractor.count("", { timeout: 30 });
+  const error = await errorOf(late, TimeoutError);
+  assert.deepEqual([error.phase, error.sent], ["command", true]);
+  assert.match(error.message, /^"count" was not answered by memory within 30 ms\./);
+  assert.equal((await first).count, 0);
+  const folders = extractor.folders();
+  const third = extractor.count();
+  hold.open();
+  assert.deepEqual(await folders, ["x"]);
+  assert.equal((await third).count, 3);
+  assert.equal(fake.conversations, 1);
+});
+
+test("extractors: one that says nothing at all within a time-out hangs, and is ended", async () => {
+  await leavingNothing(async () => {
+    const fake = new FakeExtractor((_method, number) => number === 0 ? never : counted(number));
+    await using extractor = openExtractor({ transport: fake.open });
+    const late = extractor.count("", { timeout: 30 });
+    const other = extractor.folders({ timeout: 0 });
+    const [lateOne, otherOne] = await Promise.allSettled([late, other]);
+    assert(lateOne.status === "rejected" && lateOne.reason instanceof TimeoutError);
+    assert(otherOne.status === "rejected" && otherOne.reason instanceof ConnectionLostError);
+    assert.match(
+      otherOne.reason.message,
+      /"folders" was not answered by memory: the extractor was taken to hang .* 30 ms, while "count"/,
+    );
+    assert.equal(otherOne.reason.sent, true);
+    assert.equal((await extractor.count()).count, 1);
+    assert.equal(fake.conversations, 2);
+  });
+});
+
+test("extractors: one that was opened late doesn't hang yet", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor(async (_method, number) => {
+    await hold.opened;
+    return counted(number);
+  });
+  await using extractor = openExtractor({
+    async transport() {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return await fake.open();
+    },
+  });
+  const late = errorOf(extractor.count("", { timeout: 320 }), TimeoutError);
+  const other = extractor.count();
+  await late;
+  hold.open();
+  await other;
+  assert.equal(fake.conversations, 1);
+});
+
+test("extractors: a long request doesn't hang as long as its own time lasts", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor(async (_method, number) => {
+    if (number === 0) await hold.opened;
+    return number === 0 ? encodeResponse("search", {}) : counted(number);
+  });
+  await using extractor = openExtractor({ transport: fake.open });
+  const search = extractor.search({ pattern: "x" }, { timeout: 0 });
+  await errorOf(extractor.count("", { timeout: 30 }), TimeoutError);
+  hold.open();
+  assert.deepEqual(await search, []);
+  assert.equal((await extractor.count()).count, 2);
+  assert.equal(fake.conversations, 1);
+});
+
+test("extractors: a request that waits for its turn and takes too long is never sent", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor(async (_method, number) => {
+    await hold.opened;
+    return counted(number);
+  });
+  await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 1 } });
+  const first = extractor.count();
+  const error = await errorOf(extractor.move("1", "", { timeout: 30 }), TimeoutError);
+  assert.equal(error.sent, false);
+  assert.match(error.message, /was not sent to memory within 30 ms/);
+  hold.open();
+  await first;
+  await extractor.count();
+  assert.deepEqual(fake.asked, ["count", "count"]);
+});
+
+test("extractors: a signal gives up on a request, sent or not", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor(async (_method, number) => {
+    await hold.opened;
+    return counted(number);
+  });
+  await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 1 } });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const calls = [extractor.count("", { signal }), extractor.move("1", "", { signal })];
+  await until(() => fake.asked.length === 1);
+  controller.abort(new Error("enough"));
+  const errors = await Promise.all(calls.map((call) => errorOf(call, AbortError)));
+  assert.deepEqual(errors.map(({ sent }) => sent), [true, false]);
+  assert.equal((errors[0].cause as Error).message, "enough");
+  assert.equal((await errorOf(extractor.count("", { signal }), AbortError)).sent, false);
+  const next = extractor.count();
+  hold.open();
+  assert.equal((await next).count, 1);
+  assert.deepEqual(fake.asked, ["count", "count"]);
+});
+
+test("extractors: what is given up before it has left never leaves", async () => {
+  const hold = gate();
+  const fake = new FakeExtractor((_method, number) => counted(number));
+  let writes = 0;
+  await using extractor = openExtractor({
+    transport: async () => {
+      const transport = await fake.open();
+      const write = transport.write.bind(transport);
+      transport.write = async (chunk) => {
+        if (writes++ === 1) await hold.opened;
+        return write(chunk);
+      };
+      return transport;
+    },
+  });
+  await extractor.auth();
+  // In the turn of the call.
+  const early = new AbortController();
+  const first = errorOf(extractor.move("1", "", { signal: early.signal }), AbortError);
+  early.abort();
+  assert.equal((await first).sent, false);
+  // While the extractor reads no more.
+  const count = extractor.count();
+  await until(() => writes === 2);
+  const late = new AbortController();
+  const others = [
+    errorOf(extractor.move("2", "", { signal: late.signal }), AbortError),
+    errorOf(extractor.remove("3", { timeout: 20 }), TimeoutError),
+  ];
+  const sent = extractor.count();
+  late.abort();
+  for (const other of await Promise.all(others)) assert.equal(other.sent, false, other.message);
+  hold.open();
+  await Promise.all([count, sent]);
+  assert.deepEqual(fake.asked, ["auth", "count", "count"]);
+});
+
+test("extractors: bytes that are sent are those of the call", async () => {
+  const [here, there] = memoryPair();
+  const extractor = openExtractor({ transport: here, closeTimeout: 1 });
+  const message = Uint8Array.of(1, 2);
+  const sent = errorOf(extractor.send("x", message), ConnectionLostError);
+  message.fill(9);
+  assert.deepEqual(await there.read(), Uint8Array.of(0, 0, 0, 1, 0x78, 0, 0, 0, 2, 1, 2));
+  await extractor.close();
+  await sent;
+  const none = "x" as unknown as Uint8Array;
+  await errorOf(extractor.send("x", none), LocalProtocolError);
+});
+
+test("extractors: one that reads no more is given a moment, and its requests are answered", async () => {
+  await leavingNothing(async () => {
+    const fake = new FakeExtractor((_method, number) => counted(number));
+    await using extractor = openExtractor({
+      transport: async () => {
+        const transport = await fake.open();
+        const write = transport.write.bind(transport);
+        let writes = 0;
+        transport.write = (chunk) => {
+          if (fake.conversations > 1 || writes++ === 0) return write(chunk);
+          return Promise.reject(new TransportError("reset", "It is gone."));
+        };
+        return transport;
+      },
+      timeout: 0,
+    });
+    assert.equal((await extractor.count()).count, 0);
+    const error = await errorOf(extractor.count(), ConnectionLostError);
+    assert.equal(error.sent, true);
+    assert.equal((await extractor.count()).count, 1);
+  });
+});
+
+test("extractors: a transport that can't be closed is no reason to reject", async () => {
+  for (const use of [false, true]) {
+    const [here, there] = memoryPair();
+    const close = here.close.bind(here);
+    here.close = async () => {
+      await close();
+      throw new Error("It can't be closed.");
+    };
+    const extractor = openExtractor({ transport: here, closeTimeout: 20 });
+    const count = use ? errorOf(extractor.count(), ConnectionLostError) : undefined;
+    if (use) await there.read();
+    await extractor.close();
+    await count;
+  }
+});
+
+test("extractors: closing lets what was asked be answered", async () => {
+  await leavingNothing(async () => {
+    const fake = new FakeExtractor(async (_method, number) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return counted(number);
+    });
+    const extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 4 } });
+    const counts = Array.from({ length: 20 }, () => extractor.count());
+    const closing = extractor.close();
+    const refused = await errorOf(extractor.count(), ConnectionLostError);
+    assert.equal(refused.sent, false);
+    assert.deepEqual((await Promise.all(counts)).map(({ count }) => count), [...Array(20).keys()]);
+    await Promise.all([closing, extractor.close()]);
+  });
+});
+
+test("extractors: closing is bounded", async () => {
+  await leavingNothing(async () => {
+    const fake = new FakeExtractor(() => never);
+    const extractor = openExtractor({
+      transport: fake.open,
+      closeTimeout: 50,
+      limits: { maxInFlight: 1 },
+    });
+    const calls = [extractor.count(), extractor.count()].map((call) =>
+      errorOf(call, ConnectionLostError)
+    );
+    await until(() => fake.asked.length === 1);
+    await extractor.close();
+    const errors = await Promise.all(calls);
+    assert.deepEqual(errors.map(({ sent }) => sent), [true, false]);
+    assert.match(errors[0].message, /50 ms were not enough/);
+  });
+});
+
+test("extractors: the client's signal ends all at once", async () => {
+  await leavingNothing(async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const fake = new FakeExtractor(() => never);
+    const extractor = openExtractor({ transport: fake.open, signal, limits: { maxInFlight: 1 } });
+    const calls = [extractor.count(), extractor.count()].map((call) => errorOf(call, AbortError));
+    await until(() => fake.asked.length === 1);
+    controller.abort();
+    assert.deepEqual((await Promise.all(calls)).map(({ sent }) => sent), [true, false]);
+    await errorOf(extractor.count(), ConnectionLostError);
+    await extractor.close();
+    const born = openExtractor({ transport: fake.open, signal });
+    await errorOf(born.count(), ConnectionLostError);
+    await born.close();
+  });
+});
+
+test("extractors: the client's signal closes a transport that was never used", async () => {
+  for (const isBorn of [false, true]) {
+    const controller = new AbortController();
+    const [here, there] = memoryPair();
+    if (!isBorn) controller.abort();
+    openExtractor({ transport: here, signal: controller.signal });
+    controller.abort();
+    assert.equal(await there.read(), undefined);
+  }
+});
+
+test("extractors: nothing stays on the caller's signals", async () => {
+  let listeners = 0;
+  const watched = (signal: AbortSignal) => {
+    const { addEventListener, removeEventListener } = signal;
+    Object.assign(signal, {
+      addEventListener(this: AbortSignal, ...args: Parameters<typeof addEventListener>) {
+        listeners++;
+        addEventListener.apply(this, args);
+      },
+      removeEventListener(this: AbortSignal, ...args: Parameters<typeof removeEventListener>) {
+        listeners--;
+        removeEventListener.apply(this, args);
+      },
+    });
+    return signal;
+  };
+  const fake = new FakeExtractor((_method, number) => number === 1 ? "exit" : counted(number));
+  const signal = watched(new AbortController().signal);
+  const extractor = openExtractor({ transport: fake.open, signal });
+  await extractor.count("", { signal });
+  await errorOf(extractor.count("", { signal }), ConnectionLostError);
+  await errorOf(extractor.send("\n", new Uint8Array(0), { signal }), LocalProtocolError);
+  assert.equal(listeners, 1);
+  await extractor.close();
+  await openExtractor({ transport: fake.open, signal: watched(AbortSignal.abort()) }).close();
+  assert.equal(listeners, 0);
+});
+
+test("extractors: a transport that can't be opened, or not in time", async () => {
+  await leavingNothing(async () => {
+    let attempts = 0;
+    const late: (() => void)[] = [];
+    let closed = 0;
+    await using extractor = openExtractor({
+      async transport({ signal }) {
+        if (attempts++ === 0) throw new TransportError("refused", "Nobody listens.");
+        const [here] = memoryPair();
+        const close = here.close.bind(here);
+        here.close = () => {
+          closed++;
+          return close();
+        };
+        await new Promise<void>((resolve) => late.push(resolve));
+        assert(signal.aborted);
+        return here;
+      },
+      openTimeout: 30,
+    });
+    const refused = await Promise.all(
+      [extractor.count(), extractor.count()].map((call) => errorOf(call, ConnectError)),
+    );
+    for (const error of refused) {
+      assert.match(error.message, /^"count" was not sent: nobody listens/);
+      assert.equal(error.sent, false);
+    }
+    const error = await errorOf(extractor.count(), TimeoutError);
+    assert.deepEqual([error.phase, error.sent], ["connect", false]);
+    assert.match(error.message, /openTimeout/);
+    late.forEach((resolve) => resolve());
+    await until(() => closed > 0);
+  });
+});
+
+test("extractors: a password is in no error and in no inspection", async () => {
+  const password = "s3cret-of-joe";
+  const options = {
+    maildir: "/nowhere",
+    systemUser: "nobody",
+    mailUser: "joe",
+    credentials: { user: "joe", password, challenge: "ch4llenge" },
+  };
+  const shown: unknown[] = [];
+  const extractor: Extractor = openExtractor({ command: ["/nowhere/authuser"], ...options });
+  shown.push(await errorOf(extractor.count(), ConnectError));
+  shown.push(extractor);
+  await extractor.close();
+  for (
+    const bad of [
+      { credentials: { user: "joe", password: `${password}\0` } },
+      { credentials: { user: "joe", password: password.repeat(50) } },
+      { maildir: "" },
+      { mailUser: "a\0b" },
+      { command: [] },
+    ]
+  ) {
+    const make = () => openExtractor({ command: ["x"], ...options, ...bad });
+    assert.throws(make, (error) => error instanceof LocalProtocolError && shown.push(error) > 0);
+  }
+  // What the runtimes show besides: what `console.log` prints in Deno and in Bun.
+  const { Deno, Bun } = globalThis as {
+    Deno?: { inspect: (value: unknown, options: object) => string };
+    Bun?: { inspect: (value: unknown, options: object) => string };
+  };
+  for (const value of shown) {
+    const texts = [inspect(value, { depth: 20, showHidden: true }), String(value)];
+    texts.push(JSON.stringify(value) ?? "");
+    for (const runtime of [Deno, Bun]) {
+      if (runtime) texts.push(runtime.inspect(value, { depth: 20 }));
+    }
+    for (const text of texts) {
+      assert(!text.includes(password) && !text.includes("ch4llenge"), text);
+    }
+  }
+});

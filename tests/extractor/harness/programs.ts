@@ -1,0 +1,76 @@
+/**
+ * Runs programs for tests, on the runtime that the test runs on.
+ *
+ * @module
+ */
+
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** How a program ended, and what it wrote. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: Uint8Array;
+  readonly stderr: string;
+}
+
+/** What a program is run with. */
+export interface RunOptions {
+  /** Its standard input; empty unless given. */
+  readonly input?: Uint8Array;
+  /** What it reads at descriptor 3; there is none unless given. */
+  readonly descriptor3?: Uint8Array;
+  /** Its environment; that of the test's process unless given. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Its folder; that of the test's process unless given. */
+  readonly cwd?: string;
+}
+
+/** The words that run a file of TypeScript on the runtime that this runs on. */
+export function onThisRuntime(file: string): string[] {
+  const isDeno = process.versions.deno !== undefined;
+  return [process.execPath, ...(isDeno ? ["run", "--allow-all", "--no-check"] : []), file];
+}
+
+/** The path of a file of the project. */
+export function pathOf(file: string): string {
+  return fileURLToPath(new URL(`../../../${file}`, import.meta.url));
+}
+
+/** Runs a program to its end. */
+export function run(command: readonly string[], options: RunOptions = {}): Promise<Ending> {
+  const { input = new Uint8Array(0), descriptor3, env, cwd } = options;
+  const [program, ...args] = command;
+  const child = spawn(program, args, {
+    stdio: ["pipe", "pipe", "pipe", ...(descriptor3 === undefined ? [] : ["pipe" as const])],
+    ...(env === undefined ? {} : { env }),
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const stdout: Uint8Array[] = [];
+  const stderr: Uint8Array[] = [];
+  child.stdout!.on("data", (chunk) => stdout.push(chunk));
+  child.stderr!.on("data", (chunk) => stderr.push(chunk));
+  for (const [pipe, bytes] of [[child.stdin, input], [child.stdio[3], descriptor3]] as const) {
+    if (pipe == null) continue;
+    // One that doesn't read to the end is free not to.
+    pipe.on("error", () => {});
+    (pipe as typeof child.stdin)!.end(bytes);
+  }
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      resolve({ code, signal, stdout: joined(stdout), stderr: textOf(joined(stderr)) });
+    });
+  });
+}
+
+/** Bytes as text. */
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(chunks));
+}

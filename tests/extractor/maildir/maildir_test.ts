@@ -1,0 +1,651 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { umask } from "node:process";
+import { test } from "node:test";
+import { renameMail } from "../../../extractor/maildir/delivery.ts";
+import { Maildir } from "../../../extractor/maildir/maildir.ts";
+import type { MailFile } from "../../../extractor/maildir/maildir.ts";
+import { ExtractorFailure } from "../../../extractor/messages/failure.ts";
+import { asOrdinaryUser, later, TemporaryMaildir } from "./temporary_maildir.ts";
+
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const encode = (text: string) => new TextEncoder().encode(text);
+const mids = (mails: readonly MailFile[]) => mails.map(({ mid }) => mid);
+
+/** Asserts that a call is refused, and why. */
+function refused(code: string, act: () => unknown, message = /./): void {
+  assert.throws(act, (error) => {
+    assert(error instanceof ExtractorFailure, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+test("a folder is counted and listed", () => {
+  using directory = new TemporaryMaildir(".Sent", ".Entw&APw-rfe.2024");
+  directory.write("new/3.c.host", "Subject: c\n\nccc\n", 3000);
+  directory.write("cur/1.a.host:2,S", "Subject: a\n\n", 1000);
+  directory.write("cur/2.b.host:2,F", "Subject: b\n\nb\n", 2000);
+  directory.write("new/4.d.host:2,S", "d", 4000);
+  const maildir = Maildir.open(directory.path);
+  assert.deepEqual(maildir.folders(), ["Entwürfe.2024", "Sent"]);
+  assert.deepEqual(maildir.count(""), { count: 4, size: 16 + 12 + 14 + 1, unseen: 3 });
+  assert.deepEqual(maildir.count("Sent"), { count: 0, size: 0, unseen: 0 });
+  assert.deepEqual(maildir.count("Entwürfe.2024"), { count: 0, size: 0, unseen: 0 });
+  const page = maildir.list({ folder: "", start: 0, end: 50, sortBy: "date" });
+  assert.deepEqual(
+    page,
+    [
+      ["1.a.host", 12, true, 1000, "cur/1.a.host:2,S"] as const,
+      ["2.b.host", 14, false, 2000, "cur/2.b.host:2,F"] as const,
+      ["3.c.host", 16, false, 3000, "new/3.c.host"] as const,
+      ["4.d.host", 1, false, 4000, "new/4.d.host:2,S"] as const,
+    ].map(([mid, size, seen, received, path]) => {
+      const date = new Date(received * 1000);
+      return { mid, folder: "", size, seen, received: date, path: join(directory.path, path) };
+    }),
+  );
+  assert.deepEqual(maildir.find("3.c.host"), page[2]);
+  assert.deepEqual(maildir.mails("inbox"), page.toReversed());
+});
+
+test("there are four orders, both ways round", () => {
+  using directory = new TemporaryMaildir();
+  const mail = (from: string, subject: string, body = "") =>
+    `X: y\nFrom: ${from}\nSubject: ${subject}\n\n${body}`;
+  directory.write("cur/1:2,", mail("Zoe <b@example.org>", "Äpfel", "x".repeat(50)), 4000);
+  directory.write("cur/2:2,", mail("=?utf-8?q?Y?= <c@example.org>", "=?utf-8?q?b?="), 3000);
+  directory.write("cur/3:2,", mail("<a@example.org>", "c", "x".repeat(70)), 2000);
+  directory.write("cur/4:2,", mail("<a@example.org>", "c", "x".repeat(70)), 1000);
+  directory.write("cur/5:2,", mail("<a@example.org>", "c", "x".repeat(70)), 1000);
+  const maildir = Maildir.open(directory.path);
+  const orders: Readonly<Record<string, string>> = {
+    date: "45321",
+    sender: "45312",
+    subject: "24531",
+    size: "21453",
+  };
+  const sorted = (sortBy: string, start = 0, end = 100) =>
+    mids(maildir.list({ folder: "", start, end, sortBy })).join("");
+  for (const [name, expected] of Object.entries(orders)) {
+    assert.equal(sorted(name), expected, name);
+    const reversed = [...expected].reverse().join("");
+    assert.equal(sorted(`!${name}`), reversed, `!${name}`);
+    for (let start = 0; start <= 6; start++) {
+      for (let end = start; end <= 7; end++) {
+        assert.equal(sorted(name, start, end), expected.slice(start, end));
+        assert.equal(sorted(`!${name}`, start, end), reversed.slice(start, end));
+      }
+    }
+  }
+  assert.equal(sorted(""), orders.date);
+  assert.equal(sorted("!"), "12354");
+  for (const wrong of ["Date", "!!date", "from", " date", "toString", "size!"]) {
+    refused("invalid", () => sorted(wrong), /"date", "sender", "subject" and "size"/);
+  }
+  for (const [start, end] of [[2, 1], [-1, 5], [0, 0.5], [NaN, 1], [0, Infinity]]) {
+    refused("invalid", () => sorted("date", start, end), /no page/);
+  }
+});
+
+test("names from outside never become part of a path", () => {
+  using directory = new TemporaryMaildir(".Sent", ".&AC4ALgAv-x", "elsewhere");
+  directory.write("cur/1:2,", "inbox");
+  directory.write("elsewhere/cur/2:2,", "not a folder");
+  const maildir = Maildir.open(directory.path);
+  for (
+    const name of [
+      ...[
+        "..",
+        ".",
+        "/",
+        "../",
+        "./",
+        ".Sent",
+        "Sent/",
+        "../.Sent",
+        "Sent/../Sent",
+        "Sent\0",
+        "\0",
+      ],
+      ...["elsewhere", "cur", "../x", "&-", "sent", "Sent ", "/etc", directory.path, "__proto__"],
+    ]
+  ) {
+    refused("not-found", () => maildir.count(name), /no folder/);
+    refused("not-found", () => maildir.list({ folder: name, start: 0, end: 1, sortBy: "" }));
+    refused("not-found", () => maildir.move(maildir.find("1"), name));
+    refused("not-found", () => {
+      maildir.add({ folder: name, data: encode("x"), seen: false, received: undefined });
+    });
+  }
+  assert.deepEqual(maildir.folders(), ["&AC4ALgAv-x", "Sent"]);
+  for (
+    const mid of [
+      ...["", ".", "..", "../cur/1", "/etc/passwd", "1:2,", "cur/1", "1\0", "2", "__proto__"],
+    ]
+  ) refused("not-found", () => maildir.find(mid), /no mail/);
+  assert.deepEqual(directory.files("cur"), ["1:2,"]);
+});
+
+test("what isn't a mail isn't taken for one", async () => {
+  using directory = new TemporaryMaildir(".Sent");
+  directory.write("secret", "not yours");
+  directory.write("cur/1:2,", "mail");
+  directory.write("cur/.hidden:2,", "x");
+  directory.write("tmp/5", "half of a ma");
+  mkdirSync(join(directory.path, "cur/directory,S=5:2,"));
+  symlinkSync("../secret", join(directory.path, "cur/link,S=5:2,"));
+  symlinkSync("/nowhere", join(directory.path, "cur/dangling:2,"));
+  symlinkSync(".Sent", join(directory.path, ".Linked"));
+  mkdirSync(join(directory.path, ".Half"));
+  symlinkSync("../cur", join(directory.path, ".Half/cur"));
+  directory.write(".file", "x");
+  execFileSync("mkfifo", [join(directory.path, "cur/pipe,S=5:2,")]);
+  const server = createServer().listen(join(directory.path, "cur/socket,S=5:2,"));
+  await new Promise((resolve) => server.once("listening", resolve));
+  try {
+    const maildir = Maildir.open(directory.path);
+    assert.deepEqual(maildir.folders(), ["Sent"]);
+    assert.deepEqual(maildir.count(""), { count: 1, size: 4, unseen: 1 });
+    for (const sortBy of ["date", "size", "subject"]) {
+      assert.deepEqual(mids(maildir.list({ folder: "", start: 0, end: 9, sortBy })), ["1"]);
+    }
+    for (const name of ["link,S=5", "pipe,S=5", "socket,S=5", "dangling", "directory,S=5", "5"]) {
+      refused("not-found", () => maildir.find(name));
+      const path = join(directory.path, "cur", `${name}:2,`);
+      const mail: MailFile = { ...maildir.find("1"), mid: name, path };
+      refused("not-found", () => maildir.read(mail));
+      refused("not-found", () => maildir.readHeader(mail));
+    }
+    refused("not-found", () => maildir.count("Linked"));
+    refused("not-found", () => maildir.count("Half"));
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("a mail is read, wholly or in part", () => {
+  using directory = new TemporaryMaildir();
+  directory.write("new/1", "0123456789");
+  directory.write("new/2", "");
+  const maildir = Maildir.open(directory.path);
+  const mail = maildir.find("1");
+  assert.equal(decode(maildir.read(mail)), "0123456789");
+  assert.equal(maildir.read(mail).constructor, Uint8Array);
+  const parts: readonly (readonly [number, number, string])[] = [
+    [0, 3, "012"],
+    [3, 4, "3456"],
+    [8, 100, "89"],
+    [10, 1, ""],
+    [1e9, 1, ""],
+    [0, 0, ""],
+    [0, Number.MAX_SAFE_INTEGER, "0123456789"],
+  ];
+  for (const [offset, length, expected] of parts) {
+    assert.equal(decode(maildir.read(mail, { offset, length })), expected);
+  }
+  for (const [offset, length] of [[-1, 1], [0, -1], [0.5, 1], [0, NaN]]) {
+    refused("invalid", () => maildir.read(mail, { offset, length }));
+  }
+  assert.equal(maildir.read(maildir.find("2")).length, 0);
+});
+
+test("a header is read as far as it goes", () => {
+  using directory = new TemporaryMaildir();
+  const long = (length: number) => `X: ${"x".repeat(length - 4)}\n`;
+  /** Mails, and the lengths of their headers. */
+  const mails: readonly (readonly [string, number])[] = [
+    ["A: b\n\nbody\n\n", 5],
+    ["A: b\r\nC: d\r\n\r\nbody", 12],
+    ["A: b\n\r\nbody\n\n", 5],
+    ["A: b\r\n\nbody\n\n", 6],
+    ["\nbody\n\nmore", 0],
+    ["\r\nbody", 0],
+    ["", 0],
+    ["A: b", 4],
+    ["A: b\n", 5],
+    ["no header at all\nno\n", 20],
+    ...[8189, 8190, 8191, 8192, 8193, 32767, 32768, 32769, 200_000].flatMap((length) => [
+      [`${long(length)}\nbody`, length] as const,
+      [`${long(length - 1)}\r\n\r\nbody`.replace("\n\r\n", "\r\n\r\n"), length] as const,
+      [`${long(length)}`, length] as const,
+    ]),
+    [`${long(262_143)}\nbody`, 262_143],
+    [`${long(1_000_000)}\nbody`, 262_144],
+    [long(1_000_000), 262_144],
+  ];
+  for (const [index, [text]] of mails.entries()) directory.write(`new/${index}`, text);
+  const maildir = Maildir.open(directory.path);
+  for (const [index, [text, length]] of mails.entries()) {
+    const header = decode(maildir.readHeader(maildir.find(`${index}`)));
+    assert.equal(header.length, length, JSON.stringify(text.slice(0, 40)));
+    assert(text.startsWith(header));
+  }
+});
+
+test("a mail is marked as seen", () => {
+  using directory = new TemporaryMaildir();
+  for (
+    const name of ["cur/1:2,", "cur/2:2,DTab", "cur/3:1,x", "cur/4:2,FS", "new/5", "new/6:2,S"]
+  ) {
+    directory.write(name, "x", 1000);
+  }
+  const maildir = Maildir.open(directory.path);
+  for (const mid of "123456") {
+    const before = maildir.find(mid);
+    assert.equal(before.seen, mid === "4");
+    const after = maildir.markSeen(before);
+    assert.deepEqual(after, { ...before, seen: true, path: after.path });
+    assert.deepEqual(maildir.find(mid), after);
+    assert.deepEqual(maildir.markSeen(before), after);
+  }
+  assert.deepEqual(directory.files("new"), []);
+  assert.deepEqual(
+    directory.files("cur"),
+    ["1:2,S", "2:2,DSTab", "3:1,x:2,S", "4:2,FS", "5:2,S", "6:2,S"],
+  );
+  assert.equal(maildir.count("").unseen, 0);
+});
+
+test("a mail is moved with its name and its flags", () => {
+  using directory = new TemporaryMaildir(".Entw&APw-rfe", ".Raw ü");
+  for (const name of ["new/1", "cur/2:2,FSa", "cur/3,S=1,W=1:2,"]) directory.write(name, "x", 1000);
+  const maildir = Maildir.open(directory.path);
+  for (const mid of ["1", "2", "3,S=1,W=1"]) {
+    const before = maildir.find(mid);
+    const after = maildir.move(before, "Entwürfe");
+    assert.deepEqual(after, { ...before, folder: "Entwürfe", path: after.path });
+    assert.deepEqual(maildir.find(mid), after);
+    // What it was is enough to find it.
+    assert.deepEqual(maildir.move(before, "Entwürfe"), after);
+    assert.equal(decode(maildir.read(before)), "x");
+  }
+  assert.deepEqual(directory.files(".Entw&APw-rfe/cur"), ["1:2,", "2:2,FSa", "3,S=1,W=1:2,"]);
+  assert.deepEqual(directory.files("cur").concat(directory.files("new")), []);
+  maildir.move(maildir.find("2"), "Raw ü");
+  assert.deepEqual(directory.files(".Raw ü/cur"), ["2:2,FSa"]);
+  assert.equal(maildir.move(maildir.find("2"), "inbox").folder, "");
+  assert.deepEqual(directory.files("cur"), ["2:2,FSa"]);
+});
+
+test("a mail takes its keywords along", () => {
+  using directory = new TemporaryMaildir(".Sent", ".Plain");
+  directory.write("dovecot-keywords", "0 $Forwarded\n1 Work\n2 $Junk\n25 last\n26 none\nrubbish\n");
+  directory.write(".Sent/dovecot-keywords", "0 $Junk\n1 $Forwarded\n2 other\n3 Last\n");
+  directory.write("cur/1:2,FSabcz", "x");
+  directory.write("cur/2:2,Sy,ab", "x");
+  directory.write("cur/3:2,FSabcz", "x");
+  directory.write("cur/4:1,abc", "x");
+  directory.write("cur/5:2,Sb", "x");
+  directory.write("new/abc", "x");
+  const maildir = Maildir.open(directory.path);
+  for (const mid of ["1", "2", "4", "5", "abc"]) maildir.move(maildir.find(mid), "Sent");
+  maildir.move(maildir.find("3"), "Plain");
+  assert.deepEqual(
+    directory.files(".Sent/cur"),
+    ["1:2,FSabd", "2:2,S,ab", "4:1,abc", "5:2,S", "abc:2,"],
+  );
+  assert.deepEqual(directory.files(".Plain/cur"), ["3:2,FS"]);
+  directory.write(".Plain/cur/6:2,Sab", "x");
+  maildir.move(maildir.find("6"), "Sent");
+  assert(directory.files(".Sent/cur").includes("6:2,Sab"));
+  // Where nobody lets us read them.
+  directory.write("cur/7:2,Sab", "x");
+  chmodSync(join(directory.path, "dovecot-keywords"), 0);
+  asOrdinaryUser(directory.path, () => maildir.move(maildir.find("7"), "Sent"));
+  assert(directory.files(".Sent/cur").includes("7:2,Sab"));
+});
+
+/** Two file systems, where the machine has them. */
+const other = existsSync("/dev/shm") && statSync("/dev/shm").dev !== statSync(tmpdir()).dev;
+
+test("a mail can't go to another file system, and that is said", { skip: !other }, () => {
+  using directory = new TemporaryMaildir();
+  const path = directory.write("cur/1:2,", "x");
+  const target = mkdtempSync("/dev/shm/dovewire-");
+  try {
+    refused("storage", () => renameMail(path, join(target, "1:2,")), /mail "1": .*file system/);
+  } finally {
+    rmSync(target, { recursive: true });
+  }
+  assert.deepEqual(directory.files("cur"), ["1:2,"]);
+});
+
+test("a mail that is moved to where it is stays as it is", () => {
+  using directory = new TemporaryMaildir();
+  directory.write("new/1", "x");
+  const maildir = Maildir.open(directory.path);
+  const mail = maildir.find("1");
+  assert.deepEqual(maildir.move(mail, ""), mail);
+  assert.deepEqual(maildir.move(mail, "Inbox"), mail);
+  assert.deepEqual(directory.files("new"), ["1"]);
+});
+
+test("moving overwrites nothing", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  directory.write("new/1", "one");
+  directory.write(".Sent/cur/1:2,", "another");
+  directory.write("cur/2:2,F", "two");
+  directory.write(".Sent/cur/2:2,S", "another");
+  const maildir = Maildir.open(directory.path);
+  for (const name of ["1", "2"]) {
+    refused("storage", () => maildir.move(maildir.find(name), "Sent"), /another of that name/);
+  }
+  assert.deepEqual(directory.files(".Sent/cur"), ["1:2,", "2:2,S"]);
+  assert.equal(readFileSync(join(directory.path, "new/1"), "utf8"), "one");
+  assert.equal(readFileSync(join(directory.path, "cur/2:2,F"), "utf8"), "two");
+  // One that came after the folder was looked at.
+  directory.write("cur/3:2,", "three");
+  directory.write(".Sent/cur/3:2,", "another");
+  refused("storage", () => maildir.move(maildir.find("3"), "Sent"), /another of that name/);
+  assert.equal(readFileSync(join(directory.path, ".Sent/cur/3:2,"), "utf8"), "another");
+  directory.write("new/4", "four");
+  directory.write("cur/4:2,S", "another");
+  const fresh = maildir.mails("").find(({ path }) => path.endsWith("/new/4"))!;
+  refused("storage", () => maildir.markSeen(fresh), /another of that name/);
+});
+
+test("a mail with two names isn't lost when it is moved from one to the other", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  directory.write("cur/1:2,S", "one");
+  linkSync(join(directory.path, "cur/1:2,S"), join(directory.path, ".Sent/cur/1:2,S"));
+  const maildir = Maildir.open(directory.path);
+  const mail = { ...maildir.find("1"), folder: "", path: join(directory.path, "cur/1:2,S") };
+  assert.equal(maildir.move(mail, "Sent").folder, "Sent");
+  assert.deepEqual(directory.files(".Sent/cur"), ["1:2,S"]);
+  assert.equal(maildir.count("Sent").count, 1);
+});
+
+test("two mails of one name in a folder are both there", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  directory.write("new/1", "one");
+  directory.write("cur/1:2,S", "another");
+  directory.write("cur/2:2,", "two");
+  linkSync(join(directory.path, "cur/2:2,"), join(directory.path, "new/2"));
+  const maildir = Maildir.open(directory.path);
+  assert.equal(maildir.count("").count, 3);
+  const mails = maildir.mails("");
+  assert.deepEqual(mails.map((mail) => decode(maildir.read(mail))).sort(), [
+    "another",
+    "one",
+    "two",
+  ]);
+  assert.equal(new Set(mids(mails)).size, 3);
+  for (const mail of mails) assert.deepEqual(maildir.find(mail.mid), mail);
+  // Who asks for one of them twice doesn't get the other.
+  const [one, other] = mails.filter(({ mid }) => mid.startsWith("1"))
+    .sort((first, second) => first.mid.length - second.mid.length);
+  maildir.remove(one);
+  refused("not-found", () => maildir.remove(one));
+  refused("not-found", () => maildir.find(one.mid));
+  const kept = maildir.mails("").filter(({ mid }) => mid.startsWith("1"));
+  assert.deepEqual(kept.map(({ path }) => path), [other.path]);
+  assert.equal(maildir.count("").count, 2);
+});
+
+test("of a mail that was copied with its name the one is meant that was seen last", () => {
+  using directory = new TemporaryMaildir(".Archive", ".Sent");
+  for (const folder of ["", ".Archive", ".Sent"]) directory.write(join(folder, "cur/1:2,S"), "x");
+  const maildir = Maildir.open(directory.path);
+  for (const folder of ["Sent", "", "Archive", "Sent", "Archive", ""]) {
+    maildir.list({ folder, start: 0, end: 10, sortBy: "" });
+    assert.equal(maildir.find("1").folder, folder);
+  }
+});
+
+test("a file whose name is no text is in no count", () => {
+  using directory = new TemporaryMaildir();
+  directory.write("cur/1:2,", "x");
+  directory.write("cur/\uFFFD2:2,", "x");
+  const script = 'printf x >"$1/cur/$(printf "\\377,S=5:2,")"';
+  execFileSync("sh", ["-c", script, "sh", directory.path]);
+  const maildir = Maildir.open(directory.path);
+  assert.equal(maildir.mails("").length, 2);
+  assert.deepEqual(maildir.count(""), { count: 2, size: 2, unseen: 2 });
+});
+
+test("what nobody lets us read is in nobody's way", () => {
+  using directory = new TemporaryMaildir(".Alien", ".Sent");
+  directory.write("cur/1:2,", "Subject: x\n\n");
+  directory.write("cur/2:2,", "Subject: a\n\n");
+  directory.write(".Sent/cur/3:2,", "x");
+  chmodSync(join(directory.path, "cur/1:2,"), 0);
+  chmodSync(join(directory.path, ".Alien/cur"), 0o300);
+  asOrdinaryUser(directory.path, () => {
+    const maildir = Maildir.open(directory.path);
+    assert.equal(maildir.find("3").folder, "Sent");
+    refused("storage", () => maildir.find("4"), /read the folder "Alien": permission denied/);
+    refused("storage", () => maildir.count("Alien"), /permission denied/);
+    for (const sortBy of ["date", "subject", "sender", "size"]) {
+      assert.deepEqual(mids(maildir.list({ folder: "", start: 0, end: 9, sortBy })), ["1", "2"]);
+    }
+    refused("storage", () => maildir.readHeader(maildir.find("1")), /mail "1": permission denied/);
+  });
+});
+
+test("a mail is added", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  const maildir = Maildir.open(directory.path);
+  const data = encode("Subject: x\r\n\r\n\0\xff");
+  const before = Date.now();
+  const fresh = maildir.add({ folder: "", data, seen: false, received: undefined });
+  const seen = maildir.add({ folder: "Sent", data, seen: true, received: new Date(5_000_000) });
+  assert.notEqual(fresh.mid, seen.mid);
+  assert.deepEqual(maildir.find(fresh.mid), fresh);
+  assert.deepEqual(maildir.find(seen.mid), seen);
+  assert.deepEqual(directory.files("new"), [fresh.mid]);
+  assert.deepEqual(directory.files(".Sent/cur"), [`${seen.mid}:2,S`]);
+  assert.match(fresh.mid, /^\d{10}\.R[0-9a-f]{12}M\d+P\d+Q\d+\.[^/:]+,S=17$/);
+  assert.deepEqual(maildir.read(fresh), data);
+  assert.deepEqual([fresh.seen, seen.seen], [false, true]);
+  assert.equal(seen.received.getTime(), 5_000_000);
+  assert(Math.abs(fresh.received.getTime() - before) < 60_000);
+  assert.deepEqual(directory.files("tmp").concat(directory.files(".Sent/tmp")), []);
+  for (const [mode, expected] of [[0o755, 0o640], [0o700, 0o600], [0o770, 0o660]]) {
+    chmodSync(join(directory.path, "cur"), mode);
+    const { path } = maildir.add({ folder: "", data, seen: false, received: undefined });
+    assert.equal(statSync(path).mode & 0o777, expected & ~umask());
+  }
+  const many = Array.from({ length: 200 }, () => {
+    return maildir.add({ folder: "", data, seen: true, received: undefined }).mid;
+  });
+  assert.equal(new Set(many).size, 200);
+  refused("invalid", () => maildir.add({ folder: "", data, seen: true, received: new Date(NaN) }));
+  const old = maildir.add({ folder: "", data, seen: true, received: new Date(-1500) });
+  assert.equal(old.received.getTime(), -2000);
+});
+
+test("a mail that can't be added leaves nothing behind", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  const maildir = Maildir.open(directory.path);
+  const add = () =>
+    maildir.add({ folder: "", data: encode("x"), seen: false, received: undefined });
+  chmodSync(join(directory.path, "new"), 0o500);
+  asOrdinaryUser(directory.path, () => refused("storage", add, /Cannot .*: permission denied/));
+  for (const name of ["tmp", "new"]) {
+    assert.deepEqual(directory.files(name), []);
+    rmSync(join(directory.path, name), { recursive: true });
+    symlinkSync(".Sent/cur", join(directory.path, name));
+    refused("storage", add, /put a mail into the inbox: it is no directory/);
+    rmSync(join(directory.path, name));
+    directory.makeFolder("");
+  }
+  assert.deepEqual(directory.files("tmp"), []);
+  assert.deepEqual(directory.files(".Sent/cur"), []);
+  assert.deepEqual(maildir.count(""), { count: 0, size: 0, unseen: 0 });
+  rmSync(join(directory.path, "cur"), { recursive: true });
+  refused("storage", add, /put a mail into the inbox: the directory is missing/);
+  refused("not-found", () => maildir.count(""), /There is no inbox: the maildir's "cur"/);
+});
+
+test("directories that are missing are made for a mail", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  for (const folder of ["", ".Sent"]) {
+    chmodSync(join(directory.path, folder, "cur"), 0o710);
+    for (const name of ["tmp", "new"]) {
+      rmSync(join(directory.path, folder, name), { recursive: true });
+    }
+  }
+  const maildir = Maildir.open(directory.path);
+  for (const folder of ["", "Sent"]) {
+    const mail = maildir.add({ folder, data: encode("x"), seen: false, received: undefined });
+    assert.deepEqual(maildir.find(mail.mid), mail);
+  }
+  assert.equal(statSync(join(directory.path, ".Sent/new")).mode & 0o777, 0o710 & ~umask());
+});
+
+test("a mail is removed", () => {
+  using directory = new TemporaryMaildir();
+  directory.write("new/1", "x");
+  const maildir = Maildir.open(directory.path);
+  const mail = maildir.find("1");
+  renameSync(mail.path, join(directory.path, "cur/1:2,FS"));
+  maildir.remove(mail);
+  assert.deepEqual(directory.files("cur"), []);
+  refused("not-found", () => maildir.remove(mail), /no mail "1"/);
+  refused("not-found", () => maildir.read(mail));
+  refused("not-found", () => maildir.readHeader(mail));
+  refused("not-found", () => maildir.markSeen(mail));
+  refused("not-found", () => maildir.move(mail, ""));
+  refused("not-found", () => maildir.find("1"));
+});
+
+test("a mail that others renamed is found where it is", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  const path = directory.write("new/1", "x");
+  const maildir = Maildir.open(directory.path);
+  const mail = maildir.find("1");
+  const places = ["cur/1:2,", "cur/1:2,S", ".Sent/new/1", ".Sent/cur/1:2,F", "new/1"];
+  const acts: readonly (() => unknown)[] = [
+    () => maildir.read(mail),
+    () => maildir.readHeader(mail),
+    () => maildir.find("1"),
+  ];
+  for (const act of acts) {
+    let here = path;
+    for (const place of places) {
+      renameSync(here, here = join(directory.path, place));
+      act();
+    }
+  }
+  const marked = maildir.markSeen(mail);
+  renameSync(marked.path, join(directory.path, ".Sent/cur/1:2,RSa"));
+  assert.equal(maildir.move(marked, "").path, join(directory.path, "cur/1:2,RSa"));
+});
+
+test("what others change within the same second is seen", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  const maildir = Maildir.open(directory.path);
+  const count = () => maildir.count("").count;
+  for (let number = 1; number <= 50; number++) {
+    directory.write(`new/${number}`, "x");
+    assert.equal(count(), number);
+    assert.equal(maildir.list({ folder: "", start: 0, end: 100, sortBy: "" }).length, number);
+  }
+  rmSync(join(directory.path, "new/1"));
+  assert.equal(count(), 49);
+  directory.makeFolder(".New");
+  assert.deepEqual(maildir.folders(), ["New", "Sent"]);
+  assert.equal(maildir.count("New").count, 0);
+  renameSync(join(directory.path, ".New"), join(directory.path, ".Newer"));
+  refused("not-found", () => maildir.count("New"));
+  assert.equal(maildir.count("Newer").count, 0);
+});
+
+test("a folder that nobody changes is read once", async () => {
+  using directory = new TemporaryMaildir();
+  directory.write("cur/1:2,", "x");
+  const maildir = Maildir.open(directory.path);
+  assert.notEqual(maildir.count(""), maildir.count(""), "what was changed just now is read again");
+  const counted = later(10, () => maildir.count(""));
+  assert.equal(counted.count, 1);
+  assert.equal(maildir.count(""), counted);
+  // File systems and runtimes tell time in steps.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  directory.write("cur/2:2,", "x");
+  assert.equal(maildir.count("").count, 2);
+});
+
+test("a change is seen even if the directory's old time is put back", async () => {
+  using directory = new TemporaryMaildir();
+  directory.write("cur/1:2,", "x");
+  const then = new Date(1_700_000_000_000);
+  const cur = join(directory.path, "cur");
+  utimesSync(cur, then, then);
+  const maildir = Maildir.open(directory.path);
+  assert.equal(later(10, () => maildir.count("")).count, 1);
+  // One runtime tells such times in seconds.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  directory.write("cur/2:2,", "x");
+  utimesSync(cur, then, then);
+  assert.equal(maildir.count("").count, 2);
+});
+
+test("time that steps hides no change", () => {
+  using directory = new TemporaryMaildir();
+  directory.write("cur/1:2,", "x");
+  directory.settle("", 1);
+  const maildir = Maildir.open(directory.path);
+  assert.equal(maildir.count("").count, 1);
+  directory.write("cur/2:2,", "x");
+  directory.settle("", 1);
+  assert.equal(maildir.count("").count, 2);
+});
+
+test("what isn't remembered is read again", () => {
+  using directory = new TemporaryMaildir(".A", ".B");
+  for (const folder of ["", ".A", ".B"]) {
+    for (let number = 0; number < 5; number++) {
+      directory.write(join(folder, `cur/${folder}${number}.x:2,`.replace("/.", "/")), "x");
+    }
+  }
+  for (const maxRemembered of [0, 5, 11, 100]) {
+    const maildir = Maildir.open(directory.path, { maxRemembered });
+    for (let round = 0; round < 3; round++) {
+      for (const folder of ["", "A", "B"]) {
+        assert.equal(later(10, () => maildir.count(folder)).count, 5);
+        assert.equal(later(10, () => maildir.find(`${folder}3.x`)).folder, folder);
+      }
+    }
+  }
+});
+
+test("a maildir that can't be read says so", () => {
+  using directory = new TemporaryMaildir(".Sent");
+  refused(
+    "storage",
+    () => Maildir.open(join(directory.path, "nowhere")),
+    /open the maildir .*missing/,
+  );
+  refused("storage", () => Maildir.open("/etc/passwd"), /open the maildir/);
+  refused("storage", () => Maildir.open("/etc"), /open the maildir/);
+  {
+    using links = new TemporaryMaildir(".Sent");
+    rmSync(join(links.path, "cur"), { recursive: true });
+    symlinkSync(".Sent/cur", join(links.path, "cur"));
+    refused("storage", () => Maildir.open(links.path), /"cur" is no directory/);
+  }
+  refused("invalid", () => Maildir.open(""));
+  refused("invalid", () => Maildir.open("/tmp\0"));
+  const maildir = Maildir.open(directory.path);
+  assert.equal(maildir.count("Sent").count, 0);
+  rmSync(join(directory.path, ".Sent"), { recursive: true });
+  refused("not-found", () => maildir.count("Sent"), /no folder "Sent"/);
+});

@@ -1,0 +1,472 @@
+import { create, type DescMessage, equals } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { decodeUtf8, encodeUtf8 } from "../../../core/bytes.ts";
+import { LocalProtocolError, RemoteProtocolError } from "../../../core/errors.ts";
+import type { PartResponse } from "../../../extractor/messages/extractor/extractor_pb.ts";
+import { ExtractorFailure } from "../../../extractor/messages/failure.ts";
+import {
+  type ExtractorMethod,
+  extractorMethods,
+  type ExtractorRequestInit,
+  type ExtractorResponseInit,
+} from "../../../extractor/messages/methods.ts";
+import {
+  decodeArguments,
+  decodeJson,
+  encodeArguments,
+  encodeJson,
+  jsonFailure,
+} from "../../../extractor/messages/version1.ts";
+import { formatDate, parseDate } from "../../../extractor/messages/version1/dates.ts";
+import { anyMessage } from "./any_messages.ts";
+
+const names = Object.keys(extractorMethods) as ExtractorMethod[];
+const none = new Uint8Array(0);
+const noon = timestampFromMs(Date.UTC(2024, 5, 12, 12, 0, 0));
+
+const mail = {
+  mid: "1718.M1P2.host",
+  message_id: "<a@b>",
+  subject: "Grüße",
+  from: [{ address: "joe@example.org", name: "Joe" }],
+  to: [{ address: "ann@example.org", name: "" }],
+  cc: [],
+  bcc: [],
+  date_received: "2024-06-12T12:00:00Z",
+  date_sent: null,
+  size: 1234,
+  content_type: "multipart/mixed",
+  new: true,
+  folder: "Archive.2024",
+};
+
+const head = {
+  mid: "1718.M1P2.host",
+  messageId: "<a@b>",
+  subject: "Grüße",
+  from: [{ address: "joe@example.org", name: "Joe" }],
+  to: [{ address: "ann@example.org" }],
+  dateReceived: noon,
+  size: 1234n,
+  contentType: "multipart/mixed",
+  folder: "Archive.2024",
+};
+
+const fields = { charset: "", disposition: "", filename: "", content_id: "", size: 0 };
+
+/** Each method's requests, and the arguments that make them. */
+const requests: {
+  readonly [Method in ExtractorMethod]: readonly (readonly [
+    request: ExtractorRequestInit<Method>,
+    args: readonly string[],
+  ])[];
+} = {
+  auth: [[{}, []]],
+  list: [
+    [{}, ["0", "0", "", ""]],
+    [
+      { start: 50, end: 4294967295, sortBy: "!date", folder: "Sent" },
+      ["50", "4294967295", "!date", "Sent"],
+    ],
+  ],
+  count: [[{}, [""]], [{ folder: "Entwürfe" }, ["Entwürfe"]]],
+  "read-mail": [
+    [{ mid: "1.a" }, ["1.a"]],
+    [{ mid: "1.a", markSeen: true }, ["1.a", "true"]],
+  ],
+  search: [[{ pattern: "-x\n", folder: "" }, ["-x\n", ""]]],
+  folders: [[{}, []]],
+  move: [[{ mid: "1.a", folder: "" }, ["1.a", ""]]],
+  raw: [
+    [{ mid: "1.a" }, ["1.a"]],
+    [{ mid: "1.a", offset: 5n }, ["1.a", "5"]],
+    [{ mid: "1.a", length: 2n ** 64n - 1n }, ["1.a", "0", "18446744073709551615"]],
+  ],
+  part: [[{ mid: "1.a", path: "2.1" }, ["1.a", "2.1"]]],
+  add: [
+    [{ folder: "" }, [""]],
+    [{ folder: "Sent", seen: true }, ["Sent", "true"]],
+    [{ folder: "Sent", dateReceived: noon }, ["Sent", "false", "2024-06-12T12:00:00Z"]],
+  ],
+  remove: [[{ mid: "" }, [""]]],
+};
+
+/** Each method's responses, and the JSON that says them. */
+const responses: {
+  readonly [Method in ExtractorMethod]: readonly (readonly [
+    response: ExtractorResponseInit<Method>,
+    json: unknown,
+  ])[];
+} = {
+  auth: [[{}, {}]],
+  list: [[{}, []], [{ mails: [head] }, [mail]]],
+  count: [[{ count: 3n, size: 4096n, unseen: 2n }, { count: 3, size: 4096, new: 2 }]],
+  "read-mail": [
+    [
+      {
+        head: { ...head, contentType: "text/plain" },
+        body: { contentType: "text/plain", content: { case: "text", value: "Hi.\n" } },
+      },
+      {
+        ...{ ...mail, content_type: "text/plain", body: "Hi.\n" },
+        part: { type: "text/plain", path: "", ...fields },
+      },
+    ],
+    [
+      {
+        head,
+        body: {
+          contentType: "multipart/mixed",
+          content: {
+            case: "multipart",
+            value: {
+              parts: [
+                {
+                  ...{ path: "1", contentType: "multipart/alternative" },
+                  content: {
+                    case: "multipart",
+                    value: {
+                      parts: [{
+                        ...{ path: "1.1", contentType: "text/html", charset: "utf-8" },
+                        content: { case: "text", value: "<b>" },
+                      }],
+                    },
+                  },
+                },
+                { path: "2", contentType: "image/png", filename: "a.png", size: 7n },
+              ],
+            },
+          },
+        },
+      },
+      {
+        ...mail,
+        body: [
+          {
+            type: "multipart/alternative",
+            val: [{ type: "text/html", val: "<b>", path: "1.1", ...fields, charset: "utf-8" }],
+            ...{ path: "1", ...fields },
+          },
+          { type: "image/png", val: null, path: "2", ...fields, filename: "a.png", size: 7 },
+        ],
+        part: { type: "multipart/mixed", path: "", ...fields },
+      },
+    ],
+  ],
+  search: [[{ mails: [{ ...head, seen: true }] }, [{ ...mail, new: false }]]],
+  folders: [[{}, []], [{ folders: ["Archive.2024", "Entwürfe"] }, ["Archive.2024", "Entwürfe"]]],
+  move: [[{}, {}]],
+  raw: [[
+    { data: Uint8Array.of(0, 10, 255), size: 9n },
+    { content_type: "message/rfc822", size: 9 },
+  ]],
+  part: [[
+    { part: { path: "2", contentType: "image/png", size: 2n }, data: Uint8Array.of(1, 10) },
+    { content_type: "image/png", path: "2", ...fields, size: 2 },
+  ]],
+  add: [[{ mid: "1.a" }, { mid: "1.a" }]],
+  remove: [[{}, {}]],
+};
+
+for (const name of names) {
+  const schemas: { request: DescMessage; response: DescMessage } = extractorMethods[name];
+
+  test(`version 1: arguments by hand, both ways: ${name}`, () => {
+    assert(requests[name].length > 0);
+    for (const [init, args] of requests[name]) {
+      assert.deepEqual(encodeArguments(name, init as never), { args, input: none });
+      const request = create(schemas.request, init as never);
+      assert.deepEqual(decodeArguments(name, args), request);
+    }
+  });
+
+  test(`version 1: JSON by hand, both ways: ${name}`, () => {
+    assert(responses[name].length > 0);
+    for (const [init, json] of responses[name]) {
+      const encoded = encodeJson(name, init as never);
+      assert.deepEqual(JSON.parse(decodeUtf8(encoded.header)), json);
+      assert.equal(encoded.header.indexOf(10), -1, "it is one line");
+      assert.deepEqual(encoded.binary, "data" in init ? init.data : none);
+      assert.deepEqual(decodeJson(name, encoded), create(schemas.response, init as never));
+    }
+  });
+
+  test(`version 1: requests and responses come back as they were: ${name}`, () => {
+    const plain = { plain: true };
+    fc.assert(fc.property(anyMessage(schemas.request, plain), (message) => {
+      if (JSON.stringify(message, (_, it) => typeof it === "bigint" ? 0 : it).includes("\\u0000")) {
+        assert.throws(() => encodeArguments(name, message as never), LocalProtocolError);
+        return;
+      }
+      const { args, input } = encodeArguments(name, message as never);
+      assert(equals(schemas.request, decodeArguments(name, args, input), message));
+    }));
+    fc.assert(fc.property(anyMessage(schemas.response, plain), (message) => {
+      // It tells of the part alone, and not of what is in it.
+      if (name === "part") (message as PartResponse).part!.content = { case: undefined };
+      const encoded = encodeJson(name, message as never);
+      assert(equals(schemas.response, decodeJson(name, encoded), message));
+    }));
+  });
+
+  test(`version 1: a failure is thrown by whichever method's JSON: ${name}`, () => {
+    const failure = new ExtractorFailure("limit", "Too much:\nask for less.");
+    const encoded = jsonFailure(failure);
+    assert.deepEqual(JSON.parse(decodeUtf8(encoded.header)), {
+      error: failure.message,
+      code: "limit",
+    });
+    const { message, code } = failure;
+    assert.deepEqual(encodeJson(name, { failure: { message, code } } as never), encoded);
+    const thrown = { name: "ExtractorFailure", message, code };
+    assert.throws(() => decodeJson(name, encoded), thrown);
+    const bare = { header: encodeUtf8('{"error": ""}'), binary: none };
+    assert.throws(() => decodeJson(name, bare), { name: "ExtractorFailure", code: "internal" });
+  });
+
+  test(`version 1: any JSON is a response or no response, and nothing worse: ${name}`, () => {
+    fc.assert(fc.property(fc.json(), fc.uint8Array({ maxLength: 3 }), (json, binary) => {
+      try {
+        decodeJson(name, { header: encodeUtf8(json), binary });
+      } catch (error) {
+        assert(error instanceof RemoteProtocolError, String(error));
+      }
+    }));
+    for (const header of ["", "{", "null x", "\x00", '{"a":1}{}', "\xff"]) {
+      assert.throws(() => decodeJson(name, { header: encodeUtf8(header), binary: none }), {
+        name: "RemoteProtocolError",
+        message: new RegExp(`^What the extractor answered is no response to "${name}": .*[^.]\\.$`),
+      });
+    }
+  });
+
+  test(`version 1: any arguments are a request or invalid: ${name}`, () => {
+    const value = fc.oneof(fc.string(), fc.constantFrom("0", "7", "true", "", "-1", "1e3", "١"));
+    fc.assert(fc.property(fc.array(value, { maxLength: 6 }), (args) => {
+      try {
+        const request = decodeArguments(name, args);
+        const again = encodeArguments(name, request as never).args;
+        assert.deepEqual(decodeArguments(name, again), request);
+      } catch (error) {
+        if (error instanceof LocalProtocolError) assert(args.join().includes("\0"));
+        else assert(error instanceof ExtractorFailure && error.code === "invalid", String(error));
+      }
+    }));
+  });
+}
+
+test("version 1: the mail to add is the input, byte for byte", () => {
+  const data = Uint8Array.of(0, 13, 10, 255);
+  const { args, input } = encodeArguments("add", { folder: "Sent", data });
+  assert.deepEqual([args, input], [["Sent"], data]);
+  assert.deepEqual(decodeArguments("add", args, input).data, data);
+  // Others have no use for it.
+  assert.deepEqual(decodeArguments("count", [""], data).folder, "");
+});
+
+test("version 1: arguments that are missing, one too many or wrong are invalid", () => {
+  const wrong: readonly (readonly [ExtractorMethod, readonly string[], RegExp])[] = [
+    ["list", [], /"list" are: start end sort-by folder\. There are 0\./],
+    ["list", ["0", "50", "date"], /There are 3\./],
+    ["list", ["0", "50", "date", "", ""], /There are 5\./],
+    ["auth", [""], /"auth" are: none\. There are 1\./],
+    ["count", [], /"count" are: folder\./],
+    ["raw", [], /"raw" are: mid \[offset\] \[length\]\./],
+    ["raw", ["a", "0", "1", "2"], /There are 4\./],
+    [
+      "list",
+      ["", "50", "", ""],
+      /start of "list" is "" and has to be a number from 0 to 4294967295/,
+    ],
+    ["list", ["0", "fifty", "", ""], /end of "list" is "fifty"/],
+    ["list", ["0", "4294967296", "", ""], /end of "list" is "4294967296"/],
+    ["list", ["-1", "50", "", ""], /start/],
+    ["list", [" 1", "50", "", ""], /start/],
+    ["list", ["1.0", "50", "", ""], /start/],
+    ["list", ["0x1", "50", "", ""], /start/],
+    ["raw", ["a", "18446744073709551616"], /offset/],
+    ["raw", ["a", "9".repeat(1_000_000)], /offset of "raw" is "9{100}" /],
+    [
+      "read-mail",
+      ["a", "yes"],
+      /mark-seen of "read-mail" is "yes" and has to be "true" or "false"/,
+    ],
+    ["read-mail", ["a", ""], /mark-seen/],
+    ["add", ["", "true", "today"], /date-received of "add" is "today"/],
+  ];
+  for (const [method, args, said] of wrong) {
+    assert.throws(() => decodeArguments(method, args), (error) => {
+      assert(error instanceof ExtractorFailure, String(error));
+      assert.equal(error.code, "invalid");
+      assert.match(error.message, said);
+      return true;
+    });
+  }
+});
+
+test("version 1: what no argument and no JSON can say is the caller's mistake", () => {
+  const wrong: readonly (readonly [() => unknown, RegExp])[] = [
+    [() => encodeArguments("move", { mid: "a\0b" }), /"move": mid has a NUL/],
+    [() => encodeArguments("list", { end: -1 }), /"list": .*end/],
+    [() => encodeArguments("list", { start: 0.5 }), /"list": .*start/],
+    [() => encodeArguments("list", { start: NaN }), /"list": .*start/],
+    [() => encodeArguments("raw", { offset: 2n ** 64n }), /"raw": .*offset/],
+    [
+      () => encodeArguments("add", { dateReceived: { seconds: 253_402_300_800n } }),
+      /"add": .*years/,
+    ],
+    [() => encodeArguments("add", { dateReceived: { seconds: 2n ** 60n } }), /"add": /],
+    [() => encodeJson("raw", { size: 2n ** 53n }), /"raw" as JSON: 9007199254740992 is too large/],
+    [() => encodeJson("list", { mails: [{ dateSent: { seconds: 2n ** 60n } }] }), /"list"/],
+  ];
+  for (const [call, said] of wrong) {
+    assert.throws(call, (error) => {
+      assert(error instanceof LocalProtocolError, String(error));
+      assert.match(error.message, said);
+      return true;
+    });
+  }
+});
+
+test("version 1: half of a character becomes U+FFFD, as in the other versions", () => {
+  assert.deepEqual(encodeArguments("move", { mid: "a\ud800" }).args, ["a\ufffd", ""]);
+  const encoded = encodeJson("folders", { folders: ["\udc00"] });
+  assert.deepEqual(decodeJson("folders", encoded).folders, ["\ufffd"]);
+});
+
+test("version 1: JSON that is of no use is the extractor's mistake, and says where", () => {
+  const wrong: readonly (readonly [ExtractorMethod, unknown, RegExp])[] = [
+    ["list", {}, /it has to be an array and is \{\}/],
+    [
+      "list",
+      [{ ...mail, size: "1k" }],
+      /\[0\]\.size has to be a whole number from 0 on and is "1k"/,
+    ],
+    ["list", [{ ...mail, size: "9007199254740993" }], /\[0\]\.size/],
+    ["list", [{ ...mail, size: "" }], /\[0\]\.size/],
+    ["list", [{ ...mail, size: 0.5 }], /\[0\]\.size/],
+    ["list", [{ ...mail, size: -1 }], /\[0\]\.size/],
+    ["list", [{ ...mail, size: 2 ** 53 }], /\[0\]\.size/],
+    ["list", [mail, 7], /\[1\] has to be an object and is 7/],
+    ["list", [{ ...mail, from: "joe" }], /\[0\]\.from has to be an array/],
+    ["list", [{ ...mail, from: [{ address: 1 }] }], /\[0\]\.from\[0\]\.address has to be a string/],
+    ["search", [{ ...mail, new: 2 }], /\[0\]\.new has to be true or false and is 2/],
+    ["search", [{ ...mail, date_sent: "today" }], /\[0\]\.date_sent has to be a time/],
+    ["count", { size: 1, new: 1 }, /\.count has to be a whole number from 0 on and is nothing/],
+    ["count", [], /it has to be an object/],
+    ["folders", ["a", null], /\[1\] has to be a string and is null/],
+    ["add", {}, /\.mid has to be a string and is nothing/],
+    ["read-mail", { ...mail, body: 7 }, /\.body/],
+    ["read-mail", { ...mail, body: [{ type: 7, val: "" }] }, /\.body\[0\]\.type/],
+  ];
+  for (const [method, json, said] of wrong) {
+    const header = encodeUtf8(JSON.stringify(json));
+    assert.throws(() => decodeJson(method, { header, binary: none }), (error) => {
+      assert(error instanceof RemoteProtocolError, String(error));
+      assert.match(error.message, said);
+      return true;
+    });
+  }
+  const header = encodeUtf8("{}");
+  assert.throws(
+    () => decodeJson("move", { header, binary: new Uint8Array(3) }),
+    /"move": there are 3 bytes behind the JSON/,
+  );
+});
+
+test("version 1: another extractor may say less, and more", () => {
+  const read = <Method extends ExtractorMethod>(method: Method, json: unknown) =>
+    decodeJson(method, { header: encodeUtf8(JSON.stringify(json)), binary: none });
+  const { mails } = read("list", [{ mid: "1", x: [], date_received: "2024-06-12T14:00:00+02:00" }]);
+  assert.deepEqual(
+    mails[0],
+    create(extractorMethods.list.response, {
+      mails: [{ mid: "1", seen: true, dateReceived: noon }],
+    }).mails[0],
+  );
+  // Paths of parts are known from where they are.
+  const { body } = read("read-mail", {
+    content_type: "multipart/mixed",
+    body: [{ type: "text/plain", val: "Hi" }, {
+      type: "multipart/related",
+      val: [{ type: "text/html", val: "<b>" }],
+    }],
+  });
+  assert.equal(body?.contentType, "multipart/mixed");
+  assert(body.content.case === "multipart");
+  const [first, second] = body.content.value.parts;
+  assert(second.content.case === "multipart");
+  assert.deepEqual([first, second, ...second.content.value.parts].map(({ path }) => path), [
+    ...["1", "2", "2.1"],
+  ]);
+  assert.equal(decodeJson("raw", { header: encodeUtf8("{}"), binary: new Uint8Array(5) }).size, 5n);
+  assert.equal(read("read-mail", { subject: "Hi" }).body, undefined);
+});
+
+test("version 1: what the first extractors wrote is read", () => {
+  const read = <Method extends ExtractorMethod>(method: Method, json: string) =>
+    decodeJson(method, { header: encodeUtf8(json), binary: none });
+  // A language without true and false, and numbers that were last used as strings.
+  for (const [unseen, seen] of [["1", false], ["0", true], ['""', true], ['"1"', false]] as const) {
+    const { mails } = read(
+      "list",
+      `[{"mid":"<a@b>","new":${unseen},"size":"1234","subject":null,"cc":[],"bcc":null,` +
+        '"from":[{"address":"joe@example.org","name":null}],"content_type":"text/plain",' +
+        '"date_received":"2024-06-12T12:00:00Z","date_send":"2024-06-12T12:00:00Z"}]',
+    );
+    const [{ from, ...rest }] = mails;
+    assert.deepEqual([rest.seen, rest.size, rest.subject, rest.bcc], [seen, 1234n, "", []]);
+    assert.deepEqual([rest.dateReceived, rest.dateSent], [noon, noon]);
+    assert.deepEqual([from[0].address, from[0].name], ["joe@example.org", ""]);
+  }
+  const { count, size, unseen } = read("count", '{"count":"3","new":2}');
+  assert.deepEqual([count, size, unseen], [3n, 0n, 2n]);
+  const text = read("read-mail", '{"subject":"Hi","content_type":"text/plain","body":"Hi.\\n"}');
+  assert.deepEqual(text.body?.content, { case: "text", value: "Hi.\n" });
+  assert.equal(text.body?.contentType, "text/plain");
+  const failure = { name: "ExtractorFailure", message: "unknown mode", code: "internal" };
+  assert.throws(() => read("auth", '{"error":"unknown mode","mode":"auth"}'), failure);
+  const part = decodeJson("part", { header: encodeUtf8("{}"), binary: new Uint8Array(5) });
+  assert.equal(part.part?.size, 5n);
+});
+
+test("version 1: parts in parts without end are refused, as deep as the others go they aren't", () => {
+  const nested = (levels: number) =>
+    encodeUtf8(`{"body":${'[{"val":'.repeat(levels)}"Hi"${"}]".repeat(levels)}}`);
+  const deep = decodeJson("read-mail", { header: nested(400), binary: none });
+  const again = decodeJson("read-mail", encodeJson("read-mail", deep));
+  assert(equals(extractorMethods["read-mail"].response, again, deep));
+  for (const levels of [501, 5_000, 200_000]) {
+    assert.throws(
+      () => decodeJson("read-mail", { header: nested(levels), binary: none }),
+      RemoteProtocolError,
+    );
+  }
+});
+
+test("version 1: times are of the years 1 to 9999, in UTC, to the second", () => {
+  for (
+    const text of [
+      ...["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2024-02-29T12:00:00Z"],
+      ...["9999-12-31T23:59:59Z"],
+    ]
+  ) {
+    assert.equal(formatDate(parseDate(text)!), text);
+  }
+  const before = { ...timestampFromMs(-1000), nanos: 999_000_000 };
+  assert.equal(formatDate(before), "1969-12-31T23:59:59Z");
+  assert.deepEqual(parseDate("2024-06-12T05:30:00.5-06:30"), noon);
+  for (
+    const text of [
+      ...["", "2024", "2024-06-12", "2024-06-12 12:00:00", "2024-06-12T12:00:00"],
+      ...["2024-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2024-13-01T00:00:00Z"],
+      ...["2024-06-12T24:00:00Z", "2024-06-12T12:00:60Z", "24-06-12T12:00:00Z"],
+      ...["2024-06-12T12:00:00Z\n", "x2024-06-12T12:00:00Z"],
+    ]
+  ) {
+    assert.equal(parseDate(text), undefined, text);
+  }
+});

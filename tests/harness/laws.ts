@@ -1,0 +1,308 @@
+/**
+ * The laws that every protocol obeys, as one suite that takes any protocol.
+ *
+ * A protocol's own test describes conversations with it, what a caller can do wrong and what a peer
+ * can send without end; the suite cuts the conversations in every way and looks whether the laws of
+ * `core/protocol.ts` hold.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { LocalProtocolError, type Protocol, RemoteProtocolError } from "../../core/mod.ts";
+
+/** Something that happens in a conversation. */
+export type Step<P> =
+  /** The peer sends bytes. */
+  | { readonly peer: Uint8Array }
+  /** The caller does something; a request gives its id, and so does the answer to one. */
+  | { readonly local: (protocol: P) => number | void | { readonly answered: number } }
+  /** The peer sends no more. */
+  | { readonly end: true };
+
+/** A conversation, from both sides. */
+export interface Conversation<P> {
+  /** What it is about. */
+  readonly name: string;
+  /** Makes the protocol that it begins with. */
+  readonly make: () => P;
+  /** What happens. */
+  readonly steps: readonly Step<P>[];
+}
+
+/** A protocol as the suite takes it. */
+export interface LawSubject<P, Event> {
+  /** The protocol's name. */
+  readonly name: string;
+  /** Conversations, good ones and such that end in a peer's mistake. */
+  readonly conversations: readonly Conversation<P>[];
+  /** An event as plain data that can be compared. */
+  readonly snapshot: (event: Event) => unknown;
+  /** Joins two neighbouring events that are pieces of one value; `undefined` where they are not. */
+  readonly join?: (first: Event, second: Event) => Event | undefined;
+  /** The id of the request that an event answers. */
+  readonly answered: (event: Event) => number | undefined;
+  /** The id of the peer's request that an event tells of. */
+  readonly begun?: (event: Event) => number | undefined;
+  /** What the caller does where the connection died under a request that it was to answer. */
+  readonly abandon?: (protocol: P) => void;
+  /** The ids that an event reports as unanswered; `undefined` for all events but the last. */
+  readonly unanswered: (event: Event) => readonly number[] | undefined;
+  /** Calls that are the caller's mistake, in a conversation that is open. */
+  readonly localMistakes: readonly {
+    readonly name: string;
+    readonly steps: readonly Step<P>[];
+    readonly act: (protocol: P) => unknown;
+  }[];
+  /** How to make the protocol that the mistakes are made with. */
+  readonly make: () => P;
+  /** What a peer can send without end, and the limit that ends it. */
+  readonly floods: readonly {
+    readonly limit: string;
+    readonly make: () => P;
+    readonly steps: readonly Step<P>[];
+    readonly chunk: (at: number) => Uint8Array;
+    /** How many bytes may pass before the limit shows, at most. */
+    readonly most: number;
+  }[];
+}
+
+/** What a conversation came to. */
+interface Outcome {
+  readonly events: readonly unknown[];
+  readonly output: string;
+  readonly error: unknown;
+  readonly made: readonly number[];
+  readonly answered: ReadonlySet<number>;
+  readonly unanswered: readonly number[] | undefined;
+}
+
+/** The tests of all laws for a protocol, each by its name. */
+export function lawTests<Event, P extends Protocol<Event>>(
+  subject: LawSubject<P, Event>,
+): Record<string, () => void> {
+  const { name, conversations } = subject;
+  const run = (conversation: Conversation<P>, cut: Cut, stopAt = Infinity) =>
+    converse(subject, conversation, cut, stopAt);
+  return {
+    [`${name}: pieces don't matter`]: () => {
+      for (const conversation of conversations) {
+        const whole = run(conversation, (bytes) => [bytes]);
+        compare(run(conversation, bytewise), whole, conversation.name, "byte by byte");
+        fc.assert(
+          fc.property(fc.infiniteStream(fc.integer({ min: 1, max: 40 })), (sizes) => {
+            compare(run(conversation, atRandom(sizes)), whole, conversation.name, "at random");
+          }),
+          { numRuns: 25, seed: 1 },
+        );
+      }
+    },
+
+    [`${name}: local mistakes throw and change nothing`]: () => {
+      for (const { name: mistake, steps, act } of subject.localMistakes) {
+        const good = { name: mistake, make: subject.make, steps };
+        const bad = {
+          ...good,
+          steps: steps.flatMap((step) => [
+            step,
+            {
+              local: (protocol: P) => {
+                assert.throws(() => act(protocol), LocalProtocolError, mistake);
+              },
+            },
+          ]),
+        };
+        compare(run(bad, bytewise), run(good, bytewise), mistake, "with the mistake");
+      }
+    },
+
+    [`${name}: remote mistakes throw once and for ever after`]: () => {
+      const failed = conversations.filter((conversation) =>
+        run(conversation, bytewise).error !== undefined
+      );
+      assert(failed.length > 0, "there is no conversation with a remote mistake");
+      // That the same error comes again is looked at wherever one comes, in converse().
+    },
+
+    [`${name}: memory is bounded`]: () => {
+      for (const { limit, make, steps, chunk, most } of subject.floods) {
+        const protocol = make();
+        converse(subject, { name: limit, make: () => protocol, steps }, bytewise, Infinity);
+        let sent = 0;
+        const error = caught(() => {
+          for (let at = 0; sent <= most; at++) {
+            const bytes = chunk(at);
+            sent += bytes.length;
+            protocol.receive(bytes);
+            while (protocol.nextEvent() !== undefined);
+          }
+        });
+        assert(error instanceof RemoteProtocolError, `${limit}: ${sent} bytes passed, ${error}`);
+        assert.equal(error.limit, limit);
+        assert(error.message.includes(limit), `"${error.message}" doesn't name the limit`);
+      }
+    },
+
+    [`${name}: nothing is lost, wherever the connection dies`]: () => {
+      for (const conversation of conversations) {
+        const size = conversation.steps.reduce(
+          (sum, step) => sum + ("peer" in step ? step.peer.length : 0),
+          0,
+        );
+        for (let at = 0; at <= size; at++) {
+          const outcome = run(conversation, bytewise, at);
+          const reported = outcome.unanswered ??
+            (outcome.error instanceof RemoteProtocolError ? outcome.error.unanswered : []);
+          if (outcome.error !== undefined && !(outcome.error instanceof RemoteProtocolError)) {
+            continue;
+          }
+          assert.deepEqual(
+            reported,
+            outcome.made.filter((id) => !outcome.answered.has(id)),
+            `"${conversation.name}", cut at ${at}`,
+          );
+        }
+      }
+    },
+
+    [`${name}: it is a plain value`]: () => {
+      withoutImpureGlobals(() => {
+        for (const conversation of conversations) run(conversation, bytewise);
+      });
+    },
+  };
+}
+
+/** How bytes arrive. */
+type Cut = (bytes: Uint8Array) => Uint8Array[];
+
+function bytewise(bytes: Uint8Array): Uint8Array[] {
+  return Array.from(bytes, (byte) => Uint8Array.of(byte));
+}
+
+function atRandom(sizes: Iterator<number>): Cut {
+  return (bytes) => {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length;) {
+      const size: number = sizes.next().value;
+      pieces.push(bytes.slice(at, at + size));
+      at += size;
+    }
+    return pieces;
+  };
+}
+
+/** Has a conversation, up to `stopAt` bytes of the peer, and writes down what comes of it. */
+function converse<Event, P extends Protocol<Event>>(
+  subject: LawSubject<P, Event>,
+  { make, steps }: Conversation<P>,
+  cut: Cut,
+  stopAt: number,
+): Outcome {
+  const protocol = make();
+  const events: Event[] = [];
+  const output: Uint8Array[] = [];
+  const made: number[] = [];
+  const answered = new Set<number>();
+  let error: unknown;
+  let hasEnded = false;
+  const pump = () => {
+    error ??= caught(() => {
+      for (let event; (event = protocol.nextEvent()) !== undefined;) {
+        const joined = events.length > 0 ? subject.join?.(events.at(-1)!, event) : undefined;
+        if (joined !== undefined) events.pop();
+        const begun = subject.begun?.(event);
+        if (begun !== undefined) made.push(begun);
+        const id = subject.answered(event);
+        if (id !== undefined) answered.add(id);
+        events.push(joined ?? event);
+      }
+    });
+    for (let chunk; (chunk = protocol.takeOutput()) !== undefined;) output.push(chunk);
+    if (error !== undefined) {
+      // What it said before may still be taken, but it says no more.
+      if (!hasEnded) protocol.receive(Uint8Array.of(0x0a));
+      assert.equal(caught(() => protocol.nextEvent()), error, "the error isn't there for ever");
+      assert.equal(protocol.takeOutput(), undefined, "a failed protocol has output");
+    }
+  };
+  let left = stopAt;
+  pump();
+  for (const step of steps) {
+    if ("peer" in step) {
+      for (const piece of cut(step.peer.slice(0, Math.max(0, left)))) {
+        protocol.receive(piece);
+        pump();
+      }
+      left -= step.peer.length;
+      if (left <= 0 && stopAt !== Infinity) break;
+    } else if ("local" in step) {
+      // A caller that was told of the end asks for nothing more.
+      if (error !== undefined || events.some((event) => subject.unanswered(event))) break;
+      const did = step.local(protocol);
+      if (typeof did === "number") made.push(did);
+      else if (did) answered.add(did.answered);
+      pump();
+    } else {
+      protocol.receiveEnd();
+      hasEnded = true;
+      pump();
+    }
+  }
+  if (stopAt !== Infinity && !hasEnded) {
+    protocol.receiveEnd();
+    hasEnded = true;
+    pump();
+  }
+  if (stopAt !== Infinity && subject.abandon !== undefined) {
+    subject.abandon(protocol);
+    pump();
+  }
+  const last = events.at(-1);
+  return {
+    events: events.map(subject.snapshot),
+    output: output.map((chunk) => String(chunk)).join(),
+    error,
+    made,
+    answered,
+    unanswered: last === undefined ? undefined : subject.unanswered(last),
+  };
+}
+
+function compare(one: Outcome, other: Outcome, conversation: string, how: string): void {
+  const what = `"${conversation}", ${how}`;
+  assert.deepEqual(one.events, other.events, what);
+  // Where it is cut changes what an error quotes, and what could be written before; not what it is.
+  if (one.error === undefined) assert.deepEqual(one.output, other.output, what);
+  assert.equal((one.error as Error)?.name, (other.error as Error)?.name, what);
+}
+
+function caught(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Runs something that may use no timer, clock, randomness, promise or I/O. */
+function withoutImpureGlobals(act: () => void): void {
+  const places: readonly [object, string][] = [
+    ...["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "Promise", "fetch"]
+      .map((key): [object, string] => [globalThis, key]),
+    [Date, "now"],
+    [Math, "random"],
+  ];
+  const kept = places.map(([owner, key]) => Reflect.get(owner, key));
+  try {
+    for (const [owner, key] of places) {
+      Reflect.set(owner, key, () => {
+        throw new Error(`a protocol used ${key}`);
+      });
+    }
+    act();
+  } finally {
+    places.forEach(([owner, key], at) => Reflect.set(owner, key, kept[at]));
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Sockets for tests: servers that are gone when a test is, and a count of what was left open.
+ *
+ * Only loopback and UNIX sockets in temporary folders, so that tests need no network.
+ *
+ * @module
+ */
+
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { link, mkdtemp, rm } from "node:fs/promises";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Address } from "../../transports/transport.ts";
+
+/** Something that listens, until it is disposed of. */
+export interface Listening extends AsyncDisposable {
+  /** Where to connect to. */
+  readonly address: Address;
+}
+
+/** What kind of socket a server listens at. */
+export type SocketKind = Address["transport"];
+
+/**
+ * Listens on a free port of loopback, or at a UNIX socket in a temporary folder, and hands each
+ * connection to `onConnection`.
+ *
+ * Connections are half-open where one side ends, as they are in the protocols. What a connection dies
+ * of is left to whoever reads or writes. Disposing destroys the connections that are left.
+ */
+export async function listen(
+  kind: SocketKind,
+  onConnection: (socket: Socket) => void,
+): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    onConnection(socket);
+  });
+  const folder = kind === "unix" ? await temporaryFolder() : undefined;
+  const address = await listeningAt(server, folder?.path);
+  return {
+    address,
+    async [Symbol.asyncDispose](): Promise<void> {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+      await folder?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Starts a server, on loopback or in a folder, and says where it listens. */
+function listeningAt(server: Server, folder: string | undefined): Promise<Address> {
+  return new Promise((resolve, reject) => {
+    server.on("error", reject);
+    if (folder !== undefined) {
+      const path = join(folder, "socket");
+      server.listen(path, () => resolve({ transport: "unix", path }));
+      return;
+    }
+    const hostname = "127.0.0.1";
+    server.listen(0, hostname, () => {
+      const bound = server.address();
+      if (bound === null || typeof bound === "string") reject(new Error("This is no TCP server."));
+      else resolve({ transport: "tcp", hostname, port: bound.port });
+    });
+  });
+}
+
+/** A server's end of a connection, which is read only when it is asked to. */
+export interface SocketEnd {
+  /** The next bytes, or `undefined` once the other end has sent its last. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Resolves when the system has taken the bytes. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Ends what the other end reads, and goes on reading. */
+  closeWrite(): Promise<void>;
+  /** Closes the connection; what is still to be read breaks it off. */
+  close(): Promise<void>;
+}
+
+/** A server's end of a connection, for tests that read from it as they go. */
+export function endOf(socket: Socket): SocketEnd {
+  const chunks: AsyncIterator<Uint8Array> = socket.iterator({ destroyOnReturn: false });
+  return {
+    async read(): Promise<Uint8Array | undefined> {
+      const { value, done } = await chunks.next();
+      return done ? undefined : value;
+    },
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        socket.write(chunk, (error) => error ? reject(error) : resolve());
+      }),
+    closeWrite: () => new Promise((resolve) => socket.end(resolve)),
+    close: () =>
+      new Promise((resolve) => {
+        if (socket.closed) resolve();
+        else socket.once("close", () => resolve()).destroy();
+      }),
+  };
+}
+
+/** An address that a server listened at until a moment ago. */
+export async function listenNowhere(kind: SocketKind): Promise<Listening> {
+  await using server = await listen(kind, () => {});
+  const { address } = server;
+  if (address.transport === "tcp") {
+    return { address, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  // A server that closes removes its file; one that dies doesn't.
+  const folder = await temporaryFolder();
+  const path = join(folder.path, "socket");
+  await link(address.path, path);
+  return {
+    address: { transport: "unix", path },
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+/** A folder that is removed, with what is in it, when it is disposed of. */
+export async function temporaryFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), "dovewire-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Listens in a thread that is stuck, so that nobody accepts what connects. */
+const stuckListener = `
+const { parentPort, workerData } = require("node:worker_threads");
+const server = require("node:net").createServer();
+server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+  parentPort.postMessage(server.address().port);
+  Atomics.wait(workerData, 0, 0);
+  server.close();
+});
+`;
+
+/** A TCP port whose queue of connections is full, so that connecting to it takes for ever. */
+export async function listenAndNeverAccept(): Promise<Listening> {
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(stuckListener, { eval: true, workerData: gate });
+  const port = await new Promise<number>((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+  const hostname = "127.0.0.1";
+  const queued: Socket[] = [];
+  // Not every runtime heeds the backlog that is asked for: it is full when a connection hangs.
+  for (let isFull = false; !isFull;) {
+    const socket = createConnection(port, hostname);
+    queued.push(socket);
+    isFull = !await connectsSoon(socket);
+  }
+  return {
+    address: { transport: "tcp", hostname, port },
+    async [Symbol.asyncDispose](): Promise<void> {
+      for (const socket of queued) socket.destroy();
+      const gone = new Promise((resolve) => worker.once("exit", resolve));
+      Atomics.store(gate, 0, 1);
+      Atomics.notify(gate, 0);
+      await gone;
+    },
+  };
+}
+
+function connectsSoon(socket: Socket): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), 300);
+    socket.on("error", () => {});
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
+/** Whether {@linkcode openSockets} can count on this system. */
+export const canCountSockets: boolean = existsSync("/proc/self/fd");
+
+/** How many sockets this process has open, by what Linux says of its file descriptors. */
+export function openSockets(): number {
+  return readdirSync("/proc/self/fd").filter(isSocket).length;
+}
+
+function isSocket(descriptor: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith("socket:");
+  } catch {
+    // Closed since the folder was read.
+    return false;
+  }
+}
+
+/**
+ * Resolves when no more than `count` sockets are open, and rejects when that doesn't come to pass:
+ * a runtime closes a socket some turns after it was told to.
+ */
+export async function socketsDownTo(count: number): Promise<void> {
+  for (let turn = 0; openSockets() > count; turn++) {
+    if (turn === 600) throw new Error(`${openSockets() - count} sockets were left open.`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

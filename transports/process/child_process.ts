@@ -1,0 +1,284 @@
+/**
+ * Child processes over `node:child_process`, which Deno and Bun have as well; `Deno.Command` has no
+ * descriptors beyond stderr.
+ *
+ * What Deno does otherwise: a process with a descriptor 3 gets a variable DENO_EXTRA_STDIO_FDS besides
+ * its environment, and one that can't be started costs a descriptor. Where the program or an argument
+ * is the path of Deno itself, arguments behind it that Node would take are translated to Deno's, or
+ * left out; those of `deno run` stay as they are.
+ *
+ * @module
+ */
+
+import { spawn as start } from "node:child_process";
+import type {
+  ChildProcess as NodeChildProcess,
+  SpawnOptions as StartOptions,
+} from "node:child_process";
+import { statSync } from "node:fs";
+import type { Duplex, Readable } from "node:stream";
+import type { ExitStatus } from "../../core/exit_status.ts";
+import { PipeTransport } from "./pipe_transport.ts";
+import {
+  type ChildProcess,
+  codeOfSystemError,
+  spawnError,
+  type SpawnOptions,
+  type Transport,
+} from "../transport.ts";
+
+/** How long a process has to end by itself once its pipes are closed, in milliseconds. */
+const grace = 500;
+
+/** How long it has from a SIGTERM to a SIGKILL, in milliseconds. */
+const lastGrace = 2000;
+
+/** How long its stderr may be held open by others when it has ended and is closed, in milliseconds. */
+const stderrGrace = 200;
+
+/**
+ * Starts a child process. Rejects with a `TransportError`.
+ *
+ * @example
+ * ```ts ignore
+ * import { spawn } from "@dovewire/dovewire/transports/node";
+ *
+ * await using child = await spawn(["/bin/cat"]);
+ * await child.transport.write(Uint8Array.of(1, 2));
+ * console.log(await child.transport.read());
+ * ```
+ */
+export async function spawn(
+  command: readonly string[],
+  options: SpawnOptions = {},
+): Promise<ChildProcess> {
+  const [program = "", ...args] = command;
+  check(command, options);
+  const { signal, descriptor3, onStderr } = options;
+  if (signal?.aborted) {
+    throw spawnError("aborted", program, "the signal gave up on it.", signal.reason);
+  }
+  const secret = descriptor3?.slice();
+  const child = await started(program, args, {
+    cwd: options.cwd,
+    env: options.env === undefined ? undefined : exactly(options.env),
+    stdio: [
+      "pipe",
+      "pipe",
+      onStderr === undefined ? "ignore" : "pipe",
+      ...(secret === undefined ? [] : ["pipe" as const]),
+    ],
+  });
+  return new Child(child, { program, secret, onStderr, signal });
+}
+
+function check([program, ...args]: readonly string[], { cwd, env }: SpawnOptions): void {
+  if (program === undefined || program === "") {
+    throw spawnError(
+      "invalid",
+      "a process",
+      "there is no program. Name one as the command's first.",
+    );
+  }
+  const refuse = (what: string): never => {
+    throw spawnError("invalid", program.replaceAll("\0", "?"), what);
+  };
+  if (program.includes("\0")) refuse("there is a NUL in the program's name. Take it out.");
+  args.forEach((arg, i) => {
+    if (typeof arg !== "string") refuse(`argument ${i + 1} is no string.`);
+    if (arg.includes("\0")) refuse(`there is a NUL in argument ${i + 1}. Take it out.`);
+  });
+  if (cwd?.includes("\0")) refuse('there is a NUL in "cwd". Take it out.');
+  for (const [name, value] of Object.entries<unknown>(env ?? {})) {
+    const shown = JSON.stringify(name);
+    if (name === "" || /[=\0]/.test(name)) refuse(`"env" has a variable of the name ${shown}.`);
+    if (typeof value !== "string") {
+      refuse(`"env" has no string for ${shown}. Leave out what isn't set.`);
+    } else if (value.includes("\0")) {
+      refuse(`there is a NUL in ${shown} of "env". Take it out.`);
+    }
+  }
+}
+
+/** The variables without the one that Node and Deno would add of their own. */
+function exactly(env: Readonly<Record<string, string>>): Record<string, string | undefined> {
+  return { NODE_V8_COVERAGE: undefined, ...env };
+}
+
+function started(
+  program: string,
+  args: readonly string[],
+  options: StartOptions,
+): Promise<NodeChildProcess> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(whyNot(error, program, options));
+    try {
+      const child = start(program, args, options);
+      child.on("error", fail);
+      if (child.pid !== undefined) resolve(child);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+/** The error for a program that couldn't be started; the system's doesn't say what it couldn't find. */
+function whyNot(error: unknown, program: string, { cwd, env }: StartOptions): Error {
+  if (error instanceof Error && error.name === "NotCapable") {
+    const flags = `--allow-run=${program} and --allow-env${env ? "=NODE_V8_COVERAGE" : ""}`;
+    return spawnError("denied", program, `Deno doesn't permit it. Add ${flags}.`, error);
+  }
+  const code = codeOfSystemError(error);
+  const folder = cwd === undefined ? undefined : whyNotIn(cwd.toString());
+  if (folder !== undefined && (code === "not-found" || code === "denied")) {
+    return spawnError(code, program, folder, error);
+  }
+  const why = code === "not-found"
+    ? `there is no such program${program.includes("/") ? "" : " in PATH"}. Look at the spelling.`
+    : code === "denied"
+    ? "that is not permitted. Look at the mode of the program and of its folders, and whether it is one."
+    : error instanceof Error
+    ? error.message
+    : String(error);
+  return spawnError(code, program, why, error);
+}
+
+/** Why no process can start in a folder, if none can. */
+function whyNotIn(cwd: string): string | undefined {
+  try {
+    if (statSync(cwd).isDirectory()) return undefined;
+    return `its folder ${cwd} is none.`;
+  } catch (error) {
+    // Deno lets only who may read it ask.
+    return error instanceof Error && error.name === "NotCapable"
+      ? `there is no such program, or no folder ${cwd} to start it in.`
+      : `there is no folder ${cwd} to start it in.`;
+  }
+}
+
+/** What a {@linkcode Child} is made with. */
+interface ChildOptions {
+  readonly program: string;
+  readonly secret: Uint8Array | undefined;
+  readonly onStderr: ((chunk: Uint8Array) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+class Child implements ChildProcess {
+  readonly transport: Transport;
+  readonly pid: number;
+  readonly exited: Promise<ExitStatus>;
+  #process: NodeChildProcess;
+  #state: "running" | "ended" = "running";
+  #closed: Promise<void>;
+  #onClosed: () => void = () => {};
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(process: NodeChildProcess, { program, secret, onStderr, signal }: ChildOptions) {
+    this.#process = process;
+    this.pid = process.pid!;
+    this.#closed = new Promise((resolve) => {
+      this.#onClosed = resolve;
+    });
+    const transport = new PipeTransport(process.stdout!, process.stdin!, {
+      peer: `process ${program} (pid ${this.pid})`,
+      onClose: () => this.#hurry(),
+    });
+    this.transport = transport;
+    const stderr = passOn(process.stderr, onStderr);
+    const descriptor3 = process.stdio[3] as Duplex | undefined;
+    if (secret !== undefined && descriptor3) hand(secret, descriptor3);
+
+    const giveUp = () => this.kill("SIGKILL");
+    signal?.addEventListener("abort", giveUp);
+    if (signal?.aborted) giveUp();
+    const ended = new Promise<ExitStatus>((resolve) => {
+      process.once("exit", (code, signal) => {
+        this.#state = "ended";
+        resolve({ code: code ?? undefined, signal: signal ?? undefined });
+      });
+    }).then((status) => {
+      signal?.removeEventListener("abort", giveUp);
+      clearTimeout(this.#timer);
+      descriptor3?.destroy();
+      return status;
+    });
+    this.exited = this.#allDone(ended, transport.readToEnd, stderr);
+  }
+
+  kill(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): void {
+    if (this.#state === "ended") return;
+    // Deno sends no second signal to what was sent one.
+    (this.#process as { killed: boolean }).killed = false;
+    try {
+      this.#process.kill(signal);
+    } catch {
+      // It has ended this moment, or is another user's by now, and will end by itself.
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.transport.close();
+    await this.exited;
+  }
+
+  /** Resolves when the process has ended and nothing of what it wrote is on the way any more. */
+  async #allDone(
+    ended: Promise<ExitStatus>,
+    readToEnd: Promise<void>,
+    stderr: Promise<void>,
+  ): Promise<ExitStatus> {
+    const status = await ended;
+    await readToEnd;
+    const { stderr: stream } = this.#process;
+    // Others may have got it from the process, and hold it open for as long as they live.
+    let isOver = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    this.#closed.then(() => {
+      if (!isOver) timer = setTimeout(() => stream?.destroy(), stderrGrace);
+    });
+    await stderr;
+    isOver = true;
+    clearTimeout(timer);
+    return status;
+  }
+
+  /** Sees to it that the process ends. */
+  #hurry(): void {
+    this.#onClosed();
+    if (this.#state === "ended") return;
+    this.#timer = setTimeout(() => {
+      this.kill("SIGTERM");
+      this.#timer = setTimeout(() => this.kill("SIGKILL"), lastGrace);
+    }, grace);
+  }
+}
+
+/** Passes on what a process writes to its stderr; resolves behind the last of it. */
+function passOn(
+  stderr: Readable | null,
+  onStderr: ((chunk: Uint8Array) => void) | undefined,
+): Promise<void> {
+  if (stderr === null || onStderr === undefined) return Promise.resolve();
+  stderr.on("data", (chunk: Uint8Array) => {
+    try {
+      onStderr(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    } catch {
+      // It is the caller's, and the process has to be read on however it fares.
+    }
+  });
+  return new Promise((resolve) => {
+    stderr.on("end", resolve);
+    stderr.on("error", () => {});
+    stderr.on("close", resolve);
+  });
+}
+
+/** Writes all that a process gets by a descriptor, and its end; a process that doesn't want it does without. */
+function hand(secret: Uint8Array, descriptor: Duplex): void {
+  descriptor.on("error", () => {});
+  // Nobody reads what comes from there.
+  descriptor.resume();
+  descriptor.once("close", () => secret.fill(0));
+  descriptor.end(secret, () => descriptor.destroy());
+}

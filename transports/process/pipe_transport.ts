@@ -1,0 +1,156 @@
+/**
+ * A byte pipe over two streams of Node's, one to read and one to write, that don't know of each other.
+ *
+ * @module
+ */
+
+import type { Readable, Writable } from "node:stream";
+import {
+  brokenError,
+  codeOfSystemError,
+  type TlsOptions,
+  tlsUnsupported,
+  type Transport,
+} from "../transport.ts";
+
+/** What a {@linkcode PipeTransport} is made with. */
+export interface PipeTransportOptions {
+  /** Who is at the other end. */
+  readonly peer: string;
+  /** Called once, when `close()` is called first. */
+  readonly onClose?: () => void;
+}
+
+/** A transport over two streams. That one of them breaks is nothing to the other. */
+export class PipeTransport implements Transport {
+  readonly peer: string;
+  /** Resolves when all that there was to read has been taken, or no more ever will be. */
+  readonly readToEnd: Promise<void>;
+  #input: Readable;
+  #output: Writable;
+  #onClose: (() => void) | undefined;
+  #state: "open" | "closed" = "open";
+  #ended = false;
+  #inputError: Error | undefined;
+  #outputError: Error | undefined;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  /** Makes one; the streams belong to it from here on. */
+  constructor(input: Readable, output: Writable, { peer, onClose }: PipeTransportOptions) {
+    this.#input = input;
+    this.#output = output;
+    this.peer = peer;
+    this.#onClose = onClose;
+    this.readToEnd = new Promise((resolve) => {
+      input.on("end", resolve);
+      input.on("close", resolve);
+    });
+    input.on("readable", () => {
+      // The end shows only to who asks for what is there.
+      if (this.#wakeReader === undefined && input.readableLength === 0) input.read(0);
+      this.#wakeReader?.();
+    });
+    input.on("end", () => {
+      this.#ended = true;
+      this.#wakeReader?.();
+    });
+    input.on("error", (error: Error) => {
+      this.#inputError ??= error;
+      this.#wakeReader?.();
+    });
+    input.on("close", () => this.#wakeReader?.());
+    output.on("error", (error: Error) => {
+      this.#outputError ??= error;
+      this.#wakeWriter?.();
+    });
+    output.on("close", () => this.#wakeWriter?.());
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#state === "closed") throw this.#broken();
+      const chunk: Uint8Array | null = this.#input.read();
+      if (chunk !== null) {
+        return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      }
+      if (this.#ended) return undefined;
+      if (this.#inputError !== undefined || this.#input.destroyed) {
+        throw this.#broken(this.#inputError);
+      }
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+      this.#wakeReader = undefined;
+    }
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#assertWritable();
+    if (chunk.length === 0) return;
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = (error?: Error | null) => reject(this.#broken(this.#outputError ?? error));
+      this.#wakeWriter = giveUp;
+      this.#output.write(chunk, (error) => {
+        if (error || this.#output.destroyed) giveUp(error);
+        else resolve();
+      });
+    });
+    this.#wakeWriter = undefined;
+  }
+
+  async closeWrite(): Promise<void> {
+    this.#assertWritable();
+    await new Promise<void>((resolve, reject) => {
+      this.#wakeWriter = () => {
+        if (this.#output.writableFinished && this.#outputError === undefined) resolve();
+        else reject(this.#broken(this.#outputError));
+      };
+      this.#output.end(() => this.#wakeWriter?.());
+    });
+    this.#wakeWriter = undefined;
+  }
+
+  async startTls(_options: TlsOptions): Promise<Transport> {
+    await this.close();
+    throw tlsUnsupported(this.peer);
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === "open") {
+      this.#state = "closed";
+      this.#onClose?.();
+    }
+    await Promise.all([destroyed(this.#input), destroyed(this.#output)]);
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #assertWritable(): void {
+    const { destroyed, writableEnded } = this.#output;
+    if (this.#state === "closed" || destroyed || writableEnded) {
+      throw this.#broken(this.#outputError);
+    }
+  }
+
+  #broken(error?: Error | null): Error {
+    if (this.#state === "closed") return brokenError("closed", this.peer, error ?? undefined);
+    // What Deno says of a write that waits when the process at the other end has ended.
+    const isCancelled = (error as { code?: string } | undefined)?.code === "ECANCELED";
+    const code = error && !isCancelled ? codeOfSystemError(error) : "reset";
+    return brokenError(code, this.peer, error ?? undefined);
+  }
+}
+
+/** Destroys a stream, and waits until what is under it is closed. */
+export function destroyed(stream: Readable | Writable): Promise<void> {
+  if (stream.closed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once("close", () => resolve());
+    stream.destroy();
+  });
+}
