@@ -10,7 +10,9 @@ export {
   decodeUtf8,
   decodeUtf8Strictly,
   encodeUtf8,
+  indexOfLineFeed,
   OutputQueue,
+  plainBytes,
   quote,
   sameSecret,
 } from "./bytes.ts";

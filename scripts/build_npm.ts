@@ -1,14 +1,15 @@
 /**
- * Makes the package for npm, `.cache/npm/dovewire.tgz`: ES modules, and types beside them.
+ * Builds the packages for npm, `.cache/npm/dovewire.tgz` and `.cache/npm/extractor.tgz`: ES modules,
+ * and types beside them.
  *
  *     deno task npm [--dnt]
  *
- * `deno pack` does the work. What it lacks is put in behind it: it takes neither a description nor
- * the versions of Node or the programs from anywhere. A module that no export leads to it takes in as
- * TypeScript: tests/npm/ finds that.
+ * `deno pack` does the work. This script adds to its package.json what it takes from nowhere: the
+ * description, the versions of Node, the programs, and what a package needs of this repository. A
+ * module that no export leads to stays TypeScript in the tarball: tests/npm/ finds that.
  *
- * With `--dnt`, dnt makes a package of the same name and exports, `.cache/npm/dovewire-dnt.tgz`. It is
- * loaded from JSR, so that needs https://jsr.io. The tests use the other one, and nothing here
+ * With `--dnt`, dnt builds packages of the same names and exports, `.cache/npm/…-dnt.tgz`. It is
+ * loaded from JSR, so that needs https://jsr.io. The tests use the other ones, and nothing here
  * depends on dnt.
  *
  * @module
@@ -18,27 +19,53 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { npm, run } from "./tools.ts";
 
-/** What package.json is to say besides what deno.json does. */
-const FIELDS = {
-  description:
-    "Administer Dovecot from TypeScript: clients and servers for its doveadm protocol, a client for " +
-    "its HTTP API, and an extractor that reads maildirs for a webmail",
-  keywords: ["dovecot", "doveadm", "imap", "mail", "email", "maildir", "webmail"],
-  // Symbol.asyncDispose is there from 20.5 on; this is the first one with long-term support.
-  engines: { node: ">=20.9" },
-  bin: { extractor: "extractor/program/extractor.js" },
-};
+/** A package of this repository: a family of code, and what its package.json says beyond deno.json. */
+interface Member {
+  /** The folder, from the project's. */
+  readonly folder: string;
+  /** The tarball's name, without its suffix. */
+  readonly tarball: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** `Symbol.asyncDispose` is there from 20.5 on; 20.9 is the first release with long-term support. */
+const ENGINES = { node: ">=20.9" };
+
+/** The packages, the main one first. Their versions move together. */
+const MEMBERS: readonly Member[] = [
+  {
+    folder: ".",
+    tarball: "dovewire",
+    fields: {
+      description:
+        "Administer Dovecot from TypeScript: clients and servers for its doveadm protocol, " +
+        "and a client for its HTTP API",
+      keywords: ["dovecot", "doveadm", "imap", "mail", "email"],
+      engines: ENGINES,
+    },
+  },
+  {
+    folder: "extractor",
+    tarball: "extractor",
+    fields: {
+      description: "Read maildirs for a webmail: both ends of JWebmail's extractor protocol",
+      keywords: ["maildir", "webmail", "mail", "email", "dovecot"],
+      engines: ENGINES,
+      bin: { extractor: "program/extractor.js" },
+    },
+  },
+];
 
 /**
- * The dependencies that only the version tested here will do for; of others any later one with the
- * same major version will, so that a project that has them itself has them once.
+ * The dependencies of which only the version tested here works; of others any later one with the
+ * same major version does, so that a project that has them itself has them once.
  */
 const EXACT: readonly string[] = [
-  // What is used of its parser isn't in its documentation: extractor/maildir/mail/structured_field.ts.
+  // Its parser is used by names that its documentation lacks: extractor/maildir/mail/structured_field.ts.
   "postal-mime",
 ];
 
-/** What is put beside the modules. */
+/** The documents that each package has; a package's own file comes before the project's. */
 const DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 
 /** Not a literal where it is imported: type checking would have to load it. */
@@ -47,15 +74,18 @@ const DNT = "jsr:@deno/dnt@^0.42.0";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NPM = join(ROOT, ".cache", "npm");
 
-/** Path of the package that the tests are of. */
-export const PACKAGE: string = join(NPM, "dovewire.tgz");
+/** Paths of the packages that the tests are of, the main one first. */
+export const PACKAGES: readonly string[] = MEMBERS.map(({ tarball }) =>
+  join(NPM, `${tarball}.tgz`)
+);
 
-/** What deno.json says of the package. */
+/** What a deno.json says of its package. */
 interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license: string;
   readonly exports: Readonly<Record<string, string>>;
+  readonly imports?: Readonly<Record<string, string>>;
 }
 
 /** The part of dnt that is used. */
@@ -63,31 +93,39 @@ interface Dnt {
   build(options: unknown): Promise<void>;
 }
 
-/** How to make the package. */
+/** How to build the packages. */
 export interface BuildNpmOptions {
-  /** Whether dnt is to make it instead of `deno pack`. */
+  /** Whether dnt builds them instead of `deno pack`. */
   readonly dnt?: boolean;
 }
 
-/** Makes the package; resolves to its path, and rejects with what the tools said. */
-export async function buildNpm({ dnt = false }: BuildNpmOptions = {}): Promise<string> {
-  const target = dnt ? join(NPM, "dovewire-dnt.tgz") : PACKAGE;
+/** Builds the packages; resolves to their paths, and rejects with what the tools said. */
+export async function buildNpm({ dnt = false }: BuildNpmOptions = {}): Promise<readonly string[]> {
   await Deno.mkdir(NPM, { recursive: true });
-  // An older one must not be taken for one that couldn't be made.
+  const targets: string[] = [];
+  for (const member of MEMBERS) targets.push(await buildMember(member, dnt));
+  return targets;
+}
+
+async function buildMember(member: Member, dnt: boolean): Promise<string> {
+  const target = join(NPM, `${member.tarball}${dnt ? "-dnt" : ""}.tgz`);
+  // An older one must not be taken for one that could not be built.
   await Deno.remove(target).catch(() => {});
-  // Under another name until it is whole: it can be interrupted, and can be one of two at once.
+  // Under another name until it is whole: a build can be interrupted, or run twice at once.
   const work = await Deno.makeTempDir({ dir: NPM, prefix: "unfinished-" });
   try {
-    const folder = dnt ? await withDnt(work) : await withDenoPack(work);
+    const source = join(ROOT, member.folder);
+    const folder = dnt ? await withDnt(source, work) : await withDenoPack(source, work);
+    for (const name of DOCUMENTS) {
+      const own = join(source, name);
+      const exists = await Deno.stat(own).then(() => true, () => false);
+      await Deno.copyFile(exists ? own : join(ROOT, name), join(folder, name));
+    }
     const path = join(folder, "package.json");
     const { name, version, ...others } = JSON.parse(await Deno.readTextFile(path));
-    const manifest = {
-      name,
-      version,
-      ...FIELDS,
-      ...others,
-      dependencies: await readDependencies(),
-    };
+    const dependencies = await readDependencies(source);
+    const manifest = { name, version, ...member.fields, ...others, dependencies };
+    if (Object.keys(dependencies).length === 0) delete manifest.dependencies;
     await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
 
     const args = ["pack", "--silent", "--ignore-scripts", `--pack-destination=${work}`];
@@ -99,36 +137,44 @@ export async function buildNpm({ dnt = false }: BuildNpmOptions = {}): Promise<s
   }
 }
 
-/** The dependencies of package.json, with the versions of them that will do. */
-async function readDependencies(): Promise<Readonly<Record<string, string>>> {
-  const { dependencies } = JSON.parse(await Deno.readTextFile(join(ROOT, "package.json")));
-  const ranges = Object.entries<string>(dependencies).map(([name, version]) => [
-    name,
-    EXACT.includes(name) ? version : `^${version}`,
-  ]);
-  return Object.fromEntries(ranges);
+/** What a package depends on: its deno.json's npm packages, and the main package for the others. */
+async function readDependencies(folder: string): Promise<Record<string, string>> {
+  const { imports = {} } = await readManifest(folder);
+  const dependencies: Record<string, string> = {};
+  const main = await readManifest(ROOT);
+  if (folder !== join(ROOT, ".")) dependencies[main.name] = `^${main.version}`;
+  for (const specifier of Object.values(imports)) {
+    const [, name, version] = /^npm:(@?[^@]+)@(.+)$/.exec(specifier) ?? [];
+    if (name !== undefined) dependencies[name] = EXACT.includes(name) ? version : `^${version}`;
+  }
+  return dependencies;
 }
 
-/** Has `deno pack` make the package in a folder; resolves to where it is unpacked. */
-async function withDenoPack(work: string): Promise<string> {
+async function readManifest(folder: string): Promise<Manifest> {
+  return JSON.parse(await Deno.readTextFile(join(folder, "deno.json")));
+}
+
+/** Has `deno pack` build the package in a folder; resolves to where it is unpacked. */
+async function withDenoPack(source: string, work: string): Promise<string> {
   // Without source maps: they hold the sources, and paths of this machine. With what is not
   // committed, since that is what the tests are to see.
   const args = ["pack", "--quiet", "--allow-dirty", "--no-source-maps"];
   // It goes on about types that it leaves out: those of modules that no export leads to.
-  await run(Deno.execPath(), [...args, `--output=${join(work, "pack.tgz")}`], ROOT);
+  await run(Deno.execPath(), [...args, `--output=${join(work, "pack.tgz")}`], source);
   await run("tar", ["-xzf", "pack.tgz"], work);
   return join(work, "package");
 }
 
-/** Has dnt make the package in a folder; resolves to where it is. */
-async function withDnt(work: string): Promise<string> {
-  const { name, version, license, exports }: Manifest = JSON.parse(
-    await Deno.readTextFile(join(ROOT, "deno.json")),
-  );
+/** Has dnt build the package in a folder; resolves to where it is. */
+async function withDnt(source: string, work: string): Promise<string> {
+  const { name, version, license, exports } = await readManifest(source);
   const { build } = await loadDnt();
   const outDir = join(work, "package");
   await build({
-    entryPoints: Object.entries(exports).map(([name, path]) => ({ name, path: join(ROOT, path) })),
+    entryPoints: Object.entries(exports).map(([name, path]) => ({
+      name,
+      path: join(source, path),
+    })),
     outDir,
     package: { name, version, license },
     // No global is missing: an adapter names its runtime's, and only runs there.
@@ -142,7 +188,6 @@ async function withDnt(work: string): Promise<string> {
     typeCheck: false,
     compilerOptions: { target: "ES2022", lib: ["ESNext", "DOM", "DOM.Iterable"] },
   });
-  for (const file of DOCUMENTS) await Deno.copyFile(join(ROOT, file), join(outDir, file));
   return outDir;
 }
 
@@ -165,7 +210,7 @@ if (import.meta.main) {
     Deno.exit(2);
   }
   try {
-    console.log(await buildNpm({ dnt: Deno.args.includes("--dnt") }));
+    for (const path of await buildNpm({ dnt: Deno.args.includes("--dnt") })) console.log(path);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);

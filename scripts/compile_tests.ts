@@ -9,7 +9,7 @@
 
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PACKAGE } from "./build_npm.ts";
+import { PACKAGES } from "./build_npm.ts";
 import { run } from "./tools.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -50,7 +50,7 @@ const REPLACEMENTS: readonly (readonly [found: RegExp, replacement: string, help
 export async function compileTests(files: readonly string[]): Promise<readonly string[]> {
   const work = await Deno.makeTempDir({ dir: dirname(TESTED), prefix: "unfinished-" });
   try {
-    await run("tar", ["-xzf", PACKAGE], work);
+    await run("tar", ["-xzf", PACKAGES[0]], work);
     const outDir = join(work, "package");
     const config = {
       compilerOptions: { ...COMPILER_OPTIONS, outDir },

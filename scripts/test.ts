@@ -238,10 +238,14 @@ async function runChecks(): Promise<Result> {
   };
 }
 
-/** The files that deno.json exports. */
+/** The files that the packages export. */
 async function readEntries(): Promise<readonly string[]> {
-  const { exports } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-  return typeof exports === "string" ? [exports] : Object.values<string>(exports);
+  const entries: string[] = [];
+  for (const folder of [".", "extractor"]) {
+    const { exports } = JSON.parse(await Deno.readTextFile(join(ROOT, folder, "deno.json")));
+    entries.push(...Object.values<string>(exports).map((path) => join(folder, path)));
+  }
+  return entries;
 }
 
 /** Makes the package for npm, which some tests are of: one that fails leaves those to fail. */
@@ -253,7 +257,7 @@ async function runBuild(): Promise<Result> {
     await buildNpm();
   } catch (error) {
     console.log(error instanceof Error ? error.message : error);
-    failed.push("the package can't be made");
+    failed.push("the packages can't be built");
   }
   return {
     name: "npm",

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { Maildir, maildirHandler, serveExtractor } from "../extractor/server/serve.ts";
+import { Maildir, maildirHandler, serveExtractor } from "../extractor/server/mod.ts";
 import { listen } from "../transports/mod.ts";
 import { type Dovecot, startDovecot } from "./harness/dovecot/dovecot.ts";
 import { type Installation, installExtractor } from "./extractor/harness/installation.ts";
@@ -24,6 +24,13 @@ function examplesIn(file: string): Example[] {
   const source = readFileSync(join(root, file), "utf8");
   return [...source.matchAll(/^ *\* ```ts ignore\n(.*?)^ *\* ```$/gms)]
     .map(([, lines]) => ({ file, code: lines.replaceAll(/^ *\* ?/gm, "") }));
+}
+
+/** The README of a package, whose only block needs a server. */
+function readmeOf(folder: string): Example {
+  const file = join(folder, "README.md");
+  const [, code] = /^```ts ignore\n(.*?)^```$/ms.exec(readFileSync(join(root, file), "utf8"))!;
+  return { file, code };
 }
 
 /** The README as one program: its blocks build on the first. */
@@ -72,11 +79,15 @@ function adapt(
     readonly socket: string;
   },
 ): string {
-  const { exports } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
+  const folders = { dovewire: root, extractor: join(root, "extractor") };
   return code
     .replaceAll(
-      /"@dovewire\/dovewire(\/[^"]*)?"/g,
-      (_, path = "") => JSON.stringify(pathToFileURL(join(root, exports[`.${path}`])).href),
+      /"@dovewire\/(dovewire|extractor)(\/[^"]*)?"/g,
+      (_, name: keyof typeof folders, path = "") => {
+        const folder = folders[name];
+        const { exports } = JSON.parse(readFileSync(join(folder, "deno.json"), "utf8"));
+        return JSON.stringify(pathToFileURL(join(folder, exports[`.${path}`])).href);
+      },
     )
     .replaceAll("/run/dovecot/doveadm-server", dovecot.socket)
     .replaceAll("24245", String(dovecot.port))
@@ -91,8 +102,10 @@ function adapt(
 
 test("the README's and the doc comments' examples run against a real server", async () => {
   await using dovecot = await startDovecot({ users: ["alice", "tss", "bob"] });
-  const examples = ["transports", "client"].flatMap((folder) =>
-    readdirSync(join(root, folder)).flatMap((name) => examplesIn(join(folder, name)))
+  const examples = ["transports", "doveadm/client", "extractor/client"].flatMap((folder) =>
+    readdirSync(join(root, folder)).filter((name) => name.endsWith(".ts")).flatMap((name) =>
+      examplesIn(join(folder, name))
+    )
   ).filter(({ file }) =>
     !file.startsWith("transports") || file === join("transports", `${runtime}.ts`)
   );
@@ -102,7 +115,7 @@ test("the README's and the doc comments' examples run against a real server", as
   const places = { dovecot, installation, socket: extractor.path };
   const folder = mkdtempSync(join(root, ".cache-examples-"));
   try {
-    for (const [at, { file, code }] of [readme(), ...examples].entries()) {
+    for (const [at, { file, code }] of [readme(), readmeOf("extractor"), ...examples].entries()) {
       const program = join(folder, `${at}.ts`);
       writeFileSync(program, adapt(code, places));
       await assert.doesNotReject(

@@ -6,46 +6,52 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+const mainPackage = "@dovewire/dovewire";
+
+function readJson(...path: readonly string[]) {
+  return JSON.parse(readFileSync(join(root, ...path), "utf8"));
+}
+
 /** What a part of the house may import besides itself. */
 interface Rule {
   /** Other parts. */
   readonly all: readonly string[];
-  /** Parts that only types may come from. */
-  readonly types?: readonly string[];
+  /** Entries of the main package, named without it. */
+  readonly main?: readonly string[];
   /** Packages of npm. */
   readonly packages?: readonly string[];
   /** Whether modules of Node, which the other runtimes have as well. */
   readonly node?: boolean;
 }
 
-const protobuf = "@bufbuild/protobuf";
-
-const siblings: Rule = { all: ["core", "transports"] };
-
 /** The parts of the house: the families know the core and the transports, and never one another. */
 const may: Readonly<Record<string, Rule>> = {
   core: { all: [] },
   transports: { all: ["core"], node: true },
-  doveadm: siblings,
+  doveadm: { all: ["core", "transports"] },
+  // A package of its own: it knows the main one by its public names alone.
   extractor: {
-    ...siblings,
-    packages: [protobuf, "postal-mime", "re2js"],
+    all: [],
+    main: ["core", "core/extractor", "core/imap", "transports"],
+    packages: ["@bufbuild/protobuf", "postal-mime", "re2js"],
     node: true,
   },
   testing: { all: ["core", "transports", "doveadm"] },
 };
 
-/** The packages of npm that come with each entry of deno.json; with any other none. */
-const dependencies: Readonly<Record<string, readonly string[]>> = {
-  "./extractor": [protobuf],
-  "./extractor/server": [protobuf, "postal-mime", "re2js"],
-  "./extractor/program": [protobuf, "postal-mime", "re2js"],
+/** Packages with npm dependencies, by the folders that their deno.json files are in; and those of each entry. */
+const dependencies: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  ".": {},
+  extractor: {
+    ".": ["@bufbuild/protobuf"],
+    "./server": ["@bufbuild/protobuf", "postal-mime", "re2js"],
+    "./program": ["@bufbuild/protobuf", "postal-mime", "re2js"],
+  },
 };
 
 interface Import {
   readonly from: string;
   readonly to: string;
-  readonly typesOnly: boolean;
 }
 
 /** The imports and re-exports of a source file. */
@@ -53,12 +59,9 @@ function importsOf(file: string): Import[] {
   const source = readFileSync(file, "utf8").replaceAll(/^\s*\*.*$/gm, "");
   const clause =
     /^\s*(?:(?:import|export)\s([^;]*?)\sfrom|import)\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
-  return [...source.matchAll(clause)].map(([, names = "", fixed, dynamic]) => ({
+  return [...source.matchAll(clause)].map(([, , fixed, dynamic]) => ({
     from: relative(root, file),
     to: target(file, fixed ?? dynamic),
-    typesOnly: names.startsWith("type ") ||
-      /^\{[^}]*\}$/s.test(names) &&
-        names.slice(1, -1).split(",").every((name) => /^\s*(type\s.*)?$/s.test(name)),
   }));
 }
 
@@ -85,19 +88,19 @@ function packageOf(specifier: string): string | undefined {
 
 test("imports point down, or sideways in their own folder", () => {
   const seen = new Map<string, number>();
-  for (const folder of Object.keys(may)) {
-    for (const file of sourcesIn(folder)) {
-      for (const { from, to, typesOnly } of importsOf(file)) {
-        const part = partOf(from);
+  for (const part of Object.keys(may)) {
+    for (const file of sourcesIn(part)) {
+      for (const { from, to } of importsOf(file)) {
         seen.set(part, (seen.get(part) ?? 0) + 1);
-        const { all, types = [], packages = [], node = false } = may[part];
+        const { all, main = [], packages = [], node = false } = may[part];
         const dependency = packageOf(to);
-        const isAllowed = dependency !== undefined
+        const isAllowed = to.startsWith(`${mainPackage}/`)
+          ? main.includes(to.slice(mainPackage.length + 1))
+          : dependency !== undefined
           ? packages.includes(dependency)
           : to.startsWith("node:") || to.startsWith("cloudflare:")
           ? node
-          : partOf(to) === part || all.includes(partOf(to)) ||
-            (typesOnly && types.includes(partOf(to)));
+          : partOf(to) === part || all.includes(partOf(to));
         assert(isAllowed, `${from} imports ${to}`);
       }
     }
@@ -107,31 +110,53 @@ test("imports point down, or sideways in their own folder", () => {
   }
 });
 
-test("a dependency comes with those entries only that can't do without", () => {
-  const { exports, imports } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
-  for (const [entry, path] of Object.entries<string>(exports)) {
-    const found = packagesFrom(path);
-    const how = `"${entry}" brings ${found.join(", ") || "no package"}`;
-    assert.deepEqual(found, dependencies[entry] ?? [], how);
+test("npm packages › of an entry › are those that it can't do without", () => {
+  for (const [folder, entries] of Object.entries(dependencies)) {
+    const { exports, imports = {} } = readJson(folder, "deno.json");
+    for (const [entry, path] of Object.entries<string>(exports)) {
+      const found = packagesFrom(join(folder, path));
+      const how = `${folder} "${entry}" brings ${found.join(", ") || "no package"}`;
+      assert.deepEqual(found, entries[entry] ?? [], how);
+    }
+    for (const entry of Object.keys(entries)) assert(entry in exports, entry);
+    const used = new Set(Object.values(entries).flat());
+    assert.deepEqual(Object.keys(imports).sort(), [...used].sort(), folder);
   }
-  for (const entry of Object.keys(dependencies)) assert(entry in exports, entry);
-
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  assert.deepEqual(Object.keys(manifest).sort(), [
-    ...["dependencies", "devDependencies", "private", "type"],
-  ]);
-  const used = new Set(Object.values(dependencies).flat());
-  assert.deepEqual(Object.keys(manifest.dependencies).sort(), [...used].sort());
-  assert.equal(imports, undefined);
 });
 
-test("the versions of packages are given exactly", () => {
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+test("npm packages › versions › are exact, and the same everywhere", () => {
+  const manifest = readJson("package.json");
   const versions = { ...manifest.dependencies, ...manifest.devDependencies };
   for (const [name, version] of Object.entries<string>(versions)) {
     assert.match(version, /^\d+\.\d+\.\d+$/, name);
   }
+  const named: Record<string, string> = {};
+  for (const folder of Object.keys(dependencies)) {
+    const { imports = {} } = readJson(folder, "deno.json");
+    for (const [name, specifier] of Object.entries<string>(imports)) {
+      assert.equal(specifier, `npm:${name}@${manifest.dependencies[name]}`);
+      named[name] = manifest.dependencies[name];
+    }
+  }
+  assert.deepEqual(manifest.dependencies, named);
 });
+
+test("packages › name, exports and version › are the same in all manifests", () => {
+  const main = readJson("deno.json");
+  const manifest = readJson("package.json");
+  assert.equal(main.name, mainPackage);
+  assert.equal(manifest.name, mainPackage);
+  // Node and Bun resolve the package's own name by this one.
+  assert.deepEqual(manifest.exports, main.exports);
+  for (const folder of main.workspace) {
+    assert.equal(readJson(folder, "deno.json").version, main.version);
+  }
+});
+
+/** The file of one of the main package's entries. */
+function mainFileOf(specifier: string): string {
+  return readJson("deno.json").exports[specifier.replace(mainPackage, ".")];
+}
 
 /** The packages that a file and what it imports, however far, bring along; in order. */
 function packagesFrom(path: string): string[] {
@@ -140,7 +165,8 @@ function packagesFrom(path: string): string[] {
   for (const file of files) {
     for (const { to } of importsOf(file)) {
       const dependency = packageOf(to);
-      if (dependency !== undefined) packages.add(dependency);
+      if (to.startsWith(`${mainPackage}/`)) files.add(join(root, mainFileOf(to)));
+      else if (dependency !== undefined) packages.add(dependency);
       else if (to.endsWith(".ts")) files.add(join(root, to));
     }
   }

@@ -1,5 +1,9 @@
 /**
- * Byte pipes on whatever runtime this is.
+ * Byte pipes, on whatever runtime this is, and the {@linkcode Driver} that runs any protocol over any
+ * of them.
+ *
+ * An adapter of one runtime is in `@dovewire/dovewire/transports/deno`, `/node`, `/bun` and
+ * `/cloudflare`; this module takes the one of the runtime that it runs on when it is first asked.
  *
  * @module
  */
@@ -17,6 +21,26 @@ import {
   spawnError,
   type SpawnOptions,
   type Transport,
+  TransportError,
+} from "./transport.ts";
+
+export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
+export { abortError, defaultTimeout, timerOf } from "./timers.ts";
+export { type TransportWatcher, watched } from "./watched_transport.ts";
+export {
+  type Address,
+  type ChildProcess,
+  type ConnectOptions,
+  type Connector,
+  type Listen,
+  type Listener,
+  type ListenOptions,
+  type Spawn,
+  type SpawnOptions,
+  type TlsOptions,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
 } from "./transport.ts";
 
 /** Connects with the adapter of the runtime that it runs on. Rejects with a `TransportError`. */
@@ -43,11 +67,21 @@ export async function spawn(
   return await adapter.spawn(command, options);
 }
 
-/** What an adapter has. */
+/**
+ * This process's stdin and stdout as a transport, with the adapter of the runtime that it runs on; to
+ * be asked for once. Rejects with a `TransportError` where there are none, as on Cloudflare Workers.
+ */
+export async function stdio(): Promise<Transport> {
+  const adapter = await adapterOfRuntime();
+  return adapter.stdio();
+}
+
+/** What an adapter exports. */
 interface Adapter {
   readonly connect: Connector;
   readonly listen: Listen;
   readonly spawn: Spawn;
+  readonly stdio: () => Transport;
 }
 
 /** Bun, Deno and Workers may have `node:net` as well, so that they are looked for first. */
@@ -56,7 +90,7 @@ async function adapterOfRuntime(): Promise<Adapter> {
   if ("Bun" in globalThis) return await import("./bun.ts");
   if (globalThis.navigator?.userAgent === "Cloudflare-Workers") {
     const { connect } = await import("./cloudflare.ts");
-    return { connect, listen: refuseToListen, spawn: refuseToSpawn };
+    return { connect, listen: refuseToListen, spawn: refuseToSpawn, stdio: refuseStdio };
   }
   return await import("./node.ts");
 }
@@ -69,4 +103,9 @@ function refuseToListen(address: Address): Promise<Listener> {
 function refuseToSpawn([program = ""]: readonly string[]): Promise<ChildProcess> {
   const why = "Cloudflare Workers have no processes. Start them from Deno, Node or Bun.";
   return Promise.reject(spawnError("unsupported", program, why));
+}
+
+function refuseStdio(): never {
+  const why = "Cloudflare Workers have no standard streams. Use them from Deno, Node or Bun.";
+  throw new TransportError("unsupported", `Cannot use stdin and stdout: ${why}`);
 }

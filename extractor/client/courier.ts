@@ -4,11 +4,16 @@
  * @module
  */
 
-import { type DovewireError, LocalProtocolError } from "../../core/mod.ts";
-import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
+import {
+  AbortError,
+  ConnectionLostError,
+  type DovewireError,
+  LocalProtocolError,
+  TimeoutError,
+} from "@dovewire/dovewire/core";
 import { Deadlines, Errand, type Question, type Reply } from "./errand.ts";
 import type { ExtractorCallOptions, ExtractorOptions } from "./options.ts";
-import { abortError, defaultTimeout, timerOf } from "../../transports/timers.ts";
+import { abortError, defaultTimeout, timerOf } from "@dovewire/dovewire/transports";
 
 /** How long opening may take where nobody says otherwise, in milliseconds. */
 const defaultOpenTimeout = 10_000;

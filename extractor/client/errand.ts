@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { DovewireError } from "../../core/mod.ts";
-import { timerOf } from "../../transports/timers.ts";
+import type { DovewireError } from "@dovewire/dovewire/core";
+import { timerOf } from "@dovewire/dovewire/transports";
 
 /** What is asked of an extractor, in bytes. */
 export interface Question {

@@ -4,7 +4,7 @@
  *
  * @example A user's mails, with the password checked by qmail-authuser
  * ```ts ignore
- * import { openExtractor } from "@dovewire/dovewire/extractor";
+ * import { openExtractor } from "@dovewire/extractor";
  *
  * await using extractor = openExtractor({
  *   command: ["/var/qmail/bin/qmail-authuser", "/usr/bin/extractor"],
@@ -26,8 +26,12 @@
  * @module
  */
 
-import { plainBytes } from "../../core/bytes.ts";
-import { encodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
+import {
+  encodeUtf8,
+  LocalProtocolError,
+  plainBytes,
+  RemoteProtocolError,
+} from "@dovewire/dovewire/core";
 import { ExtractorFailure } from "../messages/failure.ts";
 import {
   decodeResponse,
@@ -38,7 +42,7 @@ import {
   failureIn,
 } from "../messages/methods.ts";
 import { decodeJson, encodeArguments } from "../messages/version1.ts";
-import type { Transport } from "../../transports/transport.ts";
+import type { Transport } from "@dovewire/dovewire/transports";
 import type { Courier } from "./courier.ts";
 import type { Reply } from "./errand.ts";
 import { ProcessStarter, transportOpener } from "./line.ts";
@@ -60,21 +64,26 @@ import {
   timestampOf,
 } from "./values.ts";
 
-export type { Credentials } from "../../core/extractor/prelude.ts";
-export type { ExitStatus } from "../../core/exit_status.ts";
 export {
+  type Credentials,
   ExtractorEndError,
   type ExtractorEndErrorOptions,
   type ExtractorEndKind,
-} from "../../core/extractor/exit_errors.ts";
+} from "@dovewire/dovewire/core/extractor";
 export {
+  AbortError,
   AuthenticationError,
+  ConnectError,
+  ConnectionLostError,
   DovewireError,
   type DovewireErrorOptions,
+  type ExitStatus,
   LocalProtocolError,
   RemoteProtocolError,
   type RemoteProtocolErrorOptions,
-} from "../../core/mod.ts";
+  TimeoutError,
+  type TimeoutPhase,
+} from "@dovewire/dovewire/core";
 export { ExtractorFailure, type FailureCode } from "../messages/failure.ts";
 export type {
   ExtractorMethod,
@@ -82,14 +91,7 @@ export type {
   ExtractorRequests,
   ExtractorResponses,
 } from "../messages/methods.ts";
-export type { ChildProcess, Spawn, SpawnOptions, Transport } from "../../transports/transport.ts";
-export {
-  AbortError,
-  ConnectError,
-  ConnectionLostError,
-  TimeoutError,
-  type TimeoutPhase,
-} from "../../core/errors.ts";
+export type { ChildProcess, Spawn, SpawnOptions, Transport } from "@dovewire/dovewire/transports";
 export type {
   ExtractorCallOptions,
   ExtractorLimits,
@@ -430,7 +432,7 @@ export class Extractor implements AsyncDisposable {
  *
  * @example Over a transport
  * ```ts ignore
- * import { openExtractor } from "@dovewire/dovewire/extractor";
+ * import { openExtractor } from "@dovewire/extractor";
  * import { connect } from "@dovewire/dovewire/transports/node";
  *
  * await using extractor = openExtractor({

@@ -4,16 +4,22 @@
  * @module
  */
 
-import { describeExit, extractorExitCodes } from "../../core/extractor/exit_codes.ts";
-import { ExtractorEndError } from "../../core/extractor/exit_errors.ts";
-import type { ExitStatus } from "../../core/exit_status.ts";
 import {
+  describeExit,
+  ExtractorEndError,
+  extractorExitCodes,
+} from "@dovewire/dovewire/core/extractor";
+import {
+  AbortError,
   AuthenticationError,
+  ConnectError,
+  ConnectionLostError,
   type DovewireError,
+  type ExitStatus,
   LocalProtocolError,
   RemoteProtocolError,
-} from "../../core/mod.ts";
-import { AbortError, ConnectError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
+  TimeoutError,
+} from "@dovewire/dovewire/core";
 import type { Line } from "./line.ts";
 
 /** How a conversation with an extractor ended. */

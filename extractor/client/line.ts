@@ -4,16 +4,17 @@
  * @module
  */
 
-import { encodeCredentials } from "../../core/extractor/prelude.ts";
-import { extractorArguments } from "../../core/extractor/command_line.ts";
-import type { ExitStatus } from "../../core/exit_status.ts";
-import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
-import { spawn as spawnProcess } from "../../transports/mod.ts";
-import type { Transport } from "../../transports/transport.ts";
-import { ConnectError, TimeoutError } from "../../core/errors.ts";
+import { encodeCredentials, extractorArguments } from "@dovewire/dovewire/core/extractor";
+import {
+  ConnectError,
+  DovewireError,
+  type ExitStatus,
+  LocalProtocolError,
+  TimeoutError,
+} from "@dovewire/dovewire/core";
+import { spawn as spawnProcess, timerOf, type Transport } from "@dovewire/dovewire/transports";
 import type { ExtractorProcessOptions, ExtractorTransportOptions } from "./options.ts";
 import { LastWords } from "./last_words.ts";
-import { timerOf } from "../../transports/timers.ts";
 
 /** A way to an extractor, for one conversation. */
 export interface Line {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Credentials } from "../../core/extractor/prelude.ts";
-import type { Spawn, Transport } from "../../transports/transport.ts";
+import type { Credentials } from "@dovewire/dovewire/core/extractor";
+import type { Spawn, Transport } from "@dovewire/dovewire/transports";
 
 /** How long to wait for a request, and when to give up on it. */
 export interface ExtractorCallOptions {

@@ -7,9 +7,8 @@
 import {
   type ExtractorClientLimits,
   ExtractorClientProtocol,
-} from "../../core/extractor/client.ts";
-import type { DovewireError } from "../../core/mod.ts";
-import { ConnectionLostError } from "../../core/errors.ts";
+} from "@dovewire/dovewire/core/extractor";
+import { ConnectionLostError, type DovewireError } from "@dovewire/dovewire/core";
 import { Courier } from "./courier.ts";
 import type { Errand } from "./errand.ts";
 import { type Ending, notSentError, unansweredError } from "./failures.ts";

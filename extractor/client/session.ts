@@ -8,10 +8,9 @@ import {
   type ExtractorClientEvent,
   type ExtractorClientLimits,
   ExtractorClientProtocol,
-} from "../../core/extractor/client.ts";
-import type { ExitStatus } from "../../core/exit_status.ts";
-import type { DovewireError } from "../../core/mod.ts";
-import { Driver } from "../../transports/driver.ts";
+} from "@dovewire/dovewire/core/extractor";
+import type { DovewireError, ExitStatus } from "@dovewire/dovewire/core";
+import { Driver } from "@dovewire/dovewire/transports";
 import type { Ending } from "./failures.ts";
 import type { Line } from "./line.ts";
 

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { endError } from "../../core/extractor/exit_errors.ts";
 import {
+  endError,
   type SingleShotClientEvent,
   SingleShotClientProtocol,
-} from "../../core/extractor/single_shot_client.ts";
-import type { DovewireError } from "../../core/mod.ts";
-import { Driver } from "../../transports/driver.ts";
-import { TimeoutError } from "../../core/errors.ts";
+} from "@dovewire/dovewire/core/extractor";
+import { type DovewireError, TimeoutError } from "@dovewire/dovewire/core";
+import { Driver } from "@dovewire/dovewire/transports";
 import { Courier } from "./courier.ts";
 import type { Errand, Reply } from "./errand.ts";
 import { notSentError, startingError, unansweredError } from "./failures.ts";

@@ -6,7 +6,7 @@
  */
 
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
+import { LocalProtocolError, RemoteProtocolError } from "@dovewire/dovewire/core";
 import type {
   MailHead as HeadMessage,
   MimePart,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { decodeMutf7, encodeMutf7 } from "../../core/imap/mutf7.ts";
+import { decodeMutf7, encodeMutf7 } from "@dovewire/dovewire/core/imap";
 
 /** Whether a name is the inbox's: "", or "INBOX" in any case as in IMAP. */
 export function isInbox(name: string): boolean {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DovewireError } from "../../core/errors.ts";
+import { DovewireError } from "@dovewire/dovewire/core";
 
 /**
  * What kind of failure it is, as `extractor.proto` tells: there is no such mail, part or folder; an

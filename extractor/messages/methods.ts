@@ -14,7 +14,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { LocalProtocolError, RemoteProtocolError } from "../../core/errors.ts";
+import { LocalProtocolError, RemoteProtocolError } from "@dovewire/dovewire/core";
 import {
   type AddRequest,
   type AddResponse,

@@ -27,9 +27,9 @@
 
 import { resolve } from "node:path";
 import process from "node:process";
-import { extractorExitCodes, parseExtractorArguments } from "../../core/extractor/mod.ts";
-import { maildirHandler, serveExtractor } from "../server/serve.ts";
-import { stdio } from "../../transports/process/stdio.ts";
+import { extractorExitCodes, parseExtractorArguments } from "@dovewire/dovewire/core/extractor";
+import { maildirHandler, serveExtractor } from "../server/mod.ts";
+import { stdio } from "@dovewire/dovewire/transports";
 import { checkMailUser, openMaildir } from "./mail_user.ts";
 import { dropPrivileges } from "./privileges.ts";
 import { messageOf } from "./system_user.ts";
@@ -78,7 +78,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // Before anything is looked at that isn't the system's own.
   const user = attempt(extractorExitCodes.privileges, () => dropPrivileges(systemUser));
   if (typeof user === "number") return user;
-  return await serveExtractor(stdio(), maildirHandler(() => openMaildir(maildir, mailUser)), {
+  return await serveExtractor(await stdio(), maildirHandler(() => openMaildir(maildir, mailUser)), {
     version,
     ...(version === 3 ? {} : { method }),
     ...(version === 1 ? { args } : {}),

@@ -6,7 +6,7 @@
 
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { LocalProtocolError } from "../../core/errors.ts";
+import { LocalProtocolError } from "@dovewire/dovewire/core";
 import { Maildir } from "../maildir/maildir.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
 import { messageOf } from "./system_user.ts";

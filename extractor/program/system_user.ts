@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { DovewireError } from "../../core/errors.ts";
+import { DovewireError } from "@dovewire/dovewire/core";
 
 /** The process can't become the user that it should be, and must not go on. */
 export class PrivilegesError extends DovewireError {

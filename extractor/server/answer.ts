@@ -4,7 +4,7 @@
  * @module
  */
 
-import { extractorExitCodes } from "../../core/extractor/mod.ts";
+import { extractorExitCodes } from "@dovewire/dovewire/core/extractor";
 import { ExtractorFailure } from "../messages/failure.ts";
 import {
   decodeRequest,

@@ -5,7 +5,7 @@
  */
 
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { LocalProtocolError } from "../../core/errors.ts";
+import { LocalProtocolError } from "@dovewire/dovewire/core";
 import type { Maildir, MailFile } from "../maildir/maildir.ts";
 import { type HeadFields, parseHead } from "../maildir/mail/head.ts";
 import { type MimePartInit, parseMail, type PartContent } from "../maildir/mail/mail.ts";

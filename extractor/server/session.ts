@@ -10,13 +10,16 @@ import {
   type ExtractorServerLimits,
   ExtractorServerProtocol,
   SingleShotServerProtocol,
-} from "../../core/extractor/mod.ts";
-import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
-import { type DrivableProtocol, Driver } from "../../transports/driver.ts";
-import type { Transport } from "../../transports/transport.ts";
+} from "@dovewire/dovewire/core/extractor";
+import { DovewireError, LocalProtocolError } from "@dovewire/dovewire/core";
+import {
+  type DrivableProtocol,
+  Driver,
+  type Transport,
+  watched,
+} from "@dovewire/dovewire/transports";
 import { type Answer, answer, argumentsCodec, messageCodec } from "./answer.ts";
 import type { ExtractorHandler } from "./handler.ts";
-import { watched } from "../../transports/watched_transport.ts";
 
 /** What {@linkcode serveExtractor} can be told. */
 export interface ServeExtractorOptions {
@@ -80,7 +83,7 @@ interface SessionProtocol extends DrivableProtocol<SessionEvent> {
  *
  * @example
  * ```ts
- * import { ExtractorFailure, serveExtractor } from "@dovewire/dovewire/extractor/server";
+ * import { ExtractorFailure, serveExtractor } from "@dovewire/extractor/server";
  * import { memoryPair } from "@dovewire/dovewire/transports/memory";
  * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
  * import assert from "node:assert/strict";

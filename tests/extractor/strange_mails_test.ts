@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openExtractor } from "../../extractor/client/extractor.ts";
-import { Maildir, maildirHandler, serveExtractor } from "../../extractor/server/serve.ts";
+import { Maildir, maildirHandler, serveExtractor } from "../../extractor/server/mod.ts";
 import { memoryPair } from "../../transports/memory.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
 import { strangeMails } from "./maildir/strange_mails.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type CompilerOptions, installPackage, type Project, root } from "./project.ts";
+import { type CompilerOptions, installPackages, type Project, root } from "./project.ts";
 
 const scenarios = ["imports", "tcp", "unix", "serve", "errors", "extractor"];
 
@@ -30,8 +30,8 @@ const wrong: readonly [line: string, message: RegExp | undefined][] = [
   ['await doveadm.run("quota get", { usr: "tss" });', /TS\d+.*'usr'/],
   ['await doveadm.run("quota git", { user: "tss" });', /TS\d+.*"quota git"/],
   ["export const { nosuch } = quota;", /TS2339.*'nosuch'/],
-  ['import { openExtractor } from "@dovewire/dovewire/extractor";', undefined],
-  ['import type { MimePart } from "@dovewire/dovewire/extractor/server";', undefined],
+  ['import { openExtractor } from "@dovewire/extractor";', undefined],
+  ['import type { MimePart } from "@dovewire/extractor/server";', undefined],
   ['const names = { maildir: "/m", systemUser: "vmail", mailUser: "joe" };', undefined],
   ['const extractor = openExtractor({ command: ["extractor"], ...names });', undefined],
   ['export const [{ dateSent }] = await extractor.list({ sortBy: "!date" });', undefined],
@@ -41,99 +41,141 @@ const wrong: readonly [line: string, message: RegExp | undefined][] = [
   ["export const lines = (part: MimePart): number => part.lines;", /TS2339.*'lines'/],
 ];
 
+/** The packages, with where their deno.json is, and the folders that each has. */
+const packages = [
+  {
+    name: "dovewire",
+    folder: root,
+    parts: ["core", "doveadm", "testing", "transports"],
+    documents: [],
+  },
+  {
+    name: "extractor",
+    folder: join(root, "extractor"),
+    parts: ["client", "maildir", "messages", "program", "server"],
+    documents: ["messages/extractor/extractor.proto"],
+  },
+] as const;
+
 let project: Promise<Project> | undefined;
 let compiled: Promise<Project> | undefined;
 
 /** One installation for all tests. */
 function installed(): Promise<Project> {
-  return project ??= installPackage();
+  return project ??= installPackages(...packages.map(({ name }) => name));
 }
 
 after(async () => {
   await (await project)?.[Symbol.asyncDispose]();
 });
 
-test("npm: the package says what deno.json says, and depends on what package.json says", async () => {
-  const { installed: folder } = await installed();
-  const deno = JSON.parse(await readFile(join(root, "deno.json"), "utf8"));
-  const npm = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-  for (const key of ["name", "version", "license"]) assert.equal(npm[key], deno[key], key);
-  assert.deepEqual([npm.type, npm.engines], ["module", { node: ">=20.9" }]);
-  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  for (const [name, version] of Object.entries(dependencies)) {
-    // Of this one what is used isn't in its documentation.
-    dependencies[name] = name === "postal-mime" ? version : `^${version}`;
-  }
-  assert.deepEqual(npm.dependencies, dependencies);
-  for (const key of Object.keys(npm)) assert.doesNotMatch(key, /\wdependencies|scripts/i);
-  assert.deepEqual(Object.keys(npm.exports).sort(), Object.keys(deno.exports).sort());
-  for (const [path, source] of Object.entries<string>(deno.exports)) {
-    const { types, default: code } = npm.exports[path];
-    assert.equal(code, source.replace(/\.ts$/, ".js"));
-    assert.equal(types, source.replace(/\.ts$/, ".d.ts"));
-    for (const file of [types, code]) await readFile(join(folder, file));
-  }
+/** The npm packages that a deno.json names, with the versions that do for package.json. */
+function dependenciesIn(
+  { imports = {} }: { readonly imports?: Readonly<Record<string, string>> },
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.values(imports).map((specifier) => {
+      const [, name, version] = /^npm:(.+)@(.+)$/.exec(specifier)!;
+      // Of this one undocumented parts are used.
+      return [name, name === "postal-mime" ? version : `^${version}`];
+    }),
+  );
+}
+
+async function readJson(...path: readonly string[]) {
+  return JSON.parse(await readFile(join(...path), "utf8"));
+}
+
+test("npm packages › the main one alone › brings no other package", async () => {
+  await using alone = await installPackages("dovewire");
+  const modules = await readdir(join(alone.path, "node_modules"));
+  assert.deepEqual(modules.filter((name) => !name.startsWith(".")), ["@dovewire"]);
+  assert.deepEqual(await readdir(join(alone.path, "node_modules", "@dovewire")), ["dovewire"]);
 });
 
-test("npm: the program extractor is installed", async () => {
-  const { path, installed: folder, run } = await installed();
+for (const { name, folder: source, parts, documents } of packages) {
+  test(`npm package ${name} › package.json › says what deno.json says`, async () => {
+    const folder = (await installed()).installed(name);
+    const deno = await readJson(source, "deno.json");
+    const npm = await readJson(folder, "package.json");
+    const { version } = await readJson(root, "deno.json");
+    for (const key of ["name", "version", "license"]) assert.equal(npm[key], deno[key], key);
+    assert.equal(npm.version, version);
+    assert.deepEqual([npm.type, npm.engines], ["module", { node: ">=20.9" }]);
+    const dependencies = {
+      ...(name === "dovewire" ? {} : { "@dovewire/dovewire": `^${version}` }),
+      ...dependenciesIn(deno),
+    };
+    assert.deepEqual(npm.dependencies ?? {}, dependencies);
+    for (const key of Object.keys(npm)) assert.doesNotMatch(key, /\wdependencies|scripts/i);
+    assert.deepEqual(Object.keys(npm.exports).sort(), Object.keys(deno.exports).sort());
+    for (const [path, source] of Object.entries<string>(deno.exports)) {
+      const { types, default: code } = npm.exports[path];
+      assert.equal(code, source.replace(/\.ts$/, ".js"));
+      assert.equal(types, source.replace(/\.ts$/, ".d.ts"));
+      for (const file of [types, code]) await readFile(join(folder, file));
+    }
+  });
+
+  test(`npm package ${name} › its files › are modules, types and documents`, async () => {
+    const folder = (await installed()).installed(name);
+    const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+    const others = files.filter((file) => !/\.(js|d\.ts)$/.test(file));
+    assert.deepEqual(others.sort(), [
+      ...["CHANGELOG.md", "LICENSE", "README.md", ...documents, "package.json"],
+    ]);
+    const folders = new Set(
+      files.filter((file) => file.includes("/")).map((it) => it.split("/")[0]),
+    );
+    assert.deepEqual([...folders].sort(), parts);
+    for (const file of files) assert.doesNotMatch(file, /_test\./);
+  });
+
+  test(`npm package ${name} › its modules › are for every runtime`, async () => {
+    const folder = (await installed()).installed(name);
+    const { dependencies = {} } = await readJson(folder, "package.json");
+    // tests/imports_test.ts knows which part of the package may have which of them.
+    const packages = Object.keys(dependencies).map((name) => `|${name}(/.*)?`).join("");
+    const mayUseNode = name === "dovewire" ? /^transports\// : /^(maildir|program)\//;
+    let seen = 0;
+    for (const file of await readdir(folder, { recursive: true })) {
+      if (!/\.(js|d\.ts)$/.test(file)) continue;
+      const source = await readFile(join(folder, file), "utf8");
+      const code = source.replaceAll(/\/\*.*?\*\/|^\s*\/\/.*$/gms, "");
+      const imports = /^\s*(?:import|export|\}).*?\bfrom "(.*)";?$|\bimport\("(.*?)"\)/gm;
+      for (const [, fixed, dynamic] of code.matchAll(imports)) {
+        const may = mayUseNode.test(file) && file.endsWith(".js")
+          ? new RegExp(`^(\\.{1,2}/.*\\.js|node:.*|cloudflare:sockets${packages})$`)
+          : new RegExp(`^(\\.{1,2}/.*\\.js${packages})$`);
+        assert.match(fixed ?? dynamic, may, file);
+        seen++;
+      }
+      if (!["transports/deno.js", "program/privileges.js"].includes(file)) {
+        assert.doesNotMatch(code, /\bDeno\./, file);
+      }
+      assert.doesNotMatch(
+        source,
+        /sourceMappingURL|file:\/\//,
+        `${file} has a path of the builder`,
+      );
+    }
+    assert.ok(seen > 50, `only ${seen} imports were seen`);
+  });
+}
+
+test("npm package extractor › its program › is installed and runs", async () => {
+  const { path, installed: folderOf, run } = await installed();
   const link = join(path, "node_modules", ".bin", "extractor");
   const program = await realpath(link);
-  assert.equal(program, join(await realpath(folder), "cli", "extractor.js"));
-  assert((await stat(program)).mode & 0o100, "it can't be executed");
+  assert.equal(program, join(await realpath(folderOf("extractor")), "program", "extractor.js"));
+  assert((await stat(program)).mode & 0o100, "it isn't executable");
   assert.match(await readFile(program, "utf8"), /^#!\/usr\/bin\/env node\n/);
   const { ok, output, errors } = await run(program, "--version");
   assert.ok(ok, errors);
-  const { version } = JSON.parse(await readFile(join(root, "deno.json"), "utf8"));
+  const { version } = await readJson(root, "deno.json");
   assert.equal(output, `extractor of dovewire ${version}\n`);
-});
-
-test("npm: the package has modules, types, documents and messages, and nothing else", async () => {
-  const { installed: folder } = await installed();
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
-  const documents = files.filter((file) => !/\.(js|d\.ts)$/.test(file));
-  assert.deepEqual(documents.sort(), [
-    ...[
-      "CHANGELOG.md",
-      "LICENSE",
-      "README.md",
-      "extractor/messages/extractor/extractor.proto",
-      "package.json",
-    ],
-  ]);
-  const folders = new Set(files.filter((file) => file.includes("/")).map((it) => it.split("/")[0]));
-  assert.deepEqual([...folders].sort(), [
-    ...["cli", "client", "core", "maildir", "messages", "server", "testing", "transports"],
-  ]);
-  for (const file of files) assert.doesNotMatch(file, /_test\./);
-});
-
-test("npm: the package's modules are for every runtime", async () => {
-  const { installed: folder } = await installed();
-  const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  let seen = 0;
-  for (const file of await readdir(folder, { recursive: true })) {
-    if (!/\.(js|d\.ts)$/.test(file)) continue;
-    const source = await readFile(join(folder, file), "utf8");
-    const code = source.replaceAll(/\/\*.*?\*\/|^\s*\/\/.*$/gms, "");
-    const imports = /^\s*(?:import|export|\}).*?\bfrom "(.*)";?$|\bimport\("(.*?)"\)/gm;
-    // Which part of the package may have which of them, tests/imports_test.ts knows.
-    const packages = Object.keys(dependencies).map((name) => `|${name}(/.*)?`).join("");
-    for (const [, fixed, dynamic] of code.matchAll(imports)) {
-      const may = /^(transports|maildir|cli)\b/.test(file) && file.endsWith(".js")
-        ? new RegExp(`^(\\.{1,2}/.*\\.js|node:.*|cloudflare:sockets${packages})$`)
-        : new RegExp(`^(\\.{1,2}/.*\\.js${packages})$`);
-      assert.match(fixed ?? dynamic, may, file);
-      seen++;
-    }
-    if (!["transports/deno.js", "extractor/program/privileges.js"].includes(file)) {
-      assert.doesNotMatch(code, /\bDeno\./, file);
-    }
-    assert.doesNotMatch(source, /sourceMappingURL|file:\/\//, `${file} has a path of the builder`);
-  }
-  assert.ok(seen > 100, `only ${seen} imports were seen`);
 });
 
 test("npm: disposing has a name on this runtime", () => {

@@ -19,12 +19,12 @@ export const root: string = findRoot();
 /** How the runtime is told to run a program. */
 const RUN = "Deno" in globalThis ? ["run", "--allow-all", "--no-check", "--no-lock"] : [];
 
-/** A project with the package in its `node_modules`. */
+/** A project with packages of this repository in its `node_modules`. */
 export interface Project extends AsyncDisposable {
   /** The project's folder. */
   readonly path: string;
-  /** The package's folder. */
-  readonly installed: string;
+  /** The folder of an installed package: "dovewire" or "extractor". */
+  installed(name: string): string;
   /** Puts a file into the project. */
   write(name: string, text: string): Promise<void>;
   /** Puts a file of this folder into the project. */
@@ -48,10 +48,12 @@ export interface Ending {
 /** Options of TypeScript's compiler, as in tsconfig.json. */
 export type CompilerOptions = Readonly<Record<string, unknown>>;
 
-/** Makes a project in a temporary folder and has npm install the package there. */
-export async function installPackage(): Promise<Project> {
-  const tarball = join(root, ".cache", "npm", "dovewire.tgz");
-  assert.ok(existsSync(tarball), `There is no ${tarball}. Make it with "deno task npm".`);
+/** Creates a project in a temporary folder and has npm install packages there, by their names. */
+export async function installPackages(...names: readonly string[]): Promise<Project> {
+  const tarballs = names.map((name) => join(root, ".cache", "npm", `${name}.tgz`));
+  for (const tarball of tarballs) {
+    assert.ok(existsSync(tarball), `There is no ${tarball}. Build it with "deno task npm".`);
+  }
   const folder = await temporaryFolder();
   const { path } = folder;
   const write = (name: string, text: string) => writeFile(join(path, name), text);
@@ -60,20 +62,23 @@ export async function installPackage(): Promise<Project> {
   const options = ["--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
   const { ok, errors } = await execute(
     "npm",
-    ["install", "--prefer-offline", ...options, tarball],
+    ["install", "--prefer-offline", ...options, ...tarballs],
     path,
   );
   assert.ok(ok, errors);
-  await mkdir(join(path, "node_modules", "@types"));
-  const types = join("node_modules", "@types", "node");
-  await symlink(join(root, types), join(path, types));
   return {
     path,
-    installed: join(path, "node_modules", "@dovewire", "dovewire"),
+    installed: (name) => join(path, "node_modules", "@dovewire", name),
     write,
     copy: (name) => copyFile(join(root, "tests", "npm", name), join(path, name)),
     run: (name, ...args) => execute(process.execPath, [...RUN, name, ...args], path),
     async compile(compilerOptions, ...files) {
+      // A user's project has the types of its runtime installed.
+      const types = join("node_modules", "@types");
+      await mkdir(join(path, types), { recursive: true });
+      if (!existsSync(join(path, types, "node"))) {
+        await symlink(join(root, types, "node"), join(path, types, "node"));
+      }
       await write("tsconfig.json", JSON.stringify({ compilerOptions, files }));
       const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
       return await execute(process.execPath, [...RUN, compiler, "--project", path], path);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeUtf8Strictly, indexOfLineFeed } from "../../../core/bytes.ts";
+import { decodeUtf8Strictly, indexOfLineFeed } from "@dovewire/dovewire/core";
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;

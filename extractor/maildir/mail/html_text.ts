@@ -5,7 +5,7 @@
  */
 
 import PostalMime from "postal-mime";
-import { encodeUtf8 } from "../../../core/bytes.ts";
+import { encodeUtf8 } from "@dovewire/dovewire/core";
 
 const start = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\n--b\n" +
   "Content-Type: text/html; charset=utf-8\n\n ";

@@ -6,7 +6,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MimePartSchema } from "../../messages/extractor/extractor_pb.ts";
-import { plainBytes } from "../../../core/bytes.ts";
+import { plainBytes } from "@dovewire/dovewire/core";
 import { type HeadFields, parseHead } from "./head.ts";
 import { decodeUndeclared } from "./header.ts";
 import { contentOf, parseParts, type Part } from "./parts.ts";

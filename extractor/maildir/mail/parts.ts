@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeUtf8, indexOfLineFeed } from "../../../core/bytes.ts";
+import { encodeUtf8, indexOfLineFeed } from "@dovewire/dovewire/core";
 import { contentTypeOf } from "./head.ts";
 import { Header } from "./header.ts";
 import { parseStructuredField } from "./structured_field.ts";

@@ -9,7 +9,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { LocalProtocolError } from "../../../core/errors.ts";
+import { LocalProtocolError } from "@dovewire/dovewire/core";
 import { ExtractorFailure } from "../failure.ts";
 import {
   type ExtractorMethod,

@@ -10,8 +10,12 @@
  */
 
 import { create } from "@bufbuild/protobuf";
-import { decodeUtf8, encodeUtf8 } from "../../../core/bytes.ts";
-import { LocalProtocolError, RemoteProtocolError } from "../../../core/errors.ts";
+import {
+  decodeUtf8,
+  encodeUtf8,
+  LocalProtocolError,
+  RemoteProtocolError,
+} from "@dovewire/dovewire/core";
 import type { MailHead } from "../extractor/extractor_pb.ts";
 import { ExtractorFailure } from "../failure.ts";
 import {

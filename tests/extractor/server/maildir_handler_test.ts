@@ -20,7 +20,7 @@ import {
   Maildir,
   maildirHandler,
   type MaildirHandlerOptions,
-} from "../../../extractor/server/serve.ts";
+} from "../../../extractor/server/mod.ts";
 
 /** Asks a handler, with all that goes over the wire really going over it. */
 type Ask = <Method extends ExtractorMethod>(

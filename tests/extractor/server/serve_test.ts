@@ -9,7 +9,7 @@ import {
   serveExtractor,
   type ServeExtractorOptions,
   type Transport,
-} from "../../../extractor/server/serve.ts";
+} from "../../../extractor/server/mod.ts";
 import { memoryPair } from "../../../transports/memory.ts";
 import { answersIn } from "../harness/frames.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";

@@ -7,8 +7,12 @@
 export type { ExtractorContext, ExtractorHandler } from "./handler.ts";
 export { maildirHandler, type MaildirHandlerOptions } from "./maildir_handler.ts";
 export { serveExtractor, type ServeExtractorOptions } from "./session.ts";
-export { extractorExitCodes, type ExtractorServerLimits } from "../../core/extractor/mod.ts";
-export { DovewireError, type DovewireErrorOptions, LocalProtocolError } from "../../core/mod.ts";
+export { extractorExitCodes, type ExtractorServerLimits } from "@dovewire/dovewire/core/extractor";
+export {
+  DovewireError,
+  type DovewireErrorOptions,
+  LocalProtocolError,
+} from "@dovewire/dovewire/core";
 export {
   type ByteRange,
   type FolderTotals,
@@ -55,4 +59,4 @@ export type {
   SearchRequest,
   SearchResponse,
 } from "../messages/extractor/extractor_pb.ts";
-export type { TlsOptions, Transport } from "../../transports/transport.ts";
+export type { TlsOptions, Transport } from "@dovewire/dovewire/transports";
