@@ -79,7 +79,7 @@ export class ConnectionLostError extends DovewireError {
 }
 
 /** What took too long. */
-export type TimeoutPhase = "connect" | "handshake" | "command";
+export type TimeoutPhase = "connect" | "handshake" | "command" | "write";
 
 /** Something took longer than it may; `sent` says whether the command may have run. */
 export class TimeoutError extends DovewireError {

@@ -4,116 +4,206 @@
  * @module
  */
 
+import { TimeoutError } from "../core/errors.ts";
 import type { Protocol } from "../core/protocol.ts";
+import { startTimer, timeLimit } from "./timers.ts";
 import type { TlsOptions, Transport } from "./transport.ts";
 
-/** A protocol that can be driven; one with STARTTLS has `tlsStarted()`. */
+/** A protocol that a {@linkcode Driver} can run; one with STARTTLS has `tlsStarted()`. */
 export interface DrivableProtocol<Event extends { readonly type: string }> extends Protocol<Event> {
-  /** Says that the transport is encrypted now, after a "start-tls" event. */
+  /** Called when the transport is encrypted, after a "start-tls" event. */
   tlsStarted?(): void;
   /**
-   * A server's: takes what arrived behind what asked for TLS, which is the beginning of the client's
-   * handshake. A client's protocol has none: what a server sends there in clear is nobody's.
+   * Server protocols only: takes the bytes that arrived after the request for TLS, which begin the
+   * client's TLS handshake. A client has no use for what a server sends unencrypted at that point.
    */
   takeUnread?(): Uint8Array;
 }
 
-/** What a {@linkcode Driver} needs beside a protocol and a transport. */
+/**
+ * Options for a {@linkcode Driver}.
+ *
+ * Every hook is called synchronously and may give the protocol something to send, followed by
+ * {@linkcode Driver.flush}. What a hook throws ends the conversation: {@linkcode Driver.run} rejects
+ * with it.
+ */
 export interface DriverOptions<Event> {
   /**
-   * Gets each event but "start-tls" and "close-write", in order. As long as a promise that it gives is pending nothing
-   * more is read; what it throws ends the conversation.
+   * Called with each event but "start-tls" and "close-write", in order. While a promise that it returns is
+   * pending, nothing more is read.
    */
   onEvent: (event: Event) => void | Promise<void>;
   /** How to encrypt the transport when the protocol asks for it. */
   tls?: TlsOptions;
   /**
-   * Whether more may be read now; always if left out. Asked whenever there is something to do, and so
-   * behind each {@linkcode Driver.flush}.
+   * Whether the peer sends nothing that matters: the transport is not read at all, and the protocol's
+   * input has ended from the start. `false` if left out.
+   */
+  writeOnly?: boolean;
+  /**
+   * Whether more may be read now; always if left out. Asked before each read, and again after each
+   * {@linkcode Driver.flush}.
    */
   mayRead?: () => boolean;
-  /** Learns, once, that nothing more comes: the peer has ended, or reading broke. */
+  /** Called with the number of bytes each time that some arrived, before the protocol gets them. */
+  onRead?: (size: number) => void;
+  /** Called once when nothing more will arrive: the peer has ended its side, or reading failed. */
   onReadEnd?: () => void;
-  /** Learns, once, that the transport broke: it can't be read or written any more. */
+  /** Called with the number of bytes each time that some were written, at least every 64 KiB. */
+  onWrite?: (size: number) => void;
+  /**
+   * Called when all output is written and there is room for more: after each series of writes, and after a
+   * {@linkcode Driver.flush} that had nothing to write. Output that the protocol gets during the call is
+   * written at once, without a flush.
+   */
+  onDrain?: () => void;
+  /**
+   * How long the peer may read nothing while it is written to, in milliseconds; 0 or `Infinity` for no
+   * limit, which is the default. After that the transport is closed, and `onBroken` and
+   * {@linkcode Driver.run} get a `TimeoutError`.
+   */
+  stallTimeout?: number;
+  /**
+   * Called once when the transport breaks, so that it can't be read or can't be written any more; not for
+   * {@linkcode Driver.close}.
+   */
   onBroken?: (error: unknown) => void;
   /**
-   * Lets the protocol have the last word: what it still has to say when the conversation is over is
-   * written, and the peer gets so many milliseconds to close its end; closing while it sends would
-   * take from it what it hasn't read yet. Without this the transport is closed at once.
+   * Ends with a lingering close: the output that is left is written, this side is half-closed, and the
+   * peer gets this long to close its side, in milliseconds; 0 or `Infinity` for no limit. A transport that
+   * is closed while its peer still sends may lose what the peer hasn't read yet. If left out, the
+   * transport is closed at once.
    */
-  linger?: number;
+  lingerTimeout?: number;
 }
 
+/** How many bytes are written at once where the progress of writing matters. */
+const pieceSize = 65_536;
+
+const noBytes = new Uint8Array(0);
+
 /**
- * Moves a protocol's bytes over a transport: writes and reads at the same time, so that two peers
- * with full buffers don't wait for each other, and reads no faster than its caller takes the events.
+ * Moves a protocol's bytes over a transport.
+ *
+ * It writes and reads at the same time, so that two peers with full buffers don't wait for each other, and
+ * reads no faster than its caller takes the events.
  */
 export class Driver<Event extends { readonly type: string }> {
   #protocol: DrivableProtocol<Event>;
   #transport: Transport;
   #options: DriverOptions<Event>;
-  #reading: Promise<void> | undefined;
-  #writing: Promise<void> | undefined;
-  #closingWrite: Promise<void> | undefined;
-  /** What was read and the protocol hasn't got yet. */
-  #arrived: Read | undefined;
+  #stallTimeout: number;
+  #writesInPieces: boolean;
+  #lingerTimeout: number | undefined;
+  /**
+   * "securing": TLS is being started; "broken": it can't be read or can't be written any more; "closed" by
+   * {@linkcode close}.
+   */
+  #connection: "open" | "securing" | "broken" | "closed" = "open";
+  /** "idle": no read is under way; "arrived": what was read waits for the protocol; "ended": no more comes. */
+  #input: "idle" | "reading" | "arrived" | "ended" = "idle";
+  /** "idle": no write is under way; "failed": nothing can be written any more. */
+  #output: "idle" | "writing" | "failed" = "idle";
+  /** What `#input` being "arrived" is about. */
+  #arrived: Read = { end: true };
+  /** Settled when the read that is under way is over. */
+  #readDone: Promise<void> = Promise.resolve();
+  /** Settled when the write that is under way is over. */
+  #writeDone: Promise<void> = Promise.resolve();
+  /** Settled when the half-close that is under way is over. */
+  #halfCloseDone: Promise<void> | undefined;
   /** Resolved when there may be something to do. */
-  #woken = wakeUp();
-  #failure: { error: unknown } | undefined;
-  #broken = false;
-  #ended = false;
-  #closed = false;
+  #wakeUp = newWakeUp();
+  /** Why {@linkcode run} rejects. */
+  #failure: { readonly error: unknown } | undefined;
 
-  /** Makes one; {@linkcode run} starts it. */
+  /**
+   * Creates a driver; {@linkcode run} starts it. Throws a `LocalProtocolError` for a time limit that is no
+   * number of milliseconds.
+   */
   constructor(
     protocol: DrivableProtocol<Event>,
     transport: Transport,
     options: DriverOptions<Event>,
   ) {
+    const { stallTimeout = 0, lingerTimeout } = options;
+    this.#stallTimeout = timeLimit("stallTimeout", stallTimeout);
+    this.#writesInPieces = options.onWrite !== undefined || this.#stallTimeout !== Infinity;
+    if (lingerTimeout !== undefined) {
+      this.#lingerTimeout = timeLimit("lingerTimeout", lingerTimeout);
+    }
     this.#protocol = protocol;
     this.#transport = transport;
     this.#options = options;
   }
 
+  /** Whether a read is under way, so that a connection that breaks is noticed. */
+  get isReading(): boolean {
+    return this.#input === "reading";
+  }
+
+  /** Whether a write is under way. */
+  get isWriting(): boolean {
+    return this.#output === "writing";
+  }
+
   /**
-   * Runs the conversation to its end and closes the transport, whatever the end is: resolves behind
-   * the "end" event, rejects with what broke the protocol or the transport. A transport that breaks
-   * is the protocol's end as well, so that its "end" event comes in any case but a broken protocol.
+   * Runs the conversation to its end and then closes the transport.
+   *
+   * Resolves after the "end" event; rejects with the error of the protocol, of the transport or of a hook.
+   * A transport that breaks ends the protocol's input, so that its "end" event still comes unless the
+   * protocol itself failed.
    */
   async run(): Promise<void> {
     try {
       await this.#converse();
     } finally {
-      if (this.#options.linger !== undefined) await this.#lastWords(this.#options.linger);
+      if (this.#lingerTimeout !== undefined) await this.#lingeringClose(this.#lingerTimeout);
       await this.#transport.close();
-      await this.#reading;
-      await this.#writing;
-      await this.#closingWrite;
+      await this.#readDone;
+      // What is being written can be followed by what a hook provided.
+      while (this.#output === "writing") await this.#writeDone;
+      await this.#halfCloseDone;
     }
-    if (this.#failure !== undefined && !this.#closed) throw this.#failure.error;
+    if (this.#failure !== undefined && this.#connection !== "closed") throw this.#failure.error;
   }
 
   /**
-   * Writes what the protocol has to say; to be called after each call that gives it something.
+   * Writes the protocol's output; to be called after each call that gives the protocol something to send.
    * Resolves when all of it is written, or can't be: {@linkcode run} tells about that.
    */
   flush(): Promise<void> {
-    this.#writing ??= this.#writeSoon();
-    // What was given to the protocol may have set it a deadline, or brought it to its end.
-    this.#woken.resolve();
-    return this.#writing ?? Promise.resolve();
+    if (this.#output === "idle") {
+      this.#output = "writing";
+      this.#writeDone = this.#writeSoon();
+    }
+    // The call may also have given the protocol a deadline, or brought it to its end.
+    this.#wakeUp.resolve();
+    return this.#writeDone;
   }
 
-  /** Closes the transport; {@linkcode run} ends in its own time, and does not reject for this. */
+  /**
+   * Checks that the connection is still there, where the transport can tell without sending anything, and
+   * reports a broken one by `onBroken`. For a conversation that isn't read for a while: reading finds out
+   * by itself.
+   */
+  probe(): void {
+    if (this.#output !== "idle" || this.#connection !== "open") return;
+    this.#output = "writing";
+    this.#writeDone = this.#write(noBytes);
+  }
+
+  /** Closes the transport. {@linkcode run} ends when it can, and does not reject for this. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#connection = "closed";
     await this.#transport.close();
   }
 
   /** Moves events and bytes until the "end" event. */
   async #converse(): Promise<void> {
-    // Who starts this gets to the end of what it does first.
+    // Whoever calls run() finishes its own work first.
     await undefined;
+    if (this.#options.writeOnly) this.#endInput({ end: true });
     for (;;) {
       const event = this.#protocol.nextEvent();
       if (event !== undefined && await this.#passEvents(event)) return;
@@ -121,30 +211,12 @@ export class Driver<Event extends { readonly type: string }> {
       this.#startWriting();
       this.#startReading();
       await this.#somethingToDo();
-      this.#woken = wakeUp();
+      this.#wakeUp = newWakeUp();
       this.#takeIn();
     }
   }
 
-  /** Writes what is left to write, and waits for the peer to close its end. */
-  async #lastWords(patience: number): Promise<void> {
-    if (this.#closed || this.#broken) return;
-    await this.flush();
-    if (this.#ended || this.#closed || this.#broken) return;
-    const timer = setTimeout(() => this.#transport.close(), patience);
-    try {
-      await this.#transport.closeWrite();
-      await this.#reading;
-      if (this.#arrived !== undefined && !("chunk" in this.#arrived)) return;
-      while (await this.#transport.read() !== undefined);
-    } catch {
-      // It broke, or took too long: there is nobody to be patient with.
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Passes on an event and those behind it, and says whether the last of them was the end. */
+  /** Passes on an event and those after it; returns whether the last one was the end. */
   async #passEvents(first: Event): Promise<boolean> {
     for (let event: Event | undefined = first; event; event = this.#protocol.nextEvent()) {
       if (event.type === "start-tls") {
@@ -152,7 +224,7 @@ export class Driver<Event extends { readonly type: string }> {
         continue;
       }
       if (event.type === "close-write") {
-        this.#closingWrite ??= this.#closeWrite();
+        this.#halfCloseDone ??= this.#halfClose();
         continue;
       }
       const passed = this.#options.onEvent(event);
@@ -167,24 +239,26 @@ export class Driver<Event extends { readonly type: string }> {
 
   async #startTls(): Promise<void> {
     await this.flush();
+    if (this.#connection === "open") this.#connection = "securing";
     try {
       const received = this.#protocol.takeUnread?.();
       this.#transport = await this.#transport.startTls(this.#options.tls ?? {}, received);
     } catch (error) {
       // Nothing more goes over a transport that should have been encrypted.
       await this.#transport.close();
-      this.#end({ error });
+      this.#endInput({ error });
       return;
     }
-    if (this.#closed) await this.#transport.close();
+    if (this.#connection === "closed") await this.#transport.close();
+    else this.#connection = "open";
     this.#protocol.tlsStarted?.();
   }
 
   /**
-   * Writes what there is and tells the peer that no more comes. Reading goes on meanwhile: the peer may
-   * read no more before its answers are. A transport that is gone is told by reading.
+   * Writes the output and tells the peer that no more comes. Reading goes on meanwhile: the peer may read
+   * no more before its answers are read. A broken transport shows in reading.
    */
-  async #closeWrite(): Promise<void> {
+  async #halfClose(): Promise<void> {
     await this.flush();
     try {
       await this.#transport.closeWrite();
@@ -193,7 +267,25 @@ export class Driver<Event extends { readonly type: string }> {
     }
   }
 
-  /** Tells the protocol the time if its deadline is over, and says whether it did. */
+  /** Writes the output that is left, half-closes, and waits for the peer to close its side. */
+  async #lingeringClose(limit: number): Promise<void> {
+    if (this.#connection !== "open") return;
+    await this.flush();
+    if (this.#input === "ended" || (this.#connection as string) !== "open") return;
+    const timer = startTimer(limit, () => void this.#transport.close());
+    try {
+      await this.#transport.closeWrite();
+      await this.#readDone;
+      if ((this.#input as string) === "arrived" && !("chunk" in this.#arrived)) return;
+      while (await this.#transport.read() !== undefined);
+    } catch {
+      // It broke, or took too long: there is nobody left to wait for.
+    } finally {
+      timer.stop();
+    }
+  }
+
+  /** Tells the protocol the time if its deadline has passed; returns whether it has. */
   #tellTime(): boolean {
     const { deadline } = this.#protocol;
     if (deadline === undefined) return false;
@@ -203,97 +295,144 @@ export class Driver<Event extends { readonly type: string }> {
     return true;
   }
 
-  /** Waits until something was read, the deadline is over or {@linkcode flush} was called. */
+  /** Waits until something arrived, the deadline has passed, or {@linkcode flush} was called. */
   #somethingToDo(): Promise<void> {
-    const { promise, resolve } = this.#woken;
+    const { promise, resolve } = this.#wakeUp;
     const { deadline } = this.#protocol;
     if (deadline === undefined) return promise;
-    const patience = Math.min(Math.ceil(deadline - performance.now()), longestTimer);
-    const timer = setTimeout(resolve, patience);
-    return promise.then(() => clearTimeout(timer));
-  }
-
-  /** Gives the protocol what was read. */
-  #takeIn(): void {
-    const read = this.#arrived;
-    if (read === undefined) return;
-    this.#arrived = undefined;
-    if ("chunk" in read) this.#protocol.receive(read.chunk);
-    else this.#end(read);
-  }
-
-  /** Tells the protocol that nothing more comes. */
-  #end(ending: Ending): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    if ("error" in ending) {
-      this.#failure = ending;
-      this.#break(ending.error);
-    }
-    this.#protocol.receiveEnd();
-    this.#options.onReadEnd?.();
-  }
-
-  #break(error: unknown): void {
-    if (this.#broken) return;
-    this.#broken = true;
-    this.#options.onBroken?.(error);
+    const timer = startTimer(Math.ceil(deadline - performance.now()), resolve);
+    return promise.then(() => timer.stop());
   }
 
   #startReading(): void {
-    if (this.#arrived !== undefined || this.#ended || this.#reading !== undefined) return;
-    if (this.#options.mayRead?.() ?? true) this.#reading = this.#read();
+    if (this.#input !== "idle" || this.#options.mayRead?.() === false) return;
+    this.#input = "reading";
+    this.#readDone = this.#read();
   }
 
   async #read(): Promise<void> {
     try {
       const chunk = await this.#transport.read();
       this.#arrived = chunk === undefined ? { end: true } : { chunk };
+      const { onRead } = this.#options;
+      if (chunk !== undefined && onRead !== undefined) this.#tell(() => onRead(chunk.length));
     } catch (error) {
       this.#arrived = { error };
     }
-    this.#reading = undefined;
-    this.#woken.resolve();
+    this.#input = "arrived";
+    this.#wakeUp.resolve();
   }
 
-  /** Writes what there is at once. */
+  /** Gives the protocol what was read. */
+  #takeIn(): void {
+    if (this.#input !== "arrived") return;
+    if ("chunk" in this.#arrived) {
+      this.#input = "idle";
+      this.#protocol.receive(this.#arrived.chunk);
+    } else this.#endInput(this.#arrived);
+  }
+
+  /** Tells the protocol that nothing more arrives. */
+  #endInput(how: InputEnd): void {
+    if (this.#input === "ended") return;
+    this.#input = "ended";
+    if ("error" in how) {
+      this.#failure ??= how;
+      this.#break(how.error);
+    }
+    this.#protocol.receiveEnd();
+    this.#options.onReadEnd?.();
+  }
+
+  /** Writes the output that there is. */
   #startWriting(): void {
-    if (this.#writing !== undefined) return;
+    if (this.#output !== "idle") return;
     const chunk = this.#protocol.takeOutput();
-    if (chunk !== undefined) this.#writing = this.#write(chunk);
+    if (chunk === undefined) return;
+    this.#output = "writing";
+    this.#writeDone = this.#write(chunk);
   }
 
-  /** Writes what there is, and what else is given to the protocol in this turn. */
+  /** Writes the output that there is, and what is added to it in this turn. */
   async #writeSoon(): Promise<void> {
     await undefined;
     await this.#write(this.#protocol.takeOutput());
   }
 
   async #write(first: Uint8Array | undefined): Promise<void> {
-    try {
-      for (let chunk = first; chunk !== undefined; chunk = this.#protocol.takeOutput()) {
-        await this.#transport.write(chunk);
+    let chunk = first;
+    do {
+      try {
+        for (; chunk !== undefined; chunk = this.#protocol.takeOutput()) {
+          if (this.#writesInPieces) await this.#writeInPieces(chunk);
+          else await this.#transport.write(chunk);
+        }
+      } catch (error) {
+        // The peer reads no more, but may have sent its reason, which is still to be read.
+        this.#output = "failed";
+        this.#tell(() => this.#break(error));
+        return;
       }
-      this.#writing = undefined;
+      this.#output = "idle";
+      if (this.#options.onDrain !== undefined) this.#tell(this.#options.onDrain);
+      // A flush() in that hook writes what it provided; without one that is done here.
+      if ((this.#output as string) === "idle") chunk = this.#protocol.takeOutput();
+      if (chunk !== undefined) this.#output = "writing";
+    } while (chunk !== undefined);
+  }
+
+  /** Writes a chunk in pieces, so that a slow peer differs from one that has stopped to read. */
+  async #writeInPieces(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at === 0 || at < chunk.length; at += pieceSize) {
+      const piece = chunk.subarray(at, at + pieceSize);
+      const timer = startTimer(this.#stallTimeout, () => this.#stall());
+      try {
+        await this.#transport.write(piece);
+      } finally {
+        timer.stop();
+      }
+      if (piece.length > 0) this.#tell(() => this.#options.onWrite?.(piece.length));
+    }
+  }
+
+  /** Closes the transport, whose peer reads nothing. */
+  #stall(): void {
+    if (this.#connection === "closed") return;
+    const error = new TimeoutError(
+      "write",
+      `The connection to ${this.#transport.peer} is closed: the other end read nothing for ` +
+        `${this.#stallTimeout} ms.`,
+    );
+    this.#failure ??= { error };
+    this.#tell(() => this.#break(error));
+    void this.#transport.close();
+  }
+
+  #break(error: unknown): void {
+    if (this.#connection === "broken" || this.#connection === "closed") return;
+    this.#connection = "broken";
+    this.#options.onBroken?.(error);
+  }
+
+  /** Calls a hook outside the loop; what it throws ends the conversation. */
+  #tell(hook: () => void): void {
+    try {
+      hook();
     } catch (error) {
-      // The peer reads no more. What it had to say about that is still to be read, and so is its
-      // end; what is left to write never will be, so that #writing stays as it is.
-      this.#break(error);
+      this.#failure ??= { error };
+      void this.#transport.close();
     }
   }
 }
 
-/** How the reading ends. */
-type Ending = { end: true } | { error: unknown };
+/** How the input ends. */
+type InputEnd = { end: true } | { error: unknown };
 
-/** What a read came to. */
-type Read = { chunk: Uint8Array } | Ending;
+/** The outcome of a read. */
+type Read = { chunk: Uint8Array } | InputEnd;
 
-/** The longest time that a timer can be set to, in milliseconds. */
-const longestTimer = 2_147_483_647;
-
-/** A promise and what resolves it, as `Promise.withResolvers` gives them where it is known. */
-function wakeUp(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+/** A promise and its `resolve`, as `Promise.withResolvers` returns them where a runtime has it. */
+function newWakeUp(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = () => {};
   const promise = new Promise<void>((wake) => {
     resolve = wake;

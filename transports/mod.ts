@@ -25,8 +25,14 @@ import {
 } from "./transport.ts";
 
 export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
-export { abortError, defaultTimeout, timerOf } from "./timers.ts";
-export { type TransportWatcher, watched } from "./watched_transport.ts";
+export {
+  abortError,
+  defaultTimeout,
+  startTimer,
+  timeLimit,
+  type Timer,
+  timerOf,
+} from "./timers.ts";
 export {
   type Address,
   type ChildProcess,

@@ -16,7 +16,6 @@ import { type TlsOptions, type Transport, TransportError } from "../../transport
 import { answer } from "./answer.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { DoveadmHandler, DoveadmPeer, ServerRequest } from "./handler.ts";
-import { watched } from "../../transports/watched_transport.ts";
 
 /** Decides who may log in. */
 export type Authenticate = (
@@ -48,8 +47,8 @@ const readAhead = 65_536;
 /** How often a client that closed its end is asked whether it still listens, in milliseconds. */
 const probeInterval = 1000;
 
-/** How long a client gets to close its end when the conversation is over, in milliseconds. */
-const linger = 1000;
+/** How long a client gets to close its side when the conversation is over, in milliseconds. */
+const lingerTimeout = 1000;
 
 /** A command that is being answered. */
 interface Running {
@@ -72,7 +71,6 @@ export class ServerConnection {
   #state: "handshake" | "open" | "closing" | "closed" = "handshake";
   #client: DoveadmPeer | undefined;
   #running: Running | undefined;
-  #isWriting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #probing: ReturnType<typeof setTimeout> | undefined;
 
@@ -84,23 +82,17 @@ export class ServerConnection {
       ...options.protocol,
       loginEvents: options.authenticate !== undefined,
     });
-    const { stallTimeout } = options;
-    const watchedTransport = watched(transport, {
-      stallTimeout,
-      onStall: () => this.#giveUp(`it read nothing for ${stallTimeout} ms`),
-      onWriting: (isWriting) => {
-        this.#isWriting = isWriting;
-        this.#rearm();
-      },
-      onRead: () => this.#rearm(),
-      onEnd: () => this.#watchForReset(),
-    });
-    this.#driver = new Driver(this.#protocol, watchedTransport, {
+    this.#driver = new Driver(this.#protocol, transport, {
       onEvent: (event) => this.#onEvent(event),
+      onRead: () => this.#rearm(),
+      onReadEnd: () => this.#watchForReset(),
+      onWrite: () => this.#rearm(),
+      onDrain: () => this.#rearm(),
+      stallTimeout: options.stallTimeout,
       mayRead: () => this.#running === undefined || this.#protocol.backlog < readAhead,
       onBroken: (error) => this.#abandon(error),
       tls: options.tls,
-      linger,
+      lingerTimeout,
     });
     this.#rearm();
     this.closed = this.#run();
@@ -260,7 +252,7 @@ export class ServerConnection {
       ? this.#state === "handshake" || this.#state === "open"
       : !this.#running.isInputComplete;
     // A client that is written to has something else to do, and is watched at that.
-    if (!isWaitedFor || this.#isWriting || this.#state === "closed") return;
+    if (!isWaitedFor || this.#driver.isWriting || this.#state === "closed") return;
     const isHandshaking = this.#state === "handshake";
     const time = isHandshaking ? handshakeTimeout : idleTimeout;
     if (time === 0) return;

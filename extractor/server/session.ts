@@ -15,8 +15,9 @@ import { DovewireError, LocalProtocolError } from "@dovewire/dovewire/core";
 import {
   type DrivableProtocol,
   Driver,
+  startTimer,
+  timeLimit,
   type Transport,
-  watched,
 } from "@dovewire/dovewire/transports";
 import { type Answer, answer, argumentsCodec, messageCodec } from "./answer.ts";
 import type { ExtractorHandler } from "./handler.ts";
@@ -40,8 +41,8 @@ export interface ServeExtractorOptions {
    */
   onError?: (error: unknown) => void;
   /**
-   * How long the client may send nothing while its next request is waited for, in milliseconds; 0, for
-   * ever, if left out. The session then ends with exit code 3.
+   * How long the client may send nothing while its next request is waited for, in milliseconds; 0 or
+   * `Infinity` for no limit, which is the default. The session then ends with exit code 3.
    */
   idleTimeout?: number;
   /** Ends the session when it aborts, whatever is asked for, with exit code 3. */
@@ -51,8 +52,8 @@ export interface ServeExtractorOptions {
 /** How much of answers may wait to be written before the next request does, in bytes. */
 const highWaterMark = 65_536;
 
-/** How long a client gets to read the last words and to close its end, in milliseconds. */
-const linger = 1000;
+/** How long a client gets to close its side when the session is over, in milliseconds. */
+const lingerTimeout = 1000;
 
 /** A protocol's request and end, alike for all versions. */
 type SessionEvent =
@@ -64,10 +65,15 @@ type SessionEvent =
   }
   | { readonly type: "end"; readonly exitCode: number };
 
-/** A protocol, alike for all versions. */
+/** What the protocols of all versions have in common. */
 interface SessionProtocol extends DrivableProtocol<SessionEvent> {
   readonly exitCode: number | undefined;
   exit(code: number): void;
+}
+
+/** The protocol of a version, and how requests are answered in it. */
+interface Version {
+  readonly protocol: SessionProtocol;
   respond(id: number, answer: Answer): void;
 }
 
@@ -103,24 +109,20 @@ export async function serveExtractor(
   handler: ExtractorHandler,
   options: ServeExtractorOptions = {},
 ): Promise<number> {
-  const protocol = protocolOf(options);
-  const { idleTimeout = 0 } = options;
-  if (!(idleTimeout >= 0)) {
-    throw new LocalProtocolError(
-      `"idleTimeout" is ${idleTimeout}. Give milliseconds, or 0 for ever.`,
-    );
-  }
-  return await new Session(transport, protocol, { ...options, handler, idleTimeout }).run();
+  const version = versionOf(options);
+  const idleTimeout = timeLimit("idleTimeout", options.idleTimeout ?? 0);
+  return await new Session(transport, version, { ...options, handler, idleTimeout }).run();
 }
 
 class Session {
   #protocol: SessionProtocol;
+  #respondTo: Version["respond"];
   #driver: Driver<SessionEvent>;
   #options: ServeExtractorOptions & { handler: ExtractorHandler; idleTimeout: number };
   #controller = new AbortController();
   /** "waiting" for a request; "answering" one; "given-up": by this side, whatever the client does. */
   #state: "waiting" | "answering" | "given-up" = "waiting";
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer = startTimer(Infinity, () => {});
   /** What broke the transport. */
   #break: { readonly error: unknown } | undefined;
   /** How many bytes of answers were given to the protocol since all of them were written. */
@@ -128,28 +130,24 @@ class Session {
 
   constructor(
     transport: Transport,
-    protocol: SessionProtocol,
+    { protocol, respond }: Version,
     options: ServeExtractorOptions & { handler: ExtractorHandler; idleTimeout: number },
   ) {
     this.#protocol = protocol;
+    this.#respondTo = respond;
     this.#options = options;
     const { version = 3, method } = options;
-    const source = takesInput(version, method) ? transport : withoutInput(transport);
-    const watchedTransport = options.idleTimeout === 0 ? source : watched(source, {
-      stallTimeout: 0,
-      onStall: () => {},
-      onWriting: () => {},
-      onRead: () => this.#rearm(),
-      onEnd: () => clearTimeout(this.#timer),
-    });
-    this.#driver = new Driver<SessionEvent>(protocol, watchedTransport, {
+    this.#driver = new Driver<SessionEvent>(protocol, transport, {
       onEvent: (event) => event.type === "request" ? this.#answer(event) : undefined,
+      writeOnly: !takesInput(version, method),
+      onRead: () => this.#restartTimer(),
+      onReadEnd: () => this.#timer.stop(),
       onBroken: (error) => {
         this.#break = { error };
         // Answers can't be given any more. A client that still asks would keep the process for nothing.
         this.#stop(error);
       },
-      linger,
+      lingerTimeout,
     });
   }
 
@@ -158,7 +156,7 @@ class Session {
     const abort = () => this.#giveUp(signal!.reason);
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
-    this.#rearm();
+    this.#restartTimer();
     try {
       await this.#driver.run();
       // What can't be written is no more than that to the protocol.
@@ -171,7 +169,7 @@ class Session {
       return this.#protocol.exitCode || extractorExitCodes.failure;
     } finally {
       this.#state = "given-up";
-      clearTimeout(this.#timer);
+      this.#timer.stop();
       signal?.removeEventListener("abort", abort);
       this.#controller.abort(new DovewireError("The session is over."));
     }
@@ -179,7 +177,7 @@ class Session {
 
   #answer(request: SessionEvent & { type: "request" }): void | Promise<void> {
     if (this.#state === "waiting") this.#state = "answering";
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     const { method = this.#options.method!, message } = request;
     const { handler, version = 3, args = [], limits } = this.#options;
     const answered = answer({ method, message }, {
@@ -198,8 +196,8 @@ class Session {
 
   #respond(id: number, answered: Answer): void | Promise<void> {
     if (this.#state === "answering") this.#state = "waiting";
-    this.#protocol.respond(id, answered);
-    this.#rearm();
+    this.#respondTo(id, answered);
+    this.#restartTimer();
     const { message, binary } = answered;
     this.#unwritten += message.length + (binary?.length ?? 0);
     // Or a client that asks and asks, and reads nothing, would fill the memory.
@@ -208,18 +206,18 @@ class Session {
     return this.#driver.flush();
   }
 
-  /** Sets the time that the client has to send something, if it is waited for. */
-  #rearm(): void {
-    clearTimeout(this.#timer);
+  /** Restarts the time limit for the client to send something, if it is waited for. */
+  #restartTimer(): void {
+    this.#timer.stop();
     const { idleTimeout } = this.#options;
-    if (idleTimeout === 0 || this.#state !== "waiting") return;
-    this.#timer = setTimeout(() => {
+    if (this.#state !== "waiting") return;
+    this.#timer = startTimer(idleTimeout, () => {
       const error = new DovewireError(
-        `The client was given up: it sent nothing for ${idleTimeout} ms.`,
+        `The session was ended: the client sent nothing for ${idleTimeout} ms.`,
       );
       this.#report(error);
       this.#giveUp(error);
-    }, idleTimeout);
+    });
   }
 
   #giveUp(reason: unknown): void {
@@ -246,7 +244,7 @@ class Session {
   }
 }
 
-function protocolOf({ version = 3, method, args, limits }: ServeExtractorOptions): SessionProtocol {
+function versionOf({ version = 3, method, args, limits }: ServeExtractorOptions): Version {
   if (version === 3) {
     if (method !== undefined || args !== undefined) {
       throw new LocalProtocolError(
@@ -254,7 +252,7 @@ function protocolOf({ version = 3, method, args, limits }: ServeExtractorOptions
       );
     }
     const protocol = new ExtractorServerProtocol({ limits });
-    return embedded(protocol, (id, { message }) => protocol.respond(id, message));
+    return { protocol, respond: (id, { message }) => protocol.respond(id, message) };
   }
   if (method === undefined || (version === 2 && args !== undefined)) {
     throw new LocalProtocolError(
@@ -268,48 +266,16 @@ function protocolOf({ version = 3, method, args, limits }: ServeExtractorOptions
     takesInput: takesInput(version, method),
     limits: { maxMessageSize },
   });
-  return embedded(protocol, (_id, { message, binary, exitCode }) => {
-    protocol.respond(message, binary);
-    protocol.exit(exitCode);
-  });
+  return {
+    protocol,
+    respond(_id, { message, binary, exitCode }): void {
+      protocol.respond(message, binary);
+      protocol.exit(exitCode);
+    },
+  };
 }
 
-/** Whether a client has something to send: in version 1 all but a mail to add is said before. */
+/** Whether the client sends anything: in version 1 only "add" has input, and all else came before. */
 function takesInput(version: 1 | 2 | 3, method: string | undefined): boolean {
   return version !== 1 || method === "add";
-}
-
-/** A transport that isn't read, and so isn't waited for. */
-function withoutInput(transport: Transport): Transport {
-  return {
-    peer: transport.peer,
-    read: () => Promise.resolve(undefined),
-    write: (chunk) => transport.write(chunk),
-    closeWrite: () => transport.closeWrite(),
-    startTls: (options, received) => transport.startTls(options, received),
-    close: () => transport.close(),
-    [Symbol.asyncDispose]: () => transport.close(),
-  };
-}
-
-/** A version's protocol with the way to answer that all of them have here. */
-function embedded(
-  protocol: ExtractorServerProtocol | SingleShotServerProtocol,
-  respond: SessionProtocol["respond"],
-): SessionProtocol {
-  return {
-    get exitCode(): number | undefined {
-      return protocol.exitCode;
-    },
-    get deadline(): number | undefined {
-      return protocol.deadline;
-    },
-    exit: (code) => protocol.exit(code),
-    respond,
-    receive: (chunk) => protocol.receive(chunk),
-    receiveEnd: () => protocol.receiveEnd(),
-    nextEvent: () => protocol.nextEvent(),
-    takeOutput: () => protocol.takeOutput(),
-    handleTimeout: (now) => protocol.handleTimeout(now),
-  };
 }

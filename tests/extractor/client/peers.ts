@@ -51,7 +51,7 @@ export class FakeExtractor {
           await driver.flush();
         })();
       },
-      linger: 100,
+      lingerTimeout: 100,
     });
     driver.run().catch(() => {});
     return Promise.resolve(here);
