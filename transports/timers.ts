@@ -1,5 +1,11 @@
 /**
- * Timers, and what a limit in milliseconds may be: the same everywhere.
+ * Time limits and signals: what ends an operation before it is done, the same everywhere.
+ *
+ * - {@linkcode timeLimit} reads an option in milliseconds: 0 and `Infinity` mean no limit.
+ * - {@linkcode startTimer} is the one way to start a timer.
+ * - {@linkcode onAbort} is the one way to listen to an `AbortSignal`: one listener a signal, whatever
+ *   number of operations waits for it.
+ * - {@linkcode Deadline} joins the three for one operation.
  *
  * @module
  */
@@ -51,6 +57,183 @@ export function startTimer(delay: number, onTimeout: () => void): Timer {
   };
   start();
   return { stop: () => clearTimeout(timer) };
+}
+
+/** The operations that wait for each signal. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls back once, when a signal aborts; at once if it has aborted already. Gives a function that
+ * prevents that.
+ *
+ * However many callbacks wait for one signal, it has one listener: on every runtime, adding a listener
+ * takes time in proportion to those that are there. The callbacks are called in the order in which
+ * they were added, and must not throw.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (signal.aborted) {
+    callback();
+    return () => {};
+  }
+  // Two calls may wait with the same function, and each is to be called.
+  const entry = () => callback();
+  let callbacks = waiting.get(signal);
+  if (callbacks === undefined) {
+    callbacks = new Set();
+    waiting.set(signal, callbacks);
+  }
+  // A signal that nobody waits for has no listener, so that it keeps nothing of ours alive.
+  if (callbacks.size === 0) signal.addEventListener("abort", callAll);
+  callbacks.add(entry);
+  return () => {
+    if (callbacks.delete(entry) && callbacks.size === 0) {
+      signal.removeEventListener("abort", callAll);
+    }
+  };
+}
+
+/** The listener of every signal. */
+function callAll(this: AbortSignal): void {
+  const callbacks = waiting.get(this)!;
+  waiting.delete(this);
+  for (const callback of [...callbacks]) {
+    // One that was called may have prevented another.
+    if (callbacks.delete(callback)) callback();
+  }
+}
+
+/** Options for a {@linkcode Deadline}. */
+export interface DeadlineOptions {
+  /** The time limit in milliseconds, as {@linkcode timeLimit} gives it. */
+  readonly timeout: number;
+  /** Signals that end the operation before its time. */
+  readonly signals?: readonly (AbortSignal | undefined)[];
+  /**
+   * Creates the error that the operation ends with: `aborted` is the signal that ended it, and
+   * `undefined` where its time is over.
+   */
+  readonly errorOf: (aborted: AbortSignal | undefined) => Error;
+  /**
+   * Gets that error, once; not called any more after {@linkcode Deadline.stop}. Called by the
+   * constructor where a signal has aborted before.
+   */
+  readonly onEnd?: (error: Error) => void;
+}
+
+/**
+ * When an operation has to end: when its time is over, or when one of its signals aborts, whichever
+ * comes first. Creating, restarting and stopping one takes constant time, whatever number of others
+ * waits for the same signals.
+ *
+ * @example
+ * ```ts ignore
+ * const deadline = new Deadline({
+ *   timeout: timeLimit("timeout", options.timeout),
+ *   signals: [options.signal, closing],
+ *   errorOf: (aborted) => aborted === undefined ? new TimeoutError(…) : new AbortError(…),
+ *   onEnd: reject,
+ * });
+ * await fetch(url, { signal: deadline.signal });
+ * deadline.stop();
+ * ```
+ */
+export class Deadline {
+  readonly #timeout: number;
+  readonly #errorOf: DeadlineOptions["errorOf"];
+  readonly #onEnd: DeadlineOptions["onEnd"];
+  readonly #forget: (() => void)[] = [];
+  #controller: AbortController | undefined;
+  #error: Error | undefined;
+  #isStopped = false;
+  /** When the time is over; `Infinity` while it doesn't run. */
+  #endsAt = Infinity;
+  /** What was left of the time when it was paused. */
+  #paused: number | undefined;
+  #timer: Timer | undefined;
+
+  /** Starts the time. */
+  constructor({ timeout, signals = [], errorOf, onEnd }: DeadlineOptions) {
+    this.#timeout = timeout;
+    this.#errorOf = errorOf;
+    this.#onEnd = onEnd;
+    for (const signal of signals) {
+      if (signal === undefined || this.#isStopped) continue;
+      this.#forget.push(onAbort(signal, () => this.#end(signal)));
+    }
+    this.restart();
+  }
+
+  /** The error that the operation ended with; `undefined` as long as it hasn't. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
+  /**
+   * A signal for functions that take one: aborts, with the error as its reason, when the operation has
+   * to end.
+   */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#error !== undefined) this.#controller.abort(this.#error);
+    }
+    return this.#controller.signal;
+  }
+
+  /** How many milliseconds are left, at least 1; `Infinity` where there is no limit. */
+  get left(): number {
+    if (this.#timeout === Infinity) return Infinity;
+    return this.#paused ?? Math.max(1, Math.ceil(this.#endsAt - performance.now()));
+  }
+
+  /** Starts the time anew, with all of the limit. */
+  restart(): void {
+    this.#run(this.#timeout);
+  }
+
+  /** Stops the time, but not the signals, until {@linkcode resume} or {@linkcode restart}. */
+  pause(): void {
+    if (this.#timeout === Infinity || this.#paused !== undefined) return;
+    this.#paused = this.left;
+    this.#endsAt = Infinity;
+  }
+
+  /** Goes on with what was left of the time at {@linkcode pause}. */
+  resume(): void {
+    if (this.#paused !== undefined) this.#run(this.#paused);
+  }
+
+  /** Forgets the time and the signals: the operation is done, or somebody else looks after it. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.stop();
+    for (const forget of this.#forget.splice(0)) forget();
+  }
+
+  #run(time: number): void {
+    this.#paused = undefined;
+    if (this.#isStopped || time === Infinity) return;
+    this.#endsAt = performance.now() + time;
+    // A timer that is set stays so: it looks at the clock. A stream restarts at each piece.
+    if (this.#timer === undefined) this.#startTimer(time);
+  }
+
+  #startTimer(time: number): void {
+    this.#timer = startTimer(time, () => {
+      this.#timer = undefined;
+      const left = this.#endsAt - performance.now();
+      if (left <= 0) this.#end(undefined);
+      else if (left < Infinity) this.#startTimer(left);
+    });
+  }
+
+  #end(aborted: AbortSignal | undefined): void {
+    if (this.#isStopped) return;
+    this.stop();
+    const error = this.#error = this.#errorOf(aborted);
+    this.#controller?.abort(error);
+    this.#onEnd?.(error);
+  }
 }
 
 /** A time-out as `setTimeout` takes it: 0 and Infinity stand for 24.8 days. */
