@@ -69,10 +69,13 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes as a message can show them: printable ASCII as it is, the rest escaped, 64 bytes at most. */
-export function quote(bytes: Uint8Array): string {
+/**
+ * Bytes as a message can show them: printable ASCII as it is, the rest escaped, and no more than the
+ * first `length` bytes, 64 if left out.
+ */
+export function quote(bytes: Uint8Array, length: number = 64): string {
   let text = "";
-  for (const byte of bytes.subarray(0, 64)) {
+  for (const byte of bytes.subarray(0, length)) {
     if (byte === 0x09) text += "\\t";
     else if (byte === 0x0a) text += "\\n";
     else if (byte === 0x0d) text += "\\r";
@@ -80,7 +83,7 @@ export function quote(bytes: Uint8Array): string {
     else if (byte >= 0x20 && byte < 0x7f) text += String.fromCharCode(byte);
     else text += "\\x" + byte.toString(16).padStart(2, "0");
   }
-  return `"${text}"${bytes.length > 64 ? ` and ${bytes.length - 64} bytes more` : ""}`;
+  return `"${text}"${bytes.length > length ? ` and ${bytes.length - length} bytes more` : ""}`;
 }
 
 /**

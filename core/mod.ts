@@ -31,4 +31,5 @@ export {
 } from "./errors.ts";
 export type { ExitStatus } from "./exit_status.ts";
 export { InputQueue } from "./input_queue.ts";
+export { Concealer, escapeControls, quoteText } from "./peer_text.ts";
 export type { Protocol } from "./protocol.ts";
