@@ -27,7 +27,10 @@ import {
 export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
 export {
   abortError,
+  Deadline,
+  type DeadlineOptions,
   defaultTimeout,
+  onAbort,
   startTimer,
   timeLimit,
   type Timer,
