@@ -29,6 +29,7 @@ export {
   TimeoutError,
   type TimeoutPhase,
 } from "./errors.ts";
+export { lowerFirst, messageOf } from "./error_text.ts";
 export type { ExitStatus } from "./exit_status.ts";
 export { InputQueue } from "./input_queue.ts";
 export { Concealer, escapeControls, quoteText } from "./peer_text.ts";

@@ -24,6 +24,7 @@ import {
   TransportError,
 } from "./transport.ts";
 
+export { callListener } from "./call_listener.ts";
 export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
 export {
   abortError,

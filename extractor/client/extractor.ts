@@ -1,6 +1,6 @@
 /**
- * The client of JWebmail's extractor: a program that reads a user's maildir and answers a webmail that
- * may not. It is started, or spoken to over any transport, in each of its three versions.
+ * The client of JWebmail's extractor: a program that reads a user's maildir and answers a webmail, which
+ * may not read it. The client starts it, or talks to it over any transport, in all three versions.
  *
  * @example A user's mails, with the password checked by qmail-authuser
  * ```ts ignore
@@ -43,26 +43,26 @@ import {
 } from "../messages/methods.ts";
 import { decodeJson, encodeArguments } from "../messages/version1.ts";
 import type { Transport } from "@dovewire/dovewire/transports";
-import type { Courier } from "./courier.ts";
-import type { Reply } from "./errand.ts";
-import { ProcessStarter, transportOpener } from "./line.ts";
+import { transportConnector } from "./connection.ts";
+import type { Reply } from "./pending_request.ts";
+import { ProcessPool } from "./process_pool.ts";
+import { ProcessStarter } from "./process_starter.ts";
+import type {
+  ByteRange,
+  FolderCount,
+  ListQuery,
+  NewMail,
+  PartContent,
+  SearchQuery,
+} from "./request_types.ts";
+import { RequestQueue } from "./request_queue.ts";
 import type {
   ExtractorCallOptions,
   ExtractorProcessOptions,
   ExtractorTransportOptions,
 } from "./options.ts";
 import { Pipeline } from "./pipeline.ts";
-import { SingleShots } from "./single_shots.ts";
-import {
-  given,
-  headOf,
-  type Mail,
-  type MailHead,
-  mailOf,
-  type MailPart,
-  partOf,
-  timestampOf,
-} from "./values.ts";
+import { given, headOf, type Mail, type MailHead, mailOf, partOf, timestampOf } from "./values.ts";
 
 export {
   type Credentials,
@@ -99,71 +99,17 @@ export type {
   ExtractorProcessOptions,
   ExtractorTransportOptions,
 } from "./options.ts";
+export type {
+  ByteRange,
+  FolderCount,
+  ListQuery,
+  NewMail,
+  PartContent,
+  SearchQuery,
+  SortBy,
+  SortKey,
+} from "./request_types.ts";
 export type { Mail, MailAddress, MailHead, MailPart } from "./values.ts";
-
-/** By what mails are in order, from the least on: when they were delivered, the sender … */
-export type SortKey = "date" | "sender" | "subject" | "size";
-
-/** An order of mails; with "!" ahead of it the other way round: "!date" has the newest first. */
-export type SortBy = SortKey | `!${SortKey}`;
-
-/** Which mails of a folder. */
-export interface ListQuery {
-  /** The first one, from 0 on; 0 if left out. */
-  start?: number;
-  /** The one behind the last; 50 behind `start` if left out. */
-  end?: number;
-  /** In which order; "date" if left out. */
-  sortBy?: SortBy;
-  /** The folder; the inbox if left out. */
-  folder?: string;
-}
-
-/** What a folder comes to. */
-export interface FolderCount {
-  /** How many mails. */
-  readonly count: number;
-  /** How large they are together, in bytes. */
-  readonly size: number;
-  /** How many of them haven't been read. */
-  readonly unseen: number;
-}
-
-/** What to look for. */
-export interface SearchQuery {
-  /** A regular expression of RE2's syntax, for a part of a subject or a text; "(?i)" ignores case. */
-  pattern: string;
-  /** The folder; the inbox if left out. */
-  folder?: string;
-}
-
-/** Which bytes of a mail. */
-export interface ByteRange {
-  /** The first one, from 0 on; 0 if left out. */
-  offset?: number;
-  /** How many at most; all that follow if left out. */
-  length?: number;
-}
-
-/** A part of a mail and what is in it. */
-export interface PartContent {
-  /** The part, without `text`, `parts` and `mail`. */
-  readonly part: MailPart;
-  /** The content with its transfer encoding taken off, in the charset that it came in. */
-  readonly data: Uint8Array;
-}
-
-/** A mail to keep. */
-export interface NewMail {
-  /** The mail, byte for byte; a string is taken as UTF-8. */
-  data: Uint8Array | string;
-  /** The folder; the inbox if left out. */
-  folder?: string;
-  /** Whether it counts as read; `false` if left out. */
-  seen?: boolean;
-  /** When it was delivered; now if left out. */
-  dateReceived?: Date;
-}
 
 /** How many bytes {@linkcode Extractor.rawPieces} asks for at once. */
 const defaultPieceSize = 4 * 1024 * 1024;
@@ -171,63 +117,70 @@ const defaultPieceSize = 4 * 1024 * 1024;
 /**
  * An extractor.
  *
- * Every method gives plain objects, with sizes as numbers and points in time as `Date`s, and rejects
+ * Every method returns plain objects, with sizes as numbers and points in time as `Date`s, and rejects
  * with
  *
- * - `ExtractorFailure` where the extractor says that the request came to nothing, with a `code`;
- * - `AuthenticationError` where the password was refused (exit code 1 ahead of any answer);
- * - `ExtractorEndError` where the process ended without an answer, with how it ended in `exit`, what
- *   that means in the message, and the end of its stderr; or where its output makes no sense;
- * - `RemoteProtocolError` for an answer that is none, or over a limit;
- * - `ConnectError` where the process can't be started, or the transport can't be opened;
- * - `ConnectionLostError` where the transport ended without an answer, or this side gave up on it;
- * - `TimeoutError` and `AbortError`, and `LocalProtocolError` for an argument that can't be.
+ * - `ExtractorFailure`: the extractor says that the request failed, with a `code`;
+ * - `AuthenticationError`: the password was refused (exit code 1 before any answer);
+ * - `ExtractorEndError`: the process ended without an answer, or its output makes no sense. `exit` is how
+ *   it ended; the message says what that means and quotes the end of its stderr;
+ * - `RemoteProtocolError`: the answer is invalid, or over a limit;
+ * - `ConnectError`: the process can't be started, or the transport can't be opened;
+ * - `ConnectionLostError`: the transport ended without an answer, or this side closed it;
+ * - `TimeoutError`, `AbortError`, and `LocalProtocolError` for an invalid argument.
  *
- * Each of them says by `sent` whether the request may have been carried out.
+ * Each of them has a `sent` flag: whether the request may have run.
  *
- * In version 3 requests go to one process, or over one transport, which is started by the first of
- * them. They are sent at once, `maxInFlight` ahead of the answers, and are carried out and answered in
- * the order of the calls. When the process ends, requests that had begun to leave are answered with an
- * error and never sent again; the others go to a new process, unless the one that ended had answered
- * nothing at all: then they get the error too. The next call starts a new process in any case. A process
- * that idles is kept, and keeps a program alive, until {@linkcode close}.
+ * In version 3 requests go to one process, or over one transport, which the first of them starts. They
+ * are sent without waiting for answers, at most `maxInFlight` at once, and run in the order of the calls.
+ * When the process ends, requests that had begun to leave are rejected and never sent again; the others
+ * go to a new process, unless the one that ended had answered nothing at all: then they are rejected,
+ * too. The next call starts a new process in any case. An idle process is kept, and keeps a program
+ * alive, until {@linkcode close}.
  *
- * In versions 1 and 2 each request has a process of its own, `maxInFlight` of them at once, so that
- * requests that don't wait for each other come in no order.
+ * In versions 1 and 2 each request has a process of its own, at most `maxInFlight` at once, so that
+ * requests which don't wait for each other run in no order.
  *
- * **Time-outs.** A request's time runs from its call. One that isn't sent by then never is. One that was
- * sent is given up; in versions 1 and 2 that ends its process. In version 3 the answer is thrown away
- * when it comes, and other requests don't notice, unless the process hangs. That is: a request's time is
- * over, not one byte came from the process since that request was called, which was there for half of
- * that time at least, and no request ahead of it that somebody waits for has time left. Then the process
- * is ended (SIGTERM, and SIGKILL two and a half seconds later), and what was sent to it gets a
- * `ConnectionLostError` that tells so. A request that its signal gives up is treated likewise, but
- * doesn't itself show that the process hangs. A process that has closed its stdin or its stdout is ended
- * two seconds later, whatever the time-outs are.
+ * **Time-outs.** A request's time runs from its call. One that isn't sent by then never is. For one that
+ * was sent, versions 1 and 2 end its process. Version 3 ignores its answer, which does not affect other
+ * requests, unless the process hangs: it has sent nothing since that request was called, although it was
+ * there for at least half of that time, and no earlier request that somebody waits for has time left.
+ * Then the process is ended (SIGTERM, and SIGKILL two and a half seconds later), and what was sent to it
+ * is rejected with a `ConnectionLostError` that says so. A request whose signal aborts is treated the same
+ * way, but doesn't itself show that the process hangs. A process that has closed its stdin or stdout is
+ * ended two seconds later, whatever the time-outs are.
  */
 export class Extractor implements AsyncDisposable {
-  #courier: Courier;
+  #queue: RequestQueue;
   #version: 1 | 2 | 3;
-  /** The open transport that it was given, which it has to close even if it never used it. */
+  /** The open transport that it was given, to be closed even if it was never used. */
   #transport: Transport | undefined;
 
   /** Use {@linkcode openExtractor}. */
   constructor(options: ExtractorProcessOptions | ExtractorTransportOptions) {
     if ("transport" in options) {
       this.#version = 3;
-      this.#courier = new Pipeline(transportOpener(options), options);
+      const open = transportConnector(options);
+      this.#queue = new RequestQueue(
+        options,
+        (queue) => new Pipeline(queue, open, options.limits),
+      );
       if (typeof options.transport !== "function") this.#own(options.transport);
       return;
     }
-    const { version = 3 } = options;
+    const { version = 3, limits } = options;
     const starter = new ProcessStarter(options);
     this.#version = version;
-    this.#courier = version === 3
-      ? new Pipeline((signal) => starter.start(signal), options)
-      : new SingleShots(starter, version, options);
+    this.#queue = new RequestQueue(
+      options,
+      (queue) =>
+        version === 3
+          ? new Pipeline(queue, (signal) => starter.start(signal), limits)
+          : new ProcessPool(queue, starter, { version, limits }),
+    );
   }
 
-  /** Does nothing; that it resolves says that the extractor is there, and the password right. */
+  /** Does nothing; resolves if the extractor is there and the password is right. */
   async auth(options?: ExtractorCallOptions): Promise<void> {
     await this.call("auth", {}, options);
   }
@@ -239,15 +192,14 @@ export class Extractor implements AsyncDisposable {
     return mails.map(headOf);
   }
 
-  /** What a folder comes to; the inbox if it is left out. */
+  /** How many mails a folder has; the inbox if it is left out. */
   async count(folder = "", options?: ExtractorCallOptions): Promise<FolderCount> {
     const { count, size, unseen } = await this.call("count", { folder }, options);
     return { count: Number(count), size: Number(size), unseen: Number(unseen) };
   }
 
   /**
-   * A mail's head and its body, without its attachments' contents. With `markSeen` it counts as read
-   * from here on.
+   * A mail's head and its body, without its attachments' contents. `markSeen` marks it as read.
    */
   async readMail(
     mid: string,
@@ -257,13 +209,13 @@ export class Extractor implements AsyncDisposable {
     return mailOf(await this.call("read-mail", { mid, markSeen }, options));
   }
 
-  /** The mails of a folder whose subject or text matches, those that were delivered last first. */
+  /** The mails of a folder whose subject or text matches, the newest first. */
   async search(query: SearchQuery, options?: ExtractorCallOptions): Promise<MailHead[]> {
     const { pattern, folder } = query;
     return (await this.call("search", { pattern, folder }, options)).mails.map(headOf);
   }
 
-  /** The names of all folders but the inbox, in order, with levels parted by ".": "Archive.2024". */
+  /** The names of all folders but the inbox, sorted, with "." between levels: "Archive.2024". */
   async folders(options?: ExtractorCallOptions): Promise<string[]> {
     return (await this.call("folders", {}, options)).folders;
   }
@@ -274,8 +226,8 @@ export class Extractor implements AsyncDisposable {
   }
 
   /**
-   * A mail as it is, byte for byte, or some of its bytes. One that is over the limit on messages comes
-   * by {@linkcode rawPieces}.
+   * A mail, byte for byte, or a range of its bytes. For one that is larger than the limit on messages use
+   * {@linkcode rawPieces}.
    */
   async raw(
     mid: string,
@@ -288,8 +240,8 @@ export class Extractor implements AsyncDisposable {
   }
 
   /**
-   * A mail as it is, in pieces of `pieceSize` bytes, 4 MiB if left out, each of them asked for when it
-   * is wanted: for mails of any size. The time-out is that of a piece.
+   * A mail of any size, byte for byte, in pieces of `pieceSize` bytes, 4 MiB if left out. Each piece is a
+   * request of its own, with its own time-out, sent when it is wanted.
    */
   async *rawPieces(
     mid: string,
@@ -320,7 +272,7 @@ export class Extractor implements AsyncDisposable {
     return { part: partOf(given(part, "part")), data };
   }
 
-  /** Puts a mail into a folder, and gives its `mid`. */
+  /** Adds a mail to a folder, and returns its `mid`. */
   async add(mail: NewMail, options?: ExtractorCallOptions): Promise<string> {
     const { data, folder, seen, dateReceived } = mail;
     const request = {
@@ -338,8 +290,8 @@ export class Extractor implements AsyncDisposable {
   }
 
   /**
-   * Calls a method with the fields of its request, and gives the message that answers it as it is: with
-   * `bigint`s, timestamps of protobuf's, and fields that this version doesn't know.
+   * Calls a method with the fields of its request, and returns the message of the answer unchanged: with
+   * `bigint`s, protobuf's timestamps, and fields that this version doesn't know.
    */
   async call<Method extends ExtractorMethod>(
     method: Method,
@@ -347,7 +299,7 @@ export class Extractor implements AsyncDisposable {
     options: ExtractorCallOptions = {},
   ): Promise<ExtractorResponses[Method]> {
     if (this.#version === 1) {
-      const reply = await this.#courier.carry(
+      const reply = await this.#queue.submit(
         { method, ...encodeArguments(method, request) },
         options,
       );
@@ -356,14 +308,13 @@ export class Extractor implements AsyncDisposable {
       return read(reply, () => decodeJson(method, { header, binary }));
     }
     const input = encodeRequest(method, request);
-    const reply = await this.#courier.carry({ method, input }, options);
+    const reply = await this.#queue.submit({ method, input }, options);
     return read(reply, () => decodeResponse(method, reply.message));
   }
 
   /**
-   * Calls a method that needn't be known here, with a message of protobuf's in bytes, and gives the
-   * message that answers it. A `failure` in it is thrown. Version 1 has no such messages: a
-   * `LocalProtocolError`.
+   * Calls any method, with the bytes of a protobuf message, and returns those of the answer's. A `failure`
+   * in it is thrown. Version 1 has no such messages: a `LocalProtocolError`.
    */
   async send(
     method: string,
@@ -375,9 +326,9 @@ export class Extractor implements AsyncDisposable {
         `Cannot send "${method}" as bytes: version 1 has no messages. Use "call", or version 2 or 3.`,
       );
     }
-    // It may have to wait, and the caller may have other plans with its bytes.
+    // It may have to wait, and the caller may change its bytes.
     const input = plainBytes(message).slice();
-    const reply = await this.#courier.carry({ method, input }, options);
+    const reply = await this.#queue.submit({ method, input }, options);
     return read(reply, () => {
       const failure = failureIn(reply.message);
       if (failure !== undefined) throw failure;
@@ -386,13 +337,12 @@ export class Extractor implements AsyncDisposable {
   }
 
   /**
-   * Takes no more requests, lets those that were called be answered, ends the process's input and waits
-   * until it has ended. What takes longer than `closeTimeout` gets a `ConnectionLostError`, and a
-   * process that is left a SIGTERM, and then a SIGKILL; one that this user can't end is left. It never
-   * rejects.
+   * Accepts no more requests, waits for the answers to the others, ends the process's input and waits for
+   * the process to end. After `closeTimeout`, requests are rejected with a `ConnectionLostError`, and the
+   * process gets a SIGTERM and then a SIGKILL; one that this user can't end is left. Never rejects.
    */
   async close(): Promise<void> {
-    await this.#courier.close();
+    await this.#queue.close();
     await this.#transport?.close().catch(() => {});
   }
 
@@ -401,10 +351,10 @@ export class Extractor implements AsyncDisposable {
     return this.close();
   }
 
-  /** Sees that an open transport is closed when nothing goes on any more. */
+  /** Closes an open transport when nothing runs any more. */
   #own(transport: Transport): void {
     this.#transport = transport;
-    const { ending } = this.#courier;
+    const { ending } = this.#queue;
     const close = () => void transport.close().catch(() => {});
     if (ending.aborted) close();
     else ending.addEventListener("abort", close);
@@ -428,7 +378,7 @@ export class Extractor implements AsyncDisposable {
  * A client of an extractor: of the program that a command starts, or of one at the other end of a
  * transport. Nothing is started before something is asked.
  *
- * Throws a `LocalProtocolError` for options that can't be, without a password in it.
+ * Throws a `LocalProtocolError` for invalid options, without a password in it.
  *
  * @example Over a transport
  * ```ts ignore
@@ -447,15 +397,15 @@ export function openExtractor(
   return new Extractor(options);
 }
 
-/** What a reply says; the complaint about it, if it has one and says no failure itself. */
+/** The value of a reply; the error for its exit code, if that isn't 0 and the reply is no failure. */
 function read<Value>(reply: Reply, decode: () => Value): Value {
   try {
     const value = decode();
-    if (reply.complaint === undefined) return value;
+    if (reply.exitError === undefined) return value;
   } catch (error) {
-    if (error instanceof ExtractorFailure || reply.complaint === undefined) throw error;
+    if (error instanceof ExtractorFailure || reply.exitError === undefined) throw error;
   }
-  throw reply.complaint;
+  throw reply.exitError;
 }
 
 function byteCount(value: number, name: string): bigint {

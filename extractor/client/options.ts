@@ -1,5 +1,5 @@
 /**
- * What the extractor's client can be told.
+ * Options for the extractor's client.
  *
  * @module
  */
@@ -7,54 +7,57 @@
 import type { Credentials } from "@dovewire/dovewire/core/extractor";
 import type { Spawn, Transport } from "@dovewire/dovewire/transports";
 
-/** How long to wait for a request, and when to give up on it. */
+/** Options for a request. */
 export interface ExtractorCallOptions {
-  /** Gives up on the request. One that was sent may be carried out all the same. */
+  /** Aborts the request. One that was sent may run nevertheless. */
   signal?: AbortSignal;
   /**
    * How long the request may take, in milliseconds, from the call to the answer; the client's `timeout`
-   * if left out, 0 for ever.
+   * if left out, 0 or `Infinity` for no limit.
    */
   timeout?: number;
 }
 
-/** How much there may be of what. */
+/** Limits of the client. */
 export interface ExtractorLimits {
   /** How many bytes a request or an answer may have; 64 MiB if left out. */
   maxMessageSize: number;
   /**
-   * How many requests may be under way at once; others wait for their turn, in order. In version 3 that
-   * is how many are sent to the process ahead of its answers, 256 if left out; in versions 1 and 2 how
-   * many processes there are at once, 4 if left out.
+   * How many requests may run at once; others wait for their turn, in order. In version 3 that is how
+   * many are sent to the process before its answers, 256 if left out; in versions 1 and 2 how many
+   * processes there are at once, 4 if left out.
    */
   maxInFlight: number;
 }
 
-/** What the client of any extractor can be told. */
+/** Options for the client of any extractor. */
 export interface ExtractorOptions {
   /**
-   * How long a request may take that doesn't say so itself, in milliseconds, from the call to the
-   * answer; 60 s if left out, 0 for ever.
+   * How long a request may take, in milliseconds, from the call to the answer, unless its own options say
+   * otherwise; 60 s if left out, 0 or `Infinity` for no limit.
    */
   timeout?: number;
-  /** How long starting the process, or opening the transport, may take; 10 s if left out, 0 for ever. */
-  openTimeout?: number;
   /**
-   * How long `close()` lets what was asked before be answered and the process end by itself, in
-   * milliseconds; 5 s if left out, 0 for ever.
+   * How long starting the process, or opening the transport, may take, in milliseconds; 10 s if left out,
+   * 0 or `Infinity` for no limit.
+   */
+  connectTimeout?: number;
+  /**
+   * How long `close()` waits for the answers to earlier requests and for the process to end by itself, in
+   * milliseconds; 5 s if left out, 0 or `Infinity` for no limit.
    */
   closeTimeout?: number;
-  /** Ends the client at once: requests without an answer are given up, processes are ended. */
+  /** Ends the client at once: requests without an answer are rejected, processes are ended. */
   signal?: AbortSignal;
-  /** How much there may be of what. */
+  /** Limits, each with a default. */
   limits?: Partial<ExtractorLimits>;
 }
 
-/** What the client of an extractor that is a program can be told. */
+/** Options for the client of an extractor that is a program. */
 export interface ExtractorProcessOptions extends ExtractorOptions {
   /**
-   * What to run ahead of the extractor's own arguments: the extractor, and what checks the password and
-   * then runs it. `["/var/qmail/bin/qmail-authuser", "/usr/bin/extractor"]`.
+   * The command before the extractor's own arguments: the program that checks the password and then runs
+   * the extractor, and the extractor. `["/var/qmail/bin/qmail-authuser", "/usr/bin/extractor"]`.
    */
   command: readonly string[];
   /** The folder with the maildirs, the extractor's first argument. */
@@ -64,33 +67,33 @@ export interface ExtractorProcessOptions extends ExtractorOptions {
   /** Whose mails, the third. */
   mailUser: string;
   /**
-   * Who logs in: what the first program of the command reads on its descriptor 3, of 512 bytes at most
-   * with a NUL behind each of the three values. Left out, it has no descriptor 3.
+   * Who logs in: what the first program of the command reads from its file descriptor 3, at most 512 bytes
+   * with a NUL after each of the three values. If left out, it has no descriptor 3.
    */
   credentials?: Credentials;
   /**
-   * How the extractor is spoken to: 3 (if left out), one process for all requests; 2, a process a
-   * request; 1, that too, with arguments and JSON in place of messages.
+   * The version of the protocol: 3 (if left out), one process for all requests; 2, a process for each
+   * request; 1, the same with arguments and JSON in place of messages.
    */
   version?: 1 | 2 | 3;
-  /** All of the processes' environment; a copy of this one's if left out. */
+  /** The whole environment of the processes; a copy of this process's if left out. */
   env?: Readonly<Record<string, string>>;
-  /** The folder that the processes start in; this one's if left out. */
+  /** The folder that the processes start in; this process's if left out. */
   cwd?: string;
   /**
-   * Gets what the processes write to their stderr, as it is, in any pieces. Errors quote the last of it
-   * with or without this.
+   * Called with what the processes write to their stderr, unchanged, in any pieces. Errors quote the end of
+   * it with or without this.
    */
   onStderr?: (text: string) => void;
-  /** Starts the processes; the adapter of the runtime that this is if left out. */
+  /** Starts the processes; with the adapter of this runtime if left out. */
   spawn?: Spawn;
 }
 
-/** What the client of an extractor at the other end of a transport can be told: version 3 is spoken. */
+/** Options for the client of an extractor at the other end of a transport, which speaks version 3. */
 export interface ExtractorTransportOptions extends ExtractorOptions {
   /**
-   * The transport, which belongs to the client from here on; or what opens one, when there is something
-   * to ask and again when that has ended. Its signal aborts when it is no longer waited for.
+   * The transport, which the client owns from here on; or a function that opens one, called for the first
+   * request and again after a transport has ended. Its signal aborts when nobody waits for it any more.
    */
   transport: Transport | ((options: { signal: AbortSignal }) => Promise<Transport>);
 }

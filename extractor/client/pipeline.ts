@@ -9,188 +9,172 @@ import {
   ExtractorClientProtocol,
 } from "@dovewire/dovewire/core/extractor";
 import { ConnectionLostError, type DovewireError } from "@dovewire/dovewire/core";
-import { Courier } from "./courier.ts";
-import type { Errand } from "./errand.ts";
-import { type Ending, notSentError, unansweredError } from "./failures.ts";
-import { type Line, waitForLine } from "./line.ts";
-import type { ExtractorOptions } from "./options.ts";
+import { connectWithin, type OpenConnection } from "./connection.ts";
+import { type ConversationEnd, notSentError, unansweredError } from "./errors.ts";
+import type { ExtractorLimits } from "./options.ts";
+import type { PendingRequest } from "./pending_request.ts";
+import type { RequestQueue, RequestRunner } from "./request_queue.ts";
 import { ExtractorSession } from "./session.ts";
 
-/** How many requests are sent ahead of their answers where nobody says otherwise. */
+/** How many requests are sent before their answers unless an option says otherwise. */
 const defaultMaxInFlight = 256;
 
-/** How many bytes of requests are handed to the session at once, or one request more. */
+/** How many bytes of requests are given to the session at once, or one request more. */
 const writeSize = 32_768;
 
-/** Carries requests over one conversation after the other. */
-export class Pipeline extends Courier {
-  #open: (signal: AbortSignal) => Promise<Line>;
+/** Runs requests in one conversation after the other. */
+export class Pipeline implements RequestRunner {
+  #queue: RequestQueue;
+  #open: OpenConnection;
   #limits: Partial<ExtractorClientLimits> & { readonly maxInFlight: number };
+  /** "opening": the next conversation's connection is opened; "open": `#session` runs. */
+  #state: "idle" | "opening" | "open" = "idle";
   #session: ExtractorSession | undefined;
-  #isOpening = false;
-  /** What the session hasn't answered yet, given up or not, by its id. */
-  #inFlight = new Map<number, Errand>();
-  #ids = new Map<Errand, number>();
+  /** What the session hasn't answered yet, by its id, whether or not somebody waits for it. */
+  #inFlight = new Map<number, PendingRequest>();
+  /** Those of them that somebody waits for, with their ids, in the order in which they were sent. */
+  #awaited = new Map<PendingRequest, number>();
 
-  /** Makes one; `open` opens what a conversation needs. */
-  constructor(open: (signal: AbortSignal) => Promise<Line>, options: ExtractorOptions) {
-    super(options);
+  /** Creates one; throws a `LocalProtocolError` for invalid limits. */
+  constructor(queue: RequestQueue, open: OpenConnection, limits: Partial<ExtractorLimits> = {}) {
+    this.#queue = queue;
     this.#open = open;
-    this.#limits = { maxInFlight: defaultMaxInFlight, ...options.limits };
-    // What is wrong with the limits is told now, and not with the first request.
+    this.#limits = { maxInFlight: defaultMaxInFlight, ...limits };
+    // Invalid limits show now, and not with the first request.
     new ExtractorClientProtocol({ limits: this.#limits });
   }
 
-  protected override get isIdle(): boolean {
-    return this.#session === undefined && !this.#isOpening;
+  get isIdle(): boolean {
+    return this.#state === "idle";
   }
 
-  protected override proceed(): void {
+  advance(): void {
+    const { waiting, isClosing, isClosed } = this.#queue;
+    if (this.#state === "idle" && waiting.size > 0 && !isClosed) void this.#begin();
+    if (this.#session?.isOpen !== true) return;
+    if (waiting.size > 0) {
+      if (this.#inFlight.size < this.#limits.maxInFlight) this.#session.flush();
+    } else if (isClosing) {
+      this.#session.finish();
+    }
+  }
+
+  /** A request that the session has can't be taken back: it leaves sooner or later. */
+  statusOf(request: PendingRequest): { readonly isSent: boolean; readonly peer: string } {
+    return {
+      isSent: this.#awaited.has(request),
+      peer: this.#session?.peer ?? "the extractor",
+    };
+  }
+
+  cancel(request: PendingRequest, hasTimedOut: boolean): void {
     const session = this.#session;
-    if (session === undefined) {
-      if (this.waiting.size > 0 && !this.#isOpening && !this.isClosed) void this.#begin();
-      return;
-    }
-    if (!session.isOpen) return;
-    if (this.waiting.size === 0) {
-      if (this.isClosing) session.finish();
-    } else if (this.#inFlight.size < this.#limits.maxInFlight) {
-      session.flush();
-    }
+    const hangs = hasTimedOut && session !== undefined && this.#hangs(session, request);
+    this.#awaited.delete(request);
+    if (!hangs) return;
+    session.abort(
+      new ConnectionLostError(
+        `The extractor was taken to hang and was ended: it sent nothing at all for ` +
+          `${request.timeout} ms, while "${request.method}" waited for its answer.`,
+      ),
+    );
   }
 
-  /** What the session has can't be called back: it leaves sooner or later. */
-  protected override isSent(errand: Errand): boolean {
-    return this.#ids.has(errand);
-  }
-
-  /** Its answer will be thrown away; it can't be called back. */
-  protected override abandon(errand: Errand): void {
-    this.#ids.delete(errand);
-  }
-
-  protected override endAll(reason: DovewireError): void {
-    if (this.#session !== undefined) this.#session.giveUp(reason);
-    else this.#rejectAll([...this.waiting], reason);
+  end(reason: DovewireError): void {
+    if (this.#session !== undefined) this.#session.abort(reason);
+    else this.#rejectWaiting(reason);
   }
 
   /**
-   * Gives up on the requests that took too long. If the process has said nothing since such a request
-   * was called, and no request ahead of it still has time left, the process hangs; unless most of that
-   * time went by before it was there at all.
+   * Whether a request that timed out shows that the process hangs: it has sent nothing since the request
+   * was called, although it was there for half of that time, and no request before has time left.
    */
-  protected override onTime(now: number): number {
-    const session = this.#session;
-    let next = Infinity;
-    let hung: Errand | undefined;
-    let hasTimeAhead = false;
-    for (const errand of [...this.#inFlight.values(), ...this.waiting]) {
-      if (errand.isSettled) continue;
-      if (errand.deadline > now) {
-        next = Math.min(next, errand.deadline);
-        hasTimeAhead = true;
-        continue;
-      }
-      const isSilent = session !== undefined && session.heardAt < errand.calledAt &&
-        now - session.startedAt >= errand.timeout / 2;
-      if (isSilent && !hasTimeAhead) hung ??= errand;
-      this.giveUpLate(errand, session?.peer ?? "the extractor");
-    }
-    if (hung !== undefined && session === this.#session) {
-      session?.giveUp(
-        new ConnectionLostError(
-          `The extractor was taken to hang and was ended: it said nothing at all for ` +
-            `${hung.timeout} ms, while "${hung.method}" waited for its answer.`,
-        ),
-      );
-    }
-    return next;
+  #hangs(session: ExtractorSession, request: PendingRequest): boolean {
+    const [first] = this.#awaited.size > 0 ? this.#awaited.keys() : this.#queue.waiting;
+    return first === request && session.heardAt < request.calledAt &&
+      performance.now() - session.startedAt >= request.timeout / 2;
   }
 
-  /** Opens a line and starts a conversation. */
+  /** Opens a connection and starts a conversation. */
   async #begin(): Promise<void> {
-    this.#isOpening = true;
+    this.#state = "opening";
     try {
-      const line = await waitForLine(this.#open, {
-        timeout: this.openTimeout,
-        signal: this.ending,
+      const connection = await connectWithin(this.#open, {
+        timeout: this.#queue.connectTimeout,
+        signal: this.#queue.ending,
       });
-      const session = new ExtractorSession(line, this.#limits, {
-        onRoom: () => this.#sendSome(session),
+      const session = new ExtractorSession(connection, this.#limits, {
+        onDrain: () => this.#sendSome(session),
         onAnswer: (id, message) => this.#onAnswer(id, message),
-        onEnd: (ending) => this.#onEnd(session, ending),
+        onEnd: (end) => this.#onEnd(session, end),
       });
       this.#session = session;
-      this.track(session.over);
+      this.#state = "open";
+      this.#queue.waitFor(session.closed);
     } catch (error) {
-      this.#rejectAll([...this.waiting], error as DovewireError);
-    } finally {
-      this.#isOpening = false;
+      this.#state = "idle";
+      this.#rejectWaiting(error as DovewireError);
     }
-    this.proceed();
-    this.ended();
+    this.#queue.advance();
   }
 
-  /** Sends what leaves in one write, so that all else can still be given up. */
+  /** Sends what leaves in one write, so that everything else can still be cancelled. */
   #sendSome(session: ExtractorSession): void {
+    const { waiting } = this.#queue;
     let size = 0;
-    for (const errand of this.waiting) {
+    for (const request of waiting) {
       if (this.#inFlight.size >= this.#limits.maxInFlight || size >= writeSize) break;
-      this.waiting.delete(errand);
-      size += 8 + errand.method.length + errand.question.input.length;
-      this.#send(session, errand);
+      waiting.delete(request);
+      size += 8 + request.method.length + request.request.input.length;
+      this.#send(session, request);
     }
-    if (this.waiting.size === 0) this.proceed();
+    if (waiting.size === 0) this.advance();
   }
 
-  #send(session: ExtractorSession, errand: Errand): void {
-    const { method, input } = errand.question;
+  #send(session: ExtractorSession, request: PendingRequest): void {
+    const { method, input } = request.request;
     try {
       const id = session.send(method, input);
-      this.#inFlight.set(id, errand);
-      this.#ids.set(errand, id);
+      this.#inFlight.set(id, request);
+      this.#awaited.set(request, id);
     } catch (error) {
-      errand.reject(error as DovewireError);
+      request.reject(error as DovewireError);
     }
   }
 
   #onAnswer(id: number, message: Uint8Array): void {
-    const errand = this.#inFlight.get(id);
+    const request = this.#inFlight.get(id);
     this.#inFlight.delete(id);
-    if (errand !== undefined) {
-      this.#ids.delete(errand);
-      if (!errand.isSettled) errand.resolve({ message });
-    }
-    this.proceed();
+    if (request !== undefined && this.#awaited.delete(request)) request.resolve({ message });
+    this.advance();
   }
 
-  #onEnd(session: ExtractorSession, ending: Ending): void {
-    const unsent: Errand[] = [];
-    for (const [id, errand] of this.#inFlight) {
-      if (errand.isSettled) continue;
-      if (session.isSent(id)) errand.reject(unansweredError(errand.method, true, ending));
-      else unsent.push(errand);
+  #onEnd(session: ExtractorSession, end: ConversationEnd): void {
+    const unsent: PendingRequest[] = [];
+    for (const [request, id] of this.#awaited) {
+      if (session.isSent(id)) request.reject(unansweredError(request.method, true, end));
+      else unsent.push(request);
     }
     this.#inFlight.clear();
-    this.#ids.clear();
+    this.#awaited.clear();
     this.#session = undefined;
-    const rest = [...unsent, ...this.waiting];
-    this.waiting.clear();
-    // A process that answered nothing at all would have a successor that does no better.
-    if (ending.answers > 0 && !this.isClosed) {
-      for (const errand of rest) this.waiting.add(errand);
+    this.#state = "idle";
+    const { waiting, isClosed } = this.#queue;
+    const rest = [...unsent, ...waiting];
+    waiting.clear();
+    // The successor of a process that answered nothing at all would do no better.
+    if (end.answers > 0 && !isClosed) {
+      for (const request of rest) waiting.add(request);
     } else {
-      for (const errand of rest) errand.reject(unansweredError(errand.method, false, ending));
+      for (const request of rest) request.reject(unansweredError(request.method, false, end));
     }
-    this.proceed();
-    this.ended();
+    this.#queue.advance();
   }
 
-  /** Rejects requests that were never sent, each with an error of its own. */
-  #rejectAll(errands: readonly Errand[], reason: DovewireError): void {
-    for (const errand of errands) {
-      this.waiting.delete(errand);
-      errand.reject(notSentError(errand.method, reason));
-    }
+  /** Rejects the requests that wait, each with an error of its own. */
+  #rejectWaiting(reason: DovewireError): void {
+    const requests = [...this.#queue.waiting];
+    this.#queue.waiting.clear();
+    for (const request of requests) request.reject(notSentError(request.method, reason));
   }
 }

@@ -11,128 +11,120 @@ import {
 } from "@dovewire/dovewire/core/extractor";
 import type { DovewireError, ExitStatus } from "@dovewire/dovewire/core";
 import { Driver } from "@dovewire/dovewire/transports";
-import type { Ending } from "./failures.ts";
-import type { Line } from "./line.ts";
+import type { ExtractorConnection } from "./connection.ts";
+import type { ConversationEnd } from "./errors.ts";
 
-/** The protocol, when it last heard something, and who is told when it is to be given more. */
-class HearingProtocol extends ExtractorClientProtocol {
-  /** By `performance.now()`. */
-  heardAt = -Infinity;
-  onRoom = () => {};
-
-  override takeOutput(): Uint8Array | undefined {
-    const output = super.takeOutput();
-    if (output !== undefined) return output;
-    this.onRoom();
-    return super.takeOutput();
-  }
-
-  override receive(chunk: Uint8Array): void {
-    this.heardAt = performance.now();
-    super.receive(chunk);
-  }
-}
-
-/** What an {@linkcode ExtractorSession} tells. */
+/** Events emitted by an {@linkcode ExtractorSession}. */
 export interface SessionHandlers {
   /**
-   * The other end takes more: what is sent now leaves at once. It is told behind a
-   * {@linkcode ExtractorSession.flush}, and whenever what was sent has left.
+   * The other end takes more: what is sent during this call is written at once. Emitted after a
+   * {@linkcode ExtractorSession.flush}, and each time that all output is written.
    */
-  readonly onRoom: () => void;
+  readonly onDrain: () => void;
   /** The answer to a request. */
   readonly onAnswer: (id: number, message: Uint8Array) => void;
-  /** The conversation is over, or given up; told once. */
-  readonly onEnd: (ending: Ending) => void;
+  /** The conversation has ended; emitted once. */
+  readonly onEnd: (end: ConversationEnd) => void;
 }
 
 /** One conversation of version 3. */
 export class ExtractorSession {
-  /** Resolves when all of it is over, the process included. */
-  readonly over: Promise<void>;
+  /** Resolves when the conversation and the process have ended. */
+  readonly closed: Promise<void>;
   /** When it began, by `performance.now()`. */
   readonly startedAt: number = performance.now();
-  #line: Line;
+  #connection: ExtractorConnection;
   #handlers: SessionHandlers;
-  #protocol: HearingProtocol;
+  #protocol: ExtractorClientProtocol;
   #driver: Driver<ExtractorClientEvent>;
+  #heardAt = -Infinity;
   #answers = 0;
   #exit: ExitStatus | undefined;
-  #isEndTold = false;
+  #hasEnded = false;
 
-  /** Begins one over a line, which belongs to it from here on. */
-  constructor(line: Line, limits: Partial<ExtractorClientLimits>, handlers: SessionHandlers) {
-    this.#line = line;
+  /** Starts one over a connection, which it owns from here on. */
+  constructor(
+    connection: ExtractorConnection,
+    limits: Partial<ExtractorClientLimits>,
+    handlers: SessionHandlers,
+  ) {
+    this.#connection = connection;
     this.#handlers = handlers;
-    this.#protocol = new HearingProtocol({ awaitsExit: line.exited !== undefined, limits });
-    this.#protocol.onRoom = () => {
-      if (this.isOpen) handlers.onRoom();
-    };
-    this.#driver = new Driver(this.#protocol, line.transport, {
-      onEvent: (event) => this.#onEvent(event),
-      onReadEnd: () => line.expectExit(),
-      // Who takes no more requests may still answer those it has, and then has nothing left to do.
-      onBroken: () => line.expectExit(),
+    this.#protocol = new ExtractorClientProtocol({
+      awaitsExit: connection.exited !== undefined,
+      limits,
     });
-    line.exited?.then((status) => {
+    this.#driver = new Driver(this.#protocol, connection.transport, {
+      onEvent: (event) => this.#onEvent(event),
+      onRead: () => {
+        this.#heardAt = performance.now();
+      },
+      onReadEnd: () => connection.expectEnd(),
+      onDrain: () => {
+        if (this.isOpen) handlers.onDrain();
+      },
+      // An extractor that takes no more requests may still answer, and then has nothing left to do.
+      onBroken: () => connection.expectEnd(),
+    });
+    connection.exited?.then((status) => {
       this.#exit = status;
       this.#protocol.exited(status);
       void this.#driver.flush();
     });
-    this.over = this.#run();
+    this.closed = this.#run();
   }
 
-  /** Who is at the other end, for messages. */
+  /** The name of the other end, for messages. */
   get peer(): string {
-    return this.#line.transport.peer;
+    return this.#connection.transport.peer;
   }
 
   /** Whether requests can be sent. */
   get isOpen(): boolean {
-    return this.#protocol.isOpen && !this.#isEndTold;
+    return this.#protocol.isOpen && !this.#hasEnded;
   }
 
-  /** When the last byte arrived, by `performance.now()`. */
+  /** When the last byte arrived, by `performance.now()`; `-Infinity` if none has. */
   get heardAt(): number {
-    return this.#protocol.heardAt;
+    return this.#heardAt;
   }
 
-  /** Asks for `onRoom`, which is told as soon as there is some. */
+  /** Writes what there is, and emits `onDrain`. */
   flush(): void {
     void this.#driver.flush();
   }
 
   /**
-   * Sends a request and gives its id; throws a `LocalProtocolError` for one that can't be. To be called
-   * in `onRoom`: what the other end doesn't take yet couldn't be called back here.
+   * Sends a request and returns its id; throws a `LocalProtocolError` for an invalid one. To be called
+   * during `onDrain`, since a request that was sent can't be taken back.
    */
   send(method: string, message: Uint8Array): number {
     return this.#protocol.send(method, message);
   }
 
-  /** Whether a request without an answer has begun to leave, so that it may be carried out. */
+  /** Whether a request without an answer has begun to leave, so that it may have run. */
   isSent(id: number): boolean {
     return this.#protocol.isSent(id);
   }
 
-  /** Ends the requests; what was sent is still answered. */
+  /** Sends no more requests; those that were sent are still answered. */
   finish(): void {
     this.#protocol.close();
     void this.#driver.flush();
   }
 
   /** Ends the conversation at once, and the process if there is one. */
-  giveUp(reason: DovewireError): void {
-    this.#tellEnd({ reason });
-    // It is the run that waits for both, and tells of neither: the end is told.
-    this.#line.end().catch(() => {});
+  abort(reason: DovewireError): void {
+    this.#emitEnd({ reason });
+    // #run() waits for both. Their errors don't matter: the end has been emitted.
+    this.#connection.end().catch(() => {});
     this.#driver.close().catch(() => {});
   }
 
   #onEvent(event: ExtractorClientEvent): void {
     if (event.type !== "response") return;
     this.#answers++;
-    if (!this.#isEndTold) this.#handlers.onAnswer(event.id, event.message);
+    if (!this.#hasEnded) this.#handlers.onAnswer(event.id, event.message);
   }
 
   async #run(): Promise<void> {
@@ -142,17 +134,17 @@ export class ExtractorSession {
     } catch (error) {
       failure = error;
     }
-    const end = this.#line.end();
-    // How it ended is worth a moment: it may say why the output made no sense.
-    if (!this.#isEndTold) await this.#line.exited;
-    this.#tellEnd({ failure });
+    const end = this.#connection.end();
+    // The exit status may say why the output made no sense.
+    if (!this.#hasEnded) await this.#connection.exited;
+    this.#emitEnd({ failure });
     await end;
   }
 
-  #tellEnd(how: { failure?: unknown; reason?: DovewireError }): void {
-    if (this.#isEndTold) return;
-    this.#isEndTold = true;
-    const ending = { line: this.#line, answers: this.#answers, exit: this.#exit };
-    this.#handlers.onEnd({ ...ending, ...how });
+  #emitEnd(how: { failure?: unknown; reason?: DovewireError }): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const end = { connection: this.#connection, answers: this.#answers, exit: this.#exit };
+    this.#handlers.onEnd({ ...end, ...how });
   }
 }

@@ -25,6 +25,7 @@
  * @module
  */
 
+import { messageOf } from "@dovewire/dovewire/core";
 import { resolve } from "node:path";
 import process from "node:process";
 import { extractorExitCodes, parseExtractorArguments } from "@dovewire/dovewire/core/extractor";
@@ -32,7 +33,6 @@ import { maildirHandler, serveExtractor } from "../server/mod.ts";
 import { stdio } from "@dovewire/dovewire/transports";
 import { checkMailUser, openMaildir } from "./mail_user.ts";
 import { dropPrivileges } from "./privileges.ts";
-import { messageOf } from "./system_user.ts";
 
 /** The package's version. */
 const packageVersion = "0.1.0";

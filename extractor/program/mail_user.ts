@@ -6,10 +6,9 @@
 
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { LocalProtocolError } from "@dovewire/dovewire/core";
+import { LocalProtocolError, messageOf } from "@dovewire/dovewire/core";
 import { Maildir } from "../maildir/maildir.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
-import { messageOf } from "./system_user.ts";
 
 /**
  * Refuses what can't be a mail user: that is the name of one folder, and so has no slash; "." is the

@@ -6,12 +6,12 @@
 
 import { closeSync, readFileSync } from "node:fs";
 import process from "node:process";
+import { messageOf } from "@dovewire/dovewire/core";
 import { closeInherited } from "./inherited.ts";
 import { namesInProc } from "./proc.ts";
 import {
   type AccountFiles,
   findSystemUser,
-  messageOf,
   PrivilegesError,
   type SystemUser,
 } from "./system_user.ts";

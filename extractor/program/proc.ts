@@ -5,7 +5,8 @@
  */
 
 import { readdirSync } from "node:fs";
-import { messageOf, PrivilegesError } from "./system_user.ts";
+import { messageOf } from "@dovewire/dovewire/core";
+import { PrivilegesError } from "./system_user.ts";
 
 /**
  * The names in a folder of /proc; none on a system that has none.

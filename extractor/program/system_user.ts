@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { DovewireError } from "@dovewire/dovewire/core";
+import { DovewireError, messageOf } from "@dovewire/dovewire/core";
 
 /** The process can't become the user that it should be, and must not go on. */
 export class PrivilegesError extends DovewireError {
@@ -115,11 +115,6 @@ function linesOf(file: string): string[] {
   } catch (cause) {
     throw new PrivilegesError(`${file} can't be read: ${messageOf(cause)}`, { cause });
   }
-}
-
-/** What an error says. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function quoted(user: string): string {

@@ -209,7 +209,7 @@ test("extractors: arguments that can't be are refused before anything is sent", 
   for (
     const options of [
       { timeout: NaN },
-      { openTimeout: -1 },
+      { connectTimeout: -1 },
       { closeTimeout: -1 },
       { limits: { maxInFlight: 0 } },
       { limits: { maxMessageSize: -1 } },
@@ -600,7 +600,7 @@ test("extractors: a transport that can't be opened, or not in time", async () =>
         assert(signal.aborted);
         return here;
       },
-      openTimeout: 30,
+      connectTimeout: 30,
     });
     const refused = await Promise.all(
       [extractor.count(), extractor.count()].map((call) => errorOf(call, ConnectError)),
@@ -611,7 +611,7 @@ test("extractors: a transport that can't be opened, or not in time", async () =>
     }
     const error = await errorOf(extractor.count(), TimeoutError);
     assert.deepEqual([error.phase, error.sent], ["connect", false]);
-    assert.match(error.message, /openTimeout/);
+    assert.match(error.message, /connectTimeout/);
     late.forEach((resolve) => resolve());
     await until(() => closed > 0);
   });

@@ -89,7 +89,7 @@ test("processes: exit codes and last words are told, the password isn't", async 
       const error = await errorOf<AuthenticationError>(extractor.count(), Kind);
       assert.match(error.message, expected);
       assert.equal(error.sent, sent, String(code));
-      assert.match(error.message, / Its stderr ends with:\n…x+no luck \ufffd\[1m with joe/);
+      assert.match(error.message, / Its stderr ends with:\n…x+no luck \\x1b\[1m with joe/);
       assert(!/s3cret|ch4/.test(error.message + JSON.stringify(error)), error.message);
       assert(error.message.length < 5_000);
       assert(heard.join("").startsWith("x".repeat(9_000) + "no luck \x1b[1m with joe"));
@@ -319,7 +319,7 @@ test("processes: in versions 1 and 2 what can't be sent starts no process", asyn
 test("processes: in versions 1 and 2 a request may run before its process is known", async () => {
   await leavingNoProcess(async () => {
     for (
-      const [kind, options] of [[AbortError, {}], [TimeoutError, { openTimeout: 20 }]] as const
+      const [kind, options] of [[AbortError, {}], [TimeoutError, { connectTimeout: 20 }]] as const
     ) {
       const { spawn, processes } = keeping();
       const hold = gate();
@@ -341,7 +341,7 @@ test("processes: in versions 1 and 2 a request may run before its process is kno
       if (kind === AbortError) controller.abort();
       const error = await removed;
       assert.equal(error.sent, true);
-      assert.match(error.message, /^"remove" was given up while its process was started: the /);
+      assert.match(error.message, /^"remove" was ended while its process started: the /);
       hold.open();
       await extractor.close();
       assert.notEqual((await processes[0].exited).signal, undefined);

@@ -1,5 +1,5 @@
 /**
- * What to say of requests that an extractor did not answer.
+ * Errors for requests that an extractor did not answer.
  *
  * @module
  */
@@ -17,26 +17,27 @@ import {
   type DovewireError,
   type ExitStatus,
   LocalProtocolError,
+  lowerFirst,
   RemoteProtocolError,
   TimeoutError,
 } from "@dovewire/dovewire/core";
-import type { Line } from "./line.ts";
+import type { ExtractorConnection } from "./connection.ts";
 
 /** How a conversation with an extractor ended. */
-export interface Ending {
-  /** Over what. */
-  readonly line: Line;
+export interface ConversationEnd {
+  /** The connection that it ran over. */
+  readonly connection: ExtractorConnection;
   /** How many answers came. */
   readonly answers: number;
   /** How the process ended, as far as that is known. */
   readonly exit?: ExitStatus;
-  /** What the protocol or the transport broke with. */
+  /** The error of the protocol or of the transport. */
   readonly failure?: unknown;
   /** Why the conversation was ended, where that was decided on this side. */
   readonly reason?: DovewireError;
 }
 
-/** The exit codes of those who end before they look at a request. */
+/** The exit codes of programs that end before they look at a request. */
 const codesOfTheStart: readonly number[] = [
   extractorExitCodes.misused,
   extractorExitCodes.privileges,
@@ -45,52 +46,56 @@ const codesOfTheStart: readonly number[] = [
 ];
 
 /**
- * Why a request was not answered; `isSent` says whether it had begun to leave. Whether it may have been
- * carried out, as `sent` of the error says, is known better where the exit code tells that nothing was.
+ * The error for a request that was not answered; `isSent` says whether it had begun to leave. The error's
+ * `sent` is `false` nevertheless where the exit code says that nothing has run.
  */
-export function unansweredError(method: string, isSent: boolean, ending: Ending): DovewireError {
-  const { line, answers, exit, failure, reason } = ending;
-  const { peer } = line.transport;
+export function unansweredError(
+  method: string,
+  isSent: boolean,
+  end: ConversationEnd,
+): DovewireError {
+  const { connection, answers, exit, failure, reason } = end;
+  const { peer } = connection.transport;
   const what = `"${method}" was not answered by ${peer}: `;
   if (reason !== undefined) {
     const Class = reason instanceof AbortError ? AbortError : ConnectionLostError;
     return new Class(what + lowerFirst(reason.message), { cause: reason, sent: isSent });
   }
-  const words = line.lastWords();
+  const { stderr } = connection;
   const code = answers === 0 ? exit?.code : undefined;
-  if (code === extractorExitCodes.refused && line.user !== undefined) {
+  if (code === extractorExitCodes.refused && connection.user !== undefined) {
     return new AuthenticationError(
-      `Cannot log in as "${line.user}" to ${peer}: it ${describeExit(exit)}.${words}`,
+      `Cannot log in as "${connection.user}" to ${peer}: it ${describeExit(exit)}.${stderr}`,
     );
   }
   const sent = isSent && !(code !== undefined && codesOfTheStart.includes(code));
   if (failure instanceof ExtractorEndError) {
     const { kind, limit } = failure;
     const options = { cause: failure, exit: failure.exit, limit, sent };
-    return new ExtractorEndError(kind, what + lowerFirst(failure.message) + words, options);
+    return new ExtractorEndError(kind, what + lowerFirst(failure.message) + stderr, options);
   }
   if (failure instanceof RemoteProtocolError) {
     const options = { cause: failure, limit: failure.limit, sent };
-    return new RemoteProtocolError(what + lowerFirst(failure.message) + words, options);
+    return new RemoteProtocolError(what + lowerFirst(failure.message) + stderr, options);
   }
   if (exit !== undefined) {
-    const message = `${what}it ${describeEnd(exit)}.${words}`;
+    const message = `${what}it ${describeEnd(exit)}.${stderr}`;
     return new ExtractorEndError("exit", message, { cause: failure, exit, sent });
   }
   return new ConnectionLostError(`${what}the connection ended.`, { cause: failure, sent });
 }
 
-/** The error for a request that was not sent because of another. Each request gets one of its own. */
+/** The error for a request that was not sent because of another error; each request gets its own. */
 export function notSentError(method: string, reason: DovewireError): DovewireError {
   return errorLike(reason, `"${method}" was not sent: ${lowerFirst(reason.message)}`, false);
 }
 
 /**
- * The error for a request whose process was being started when something came between: what it does
- * stands in its arguments, so that it may have begun before anybody knew that it was there.
+ * The error for a request that was ended while its process started. The process's arguments say what to
+ * do, so that it may have begun before anybody knew that it was there.
  */
 export function startingError(method: string, reason: DovewireError): DovewireError {
-  const what = `"${method}" was given up while its process was started: `;
+  const what = `"${method}" was ended while its process started: `;
   return errorLike(reason, what + lowerFirst(reason.message), true);
 }
 
@@ -104,14 +109,9 @@ function errorLike(reason: DovewireError, message: string, sent: boolean): Dovew
 }
 
 function describeEnd(exit: ExitStatus): string {
-  // "All went well" is what the code means, and not what is to be said here.
+  // The code's meaning, "all went well", would mislead here.
   if (exit.code === 0) return "exited before, with code 0";
   return exit.code === undefined && exit.signal === undefined
-    ? "said no more, doesn't end, and can't be ended from here"
+    ? "sent no more, doesn't end, and can't be ended from here"
     : describeExit(exit);
-}
-
-function lowerFirst(text: string): string {
-  // "ECONNREFUSED", "TLS" and the like stay as they are.
-  return /^[A-Z][A-Z0-9]/.test(text) ? text : text.slice(0, 1).toLowerCase() + text.slice(1);
 }
