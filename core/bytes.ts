@@ -36,7 +36,7 @@ export function decodeUtf8Strictly(bytes: Uint8Array): string | undefined {
  */
 export function sameSecret(given: Uint8Array, secret: Uint8Array): boolean {
   let difference = given.length ^ secret.length;
-  // What is behind the secret's end is compared with its bytes once more, for the time alone.
+  // Beyond the secret's end its bytes are compared once more, only so that it takes the same time.
   for (let at = 0; at < given.length; at++) {
     difference |= given[at] ^ (secret[at % (secret.length || 1)] ?? 0);
   }

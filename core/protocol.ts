@@ -15,7 +15,7 @@
  * 1. However the same bytes are cut into chunks, the same events come out in the same order. (An
  *    event that hands on a *piece* of a longer value may be cut elsewhere; the value is the same.)
  * 2. A caller's mistake throws a `LocalProtocolError` and changes nothing. A peer's mistake throws
- *    from `nextEvent()`, once and for ever after.
+ *    from `nextEvent()`, which rethrows the same error afterwards.
  * 3. Every buffer that a peer can fill has a limit. Going over it is a `RemoteProtocolError` that
  *    names the limit.
  * 4. What was sent and not answered when the connection dies is reported, each by its id.
@@ -35,7 +35,7 @@
  * ```
  */
 export interface Protocol<Event> {
-  /** Takes bytes that arrived from the peer. The chunk belongs to the protocol from here on. */
+  /** Takes bytes that arrived from the peer. The protocol owns the chunk from here on. */
   receive(chunk: Uint8Array): void;
   /** Learns that the peer will send no more. */
   receiveEnd(): void;
@@ -44,7 +44,7 @@ export interface Protocol<Event> {
   /** Bytes to write, oldest first, or `undefined` when there are none. */
   takeOutput(): Uint8Array | undefined;
   /**
-   * When {@linkcode handleTimeout} wants to be called, in the caller's milliseconds; `undefined` for
+   * When to call {@linkcode handleTimeout}, in the caller's milliseconds; `undefined` for
    * never. A deadline in the past (0 among them) means: as soon as possible.
    */
   readonly deadline: number | undefined;

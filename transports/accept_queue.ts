@@ -11,7 +11,7 @@ export class AcceptQueue<Client> {
   #closed = false;
   #discard: (client: Client) => void;
 
-  /** Makes one; `discard` closes a client that nobody takes any more. */
+  /** Creates one; `discard` closes a client that nobody accepts any more. */
   constructor(discard: (client: Client) => void) {
     this.#discard = discard;
   }

@@ -45,7 +45,7 @@ export class AsyncQueue<Item> {
     }
   }
 
-  /** Ends the queue behind what is in it, in order or with an error. */
+  /** Ends the queue after the items that are in it, without or with an error. */
   end(end: { error?: unknown }): void {
     this.#end ??= end;
     this.#wakeReader?.();
@@ -75,7 +75,7 @@ export class AsyncQueue<Item> {
     }
   }
 
-  /** The next item, or `undefined` behind the last; throws as {@linkcode hasNext} does. */
+  /** The next item, or `undefined` after the last one; throws as {@linkcode hasNext} does. */
   async take(): Promise<Item | undefined> {
     return await this.hasNext() ? this.#shift() : undefined;
   }

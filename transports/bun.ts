@@ -1,7 +1,7 @@
 /**
  * Byte pipes for Bun: `Bun.connect` for UNIX sockets, and `node:net` for TCP and for listening.
  *
- * `Bun.connect` can't be given up. To a host that doesn't answer, its socket stays open for minutes
+ * `Bun.connect` can't be aborted. To a host that doesn't answer, its socket stays open for minutes
  * after the caller's time-out, and keeps the program from ending.
  *
  * TLS is that of `node:tls`, over UNIX sockets, too, but for `startTls()` on one that is connected, which
@@ -106,7 +106,7 @@ export function listen(address: Address, options: ListenOptions = {}): Promise<L
   return listenOverNode(address, options);
 }
 
-/** A UNIX socket connects at once or not at all, so that nobody need give up on it midway. */
+/** A UNIX socket connects at once or not at all, so that there is nothing to abort. */
 async function connectUnix(
   address: Address & { transport: "unix" },
   { signal }: ConnectOptions,

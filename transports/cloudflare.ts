@@ -4,10 +4,10 @@
  * What the platform has, and lacks, is what these have and lack:
  *
  * - There are no UNIX sockets and no listeners.
- * - Certificates are checked against the platform's authorities, always. It takes no other
- *   authorities, no certificate of the client's and no ALPN; options that ask for one are refused.
+ * - Certificates are always checked against the platform's CAs. It takes no other CAs, no client
+ *   certificate and no ALPN; options that ask for one are refused.
  * - A connection belongs to the request that opened it, and is of no use to others. Make a client a
- *   request, and close it behind it. No more than six connections of a request open at a time.
+ *   request, and close it at its end. No more than six connections of a request open at a time.
  * - Its errors don't say why. A port where nobody listens, a name that doesn't exist and a bad
  *   certificate look the same, so that the code is "other" or "tls", and the message says what to
  *   look at.
@@ -64,7 +64,7 @@ interface CloudflareSocket {
   readonly closed: Promise<void>;
   /** Gives another socket, at once: whether the handshake succeeds shows when it is used. */
   startTls(options: { expectedServerHostname: string }): CloudflareSocket;
-  /** Waits for what is being written, unless that is given up first. */
+  /** Waits for what is being written, unless that is aborted first. */
   close(): Promise<void>;
 }
 
@@ -72,8 +72,8 @@ interface CloudflareSocket {
  * Connects to a TCP port, with `tls` encrypted from the first byte. Rejects with a
  * `TransportError`.
  *
- * Behind `startTls()` this side has to speak first: what comes ahead of that is taken for injected,
- * since the platform doesn't tell what came in clear from what came encrypted. A bad certificate
+ * After `startTls()` this side has to send first: what arrives before that is taken for injected, since
+ * the platform doesn't tell unencrypted bytes from encrypted ones. A bad certificate
  * shows in `startTls()` or, mostly, in the first write or read, which rejects with the code "tls".
  *
  * A `tls.serverName` other than the host's is something that the platform checks only there, so
@@ -164,8 +164,8 @@ async function openedUnlessAborted(
 function lackingFor(options: TlsOptions): string | undefined {
   const { caCerts, cert, key, alpnProtocols, dangerouslyTrustAnyCertificate } = options;
   if (caCerts !== undefined) {
-    return 'Workers take no authorities of their own. Leave "caCerts" out, and give the server a ' +
-      "certificate of a public authority.";
+    return 'Workers take no CAs of their own. Leave "caCerts" out, and give the server a ' +
+      "certificate of a public CA.";
   }
   if (cert !== undefined || key !== undefined) {
     return 'Workers can\'t show a certificate to this kind of server. Leave "cert" and "key" out, ' +
@@ -176,7 +176,7 @@ function lackingFor(options: TlsOptions): string | undefined {
   }
   if (dangerouslyTrustAnyCertificate) {
     return 'Workers check every certificate. Leave "dangerouslyTrustAnyCertificate" out, and give ' +
-      "the server a certificate of a public authority.";
+      "the server a certificate of a public CA.";
   }
   return undefined;
 }
@@ -186,9 +186,7 @@ function whatItMayBe(address: Address, isTls: boolean, error: unknown): string {
     messageOf(error)
   }" and not why. Look at the host's name and the port, ` +
     "whether the server listens there and the Internet may reach it" +
-    (isTls
-      ? `, and whether its certificate is for that name, in date and of a public authority.`
-      : ".") +
+    (isTls ? `, and whether its certificate is for that name, in date and of a public CA.` : ".") +
     (address.transport === "tcp" && address.port === 25 ? " Workers never reach port 25." : "");
 }
 
@@ -201,7 +199,7 @@ class CloudflareTransport implements Transport {
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #state: "open" | "write-closed" | "encrypted" | "closed" = "open";
   #encrypted: Transport | undefined;
-  /** What broke the connection. The platform tells a write, and a read behind it of an end. */
+  /** What broke the connection. The platform reports it to a write; a later read only ends. */
   #breakage: TransportError | undefined;
   #giveUp: (() => void) | undefined;
 
@@ -288,8 +286,8 @@ class CloudflareTransport implements Transport {
     if (this.#state === "closed") return Promise.resolve();
     this.#state = "closed";
     const reason = brokenError("closed", this.peer);
-    // A write that is under way is given up. Otherwise the writing ends in good order: what is
-    // given up isn't closed, as the peer sees it, before the request ends. Nothing of it is waited
+    // A write that is under way is aborted. Otherwise the writing ends in good order: for the peer, what
+    // is aborted isn't closed before the request ends. Nothing of it is waited
     // for.
     const ending = this.#giveUp === undefined ? this.#writer.close() : this.#writer.abort(reason);
     ending.catch(() => {});
@@ -348,7 +346,7 @@ class CloudflareTransport implements Transport {
       return new TransportError(
         "other",
         `The connection to ${this.peer} belongs to the request that opened it. Connect in each ` +
-          "request anew, and close behind it.",
+          "request anew, and close it at its end.",
         { cause: error },
       );
     }
@@ -360,11 +358,11 @@ class CloudflareTransport implements Transport {
  * A connection whose encryption was started on the way, held to be encrypted only once that is
  * proven.
  *
- * The platform gives what the peer sent in clear, ahead of the handshake, as if it had come
+ * The platform gives what the peer sent unencrypted, before the handshake, as if it had come
  * encrypted (workerd of April 2026 does). Nothing tells the one from the other, nor when the
- * handshake is done, but this: a write goes out behind the handshake. So whatever arrives before
+ * handshake is done, but this: a write leaves after the handshake. So whatever arrives before
  * the first byte was written is taken for injected. That costs nothing in protocols where the
- * client speaks first behind STARTTLS, as it does in all that this library has.
+ * client sends first after STARTTLS, as it does in all protocols of this library.
  */
 class UpgradedTransport implements Transport {
   readonly peer: string;
@@ -437,7 +435,7 @@ class UpgradedTransport implements Transport {
     // A handshake that fails looks like an end.
     if (chunk === undefined) throw this.#handshakeFailed(undefined);
     throw this.#refuse(
-      "bytes came behind what asked for it, ahead of anything that was said encrypted. Nothing of " +
+      "bytes arrived after the request for it and before anything encrypted. Nothing of " +
         "them was used; look for a man in the middle.",
     );
   }
@@ -449,7 +447,7 @@ class UpgradedTransport implements Transport {
     return this.#refuse(
       "the handshake failed, or the other end closed instead; the platform doesn't say which. Look " +
         "whether the server speaks TLS there, and whether its certificate is for " +
-        `"${this.#serverName}", in date and of a public authority.`,
+        `"${this.#serverName}", in date and of a public CA.`,
       error,
     );
   }

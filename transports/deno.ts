@@ -14,9 +14,9 @@
  * - to be a process's stdin and stdout: none
  *
  * TLS takes none besides. It is that of Deno's `node:tls`, over a connection of `Deno.connect`'s: with
- * `Deno.startTls`, authorities of one's own would be trusted beside the runtime's and not instead, and it
+ * `Deno.startTls`, CAs of one's own would be trusted in addition to the runtime's, not instead, and it
  * has no server's end, no client certificates and no UNIX sockets. Deno doesn't tell a certificate that
- * has expired from one of an unknown authority. An end of TCP without TLS's own end reads as an end: a
+ * has expired from one of an unknown CA. An end of TCP without close_notify reads as an end: a
  * conversation that was cut short shows in its protocol.
  *
  * @module
@@ -88,7 +88,7 @@ async function connectPlain(
       return new DenoTransport(conn, peerName(address), clientOf(address));
     }
     const conn = await Deno.connect({ transport: "unix", path: address.path });
-    // A UNIX socket knows no signal; what it gave up on meanwhile is closed here.
+    // A UNIX socket takes no signal: if it has aborted meanwhile, the socket is closed here.
     if (signal?.aborted) {
       conn.close();
       throw signal.reason;
@@ -284,7 +284,7 @@ class DenoTransport implements Transport {
       if (this.#underWay > 0) throw busyError(this.peer);
       this.#state = "superseded";
       const { startTlsOver } = await import("./tls/tls_over_transport.ts");
-      // What was sent in clear behind the upgrade is still with the system: the handshake gets it, and
+      // What was sent unencrypted after the upgrade is still in the kernel: the handshake gets it, and
       // fails.
       const transport = {
         peer: this.peer,
@@ -322,7 +322,7 @@ class DenoTransport implements Transport {
 
   async #read(): Promise<Uint8Array | undefined> {
     if (this.#state === "closed") throw brokenError("closed", this.peer);
-    // What was read is given away, what is behind it takes the next read.
+    // What was read is given away; the next read gets what follows.
     if (this.#buffer.length < leastRoom) this.#buffer = new Uint8Array(this.#readSize);
     const buffer = this.#buffer;
     let size: number | null;

@@ -26,7 +26,7 @@ export {
   type TransportErrorCode,
 } from "./transport.ts";
 
-/** What a {@linkcode memoryPair} can be told. */
+/** Options for a {@linkcode memoryPair}. */
 export interface MemoryPairOptions {
   /**
    * How many of the waiting bytes the next read gives, at least 1; asked before each read. All of
@@ -65,8 +65,7 @@ export interface MemoryListener {
    */
   readonly listener: Listener;
   /**
-   * Connects to the listener, whatever address it is given, so that a client can be told the address
-   * that it is told in earnest. Rejects with a `TransportError` once the listener is closed.
+   * Connects to the listener, whatever the address is, so that a client can be given its real address. Rejects with a `TransportError` once the listener is closed.
    */
   readonly connect: Connector;
 }

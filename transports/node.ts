@@ -144,7 +144,7 @@ interface Started {
 /** A client that nobody has accepted yet. */
 interface Arrival {
   readonly socket: Socket;
-  /** Where it came from; that can't be asked any more once it is gone. */
+  /** Where it came from, which is unknown once it is closed. */
   readonly remote: Address | undefined;
 }
 

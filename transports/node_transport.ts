@@ -24,7 +24,7 @@ import {
   TransportError,
 } from "./transport.ts";
 
-/** How a stream is told that something is done, or failed. */
+/** Called when something is done, or has failed. */
 type Done = (error?: Error | null) => void;
 
 /** What made the first write to a socket fail, if one did. */
@@ -90,7 +90,7 @@ export interface NodeTransportOptions {
   readonly underneath?: Underneath;
 }
 
-/** A transport over a socket that is connected; one of TLS has its handshake behind it. */
+/** A transport over a connected socket, for TLS after its handshake. */
 export class NodeTransport implements Transport {
   readonly peer: string;
   #socket: Socket;
@@ -130,7 +130,7 @@ export class NodeTransport implements Transport {
     this.#settleReader();
   };
 
-  /** Makes one; the socket belongs to it from here on. */
+  /** Creates one; it owns the socket from here on. */
   constructor(socket: Socket, { peer, role, underneath }: NodeTransportOptions) {
     this.#socket = socket;
     this.#role = role;
@@ -353,7 +353,7 @@ export class NodeTransport implements Transport {
   }
 }
 
-/** A transport over a socket of TLS that has its handshake behind it. */
+/** A transport over a TLS socket after its handshake. */
 export function encryptedTransport(
   socket: TLSSocket,
   peer: string,

@@ -180,13 +180,13 @@ async function removeStale(
   }
 }
 
-/** What a file is to who wants its place: "closed" is one that can't be told because it lets nobody in. */
+/** What stands in the place for a socket: "closed" is a socket that lets nobody connect, so that its state is unknown. */
 type FileState = "missing" | "stale" | "live" | "closed" | "no-socket";
 
 const helpFor: Partial<Record<FileState, string>> = {
   "no-socket": "there is a file that is no socket. Take another path, or remove it if it is no " +
     "good any more.",
-  closed: "there is a socket that can't be connected to, so that there is no telling whether " +
+  closed: "there is a socket that can't be connected to, so that it isn't known whether " +
     "another server listens. Remove it if none does, or take another path.",
 };
 

@@ -81,7 +81,7 @@ class StreamsTransport implements Transport {
     this.#closed = true;
     const reason = brokenError("closed", this.peer);
     // A stream that broke or ended already can't be closed again, and needn't be. Nor are they waited
-    // for: a stream is aborted behind the write that is under way, and that may never end.
+    // for: a stream is aborted after the write that is under way, which may never end.
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
     this.#giveUp?.();

@@ -22,7 +22,7 @@ import {
 } from "./limits.ts";
 import { ExtractorProtocol } from "./protocol.ts";
 
-/** What an {@linkcode ExtractorClientProtocol} keeps to. */
+/** Limits of an {@linkcode ExtractorClientProtocol}. */
 export interface ExtractorClientLimits {
   /** A method's name, in bytes; 64 if left out. */
   maxMethodSize: number;
@@ -32,28 +32,27 @@ export interface ExtractorClientLimits {
   maxInFlight: number;
 }
 
-/** What an {@linkcode ExtractorClientProtocol} can be told. */
+/** Options for an {@linkcode ExtractorClientProtocol}. */
 export interface ExtractorClientProtocolOptions {
   /**
-   * Whether the peer is a process whose exit status is told with
-   * {@linkcode ExtractorClientProtocol.exited}: the "end" event, and an error about the output's end,
-   * wait for it then. `false` if left out.
+   * Whether the peer is a process whose exit status {@linkcode ExtractorClientProtocol.exited} will give:
+   * the "end" event, and an error about the output's end, wait for it. `false` if left out.
    */
   awaitsExit?: boolean;
   /** Limits that differ from the defaults. */
   limits?: Partial<ExtractorClientLimits>;
 }
 
-/** What an {@linkcode ExtractorClientProtocol} has to tell. */
+/** Events emitted by an {@linkcode ExtractorClientProtocol}. */
 export type ExtractorClientEvent =
   /** The answer to a request. */
   | { readonly type: "response"; readonly id: number; readonly message: Uint8Array }
   /** Write the output, then tell the peer that no more comes. */
   | { readonly type: "close-write" }
   /**
-   * The conversation is over: `unanswered` has the requests that got no answer, oldest first, and
-   * `exit` how the process ended, if that was told. All is well only where nothing is unanswered and
-   * the exit code isn't another than 0; `endError()` makes the error of it.
+   * The conversation is over: `unanswered` has the requests that got no answer, oldest first, and `exit`
+   * is how the process ended, if that is known. It went well only if nothing is unanswered and the exit
+   * code is 0 or unknown; `endError()` creates the error otherwise.
    */
   | {
     readonly type: "end";
@@ -72,8 +71,8 @@ const nothing = new Uint8Array(0);
 /**
  * The client end of one version 3 session, as a value that never touches a process.
  *
- * Requests are written one behind the other and answered in that order. Bytes that belong to no request
- * throw an {@linkcode ExtractorEndError} at once; behind {@linkcode close} they do when the output has
+ * Requests are written one after the other and answered in that order. Bytes that belong to no request
+ * throw an {@linkcode ExtractorEndError} at once; after {@linkcode close} they do so when the output has
  * ended, since the exit code says more then.
  *
  * `nextEvent()` throws a `RemoteProtocolError` where an answer is over the limit, and an
@@ -102,8 +101,9 @@ const nothing = new Uint8Array(0);
  */
 export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEvent> {
   /**
-   * "closing": no more requests, and the peer is still to be told; "closed": it was told; "stray": it
-   * was, and bytes came that nobody asked for; "ending": the output is over, the exit status isn't there.
+   * "open": requests can be sent; "closing": no more requests, the "close-write" event is due; "closed":
+   * that event was emitted; "stray": after it, bytes came that belong to no request; "ending": the output
+   * has ended, the exit status is not known; "over": the "end" event was emitted; "failed".
    */
   #state: "open" | "closing" | "closed" | "stray" | "ending" | "over" | "failed" = "open";
   #limits: ExtractorClientLimits;
@@ -118,7 +118,7 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
   /** The oldest request that has no answer. */
   #head = 1;
 
-  /** Makes one; throws a {@linkcode LocalProtocolError} for limits that can't be. */
+  /** Creates one; throws a {@linkcode LocalProtocolError} for invalid limits. */
   constructor(options: ExtractorClientProtocolOptions = {}) {
     super();
     this.#limits = { ...defaultLimits, ...options.limits };
@@ -138,7 +138,7 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
 
   /**
    * Whether a request without an answer had begun to leave with `takeOutput()`, so that it may
-   * have been carried out.
+   * have run.
    */
   isSent(id: number): boolean {
     const at = this.#requests.get(id);
@@ -146,11 +146,11 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
   }
 
   /**
-   * Asks for something and gives the request's id: 1, 2, 3 … in wire order. The message belongs to the
-   * protocol from here on.
+   * Sends a request and returns its id: 1, 2, 3 … in wire order. The protocol owns the message from here
+   * on.
    *
-   * Throws a {@linkcode LocalProtocolError} for a name that can't be one, for a message over the limit,
-   * where too many requests have no answer yet, and where the conversation is over.
+   * Throws a {@linkcode LocalProtocolError} for an invalid name, for a message over the limit, if too many
+   * requests have no answer yet, and if the conversation is over.
    */
   send(method: string, message: Uint8Array): number {
     const name = encodeMethod(method, this.#limits.maxMethodSize);
@@ -160,7 +160,7 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
       throw new LocalProtocolError(
         `Cannot send "${method}": ` +
           (this.#state === "closing" || this.#state === "closed"
-            ? "close() was called. Send requests ahead of that."
+            ? "close() was called. Send requests before that."
             : "the conversation is over. Start another extractor."),
       );
     }
@@ -185,8 +185,8 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
   }
 
   /**
-   * Learns how the peer's process ended. Its output may still be on the way: the conversation is over
-   * when both ends are known. Throws a {@linkcode LocalProtocolError} if called again.
+   * Takes the exit status of the peer's process. Its output may still be on the way: the conversation is
+   * over when both have ended. Throws a {@linkcode LocalProtocolError} if called again.
    */
   exited(status: ExitStatus): void {
     this.#exit = tellExit(this.#exit, status);
@@ -261,7 +261,7 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
     );
   }
 
-  /** There may be no bytes here. */
+  /** Refuses bytes that belong to no request. */
   #refuseBytes(): void {
     const stray = this.#frames.peek();
     if (stray === undefined) return;
@@ -289,13 +289,13 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
     throw new ExtractorEndError(
       "cut-short",
       `The extractor's answer to request ${this.#head} was cut short ` +
-        (length === undefined ? "in its length" : `behind ${arrived} of its ${length} bytes`) +
+        (length === undefined ? "in its length" : `after ${arrived} of its ${length} bytes`) +
         `: the extractor ${describeExit(this.#exit)}.`,
       { exit: this.#exit, unanswered: this.unanswered },
     );
   }
 
-  /** Forgets what is left, where the peer is at fault. */
+  /** Drops everything: the peer broke the protocol. */
   protected override fail(): void {
     this.#state = "failed";
     this.output.clear();

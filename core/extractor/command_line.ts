@@ -7,7 +7,7 @@
 import { LocalProtocolError } from "../errors.ts";
 import { defaultMaxMethodSize, encodeMethod } from "./limits.ts";
 
-/** What an extractor is started for. */
+/** The arguments of an extractor's process. */
 export interface ExtractorCommandLine {
   /** The version to speak. */
   version: 1 | 2 | 3;
@@ -17,7 +17,7 @@ export interface ExtractorCommandLine {
   systemUser: string;
   /** The user whose mails they are. */
   mailUser: string;
-  /** Versions 1 and 2: what is asked for. Version 3 has none: it stands in each request. */
+  /** The method, in versions 1 and 2. Version 3 has it in each request. */
   method?: string;
   /** Version 1: the method's arguments in their order, all of them. */
   args?: readonly string[];
@@ -27,11 +27,11 @@ const usage = "[--protocol=1|2|3] <maildir> <system-user> <mail-user> [<method> 
 
 /**
  * The arguments for an extractor: `[--protocol=1|2|3] <maildir> <system-user> <mail-user> [<method>
- * [<arguments>…]]`. The option is left out where it would say what goes without saying: version 3
- * without a method, version 1 with one, as the first extractors had it.
+ * [<arguments>…]]`. The option is left out if it isn't needed: for version 3
+ * without a method, and version 1 with one, which the first extractors spoke.
  *
- * Throws a {@linkcode LocalProtocolError} for a version with a method or arguments that it has no place
- * for, or without one that it needs, and for what no argument can carry.
+ * Throws a {@linkcode LocalProtocolError} if the version takes no such method or arguments, or needs one,
+ * and for text that no argument can carry.
  *
  * @example
  * ```ts
@@ -57,7 +57,7 @@ export function extractorArguments(commandLine: ExtractorCommandLine): string[] 
 
 /**
  * Reads what {@linkcode extractorArguments} gives, without the program's name. `--` ends the options.
- * Throws a {@linkcode LocalProtocolError} that shows the usage for what it can't be.
+ * Throws a {@linkcode LocalProtocolError} that shows the usage for invalid arguments.
  */
 export function parseExtractorArguments(argv: readonly string[]): ExtractorCommandLine {
   let version: 1 | 2 | 3 | undefined;

@@ -8,7 +8,7 @@ import { LocalProtocolError } from "../errors.ts";
 import type { ExitStatus } from "../exit_status.ts";
 
 /**
- * What an extractor's process may end with, by name. 1, 2, 110 and 111 are qmail-authuser's own, who
+ * What an extractor's process may end with, by name. 1, 2, 110 and 111 are qmail-authuser's own, which
  * ends with them before there is an extractor; the others are the extractor's. Source: JWebmail's
  * README_IPC.md, and https://cr.yp.to/checkpwd/interface.html for 1, 2 and 111.
  */
@@ -17,9 +17,9 @@ export const extractorExitCodes: {
   readonly ok: 0;
   /** The user's name or the password is wrong. */
   readonly refused: 1;
-  /** qmail-authuser was not called as it wants to be. */
+  /** qmail-authuser was called the wrong way. */
   readonly misused: 2;
-  /** The request came to nothing. */
+  /** The request failed. */
   readonly failure: 3;
   /** The request was wrong. */
   readonly invalid: 4;
@@ -46,8 +46,8 @@ export const extractorExitCodes: {
 const meanings: Readonly<Record<number, string>> = {
   0: "all went well",
   1: "the user's name or the password is wrong",
-  2: "qmail-authuser was misused: look at the command and at what descriptor 3 is given",
-  3: "the request came to nothing",
+  2: "qmail-authuser was misused: look at the command and at what file descriptor 3 has",
+  3: "the request failed",
   4: "the request was wrong",
   5: "the extractor couldn't become the user whom the mails belong to",
   6: "the extractor doesn't support the operation",

@@ -1,5 +1,5 @@
 /**
- * What is wrong with how an extractor ended.
+ * Errors for the way in which an extractor ended.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import type { ExitStatus } from "../exit_status.ts";
  */
 export type ExtractorEndKind = "cut-short" | "exit" | "trailing-bytes";
 
-/** What an {@linkcode ExtractorEndError} has beside a message. */
+/** Options for an {@linkcode ExtractorEndError}. */
 export interface ExtractorEndErrorOptions extends RemoteProtocolErrorOptions {
   /** How the process ended. */
   exit?: ExitStatus;
 }
 
-/** An extractor ended otherwise than it should. */
+/** An extractor ended in another way than it should. */
 export class ExtractorEndError extends RemoteProtocolError {
   /** The class's name. */
   override name = "ExtractorEndError";
@@ -34,7 +34,7 @@ export class ExtractorEndError extends RemoteProtocolError {
   /** How the process ended; `undefined` where that isn't known, or the peer is no process. */
   readonly exit: ExitStatus | undefined;
 
-  /** Makes one; the message has the exit code's meaning in it. */
+  /** Creates one; the message has the exit code's meaning in it. */
   constructor(kind: ExtractorEndKind, message: string, options: ExtractorEndErrorOptions = {}) {
     super(message, options);
     this.kind = kind;
@@ -42,7 +42,7 @@ export class ExtractorEndError extends RemoteProtocolError {
   }
 }
 
-/** The end of a client's conversation, as its "end" event tells it. */
+/** The end of a client's conversation, as in its "end" event. */
 export interface ExtractorEnd {
   /** The requests that got no answer, oldest first. */
   readonly unanswered: readonly number[];
@@ -51,8 +51,7 @@ export interface ExtractorEnd {
 }
 
 /**
- * The error that an "end" event is to the requests without an answer, of kind "exit": for a client to
- * give to its callers. `sent` says whether the request may have been carried out; `false` if left out.
+ * The error for the requests that an "end" event leaves without an answer, of kind "exit". `sent` says whether the request may have run; `false` if left out.
  *
  * @example
  * ```ts
@@ -79,7 +78,7 @@ function count(requests: number): string {
   return requests === 1 ? "1 request" : `${requests} requests`;
 }
 
-/** The exit status once it is told; refuses one that is told again. */
+/** The exit status, which can be given only once. */
 export function tellExit(known: ExitStatus | undefined, status: ExitStatus): ExitStatus {
   if (known === undefined) return status;
   throw new LocalProtocolError(

@@ -12,7 +12,7 @@ import { InputQueue } from "../input_queue.ts";
 const prefixSize = 4;
 
 /**
- * From this size on a payload is written where it is, and not copied behind its length; and one that is
+ * A payload of this size or more is written from where it is, not copied after its length; and one that is
  * read gets its memory piece by piece, as it arrives.
  */
 const largePayload = 16_384;
@@ -41,7 +41,7 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Frames one behind the other, in pieces to be written in order: small payloads copied into one piece,
+ * Frames one after the other, in pieces to be written in order: small payloads copied into one piece,
  * a large one as it is.
  */
 export function encodeFrames(...payloads: readonly Uint8Array[]): Uint8Array[] {
@@ -89,7 +89,7 @@ function writeLength(target: Uint8Array, at: number, length: number): number {
   return at + prefixSize;
 }
 
-/** A frame that has begun and isn't whole. */
+/** A frame of which a part has arrived. */
 export interface PartialFrame {
   /** What its length says; `undefined` as long as that isn't there itself. */
   readonly length: number | undefined;
@@ -173,12 +173,12 @@ export class FrameReader {
     return this.#whole(length < largePayload ? this.#small : this.#large.take());
   }
 
-  /** Bytes that no frame was begun with, without taking them; `undefined` where there are none. */
+  /** Bytes after the last whole frame, without taking them; `undefined` if there are none. */
   peek(): Uint8Array | undefined {
     return this.#hasByte() ? this.#chunk.subarray(this.#at) : undefined;
   }
 
-  /** Throws away what there is. */
+  /** Drops everything. */
   clear(): void {
     this.#input.clear();
     this.#chunk = nothing;

@@ -1,5 +1,5 @@
 /**
- * How much a peer can make an extractor's protocols hold, and what a caller can put on them.
+ * Limits of the extractor's protocols.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 import { decodeUtf8, encodeUtf8, quote } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 
-/** How many bytes a method's name may have, where nothing else is said. */
+/** How many bytes a method's name may have unless an option says otherwise. */
 export const defaultMaxMethodSize = 64;
 
-/** How many bytes a message may have, where nothing else is said: 64 MiB. */
+/** How many bytes a message may have unless an option says otherwise: 64 MiB. */
 export const defaultMaxMessageSize = 64 * 1024 * 1024;
 
-/** Refuses limits that nothing could keep to. */
+/** Refuses invalid limits. */
 export function checkLimits(limits: object): void {
   for (const [name, limit] of Object.entries(limits)) {
     if (typeof limit === "number" && limit > 0) continue;
@@ -21,28 +21,30 @@ export function checkLimits(limits: object): void {
   }
 }
 
-/** The bytes of a method's name. Throws a {@linkcode LocalProtocolError} for what can't be one. */
+/** The bytes of a method's name. Throws a {@linkcode LocalProtocolError} for an invalid one. */
 export function encodeMethod(method: string, limit: number): Uint8Array {
   if (typeof method !== "string" || !/^[ -~]+$/.test(method) || method.length > limit) {
     throw new LocalProtocolError(
-      `${JSON.stringify(method)} can't be a method's name. Use 1 to ${limit} printable ASCII ` +
+      `${
+        JSON.stringify(method)
+      } is an invalid name of a method. Use 1 to ${limit} printable ASCII ` +
         'characters, like "read-mail".',
     );
   }
   return encodeUtf8(method);
 }
 
-/** The name that bytes are. Throws a {@linkcode RemoteProtocolError} for what can't be one. */
+/** Reads a method's name. Throws a {@linkcode RemoteProtocolError} for an invalid one. */
 export function decodeMethod(bytes: Uint8Array): string {
   if (bytes.length > 0 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f)) {
     return decodeUtf8(bytes);
   }
   throw new RemoteProtocolError(
-    `The client sent ${quote(bytes)} where a method's name stands: printable ASCII.`,
+    `The client sent ${quote(bytes)} where a method's name should be: printable ASCII.`,
   );
 }
 
-/** Refuses a message that the other end would not take. */
+/** Refuses a message that the other end would refuse. */
 export function checkMessageSize(size: number, limit: number, what: string): void {
   if (size <= limit) return;
   throw new LocalProtocolError(
@@ -64,7 +66,7 @@ export function overLimit(
 ): RemoteProtocolError {
   return new RemoteProtocolError(
     `${what} ${size === undefined ? `more than ${most}` : size} bytes, and ${most} are allowed. ` +
-      `If such are meant to be, raise "limits.${limit}".`,
+      `If that is right, raise "limits.${limit}".`,
     { limit, unanswered },
   );
 }

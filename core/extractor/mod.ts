@@ -6,9 +6,9 @@
  *
  * | version | the method | the request | the answer |
  * | --- | --- | --- | --- |
- * | 1 | an argument | arguments; stdin for "add" | a line of JSON, and binary data behind it |
+ * | 1 | an argument | arguments; stdin for "add" | a line of JSON, and binary data after it |
  * | 2 | an argument | a message, all of stdin | a message, all of stdout |
- * | 3 | a frame on stdin | a message in a frame behind it | a message in a frame |
+ * | 3 | a frame on stdin | a message in the next frame | a message in a frame |
  *
  * @example Both ends of version 3, with nothing between
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What qmail-authuser reads on descriptor 3: who wants in, as the checkpassword interface has it.
+ * The credentials that qmail-authuser reads from file descriptor 3, by the checkpassword interface.
  *
  * Source: https://cr.yp.to/checkpwd/interface.html.
  *
@@ -9,7 +9,7 @@
 import { decodeUtf8Strictly, encodeUtf8 } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 
-/** Who wants in. */
+/** A user's credentials. */
 export interface Credentials {
   /** The name to log in with. */
   user: string;
@@ -23,8 +23,8 @@ export interface Credentials {
 export const maxPreludeSize = 512;
 
 /**
- * The bytes for descriptor 3: user, password and challenge, a NUL behind each. What reads them reads to
- * the end: the descriptor is to be closed behind them.
+ * The bytes for file descriptor 3: user, password and challenge, with a NUL after each. Programs read to
+ * its end: close it after them.
  *
  * Throws a {@linkcode LocalProtocolError}, without the values in it, for a value that isn't text or has
  * a NUL, and for more than 512 bytes.
@@ -53,14 +53,14 @@ export function encodeCredentials({ user, password, challenge = "" }: Credential
   const bytes = encodeUtf8(`${user}\0${password}\0${challenge}\0`);
   if (bytes.length <= maxPreludeSize) return bytes;
   throw new LocalProtocolError(
-    `User, password and challenge have ${bytes.length} bytes with the NULs behind them, and ` +
+    `User, password and challenge have ${bytes.length} bytes with the NULs after them, and ` +
       `${maxPreludeSize} are allowed. Use shorter ones.`,
   );
 }
 
 /**
- * Reads what {@linkcode encodeCredentials} writes. What stands behind the third NUL is skipped, as the
- * interface has it: there may be more data.
+ * Reads what {@linkcode encodeCredentials} writes. What follows the third NUL is skipped: the
+ * interface allows more data there.
  *
  * Throws a {@linkcode RemoteProtocolError}, without the bytes in it, for less than three values, for
  * more than 512 bytes and for what isn't UTF-8.
@@ -79,7 +79,7 @@ export function decodeCredentials(bytes: Uint8Array): Required<Credentials> {
     const value = end === -1 ? undefined : decodeUtf8Strictly(bytes.subarray(at, end));
     if (value === undefined) {
       throw new RemoteProtocolError(
-        "The credentials aren't user, password and challenge as UTF-8, each with a NUL behind it: " +
+        "The credentials aren't user, password and challenge as UTF-8, each with a NUL after it: " +
           (end === -1
             ? `${values.length} NULs are there.`
             : `value ${values.length + 1} isn't UTF-8.`),

@@ -10,7 +10,7 @@ import type { Protocol } from "../protocol.ts";
 
 /**
  * A protocol of the extractor, as a value that never touches a process: bytes go in until their end,
- * events come out until one is an error, and that one is thrown for ever after. It waits for its peer as
+ * events come out until one is an error, which each later call throws again. It waits for its peer as
  * long as it takes.
  */
 export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
@@ -26,11 +26,11 @@ export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
 
   /**
    * Takes bytes that arrived from the peer. The chunk belongs to the protocol from here on. Throws a
-   * {@linkcode LocalProtocolError} behind {@linkcode receiveEnd}.
+   * {@linkcode LocalProtocolError} after {@linkcode receiveEnd}.
    */
   receive(chunk: Uint8Array): void {
     if (this.#inputEnded) {
-      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+      throw new LocalProtocolError("receive() was called after receiveEnd(). Leave one out.");
     }
     this.take(plainBytes(chunk));
   }
@@ -44,8 +44,8 @@ export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
    * The next event in wire order, or `undefined` when it takes more to know: bytes, an answer to the
    * request that runs, or how the process ended.
    *
-   * Throws a `RemoteProtocolError`, once and for ever after, where the peer broke the protocol or went
-   * over a limit.
+   * Throws a `RemoteProtocolError` if the peer broke the protocol or went over a limit, and rethrows the
+   * same error afterwards.
    */
   nextEvent(): Event | undefined {
     if (this.#failure !== undefined) throw this.#failure;
@@ -65,7 +65,7 @@ export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
     return this.output.take();
   }
 
-  /** Never: how long something may take is the caller's to say. */
+  /** Never: time limits are the caller's. */
   get deadline(): undefined {
     return undefined;
   }
@@ -73,12 +73,12 @@ export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
   /** Learns what time it is, and does nothing with it. */
   handleTimeout(_now: number): void {}
 
-  /** Takes bytes that arrived, as far as they are still wanted. */
+  /** Takes bytes that arrived; those that are not needed any more are dropped. */
   protected abstract take(bytes: Uint8Array): void;
 
-  /** The next event, or `undefined`; throws what the peer did wrong. */
+  /** The next event, or `undefined`; throws an error if the peer broke the protocol. */
   protected abstract next(): Event | undefined;
 
-  /** Gives up: {@linkcode next} is not asked again. */
+  /** Drops everything: {@linkcode next} is not called again. */
   protected abstract fail(): void;
 }

@@ -20,28 +20,28 @@ import {
 } from "./limits.ts";
 import { ExtractorProtocol } from "./protocol.ts";
 
-/** How much a client can make an {@linkcode ExtractorServerProtocol} hold, in bytes. */
+/** Limits on what an {@linkcode ExtractorServerProtocol} holds for a client, in bytes. */
 export interface ExtractorServerLimits {
   /** A method's name; 64 if left out. */
   maxMethodSize: number;
   /** A request's or an answer's message; 64 MiB if left out. */
   maxMessageSize: number;
   /**
-   * What a client may send ahead while a request waits for its answer; 16 MiB if left out. Who looks at
-   * {@linkcode ExtractorServerProtocol.backlog} before reading never gets there.
+   * What a client may send while an earlier request waits for its answer; 16 MiB if left out. A caller
+   * that looks at {@linkcode ExtractorServerProtocol.backlog} before it reads never reaches this.
    */
   maxBacklog: number;
 }
 
-/** What an {@linkcode ExtractorServerProtocol} can be told. */
+/** Options for an {@linkcode ExtractorServerProtocol}. */
 export interface ExtractorServerProtocolOptions {
   /** Limits that differ from the defaults. */
   limits?: Partial<ExtractorServerLimits>;
 }
 
-/** What an {@linkcode ExtractorServerProtocol} has to tell. */
+/** Events emitted by an {@linkcode ExtractorServerProtocol}. */
 export type ExtractorServerEvent =
-  /** A request to be answered; the next comes when it is. */
+  /** A request to answer; the next one is emitted after its answer. */
   | {
     readonly type: "request";
     readonly id: number;
@@ -63,12 +63,12 @@ const defaultLimits: ExtractorServerLimits = {
 /**
  * The server end of one version 3 session, as a value that never touches a process.
  *
- * Requests are handed out one at a time and in order: the next one comes when the one before it has its
- * answer. What a client sends ahead waits, and {@linkcode backlog} says how much that is: who reads no
- * more than a little ahead holds back a client that sends without end.
+ * Requests are emitted one at a time and in order: the next one after the answer to the one before. What
+ * a client sends meanwhile waits, and {@linkcode backlog} is its size: a caller that reads only while it
+ * is small holds back a client that sends without end.
  *
- * `nextEvent()` throws a {@linkcode RemoteProtocolError} where the client broke the protocol: write what
- * `takeOutput()` still gives, and end with {@linkcode exitCode}.
+ * `nextEvent()` throws a {@linkcode RemoteProtocolError} if the client broke the protocol: write what
+ * `takeOutput()` still returns, and end with {@linkcode exitCode}.
  *
  * @example A session with a client that is only bytes
  * ```ts
@@ -89,10 +89,10 @@ const defaultLimits: ExtractorServerLimits = {
  */
 export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEvent> {
   /**
-   * "method" and "message": that part of a request is to come; "running": a request waits for its
-   * answer; "last-words": no more is read, and the end is still to be told.
+   * "method" and "message": that part of a request is read; "running": a request waits for its answer;
+   * "ending": no more is read, the "end" event is due; "over": it was emitted; "failed".
    */
-  #state: "method" | "message" | "running" | "last-words" | "over" | "failed" = "method";
+  #state: "method" | "message" | "running" | "ending" | "over" | "failed" = "method";
   #limits: ExtractorServerLimits;
   #frames = new FrameReader();
   #lastId = 0;
@@ -100,14 +100,14 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
   #method = "";
   #exitCode: number | undefined;
 
-  /** Makes one; throws a {@linkcode LocalProtocolError} for limits that can't be. */
+  /** Creates one; throws a {@linkcode LocalProtocolError} for invalid limits. */
   constructor(options: ExtractorServerProtocolOptions = {}) {
     super();
     this.#limits = { ...defaultLimits, ...options.limits };
     checkLimits(this.#limits);
   }
 
-  /** How many bytes the client has sent ahead, that wait for their turn. */
+  /** How many bytes the client has sent that wait for their turn. */
   get backlog(): number {
     return this.#frames.size;
   }
@@ -118,16 +118,16 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
   }
 
   /**
-   * What the process is to end with, once that is clear: behind {@linkcode exit}, behind the end of the
-   * requests, and 4 where the client broke the protocol.
+   * The exit code for the process, once it is known: after {@linkcode exit}, after the end of the requests,
+   * and 4 if the client broke the protocol.
    */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
   /**
-   * Answers the running request. The message belongs to the protocol from here on; behind
-   * {@linkcode exit} it goes nowhere.
+   * Answers the running request. The protocol owns the message from here on; after {@linkcode exit} it is
+   * dropped.
    *
    * Throws a {@linkcode LocalProtocolError} for a request that isn't the running one, and for a message
    * over the limit.
@@ -150,22 +150,22 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
   }
 
   /**
-   * Ends the conversation early: no more is read, what was answered is left to be taken, and the
-   * process is to end with this code. Nothing happens where it is over already.
+   * Ends the conversation early: no more is read, answers can still be taken, and the process is to end
+   * with this code. Does nothing if it is over already.
    *
-   * Throws a {@linkcode LocalProtocolError} for what is no exit code.
+   * Throws a {@linkcode LocalProtocolError} for an invalid exit code.
    */
   exit(code: number): void {
     checkExitCode(code);
     if (this.#isOver) return;
     this.#exitCode = code;
-    this.#state = "last-words";
+    this.#state = "ending";
     this.#frames.clear();
   }
 
   /** Keeps what is still wanted of the bytes that arrived. */
   protected override take(bytes: Uint8Array): void {
-    if (!this.#isOver && this.#state !== "last-words") this.#frames.push(bytes);
+    if (!this.#isOver && this.#state !== "ending") this.#frames.push(bytes);
   }
 
   get #isOver(): boolean {
@@ -204,7 +204,7 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
         }
         case "running":
           return this.#waiting();
-        case "last-words":
+        case "ending":
           this.#state = "over";
           return {
             type: "end",
@@ -234,23 +234,23 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
     const { arrived = 0, length } = frame ?? {};
     throw new RemoteProtocolError(
       `The client's requests ended within ${part}, ` +
-        (length === undefined ? "in its length." : `behind ${arrived} of its ${length} bytes.`),
+        (length === undefined ? "in its length." : `after ${arrived} of its ${length} bytes.`),
     );
   }
 
-  /** Nothing, as long as the client doesn't send more ahead than it may. */
+  /** Returns nothing, and throws if the client has sent more than it may. */
   #waiting(): undefined {
     const size = this.#frames.size;
     const most = this.#limits.maxBacklog;
     if (size <= most) return undefined;
-    throw overLimit("The client sent ahead, while it waited for an answer,", "maxBacklog", {
+    throw overLimit("While it waited for an answer, the client sent", "maxBacklog", {
       size,
       most,
       unanswered: this.#unanswered,
     });
   }
 
-  /** Forgets what is left, where the peer is at fault. */
+  /** Drops everything: the peer broke the protocol. */
   protected override fail(): void {
     this.#exitCode = extractorExitCodes.invalid;
     this.#state = "failed";

@@ -1,15 +1,15 @@
 /**
- * What both ends of versions 1 and 2 can be told.
+ * Options of both ends of versions 1 and 2.
  *
  * @module
  */
 
 import { LocalProtocolError } from "../errors.ts";
 
-/** A version of a process a request: 1 for JSON, 2 for messages. */
+/** A version with a process for each request: 1 with JSON, 2 with messages. */
 export type SingleShotVersion = 1 | 2;
 
-/** How much a peer can make a single shot's protocol hold, in bytes. */
+/** Limits on what a protocol of versions 1 and 2 holds for its peer, in bytes. */
 export interface SingleShotLimits {
   /** All of the input, and all of the output; 64 MiB if left out. */
   maxMessageSize: number;

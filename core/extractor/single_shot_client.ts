@@ -1,7 +1,7 @@
 /**
  * The client end of versions 1 and 2: one extractor, one request.
  *
- * Source: JWebmail's README_IPC.md. What is asked for stands in the process's arguments.
+ * Source: JWebmail's README_IPC.md. The process's arguments say what is asked for.
  *
  * @module
  */
@@ -14,29 +14,28 @@ import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from 
 import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
 import { ExtractorProtocol } from "./protocol.ts";
 
-/** What a {@linkcode SingleShotClientProtocol} is made of. */
+/** Options for a {@linkcode SingleShotClientProtocol}. */
 export interface SingleShotClientProtocolOptions {
-  /** 1: a line of JSON and binary data come back; 2: a message goes in, and one comes back. */
+  /** 1: the answer is a line of JSON and binary data; 2: a message goes in, and one comes back. */
   version: SingleShotVersion;
   /** All that is written: version 2's message, what version 1's "add" adds; nothing if left out. */
   input?: Uint8Array;
   /**
-   * Whether the peer is a process whose exit status is told with
-   * {@linkcode SingleShotClientProtocol.exited}: it says whether the answer is whole, and so the answer
-   * waits for it. `false` if left out.
+   * Whether the peer is a process whose exit status {@linkcode SingleShotClientProtocol.exited} will give:
+   * the answer waits for it, since it says whether the answer is whole. `false` if left out.
    */
   awaitsExit?: boolean;
   /** Limits that differ from the defaults. */
   limits?: Partial<SingleShotLimits>;
 }
 
-/** What a {@linkcode SingleShotClientProtocol} has to tell. */
+/** Events emitted by a {@linkcode SingleShotClientProtocol}. */
 export type SingleShotClientEvent =
   /** Write the output, then tell the peer that no more comes. */
   | { readonly type: "close-write" }
   /** Version 2's answer. */
   | { readonly type: "response"; readonly id: number; readonly message: Uint8Array }
-  /** Version 1's answer: the JSON ahead of the first line feed, and the bytes behind it. */
+  /** Version 1's answer: the JSON before the first line feed, and the bytes after it. */
   | {
     readonly type: "response";
     readonly id: number;
@@ -44,8 +43,8 @@ export type SingleShotClientEvent =
     readonly binary: Uint8Array;
   }
   /**
-   * The conversation is over: `unanswered` has the request if it got no answer, and `exit` how the
-   * process ended, if that was told; `endError()` makes the error of it.
+   * The conversation is over: `unanswered` has the request if it got no answer, and `exit` is how the
+   * process ended, if that is known; `endError()` creates the error.
    */
   | {
     readonly type: "end";
@@ -65,15 +64,15 @@ const nothing = new Uint8Array(0);
 const id = 1;
 
 /**
- * The client end of a process a request, as a value that never touches a process.
+ * The client end of versions 1 and 2, as a value that never touches a process.
  *
- * Nothing on the wire says how long an answer is: it is what came when the output ended, and it counts
- * if the process ended with 0, 3, 4 or 6 or that isn't known. Where the process ended otherwise, what
- * came is an answer cut short. Version 1's line needs its line feed only where the exit isn't known:
- * old extractors leave it out where no binary data follows.
+ * Nothing on the wire says how long an answer is: it is all of the output, and valid if the process ended
+ * with 0, 3, 4 or 6, or its end isn't known. After any other end the output is an answer cut short.
+ * Version 1's line needs its line feed only if the exit status isn't known: old extractors leave it out
+ * if no binary data follows.
  *
- * `nextEvent()` throws a `RemoteProtocolError` where the answer is over the limit, and an
- * {@linkcode ExtractorEndError} where it is cut short.
+ * `nextEvent()` throws a `RemoteProtocolError` if the answer is over the limit, and an
+ * {@linkcode ExtractorEndError} if it is cut short.
  *
  * @example A request of version 1
  * ```ts
@@ -94,7 +93,10 @@ const id = 1;
  * ```
  */
 export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClientEvent> {
-  /** "gathering": the answer is to come; "answered": it was told, and the end is not. */
+  /**
+   * "closing": the "close-write" event is due; "gathering": the answer is read; "answered": it was
+   * emitted, the "end" event is due; "over": that was emitted, too; "failed".
+   */
   #state: "closing" | "gathering" | "answered" | "over" | "failed" = "closing";
   #version: SingleShotVersion;
   #most: number;
@@ -103,7 +105,7 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
   #exit: ExitStatus | undefined;
   #isAnswered = false;
 
-  /** Makes one; throws a `LocalProtocolError` for options that can't be. */
+  /** Creates one; throws a `LocalProtocolError` for invalid options. */
   constructor(options: SingleShotClientProtocolOptions) {
     super();
     const { version, input = nothing, awaitsExit = false, limits } = options;
@@ -118,14 +120,14 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
     this.output.push(bytes);
   }
 
-  /** The request, as long as it has no answer. */
+  /** The request, until it has an answer. */
   get unanswered(): readonly number[] {
     return this.#isAnswered ? [] : [id];
   }
 
   /**
-   * Learns how the process ended. Its output may still be on the way: the conversation is over when
-   * both ends are known. Throws a `LocalProtocolError` if called again.
+   * Takes the exit status of the process. Its output may still be on the way: the conversation is over
+   * when both have ended. Throws a `LocalProtocolError` if called again.
    */
   exited(status: ExitStatus): void {
     this.#exit = tellExit(this.#exit, status);
@@ -134,7 +136,7 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
   /** Keeps what is still wanted of the bytes that arrived. */
   protected override take(bytes: Uint8Array): void {
     if (this.#state !== "closing" && this.#state !== "gathering") return;
-    // A byte over the limit says enough.
+    // One byte over the limit is enough to know.
     const room = this.#most + 1 - this.#gathered.size;
     this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
   }
@@ -171,10 +173,10 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
     });
   }
 
-  /** Whether what came is an answer. */
+  /** Whether there is an answer. */
   #hasAnswer(): boolean {
     if (this.#gathered.size > 0) return true;
-    // An empty message is one, but never one that tells of a failure.
+    // An empty message is an answer, but never a failure.
     return this.#version === 2 && (this.#exit === undefined || this.#exit.code === 0);
   }
 
@@ -198,7 +200,7 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
   #cutShort(size: number): ExtractorEndError {
     return new ExtractorEndError(
       "cut-short",
-      `The extractor's answer was cut short behind ${size} bytes: the extractor ` +
+      `The extractor's answer was cut short after ${size} bytes: the extractor ` +
         `${describeExit(this.#exit)}.`,
       { exit: this.#exit, unanswered: this.unanswered },
     );
@@ -210,7 +212,7 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
     return { type: "end", unanswered: this.unanswered, exit: this.#exit };
   }
 
-  /** Forgets what is left, where the peer is at fault. */
+  /** Drops everything: the peer broke the protocol. */
   protected override fail(): void {
     this.#state = "failed";
     this.output.clear();

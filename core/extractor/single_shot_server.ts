@@ -1,5 +1,5 @@
 /**
- * The server end of versions 1 and 2: what an extractor speaks that is started for each request.
+ * The server end of versions 1 and 2, in which an extractor is started for each request.
  *
  * Source: JWebmail's README_IPC.md.
  *
@@ -13,22 +13,22 @@ import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from 
 import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
 import { ExtractorProtocol } from "./protocol.ts";
 
-/** What a {@linkcode SingleShotServerProtocol} is made of. */
+/** Options for a {@linkcode SingleShotServerProtocol}. */
 export interface SingleShotServerProtocolOptions {
-  /** 1: a line of JSON and binary data go out; 2: a message comes in, and one goes out. */
+  /** 1: the answer is a line of JSON and binary data; 2: a message comes in, and one goes out. */
   version: SingleShotVersion;
   /**
-   * Whether the request has input, and so waits for its end; `true` if left out. Version 1 has some for
-   * "add" alone, and a client of the others may leave its end open.
+   * Whether the request has input, and waits for its end; `true` if left out. In version 1 only "add" has
+   * some, and a client may leave the input of other requests open.
    */
   takesInput?: boolean;
   /** Limits that differ from the defaults. */
   limits?: Partial<SingleShotLimits>;
 }
 
-/** What a {@linkcode SingleShotServerProtocol} has to tell. */
+/** Events emitted by a {@linkcode SingleShotServerProtocol}. */
 export type SingleShotServerEvent =
-  /** All of the input: the request is to be answered. */
+  /** The request, with all of its input. */
   | { readonly type: "request"; readonly id: number; readonly message: Uint8Array }
   /**
    * The conversation is over: write the output, and end the process with `exitCode`. `unanswered` has
@@ -40,9 +40,9 @@ const id = 1;
 const lineFeed = Uint8Array.of(0x0a);
 
 /**
- * The server end of a process a request, as a value that never touches a process.
+ * The server end of versions 1 and 2, as a value that never touches a process.
  *
- * `nextEvent()` throws a `RemoteProtocolError` where the input is over the limit: end with
+ * `nextEvent()` throws a `RemoteProtocolError` if the input is over the limit: end with
  * {@linkcode exitCode}.
  *
  * @example A request of version 1
@@ -61,8 +61,11 @@ const lineFeed = Uint8Array.of(0x0a);
  * ```
  */
 export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServerEvent> {
-  /** "input": it is gathered; "running": the request waits for its answer. */
-  #state: "input" | "running" | "last-words" | "over" | "failed" = "input";
+  /**
+   * "input": it is read; "running": the request waits for its answer; "ending": the "end" event is due;
+   * "over": it was emitted; "failed".
+   */
+  #state: "input" | "running" | "ending" | "over" | "failed" = "input";
   #version: SingleShotVersion;
   #takesInput: boolean;
   #most: number;
@@ -70,7 +73,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
   #isAnswered = true;
   #exitCode: number | undefined;
 
-  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  /** Creates one; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor({ version, takesInput = true, limits }: SingleShotServerProtocolOptions) {
     super();
     checkVersion(version);
@@ -81,7 +84,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
     this.#most = maxMessageSize;
   }
 
-  /** How many bytes wait for the request to begin. */
+  /** How many bytes of the input wait for its end. */
   get backlog(): number {
     return this.#gathered.size;
   }
@@ -92,21 +95,20 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
   }
 
   /**
-   * What the process is to end with, once that is clear: behind {@linkcode respond} and
-   * {@linkcode exit}, and 4 where the client broke the protocol.
+   * The exit code for the process, once it is known: after {@linkcode respond} and {@linkcode exit}, and 4
+   * if the client broke the protocol.
    */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
   /**
-   * Answers the request, with version 2's message, or with version 1's line of JSON, without a line
-   * feed, and the bytes behind it. The process is to end with 0 then; call {@linkcode exit} right behind
-   * it where it is to end otherwise. The bytes belong to the protocol from here on; behind an exit()
-   * they go nowhere.
+   * Answers the request, with version 2's message, or with version 1's line of JSON, without its line feed,
+   * and the bytes after it. The process is then to end with 0; call {@linkcode exit} right after this for
+   * another code. The protocol owns the bytes from here on; after an exit() they are dropped.
    *
-   * Throws a {@linkcode LocalProtocolError} where there is no request to answer, for an answer over the
-   * limit, and for one that the version can't carry.
+   * Throws a {@linkcode LocalProtocolError} if there is no request to answer, for an answer over the limit,
+   * and for one that the version can't carry.
    */
   respond(message: Uint8Array, binary?: Uint8Array): void {
     const pieces = this.#answerPieces(message, binary);
@@ -115,7 +117,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
     if (this.#isAnswered) {
       throw new LocalProtocolError(
         this.#state === "input"
-          ? 'There is no request yet. Answer behind the "request" event.'
+          ? 'There is no request yet. Answer after the "request" event.'
           : "The request was answered already.",
       );
     }
@@ -126,23 +128,23 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
   }
 
   /**
-   * Ends the conversation, without an answer where there is none yet; the process is to end with this
-   * code. Nothing happens where the "end" was told already.
+   * Ends the conversation, without an answer if there is none yet; the process is to end with this code.
+   * Does nothing after the "end" event.
    *
-   * Throws a {@linkcode LocalProtocolError} for what is no exit code.
+   * Throws a {@linkcode LocalProtocolError} for an invalid exit code.
    */
   exit(code: number): void {
     checkExitCode(code);
     if (this.#state === "over" || this.#state === "failed") return;
     this.#exitCode = code;
-    this.#state = "last-words";
+    this.#state = "ending";
     this.#gathered.take();
   }
 
   /** Keeps what is still wanted of the bytes that arrived. */
   protected override take(bytes: Uint8Array): void {
     if (this.#state !== "input" || !this.#takesInput) return;
-    // A byte over the limit says enough.
+    // One byte over the limit is enough to know.
     const room = this.#most + 1 - this.#gathered.size;
     this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
   }
@@ -156,7 +158,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
         this.#state = "running";
         this.#isAnswered = false;
         return { type: "request", id, message: this.#gathered.take() };
-      case "last-words":
+      case "ending":
         this.#state = "over";
         return {
           type: "end",
@@ -193,7 +195,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
     return binary === undefined ? [bytes, lineFeed] : [bytes, lineFeed, plainBytes(binary)];
   }
 
-  /** Forgets what is left, where the peer is at fault. */
+  /** Drops everything: the peer broke the protocol. */
   protected override fail(): void {
     this.#exitCode = extractorExitCodes.invalid;
     this.#state = "failed";

@@ -1,10 +1,10 @@
 /**
  * Child processes over `node:child_process`, which Deno and Bun have as well; `Deno.Command` has no
- * descriptors beyond stderr.
+ * file descriptors beyond stderr.
  *
- * What Deno does otherwise: a process with a descriptor 3 gets a variable DENO_EXTRA_STDIO_FDS besides
- * its environment, and one that can't be started costs a descriptor. Where the program or an argument
- * is the path of Deno itself, arguments behind it that Node would take are translated to Deno's, or
+ * What Deno does in another way: a process with a file descriptor 3 gets a variable DENO_EXTRA_STDIO_FDS in
+ * its environment, and one that can't be started costs a file descriptor. Where the program or an argument
+ * is the path of Deno itself, later arguments that Node would take are translated to Deno's, or
  * left out; those of `deno run` stay as they are.
  *
  * @module
@@ -56,7 +56,7 @@ export async function spawn(
   check(command, options);
   const { signal, descriptor3, onStderr } = options;
   if (signal?.aborted) {
-    throw spawnError("aborted", program, "the signal gave up on it.", signal.reason);
+    throw spawnError("aborted", program, "it was aborted.", signal.reason);
   }
   const secret = descriptor3?.slice();
   const child = await started(program, args, {
@@ -254,7 +254,7 @@ class Child implements ChildProcess {
   }
 }
 
-/** Passes on what a process writes to its stderr; resolves behind the last of it. */
+/** Passes on what a process writes to its stderr; resolves after the last of it. */
 function passOn(
   stderr: Readable | null,
   onStderr: ((chunk: Uint8Array) => void) | undefined,
@@ -274,7 +274,7 @@ function passOn(
   });
 }
 
-/** Writes all that a process gets by a descriptor, and its end; a process that doesn't want it does without. */
+/** Writes what a process gets from a file descriptor, and closes it; a process need not read it. */
 function hand(secret: Uint8Array, descriptor: Duplex): void {
   descriptor.on("error", () => {});
   // Nobody reads what comes from there.

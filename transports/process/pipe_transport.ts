@@ -36,7 +36,7 @@ export class PipeTransport implements Transport {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** Makes one; the streams belong to it from here on. */
+  /** Creates one; it owns the streams from here on. */
   constructor(input: Readable, output: Writable, { peer, onClose }: PipeTransportOptions) {
     this.#input = input;
     this.#output = output;

@@ -22,7 +22,7 @@ interface BunGlobals {
   readonly process: { readonly stdin: Readable };
 }
 
-/** What Bun writes to a descriptor with. Either may give a promise, or be done at once. */
+/** Bun's writer of a file descriptor. Its methods may return a promise, or be done at once. */
 interface BunSink {
   write(chunk: Uint8Array): unknown;
   flush(): unknown;
@@ -53,7 +53,7 @@ export function stdio(): Transport {
   return transport;
 }
 
-/** Whether a descriptor is a pipe or a socket. */
+/** Whether a file descriptor is a pipe or a socket. */
 function isStream(descriptor: number): boolean {
   const status = fstatSync(descriptor);
   return status.isFIFO() || status.isSocket();
@@ -71,7 +71,7 @@ function outputOf(descriptor: number): Writable {
   return createWriteStream("", { fd: descriptor });
 }
 
-/** A stream over what Bun has, whose own streams over descriptors block. */
+/** A stream over Bun's writer; Bun's own streams over file descriptors block. */
 function writableOver(sink: BunSink): Writable {
   return new Writable({
     write(chunk: Uint8Array, _encoding, done): void {

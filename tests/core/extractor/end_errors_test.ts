@@ -17,7 +17,7 @@ const endings: readonly (readonly [ExitStatus, RegExp])[] = [
   [code(0), /exited with code 0 \(all went well\)/],
   [code(1), /exited with code 1 \(the user's name or the password is wrong\)/],
   [code(2), /exited with code 2 \(qmail-authuser was misused/],
-  [code(3), /exited with code 3 \(the request came to nothing\)/],
+  [code(3), /exited with code 3 \(the request failed\)/],
   [code(4), /exited with code 4 \(the request was wrong\)/],
   [code(5), /exited with code 5 \(the extractor couldn't become the user/],
   [code(6), /exited with code 6 \(the extractor doesn't support the operation\)/],
@@ -71,7 +71,7 @@ for (const [exit, meaning] of endings) {
       assert.match(error.message, meaning);
       assert.match(
         error.message,
-        /answer to request 2 was cut short (in its length|behind \d of its 9)/,
+        /answer to request 2 was cut short (in its length|after \d of its 9)/,
       );
     }
   });
@@ -164,7 +164,7 @@ test("version 1, a line cut short where the exit isn't known", () => {
   client.receiveEnd();
   const error = failure(client);
   assert.equal(error.kind, "cut-short");
-  assert.match(error.message, /behind 8 bytes: the extractor ended/);
+  assert.match(error.message, /after 8 bytes: the extractor ended/);
 });
 
 test("version 3, bytes that nobody asked for are an error at once", () => {

@@ -107,6 +107,6 @@ test("what comes ahead of a broken request is answered, and can still be written
   server.receive(bytes(requests.subarray(0, 12), 0, 0, 0, 1, 7));
   assert.equal(events(server).length, 1);
   server.respond(1, answered[0]);
-  assert.throws(() => server.nextEvent(), /"\\x07" where a method's name stands/);
+  assert.throws(() => server.nextEvent(), /"\\x07" where a method's name should be/);
   assert.deepEqual(output(server), Uint8Array.of(0, 0, 0, 0));
 });

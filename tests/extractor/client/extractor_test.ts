@@ -255,7 +255,7 @@ test("extractors: who answers nothing at all has no successor until the next cal
 test("extractors: garbage, answers cut short and answers to nothing", async () => {
   for (
     const [bytes, kind, expected] of [
-      [[0, 0, 0, 9, 8, 7], "cut-short", /cut short behind 2 of its 9 bytes/],
+      [[0, 0, 0, 9, 8, 7], "cut-short", /cut short after 2 of its 9 bytes/],
       [[0, 0], "cut-short", /cut short in its length/],
       [[0, 0, 0, 0, 0x21, 0x22], "trailing-bytes", /sent "!\\"" while no request/],
       [[...new TextEncoder().encode("Segmentation fault")], undefined, /maxMessageSize/],

@@ -70,7 +70,7 @@ test("processes: exit codes and last words are told, the password isn't", async 
           /^Cannot log in as "joe" to process perl .* password is wrong/,
         ],
         [2, ExtractorEndError, false, /code 2 \(qmail-authuser was misused/],
-        [3, ExtractorEndError, true, /code 3 \(the request came to nothing/],
+        [3, ExtractorEndError, true, /code 3 \(the request failed/],
         [5, ExtractorEndError, false, /code 5 \(the extractor couldn't become the user/],
         [77, ExtractorEndError, true, /code 77 \(an unknown code/],
         [111, ExtractorEndError, false, /code 111 \(qmail-authuser has temporary trouble/],
@@ -180,7 +180,7 @@ test("processes: garbage, an answer cut short, bytes that nobody asked for", asy
         ['request(); put("Segmentation fault\\n"); sleep 60;', /maxMessageSize/],
         [
           'request(); put("\\0\\0\\0\\x09abc"); exit 3;',
-          /cut short behind 3 of its 9 bytes.*code 3/,
+          /cut short after 3 of its 9 bytes.*code 3/,
         ],
         ['put("hello"); sleep 1; request(); sleep 60;', /"hello"|limits.maxMessageSize/],
         ["close STDOUT; request(); sleep 60;", /was ended by SIGTERM/],

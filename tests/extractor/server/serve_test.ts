@@ -148,8 +148,8 @@ test("version 3: broken requests end the session with 4, behind the answers befo
   leavingNothing(async () => {
     const good = requests(["auth", nothing]);
     const cases: [Uint8Array, RegExp][] = [
-      [bytes("\0\0\0\x04co\nt\0\0\0\0"), /where a method's name stands/],
-      [bytes("\0\0\0\0\0\0\0\0"), /where a method's name stands/],
+      [bytes("\0\0\0\x04co\nt\0\0\0\0"), /where a method's name should be/],
+      [bytes("\0\0\0\0\0\0\0\0"), /where a method's name should be/],
       [bytes("\0\0\0\x05cou"), /ended within a method's name/],
       [bytes("\0\0"), /ended within a method's name/],
       [bytes("\0\0\0\x05count\0\0\0\x02a"), /ended within a request "count"/],
