@@ -341,11 +341,11 @@ test("input: written in order, whatever the order of the calls", () => {
   client.write(two, encodeUtf8("two"));
   client.end(two);
   client.write(one, encodeUtf8("one"));
-  assert.equal(outputOf(client), "\talice\tsave\none");
+  assert.equal(outputOf(client), "\talice\tsave\n.one");
   client.end(one);
   assert.equal(
     outputOf(client),
-    "\r\n.\r\n\talice\tsave\ntwo\r\n.\r\n\talice\tmailbox list\n",
+    "\r\n.\r\n\talice\tsave\n.two\r\n.\r\n\talice\tmailbox list\n",
   );
 });
 

@@ -230,6 +230,10 @@ class ClientReader {
     const found = /\r?\n\.\r?\n/.exec(this.#rest);
     const wire = found === null ? this.#rest : this.#rest.slice(0, found.index);
     this.#acts.push({ type: "write", input: wire.replaceAll(/(^|\n)\./g, "$1") });
+    if (/^[^.\r\n]/.test(wire)) {
+      this.differences.add("an input's first line has a dot in front");
+      this.#bytes += ".";
+    }
     this.#bytes += wire;
     this.#rest = this.#rest.slice(wire.length);
     if (found === null) return;
