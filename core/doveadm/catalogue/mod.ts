@@ -8,6 +8,7 @@
 export {
   checkParameters,
   encodeArguments,
+  existsIn,
   givenParameters,
   isLasting,
   longOption,
@@ -50,6 +51,8 @@ export {
   optionsOf,
   parseOptions,
 } from "./options.ts";
+export { type NamedThing, namedThings } from "./named_things.ts";
+export { commandReach, parameterReach, parameterReaches, type Reach } from "./reach.ts";
 export { findCommand, versionOf, versionOfList } from "./lookup.ts";
 export type {
   DoveadmCommandName,

@@ -149,24 +149,42 @@ export function parseOptions(
     else if (arg.startsWith("-") && arg !== "-") readShort(arg.slice(1), line, options, given);
     else operands.push(arg);
   }
-  operands.push(...args.slice(line.at));
+  // Not push(...): a line may have more words than a call may have arguments.
+  for (const arg of args.slice(line.at)) operands.push(arg);
   fillPositional(operands, options, given);
   return given;
 }
 
-/** Gives the words that are no options to the positional ones. */
+/**
+ * Gives the words that are no options to the positional ones. The search goes on where the last word
+ * found its parameter, so that a keyword counts at its own place alone, and not among a list's words.
+ */
 function fillPositional(operands: string[], options: readonly Option[], given: Given): void {
+  let place = 0;
+  let lastWithoutKeyword = 0;
   for (let at = 0; at < operands.length; at++) {
-    const option = options.find(({ name, positional, type, keyword }) =>
-      positional === true && (type === "list" || !given.has(name)) &&
-      (keyword === undefined || (operands[at] === keyword && at + 1 < operands.length))
-    );
-    if (option === undefined) {
+    for (; place < options.length; place++) {
+      const { name, positional, type, keyword } = options[place];
+      if (positional !== true) continue;
+      if (keyword === undefined) lastWithoutKeyword = place;
+      const isFree = type === "list" || !given.has(name);
+      if (isFree && (keyword === undefined || isKeyword(keyword, operands, at))) break;
+    }
+    if (place === options.length) {
       throw usage(`Extraneous arguments found: ${operands.slice(at).join(" ")}`);
     }
-    if (option.keyword !== undefined) at++;
+    const option = options[place];
+    if (option.keyword !== undefined) {
+      at++;
+      place = lastWithoutKeyword;
+    }
     given.set(option, operands[at]);
   }
+}
+
+/** Whether a keyword stands there, with a word behind it. */
+function isKeyword(keyword: string, operands: readonly string[], at: number): boolean {
+  return operands[at] === keyword && at + 1 < operands.length;
 }
 
 /** A line of arguments, and how many of them were read. */

@@ -220,11 +220,20 @@ test("doveadm with the proxy: what the policy doesn't allow is refused, and neve
     );
   }
   const refused: readonly (readonly [args: string[], why: RegExp])[] = [
-    [["search", "-S", "-u", "bob", "all"], /"search" is refused to the web shop: no rule allows/],
-    [["expunge", "-S", "-u", "bob", "mailbox", "INBOX", "all"], /no rule allows the command/],
-    [["save", "-S", "-u", "bob"], /no rule allows the command/],
-    [["mailbox", "list", "-S", "-u", "alice"], /no rule allows the user alice/],
-    [["copy", "-S", "-u", "bob", "INBOX", "user", "alice", "all"], /mail of another user/],
+    [
+      ["search", "-S", "-u", "bob", "all"],
+      /"search" is refused to "the web shop": its rule doesn't allow/,
+    ],
+    [
+      ["expunge", "-S", "-u", "bob", "mailbox", "INBOX", "all"],
+      /its rule doesn't allow the command/,
+    ],
+    [["save", "-S", "-u", "bob"], /its rule doesn't allow the command/],
+    [
+      ["mailbox", "list", "-S", "-u", "alice"],
+      /acts on "alice", and its rule doesn't allow that user/,
+    ],
+    [["copy", "-S", "-u", "bob", "INBOX", "user", "alice", "all"], /"sourceUser" names "alice"/],
   ];
   const before = await readFile(join(dovecot.folder, "dovecot.log"), "utf8");
   for (const [args, why] of refused) {

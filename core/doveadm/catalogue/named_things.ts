@@ -1,0 +1,92 @@
+/**
+ * What the arguments of a command's line name.
+ *
+ * @module
+ */
+
+import { existsIn, type ParameterValue, typeIn } from "./arguments.ts";
+import type { CommandInfo, DovecotVersion, ParameterInfo } from "./command_info.ts";
+import { decodeArguments } from "./options.ts";
+import { parameterReach, type Reach } from "./reach.ts";
+
+/** A parameter that was given, and what it names. */
+export interface NamedThing {
+  /** What it names; `undefined` for a parameter that {@linkcode parameterReach} doesn't know. */
+  readonly reach: Reach | undefined;
+  /** The parameter's name: "sourceUser". */
+  readonly parameter: string;
+  /** The parameter's values; `["true"]` for one that is only there or not. */
+  readonly values: readonly string[];
+}
+
+/**
+ * What the arguments of a command's line name, as a server of that version reads them.
+ *
+ * Throws a `LocalProtocolError` for arguments that the server refuses.
+ */
+export function namedThings(
+  info: CommandInfo,
+  args: readonly string[],
+  version: DovecotVersion,
+): readonly NamedThing[] {
+  const given = decodeArguments(info, args, version);
+  const values = info.mail && version === "2.3" ? byPlace(info, given) : given;
+  return Object.entries(values).map(([parameter, value]) => ({
+    reach: parameterReach(info, parameter),
+    parameter,
+    values: textsOf(value),
+  }));
+}
+
+function textsOf(value: ParameterValue): readonly string[] {
+  return typeof value === "object" ? value : [String(value)];
+}
+
+/**
+ * The parameters as a command on mail gets them in 2.3: all words of positional parameters, also of
+ * those that were given as options, stand in one row in the parameters' order, and count by their
+ * place alone. So `import --query=A --query=B --query=C` imports from A.
+ *
+ * Source: Dovecot's src/doveadm/doveadm-mail.c, doveadm_cmd_ver2_to_mail_cmd_wrapper().
+ */
+function byPlace(
+  info: CommandInfo,
+  given: Readonly<Record<string, ParameterValue>>,
+): Readonly<Record<string, ParameterValue>> {
+  const positional = info.parameters.filter((parameter) =>
+    parameter.positional === true && existsIn(parameter, "2.3") && parameter.name !== info.input
+  );
+  const words = positional.flatMap((parameter) => wordsOf(parameter, given));
+  const values: Record<string, ParameterValue> = { ...given };
+  for (const { name } of positional) delete values[name];
+  let at = 0;
+  for (let nth = 0; nth < positional.length && at < words.length; nth++) {
+    const parameter = positional[nth];
+    if (parameter.implied !== undefined) {
+      // The word that announces the next parameter, whatever its case. Without it neither is there.
+      const isThere = words[at].toLowerCase() === parameter.implied.value && at + 1 < words.length;
+      if (isThere) values[parameter.implied.by] = words[at + 1];
+      at += isThere ? 2 : 0;
+      nth++;
+    } else if (isList(parameter)) {
+      values[parameter.name] = words.slice(at);
+      at = words.length;
+    } else values[parameter.name] = words[at++];
+  }
+  return values;
+}
+
+/** The words that a positional parameter's values stand as. */
+function wordsOf(
+  parameter: ParameterInfo,
+  given: Readonly<Record<string, ParameterValue>>,
+): readonly string[] {
+  if (!Object.hasOwn(given, parameter.name)) return [];
+  const texts = textsOf(given[parameter.name]);
+  return parameter.joined === true ? [texts.join(" ")] : texts;
+}
+
+/** Whether a positional parameter takes all words that are left. */
+function isList(parameter: ParameterInfo): boolean {
+  return typeIn(parameter, "2.3") === "array" && parameter.joined !== true;
+}

@@ -1,0 +1,320 @@
+/**
+ * Decides who may run which commands on whose mail.
+ *
+ * @module
+ */
+
+import {
+  type CommandInfo,
+  commandReach,
+  commands,
+  type DovecotVersion,
+  existsIn,
+  findCommand,
+  type NamedThing,
+  namedThings,
+  type Reach,
+} from "../../core/doveadm/catalogue/mod.ts";
+import { LocalProtocolError, quoteText, sameSecret } from "../../core/mod.ts";
+import { CommandFailure } from "./command_failure.ts";
+import type { Authenticate } from "./connection.ts";
+import type { DoveadmHandler, ServerRequest } from "./handler.ts";
+import { compileMask } from "./policy_mask.ts";
+
+/** What a client may do. Masks have `*` for any text and `?` for one character. */
+export interface PolicyRule {
+  /** The secret that the client logs in with, as doveadm's password; none if it logs in otherwise. */
+  readonly token?: string;
+  /** Masks of the commands that it may run: "quota get", "mailbox *". Each has to fit a command. */
+  readonly commands: readonly string[];
+  /**
+   * Masks of the users on whose mail the commands may act: "alice", "*@example.org". The mask "*" also
+   * allows commands that act on no user's mail ("who", "kick", "reload"), and options that choose
+   * several users.
+   */
+  readonly users: readonly string[];
+  /**
+   * Whether the client is trusted like the server's administrator, so that its commands' arguments
+   * may also name files of the server, other servers, programs and settings; `false` if left out. Goes
+   * with the mask "*" in `users`.
+   */
+  readonly trusted?: boolean;
+}
+
+/** A command that a {@linkcode Policy} decides about: a request of `serve`, or what is known of one. */
+export type PolicyRequest =
+  & Pick<ServerRequest, "name" | "args" | "user">
+  & Partial<Pick<ServerRequest, "extraFields">>;
+
+/** The rules of {@linkcode policy}, ready to be used. */
+export interface Policy {
+  /** Lets a client in whose password is the token of a rule, under that rule's name. */
+  readonly authenticate: Authenticate;
+  /**
+   * The failure that a command gets, with the reason in its `log`; `undefined` for one that is allowed.
+   * `who` is the name of the client's rule.
+   */
+  check(who: string | undefined, request: PolicyRequest): CommandFailure | undefined;
+  /** A handler that fails for what the rules don't allow, and has another answer the rest. */
+  guard(handler: DoveadmHandler): DoveadmHandler;
+}
+
+/**
+ * Makes a policy of rules, by the names of those that they are for.
+ *
+ * A command that a rule doesn't allow fails with NOPERM before its handler is called. What a command
+ * can reach is known from the catalogue: whether it acts on a user's mail, and which of its arguments,
+ * read as Dovecot 2.3 and 2.4 read them, name other users, files, servers, programs or settings.
+ * Arguments that neither version would take fail with USAGE, and so never reach the handler either. A
+ * command that isn't in the catalogue is refused to everybody.
+ *
+ * Throws a `LocalProtocolError` for an invalid rule.
+ *
+ * @example A server that lets a web shop see quotas, and nothing else
+ * ```ts
+ * import { policy, serve } from "@dovewire/dovewire/server";
+ * import { CommandError, connect } from "@dovewire/dovewire";
+ * import assert from "node:assert/strict";
+ *
+ * const rules = policy({
+ *   "web shop": { token: "s3cret", commands: ["quota get"], users: ["*@example.org"] },
+ * });
+ * const place = { hostname: "127.0.0.1", port: 0, authenticate: rules.authenticate };
+ * await using server = await serve(place, rules.guard(() => ["User quota", "STORAGE", "1", "2", "50"]));
+ *
+ * await using doveadm = connect(server.address, { password: "s3cret" });
+ * const { fields } = await doveadm.send({ name: "quota get", user: "ann@example.org" });
+ * assert.equal(fields.length, 5);
+ * await assert.rejects(
+ *   doveadm.send({ name: "quota get", user: "ann@example.net" }),
+ *   (error) => error instanceof CommandError && error.code === "NOPERM",
+ * );
+ * ```
+ */
+export function policy(rules: Readonly<Record<string, PolicyRule>>): Policy {
+  const compiled = new Map(
+    Object.entries(rules).map(([who, rule]) => [who, compileRule(who, rule)]),
+  );
+  checkTokens(compiled);
+
+  /** All tokens are compared, so that the time tells nothing. */
+  function authenticate(_username: string, password: string): string | undefined {
+    const given = encoder.encode(password);
+    const found = [...compiled].filter(([, { token }]) =>
+      token !== undefined && sameSecret(given, token)
+    );
+    return found[0]?.[0];
+  }
+
+  function check(who: string | undefined, request: PolicyRequest): CommandFailure | undefined {
+    const rule = who === undefined ? undefined : compiled.get(who);
+    const objection = rule === undefined
+      ? noPermission("no rule is for this client")
+      : objectionTo(request, rule);
+    if (objection === undefined) return undefined;
+    const whom = who === undefined ? "" : ` to ${quoteText(who, 60)}`;
+    const log = `${quoteText(request.name, 60)} is refused${whom}: ${objection.why}.`;
+    return new CommandFailure(objection.code, { log });
+  }
+
+  return {
+    authenticate,
+    check,
+    guard: (handler) => (request) => {
+      const failure = check(request.client.username, request);
+      if (failure !== undefined) throw failure;
+      return handler(request);
+    },
+  };
+}
+
+/** Why a command is refused, and the code of the reply. */
+interface Objection {
+  readonly code: "NOPERM" | "USAGE";
+  readonly why: string;
+}
+
+/** A rule, checked and ready to be used. */
+interface CompiledRule {
+  readonly token: Uint8Array | undefined;
+  /** The names of the commands that it allows. */
+  readonly commands: ReadonlySet<string>;
+  readonly allowsEveryUser: boolean;
+  /** Whether its masks allow a user. */
+  readonly allowsUser: (name: string) => boolean;
+  readonly trusted: boolean;
+}
+
+const encoder = new TextEncoder();
+const versions: readonly DovecotVersion[] = ["2.3", "2.4"];
+
+/** How many characters of what getopt says are shown. */
+const shownUsage = 200;
+
+/** The fields that a server which passes a command on adds to it, and which choose nothing. */
+const harmlessFields: ReadonlySet<string> = new Set(["proxy-ttl"]);
+
+/** What arguments name that only a trusted client may name. */
+const beyond: Readonly<Record<Exclude<Reach, "nothing" | "user">, string>> = {
+  file: "a file or a storage of the server",
+  server: "another server or socket",
+  program: "commands to run",
+  settings: "settings of the server",
+};
+
+function objectionTo(request: PolicyRequest, rule: CompiledRule): Objection | undefined {
+  const info = findCommand(request.name);
+  if (info === undefined) return noPermission("the catalogue of commands doesn't have it");
+  if (!rule.commands.has(info.name)) return noPermission("its rule doesn't allow the command");
+  if (rule.trusted) return undefined;
+  const field = Object.keys(request.extraFields ?? {}).find((name) => !harmlessFields.has(name));
+  if (field !== undefined) {
+    return noPermission(`only a trusted client may send the field ${quoteText(field, 60)}`);
+  }
+  return objectionToUser(info, request.user, rule) ??
+    objectionToReach(commandReach(info), "the command") ??
+    objectionToArguments(info, request.args, rule);
+}
+
+function objectionToUser(
+  info: CommandInfo,
+  user: string | undefined,
+  rule: CompiledRule,
+): Objection | undefined {
+  if (rule.allowsEveryUser) return undefined;
+  if (!info.mail) {
+    return noPermission("it doesn't act on one user's mail, and its rule doesn't allow every user");
+  }
+  if (user === undefined) {
+    return noPermission("it acts on no user, and its rule doesn't allow every user");
+  }
+  return objectionToName(user, rule, "it acts on");
+}
+
+/** What is wrong with a name of one user. */
+function objectionToName(name: string, rule: CompiledRule, what: string): Objection | undefined {
+  if (rule.allowsEveryUser) return undefined;
+  if (/[*?]/.test(name)) {
+    return noPermission(
+      `${what} the users ${quoteText(name, 60)}, and may act on one by name only`,
+    );
+  }
+  if (rule.allowsUser(name)) return undefined;
+  return noPermission(`${what} ${quoteText(name, 60)}, and its rule doesn't allow that user`);
+}
+
+/** Looks at the arguments as each version would read them that has the command. */
+function objectionToArguments(
+  info: CommandInfo,
+  args: readonly string[],
+  rule: CompiledRule,
+): Objection | undefined {
+  let isTaken = false;
+  let usage: Objection | undefined;
+  for (const version of versions) {
+    if (!existsIn(info, version)) continue;
+    let things: readonly NamedThing[];
+    try {
+      things = namedThings(info, args, version);
+    } catch (error) {
+      if (!(error instanceof LocalProtocolError)) throw error;
+      usage = { code: "USAGE", why: quoteText(error.message, shownUsage) };
+      continue;
+    }
+    isTaken = true;
+    for (const thing of things) {
+      const objection = objectionToThing(thing, rule);
+      if (objection !== undefined) return objection;
+    }
+  }
+  return isTaken ? undefined : usage;
+}
+
+function objectionToThing(
+  { reach, parameter, values }: NamedThing,
+  rule: CompiledRule,
+): Objection | undefined {
+  if (reach === undefined) {
+    return noPermission(`the catalogue doesn't tell what its argument "${parameter}" names`);
+  }
+  if (reach !== "user") return objectionToReach(reach, `its argument "${parameter}"`);
+  for (const value of values) {
+    const objection = parameter === "allUsers" && !rule.allowsEveryUser
+      ? noPermission("it acts on all users, and its rule doesn't allow every user")
+      : objectionToName(value, rule, `its argument "${parameter}" names`);
+    if (objection !== undefined) return objection;
+  }
+}
+
+/** What only a trusted client may reach. */
+function objectionToReach(reach: Reach, what: string): Objection | undefined {
+  if (reach === "nothing" || reach === "user") return undefined;
+  return noPermission(`${what} names ${beyond[reach]}, which only a trusted client may do`);
+}
+
+function noPermission(why: string): Objection {
+  return { code: "NOPERM", why };
+}
+
+/** Checks a rule, which may come from a file, and prepares it. */
+function compileRule(who: string, rule: PolicyRule): CompiledRule {
+  const invalid = (what: string) =>
+    new LocalProtocolError(`The rule of ${quoteText(who, 60)} ${what}.`);
+  if (typeof rule !== "object" || rule === null) throw invalid("is no object");
+  const { token, commands: commandMasks, users, trusted = false, ...others } = rule;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw invalid(
+      `has ${quoteText(unknown, 60)}. A rule has "token", "commands", "users" and "trusted"`,
+    );
+  }
+  if (token !== undefined && (typeof token !== "string" || token === "")) {
+    throw invalid('has an empty "token". Give a secret, or leave it out');
+  }
+  if (!isListOfTexts(commandMasks)) {
+    throw invalid('needs "commands", a list of masks such as ["quota get", "mailbox *"]');
+  }
+  if (!isListOfTexts(users)) {
+    throw invalid('needs "users", a list of masks such as ["alice", "*@example.org"]');
+  }
+  if (typeof trusted !== "boolean") throw invalid('has a "trusted" that is no boolean');
+  const allowsEveryUser = users.includes("*");
+  if (trusted && !allowsEveryUser) {
+    throw invalid('is trusted, and so has to allow every user. Put "*" into "users"');
+  }
+  const names = commandMasks.flatMap((mask) => {
+    const fitting = Object.keys(commands).filter(compileMask(mask));
+    if (fitting.length > 0) return fitting;
+    throw invalid(`allows ${quoteText(mask, 60)}, which fits no command of the catalogue`);
+  });
+  const userMasks = users.map(compileMask);
+  return {
+    token: token === undefined ? undefined : encoder.encode(token),
+    commands: new Set(names),
+    allowsEveryUser,
+    allowsUser: (name) => userMasks.some((fits) => fits(name)),
+    trusted,
+  };
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length > 0 &&
+    value.every((item) => typeof item === "string");
+}
+
+/** A token has to tell whose it is. */
+function checkTokens(rules: ReadonlyMap<string, CompiledRule>): void {
+  const owners = new Map<string, string>();
+  for (const [who, { token }] of rules) {
+    if (token === undefined) continue;
+    const key = String(token);
+    const other = owners.get(key);
+    if (other !== undefined) {
+      throw new LocalProtocolError(
+        `The rules of ${quoteText(other, 60)} and ${quoteText(who, 60)} have the same token. ` +
+          "Give each its own.",
+      );
+    }
+    owners.set(key, who);
+  }
+}
