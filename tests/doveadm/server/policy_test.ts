@@ -1,0 +1,528 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  commandReach,
+  commands,
+  type DoveadmCommandName,
+  findCommand,
+} from "../../../core/doveadm/catalogue/mod.ts";
+import { LocalProtocolError } from "../../../core/mod.ts";
+import {
+  CommandFailure,
+  policy,
+  type PolicyRule,
+  type ServerRequest,
+} from "../../../doveadm/server/mod.ts";
+
+/** One rule of each kind: for one user, for all users, and for an administrator. */
+const rules = policy({
+  restricted: { commands: ["*"], users: ["tss", "*@example.org"] },
+  everyone: { commands: ["*"], users: ["*"] },
+  trusted: { commands: ["*"], users: ["*"], trusted: true },
+});
+
+type Who = "restricted" | "everyone" | "trusted";
+
+/** The code that a command gets: "" for one that is allowed. */
+function codeOf(who: string | undefined, name: string, args: string[], user?: string): string {
+  const failure = rules.check(who, { name, args, user });
+  if (failure === undefined) return "";
+  assert(failure instanceof CommandFailure);
+  assert.match(failure.log!, /is refused/);
+  assert.doesNotMatch(failure.log!, /\p{Cc}/u);
+  assert(failure.log!.length < 600);
+  return failure.code;
+}
+
+/**
+ * Arguments with which each command of the catalogue is allowed, by the least rule that it takes; each
+ * is refused to the rules before that one. The ones in `restricted` act on the mail of their user alone.
+ */
+const allowed: Readonly<Record<Who, Readonly<Partial<Record<DoveadmCommandName, string[]>>>>> = {
+  restricted: {
+    "mailbox metadata set": ["INBOX", "/private/comment", "x"],
+    "mailbox metadata unset": ["INBOX", "/private/comment"],
+    "mailbox metadata get": ["-s", "", "/shared/admin"],
+    "mailbox metadata list": ["INBOX"],
+    "mailbox status": ["-t", "messages vsize", "INBOX", "A*"],
+    "mailbox list": ["-s", "*"],
+    "mailbox create": ["-g", "0123456789abcdef0123456789abcdef", "New"],
+    "mailbox delete": ["-r", "-e", "Old"],
+    "mailbox rename": ["Old", "New"],
+    "mailbox subscribe": ["INBOX"],
+    "mailbox unsubscribe": ["INBOX"],
+    "mailbox update": ["-V", "5", "INBOX"],
+    "mailbox path": ["INBOX", "-t", "dir"],
+    "fetch": ["uid hdr.subject", "mailbox", "INBOX", "--", "subject", "-A"],
+    "save": ["-m", "INBOX"],
+    "index": ["-q", "-n", "10", "*"],
+    "altmove": ["-r", "all"],
+    "deduplicate": ["-m", "mailbox", "INBOX"],
+    "expunge": ["-d", "mailbox", "INBOX", "seen"],
+    "flags add": ["\\Seen", "mailbox", "INBOX"],
+    "flags remove": ["\\Seen", "mailbox", "INBOX"],
+    "flags replace": ["\\Seen", "mailbox", "INBOX"],
+    "force-resync": ["-f", "INBOX"],
+    "purge": [],
+    "search": ["mailbox-guid", "0123456789abcdef0123456789abcdef", "from", "user"],
+    "copy": ["Archive", "mailbox", "INBOX", "from", "user", "all"],
+    "move": ["Archive", "mailbox", "INBOX", "subject", "USER", "all"],
+    "mailbox cache decision": ["-a", "INBOX"],
+    "mailbox cache remove": ["mailbox", "INBOX"],
+    "mailbox cache purge": ["INBOX"],
+    "rebuild attachments": ["mailbox", "INBOX"],
+    "sieve list": [],
+    "sieve get": ["script"],
+    "sieve put": ["-a", "script"],
+    "sieve delete": ["-a", "script"],
+    "sieve activate": ["script"],
+    "sieve deactivate": [],
+    "sieve rename": ["old", "new"],
+    "acl get": ["-m", "INBOX"],
+    "acl rights": ["INBOX"],
+    "acl set": ["INBOX", "user=bob", "lookup", "read"],
+    "acl add": ["INBOX", "user=bob", "read"],
+    "acl remove": ["INBOX", "user=bob", "read"],
+    "acl delete": ["INBOX", "user=bob"],
+    "acl recalc": [],
+    "acl debug": ["INBOX"],
+    "quota get": [],
+    "quota recalc": [],
+    "fts lookup": ["mailbox", "INBOX", "body", "x"],
+    "fts expand": ["mailbox", "INBOX", "body", "x"],
+    "fts tokenize": ["-l", "en", "some", "words"],
+    "fts optimize": ["Archive/"],
+    "fts rescan": [],
+    "fts flatcurve check": ["*"],
+    "fts flatcurve remove": ["*"],
+    "fts flatcurve rotate": ["*"],
+    "fts flatcurve stats": ["*"],
+    "mailbox cryptokey generate": ["-U"],
+    "mailbox cryptokey list": ["INBOX"],
+    "mailbox cryptokey export": ["-U"],
+    "mailbox cryptokey password": ["-n", "new", "-o", "old"],
+  },
+  everyone: {
+    "mailbox mutf7": ["-7", "Entw&APw-rfe"],
+    "service stop": ["imap"],
+    "service status": ["imap"],
+    "process status": [],
+    "stop": [],
+    "reload": [],
+    "stats dump": ["-r", "-f", "count"],
+    "stats add": ["logins", "event=imap_login", "--fields", "x"],
+    "stats remove": ["logins"],
+    "stats reopen": [],
+    "oldstats dump": ["user"],
+    "oldstats reset": [],
+    "penalty": ["192.0.2.0/24"],
+    "kick": ["bob", "192.0.2.1"],
+    "who": ["-1", "b*"],
+    "director status": ["bob"],
+    "director map": ["127.0.0.2"],
+    "director kick": ["bob"],
+    "director dump": [],
+    "director ring status": [],
+    "instance list": ["-c"],
+    "instance remove": ["old"],
+    "proxy list": [],
+    "indexer add": ["bob", "INBOX"],
+    "indexer remove": ["b*", "INBOX"],
+    "indexer list": ["*"],
+    "proxy kick": ["bob"],
+    "log test": [],
+    "log reopen": [],
+    "log find": [],
+    "log errors": ["-s", "5"],
+    "replicator status": ["*"],
+    "replicator dsync-status": [],
+    "replicator replicate": ["-f", "-p", "high", "*"],
+    "replicator add": ["*"],
+    "replicator remove": ["bob"],
+    "auth cache flush": ["bob"],
+    "user": ["-f", "home", "*"],
+  },
+  trusted: {
+    "sis deduplicate": ["/attachments", "/queue"],
+    "sis find": ["/attachments", "abc"],
+    "director add": ["127.0.0.2", "5"],
+    "director update": ["127.0.0.2", "5"],
+    "director up": ["127.0.0.2"],
+    "director down": ["127.0.0.2"],
+    "director remove": ["127.0.0.2"],
+    "director move": ["bob", "127.0.0.2"],
+    "director flush": ["all"],
+    "director ring add": ["127.0.0.1", "9090"],
+    "director ring remove": ["127.0.0.1"],
+    "dict get": ["-u", "tss", "file:/etc/passwd", "priv/x"],
+    "dict set": ["-u", "tss", "x", "priv/x", "y"],
+    "dict unset": ["x", "shared/x"],
+    "dict inc": ["x", "priv/x", "5"],
+    "dict iter": ["-R", "x", "shared/"],
+    "fs get": ["posix", "prefix=/", "etc/passwd"],
+    "fs put": ["posix", "prefix=/", "/etc/passwd", "tmp/x"],
+    "fs copy": ["x", "a", "b"],
+    "fs stat": ["posix", "prefix=/", "etc/passwd"],
+    "fs metadata": ["x", "a"],
+    "fs delete": ["-R", "posix", "prefix=/", "tmp/x"],
+    "fs iter": ["posix", "prefix=/", "etc"],
+    "fs iter-dirs": ["x", "etc"],
+    "batch": [":", "copy", "INBOX", "user", "bob", "all"],
+    "backup": ["ssh", "host", "doveadm", "dsync-server"],
+    "sync": ["-1", "tcp:host"],
+    "dsync-server": [],
+    "import": ["maildir:/home/bob/Maildir", "", "all"],
+    "mail fs get": ["x", "etc/passwd"],
+    "mail fs put": ["x", "/etc/passwd", "y"],
+    "mail fs copy": ["x", "a", "b"],
+    "mail fs stat": ["x", "a"],
+    "mail fs metadata": ["x", "a"],
+    "mail fs delete": ["-R", "x", "a"],
+    "mail fs iter": ["x", "a"],
+    "mail fs iter-dirs": ["x", "a"],
+    "mail dict get": ["x", "shared/bob"],
+    "mail dict set": ["x", "shared/bob", "y"],
+    "mail dict unset": ["x", "shared/bob"],
+    "mail dict inc": ["x", "shared/bob", "1"],
+    "mail dict iter": ["x", "shared/"],
+  },
+};
+
+const tiers: readonly Who[] = ["restricted", "everyone", "trusted"];
+
+test("policy › the cases of this test › have every command of the catalogue once", () => {
+  const names = tiers.flatMap((who) => Object.keys(allowed[who]));
+  assert.deepEqual(names.sort(), Object.keys(commands).sort());
+});
+
+test("policy › each command of the catalogue › is allowed to the least rule, and refused before", () => {
+  for (const [at, least] of tiers.entries()) {
+    for (const [name, args] of Object.entries(allowed[least])) {
+      const line = `${name} ${args.join(" ")}`;
+      for (const [other, who] of tiers.entries()) {
+        assert.equal(codeOf(who, name, args, "tss"), other < at ? "NOPERM" : "", `${who}: ${line}`);
+      }
+    }
+  }
+});
+
+test("policy › a restricted rule › refuses every command that acts on no mail", () => {
+  for (const info of Object.values(commands)) {
+    if (info.mail) continue;
+    assert.equal(codeOf("restricted", info.name, [], "tss"), "NOPERM", info.name);
+  }
+});
+
+test("policy › every command on mail › is refused for another user, none, and a mask", () => {
+  for (const [name, args] of Object.entries(allowed.restricted)) {
+    for (
+      const user of ["bob", undefined, "", "*", "ts?", "*@example.org", "?@example.org", "TSS"]
+    ) {
+      assert.equal(codeOf("restricted", name, args, user), "NOPERM", `${name} for ${user}`);
+    }
+    assert.equal(codeOf("restricted", name, args, "ann@example.org"), "");
+    assert.equal(codeOf("everyone", name, args, "bob"), "");
+    assert.equal(codeOf("everyone", name, ["-A", ...args], undefined), "");
+  }
+});
+
+/** Options of every command on mail, in all forms, that reach beyond the user. */
+const reaching: readonly (readonly [who: Who, args: string[]])[] = [
+  ["everyone", ["-A"]],
+  ["everyone", ["--all-users"]],
+  ["everyone", ["--all-u"]],
+  ["everyone", ["-u", "bob"]],
+  ["everyone", ["-ubob"]],
+  ["everyone", ["--user", "bob"]],
+  ["everyone", ["--user=*"]],
+  ["everyone", ["-u", "tss", "-u", "*@example.org"]],
+  ["trusted", ["-S", "192.0.2.1:24245"]],
+  ["trusted", ["-S192.0.2.1:24245"]],
+  ["trusted", ["--socket-path", "/run/dovecot/doveadm-server"]],
+  ["trusted", ["--soc=x"]],
+  ["trusted", ["-F", "/etc/passwd"]],
+  ["trusted", ["-F-"]],
+  ["trusted", ["--user-file=/etc/passwd"]],
+  ["trusted", ["-AF/etc/passwd"]],
+  ["trusted", ["--trans-flags=64"]],
+];
+
+test("policy › options that choose users, files or servers › are refused with every command on mail", () => {
+  for (const [name, args] of Object.entries(allowed.restricted)) {
+    for (const [least, options] of reaching) {
+      const lines = [[...options, ...args], [...args, ...options]];
+      // Behind "--" they are no options.
+      for (const line of args.includes("--") ? lines.slice(0, 1) : lines) {
+        for (const who of tiers) {
+          const expected = tiers.indexOf(who) < tiers.indexOf(least) ? "NOPERM" : "";
+          assert.equal(
+            codeOf(who, name, line, "tss"),
+            expected,
+            `${who}: ${name} ${line.join(" ")}`,
+          );
+        }
+      }
+    }
+  }
+  for (const args of [["-u", "tss"], ["--user=ann@example.org"], ["-u", "bob", "-u", "tss"]]) {
+    assert.equal(codeOf("restricted", "purge", args, "tss"), "", "the last value counts");
+  }
+  const since24 = ["--no-userdb-lookup", "uid", "all"];
+  assert.equal(codeOf("everyone", "fetch", since24, "tss"), "NOPERM");
+});
+
+test("policy › a socket, file or server among the arguments › takes a trusted rule", () => {
+  const lines: readonly (readonly [name: DoveadmCommandName, args: string[]])[] = [
+    ["save", ["/etc/hostname"]],
+    ["save", ["--file", "/etc/hostname"]],
+    ["save", ["-m", "INBOX", "-"]],
+    ["save", ["--", "-A"]],
+    ["sieve put", ["script", "/etc/hostname"]],
+    ["sieve put", ["--file=/etc/hostname", "script"]],
+    ["import", ["-U", "bob", "maildir:~/Maildir", "", "all"]],
+    ["import", ["-p", "mail_path=/home/bob", "maildir:~/Maildir", "", "all"]],
+    ["import", ["--query=maildir:/home/bob/Maildir", "--query=", "--query=all"]],
+    ["backup", ["-r", "/tmp/log", "-d"]],
+    ["sync", ["-d"]],
+    ["sync", ["-R", "ssh", "host", "cat /etc/passwd"]],
+    ["dsync-server", ["-r", "/tmp/log"]],
+    ["batch", [":", "mailbox", "list"]],
+    ["kick", ["-a", "/run/dovecot/anvil", "bob"]],
+    ["who", ["--socket-path=/run/dovecot/anvil"]],
+    ["user", ["-a", "/run/dovecot/auth", "bob"]],
+    ["user", ["-e", "%{env:PATH}", "bob"]],
+    ["user", ["-x", "service=imap", "bob"]],
+    ["stats dump", ["-s", "/run/stats"]],
+    ["log find", ["/etc"]],
+    ["director map", ["-f", "/etc/passwd"]],
+    ["auth cache flush", ["-a", "/run/auth", "bob"]],
+  ];
+  for (const [name, args] of lines) {
+    const line = `${name} ${args.join(" ")}`;
+    assert.equal(codeOf("restricted", name, args, "tss"), "NOPERM", line);
+    assert.equal(codeOf("everyone", name, args, "tss"), "NOPERM", line);
+    assert.equal(codeOf("trusted", name, args, "tss"), "", line);
+  }
+});
+
+test("policy › mail of another user › is taken only where the rule allows that user, too", () => {
+  for (const name of ["copy", "move"]) {
+    for (const word of ["user", "USER", "uSer"]) {
+      const args = (user: string) => ["INBOX", word, user, "mailbox", "INBOX", "all"];
+      assert.equal(codeOf("restricted", name, args("bob"), "tss"), "NOPERM");
+      assert.equal(codeOf("restricted", name, args("ann@example.org"), "tss"), "");
+      assert.equal(codeOf("restricted", name, args("*@example.org"), "tss"), "NOPERM");
+      assert.equal(codeOf("everyone", name, args("bob"), "tss"), "");
+    }
+    const lines = [
+      ["--source-user=bob", "INBOX", "all"],
+      ["INBOX", "--source-type=USER", "--source-user=bob", "all"],
+      ["--query=INBOX", "--query=user", "--query=bob", "--query=all"],
+      ["-u", "tss", "--", "INBOX", "USER", "bob", "all"],
+    ];
+    for (const args of lines) assert.equal(codeOf("restricted", name, args, "tss"), "NOPERM");
+  }
+});
+
+test("policy › commands that aren't in the catalogue › are refused to everybody", () => {
+  const names = [
+    ...["exec", "dump", "config", "zlibconnect", "auth test", "pw", "Fetch", "FETCH", "mailbox"],
+    ...["mailbox  list", " fetch", "fetch ", "fetch\t", "mailboxList", "", "OPTION", "help"],
+    ...["constructor", "__proto__", "toString", "hasOwnProperty", "x".repeat(100_000), "\x1b[2J"],
+  ];
+  for (const name of names) {
+    for (const who of tiers) assert.equal(codeOf(who, name, [], "tss"), "NOPERM", name);
+  }
+});
+
+test("policy › arguments that no version takes › fail with USAGE, and say why", () => {
+  for (const who of ["restricted", "everyone"]) {
+    assert.equal(codeOf(who, "mailbox list", ["--bogus"], "tss"), "USAGE");
+    assert.equal(codeOf(who, "save", ["-m"], "tss"), "USAGE");
+    assert.equal(codeOf(who, "purge", ["x"], "tss"), "USAGE");
+    assert.equal(codeOf(who, "purge", Array.from({ length: 300_000 }, () => "x"), "tss"), "USAGE");
+    assert.equal(codeOf(who, "purge", ["--\x1b[2J\n"], "tss"), "USAGE");
+  }
+  const { log } = rules.check("restricted", { name: "save", args: ["-m"], user: "tss" })!;
+  assert.equal(log, `"save" is refused to "restricted": "option requires an argument -- 'm'".`);
+  assert.equal(codeOf("restricted", "save", ["-U", "5"], "tss"), "", "an option of 2.4 alone");
+  assert.equal(codeOf("restricted", "backup", ["--bogus"], "tss"), "NOPERM");
+});
+
+test("policy › a client without a rule › may do nothing", () => {
+  for (const who of [undefined, "", "nobody", "constructor", "__proto__", "hasOwnProperty"]) {
+    assert.equal(codeOf(who, "mailbox list", [], "tss"), "NOPERM");
+  }
+  const parsed = JSON.parse('{"__proto__": {"token": "t", "commands": ["who"], "users": ["*"]}}');
+  const { authenticate, check } = policy(parsed);
+  assert.equal(authenticate("doveadm", "t"), "__proto__");
+  assert.equal(check("__proto__", { name: "who", args: [], user: undefined }), undefined);
+  assert.equal(check("__proto__", { name: "kick", args: [], user: undefined })?.code, "NOPERM");
+});
+
+test("policy › the commands of a rule › are masks", () => {
+  const { check } = policy({
+    one: { commands: ["quota get", "mailbox *", "fla?s add"], users: ["tss"] },
+  });
+  const code = (name: string, args: string[] = []) =>
+    check("one", { name, args, user: "tss" })?.code ?? "";
+  for (const name of ["quota get", "mailbox list", "mailbox metadata get", "flags add"]) {
+    assert.equal(code(name, allowed.restricted[name as DoveadmCommandName]), "", name);
+  }
+  for (const name of ["quota recalc", "fetch", "flags remove", "user", "mail fs get"]) {
+    assert.equal(code(name), "NOPERM", name);
+  }
+});
+
+test("policy › fields that accompany a command › are refused but for proxy-ttl", () => {
+  const request = { name: "quota get", args: [], user: "tss" };
+  const code = (who: Who, extraFields: ServerRequest["extraFields"]) =>
+    rules.check(who, { ...request, extraFields })?.code ?? "";
+  assert.equal(code("restricted", { "proxy-ttl": ["5"] }), "");
+  assert.equal(code("restricted", { forward: ["host=192.0.2.1"] }), "NOPERM");
+  assert.equal(code("everyone", { "proxy-ttl": ["5"], "x\x1b": [""] }), "NOPERM");
+  assert.equal(code("trusted", { forward: ["host=192.0.2.1"] }), "");
+});
+
+test("policy › the users of a rule › are masks, whose time has a bound", () => {
+  const fits = (mask: string, user: string) =>
+    policy({ one: { commands: ["purge"], users: [mask] } })
+      .check("one", { name: "purge", args: [], user }) === undefined;
+  const fitting: readonly (readonly [mask: string, user: string])[] = [
+    ["tss", "tss"],
+    ["*@example.org", "ann@example.org"],
+    ["*@example.org", "@example.org"],
+    ["a*", "a"],
+    ["a**b", "ab"],
+    ["a*b*c", "a-b-b-c"],
+    ["?@x", "é@x"],
+    ["?@x", "𝒜@x"],
+    ["*a?c", "aacabc"],
+    ["*.*", "a.b"],
+    ["[a-z]+", "[a-z]+"],
+    ["*ab", "aab"],
+    ["a?*", "ab"],
+    ["**", "anything"],
+  ];
+  for (const [mask, user] of fitting) assert(fits(mask, user), `${mask}: ${user}`);
+  const others: readonly (readonly [mask: string, user: string])[] = [
+    ["tss", "tsss"],
+    ["tss", "ts"],
+    ["tss", "TSS"],
+    ["*@example.org", "ann@example.org.evil"],
+    ["*@example.org", "ann@example-org"],
+    ["*@example.org", "ann@example.org\n"],
+    ["a*b", "a"],
+    ["a*b*c", "a-c-b"],
+    ["?", ""],
+    ["?", "ab"],
+    ["a?", "a"],
+    ["[a-z]+", "abc"],
+    ["^tss$", "tss"],
+    ["*", "x*"],
+  ].filter(([mask]) => mask !== "*") as [string, string][];
+  for (const [mask, user] of others) assert(!fits(mask, user), `${mask}: ${user}`);
+
+  const slow = ["*a".repeat(499), "*aaaaaaaaaaaaaaaaaaaaaaaaaaab", "*" + "a?".repeat(400) + "b"];
+  for (const mask of slow) {
+    for (const size of [100, 999, 1000, 1001, 1_000_000]) {
+      const user = "a".repeat(size);
+      assert.equal(fits(mask, user), mask.endsWith("*a") && size >= 499 && size <= 1000);
+    }
+  }
+});
+
+test("policy › masks and texts at random › are compared as a regular expression does it", () => {
+  let seed = 1;
+  const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
+  const word = (signs: string) =>
+    Array.from({ length: 1 + random(8) }, () => signs[random(signs.length)]).join("");
+  let fitting = 0;
+  for (let run = 0; run < 20_000; run++) {
+    const mask = word("ab*?");
+    const user = word("ab");
+    const pattern = mask.replaceAll("*", ".*").replaceAll("?", ".");
+    const expected = mask === "*" || new RegExp(`^${pattern}$`, "s").test(user);
+    if (expected) fitting++;
+    if (mask === "*") continue;
+    const failure = policy({ one: { commands: ["purge"], users: [mask] } })
+      .check("one", { name: "purge", args: [], user });
+    assert.equal(failure === undefined, expected, `${mask}: ${user}`);
+  }
+  assert(fitting > 1000);
+});
+
+test("policy › a token › lets its client in under its rule's name", async () => {
+  const { authenticate } = policy({
+    one: { token: "t0ken", commands: ["purge"], users: ["tss"] },
+    two: { token: "tökén", commands: ["purge"], users: ["tss"] },
+    "without a token": { commands: ["purge"], users: ["tss"] },
+  });
+  for (const [token, name] of [["t0ken", "one"], ["tökén", "two"]]) {
+    assert.equal(await authenticate("doveadm", token), name);
+  }
+  for (const token of ["", "t0ke", "t0ken ", "T0KEN", "one", "undefined", "x".repeat(1000)]) {
+    assert.equal(await authenticate("doveadm", token), undefined, token);
+  }
+});
+
+test("policy › invalid rules › are refused with what is wrong, and without the token", () => {
+  const good: PolicyRule = { token: "s3cret", commands: ["purge"], users: ["tss"] };
+  const invalid: readonly (readonly [rule: unknown, message: RegExp])[] = [
+    [null, /The rule of "one" is no object/],
+    ["*", /is no object/],
+    [{ ...good, user: ["tss"] }, /has "user"\. A rule has/],
+    [{ ...good, token: "" }, /empty "token"/],
+    [{ ...good, token: 5 }, /empty "token"/],
+    [{ ...good, commands: undefined }, /needs "commands"/],
+    [{ ...good, commands: [] }, /needs "commands"/],
+    [{ ...good, commands: "purge" }, /needs "commands"/],
+    [{ ...good, commands: [5] }, /needs "commands"/],
+    [{ ...good, users: [] }, /needs "users"/],
+    [{ ...good, users: "*" }, /needs "users"/],
+    [{ ...good, commands: ["purge", "mailbx *"] }, /allows "mailbx \*", which fits no command/],
+    [{ ...good, commands: [""] }, /is no mask/],
+    [{ ...good, users: [""] }, /is no mask/],
+    [{ ...good, users: ["x".repeat(1001)] }, /it has 1001 characters/],
+    [{ ...good, trusted: "yes" }, /"trusted" that is no boolean/],
+    [{ ...good, trusted: true }, /Put "\*" into "users"/],
+  ];
+  for (const [rule, message] of invalid) {
+    assert.throws(() => policy({ one: rule as PolicyRule }), (error: Error) => {
+      assert(error instanceof LocalProtocolError);
+      assert.match(error.message, message);
+      return !error.message.includes("s3cret");
+    });
+  }
+  assert.throws(() => policy({ one: good, two: good }), (error: Error) => {
+    assert.match(error.message, /The rules of "one" and "two" have the same token/);
+    return error instanceof LocalProtocolError && !error.message.includes("s3cret");
+  });
+});
+
+test("policy › a guarded handler › isn't called for what is refused", async () => {
+  const called: string[] = [];
+  const guarded = rules.guard(({ name }) => {
+    called.push(name);
+    return [];
+  });
+  const request = (name: string, username: string | undefined): ServerRequest => ({
+    ...{ name, args: [], user: "tss", verbosity: undefined, extraFields: {}, hasInput: false },
+    input: { async *[Symbol.asyncIterator]() {} },
+    signal: new AbortController().signal,
+    client: { address: "unix", username, minor: 4 },
+    log() {},
+  });
+  assert.throws(() => guarded(request("who", "restricted")), CommandFailure);
+  assert.throws(() => guarded(request("quota get", undefined)), CommandFailure);
+  assert.deepEqual(called, []);
+  assert.deepEqual(await guarded(request("quota get", "restricted")), []);
+  assert.deepEqual(called, ["quota get"]);
+});
+
+test("policy › what commands reach by themselves › is in the cases of the trusted rule", () => {
+  for (const name of Object.keys(commands)) {
+    if (commandReach(findCommand(name)!) === "nothing") continue;
+    assert(Object.hasOwn(allowed.trusted, name), name);
+  }
+});
