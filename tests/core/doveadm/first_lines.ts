@@ -126,12 +126,15 @@ export async function forEach<T>(
   await Promise.all(Array.from({ length: 6 }, worker));
 }
 
-/** A server whose processes serve one connection after another, which is many times as fast. */
-export function startWithLastingProcesses(version: DovecotVersion): Promise<Dovecot> {
+/**
+ * A server whose processes serve one connection after another, which is many times as fast; with more
+ * settings, if there are any.
+ */
+export function startWithLastingProcesses(version: DovecotVersion, more = ""): Promise<Dovecot> {
   const settings = version === "2.3"
     ? "service_count = 100000\n  idle_kill = 1s"
     : "restart_request_count = 100000\n  idle_kill_interval = 1s";
-  return startDovecot({ version, extraConfig: `service doveadm {\n  ${settings}\n}` });
+  return startDovecot({ version, extraConfig: `service doveadm {\n  ${settings}\n}\n${more}` });
 }
 
 /** The names of a user's mailboxes. */

@@ -51,6 +51,19 @@ async function relayTo({ socket }: Dovecot, path: string): Promise<Relay> {
   };
 }
 
+/** Settings of two shared namespaces, "shared/" and "hidden/", the latter of which doveadm hasn't. */
+function sharedNamespaces(version: DovecotVersion): string {
+  const namespace = (name: string) => {
+    const place = version === "2.3"
+      ? `prefix = ${name}/%%u/\n  location = maildir:%%h/Maildir`
+      : `prefix = ${name}/$user/\n  mail_driver = maildir\n  mail_path = %{owner_home}/Maildir`;
+    const rest = "separator = /\n  subscriptions = no\n  list = children";
+    return `namespace ${name} {\n  type = shared\n  ${place}\n  ${rest}\n}\n`;
+  };
+  const hiding = "protocol doveadm {\n  namespace hidden {\n    disabled = yes\n  }\n}\n";
+  return namespace("shared") + namespace("hidden") + hiding;
+}
+
 /** A Dovecot with alice and bob, and the proxy in front of it at a socket. */
 async function setUp(version: DovecotVersion): Promise<
   & AsyncDisposable
@@ -61,7 +74,7 @@ async function setUp(version: DovecotVersion): Promise<
     stack.push(resource);
     return resource;
   };
-  const dovecot = use(await startWithLastingProcesses(version));
+  const dovecot = use(await startWithLastingProcesses(version, sharedNamespaces(version)));
   const { path } = use(await temporaryFolder());
   const relay = use(await relayTo(dovecot, join(path, "relay")));
   const proxy = join(path, "proxy");
@@ -218,6 +231,17 @@ async function checkCopies(
   assert(seen >= 3 && seen < copies.length);
 }
 
+/** What docs/policy.md says of shared namespaces: they lead to others' mail unless doveadm hasn't them. */
+async function checkShared({ proxy }: Awaited<ReturnType<typeof setUp>>): Promise<void> {
+  await using doveadm = connect({ path: proxy }, { password: "reader" });
+  const subjects = async (mailbox: string) => {
+    const args = ["hdr.subject", "mailbox", mailbox, "subject", "secret"];
+    return (await doveadm.send({ name: "fetch", user: "alice", args })).fields;
+  };
+  assert.deepEqual(await subjects("shared/bob/INBOX"), ["secret"]);
+  assert.deepEqual(await subjects("hidden/bob/INBOX"), []);
+}
+
 /** What a client sends that puts no dot in front of a first line, unless it begins with one. */
 function wireOf(user: string, args: readonly string[], input: string): string {
   return `\t${user}\tsave${args.map((arg) => `\t${arg}`).join("")}\n` +
@@ -265,6 +289,7 @@ for (const version of ["2.3", "2.4"] as const) {
     await using setup = await setUp(version);
     await checkAnswers(setup);
     await checkCopies(setup, version);
+    await checkShared(setup);
     await checkFirstLines(setup);
   });
 }
