@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { connect } from "node:net";
 import { concat, encodeUtf8 } from "../../../core/mod.ts";
 import { DoveadmClientProtocol } from "../../../core/doveadm/mod.ts";
@@ -13,7 +14,7 @@ import { RAW } from "../../harness/dovecot/wire.ts";
 
 /** The bytes of a text of characters up to U+00FF. */
 export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 /** What comes before the first TAB of a command line: flags, as they are and escaped, and others. */
@@ -100,6 +101,7 @@ export function wireOf(
 export function exchange(path: string, ...pieces: readonly Uint8Array[]): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ path });
+    socket.setTimeout(30_000, () => socket.destroy());
     let received = "";
     socket.setEncoding("latin1");
     socket.on("data", (text) => received += text);
@@ -134,7 +136,8 @@ export function startWithLastingProcesses(version: DovecotVersion, more = ""): P
   const settings = version === "2.3"
     ? "service_count = 100000\n  idle_kill = 1s"
     : "restart_request_count = 100000\n  idle_kill_interval = 1s";
-  return startDovecot({ version, extraConfig: `service doveadm {\n  ${settings}\n}\n${more}` });
+  const service = `service doveadm {\n  ${settings}\n}\n`;
+  return startDovecot({ version, extraConfig: `mail_fsync = never\n${service}${more}` });
 }
 
 /** The names of a user's mailboxes. */
