@@ -4,88 +4,115 @@
  * @module
  */
 
-const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
-
-/** How far the zones with names are ahead of UTC, in hours. */
-const zones: ReadonlyMap<string, number> = new Map([
-  ["EST", -5],
-  ["EDT", -4],
-  ["CST", -6],
-  ["CDT", -5],
-  ["MST", -7],
-  ["MDT", -6],
-  ["PST", -8],
-  ["PDT", -7],
-  ["CET", 1],
-  ["CEST", 2],
-]);
-
-const mailDate =
-  /^(?:[a-z]+ ?,? ?)?(\d{1,2})[ -]+([a-z]{3})[a-z]*\.?[ -]+(\d{2,4}),? +(\d{1,2}) ?[:.] ?(\d\d)(?: ?[:.] ?(\d\d)(?:\.\d+)?)?(?: ?([+-]\d{4}|[a-z]+))?/i;
-/** What C's asctime() writes. */
-const systemDate =
-  /^[a-z]{3},? +([a-z]{3}) +(\d{1,2}) +(\d{1,2}):(\d\d):(\d\d) +(?:[a-z]+ +)?(\d{4})(?: +([+-]\d{4}))?/i;
-const isoDate = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)/i;
+import { monthOf, zoneOffset } from "./date_names.ts";
 
 /**
- * When it was, in seconds since 1970; `undefined` for what is no date, or one that is not within
- * the years 1 to 9999 in UTC.
+ * When it was, in seconds since 1970; `undefined` for what is no date, one whose time or offset isn't
+ * clear, or one that isn't within the years 1 to 9999 in UTC.
  *
- * Years of two digits are of 1950 to 2049, and of three count from 1900 (RFC 5322, 4.3). Zones that
- * aren't known, those of one letter among them, are UTC, as it says there. The day of the week
- * doesn't matter. Dates of ISO 8601 and of C's asctime() are understood as well.
+ * Beyond RFC 5322 the day may follow the month or the year, as in what C's asctime() and ISO 8601 write,
+ * and the day of the week doesn't matter, in whatever language it is. Years of two digits are of 1950 to
+ * 2049, and of three count from 1900 (RFC 5322, 4.3). An offset may have a colon, or a name before it as
+ * in "GMT+0100". Zones that aren't known, those of one letter among them, are UTC, as it says there.
+ *
+ * @example
+ * ```ts
+ * import { parseMailDate } from "./mail_date.ts";
+ * import assert from "node:assert/strict";
+ *
+ * const seconds = Date.UTC(2014, 2, 4, 10) / 1000;
+ * assert.equal(parseMailDate("Tue, 4 Mar 2014 12:00:00 +0200"), seconds);
+ * assert.equal(parseMailDate("Di., Mar 04 2014 11:00 GMT+01:00 (MEZ)"), seconds);
+ * ```
  */
 export function parseMailDate(value: string): number | undefined {
-  const text = withoutComments(value.slice(0, 512)).replace(/\s+/g, " ").trim();
+  const text = withoutComments(value.slice(0, 512)).replace(/[\s"]+/g, " ").trim();
   const seconds = secondsOf(text);
   if (seconds === undefined || !(seconds >= -62_135_596_800)) return undefined;
   return seconds <= 253_402_300_799 ? seconds : undefined;
 }
 
+/** A time of day, with its fraction of a second and "am" or "pm". */
+const timeOfDay =
+  /(?<![\d.:])(\d{1,2}) ?: ?(\d{1,2})(?: ?[:.] ?(\d{1,2})(?:[.,]\d+)?)?(?![\d:])(?: ?([ap])\.?m\b\.?)?/i;
+/** One with dots, which dates have as well: after a year of four digits. */
+const dottedTime =
+  /(?<=\d{4},? )(\d{1,2}) ?\. ?(\d{2})(?: ?\. ?(\d{2}))?(?![\d:.])(?: ?([ap])\.?m\b\.?)?/i;
+/** The form of ISO 8601 without separators, and Apache's, in which a colon follows the year. */
+const basicForm = /\b(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)?/i;
+const colonAfterYear = /(\b\d{4}):(?=\d\d:\d\d)/;
+
 function secondsOf(text: string): number | undefined {
-  const mail = mailDate.exec(text);
-  if (mail !== null) {
-    const [, day, month, year, hour, minute, second, zone] = mail;
-    return toSeconds(fullYear(year), month, [day, hour, minute, second ?? "0"], zone);
+  const plain = text
+    .replace(
+      basicForm,
+      (_, year, month, day, hour, minute, second = "00") =>
+        `${year}-${month}-${day} ${hour}:${minute}:${second}`,
+    )
+    .replace(colonAfterYear, "$1 ")
+    .replace(/(\d)T(?=\d)/i, "$1 ");
+  const time = timeOfDay.exec(plain) ?? dottedTime.exec(plain);
+  if (time === null) return undefined;
+  const before = plain.slice(0, time.index).replace(/ at $/i, " ");
+  let after = plain.slice(time.index + time[0].length).replace(/^[ ,]+/, "");
+  let date = dateOf(before);
+  if (date === undefined) {
+    // asctime() and date(1) write the year last, ahead of the zone or after it.
+    const year = /^((?:[a-z]+|[+-]\d{1,2}:?\d\d) )?(\d{4})\b,?/i.exec(after);
+    date = year === null ? undefined : dateOf(`${before} ${year[2]}`);
+    if (year !== null) after = (year[1] ?? "") + after.slice(year[0].length).trim();
   }
-  const system = systemDate.exec(text);
-  if (system !== null) {
-    const [, month, day, hour, minute, second, year, zone] = system;
-    return toSeconds(Number(year), month, [day, hour, minute, second], zone);
+  const offset = zoneOffset(after);
+  if (date === undefined || offset === undefined) return undefined;
+  const seconds = secondsOfDay(time);
+  return seconds === undefined ? undefined : date / 1000 + seconds - offset;
+}
+
+function secondsOfDay(
+  [, hours, minutes, seconds = "0", half]: RegExpExecArray,
+): number | undefined {
+  let [hour, minute, second] = [hours, minutes, seconds].map(Number);
+  if (half !== undefined) {
+    if (hour < 1 || hour > 12) return undefined;
+    hour = hour % 12 + (half.toLowerCase() === "p" ? 12 : 0);
   }
-  const iso = isoDate.exec(text)?.[0].toUpperCase().replace(/([+-]\d\d)(\d\d)$/, "$1:$2");
-  const time = iso === undefined ? NaN : Date.parse(iso);
-  return Number.isNaN(time) ? undefined : Math.floor(time / 1000);
+  if (hour > 23 || minute > 59 || second > 60) return undefined;
+  return hour * 3600 + minute * 60 + second;
+}
+
+/** Midnight of a date without a time, in UTC, in milliseconds since 1970; `undefined` for none. */
+function dateOf(text: string): number | undefined {
+  const dotted = /^\D*?(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})[ ,]*$/.exec(text);
+  if (dotted !== null) return midnight(dotted[3], Number(dotted[2]) - 1, dotted[1]);
+  const iso = /^\D*?(\d{4})([-/])(\d{1,2})\2(\d{1,2})[ ,]*$/.exec(text);
+  if (iso !== null) return midnight(iso[1], Number(iso[3]) - 1, iso[4]);
+  const plain = text.replace(/(\d)(?:st|nd|rd|th)\b/gi, "$1");
+  const tokens: string[] = plain.match(/[\p{L}\p{M}]+|\d+/gu) ?? [];
+  // The day of the week; it may be several words, and what a month is called elsewhere.
+  while (tokens.length > 3 && !/^\d/.test(tokens[0])) tokens.shift();
+  if (tokens.length !== 3) return undefined;
+  const at = tokens.findIndex((token) => !/^\d/.test(token));
+  const month = at === -1 ? undefined : monthOf(tokens[at]);
+  if (month === undefined) return undefined;
+  const numbers = tokens.filter((_, index) => index !== at);
+  const [day, year] = numbers[0].length === 4 ? numbers.reverse() : numbers;
+  return at === 2 ? undefined : midnight(year, month, day);
+}
+
+function midnight(yearText: string, month: number, dayText: string): number | undefined {
+  if (!/^\d{2,4}$/.test(yearText) || !/^\d{1,2}$/.test(dayText)) return undefined;
+  const day = Number(dayText);
+  const date = new Date(0);
+  // Unlike Date.UTC(), this takes the years below 100 for what they are.
+  date.setUTCFullYear(fullYear(yearText), month, day);
+  const isDate = date.getUTCMonth() === month && date.getUTCDate() === day;
+  return isDate ? date.getTime() : undefined;
 }
 
 function fullYear(year: string): number {
   const number = Number(year);
   if (year.length === 4) return number;
   return number + (year.length === 2 && number < 50 ? 2000 : 1900);
-}
-
-function toSeconds(
-  year: number,
-  monthName: string,
-  numbers: readonly string[],
-  zone: string | undefined,
-): number | undefined {
-  const [day, hour, minute, second] = numbers.map(Number);
-  const month = months.indexOf(monthName.toLowerCase());
-  if (month === -1 || hour > 23 || minute > 59 || second > 60) return undefined;
-  const date = new Date(0);
-  // Unlike Date.UTC(), this takes the years below 100 for what they are.
-  date.setUTCFullYear(year, month, day);
-  if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return undefined;
-  return date.getTime() / 1000 + hour * 3600 + minute * 60 + second - zoneOffset(zone);
-}
-
-/** How far a zone is ahead of UTC, in seconds. */
-function zoneOffset(zone: string | undefined): number {
-  const found = /^([+-])(\d\d)(\d\d)$/.exec(zone ?? "");
-  if (found === null) return (zones.get(zone?.toUpperCase() ?? "") ?? 0) * 3600;
-  const offset = Number(found[2]) * 3600 + Number(found[3]) * 60;
-  return found[1] === "-" ? -offset : offset;
 }
 
 /** The text without what is in parentheses, which may have others in them. */

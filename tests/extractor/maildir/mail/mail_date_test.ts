@@ -53,3 +53,89 @@ test("mail dates: what is none", () => {
   ];
   for (const text of cases) assert.equal(parseMailDate(text), undefined, text);
 });
+
+test("mail dates › the same time in many broken forms › is that time", () => {
+  const forms = [
+    // Offsets.
+    "Tue, 4 Mar 2014 12:00:00 +02:00",
+    "Tue, 4 Mar 2014 12:00:00 GMT+0200",
+    "Tue, 4 Mar 2014 12:00:00 GMT+02:00",
+    "Tue, 4 Mar 2014 12:00:00 UTC+2",
+    "Tue, 4 Mar 2014 12:00:00 GMT +0200",
+    "Tue, 4 Mar 2014 12:00:00 + 0200",
+    "Tue, 4 Mar 2014 12:00:00 +2",
+    "Tue, 4 Mar 2014 12:00:00+0200",
+    'Tue, 4 Mar 2014 12:00:00 "+0200"',
+    "Tue, 4 Mar 2014 08:00:00 \u22120200",
+    "Tue, 4 Mar 2014 12:00:00 +0200 (EET)",
+    "Tue, 4 Mar 2014 12:00:00 (EET) +0200",
+    "Tue Mar 04 2014 12:00:00 GMT+0200 (Eastern European Time)",
+    // Zones.
+    "Tue, 4 Mar 2014 11:00:00 MEZ",
+    "Tue, 4 Mar 2014 12:00:00 EET",
+    "Tue, 4 Mar 2014 19:00:00 JST",
+    "Tue, 4 Mar 2014 05:00:00 Eastern Standard Time",
+    "Tue, 4 Mar 2014 03:00:00 Pacific Daylight Time",
+    "Tue, 4 Mar 2014 11:00:00 W. Europe Standard Time",
+    // Days and months in another order, and other signs between them.
+    "Tue, Mar 04 2014 12:00:00 +0200",
+    "March 4, 2014 12:00:00 +0200",
+    "Tue, March 4th, 2014 at 12:00 PM +0200",
+    "Tue, 4, Mar, 2014, 12:00:00 +0200",
+    "Tue,4Mar2014 12:00:00 +0200",
+    "04-Mar-14 12:00:00 +0200",
+    "04/Mar/2014:12:00:00 +0200",
+    "04.03.2014 12:00:00 +0200",
+    "2014 Mar 4 12:00:00 +0200",
+    "Tue Mar  4 12:00:00 EET 2014",
+    "Tue Mar  4 12:00:00 +0200 2014",
+    // Days and months in other languages.
+    "Di., 4 Mar. 2014 12:00:00 +0200 (MEZ)",
+    "Dienstag, 4. M\u00e4rz 2014 12:00:00 +0200",
+    "mar., 4 mar 2014 12:00:00 +0200",
+    "\u706b, 4 Mar 2014 12:00:00 +0200",
+    "\u0412\u0442, 04 Mar 2014 12:00:00 +0200",
+    "ter\u00e7a-feira, 4 Mar 2014 12:00:00 +0200",
+    // Times.
+    "Tue, 4 Mar 2014 12:00 +0200",
+    "Tue, 4 Mar 2014 12.00.00 +0200",
+    "Tue, 4 Mar 2014 12:00:00.123 +0200",
+    "Tue, 4 Mar 2014 12:00:00 AM -1000",
+    // ISO 8601.
+    "2014-03-04T12:00:00+02:00",
+    "2014-03-04T12:00:00+02",
+    "2014-03-04 12:00:00 +0200",
+    "2014-03-04T10:00Z",
+    "2014/03/04 10:00:00",
+    "20140304T100000Z",
+    "Tue, 2014-03-04 12:00:00 +0200",
+  ];
+  for (const form of forms) {
+    assert.equal(parseMailDate(form), Date.UTC(2014, 2, 4, 10) / 1000, form);
+  }
+});
+
+test("mail dates › what isn't clear › is none rather than a wrong time", () => {
+  const forms = [
+    "Tue, 4 Mar 2014",
+    "2014-03-04",
+    "03/04/2014 12:00:00",
+    "4.3.14 12:00",
+    "04.13.2014 12:00",
+    "2014-02-30T00:00Z",
+    "Mar 2014 12:00",
+    "12:00:00",
+    "4 Marraskuu 2014 12:00:00",
+    "Tue, 4 Mar 20145 12:00",
+    "Tue, 4 Mar 2014 12:00:00:00",
+    "Tue, 4 Mar 2014 13:00:00 PM",
+    "Tue, 4 Mar 2014 0:00:00 AM",
+    "Tue, 4 Mar 2014 12:00:00 +02000",
+    "Tue, 4 Mar 2014 12:00:00 +9999",
+    "Tue, 4 Mar 2014 12:00:00 +0260",
+    "Tue, 4 Mar 2014 12:00:00 IST",
+    "Tue, 4 Mar 2014 12:00:00 EST5EDT",
+    "Tue, 4 Mar 2014 12:00:00 Moon Time",
+  ];
+  for (const form of forms) assert.equal(parseMailDate(form), undefined, form);
+});
