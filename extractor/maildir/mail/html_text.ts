@@ -1,5 +1,5 @@
 /**
- * The text that HTML shows, to be searched.
+ * The text that HTML shows, for searching.
  *
  * @module
  */
@@ -52,14 +52,15 @@ async function withoutEntities(piece: string): Promise<string> {
 }
 
 /** What begins at a "<" that isn't one of the text. */
-const markup = /<(?:(!--)|(script|style)\b|\/?([a-z][a-z0-9]*)|[!?/])/gi;
+const markup = /<(?:(!--)|(!\[CDATA\[)|\/?([a-z][^\s/>]*)|[!?/])/gi;
 
-/** Tags that part no words. */
+/** Tags that don't end a word. */
 const inline =
   /^(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strong|sub|sup|tt|u|wbr)$/i;
 
 /** The text with blanks where tags were, and "&lt;" for each "<" that begins none. */
 function withoutTags(html: string): string {
+  const scanner = new MarkupScanner(html);
   const pieces: string[] = [];
   let at = 0;
   while (at < html.length) {
@@ -67,26 +68,87 @@ function withoutTags(html: string): string {
     const found = markup.exec(html);
     pieces.push(html.slice(at, found?.index).replaceAll("<", "&lt;"));
     if (found === null) break;
-    const [, comment, element, name] = found;
-    if (comment !== undefined) at = behind(html, "-->", found.index + 2);
-    else {
-      if (element !== undefined) markup.lastIndex = endOfElement(html, element, markup.lastIndex);
-      at = behind(html, ">", markup.lastIndex);
-      if (name === undefined || !inline.test(name)) pieces.push(" ");
+    const [whole, comment, data, name] = found;
+    const inside = found.index + whole.length;
+    if (comment !== undefined) at = scanner.endOfComment(found.index);
+    else if (data !== undefined) {
+      const end = scanner.indexOf("]]>", inside);
+      pieces.push(html.slice(inside, end).replaceAll("&", "&amp;").replaceAll("<", "&lt;"));
+      at = Math.min(end + 3, html.length);
+    } else if (name === undefined) {
+      at = Math.min(scanner.indexOf(">", inside) + 1, html.length);
+      pieces.push(" ");
+    } else {
+      at = scanner.endOfTag(inside);
+      const isElement = /^(?:script|style)$/i.test(name) && whole[1] !== "/";
+      if (isElement) at = scanner.endOfElement(name, at);
+      if (!inline.test(name)) pieces.push(" ");
     }
   }
   return pieces.join("");
 }
 
-/** Where the tag is that ends an element in which no other tags are. */
-function endOfElement(html: string, name: string, from: number): number {
-  const end = name.toLowerCase() === "script" ? /<\/script/gi : /<\/style/gi;
-  end.lastIndex = from;
-  return end.exec(html)?.index ?? html.length;
+/** Finds the ends of tags, comments and elements, as browsers do, and looks at nothing over and over. */
+class MarkupScanner {
+  readonly #html: string;
+  /** Where each text was found that was looked for last; the length of the HTML for nowhere. */
+  readonly #found: Map<string, number> = new Map();
+
+  constructor(html: string) {
+    this.#html = html;
+  }
+
+  /** Where a text comes next; the length of the HTML for nowhere. The start grows from call to call. */
+  indexOf(text: string, from: number): number {
+    const known = this.#found.get(text);
+    if (known !== undefined && known >= from) return known;
+    const found = this.#html.indexOf(text, from);
+    const index = found === -1 ? this.#html.length : found;
+    this.#found.set(text, index);
+    return index;
+  }
+
+  /** Where a tag ends of which the name was read. Its attributes' values may be quoted. */
+  endOfTag(from: number): number {
+    const html = this.#html;
+    const stop = /[>=]/g;
+    let at = from;
+    for (;;) {
+      stop.lastIndex = at;
+      const found = stop.exec(html);
+      if (found === null) return html.length;
+      at = found.index + 1;
+      if (found[0] === ">") return at;
+      const blanks = blanksHere(html, at);
+      const quote = html[at + blanks.length];
+      if (quote !== '"' && quote !== "'") continue;
+      const end = this.indexOf(quote, at + blanks.length + 1);
+      // One that doesn't end would take all the rest with it.
+      if (end < html.length) at = end + 1;
+    }
+  }
+
+  /** Where a comment ends that begins at `start`; "<!-->" and "<!--->" are whole ones. */
+  endOfComment(start: number): number {
+    const html = this.#html;
+    const short = /^<!---?>/.exec(html.slice(start, start + 6));
+    if (short !== null) return start + short[0].length;
+    const [end, other] = [this.indexOf("-->", start + 4), this.indexOf("--!>", start + 4)];
+    if (Math.min(end, other) === html.length) return html.length;
+    return end < other ? end + 3 : other + 4;
+  }
+
+  /** Where the tag begins that ends an element in which no other tags are. */
+  endOfElement(name: string, from: number): number {
+    const end = name.toLowerCase() === "script" ? /<\/script(?=[\s/>])/gi : /<\/style(?=[\s/>])/gi;
+    end.lastIndex = from;
+    return end.exec(this.#html)?.index ?? this.#html.length;
+  }
 }
 
-/** Behind the next `wanted`, or the end, as browsers have it. */
-function behind(html: string, wanted: string, from: number): number {
-  const found = html.indexOf(wanted, from);
-  return found === -1 ? html.length : found + wanted.length;
+/** The blanks at a place. */
+function blanksHere(html: string, at: number): string {
+  const blanks = /\s*/y;
+  blanks.lastIndex = at;
+  return blanks.exec(html)?.[0] ?? "";
 }
