@@ -1,29 +1,31 @@
 /**
- * A mail's head: what there is to know of it without its body.
+ * A mail's head: what its header says about it.
  *
  * @module
  */
 
-import { Header } from "./header.ts";
+import { mediaType } from "./boundary.ts";
+import { decodeBytes } from "./encoded_words.ts";
+import { Header, withLineFeeds } from "./header.ts";
 import { parseMailDate } from "./mail_date.ts";
-import { parseStructuredField, type StructuredField } from "./structured_field.ts";
+import { StructuredField } from "./structured_field.ts";
 import { cleanText, decodeField, type Mailbox, parseMailboxes } from "./words.ts";
 
 /** A mail's seconds since 1970, as a `google.protobuf.Timestamp` has them. */
 export interface HeadTime {
   /** Whole seconds. */
   readonly seconds: bigint;
-  /** Mails don't tell more than seconds. */
+  /** Mails have no fractions of seconds. */
   readonly nanos: 0;
 }
 
-/** What a mail's header tells for its head; the rest is told by where the mail is kept. */
+/** What a mail's header says; the rest of its head depends on where the mail is kept. */
 export interface HeadFields {
   /** The header Message-ID with its angle brackets; "" for none. */
   readonly messageId: string;
   /** The decoded subject, in one line; "" for none. */
   readonly subject: string;
-  /** The mailboxes of the header From, those in groups among them. */
+  /** The mailboxes of the header From, including those in groups. */
   readonly from: Mailbox[];
   /** The mailboxes of all headers To. */
   readonly to: Mailbox[];
@@ -33,21 +35,20 @@ export interface HeadFields {
   readonly bcc: Mailbox[];
   /** The header Date; `undefined` where that is no date of the years 1 to 9999. */
   readonly dateSent: HeadTime | undefined;
-  /** The type of the content without parameters, in lower case; "text/plain" if none is told. */
+  /** The type of the content without parameters, in lower case; "text/plain" if there is none. */
   readonly contentType: string;
 }
 
 const names = ["message-id", "subject", "from", "to", "cc", "bcc", "date", "content-type"];
 
 /**
- * Reads a mail's head from its header, or from the whole mail. Nothing that bytes can be made of is
- * an error.
+ * Reads a mail's head from its header, or from the whole mail. No bytes are an error.
  *
- * Of a field that is there more than once the first counts, but mailboxes are those of all fields To,
- * Cc, Bcc (RFC 5322, 4.5.3). Fields with 8-bit characters are UTF-8, or windows-1252 if they aren't
- * that. Control characters and line ends, which encoded words may have in them, become spaces.
+ * Of repeated fields the first counts, but mailboxes are those of all fields To, Cc, Bcc (RFC 5322,
+ * 4.5.3). Fields with 8-bit characters are UTF-8, or windows-1252 if they aren't that. Control characters
+ * and line breaks, which encoded words may contain, become spaces.
  *
- * Mailboxes behind so many in From, To, Cc or Bcc are left out; 25,000 unless given.
+ * From, To, Cc and Bcc have at most `maxMailboxes` mailboxes each, 25,000 unless given; more are left out.
  *
  * @example
  * ```ts
@@ -63,30 +64,19 @@ export function parseHead(
   header: Uint8Array,
   { maxMailboxes = 25_000 }: { readonly maxMailboxes?: number } = {},
 ): HeadFields {
-  return readHead(new Header(header, names), maxMailboxes);
+  return readHead(new Header(withLineFeeds(header), names), maxMailboxes);
 }
 
 function readHead(header: Header, maxMailboxes: number): HeadFields {
-  const seconds = parseMailDate(header.first("date"));
+  const seconds = parseMailDate(decodeBytes(header.first("date")));
   return {
-    messageId: cleanText(header.first("message-id")),
+    messageId: cleanText(decodeBytes(header.first("message-id"))),
     subject: decodeField(header.first("subject")),
     from: parseMailboxes(header.first("from"), maxMailboxes),
     to: parseMailboxes(header.all("to").join(", "), maxMailboxes),
     cc: parseMailboxes(header.all("cc").join(", "), maxMailboxes),
     bcc: parseMailboxes(header.all("bcc").join(", "), maxMailboxes),
     dateSent: seconds === undefined ? undefined : { seconds: BigInt(seconds), nanos: 0 },
-    contentType: contentTypeOf(header.first("content-type"), "text/plain").value,
+    contentType: mediaType(new StructuredField(header.first("content-type")), "text/plain"),
   };
-}
-
-/** A content's type and its parameters; a field that names no type counts as the default. */
-export function contentTypeOf(
-  value: string,
-  defaultType: string,
-): StructuredField {
-  const type = parseStructuredField(value);
-  // A type alone, such as "text", is what the older MIME (RFC 1049) had.
-  const isType = /^[^\s/]+\/[^\s/]+$/.test(type.value);
-  return { value: isType ? cleanText(type.value) : defaultType, params: type.params };
 }

@@ -1,5 +1,5 @@
 /**
- * Whole mails: their heads, their bodies as trees of parts, and the parts' contents.
+ * Whole mails: their heads, their bodies as trees of parts, and the contents of parts.
  *
  * @module
  */
@@ -8,60 +8,60 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { MimePartSchema } from "../../messages/extractor/extractor_pb.ts";
 import { plainBytes } from "@dovewire/dovewire/core";
 import { type HeadFields, parseHead } from "./head.ts";
-import { decodeUndeclared } from "./header.ts";
+import { decodeText } from "./charset.ts";
+import { withLineFeeds } from "./header.ts";
 import { contentOf, parseParts, type Part } from "./parts.ts";
-import { decodeCharset } from "./structured_field.ts";
 
 /** A part as `extractor.proto` has it, from which the message can be made. */
 export type MimePartInit = Exclude<MessageInitShape<typeof MimePartSchema>, { $typeName: string }>;
 
-/** A part and what is in it. */
+/** A part and its content. */
 export interface PartContent {
-  /** The part; without what is in it. */
+  /** The part, without its content. */
   readonly part: MimePartInit;
-  /** The content with its transfer encoding taken off; of a multipart, all of it as it came. */
+  /** The content with its transfer encoding removed; of a multipart, all of it as it came. */
   readonly data: Uint8Array;
 }
 
 /**
- * How deep parts are in each other in a body. Decoders of protobuf take 100 messages within
- * messages if nobody tells them otherwise, @bufbuild/protobuf and Python's alike, and each part is two
- * of them. Parts that are deeper stand side by side in the deepest multipart, with the paths that they
- * have; mails that are deeper are kept closed, and `part()` gives them.
+ * How deep parts are nested in a body. Decoders of protobuf accept 100 messages within messages by
+ * default, @bufbuild/protobuf and Python's alike, and each part is two of them. Deeper parts stand side
+ * by side in the deepest multipart, with their own paths; deeper mails are kept closed, and `part()`
+ * returns them.
  */
 const maxDepth = 48;
 
-/** How many mailboxes the mails in a body may have together, so that many of them take no memory. */
+/** How many mailboxes the mails in a body have together at most, which bounds their memory. */
 const maxMailboxes = 25_000;
 
-/** What there is still room for in a body. */
+/** What a body has room for. */
 interface Room {
   mailboxes: number;
 }
 
-/** A mail that was taken apart; its texts and contents are decoded when asked for. */
+/** A mail that was taken apart; its texts and contents are decoded on request. */
 export class ParsedMail {
-  /** What its header tells. */
+  /** What its header says. */
   readonly head: HeadFields;
   readonly #root: Part;
   #parts: Map<string, Part> | undefined;
 
   /** Takes a mail apart; see {@linkcode parseMail}. */
   constructor(mail: Uint8Array) {
-    const bytes = plainBytes(mail);
+    const bytes = withLineFeeds(plainBytes(mail));
     this.head = parseHead(bytes);
     this.#root = parseParts(bytes);
   }
 
   /**
-   * The body: texts decoded, in line ends of LF alone, attachments without their contents. A text of
-   * which no charset was declared, or ASCII, is UTF-8, or windows-1252 if it isn't that.
+   * The body: texts decoded, with line breaks of LF alone, attachments without their contents. A text
+   * of no declared charset, or an unknown one, or ASCII, is UTF-8, or windows-1252 if it isn't that.
    */
   get body(): MimePartInit {
     return toMimePart(this.#root, 0, { mailboxes: maxMailboxes });
   }
 
-  /** A part and its content, also of those that the body doesn't show; `undefined` if there is none. */
+  /** A part and its content, even one that the body doesn't show; `undefined` if there is none. */
   part(path: string): PartContent | undefined {
     const part = this.#partsByPath.get(path);
     if (part === undefined) return undefined;
@@ -96,8 +96,8 @@ export class ParsedMail {
 }
 
 /**
- * Takes a mail apart. Nothing that bytes can be made of is an error: what can't be understood is a
- * text, or what {@linkcode ParsedMail.part} gives.
+ * Takes a mail apart. No bytes are an error: what can't be understood is a text, or is what
+ * {@linkcode ParsedMail.part} returns.
  *
  * @example
  * ```ts
@@ -124,17 +124,12 @@ function isText(part: Part): boolean {
     part.disposition !== "attachment";
 }
 
-/** Charsets that programs declare who don't know, so that anything may be in them. */
-const undeclared = /^(?:|(?:us-)?ascii|ansi_x3\.4-1968)$/;
-
 function textOf({ charset }: Part, content: Uint8Array): string {
-  const text = undeclared.test(charset)
-    ? decodeUndeclared(content)
-    : decodeCharset(content, charset);
+  const text = decodeText(content, charset);
   return text.replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n").toWellFormed();
 }
 
-/** A part without what is in it. */
+/** A part without its content. */
 function describe(part: Part, content: Uint8Array): MimePartInit {
   const { path, contentType, charset, disposition, filename, contentId, kind } = part;
   const size = BigInt(kind === "multipart" ? 0 : content.length);

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { encodeUtf8, indexOfLineFeed } from "@dovewire/dovewire/core";
-import { contentTypeOf } from "./head.ts";
-import { Header } from "./header.ts";
-import { parseStructuredField } from "./structured_field.ts";
+import { indexOfLineFeed } from "@dovewire/dovewire/core";
+import { type Boundary, boundaryOf, delimiterLine, isEnd, mediaType } from "./boundary.ts";
+import { decodeBytes } from "./encoded_words.ts";
+import { Header, withLineFeeds } from "./header.ts";
+import { StructuredField } from "./structured_field.ts";
 import { decodeTransfer, type TransferEncoding, transferEncodingOf } from "./transfer_encoding.ts";
-import { cleanText, decodeField } from "./words.ts";
+import { cleanText } from "./words.ts";
 
 /** A part of a mail. */
 export interface Part {
@@ -30,7 +31,7 @@ export interface Part {
   readonly contentId: string;
   /** How its content is encoded. */
   readonly encoding: TransferEncoding;
-  /** Whether it has parts in it, or a mail. */
+  /** Whether it contains parts, or a mail. */
   readonly kind: "leaf" | "multipart" | "mail";
   /** The content as it came, encoded. */
   readonly encoded: Uint8Array;
@@ -38,14 +39,11 @@ export interface Part {
   readonly parts: readonly Part[];
 }
 
-/** Parts within so many others aren't taken apart any more. */
+/** Parts within so many others aren't taken apart. */
 const maxDepth = 256;
 
-/** Behind so many parts no other begins: the last one has all the rest in it. */
+/** After so many parts no other begins: the last one contains all the rest. */
 const maxParts = 20_000;
-
-/** No boundary is longer than 70 characters (RFC 2046, 5.1.1); some programs don't know. */
-const maxBoundaryLength = 512;
 
 const names = [
   "content-type",
@@ -55,43 +53,37 @@ const names = [
 ];
 
 /**
- * Takes a mail apart. Nothing that bytes can be made of is an error:
+ * Takes a mail apart. No bytes are an error:
  *
- * - A multipart without parts, since it has no boundary or that never comes, has a text in it, which
- *   is all of its content.
+ * - A multipart without parts, since it has no boundary or that never comes, contains one text, which is
+ *   all of its content.
  * - A part ends where one around it goes on or ends, whether its own parts were ended or not, and where
- *   the mail ends.
- * - Parts 256 deep in others aren't taken apart, and no part begins behind the 20,000th.
+ *   the mail ends. Its header ends there, too, and where the first part in it begins.
+ * - Blanks at the end of a boundary don't count, neither where it is declared nor in delimiters. Where
+ *   several open multiparts have the same one, it is the innermost's.
+ * - Parts 256 deep in others aren't taken apart, and no part begins after the 20,000th.
  * - A mail within a mail may be encoded, which RFC 2046 forbids; another one encoded in that isn't
  *   taken apart, so that no mail is decoded over and over.
  *
- * What is ahead of the first part and behind the last of a multipart is meant for nobody, and left out.
+ * What stands before the first part and after the last of a multipart is left out (RFC 2046, 5.1.1).
  */
 export function parseParts(mail: Uint8Array): Part {
   return new PartsReader(mail, { path: "", depth: 0, readsEncodedMails: true }).read();
 }
 
-/** The content of a part, with its transfer encoding taken off. */
+/** The content of a part, with its transfer encoding removed. */
 export function contentOf(part: Part): Uint8Array {
   return decodeTransfer(part.encoded, part.encoding);
 }
 
-/** A part that is being read: first its header, then its body. */
+/** A part that is being read. */
 interface OpenPart extends Part {
-  readonly headerStart: number;
   readonly depth: number;
-  /** What a part in it is that doesn't say. */
-  defaultType: string;
-  state: "header" | "body" | "ended";
-  boundary: string | undefined;
-  bodyStart: number;
-  contentType: string;
-  charset: string;
-  disposition: string;
-  filename: string;
-  contentId: string;
-  encoding: TransferEncoding;
-  kind: Part["kind"];
+  readonly bodyStart: number;
+  /** The type of a part in it that declares none. */
+  readonly defaultType: string;
+  /** What is looked for in its body; `undefined` once it has ended. */
+  boundary: Boundary | undefined;
   encoded: Uint8Array;
   parts: Part[];
 }
@@ -100,9 +92,10 @@ interface OpenPart extends Part {
 interface Delimiter {
   readonly multipart: OpenPart;
   readonly isLast: boolean;
+  /** How many carriage returns its line ends with: so many do the lines before it. */
+  readonly returns: number;
 }
 
-const dash = 0x2d;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -111,11 +104,15 @@ class PartsReader {
   readonly #path: string;
   readonly #depth: number;
   readonly #readsEncodedMails: boolean;
-  /** The parts that haven't ended, each in the one ahead of it. */
+  /** The parts that haven't ended, each after the one that contains it. */
   readonly #open: OpenPart[] = [];
-  /** The open multiparts by their boundaries; the innermost is the last. */
+  /** The open multiparts by the texts of their boundaries; the innermost is the last. */
   readonly #boundaries: Map<string, OpenPart[]> = new Map();
+  /** How many of their boundaries begin with each byte, so that most lines with dashes are told at once. */
+  readonly #firstBytes: Uint16Array = new Uint16Array(256);
   #count = 0;
+  /** Those of the open multiparts whose boundaries end in a blank. */
+  #blankBoundaries = 0;
 
   constructor(
     bytes: Uint8Array,
@@ -127,134 +124,124 @@ class PartsReader {
     this.#readsEncodedMails = options.readsEncodedMails;
   }
 
-  /** Reads all of it, line by line, each once or twice. */
+  /** Reads all of it, line by line. */
   read(): Part {
     const bytes = this.#bytes;
     const root = this.#begin(0, undefined);
-    let at = 0;
-    while (at < bytes.length) {
-      const innermost = this.#open[this.#open.length - 1];
-      if (innermost.state !== "header" && this.#boundaries.size === 0) break;
+    let at = this.#open[this.#open.length - 1].bodyStart;
+    while (at < bytes.length && this.#boundaries.size > 0) {
       const found = indexOfLineFeed(bytes, at, bytes.length);
       const next = found === -1 ? bytes.length : found + 1;
-      let end = found === -1 ? bytes.length : found;
-      while (end > at && bytes[end - 1] === carriageReturn) end--;
-      const delimiter = this.#delimiterAt(at, end);
-      if (delimiter !== undefined) {
-        this.#endParts(delimiter, at);
-        if (!delimiter.isLast) this.#begin(next, delimiter.multipart);
-        at = next;
-      } else if (innermost.state === "header" && end === at) {
-        at = this.#endHeader(innermost, next);
-      } else at = next;
+      const delimiter = this.#delimiterAt(at, found === -1 ? bytes.length : found);
+      if (delimiter !== undefined) this.#endParts(delimiter, at);
+      if (delimiter === undefined || delimiter.isLast) at = next;
+      else {
+        this.#begin(next, delimiter.multipart);
+        at = this.#open[this.#open.length - 1].bodyStart;
+      }
     }
     this.#closeTo(0, bytes.length);
     return root;
   }
 
-  /** Begins a part in another, or the whole. */
+  /** Begins a part in another, or the whole: reads its header. A mail in it begins as well. */
   #begin(start: number, parent: OpenPart | undefined): OpenPart {
-    const number = parent === undefined ? "" : String(parent.parts.length + 1);
+    const header = new Header(this.#bytes, names, {
+      from: start,
+      isDelimiter: (start, end) => this.#delimiterAt(start, end) !== undefined,
+    });
+    const type = new StructuredField(header.first("content-type"));
+    const disposition = new StructuredField(header.first("content-disposition"));
+    const contentType = mediaType(type, parent?.defaultType ?? "text/plain");
+    const encoding = transferEncodingOf(header.first("content-transfer-encoding"));
+    const depth = parent === undefined ? this.#depth : parent.depth + 1;
     const part: OpenPart = {
-      path: parent === undefined
-        ? this.#path
-        : parent.path === ""
-        ? number
-        : `${parent.path}.${number}`,
-      depth: parent === undefined ? this.#depth : parent.depth + 1,
-      headerStart: start,
-      bodyStart: start,
-      state: "header",
-      defaultType: "text/plain",
+      path: parent === undefined ? this.#path : pathIn(parent, parent.parts.length + 1),
+      depth,
+      bodyStart: header.bodyStart,
+      defaultType: contentType === "multipart/digest" ? "message/rfc822" : "text/plain",
       boundary: undefined,
-      contentType: parent?.defaultType ?? "text/plain",
-      charset: "",
-      disposition: "",
-      filename: "",
-      contentId: "",
-      encoding: "identity",
-      kind: "leaf",
+      contentType,
+      charset: type.text("charset").toLowerCase(),
+      disposition: cleanText(decodeBytes(disposition.value)),
+      filename: disposition.text("filename") || type.text("name"),
+      contentId: cleanText(decodeBytes(header.first("content-id"))),
+      encoding,
+      kind: depth >= maxDepth ? "leaf" : this.#kindOf(contentType, encoding),
       encoded: this.#bytes.subarray(0, 0),
       parts: [],
     };
     parent?.parts.push(part);
     this.#open.push(part);
     this.#count++;
+    if (part.kind === "multipart") this.#lookFor(boundaryOf(type), part);
+    // One that is encoded is read when all of it is known.
+    else if (part.kind === "mail" && encoding === "identity") this.#begin(part.bodyStart, part);
     return part;
   }
 
-  /** Reads the header of a part, which ends ahead of `end`; gives where its body begins. */
-  #endHeader(part: OpenPart, end: number): number {
-    const header = new Header(this.#bytes.subarray(part.headerStart, end), names);
-    part.bodyStart = part.headerStart + header.bodyStart;
-    part.state = "body";
-    const type = contentTypeOf(header.first("content-type"), part.contentType);
-    const disposition = parseStructuredField(header.first("content-disposition"));
-    part.contentType = type.value;
-    part.charset = cleanText(type.params.charset ?? "").toLowerCase();
-    part.disposition = cleanText(disposition.value);
-    part.filename = decodeField(disposition.params.filename || type.params.name || "");
-    part.contentId = cleanText(header.first("content-id"));
-    part.encoding = transferEncodingOf(header.first("content-transfer-encoding"));
-    if (part.depth >= maxDepth) return part.bodyStart;
-    if (part.contentType.startsWith("multipart/")) this.#beginMultipart(part, type.params.boundary);
-    else if (/^message\/(?:rfc822|global)$/.test(part.contentType)) {
-      if (part.encoding === "identity") {
-        part.kind = "mail";
-        this.#begin(part.bodyStart, part);
-      } else if (this.#readsEncodedMails) part.kind = "mail";
-    }
-    return part.bodyStart;
+  #kindOf(contentType: string, encoding: TransferEncoding): Part["kind"] {
+    if (contentType.startsWith("multipart/")) return "multipart";
+    const isMail = contentType === "message/rfc822" || contentType === "message/global";
+    return isMail && (encoding === "identity" || this.#readsEncodedMails) ? "mail" : "leaf";
   }
 
-  #beginMultipart(part: OpenPart, boundary: string | undefined): void {
-    part.kind = "multipart";
-    if (part.contentType === "multipart/digest") part.defaultType = "message/rfc822";
-    const bytes = encodeUtf8(boundary?.trimEnd() ?? "");
-    if (bytes.length === 0 || bytes.length > maxBoundaryLength) return;
-    part.boundary = String.fromCharCode(...bytes);
-    const others = this.#boundaries.get(part.boundary);
-    if (others === undefined) this.#boundaries.set(part.boundary, [part]);
+  #lookFor(boundary: Boundary | undefined, part: OpenPart): void {
+    part.boundary = boundary;
+    if (boundary === undefined) return;
+    const others = this.#boundaries.get(boundary.text);
+    if (others === undefined) this.#boundaries.set(boundary.text, [part]);
     else others.push(part);
+    this.#firstBytes[boundary.text.charCodeAt(0)]++;
+    if (boundary.endsInBlank) this.#blankBoundaries++;
   }
 
+  /** What a line begins or ends, given without its line feed. */
   #delimiterAt(start: number, lineEnd: number): Delimiter | undefined {
-    const bytes = this.#bytes;
-    if (bytes[start] !== dash || bytes[start + 1] !== dash || this.#boundaries.size === 0) return;
+    if (this.#bytes[start] !== 0x2d || this.#firstBytes[this.#bytes[start + 2]] === 0) {
+      return undefined;
+    }
     let end = lineEnd;
-    while (bytes[end - 1] === 0x20 || bytes[end - 1] === 0x09) end--;
-    if (end - start - 2 < 1 || end - start - 2 > maxBoundaryLength + 2) return undefined;
-    const text = String.fromCharCode(...bytes.subarray(start + 2, end));
-    const begun = this.#boundaries.get(text)?.at(-1);
-    const ended = text.endsWith("--") ? this.#boundaries.get(text.slice(0, -2))?.at(-1) : undefined;
+    while (end > start && this.#bytes[end - 1] === carriageReturn) end--;
+    // After so many parts none begins, and this line ends none.
+    const last = this.#bytes[end - 1];
+    if (this.#count >= maxParts && last !== 0x2d && last !== 0x20 && last !== 0x09) {
+      return undefined;
+    }
+    const line = delimiterLine(this.#bytes, start, end);
+    if (line === undefined) return undefined;
+    const returns = lineEnd - end;
+    const begun = this.#boundaries.get(line.text)?.at(-1);
+    let ended = line.ended === undefined ? undefined : this.#boundaries.get(line.ended)?.at(-1);
+    if (this.#blankBoundaries > 0 && ended === undefined) {
+      const bare = this.#boundaries.get(line.ended?.trimEnd() ?? "")?.at(-1);
+      if (bare?.boundary !== undefined && isEnd(line, bare.boundary)) ended = bare;
+    }
     if (ended !== undefined && (begun === undefined || ended.depth > begun.depth)) {
-      return { multipart: ended, isLast: true };
+      return { multipart: ended, isLast: true, returns };
     }
     if (begun === undefined || this.#count >= maxParts) return undefined;
-    return { multipart: begun, isLast: false };
+    return { multipart: begun, isLast: false, returns };
   }
 
   /** Ends what is open within a multipart; its delimiter is at `start`. */
-  #endParts({ multipart, isLast }: Delimiter, start: number): void {
+  #endParts({ multipart, isLast, returns }: Delimiter, start: number): void {
     const bytes = this.#bytes;
     let end = start;
-    // The line's end ahead of it belongs to the delimiter.
+    // The line break before it belongs to the delimiter.
     if (end > 0 && bytes[end - 1] === lineFeed) end--;
-    if (end > 0 && end < start && bytes[end - 1] === carriageReturn) end--;
-    this.#closeTo(this.#open.indexOf(multipart) + 1, end, start);
+    for (let left = end < start ? Math.max(returns, 1) : 0; left > 0; left--) {
+      if (end > 0 && bytes[end - 1] === carriageReturn) end--;
+    }
+    this.#closeTo(this.#open.indexOf(multipart) + 1, end);
     if (isLast) this.#forget(multipart);
   }
 
-  /** Ends all open parts from one on; a header that hasn't ended ends at `headerEnd`. */
-  #closeTo(first: number, end: number, headerEnd: number = end): void {
+  /** Ends all open parts from one on. */
+  #closeTo(first: number, end: number): void {
     while (this.#open.length > first) {
-      const part = this.#open[this.#open.length - 1];
-      // This may begin a mail in it, which is to be ended as well.
-      if (part.state === "header") this.#endHeader(part, headerEnd);
-      else {
-        this.#open.pop();
-        this.#close(part, Math.max(part.bodyStart, end));
-      }
+      const part = this.#open.pop()!;
+      this.#close(part, Math.max(part.bodyStart, end));
     }
   }
 
@@ -262,31 +249,44 @@ class PartsReader {
     part.encoded = this.#bytes.subarray(part.bodyStart, end);
     this.#forget(part);
     if (part.kind === "mail" && part.parts.length === 0) {
-      const mail = contentOf(part);
-      const path = part.path === "" ? "1" : `${part.path}.1`;
-      const options = { path, depth: part.depth + 1, readsEncodedMails: false };
+      const mail = withLineFeeds(contentOf(part));
+      const options = { path: pathIn(part, 1), depth: part.depth + 1, readsEncodedMails: false };
       part.parts.push(new PartsReader(mail, options).read());
-    } else if (part.kind === "multipart" && part.parts.length === 0) this.#addText(part);
-  }
-
-  /** Puts all that a multipart without parts has in it into a text, unless that is nothing. */
-  #addText(multipart: OpenPart): void {
-    const { encoded, encoding, charset } = multipart;
-    if (encoded.every((byte) => byte <= 0x20)) return;
-    const text = this.#begin(multipart.bodyStart, multipart);
-    this.#open.pop();
-    text.contentType = "text/plain";
-    text.encoding = encoding;
-    text.charset = charset;
-    text.encoded = encoded;
+    } else if (part.kind === "multipart" && part.parts.length === 0) addText(part);
   }
 
   /** No delimiter of a multipart is looked for any more. */
   #forget(part: OpenPart): void {
-    if (part.boundary === undefined || part.state === "ended") return;
-    part.state = "ended";
-    const others = this.#boundaries.get(part.boundary) ?? [];
+    const { boundary } = part;
+    if (boundary === undefined) return;
+    part.boundary = undefined;
+    this.#firstBytes[boundary.text.charCodeAt(0)]--;
+    if (boundary.endsInBlank) this.#blankBoundaries--;
+    const others = this.#boundaries.get(boundary.text) ?? [];
     others.splice(others.indexOf(part), 1);
-    if (others.length === 0) this.#boundaries.delete(part.boundary);
+    if (others.length === 0) this.#boundaries.delete(boundary.text);
   }
+}
+
+/** The path of a part in another. */
+function pathIn({ path }: Part, number: number): string {
+  return path === "" ? String(number) : `${path}.${number}`;
+}
+
+/** Puts all that a multipart without parts contains into a text, unless that is nothing. */
+function addText(multipart: OpenPart): void {
+  const { encoded, encoding, charset } = multipart;
+  if (encoded.every((byte) => byte <= 0x20)) return;
+  multipart.parts.push({
+    path: pathIn(multipart, 1),
+    contentType: "text/plain",
+    charset,
+    disposition: "",
+    filename: "",
+    contentId: "",
+    encoding,
+    kind: "leaf",
+    encoded,
+    parts: [],
+  });
 }

@@ -1,5 +1,5 @@
 /**
- * Looking for a pattern in mails, in a time that no pattern and no mail can stretch.
+ * Searching mails for a pattern, in a time that is bounded for any pattern and any mail.
  *
  * @module
  */
@@ -13,17 +13,17 @@ import { parseMail } from "./mail.ts";
 export interface SearchLimits {
   /** How many characters a pattern may have: 1,000. */
   readonly maxPatternLength: number;
-  /** How many instructions of RE2 a pattern may come to, where "{100}" counts a hundredfold: 1,000. */
+  /** How many instructions of RE2 a pattern may compile to, where "{100}" counts a hundredfold: 1,000. */
   readonly maxProgramSize: number;
-  /** How many bytes of a mail are looked at, from its start on: 32 MiB. */
+  /** How many bytes of a mail are searched, from its start on: 32 MiB. */
   readonly maxMailSize: number;
-  /** How many characters of HTML are looked at in a mail: 4 Mi. */
+  /** How many characters of HTML are searched in a mail: 4 Mi. */
   readonly maxHtmlLength: number;
   /**
-   * How many steps a mail may take if all goes badly, which is the instructions of the pattern times
-   * the characters looked at: 100 million, some two seconds. Texts behind so many aren't looked at:
-   * with a pattern of 10 instructions those behind 10 million characters, with one of 1,000 those
-   * behind 100,000.
+   * How many steps a mail may take at worst, which is the instructions of the pattern times the
+   * characters searched: 100 million, some two seconds. Texts after that aren't searched: with a
+   * pattern of 10 instructions those after 10 million characters, with one of 1,000 those after
+   * 100,000.
    */
   readonly maxSteps: number;
 }
@@ -56,7 +56,7 @@ export class TextSearch {
   readonly #limits: SearchLimits;
 
   /**
-   * Takes a pattern; throws `ExtractorFailure` "invalid" for one that can't be read, or is too large.
+   * Compiles a pattern; throws `ExtractorFailure` "invalid" for one that is no pattern, or is too large.
    */
   constructor(pattern: string, limits: Partial<SearchLimits> = {}) {
     this.#limits = { ...defaultLimits, ...limits };
@@ -103,7 +103,7 @@ function compile(pattern: string, { maxPatternLength, maxProgramSize }: SearchLi
     throw new ExtractorFailure(
       "invalid",
       `The pattern can't be read as a regular expression of RE2: ${reason}. Correct it, or put a ` +
-        'backslash ahead of characters that are meant as they are, or all of it between "\\Q" and "\\E".',
+        'backslash before characters that are meant as they are, or all of it between "\\Q" and "\\E".',
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 /**
- * What mails are sorted by that only their headers tell.
+ * What mails are sorted by that only their headers say.
  *
  * @module
  */
@@ -7,17 +7,17 @@
 import { firstField } from "./header.ts";
 import { decodeField, parseMailboxes } from "./words.ts";
 
-/** No sort key has more characters than that: what differs behind them is the same to a sort. */
+/** No sort key has more characters: keys that differ after so many are equal. */
 const maxKeyLength = 256;
 
 /**
- * What a mail is sorted by, from the start of it or from its header; letters' case doesn't matter in
- * it, and it is to be compared by code units.
+ * What a mail is sorted by, read from the start of it or from its header. It is in lower case, and is to
+ * be compared by code units.
  *
  * - "sender": the address of the first mailbox of the header From, its name if it has no address
  * - "subject": the decoded subject; "Re:" and the like belong to it
  *
- * "" where there is none. Only that field is decoded, and what is behind it isn't looked at.
+ * "" where there is none. Only that field is decoded, and nothing after it is read.
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ export function sortKey(header: Uint8Array, key: "sender" | "subject"): string {
   return shorten(key === "subject" ? decodeField(value) : senderOf(value)).toLowerCase();
 }
 
-/** How many characters of a field are looked at: encoded, a key may take twelve times its length. */
+/** How many bytes of a field are read: encoded, a key may take twelve times its length. */
 const maxFieldLength = 8192;
 
 function senderOf(value: string): string {
@@ -43,7 +43,7 @@ function senderOf(value: string): string {
   return first === undefined ? "" : first.address || first.name;
 }
 
-/** A short key doesn't keep the long text alive that it was a part of. */
+/** A short key must not keep the long text in memory that it was cut from. */
 function shorten(text: string): string {
   return text.length <= maxKeyLength ? text : text.slice(0, maxKeyLength).toWellFormed();
 }

@@ -1,19 +1,20 @@
 /**
- * Taking transfer encodings off (RFC 2045, 6). Whatever the bytes are, they decode to something.
+ * Removing transfer encodings (RFC 2045, 6). Any bytes decode to something.
  *
  * @module
  */
 
-/** How a content is encoded; "identity" is not at all, or in a way that nobody knows. */
+/** How a content is encoded; "identity" is not at all, or in an unknown way. */
 export type TransferEncoding = "identity" | "base64" | "quoted-printable";
 
-/** Which encoding a Content-Transfer-Encoding names, a comment or quotes around it or not. */
+/** Which encoding a Content-Transfer-Encoding names, with comments, quotes or other text around it or not. */
 export function transferEncodingOf(value: string): TransferEncoding {
-  const found = /base64|quoted-printable/i.exec(value.slice(0, 256));
-  return found === null ? "identity" : found[0].toLowerCase() as TransferEncoding;
+  const found = /(base[-_ ]?64)|quoted[-_ ]?printable/i.exec(value.slice(0, 256));
+  if (found === null) return "identity";
+  return found[1] === undefined ? "quoted-printable" : "base64";
 }
 
-/** Takes an encoding off; bytes without one are given back as they are. */
+/** Removes an encoding; bytes without one are returned as they are. */
 export function decodeTransfer(bytes: Uint8Array, encoding: TransferEncoding): Uint8Array {
   switch (encoding) {
     case "identity":
@@ -33,18 +34,32 @@ const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 for (let value = 0; value < digits.length; value++) base64Values[digits.charCodeAt(value)] = value;
 base64Values[0x3d] = padding;
 
-/** "=" ends a group, and more may come; what is no digit is left out, as RFC 2045 has it. */
+/**
+ * "=" ends a group, and more may come; what is no digit is left out, as RFC 2045 has it. Lines after the
+ * end that aren't base64 are what a mailing list has added, and aren't decoded.
+ */
 function decodeBase64(bytes: Uint8Array): Uint8Array {
   const decoded = new Uint8Array(Math.ceil(bytes.length / 4) * 3);
   let size = 0;
   let bits = 0;
   let count = 0;
+  let isEnded = false;
+  /** How much was decoded where the last line began, if that is after the end. */
+  let added: number | undefined;
   for (let at = 0; at < bytes.length; at++) {
     const value = base64Values[bytes[at]];
     if (value < noDigit) {
       bits = bits << 6 | value;
       if (++count < 4) continue;
-    } else if (value === noDigit || count === 0) continue;
+    } else if (value === padding) {
+      isEnded = true;
+      added = undefined;
+      if (count === 0) continue;
+    } else {
+      if (bytes[at] === lineFeed && isEnded && count === 0) added = size;
+      else if (added !== undefined && bytes[at] > 0x20) return decoded.subarray(0, added);
+      continue;
+    }
     size += writeGroup(decoded, size, bits, count);
     bits = count = 0;
   }
@@ -52,7 +67,7 @@ function decodeBase64(bytes: Uint8Array): Uint8Array {
   return decoded.subarray(0, size);
 }
 
-/** Writes what 2 to 4 digits stand for; one alone is no byte. Gives how many bytes it was. */
+/** Writes the bytes of 2 to 4 digits; one alone is no byte. Returns how many bytes it wrote. */
 function writeGroup(to: Uint8Array, at: number, bits: number, count: number): number {
   if (count < 2) return 0;
   const group = bits << (4 - count) * 6;
@@ -66,11 +81,11 @@ const equals = 0x3d;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
-/** A "=" without two digits or a line's end behind it is itself, and line ends are what they are. */
+/** A "=" without two digits or a line break after it is itself, and line breaks stay as they are. */
 function decodeQuotedPrintable(bytes: Uint8Array): Uint8Array {
   const decoded = new Uint8Array(bytes.length);
   let size = 0;
-  /** Where the blanks begin that were just decoded: those at a line's end aren't meant. */
+  /** Where the blanks begin that were just decoded: those at a line's end aren't part of the text. */
   let blanks = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
@@ -94,7 +109,7 @@ function decodeQuotedPrintable(bytes: Uint8Array): Uint8Array {
   return decoded.subarray(0, size);
 }
 
-/** What a digit stands for; so little that no other digit makes up for it if it is none. */
+/** The value of a digit; far below zero for another byte, so that no second digit makes up for it. */
 function hexValue(byte: number | undefined): number {
   if (byte === undefined) return -1000;
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
@@ -102,10 +117,10 @@ function hexValue(byte: number | undefined): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1000;
 }
 
-/** No line has more blanks between the "=" at its end and that end. */
+/** More blanks aren't looked at between the "=" at a line's end and that end. */
 const maxBlanks = 78;
 
-/** Where the line's end is that the "=" at `start` takes away; `start` if it takes none away. */
+/** Where the line break ends that the "=" at `start` removes; `start` if it removes none. */
 function endOfSoftBreak(bytes: Uint8Array, start: number): number {
   let at = start + 1;
   const limit = at + maxBlanks;

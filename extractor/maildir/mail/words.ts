@@ -1,88 +1,92 @@
 /**
- * What header fields say in clear: encoded words (RFC 2047) and addresses (RFC 5322, 3.4).
+ * The text of header fields: encoded words (RFC 2047) and mailboxes (RFC 5322, 3.4).
  *
  * @module
  */
 
-import { addressParser, decodeWords } from "postal-mime";
+import { addressParser, decodeWords as decodePlainWords } from "postal-mime";
+import { decodeBytes, decodeWords, encodeWord, pieceText, splitWords } from "./encoded_words.ts";
 
-/** A mailbox: its name and its address; "" for what it lacks. */
+/** A mailbox: its name and its address; "" for a missing one. */
 export interface Mailbox {
-  /** The name in clear. */
+  /** The decoded name. */
   readonly name: string;
   /** The address: "joe@example.org". */
   readonly address: string;
 }
 
-/**
- * How many encoded words may stand side by side. postal-mime joins them, and looks at what it has
- * joined with each more of them: a header of megabytes of them would take it hours.
- */
-const maxAdjacentWords = 256;
+/** Words as {@linkcode encodeWord} writes them. */
+const plainWords = /=\?utf-8\?B\?[^?]*\?=/g;
 
-/** Decodes an unstructured field such as a subject. */
+/** Decodes an unstructured field such as a subject, of which each character is a byte. */
 export function decodeField(value: string): string {
-  return cleanText(attempt(() => decodeWords(limitWords(value)), value));
+  return cleanText(decodeWords(value));
 }
 
 /**
- * The mailboxes of an address field, as many as are wanted at most; those of groups among them, without
- * the groups' names.
+ * The mailboxes of an address field, of which each character is a byte, and at most `most` of them.
+ * Mailboxes of groups are among them, without the groups' names.
  */
 export function parseMailboxes(field: string, most: number): Mailbox[] {
-  const value = limitMailboxes(field, most);
-  if (value === "" || most < 1) return [];
-  const mailboxes = attempt<readonly { name: string; address?: string | undefined }[]>(
-    () => addressParser(limitGroups(limitWords(value)), { flatten: true }),
-    [{ name: value }],
-  );
-  return mailboxes.slice(0, most).map(({ name, address }) => ({
-    name: cleanText(name),
-    address: cleanText(address ?? ""),
-  }));
-}
-
-/**
- * What `decode` gives. A mail must not be lost because postal-mime, or the runtime's regular
- * expressions under it, doesn't cope with a field: then it is `raw`.
- */
-export function attempt<Value>(decode: () => Value, raw: Value): Value {
+  const limited = limitMailboxes(field, most);
+  if (limited === "" || most < 1) return [];
+  const { value, sources } = withPlainWords(limited);
+  let mailboxes: readonly { name: string; address?: string | undefined }[];
   try {
-    return decode();
+    mailboxes = addressParser(limitGroups(value), { flatten: true });
   } catch {
-    return raw;
+    // The others' fields are to be read all the same.
+    mailboxes = [{ name: decodeWords(limited) }];
   }
+  return mailboxes.slice(0, most).map(({ name, address = "" }) => {
+    // Of a name alone with words and other text it makes an address as well.
+    const isName = address.replace(plainWords, "").trim() !== "" &&
+      decodePlainWords(address) === name;
+    return {
+      name: cleanText(name),
+      address: isName ? "" : cleanText(withSources(address, sources)),
+    };
+  });
+}
+
+/** An address as the sender wrote it: words aren't decoded in one (RFC 2047, 5). */
+function withSources(address: string, sources: ReadonlyMap<string, string>): string {
+  return address.replace(plainWords, (word) => sources.get(word) ?? word);
 }
 
 /**
- * A text as it can be shown in a line: each control character and each other line end in it becomes
- * a space, since encoded words may have them in them; blanks at its ends go, and halves of surrogate
- * pairs become U+FFFD, which the messages' encoding asks for.
+ * A text as one line can show it: control characters and line breaks, which encoded words may contain,
+ * become spaces; blanks at its ends are removed, and lone surrogates become U+FFFD, as protobuf requires.
  */
 export function cleanText(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ").trim().toWellFormed();
 }
 
-/** Leaves out encoded words behind more than {@linkcode maxAdjacentWords} others. */
-function limitWords(value: string): string {
-  // So many don't fit into less.
-  if (value.length < maxAdjacentWords * "=?x?B??=".length || !value.includes("=?")) return value;
-  const pieces: string[] = [];
-  let at = 0;
-  let behindWord = -1;
-  let count = 0;
-  for (const found of value.matchAll(/=\?[^?\s]+\?[BbQq]\?[^?]*\?=[ \t\r\n]*/g)) {
-    count = found.index === behindWord ? count + 1 : 1;
-    behindWord = found.index + found[0].length;
-    if (count <= maxAdjacentWords) continue;
-    pieces.push(value.slice(at, found.index));
-    at = behindWord;
-  }
-  return pieces.length === 0 ? value : pieces.join("") + value.slice(at);
+/**
+ * A field with its encoded words written anew in UTF-8 and base64, so that postal-mime, which decodes
+ * them after it has taken the field apart, sees neither their charsets nor what is broken about them.
+ */
+function withPlainWords(value: string): { value: string; sources: ReadonlyMap<string, string> } {
+  const sources = new Map<string, string>();
+  let isQuoted = false;
+  const pieces = splitWords(value).map((piece) => {
+    if (piece.words.length === 0) {
+      for (const character of piece.source) if (character === '"') isQuoted = !isQuoted;
+      return decodeBytes(piece.source);
+    }
+    const text = pieceText(piece).toWellFormed();
+    // The quote that ends a name may have got into the word: "Joe =?utf-8?Q?X"?= <joe@example.org>
+    const hasQuote = isQuoted && text.endsWith('"');
+    const word = encodeWord(hasQuote ? text.slice(0, -1) : text);
+    sources.set(word, piece.source);
+    if (hasQuote) isQuoted = false;
+    return hasQuote ? `${word}"` : word;
+  });
+  return { value: pieces.join(""), sources };
 }
 
 /**
- * Cuts off what is behind as many commas and semicolons as mailboxes may have between them: a mailbox of
+ * Cuts off what follows as many commas and semicolons as mailboxes may have between them: a mailbox of
  * two characters takes a hundred times that in memory. Names may have some in them.
  */
 function limitMailboxes(value: string, most: number): string {
@@ -95,13 +99,13 @@ function limitMailboxes(value: string, most: number): string {
   return value;
 }
 
-/** How long a field may be that has many colons in it, and how many those are. */
+/** How long a field with many colons may be, and how many those are. */
 const maxGroupsLength = 65_536;
 const maxColons = 100;
 
 /**
  * Cuts off a long field with many colons, encoded or not. postal-mime takes each for the start of a
- * group, groups within groups as well, and reads a group within 50 others 50 times.
+ * group, even within another group, and reads a group within 50 others 50 times.
  */
 function limitGroups(value: string): string {
   if (value.length <= maxGroupsLength) return value;

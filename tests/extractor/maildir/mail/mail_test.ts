@@ -9,7 +9,6 @@ import {
   type ParsedMail,
   parseMail,
 } from "../../../../extractor/maildir/mail/mail.ts";
-import { findNode } from "../../../../extractor/maildir/mail/structured_field.ts";
 import {
   type MimePart,
   ReadMailResponseSchema,
@@ -178,7 +177,7 @@ test("mails: texts in their charsets", () => {
     ["text/plain", "\xe4 \x80", "ä €"],
     ["text/plain; charset=us-ascii", "\xe4", "ä"],
     ["text/plain; charset=us-ascii", "\xc3\xa4", "ä"],
-    ["text/plain; charset=utf-8", "\xe4x", "\ufffdx"],
+    ["text/plain; charset=utf-8", "\xe4x", "äx"],
     ["text/plain; charset=x-none", "\xe4", "ä"],
     ["text/plain; charset=iso-8859-15", "\xa4", "€"],
     ["text/plain; charset=koi8-r", "\xf0", "П"],
@@ -379,14 +378,4 @@ test("mails: any bytes are a mail", () => {
     }),
     { numRuns: 500 },
   );
-});
-
-test("postal-mime has inside what is used of it, and another is refused", () => {
-  assert.ok(findNode(new PostalMime()));
-  for (const parser of [{}, { root: {} }, { root: { parseStructuredHeader: () => "" } }]) {
-    assert.throws(
-      () => findNode(parser),
-      /This postal-mime has no parser\.root .* Install that version/,
-    );
-  }
 });
