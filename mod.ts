@@ -13,7 +13,7 @@ export {
   DoveadmClient,
   type DoveadmOutcome,
 } from "./doveadm/client/doveadm_client.ts";
-export { CommandError } from "./doveadm/client/command_error.ts";
+export { CommandError, type CommandErrorReason } from "./doveadm/client/command_error.ts";
 export {
   AbortError,
   ConnectError,
@@ -53,6 +53,8 @@ export {
   exitCode,
   type LogLevel,
   type LogLine,
+  query,
+  QueryError,
 } from "./core/doveadm/mod.ts";
 export {
   type Address,

@@ -23,6 +23,12 @@ export {
   type Segment,
   StreamMultiplexer,
 } from "./multiplex.ts";
+export * as query from "./query/builder.ts";
+export { parseQuery } from "./query/parse_query.ts";
+export { QueryError } from "./query/query_words.ts";
+export type { NumberRange } from "./query/number_set.ts";
+export type { FieldUse, SearchDate, SearchKey, SearchQuery } from "./query/search_key.ts";
+export type { SearchTime } from "./query/search_time.ts";
 export type { DoveadmFailure, DoveadmReply, DoveadmReplyBase, DoveadmSuccess } from "./reply.ts";
 export type { DoveadmField } from "./reply_reader.ts";
 export {

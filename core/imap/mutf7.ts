@@ -19,22 +19,29 @@ function base64(text: string): string {
   return btoa(bytes).replaceAll("/", ",").replaceAll("=", "");
 }
 
-/** The text that modified UTF-7 stands for; `undefined` for what isn't modified UTF-7. */
+/**
+ * The text that modified UTF-7 stands for; `undefined` for what isn't modified UTF-7, which allows one
+ * spelling of each text only.
+ */
 export function decodeMutf7(encoded: string): string | undefined {
-  let isRight = /^(?:[ -%'-~]|&-|&[A-Za-z0-9+,]{3,}-)*$/.test(encoded);
+  let isRight = /^(?:[ -%'-~]|&-|&[A-Za-z0-9+,]{3,}-(?!&[^-]))*$/.test(encoded);
   const text = encoded.replaceAll(/&([A-Za-z0-9+,]*)-/g, (_, run: string) => {
     if (run === "") return "&";
-    // One digit too many can't be base64.
-    if (run.length % 4 === 1) {
-      isRight = false;
-      return "";
-    }
-    const bytes = atob(run.replaceAll(",", "/"));
-    isRight &&= bytes.length % 2 === 0;
-    const units = Array.from({ length: bytes.length >> 1 }, (_, index) => {
-      return bytes.charCodeAt(index * 2) << 8 | bytes.charCodeAt(index * 2 + 1);
-    });
-    return String.fromCharCode(...units);
+    const decoded = decodeRun(run);
+    isRight &&= decoded !== undefined;
+    return decoded ?? "";
   });
   return isRight ? text : undefined;
+}
+
+/** The UTF-16 code units in a run of base64; `undefined` where they aren't, or are plain ASCII. */
+function decodeRun(run: string): string | undefined {
+  // One digit too many can't be base64.
+  if (run.length % 4 === 1) return undefined;
+  const bytes = atob(run.replaceAll(",", "/"));
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 2) {
+    text += String.fromCharCode(bytes.charCodeAt(at) << 8 | bytes.charCodeAt(at + 1));
+  }
+  return bytes.length % 2 === 0 && !/[\0 -~]|\p{Cs}/u.test(text) ? text : undefined;
 }

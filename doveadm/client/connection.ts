@@ -344,7 +344,8 @@ export class DoveadmConnection implements AsyncDisposable {
     const [head] = this.#pending.values();
     for (const pending of [...this.#pending.values()]) {
       const sent = this.#protocol.isSent(pending.id);
-      const how = { peer: this.peer, sent, isHead: pending === head, reason: this.#reason };
+      const isHead = pending === head;
+      const how = { peer: this.peer, sent, isHead, log: pending.log, reason: this.#reason };
       this.#settle(pending).reject(unansweredError(pending.name, this.#failure, how));
     }
   }

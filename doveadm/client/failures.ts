@@ -5,6 +5,7 @@
  */
 
 import { AuthenticationError, type DovewireError, RemoteProtocolError } from "../../core/mod.ts";
+import type { LogLine } from "../../core/doveadm/mod.ts";
 import { TransportError } from "../../transports/transport.ts";
 import { whyItMayHaveDied } from "./command_traits.ts";
 import { ConnectError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
@@ -58,6 +59,8 @@ export interface Unanswered {
   readonly sent: boolean;
   /** Whether the command was the next one to be answered. */
   readonly isHead: boolean;
+  /** The log lines that came with the command. */
+  readonly log: readonly LogLine[];
   /** Why the connection was ended, where that was decided on this side. */
   readonly reason: DovewireError | undefined;
 }
@@ -66,7 +69,7 @@ export interface Unanswered {
 export function unansweredError(
   name: string,
   failure: unknown,
-  { peer, sent, isHead, reason }: Unanswered,
+  { peer, sent, isHead, log, reason }: Unanswered,
 ): DovewireError {
   const what = `"${name}" was not answered by ${peer}: `;
   if (reason !== undefined) {
@@ -78,7 +81,7 @@ export function unansweredError(
   }
   if (!sent) return new ConnectionLostError(`${what}the connection ended before.`, options);
   const why = isHead
-    ? whyItMayHaveDied(name)
+    ? whyItMayHaveDied(name, log)
     : "A command ahead of it may have ended the connection.";
   return new ConnectionLostError(`${what}the connection ended. ${why}`, options);
 }

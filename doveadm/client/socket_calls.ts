@@ -4,16 +4,12 @@
  * @module
  */
 
-import {
-  type DovecotVersion,
-  type ReplyColumn,
-  versionOf,
-} from "../../core/doveadm/catalogue/mod.ts";
+import { type DovecotVersion, versionOf } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandError } from "./command_error.ts";
 import type { StreamedField } from "./field_stream.ts";
 import type { Input } from "./input.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
-import { type Row, TypedCall, type Users, withUser } from "./typed_call.ts";
+import { type Row, RowReader, TypedCall, type Users, withUser } from "./typed_call.ts";
 
 /** A request; what it says may depend on the minor version that the connection speaks. */
 export interface Requested {
@@ -74,22 +70,13 @@ export class SocketCalls {
     options: SendOptions,
   ): AsyncGenerator<Row, void, void> {
     const request = new CallRequest(call, user);
-    let columns: readonly ReplyColumn[] | undefined;
-    let values: Uint8Array[] = [];
+    let reader: RowReader | undefined;
     for await (const field of this.#sender.stream(request, options)) {
       const value = await field.bytes();
-      if (call.info.answer === "json") {
-        yield* call.rowsOfJson(value);
-        continue;
-      }
-      columns ??= call.columnsFor(request.version);
-      values.push(value);
-      if (values.length > columns.length) break;
-      if (values.length < columns.length) continue;
-      yield call.rowOf(columns, values);
-      values = [];
+      reader ??= new RowReader(call, request.version);
+      yield* reader.push(value);
     }
-    if (values.length > 0) throw call.wrongCount(values.length, columns?.length ?? 0);
+    if (reader !== undefined) yield* reader.end();
   }
 
   /**

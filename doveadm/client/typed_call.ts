@@ -6,7 +6,9 @@
 
 import { decodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
 import {
+  areVersioned,
   checkParameters,
+  chooseColumns,
   columnsOf,
   type CommandInfo,
   type DovecotVersion,
@@ -60,9 +62,11 @@ export class TypedCall {
         `Nobody can tell the columns of "${name}" beforehand. Send it with send().`,
       );
     }
-    checkParameters(info, parameters as ParameterValues);
+    // What is checked here is what is sent later, whatever becomes of the caller's object.
+    const values = ownValues(parameters);
+    checkParameters(info, values);
     this.info = info;
-    this.#values = parameters as ParameterValues;
+    this.#values = values;
     this.#options = options;
     this.#checkUser();
     // Throws for fields that no version has.
@@ -103,6 +107,7 @@ export class TypedCall {
         this.#values[parameter.implied?.by ?? parameter.name] !== undefined
       ) ||
       parameters.some((parameter) => !isLasting(parameter) && parameter.required) ||
+      areVersioned(this.info, this.#values) ||
       !this.#hasLastingFields();
   }
 
@@ -131,7 +136,10 @@ export class TypedCall {
     );
   }
 
-  /** The columns of the command's rows, without that of the user's name. */
+  /**
+   * The columns that the command's rows may have, without that of the user's name. Those that are
+   * `optional` come from some servers of the version only.
+   */
   columnsFor(version: DovecotVersion): readonly ReplyColumn[] {
     return this.#columns[version] ??= columnsOf(this.info.columns[version], this.#values, version);
   }
@@ -139,7 +147,7 @@ export class TypedCall {
   /** The rows of a whole reply's values. */
   rowsOf(values: readonly Uint8Array[], version: DovecotVersion): Row[] {
     if (this.info.answer === "json") return values.flatMap((value) => this.rowsOfJson(value));
-    const columns = this.columnsFor(version);
+    const columns = chooseColumns(this.columnsFor(version), values);
     if (columns.length === 0 ? values.length > 0 : values.length % columns.length !== 0) {
       throw this.wrongCount(values.length, columns.length);
     }
@@ -163,9 +171,10 @@ export class TypedCall {
 
   /** A row of the values that came as JSON by their columns, with the user's name if it is there. */
   rowOfObject(object: Readonly<Record<string, unknown>>, version: DovecotVersion): Row {
-    const columns = this.columnsFor(version);
+    const columns = this.columnsFor(version)
+      .filter((column) => !column.optional || Object.hasOwn(object, column.key));
     const row = this.rowOf(columns, columns.map(({ key }) => this.#valueOf(object, key)));
-    const username = object[userColumn];
+    const username = Object.hasOwn(object, userColumn) ? object[userColumn] : undefined;
     return this.users === undefined || username === undefined
       ? row
       : withUser(String(username), row);
@@ -181,9 +190,9 @@ export class TypedCall {
 
   #valueOf(object: Readonly<Record<string, unknown>>, key: string): JsonValue {
     // Dovecot's API has keys in lower case, however a field was asked for.
-    const value = object[key] ?? object[key.toLowerCase()];
+    const name = [key, key.toLowerCase()].find((name) => Object.hasOwn(object, name));
+    const value = name === undefined ? undefined : object[name];
     if (value === undefined || typeof value === "object" && value !== null) {
-      if (key in object) return null;
       throw new RemoteProtocolError(
         `A row of "${this.info.name}" came without "${key}". Is it another command on this server?`,
         { sent: true },
@@ -224,6 +233,50 @@ export class TypedCall {
   }
 }
 
+/** Reads the rows of a reply whose values come one by one. */
+export class RowReader {
+  readonly #call: TypedCall;
+  #columns: readonly ReplyColumn[];
+  #values: Uint8Array[] = [];
+
+  /** Creates a reader for a call that was sent to a server of a version. */
+  constructor(call: TypedCall, version: DovecotVersion) {
+    this.#call = call;
+    this.#columns = call.columnsFor(version);
+  }
+
+  /** Takes a value and gives the rows that it completes. */
+  push(value: Uint8Array): Row[] {
+    if (this.#call.info.answer === "json") return this.#call.rowsOfJson(value);
+    this.#values.push(value);
+    if (this.#columns.length === 0) throw this.#call.wrongCount(1, 0);
+    return this.#values.length < this.#columns.length ? [] : this.#take();
+  }
+
+  /** Gives the rows that are left when no more values come. */
+  end(): Row[] {
+    const rows = this.#take();
+    if (this.#values.length === 0) return rows;
+    throw this.#call.wrongCount(this.#values.length, this.#columns.length);
+  }
+
+  /** Takes the rows that are whole; which columns they have is known from here on. */
+  #take(): Row[] {
+    if (this.#values.length === 0) return [];
+    this.#columns = chooseColumns(this.#columns, this.#values);
+    const rows: Row[] = [];
+    while (this.#values.length >= this.#columns.length) {
+      rows.push(this.#call.rowOf(this.#columns, this.#values.splice(0, this.#columns.length)));
+    }
+    return rows;
+  }
+}
+
+/** The object's own properties, in one that inherits none. */
+function ownValues(parameters: object): ParameterValues {
+  return Object.assign(Object.create(null), parameters);
+}
+
 /** Whether a user's name stands for all who match it. */
 export function isMask(user: string): boolean {
   return /[*?]/.test(user);
@@ -241,9 +294,23 @@ export function rowsOfUsers(answer: unknown): Row[] {
       sent: true,
     });
   }
-  const { userList } = answer as { readonly userList?: unknown };
-  if (Array.isArray(userList)) return userList.map((name) => ({ [userColumn]: String(name) }));
-  return Object.entries(answer).map(([name, fields]) => withUser(name, fields));
+  if (Object.hasOwn(answer, "userList")) {
+    const { userList } = answer as { readonly userList?: unknown };
+    if (Array.isArray(userList) && userList.every((name) => typeof name === "string")) {
+      return userList.map((name) => ({ [userColumn]: name }));
+    }
+    throw unexpectedUsers("a list of users that aren't all names");
+  }
+  return Object.entries(answer).map(([name, fields]) => {
+    if (typeof fields === "object" && fields !== null && !Array.isArray(fields)) {
+      return withUser(name, fields);
+    }
+    throw unexpectedUsers(`fields of ${JSON.stringify(name)} that are no object`);
+  });
+}
+
+function unexpectedUsers(what: string): RemoteProtocolError {
+  return new RemoteProtocolError(`"user" was answered with ${what}.`, { sent: true });
 }
 
 function parseJson(command: string, text: Uint8Array | string): unknown {

@@ -32,8 +32,11 @@ export interface Facts {
 }
 
 /** What a list doesn't tell of a parameter. */
-export interface ParameterFacts
-  extends Pick<ParameterInfo, "short" | "positional" | "keyword" | "joined" | "required"> {
+export interface ParameterFacts extends
+  Pick<
+    ParameterInfo,
+    "short" | "positional" | "keyword" | "joined" | "required" | "content" | "atMost"
+  > {
   /** What it is for, in a sentence. */
   readonly meaning: string;
   readonly implied?: ParameterInfo["implied"];
@@ -53,6 +56,8 @@ export interface ColumnFacts extends ValueFacts {
 export interface FieldFacts extends ValueFacts {
   readonly since?: DovecotVersion;
   readonly askedAs?: string;
+  readonly summable?: true;
+  readonly later?: true;
 }
 
 /** Columns, and what they depend on. */
@@ -68,7 +73,8 @@ export type ColumnsFacts =
     readonly parameter: string;
     readonly order: "asked" | "fixed";
     readonly ahead: readonly ColumnFacts[];
-    readonly aheadUnless?: string;
+    readonly sumsIf?: string;
+    readonly all?: string;
     readonly usual?: readonly string[];
   };
 
@@ -81,6 +87,7 @@ export interface CommandFacts {
   readonly answer: "rows" | "json" | "nothing";
   readonly note?: string;
   readonly input?: string;
+  readonly needsOneOf?: readonly string[];
   readonly changes: boolean;
   readonly columns?: ColumnsFacts | Readonly<Record<DovecotVersion, ColumnsFacts>>;
   readonly parameters: Readonly<Record<string, ParameterFacts>>;

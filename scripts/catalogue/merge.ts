@@ -67,8 +67,8 @@ export function mailParameters(
 /** The entries of a table of fields. */
 export function mergeFields(facts: Facts, table: FieldTable): readonly FieldInfo[] {
   return Object.entries(facts.fields[table]).map(([name, field]) => {
-    const { type, format, null: none, askedAs, since = versions[0] } = field;
-    return { name, type, format, null: none, askedAs, since };
+    const { type, format, null: none, askedAs, summable, later, since = versions[0] } = field;
+    return { name, type, format, null: none, askedAs, summable, later, since };
   });
 }
 
@@ -80,14 +80,17 @@ function mergeCommand(
 ): MergedCommand {
   const listed = (version: DovecotVersion) => lists[version].find((it) => it.command === method);
   const lifetime = lifetimeOf(method, (version) => listed(version) !== undefined);
-  const { name, summary, mail, alone = !mail, changes, answer, input } = command;
+  const { name, summary, mail, alone = !mail, changes, answer, input, needsOneOf } = command;
   const columns: Partial<Record<DovecotVersion, ColumnRule>> = {};
   for (const version of versions) {
     const rule = columnRule(command.columns, version);
     if (listed(version) !== undefined && rule !== undefined) columns[version] = rule;
   }
   return {
-    info: { name, method, summary, ...lifetime, mail, alone, changes, answer, input, columns },
+    info: {
+      ...{ name, method, summary, ...lifetime, mail, alone, changes, answer, input, needsOneOf },
+      columns,
+    },
     facts: command,
     parameters: mergeParameters(method, command, versions.map(listed), facts),
   };
@@ -155,11 +158,11 @@ function columnRule(
     return { type: "when", parameter, then: then.map(bare), otherwise: otherwise.map(bare) };
   }
   if ("fields" in facts) {
-    const { fields: table, parameter, order, ahead, aheadUnless, usual } = facts;
+    const { fields: table, parameter, order, ahead, sumsIf, all, usual } = facts;
     return {
       type: "fields",
       ...{ table, parameter, order: order === "fixed" ? "table" : "asked" },
-      ...{ ahead: ahead.map(bare), aheadUnless, usual },
+      ...{ ahead: ahead.map(bare), sumsIf, all, usual },
     };
   }
   return facts.length === 0 ? undefined : { type: "fixed", columns: facts.map(bare) };

@@ -24,7 +24,7 @@ export function printSignatures(commands: readonly MergedCommand[], facts: Facts
     return `${docComment(about)}${literal(info.name)}: ${row};\n`;
   });
   return `${fileHead("The parameters and rows of all commands of Dovecot's servers, as types.")}
-import type { Asked, AskedInText, CommandInput, Nothing, UserChoice, When } from "./call_types.ts";
+import type { Asked, AskedInText, AskedOrAll, CommandInput, Nothing, UserChoice, When } from "./call_types.ts";
 
 /** The parameters of commands on mail that don't say whose. */
 export interface MailParameters ${block("{", common.map((it) => printParameter(it)), "}")}
@@ -73,6 +73,23 @@ export ${
       : `interface ${type}Families ${block("{", families, "}")}`
   }
 
+${printAllFields(facts, table)}`;
+}
+
+/** The types of what "all" stands for; nothing for a table whose fields have no sums. */
+function printAllFields(facts: Facts, table: FieldTable): string {
+  const fields = Object.entries(facts.fields[table]);
+  const named = (has: "summable" | "later") =>
+    fields.filter(([, field]) => field[has]).map(([name]) => literal(name)).join(" | ");
+  const [sums, later] = [named("summable"), named("later")];
+  if (sums === "") return "";
+  const { type, command } = fieldTypes[table];
+  return `/** What \`${command}\` gives where it is asked for all; what not all servers have is optional. */
+export type All${type}s = Omit<${type}s, ${later}> & Partial<Pick<${type}s, ${later}>>;
+
+/** What \`${command}\` gives where it is asked for all sums. */
+export type ${type}Sums = Pick<${type}s, ${sums}>;
+
 `;
 }
 
@@ -113,7 +130,8 @@ function fieldNames(command: CommandFacts | undefined, parameter: string): strin
   for (const rule of rulesOf(command?.columns)) {
     if (!("fields" in rule) || rule.parameter !== parameter) continue;
     const { type } = fieldTypes[rule.fields];
-    return `(keyof ${type}s | keyof ${type}Families)`;
+    const all = rule.all === undefined ? "" : ` | ${literal(rule.all)}`;
+    return `(keyof ${type}s | keyof ${type}Families${all})`;
   }
 }
 
@@ -131,21 +149,23 @@ function printRow({ answer, columns }: CommandFacts): string {
 }
 
 function printAskedRow(
-  { fields, parameter, ahead, aheadUnless, usual }: Extract<
+  { fields, parameter, ahead, sumsIf, all, usual }: Extract<
     ColumnsFacts,
     { readonly fields: FieldTable }
   >,
 ): string {
   const { type } = fieldTypes[fields];
   const from = `Parameters, ${literal(parameter)}, ${type}s, ${type}Families`;
-  const asked = usual === undefined
+  const asked = usual !== undefined
+    ? `AskedInText<${from}, ${usual.map(literal).join(" | ")}>`
+    : all === undefined
     ? `Asked<${from}>`
-    : `AskedInText<${from}, ${usual.map(literal).join(" | ")}>`;
+    : `AskedOrAll<${from}, When<Parameters, ${literal(sumsIf)}, ${type}Sums, All${type}s>>`;
   if (ahead.length === 0) return asked;
   const before = printColumns([ahead]);
-  return aheadUnless === undefined
+  return sumsIf === undefined
     ? `${before} & ${asked}`
-    : `When<Parameters, ${literal(aheadUnless)}, unknown, ${before}> & ${asked}`;
+    : `When<Parameters, ${literal(sumsIf)}, unknown, ${before}> & ${asked}`;
 }
 
 /** One type for the columns of all versions; what not all of them have is optional. */

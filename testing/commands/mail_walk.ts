@@ -4,11 +4,12 @@
  * @module
  */
 
+import { dangerOf } from "../../core/doveadm/query/safe_query.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Failures } from "./failures.ts";
 import type { MailUser } from "../mail_user.ts";
 import { mailboxesOf, type SearchedMailbox } from "../search/match.ts";
-import type { SearchKey, SearchQuery } from "../search/query.ts";
+import type { SearchQuery } from "../search/query.ts";
 import { simplify } from "../search/simplify.ts";
 import type { EarlierMailboxes } from "../search/sequence_set.ts";
 
@@ -55,22 +56,12 @@ export function* openMailboxes(
  * Throws a `CommandFailure`, "USAGE", for a query that takes mails out of mailboxes by accident: one
  * that leaves out the mailbox, or is about nothing but the mailbox, in one of its branches.
  */
-export function checkIsSafe({ key }: SearchQuery, command: string): void {
-  const keys = key.type === "and" ? key.keys : [key];
-  if (!namesMailbox(keys)) {
-    throw new CommandFailure("USAGE", {
-      log:
-        `Nothing was done, to avoid accidents: let each branch of the query of "${command}" name ` +
-        "a mailbox.",
-    });
-  }
-  if (!choosesMails(keys)) {
-    throw new CommandFailure("USAGE", {
-      log:
-        `Nothing was done, to avoid accidents: let each branch of the query of "${command}" say ` +
-        'more than a mailbox, "all" if it is all mails.',
-    });
-  }
+export function checkIsSafe(query: SearchQuery, command: string): void {
+  const danger = dangerOf(query);
+  if (danger === undefined) return;
+  throw new CommandFailure("USAGE", {
+    log: `Nothing was done. The search query of "${command}" is wrong: ${danger}.`,
+  });
 }
 
 /**
@@ -79,40 +70,4 @@ export function checkIsSafe({ key }: SearchQuery, command: string): void {
  */
 export function simplified(query: SearchQuery): SearchQuery {
   return { ...query, key: simplify(query.key) };
-}
-
-/** Whether keys, all of which count, name a mailbox. */
-function namesMailbox(keys: readonly SearchKey[]): boolean {
-  const plain = keys.map(withoutNot);
-  if (plain.some((key) => isMailbox(key) || (key.type === "and" && namesMailbox(key.keys)))) {
-    return true;
-  }
-  const branches = plain.filter(({ type }) => type === "or");
-  return branches.length > 0 && branches.every(namesMailboxInAll);
-}
-
-/** Whether a key names a mailbox whichever of its branches it is that counts. */
-function namesMailboxInAll(key: SearchKey): boolean {
-  if (key.type === "or") return key.keys.map(withoutNot).every(namesMailboxInAll);
-  return isMailbox(key) || (key.type === "and" && namesMailbox(key.keys));
-}
-
-/** Whether keys, all of which count, are about more than mailboxes. */
-function choosesMails(keys: readonly SearchKey[]): boolean {
-  return keys.map(withoutNot).some((key) =>
-    key.type === "and" || key.type === "or" ? choosesMailsInAll(key) : !isMailbox(key)
-  );
-}
-
-function choosesMailsInAll(key: SearchKey): boolean {
-  if (key.type === "or") return key.keys.map(withoutNot).every(choosesMailsInAll);
-  return key.type === "and" ? choosesMails(key.keys) : !isMailbox(key);
-}
-
-function isMailbox({ type }: SearchKey): boolean {
-  return type === "mailbox" || type === "mailbox-mask" || type === "mailbox-guid";
-}
-
-function withoutNot(key: SearchKey): SearchKey {
-  return key.type === "not" ? withoutNot(key.key) : key;
 }

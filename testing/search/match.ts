@@ -13,7 +13,7 @@ import type { SearchDate, SearchKey, SearchQuery } from "./query.ts";
 import { simplify } from "./simplify.ts";
 import { MailTexts } from "./text.ts";
 import type { EarlierMailboxes } from "./sequence_set.ts";
-import type { SearchTime } from "./time.ts";
+import type { SearchTime } from "../../core/doveadm/query/search_time.ts";
 
 /** A mailbox that is searched. */
 export interface SearchedMailbox {

@@ -4,11 +4,7 @@
  * @module
  */
 
-/** The numbers from the first to the last, both included; `Infinity` is the "*". */
-export interface NumberRange {
-  readonly first: number;
-  readonly last: number;
-}
+import { type NumberRange, readNumberSet } from "../../core/doveadm/query/number_set.ts";
 
 /** A set of numbers of mails: "1,3:5,10:*". */
 export class SequenceSet {
@@ -112,18 +108,6 @@ export interface EarlierMailboxes {
 
 /** Reads a set; gives `undefined` for what is none. The empty text is the empty set. */
 export function parseSequenceSet(text: string): SequenceSet | undefined {
-  const ranges: NumberRange[] = [];
-  const parts = text.split(",");
-  // A comma at the end is let through, as by Dovecot; so is nothing at all.
-  if (parts.at(-1) === "") parts.pop();
-  for (const part of parts) {
-    const found = /^(\*|\d+)(?::(\*|\d+))?$/.exec(part);
-    if (found === null) return undefined;
-    const [from, to] = [found[1], found[2] ?? found[1]].map((number) => {
-      return number === "*" ? Infinity : Number(number);
-    });
-    if (from === 0 || to === 0) return undefined;
-    ranges.push({ first: Math.min(from, to), last: Math.max(from, to) });
-  }
-  return new SequenceSet(ranges);
+  const ranges = readNumberSet(text);
+  return ranges && new SequenceSet(ranges);
 }

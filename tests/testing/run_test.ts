@@ -105,7 +105,7 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
       [{ username: "alice", "%h/%u": "/mail/alice/alice" }],
     );
     await fails("NOUSER", doveadm.run("user", { userMask: ["alice", "zoe"] }));
-    await fails("USAGE", doveadm.run("user", { userMask: ["alice"], authInfo: ["bogus"] }));
+    await refused(doveadm.run("user", { userMask: ["alice"], authInfo: ["bogus"] }));
   },
 
   async who({ doveadm, system }) {
@@ -373,14 +373,14 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
       { username: "alice", user: "alice", uid: 7 },
       { username: "bob", user: "bob", uid: 1 },
     ]);
-    await fails("USAGE", doveadm.run("fetch", { user: "alice", field: ["uid"], query: ["bogus"] }));
+    await refused(doveadm.run("fetch", { user: "alice", field: ["uid"], query: ["bogus"] }));
   },
 
   async expunge({ doveadm, alice, inbox }) {
     const query = ["mailbox", "INBOX", "answered"];
     assert.deepEqual(await doveadm.run("expunge", { user: "alice", query }), []);
     assert.deepEqual(inbox.mails.map(({ uid }) => uid), [7]);
-    await fails("USAGE", doveadm.run("expunge", { user: "alice", query: ["all"] }));
+    await refused(doveadm.run("expunge", { user: "alice", query: ["all"] }));
     await doveadm.run("expunge", {
       user: "alice",
       query: ["mailbox", "Archive", "all"],
@@ -438,7 +438,7 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     await doveadm.run("move", { ...move, sourceType: "user", sourceUser: "bob", query: all });
     assert.equal(system.users.get("bob")!.open("INBOX").count, 0);
     assert.equal(alice.open("Archive").count, 2);
-    await fails("USAGE", doveadm.run("move", { ...move, query: ["seen"] }));
+    await refused(doveadm.run("move", { ...move, query: ["seen"] }));
   },
 
   async "flags add"({ doveadm, inbox }) {
@@ -461,7 +461,7 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     assert.deepEqual(await doveadm.run("flags replace", { user: "alice", flag, query }), []);
     assert.deepEqual(inbox.mails.map(({ flags }) => [...flags]), [flag, flag]);
     const bad = doveadm.run("flags replace", { user: "alice", flag: ["\\Bogus"], query });
-    await fails("USAGE", bad);
+    await refused(bad);
   },
 
   async "force-resync"({ doveadm }) {
@@ -472,7 +472,7 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   async index({ doveadm }) {
     const parameters = { user: "alice", mailboxMask: ["*"], maxRecent: 5, queue: true } as const;
     assert.deepEqual(await doveadm.run("index", parameters), []);
-    await fails("USAGE", doveadm.run("index", { ...parameters, maxRecent: -5n }));
+    await refused(doveadm.run("index", { ...parameters, maxRecent: -5n }));
   },
 
   async purge({ doveadm }) {
@@ -487,6 +487,11 @@ async function fails(code: string, work: Promise<unknown>): Promise<void> {
     assert.equal(error.code, code, error.message);
     return true;
   });
+}
+
+/** What would end a connection to Dovecot isn't sent; what the embedded server says of it is tried elsewhere. */
+async function refused(work: Promise<unknown>): Promise<void> {
+  await assert.rejects(work, LocalProtocolError);
 }
 
 test("every command of the embedded server has a case here, and an entry in the catalogue", () => {

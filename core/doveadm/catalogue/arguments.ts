@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../errors.ts";
+import { contentFault, isContentVersioned } from "./contents.ts";
 import type {
   CommandInfo,
   DovecotVersion,
@@ -34,19 +35,34 @@ export function isLasting({ since, until }: Lifetime): boolean {
   return since === "2.3" && until === undefined;
 }
 
+/** The value of a parameter: a property of the object's own, and none that it inherits. */
+export function valueOf(values: ParameterValues, name: string): ParameterValue | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
 /**
  * Checks parameters as far as that takes no version: that the command has them, that their values are
- * of their types, and that none is missing that all versions require.
+ * of their types and what some version takes, and that none is missing that all versions require.
  *
  * Throws a `LocalProtocolError` that names the parameter.
  */
 export function checkParameters(info: CommandInfo, values: ParameterValues): void {
   checkNames(info, values);
   for (const parameter of info.parameters) {
-    const value = values[parameter.name];
+    const value = valueOf(values, parameter.name);
     if (isGiven(value)) checkValue(info, parameter, value);
     else if (isLasting(parameter)) checkMissing(info, parameter);
   }
+  checkMissingOneOf(info, values);
+  checkSizes(info, values);
+}
+
+/** Whether it takes the version to say if parameters are right. */
+export function areVersioned(info: CommandInfo, values: ParameterValues): boolean {
+  return info.parameters.some((parameter) => {
+    const value = valueOf(values, parameter.name);
+    return isGiven(value) && isContentVersioned(parameter, value);
+  });
 }
 
 /**
@@ -69,7 +85,8 @@ export function givenParameters(
   const given: [ParameterInfo, Exclude<ParameterValue, false>][] = [];
   for (const parameter of info.parameters) {
     const exists = existsIn(parameter, version);
-    const value = values[parameter.name] ?? (exists ? impliedValue(parameter, values) : undefined);
+    const value = valueOf(values, parameter.name) ??
+      (exists ? impliedValue(parameter, values) : undefined);
     if (!isGiven(value)) {
       if (exists) checkMissing(info, parameter);
       continue;
@@ -80,8 +97,10 @@ export function givenParameters(
           `${whenItExists(parameter)}.`,
       );
     }
+    checkContent(info, parameter, value, version);
     given.push([parameter, valueFor(info, parameter, value, version)]);
   }
+  checkMissingOneOf(info, values, version);
   return given;
 }
 
@@ -147,6 +166,37 @@ function checkMissing({ name: command }: CommandInfo, { name, required }: Parame
   throw new LocalProtocolError(`"${command}" needs the parameter "${name}". Give it.`);
 }
 
+/** Without a version, looks only at commands of which all versions need one of the same parameters. */
+function checkMissingOneOf(
+  info: CommandInfo,
+  values: ParameterValues,
+  version?: DovecotVersion,
+): void {
+  const { name: command, parameters, needsOneOf = [] } = info;
+  const possible = parameters.filter((parameter) =>
+    needsOneOf.includes(parameter.name) &&
+    (version === undefined ? isLasting(info) : existsIn(parameter, version))
+  );
+  const isNeeded = possible.length > 0 && (version !== undefined || possible.some(isLasting));
+  if (!isNeeded || possible.some(({ name }) => isGiven(valueOf(values, name)))) return;
+  const names = possible.map(({ name }) => `"${name}"`).join(" or ");
+  throw new LocalProtocolError(`"${command}" needs the parameter ${names}. Give one of them.`);
+}
+
+/** Checks numbers that others are limits of. */
+function checkSizes({ name: command, parameters }: CommandInfo, values: ParameterValues): void {
+  for (const { name, atMost } of parameters) {
+    const value = valueOf(values, name);
+    if (atMost === undefined || !isGiven(value)) continue;
+    const limit = valueOf(values, atMost) ?? 0;
+    if (BigInt(value as number) <= BigInt(limit as number)) continue;
+    throw new LocalProtocolError(
+      `The parameter "${name}" of "${command}" is ${value}, which is above its "${atMost}", ` +
+        `${limit}. Raise that.`,
+    );
+  }
+}
+
 /** Whether a value says anything: `false` and an empty array are like none. */
 export function isGiven(
   value: ParameterValue | undefined,
@@ -155,7 +205,7 @@ export function isGiven(
 }
 
 function impliedValue({ implied }: ParameterInfo, values: ParameterValues): string | undefined {
-  return implied !== undefined && isGiven(values[implied.by]) ? implied.value : undefined;
+  return implied !== undefined && isGiven(valueOf(values, implied.by)) ? implied.value : undefined;
 }
 
 /** What values look like. */
@@ -186,11 +236,26 @@ const checks: Readonly<Record<ParameterType, Check>> = {
   },
 };
 
-function checkValue(
+/** Checks that a server of the version takes a value, or without a version, that some server does. */
+function checkContent(
   { name: command, input }: CommandInfo,
-  { name, type, implied }: ParameterInfo,
-  value: unknown,
+  parameter: ParameterInfo,
+  value: Exclude<ParameterValue, false>,
+  version?: DovecotVersion,
 ): void {
+  const { name } = parameter;
+  const fault = name === input ? undefined : contentFault(parameter, value, version);
+  if (fault === undefined) return;
+  throw new LocalProtocolError(`The parameter "${name}" of "${command}" is wrong: ${fault}.`);
+}
+
+function checkValue(
+  info: CommandInfo,
+  parameter: ParameterInfo,
+  value: Exclude<ParameterValue, false>,
+): void {
+  const { name: command, input } = info;
+  const { name, type, implied } = parameter;
   const what = `The parameter "${name}" of "${command}"`;
   const { isRight, wanted } = name === input ? inputCheck : checks[type];
   if (!isRight(value)) throw new LocalProtocolError(`${what} has to be ${wanted}.`);
@@ -203,6 +268,7 @@ function checkValue(
   if (implied !== undefined && value !== implied.value) {
     throw new LocalProtocolError(`${what} can only be ${JSON.stringify(implied.value)}.`);
   }
+  checkContent(info, parameter, value);
 }
 
 function whenItExists({ since, until }: Lifetime): string {

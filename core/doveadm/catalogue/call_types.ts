@@ -80,6 +80,15 @@ export type Asked<Parameters, Name extends string, Fields, Families> = Parameter
   : Named<Fields, Families, Names[number]>
   : Partial<Fields>;
 
+/** The columns of the fields that an array asks for, or where it has "all" in it, all of them. */
+export type AskedOrAll<Parameters, Name extends string, Fields, Families, All> = Parameters extends
+  { readonly [Key in Name]: infer Names extends readonly string[] }
+  ? number extends Names["length"] ? "all" extends Names[number] ? Partial<All>
+    : Asked<Parameters, Name, Fields, Families>
+  : "all" extends Names[number] ? All
+  : Asked<Parameters, Name, Fields, Families>
+  : Partial<Fields>;
+
 /** The columns of the fields that a text asks for, and the usual ones where there is no text. */
 export type AskedInText<Parameters, Name extends string, Fields, Families, Usual> =
   Parameters extends { readonly [Key in Name]: infer Text extends string }

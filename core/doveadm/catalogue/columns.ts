@@ -6,14 +6,17 @@
 
 import { LocalProtocolError } from "../../errors.ts";
 import type { ParameterValues } from "./arguments.ts";
-import { existsIn, isGiven } from "./arguments.ts";
+import { existsIn, isGiven, valueOf } from "./arguments.ts";
 import type { ColumnInfo, ColumnRule, DovecotVersion, FieldInfo } from "./command_info.ts";
 import { fieldTables } from "./commands.ts";
+import { fetchFieldFault } from "./fetch_field.ts";
 
 /** A column as the server sends it, and the key that the caller knows it by. */
 export interface ReplyColumn extends ColumnInfo {
   /** What the caller asked for, where something more exact is asked of the server: "date.received". */
   readonly asked?: string;
+  /** Whether not every server of the version sends it; see {@linkcode chooseColumns}. */
+  readonly optional?: true;
 }
 
 /**
@@ -33,13 +36,31 @@ export function columnsOf(
     case "fixed":
       return rule.columns;
     case "when":
-      return isGiven(values[rule.parameter]) ? rule.then : rule.otherwise;
-    case "fields": {
-      const { ahead, aheadUnless } = rule;
-      const hasAhead = aheadUnless === undefined || !isGiven(values[aheadUnless]);
-      return [...(hasAhead ? ahead : []), ...fieldColumns(rule, values, version)];
-    }
+      return isGiven(valueOf(values, rule.parameter)) ? rule.then : rule.otherwise;
+    case "fields":
+      return [...(hasSums(rule, values) ? [] : rule.ahead), ...fieldColumns(rule, values, version)];
   }
+}
+
+/**
+ * The columns that a server's rows turn out to have: all of those that were expected, or those that
+ * every server has. It takes the first values of the reply to tell: as many as all columns have, or
+ * all that came.
+ */
+export function chooseColumns(
+  columns: readonly ReplyColumn[],
+  values: readonly Uint8Array[],
+): readonly ReplyColumn[] {
+  if (!columns.some(({ optional }) => optional)) return columns;
+  const fits = values.length >= columns.length &&
+    columns.every(({ format }, at) => format !== "guid" || isGuid(values[at]));
+  return columns.filter(({ optional }) => fits || !optional)
+    .map(({ optional: _, ...column }) => column);
+}
+
+function isGuid(value: Uint8Array): boolean {
+  return value.length === 32 &&
+    value.every((byte) => "0123456789abcdef".includes(String.fromCharCode(byte)));
 }
 
 /** Parameters as they are to be sent: more exact fields in the place of those that have such. */
@@ -48,56 +69,106 @@ export function parametersToSend(
   values: ParameterValues,
   version: DovecotVersion,
 ): ParameterValues {
-  if (rule?.type !== "fields" || !Array.isArray(values[rule.parameter])) return values;
-  const names = values[rule.parameter] as readonly string[];
-  const asked = names.map((name) => findField(rule, name, version).askedAs ?? name);
+  if (rule?.type !== "fields") return values;
+  const names = valueOf(values, rule.parameter);
+  if (!Array.isArray(names)) return values;
+  const asked = (names as readonly string[]).map((name) =>
+    name === rule.all ? name : findField(rule, name, version).askedAs ?? name
+  );
   return { ...values, [rule.parameter]: asked };
 }
 
+type FieldsRule = ColumnRule & { readonly type: "fields" };
+
+function hasSums({ sumsIf }: FieldsRule, values: ParameterValues): boolean {
+  return sumsIf !== undefined && isGiven(valueOf(values, sumsIf));
+}
+
 function fieldColumns(
-  rule: ColumnRule & { type: "fields" },
+  rule: FieldsRule,
   values: ParameterValues,
   version: DovecotVersion,
 ): ReplyColumn[] {
-  const value = values[rule.parameter];
-  const names = value === undefined
-    ? rule.usual ?? []
-    : Array.isArray(value)
-    ? value as readonly string[]
-    : String(value).split(/[ ,]/).filter((name) => name !== "");
-  const fields = names.map((name) => ({ name, info: findField(rule, name, version) }));
-  if (rule.order === "table") {
-    const table = fieldTables[rule.table];
-    fields.sort((one, other) => table.indexOf(one.info) - table.indexOf(other.info));
+  const sums = hasSums(rule, values);
+  const names = namesIn(rule, values);
+  const table = fieldTables[rule.table];
+  const fields = names.map((name) => {
+    if (name === rule.all) return { name };
+    const info = findField(rule, name, version);
+    if (sums && !info.summable) throw withoutSum(rule, name);
+    return { name, info };
+  });
+  if (fields.some(({ info }) => info === undefined)) {
+    return table.filter((field) => existsIn(field, version) && (field.summable || !sums))
+      .map((field) => ({
+        ...column(field.name, field),
+        ...(field.later ? { optional: true } : {}),
+      }));
   }
   const columns = fields.map(({ name, info }) => ({
+    at: table.indexOf(info!),
+    ...column(name, info!),
+  }));
+  if (rule.order === "table") columns.sort((one, other) => one.at - other.at);
+  return columns.map(({ at: _, ...column }) => column)
+    // Dovecot gives a field of such a table once, however often it was asked for.
+    .filter(({ key }, at) =>
+      rule.order === "asked" || columns.findIndex((other) => other.key === key) === at
+    );
+}
+
+function column(name: string, info: FieldInfo): ReplyColumn {
+  return {
     ...info,
     key: info.askedAs ?? name,
     ...(info.askedAs === undefined ? {} : { asked: name }),
-  }));
-  // Dovecot gives a field of such a table once, however often it was asked for.
-  return rule.order === "asked"
-    ? columns
-    : columns.filter(({ key }, at) => columns.findIndex((other) => other.key === key) === at);
+  };
 }
 
-function findField(
-  { table, parameter }: ColumnRule & { type: "fields" },
-  name: string,
-  version: DovecotVersion,
-): FieldInfo {
-  const field = fieldTables[table].find((field) => matches(field.name, name));
-  if (field !== undefined && existsIn(field, version)) return field;
-  const names = fieldTables[table].filter((field) => existsIn(field, version)).map(({ name }) =>
-    `"${name}"`
+/** The names of the fields that are asked for. */
+function namesIn(rule: FieldsRule, values: ParameterValues): readonly string[] {
+  const value = valueOf(values, rule.parameter);
+  if (value === undefined) return rule.usual ?? [];
+  if (Array.isArray(value)) return value as readonly string[];
+  const names = String(value).split(/[ ,]/).filter((name) => name !== "");
+  if (names.length > 0) return names;
+  throw new LocalProtocolError(
+    `"${rule.parameter}" names no field. Leave it out for ${quotedNames(rule.usual ?? [])}.`,
   );
+}
+
+function findField(rule: FieldsRule, name: string, version: DovecotVersion): FieldInfo {
+  const { table, parameter, all } = rule;
+  // Of these two, only "fetch" takes names in any case.
+  const plain = table === "fetch" ? name.toLowerCase() : name;
+  const field = fieldTables[table].find((field) => matches(field.name, plain));
+  if (field !== undefined && existsIn(field, version)) {
+    const fault = table === "fetch" ? fetchFieldFault(plain, version) : undefined;
+    if (fault === undefined) return field;
+    throw new LocalProtocolError(
+      `There is no field ${JSON.stringify(name)} for "${parameter}": ${fault}.`,
+    );
+  }
+  const names = fieldTables[table].filter((field) => existsIn(field, version))
+    .map(({ name }) => name);
   throw new LocalProtocolError(
     field === undefined
-      ? `There is no field ${JSON.stringify(name)} for "${parameter}". There are ${
-        names.join(", ")
-      }.`
+      ? `There is no field ${JSON.stringify(name)} for "${parameter}". There are ` +
+        `${quotedNames(all === undefined ? names : [...names, all])}.`
       : `The field "${name}" came with Dovecot ${field.since}, and the server is ${version}.`,
   );
+}
+
+function withoutSum({ table, parameter, sumsIf }: FieldsRule, name: string): LocalProtocolError {
+  const names = fieldTables[table].filter(({ summable }) => summable).map(({ name }) => name);
+  return new LocalProtocolError(
+    `The field "${name}" of "${parameter}" has no sum, and "${sumsIf}" is given. There are sums of ` +
+      `${quotedNames(names)}.`,
+  );
+}
+
+function quotedNames(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(", ");
 }
 
 /** Whether a name is a field's, or of its family. */
@@ -105,6 +176,7 @@ function matches(field: string, name: string): boolean {
   const star = field.indexOf("*");
   if (star === -1) return field === name;
   const [before, after] = [field.slice(0, star), field.slice(star + 1)];
-  return name.length > before.length + after.length && name.startsWith(before) &&
-    name.endsWith(after);
+  // "body." is the whole message, as "BODY[]" is with IMAP.
+  const least = before.length + after.length + (before.endsWith(".") ? 0 : 1);
+  return name.length >= least && name.startsWith(before) && name.endsWith(after);
 }

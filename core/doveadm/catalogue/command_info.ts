@@ -18,6 +18,41 @@ export interface Lifetime {
 /** What a parameter's value is: "array" is of strings, "integer" is one of 64 bits. */
 export type ParameterType = "string" | "integer" | "boolean" | "array";
 
+/**
+ * What a parameter's value has to be like where its type doesn't tell.
+ *
+ * - "query" and "removal-query": the words of a search query; the latter one that names a mailbox
+ *   and something besides.
+ * - "flags": system flags and keywords.
+ * - "date": in one of the ways of search queries.
+ * - "guid": 32 hexadecimal digits.
+ * - "uint32", "uint64", "positive": a number from 0 on of so many bits, or one from 1 on.
+ * - "metadata-key", "acl-id", "acl-right", "script-name", "cache-decision", "path-type", "ip",
+ *   "auth-info": what those are called.
+ * - "not-empty" and "single": any text but the empty one, and any one value.
+ * - "unusable": nothing at all, since servers crash.
+ */
+export type ParameterContent =
+  | "query"
+  | "removal-query"
+  | "flags"
+  | "date"
+  | "guid"
+  | "uint32"
+  | "uint64"
+  | "positive"
+  | "metadata-key"
+  | "acl-id"
+  | "acl-right"
+  | "script-name"
+  | "cache-decision"
+  | "path-type"
+  | "ip"
+  | "auth-info"
+  | "not-empty"
+  | "single"
+  | "unusable";
+
 /** A parameter of a command. */
 export interface ParameterInfo extends Lifetime {
   /** Its name over HTTP: "mailboxMask". As a long option it is "--mailbox-mask". */
@@ -36,6 +71,10 @@ export interface ParameterInfo extends Lifetime {
   readonly joined?: true;
   /** Whether the command fails without it. */
   readonly required?: true;
+  /** What its value has to be like, where that is more than its type. */
+  readonly content?: ParameterContent;
+  /** The parameter whose value it can't be above, where that isn't given 0. */
+  readonly atMost?: string;
   /** The value that it must have, and shall get unasked, where another parameter is given. */
   readonly implied?: { readonly by: string; readonly value: string };
 }
@@ -43,7 +82,8 @@ export interface ParameterInfo extends Lifetime {
 /**
  * How a value's text is to be read.
  *
- * - "string" and "bytes": as it is; "bytes" where it needn't be text in UTF-8.
+ * - "string" and "bytes": as it is; "bytes" where it needn't be text in UTF-8. `format` is "guid" where
+ *   it always has 32 hexadecimal digits.
  * - "number" and "bigint": decimal; "bigint" where 2^53 isn't enough.
  * - "boolean": true where it is `format`.
  * - "date": `format` is "unix" for seconds since 1970, and "local" for "2026-01-05 11:30:00" on the
@@ -80,6 +120,10 @@ export interface FieldInfo extends ValueInfo, Lifetime {
   readonly name: string;
   /** The field to ask the server for in its place, whose value is more exact. */
   readonly askedAs?: string;
+  /** Whether it has a sum. */
+  readonly summable?: true;
+  /** Whether it came after the first release of the version, so that not every server has it. */
+  readonly later?: true;
 }
 
 /** The tables of fields that columns come from. */
@@ -114,8 +158,13 @@ export type ColumnRule =
     readonly order: "asked" | "table";
     /** The columns ahead of them. */
     readonly ahead: readonly ColumnInfo[];
-    /** The parameter with which the columns ahead are left out. */
-    readonly aheadUnless?: string;
+    /**
+     * The parameter with which there is one row of sums: the columns ahead are left out, and fields
+     * have to be `summable`.
+     */
+    readonly sumsIf?: string;
+    /** The name that stands for all fields. */
+    readonly all?: string;
     /** The fields where none is asked for. */
     readonly usual?: readonly string[];
   };
@@ -141,6 +190,8 @@ export interface CommandInfo extends Lifetime {
   readonly answer: "rows" | "json" | "nothing";
   /** The parameter that is the command's input: "file" of "save". */
   readonly input?: string;
+  /** Parameters of which the command fails without any. */
+  readonly needsOneOf?: readonly string[];
   /** Its parameters, in the order in which words that are no options fill the positional ones. */
   readonly parameters: readonly ParameterInfo[];
   /** Its columns in each version that has it. */

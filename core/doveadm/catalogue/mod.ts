@@ -6,6 +6,7 @@
  */
 
 export {
+  areVersioned,
   checkParameters,
   encodeArguments,
   existsIn,
@@ -18,6 +19,7 @@ export {
 export type {
   Asked,
   AskedInText,
+  AskedOrAll,
   CommandInput,
   Exactly,
   Flat,
@@ -30,7 +32,7 @@ export type {
   Words,
 } from "./call_types.ts";
 export type { DoveadmParameters, DoveadmRow, GivenParameters } from "./calls.ts";
-export { columnsOf, parametersToSend, type ReplyColumn } from "./columns.ts";
+export { chooseColumns, columnsOf, parametersToSend, type ReplyColumn } from "./columns.ts";
 export { commands, fieldTables } from "./commands.ts";
 export type {
   ColumnInfo,
@@ -40,6 +42,7 @@ export type {
   FieldInfo,
   FieldTable,
   Lifetime,
+  ParameterContent,
   ParameterInfo,
   ParameterType,
   ValueInfo,
@@ -55,6 +58,7 @@ export { type NamedThing, namedThings } from "./named_things.ts";
 export { commandReach, parameterReach, parameterReaches, type Reach } from "./reach.ts";
 export { findCommand, versionOf, versionOfList } from "./lookup.ts";
 export type {
+  AllMailboxStatusFields,
   DoveadmCommandName,
   DoveadmParametersByName,
   DoveadmRowsByName,
@@ -62,6 +66,7 @@ export type {
   FetchFields,
   MailboxStatusFieldFamilies,
   MailboxStatusFields,
+  MailboxStatusFieldSums,
   MailParameters,
   StatsDumpFieldFamilies,
   StatsDumpFields,

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Asked, AskedInText, CommandInput, Nothing, UserChoice, When } from "./call_types.ts";
+import type { Asked, AskedInText, AskedOrAll, CommandInput, Nothing, UserChoice, When } from "./call_types.ts";
 
 /** The parameters of commands on mail that don't say whose. */
 export interface MailParameters {
@@ -107,7 +107,10 @@ export interface MailboxStatusFields {
   messages: number;
   /** How many of them are recent. */
   recent: number;
-  /** How many are marked as \Deleted. From Dovecot 2.4.2 on. Since 2.4. */
+  /**
+   * How many are marked as \Deleted. From Dovecot 2.4.2 on; "all" has it where the server does.
+   * Not with totalSum. Since 2.4.
+   */
   deleted: number;
   /** The UID that the next message will get. Not with totalSum. */
   uidnext: number;
@@ -127,6 +130,12 @@ export interface MailboxStatusFields {
 
 /** What `mailbox status` may be asked for by a pattern of names. */
 export type MailboxStatusFieldFamilies = Nothing;
+
+/** What `mailbox status` gives where it is asked for all; what not all servers have is optional. */
+export type AllMailboxStatusFields = Omit<MailboxStatusFields, "deleted"> & Partial<Pick<MailboxStatusFields, "deleted">>;
+
+/** What `mailbox status` gives where it is asked for all sums. */
+export type MailboxStatusFieldSums = Pick<MailboxStatusFields, "messages" | "recent" | "unseen" | "vsize">;
 
 /** What `stats dump` may be asked for. */
 export interface StatsDumpFields {
@@ -948,7 +957,7 @@ export interface DoveadmParametersByName {
     /** One row with the sums over all mailboxes: messages, recent, unseen and vsize only. */
     readonly totalSum?: boolean;
     /** What to count. */
-    readonly field: readonly (keyof MailboxStatusFields | keyof MailboxStatusFieldFamilies)[];
+    readonly field: readonly (keyof MailboxStatusFields | keyof MailboxStatusFieldFamilies | "all")[];
     /** The mailboxes, with "*" and "%". */
     readonly mailboxMask: readonly string[];
   };
@@ -1964,7 +1973,7 @@ export interface DoveadmRowsByName<Parameters> {
   "mailbox status": When<Parameters, "totalSum", unknown, {
     /** The mailbox's name. */
     mailbox: string;
-  }> & Asked<Parameters, "field", MailboxStatusFields, MailboxStatusFieldFamilies>;
+  }> & AskedOrAll<Parameters, "field", MailboxStatusFields, MailboxStatusFieldFamilies, When<Parameters, "totalSum", MailboxStatusFieldSums, AllMailboxStatusFields>>;
   /** A row of `mailbox list`. */
   "mailbox list": {
     /** The mailbox's name. */

@@ -10,11 +10,13 @@ import {
   findCommand,
   givenParameters,
   longOption,
+  type ParameterContent,
   type ParameterInfo,
   type ParameterValue,
   type ParameterValues,
 } from "../../../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../../../../core/mod.ts";
+import { samples } from "./content_samples.ts";
 
 const versions: readonly DovecotVersion[] = ["2.3", "2.4"];
 const allCommands: readonly CommandInfo[] = Object.values(commands);
@@ -49,14 +51,32 @@ const byType: Readonly<Record<ParameterInfo["type"], fc.Arbitrary<ParameterValue
   array: fc.array(text, { maxLength: 3 }),
 };
 
+/** Values that are right where any of the type aren't; of numbers 1, which no limit is below. */
+function contentOf(
+  content: ParameterContent,
+  type: ParameterInfo["type"],
+): fc.Arbitrary<ParameterValue> {
+  const { right } = samples[content];
+  if (type === "integer") return fc.constantFrom(1);
+  if (type === "boolean") return fc.constant(false);
+  return fc.constantFrom(
+    ...right.map((value) => type === "array" && !Array.isArray(value) ? [String(value)] : value),
+  );
+}
+
 /** Parameters for a command, as the version has them: each may be missing that needn't be there. */
 function valuesFor(info: CommandInfo, version: DovecotVersion): fc.Arbitrary<ParameterValues> {
   const entries = info.parameters.filter((parameter) => isIn(parameter, version)).map(
     (
-      { name, type, typeIn, required, implied },
+      { name, type, typeIn, required: isRequired, implied, content, atMost },
     ): [string, fc.Arbitrary<ParameterValue | undefined>] => {
+      const required = isRequired || info.needsOneOf?.includes(name);
       const value = implied !== undefined
         ? fc.constant(implied.value)
+        : atMost !== undefined
+        ? fc.constant(0)
+        : content !== undefined
+        ? contentOf(content, type)
         : type === "array" && typeIn?.[version] === "string"
         ? fc.array(text, { minLength: 1, maxLength: 1 })
         : type === "array" && required
@@ -151,7 +171,9 @@ test("what a version doesn't have is refused there", () => {
         if (isIn(parameter, version)) continue;
         lacking++;
         const { name, type, implied } = parameter;
-        const text = implied?.value ?? "x";
+        const { content } = parameter;
+        const text = implied?.value ??
+          String(content === undefined ? "x" : samples[content].right[0]);
         const value = { string: text, integer: 1, boolean: true, array: [text] }[type];
         throwsFor(
           () => encodeArguments(info, { ...values, [name]: value }, version),
@@ -229,10 +251,11 @@ test("command lines", () => {
 });
 
 test("the word that 2.3 wants ahead of a source's user comes unasked", () => {
-  const values = { destinationMailbox: "a", sourceUser: "bob", query: ["all"] };
+  const query = ["mailbox", "INBOX", "all"];
+  const values = { destinationMailbox: "a", sourceUser: "bob", query };
   for (const name of ["copy", "move"]) {
     const [first, ...rest] = encodeArguments(command(name), values, "2.4");
-    assert.deepEqual(rest, ["--source-user=bob", "--query=all"]);
+    assert.deepEqual(rest, ["--source-user=bob", ...query.map((word) => `--query=${word}`)]);
     const older = [first, "--source-type=user", ...rest];
     assert.deepEqual(encodeArguments(command(name), values, "2.3"), older);
     const given = { ...values, sourceType: "user" };

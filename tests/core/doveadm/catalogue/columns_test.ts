@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  chooseColumns,
   type ColumnRule,
   columnsOf,
   commands,
@@ -10,7 +11,7 @@ import {
   parametersToSend,
   type ParameterValues,
 } from "../../../../core/doveadm/catalogue/mod.ts";
-import { LocalProtocolError } from "../../../../core/mod.ts";
+import { encodeUtf8, LocalProtocolError } from "../../../../core/mod.ts";
 
 function ruleOf(name: string, version: DovecotVersion = "2.3"): ColumnRule | undefined {
   return findCommand(name)!.columns[version];
@@ -84,7 +85,6 @@ test("fields in a text, and the usual ones", () => {
   for (
     const [fields, expected] of [
       [undefined, usual],
-      ["", []],
       ["count", ["count"]],
       ["%99 max count", ["%99", "max", "count"]],
       ["sum,avg  min", ["sum", "avg", "min"]],
@@ -93,6 +93,9 @@ test("fields in a text, and the usual ones", () => {
     assert.deepEqual(keysOf("stats dump", { fields }), [...ahead, ...expected], fields);
   }
   assert.match(messageOf(() => keysOf("stats dump", { fields: "bogus" })), /no field "bogus"/);
+  for (const fields of ["", " ", ", "]) {
+    assert.match(messageOf(() => keysOf("stats dump", { fields })), /"fields" names no field/);
+  }
 });
 
 test("fields that aren't, or not yet", () => {
@@ -102,12 +105,21 @@ test("fields that aren't, or not yet", () => {
       // Who lists what there is leaves out what the server lacks.
       ["fetch", "nosuch", /^(?!.*mime\.parts)/],
       ["fetch", "", /no field ""/],
-      ["fetch", "UID", /no field "UID"/],
-      ["fetch", "hdr.", /no field "hdr\."/],
-      ["fetch", "body.", /no field "body\."/],
+      ["fetch", "all", /no field "all"/],
+      ["fetch", "toString", /no field "toString"/],
+      ["fetch", "hdr.subject.bogus", /"hdr\.subject\.bogus".*: after the header field's name/],
+      ["fetch", "hdr.subject.", /after the header field's name/],
+      ["fetch", "body.mime", /"mime" is no section/],
+      ["fetch", "body.1.", /"1\." is no section/],
+      ["fetch", "body.1x", /"1x" is no section/],
+      ["fetch", "binary..text", /"\.text" is no section/],
+      ["fetch", "body.header.fields", /no section/],
+      ["fetch", "body.header.fields()", /no section/],
+      ["fetch", "body.preview.", /no section/],
+      ["fetch", "body.header.fields (from)", /Dovecot 2\.3 takes no spaces/],
+      ["mailbox status", "UIDNEXT", /no field "UIDNEXT"/],
       ["fetch", "mime.parts", /"mime\.parts" came with Dovecot 2\.4, and the server is 2\.3/],
       ["mailbox status", "deleted", /"deleted" came with Dovecot 2\.4/],
-      ["mailbox status", "all", /no field "all"/],
     ] as const
   ) {
     const values = { field: [field] };
@@ -116,6 +128,89 @@ test("fields that aren't, or not yet", () => {
   }
   assert.deepEqual(keysOf("fetch", { field: ["mime.parts"] }, "2.4"), ["mime.parts"]);
   assert.deepEqual(keysOf("mailbox status", { field: ["deleted"] }, "2.4"), ["mailbox", "deleted"]);
+  const spaced = "body.header.fields (from to)";
+  assert.deepEqual(keysOf("fetch", { field: [spaced] }, "2.4"), [spaced]);
+});
+
+test("fetch › fields in any case, and whole messages › are known by the names asked for", () => {
+  const field = ["UID", "Hdr.Subject.UTF8", "body.", "BODY.1.mime", "binary.text", "Date.Sent"];
+  const values = { field };
+  assert.deepEqual(
+    columnsOf(ruleOf("fetch"), values, "2.3").map(({ key, asked }) => asked ?? key),
+    field,
+  );
+  assert.equal(columnsOf(ruleOf("fetch"), values, "2.3")[0].type, "number");
+  const { field: sent } = parametersToSend(ruleOf("fetch"), values, "2.3");
+  assert.deepEqual(sent, [...field.slice(0, -1), "date.sent.unixtime"]);
+  const more = [
+    "hdr.",
+    "body.header.fields(from,to)",
+    "body.header.fields.not(x)",
+    "body.1.header",
+  ];
+  assert.deepEqual(keysOf("fetch", { field: more }), more);
+});
+
+const allStatus = [
+  ...[
+    "mailbox",
+    "messages",
+    "recent",
+    "uidnext",
+    "uidvalidity",
+    "unseen",
+    "highestmodseq",
+    "vsize",
+  ],
+  ...["guid", "firstsaved"],
+];
+
+test('mailbox status › "all" › stands for all fields of the version', () => {
+  const rule = ruleOf("mailbox status");
+  for (const field of [["all"], ["all", "messages"], ["guid", "all", "all"]]) {
+    assert.deepEqual(keysOf("mailbox status", { field }, "2.3"), allStatus);
+    const columns = columnsOf(rule, { field }, "2.4");
+    assert.deepEqual(columns.filter(({ optional }) => !optional).map(({ key }) => key), allStatus);
+    assert.deepEqual(columns.filter(({ optional }) => optional).map(({ key }) => key), ["deleted"]);
+    assert.deepEqual(parametersToSend(rule, { field }, "2.4"), { field });
+  }
+});
+
+test('mailbox status › sums › "all" stands for what has one, and the rest is refused', () => {
+  const sums = ["messages", "recent", "unseen", "vsize"];
+  for (const version of ["2.3", "2.4"] as const) {
+    const values = { totalSum: true, field: ["all"] };
+    assert.deepEqual(keysOf("mailbox status", values, version), sums);
+    assert.deepEqual(keysOf("mailbox status", { totalSum: true, field: sums }, version), sums);
+    for (const field of ["guid", "uidnext", "firstsaved", "highestmodseq"]) {
+      assert.match(
+        messageOf(() => keysOf("mailbox status", { ...values, field: ["all", field] }, version)),
+        new RegExp(`"${field}".* has no sum.*"totalSum".*"messages", "recent", "unseen", "vsize"`),
+      );
+    }
+  }
+});
+
+test("columns › those of some servers only › are told by a reply's first values", () => {
+  const columns = columnsOf(ruleOf("mailbox status"), { field: ["all"] }, "2.4");
+  const guid = "0123456789abcdef0123456789abcdef";
+  const without = ["INBOX", "3", "0", "4", "1", "2", "7", "99", guid, "never"];
+  const withDeleted = ["INBOX", "3", "0", "1", "4", "1", "2", "7", "99", guid, "1767225600"];
+  assert.deepEqual(columns[3].key, "deleted");
+  const keys = (values: readonly string[]) =>
+    chooseColumns(columns, values.map(encodeUtf8)).map(({ key }) => key);
+  assert.deepEqual(keys(without), allStatus);
+  assert.deepEqual(keys([...without, ...without].slice(0, 11)), allStatus);
+  assert.deepEqual(keys(withDeleted), allStatus.toSpliced(3, 0, "deleted"));
+  assert.deepEqual(keys([...withDeleted, ...withDeleted]), allStatus.toSpliced(3, 0, "deleted"));
+  // 110 values are both 11 rows and 10.
+  assert.deepEqual(keys(Array(11).fill(without).flat()), allStatus);
+  assert.deepEqual(keys(Array(10).fill(withDeleted).flat()).length, 11);
+  // A mailbox may be called like a GUID.
+  assert.deepEqual(keys([guid, ...without.slice(1), guid]), allStatus);
+  assert.deepEqual(keys([]), allStatus);
+  const fixed = columnsOf(ruleOf("mailbox list"), {}, "2.4");
+  assert.equal(chooseColumns(fixed, []), fixed);
 });
 
 test("something more exact is asked for in the place of some fields", () => {
@@ -158,7 +253,7 @@ test("rules and tables of the catalogue agree with themselves", () => {
     for (const rule of Object.values(columns)) {
       assert.equal(answer, "rows", name);
       if (rule.type === "fixed") continue;
-      const names = [rule.parameter, ...(rule.type === "fields" ? [rule.aheadUnless] : [])];
+      const names = [rule.parameter, ...(rule.type === "fields" ? [rule.sumsIf] : [])];
       for (const parameter of names) {
         if (parameter === undefined) continue;
         assert(parameters.some((it) => it.name === parameter), `${name}: ${parameter}`);

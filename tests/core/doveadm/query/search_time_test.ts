@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseSearchSize, parseSearchTime } from "../../../testing/search/time.ts";
+import { readSearchSize, readSearchTime } from "../../../../core/doveadm/query/search_time.ts";
 
 test("search times: days, moments and how long ago", () => {
   const day = Date.UTC(2026, 0, 31) / 1000;
@@ -29,7 +29,7 @@ test("search times: days, moments and how long ago", () => {
     ["0days", "ago", 0],
   ];
   for (const [text, type, seconds] of cases) {
-    assert.deepEqual(parseSearchTime(text), { type, seconds }, text);
+    assert.deepEqual(readSearchTime(text, "2.3"), { type, seconds }, text);
   }
 });
 
@@ -47,7 +47,7 @@ test("search times: what is none", () => {
     "31-Foo-2026",
   ];
   for (const text of [...cases, "1.5d", "-2d", "2 days ago", "99999999999w", "7102w"]) {
-    assert.equal(parseSearchTime(text), undefined, text);
+    assert.equal(readSearchTime(text, "2.3"), undefined, text);
   }
 });
 
@@ -72,5 +72,7 @@ test("search sizes", () => {
     ["1.5M", undefined],
     ["99999999999T", undefined],
   ];
-  for (const [text, size] of cases) assert.equal(parseSearchSize(text), size, text);
+  for (const [text, size] of cases) {
+    assert.equal(readSearchSize(text), size === undefined ? undefined : BigInt(size), text);
+  }
 });

@@ -1,0 +1,432 @@
+/**
+ * Builds search queries, so that nobody has to know how Dovecot wants them written.
+ *
+ * Each query is an array of words, which is what the parameter `query` of every command takes. They
+ * can be combined with {@linkcode and}, {@linkcode or} and {@linkcode not}, which put parentheses
+ * where they are needed, and take arrays of words that were written by hand as well. A text needs no
+ * quotes and no escapes, whatever is in it.
+ *
+ * What Dovecot would refuse throws a `LocalProtocolError` at once, where the query is built.
+ *
+ * @example
+ * ```ts
+ * import { query } from "@dovewire/dovewire";
+ *
+ * const { and, days, from, mailbox, not, sentBefore, unseen } = query;
+ * const old = and(mailbox("INBOX"), unseen, sentBefore(days(30)), not(from("boss@example.org")));
+ * console.assert(
+ *   old.join(" ") === "mailbox INBOX unseen sentbefore 30 days not from boss@example.org",
+ * );
+ * ```
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../../errors.ts";
+import { readNumberSet } from "./number_set.ts";
+import { parseQuery } from "./parse_query.ts";
+import { QueryError } from "./query_words.ts";
+import { readSearchSize, readSearchTime } from "./search_time.ts";
+
+/** A search query: the words that the parameter `query` takes. */
+export type Query = readonly string[];
+
+/**
+ * A day or a moment.
+ *
+ * A `Date` is that moment, to the second. A text is a day, "2026-01-31" or "31-Jan-2026", or how long
+ * ago it was: "2 days", "3d", "1week", "12hours"; {@linkcode days} and the like make such texts.
+ */
+export type QueryDate = Date | string;
+
+/** A size in bytes: a number, or a text like "2000", "10k" or "10M", where "k" is 1024. */
+export type QuerySize = number | bigint | string;
+
+/** Numbers of messages, from 1 on: one, several, or a set like "1,3:5,10:*" ("*" is the last one). */
+export type QueryNumbers = number | readonly number[] | string;
+
+/** Queries that can stand next to others without parentheses: lists of conditions that all count. */
+const lists = new WeakSet<Query>();
+/** Queries that are one condition, so that "not" and "or" can stand before them. */
+const conditions = new WeakSet<Query>();
+
+function condition(...words: readonly string[]): Query {
+  return conditionOf(words);
+}
+
+function conditionOf(words: readonly string[]): Query {
+  const built = Object.freeze([...words]);
+  conditions.add(built);
+  return built;
+}
+
+function list(words: readonly string[]): Query {
+  const built = Object.freeze([...words]);
+  lists.add(built);
+  return built;
+}
+
+/** Every message. */
+export const all: Query = condition("all");
+/** No message. */
+export const nothing: Query = condition("not", "all");
+
+/** Messages that meet all of some conditions; with none, every message. */
+export function and(...queries: readonly Query[]): Query {
+  if (queries.length === 0) return all;
+  if (queries.length === 1) return checked(queries[0]);
+  return list(queries.flatMap((query) => {
+    const right = checked(query);
+    return lists.has(right) || conditions.has(right) ? right : inParentheses(right);
+  }));
+}
+
+/** Messages that meet at least one of some conditions; with none, no message. */
+export function or(...queries: readonly Query[]): Query {
+  if (queries.length === 0) return nothing;
+  if (queries.length === 1) return checked(queries[0]);
+  const words = queries.flatMap((query, at) => [...at > 0 ? ["or"] : [], ...asCondition(query)]);
+  return conditionOf(inParentheses(words));
+}
+
+/**
+ * Messages that don't meet a condition.
+ *
+ * Dovecot takes a mailbox that is named in a negated list for one to look into. Name mailboxes outside
+ * of it.
+ */
+export function not(query: Query): Query {
+  return conditionOf(["not", ...asCondition(query)]);
+}
+
+/** A query that was written by hand, word by word; throws where Dovecot would refuse it. */
+export function words(...query: readonly string[]): Query {
+  return checked(Object.freeze([...query]));
+}
+
+/** Messages in the mailbox of this name. Throws for "*" and "%": see {@linkcode mailboxMask}. */
+export function mailbox(name: string): Query {
+  if (!/[*%]/.test(name)) return condition("mailbox", text("mailbox", name));
+  throw new LocalProtocolError(
+    `Dovecot takes the mailbox name ${
+      JSON.stringify(name)
+    } for a mask. Use mailboxMask() if it is ` +
+      "one, and else mailboxGuid().",
+  );
+}
+
+/** Messages in mailboxes whose names match: "*" is any text, "%" any text within a level. */
+export function mailboxMask(mask: string): Query {
+  // A name without a wildcard is a mask as well.
+  return condition("mailbox", text("mailboxMask", mask));
+}
+
+/** Messages in the mailbox of this GUID. */
+export function mailboxGuid(guid: string): Query {
+  return condition("mailbox-guid", text("mailboxGuid", guid));
+}
+
+/** The message of this GUID, and its copies. */
+export function guid(guid: string): Query {
+  return condition("guid", text("guid", guid));
+}
+
+/** Messages with these UIDs. */
+export function uid(uids: QueryNumbers): Query {
+  return numbered("uid", uids, (set) => condition("uid", set));
+}
+
+/** Messages with these numbers in their mailbox, counted from 1. */
+export function sequence(numbers: QueryNumbers): Query {
+  return numbered("sequence", numbers, (set) => condition(set));
+}
+
+/** Messages with `\Answered`. */
+export const answered: Query = condition("answered");
+/** Messages without `\Answered`. */
+export const unanswered: Query = condition("unanswered");
+/** Messages with `\Deleted`. */
+export const deleted: Query = condition("deleted");
+/** Messages without `\Deleted`. */
+export const undeleted: Query = condition("undeleted");
+/** Messages with `\Draft`. */
+export const draft: Query = condition("draft");
+/** Messages without `\Draft`. */
+export const undraft: Query = condition("undraft");
+/** Messages with `\Flagged`. */
+export const flagged: Query = condition("flagged");
+/** Messages without `\Flagged`. */
+export const unflagged: Query = condition("unflagged");
+/** Messages with `\Seen`. */
+export const seen: Query = condition("seen");
+/** Messages without `\Seen`. */
+export const unseen: Query = condition("unseen");
+/** Messages that arrived since the mailbox was opened last: those with `\Recent`. */
+export const recent: Query = condition("recent");
+/** Messages without `\Recent`. */
+export const old: Query = condition("old");
+
+/** Messages with a keyword: "$Forwarded". Case doesn't matter. */
+export function keyword(keyword: string): Query {
+  if (!keyword.startsWith("\\")) return condition("keyword", text("keyword", keyword));
+  throw new LocalProtocolError(
+    `${JSON.stringify(keyword)} is no keyword. Use the query for that flag, like "seen".`,
+  );
+}
+
+/** Messages without a keyword. */
+export function unkeyword(keyword_: string): Query {
+  return not(keyword(keyword_));
+}
+
+/** Messages that were received before a day, or earlier than a moment (IMAP's internal date). */
+export function before(date: QueryDate): Query {
+  return condition("before", dateText("before", date));
+}
+
+/** Messages that were received on a day, or within 24 hours from a moment on. */
+export function on(date: QueryDate): Query {
+  return condition("on", dateText("on", date));
+}
+
+/** Messages that were received on a day or later, or from a moment on. */
+export function since(date: QueryDate): Query {
+  return condition("since", dateText("since", date));
+}
+
+/** The same as {@linkcode before} for the message's Date header. */
+export function sentBefore(date: QueryDate): Query {
+  return condition("sentbefore", dateText("sentBefore", date));
+}
+
+/** The same as {@linkcode on} for the message's Date header. */
+export function sentOn(date: QueryDate): Query {
+  return condition("senton", dateText("sentOn", date));
+}
+
+/** The same as {@linkcode since} for the message's Date header. */
+export function sentSince(date: QueryDate): Query {
+  return condition("sentsince", dateText("sentSince", date));
+}
+
+/** The same as {@linkcode before} for when the message was saved to its mailbox. */
+export function savedBefore(date: QueryDate): Query {
+  return condition("savedbefore", dateText("savedBefore", date));
+}
+
+/** The same as {@linkcode on} for when the message was saved to its mailbox. */
+export function savedOn(date: QueryDate): Query {
+  return condition("savedon", dateText("savedOn", date));
+}
+
+/** The same as {@linkcode since} for when the message was saved to its mailbox. */
+export function savedSince(date: QueryDate): Query {
+  return condition("savedsince", dateText("savedSince", date));
+}
+
+/** So many seconds ago. */
+export function seconds(count: number): string {
+  return ago("seconds", count, 1);
+}
+
+/** So many minutes ago. */
+export function minutes(count: number): string {
+  return ago("minutes", count, 60);
+}
+
+/** So many hours ago. */
+export function hours(count: number): string {
+  return ago("hours", count, 3600);
+}
+
+/** So many days of 24 hours ago. */
+export function days(count: number): string {
+  return ago("days", count, 86_400);
+}
+
+/** So many weeks ago. */
+export function weeks(count: number): string {
+  return ago("weeks", count, 604_800);
+}
+
+/** Messages of more bytes than this, with every line ending in CRLF. */
+export function larger(size: QuerySize): Query {
+  return condition("larger", sizeText("larger", size));
+}
+
+/** Messages of fewer bytes than this, with every line ending in CRLF. */
+export function smaller(size: QuerySize): Query {
+  return condition("smaller", sizeText("smaller", size));
+}
+
+/** Messages whose header has a field with a text in it; without a text, those that have the field. */
+export function header(field: string, part = ""): Query {
+  if (!/^[!-9;-~]+$/.test(field)) {
+    throw new LocalProtocolError(
+      `${JSON.stringify(field)} is no name of a header field. Give one like "List-Id".`,
+    );
+  }
+  return condition("header", field, text("header", part));
+}
+
+/** Messages with a text in their Subject. */
+export function subject(part: string): Query {
+  return condition("subject", text("subject", part));
+}
+
+/** Messages with a text in the addresses or names of their From. */
+export function from(part: string): Query {
+  return condition("from", text("from", part));
+}
+
+/** Messages with a text in the addresses or names of their To. */
+export function to(part: string): Query {
+  return condition("to", text("to", part));
+}
+
+/** Messages with a text in the addresses or names of their Cc. */
+export function cc(part: string): Query {
+  return condition("cc", text("cc", part));
+}
+
+/** Messages with a text in the addresses or names of their Bcc. */
+export function bcc(part: string): Query {
+  return condition("bcc", text("bcc", part));
+}
+
+/** Messages with a text in their body. */
+export function body(part: string): Query {
+  return condition("body", text("body", part));
+}
+
+/** Messages with a text in their header or body. */
+export function anywhere(part: string): Query {
+  return condition("text", text("anywhere", part));
+}
+
+/** Messages that changed since: those whose modification sequence is this or a higher one. */
+export function modseq(modseq: number | bigint): Query {
+  return condition("modseq", wholeNumber("modseq", modseq));
+}
+
+/** The query itself, once it is known to be right; throws a `LocalProtocolError` where it isn't. */
+function checked(query: Query): Query {
+  if (lists.has(query) || conditions.has(query)) return query;
+  if (query.length === 0) {
+    throw new LocalProtocolError('A search query has no words. Give "all" for every message.');
+  }
+  for (const word of query) text("words", word);
+  const { type, keys } = parsed(query);
+  // What the caller may still change can't be remembered.
+  const built = Object.freeze([...query]);
+  if (type === "and") lists.add(built);
+  if (type === "and" && keys.length === 1) conditions.add(built);
+  return built;
+}
+
+function parsed(query: Query): { readonly type: "and" | "or"; readonly keys: readonly unknown[] } {
+  try {
+    return parseQuery(query, "2.3").key;
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error;
+    // What one version takes may be right.
+    return parseQuery(query, "2.4").key;
+  }
+}
+
+function asCondition(query: Query): Query {
+  const right = checked(query);
+  return conditions.has(right) ? right : inParentheses(right);
+}
+
+function inParentheses(query: Query): Query {
+  return ["(", ...query, ")"];
+}
+
+function text(name: string, value: string): string {
+  if (typeof value === "string" && !value.includes("\0")) return value;
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a text without NULs, and not ${
+      String(JSON.stringify(value))
+    }.`,
+  );
+}
+
+function wholeNumber(name: string, value: number | bigint): string {
+  const isRight = typeof value === "bigint"
+    ? value >= 0n && value < 2n ** 64n
+    : Number.isSafeInteger(value) && value >= 0;
+  if (isRight) return String(value);
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a whole number from 0 on, and not ${String(value)}.`,
+  );
+}
+
+function dateText(name: string, date: QueryDate): string {
+  if (date instanceof Date) {
+    // Dovecot compares seconds; a part of one is over when the next begins.
+    const seconds = Math.ceil(date.getTime() / 1000);
+    if (Number.isFinite(seconds) && seconds !== -1) return String(seconds);
+    throw new LocalProtocolError(`${name}() in a search query needs a Date that is valid.`);
+  }
+  const isRight = typeof date === "string" &&
+    (readSearchTime(date, "2.3") ?? readSearchTime(date, "2.4")) !== undefined;
+  if (isRight) return date;
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a Date, a day like "2026-01-31", or how long ago it is, ` +
+      `like "2 days", and not ${String(JSON.stringify(date))}.`,
+  );
+}
+
+/** What a relative date may be at most, in seconds: Dovecot has 32 bits for it. */
+const longestAgo = 2 ** 32 - 1;
+
+function ago(unit: string, count: number, length: number): string {
+  const seconds = Math.round(count * length);
+  if (seconds >= 0 && seconds <= longestAgo) {
+    return Number.isInteger(count) ? `${count} ${unit}` : `${seconds} seconds`;
+  }
+  throw new LocalProtocolError(
+    `${unit}(${count}) is no time ago in a search query: it takes from 0 to ` +
+      `${Math.floor(longestAgo / length)} ${unit}.`,
+  );
+}
+
+function sizeText(name: string, size: QuerySize): string {
+  if (typeof size !== "string") return wholeNumber(name, size);
+  if (readSearchSize(size) !== undefined) return size;
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a number of bytes, or a size like "10M", and not ` +
+      `${JSON.stringify(size)}.`,
+  );
+}
+
+/** What sets may have at most: the number above it stands for "*". */
+const highestNumber = 2 ** 32 - 2;
+
+function numbered(name: string, numbers: QueryNumbers, build: (set: string) => Query): Query {
+  const set = typeof numbers === "string"
+    ? numbers
+    : rangesOf([...new Set([numbers].flat() as readonly number[])].sort((a, b) => a - b));
+  // No number at all is no message; later versions of Dovecot refuse the empty set.
+  if (set === "") return nothing;
+  const isRight = readNumberSet(set) !== undefined &&
+    (set.match(/\d+/g) ?? []).every((digits) => Number(digits) <= highestNumber);
+  if (isRight) return build(set);
+  throw new LocalProtocolError(
+    `${name}() in a search query needs numbers from 1 to ${highestNumber}, or a set like ` +
+      `"1,3:5,10:*", and not ${JSON.stringify(set.length > 60 ? `${set.slice(0, 60)}…` : set)}.`,
+  );
+}
+
+/** Rising numbers as a set, as short as it gets. */
+function rangesOf(numbers: readonly number[]): string {
+  const ranges: string[] = [];
+  for (let at = 0; at < numbers.length;) {
+    let end = at;
+    while (numbers[end + 1] === numbers[end] + 1) end++;
+    ranges.push(at === end ? String(numbers[at]) : `${numbers[at]}:${numbers[end]}`);
+    at = end + 1;
+  }
+  return ranges.join(",");
+}
