@@ -26,7 +26,8 @@ export type ParameterType = "string" | "integer" | "boolean" | "array";
  * - "flags": system flags and keywords.
  * - "date": in one of the ways of search queries.
  * - "guid": 32 hexadecimal digits.
- * - "uint32", "uint64", "positive": a number from 0 on of so many bits, or one from 1 on.
+ * - "uint32" and "uint64": a number from 0 on of so many bits.
+ * - "nanoseconds": a time since 1970, a second or more.
  * - "metadata-key", "acl-id", "acl-right", "script-name", "cache-decision", "path-type", "ip",
  *   "auth-info": what those are called.
  * - "not-empty" and "single": any text but the empty one, and any one value.
@@ -40,7 +41,7 @@ export type ParameterContent =
   | "guid"
   | "uint32"
   | "uint64"
-  | "positive"
+  | "nanoseconds"
   | "metadata-key"
   | "acl-id"
   | "acl-right"

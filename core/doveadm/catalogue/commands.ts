@@ -902,7 +902,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     answer: "nothing",
     parameters: [
       { name: "user", type: "string", short: "u", since: "2.3" },
-      { name: "timestamp", type: "integer", short: "t", content: "positive", since: "2.4" },
+      { name: "timestamp", type: "integer", short: "t", content: "nanoseconds", since: "2.4" },
       { name: "expireSecs", type: "integer", short: "e", content: "uint64", since: "2.4" },
       { name: "filterName", type: "string", positional: true, required: true, since: "2.4" },
       { name: "dictUri", type: "string", positional: true, required: true, since: "2.3", until: "2.3" },
@@ -922,7 +922,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     answer: "nothing",
     parameters: [
       { name: "user", type: "string", short: "u", since: "2.3" },
-      { name: "timestamp", type: "integer", short: "t", content: "positive", since: "2.4" },
+      { name: "timestamp", type: "integer", short: "t", content: "nanoseconds", since: "2.4" },
       { name: "filterName", type: "string", positional: true, required: true, since: "2.4" },
       { name: "dictUri", type: "string", positional: true, required: true, since: "2.3", until: "2.3" },
       { name: "key", type: "string", positional: true, required: true, since: "2.3" },
@@ -940,7 +940,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     answer: "nothing",
     parameters: [
       { name: "user", type: "string", short: "u", since: "2.3" },
-      { name: "timestamp", type: "integer", short: "t", content: "positive", since: "2.4" },
+      { name: "timestamp", type: "integer", short: "t", content: "nanoseconds", since: "2.4" },
       { name: "filterName", type: "string", positional: true, required: true, since: "2.4" },
       { name: "dictUri", type: "string", positional: true, required: true, since: "2.3", until: "2.3" },
       { name: "key", type: "string", positional: true, required: true, since: "2.3" },
@@ -2030,7 +2030,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     answer: "nothing",
     parameters: [
       ...mail,
-      { name: "timestamp", type: "integer", short: "t", content: "positive", since: "2.3" },
+      { name: "timestamp", type: "integer", short: "t", content: "nanoseconds", since: "2.3" },
       { name: "expireSecs", type: "integer", short: "e", content: "uint64", since: "2.3" },
       { name: "filterName", type: "string", positional: true, required: true, since: "2.3" },
       { name: "key", type: "string", positional: true, required: true, since: "2.3" },
@@ -2049,7 +2049,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     answer: "nothing",
     parameters: [
       ...mail,
-      { name: "timestamp", type: "integer", short: "t", content: "positive", since: "2.3" },
+      { name: "timestamp", type: "integer", short: "t", content: "nanoseconds", since: "2.3" },
       { name: "filterName", type: "string", positional: true, required: true, since: "2.3" },
       { name: "key", type: "string", positional: true, required: true, since: "2.3" },
     ],
@@ -2066,7 +2066,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     answer: "nothing",
     parameters: [
       ...mail,
-      { name: "timestamp", type: "integer", short: "t", content: "positive", since: "2.3" },
+      { name: "timestamp", type: "integer", short: "t", content: "nanoseconds", since: "2.3" },
       { name: "filterName", type: "string", positional: true, required: true, since: "2.3" },
       { name: "key", type: "string", positional: true, required: true, since: "2.3" },
       { name: "difference", type: "integer", positional: true, required: true, since: "2.3" },

@@ -140,7 +140,10 @@ const checks: Readonly<
   uint32: (value) =>
     readUnsigned(value, 32) !== undefined ? undefined : `${value} isn't from 0 to 4294967295`,
   uint64: (value) => readUnsigned(value, 64) !== undefined ? undefined : `${value} is below 0`,
-  positive: (value) => Number(value) > 0 ? undefined : `${value} isn't above 0`,
+  nanoseconds: (value) =>
+    Number(value) >= 1e9
+      ? undefined
+      : `${value} isn't 1000000000 or more. It is a time in nanoseconds since 1970`,
   "metadata-key": (value) =>
     /^\/(private|shared)(\/|$)/i.test(value)
       ? undefined

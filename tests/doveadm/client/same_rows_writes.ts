@@ -285,6 +285,7 @@ export function failures(place: Place): readonly (readonly [call: DoveadmCall, c
   const user = "alice";
   const dict = dictOf(place);
   const fs = fsOf(place);
+  const fromNobody = { user, sourceUser: "nobody", destinationMailbox: "Sent" };
   return [
     [["mailbox list", { user: "nobody" }], "NOUSER"],
     [["user", { userMask: ["nobody"] }], "NOUSER"],
@@ -304,9 +305,10 @@ export function failures(place: Place): readonly (readonly [call: DoveadmCall, c
     [["who", { mask: ["a", "b"] }], "USAGE"],
     ...(place.version === "2.3" ? failures23() : failures24()),
     // Dovecot ends the connection without a word.
-    [["acl set", { user, mailbox: "Sent", id: "user=bob", right: ["nosuch"] }], lost],
-    [["search", { user, query: ["nosuch"] }], lost],
-    // What no version has.
+    [["copy", { ...fromNobody, query: ["all"] }], lost],
+    // It would, for what no version takes.
+    [["acl set", { user, mailbox: "Sent", id: "user=bob", right: ["nosuch"] }], unsendable],
+    [["search", { user, query: ["nosuch"] }], unsendable],
     [["mailbox status", { user, field: ["nosuch" as "guid"], mailboxMask: ["*"] }], unsendable],
   ];
 }
@@ -317,7 +319,7 @@ const unsendable = "LocalProtocolError";
 function failures23(): (readonly [DoveadmCall, string])[] {
   const user = "alice";
   return [
-    [["kick", { mask: [] }], "USAGE"],
+    [["kick", { mask: [] }], unsendable],
     [["kick", { mask: ["nosuch"] }], "NOTFOUND"],
     [["expunge", { user, query: ["mailbox", "Nosuch", "all"] }], "NOTFOUND"],
     [["fts tokenize", { user, text: ["no index"] }], "UNKNOWN"],
@@ -333,9 +335,9 @@ function failures23(): (readonly [DoveadmCall, string])[] {
 function failures24(): (readonly [DoveadmCall, string])[] {
   const user = "alice";
   return [
-    [["kick", { mask: [] }], lost],
+    [["kick", { mask: [] }], unsendable],
     [["fts tokenize", { user, language: "xx", text: ["x"] }], "USAGE"],
-    [["save", { user, receivedDate: "yesterday", file: text("dated") }], lost],
+    [["save", { user, receivedDate: "yesterday", file: text("dated") }], unsendable],
     // What went after 2.3.
     [["dict get", { dictUri: "file:/nosuch", key: "shared/n" }], unsendable],
     [["kick", { mask: ["nosuch"], force: true }], unsendable],

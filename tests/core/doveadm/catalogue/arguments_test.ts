@@ -51,13 +51,13 @@ const byType: Readonly<Record<ParameterInfo["type"], fc.Arbitrary<ParameterValue
   array: fc.array(text, { maxLength: 3 }),
 };
 
-/** Values that are right where any of the type aren't; of numbers 1, which no limit is below. */
+/** Values that are right where any of the type aren't. */
 function contentOf(
   content: ParameterContent,
   type: ParameterInfo["type"],
 ): fc.Arbitrary<ParameterValue> {
   const { right } = samples[content];
-  if (type === "integer") return fc.constantFrom(1);
+  if (type === "integer") return fc.constantFrom(right[0]);
   if (type === "boolean") return fc.constant(false);
   return fc.constantFrom(
     ...right.map((value) => type === "array" && !Array.isArray(value) ? [String(value)] : value),
@@ -172,9 +172,10 @@ test("what a version doesn't have is refused there", () => {
         lacking++;
         const { name, type, implied } = parameter;
         const { content } = parameter;
-        const text = implied?.value ??
-          String(content === undefined ? "x" : samples[content].right[0]);
-        const value = { string: text, integer: 1, boolean: true, array: [text] }[type];
+        const right = content === undefined ? undefined : samples[content].right[0];
+        const text = implied?.value ?? String(right ?? "x");
+        const integer = typeof right === "number" ? right : 1;
+        const value = { string: text, integer, boolean: true, array: [text] }[type];
         throwsFor(
           () => encodeArguments(info, { ...values, [name]: value }, version),
           `no parameter "${name}" on Dovecot ${version}`,

@@ -39,7 +39,7 @@ export const samples: Readonly<Record<ParameterContent, Samples>> = {
   "not-empty": { right: ["x", " "], wrong: [""] },
   uint32: { right: [0, 7, 2 ** 32 - 1], wrong: uint32 },
   uint64: { right: [0, 2 ** 32, 2n ** 63n - 1n], wrong: [-1, -(2n ** 63n)] },
-  positive: { right: [1, 2 ** 32], wrong: [0, -1, -(2n ** 63n)] },
+  nanoseconds: { right: [1e9, 2 ** 40], wrong: [0, 1, 999_999_999, -1, -(2n ** 63n)] },
   "metadata-key": {
     right: ["/private/comment", "/SHARED/vendor/x", "/private", "/shared/"],
     wrong: ["", "/", "private/comment", "/privatex", " /private/x", "comment"],
