@@ -24,3 +24,14 @@ test("command traits: what isn't known has a connection of its own", () => {
   assert.match(whyItMayHaveDied("toString"), /a missing argument/);
   assert.match(whyItMayHaveDied("fetch"), /an unknown field/);
 });
+
+test("command traits › what the server logged for a command › is told in place of a guess", () => {
+  const why = whyItMayHaveDied("copy", [
+    { level: "debug", message: "nothing" },
+    { level: "error", message: "Quota exceeded" },
+    { level: "error", message: "doveadm: Raw backtrace: #0 x" },
+    { level: "info", message: "something" },
+  ]);
+  assert.equal(why, "The last that the server logged for it is: Quota exceeded");
+  assert.match(whyItMayHaveDied("copy", [{ level: "info", message: "x" }]), /a full quota/);
+});

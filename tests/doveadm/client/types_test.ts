@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connect, type DoveadmClient, LocalProtocolError } from "../../../mod.ts";
+import { connect, type DoveadmClient, LocalProtocolError, query } from "../../../mod.ts";
 import type { FetchFields } from "../../../core/doveadm/catalogue/mod.ts";
 import { startMailServer } from "../../../testing/mod.ts";
 
@@ -69,6 +69,65 @@ test("types: rows have the columns of the command, and what was asked for", asyn
       true,
     );
     assert.deepEqual(Object.keys(total), ["vsize"]);
+
+    const whole = first<
+      {
+        mailbox: string;
+        messages: number;
+        recent: number;
+        deleted?: number;
+        uidnext: number;
+        uidvalidity: number;
+        unseen: number;
+        highestmodseq: bigint;
+        vsize: number;
+        guid: string;
+        firstsaved: Date | null;
+      }
+    >()(
+      await doveadm.run("mailbox status", {
+        user: "alice",
+        field: ["all"],
+        mailboxMask: ["INBOX"],
+      }),
+      true,
+    );
+    assert.deepEqual(Object.keys(whole), [
+      ...["mailbox", "messages", "recent", "uidnext", "uidvalidity", "unseen", "highestmodseq"],
+      ...["vsize", "guid", "firstsaved"],
+    ]);
+    assert.equal(whole.messages, 1);
+    const named = await doveadm.run("mailbox status", {
+      user: "*",
+      field: ["all", "guid"],
+      mailboxMask: ["INBOX"],
+    });
+    assert.deepEqual(named.map(({ username }) => username), ["alice", "bob"]);
+    assert.equal(typeof named[0].uidvalidity satisfies string, "number");
+
+    const sums = first<{ messages: number; recent: number; unseen: number; vsize: number }>()(
+      await doveadm.run("mailbox status", {
+        user: "alice",
+        totalSum: true,
+        field: ["all"],
+        mailboxMask: ["*"],
+      }),
+      true,
+    );
+    assert.deepEqual(Object.keys(sums), ["messages", "recent", "unseen", "vsize"]);
+
+    // What isn't known before the program runs may be there.
+    const names: ("all" | "messages")[] = ["all"];
+    const some = await doveadm.run("mailbox status", {
+      user: "alice",
+      field: names,
+      mailboxMask: ["INBOX"],
+    });
+    assert.equal((some[0].guid satisfies string | undefined)?.length, 32);
+
+    const query_ = query.and(query.mailbox("INBOX"), query.not(query.subject("nothing")));
+    const built = await doveadm.run("search", { user: "alice", query: query_ });
+    assert.deepEqual(built.map(({ uid }) => uid), [1]);
 
     const fetched = first<
       {

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { LogLine } from "../../../core/doveadm/mod.ts";
+import { encodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../../core/mod.ts";
+import { CommandError } from "../../../doveadm/client/command_error.ts";
+import { type Row, RowReader, TypedCall } from "../../../doveadm/client/typed_call.ts";
+import { serve } from "../../../doveadm/server/mod.ts";
+import { connect } from "../../../mod.ts";
+import { startMailServer } from "../../../testing/mod.ts";
+
+const guid = "0123456789abcdef0123456789abcdef";
+/** Rows of "all": as Dovecot 2.3 and 2.4.1 give them, and as 2.4.2 does. */
+const older = ["INBOX", "3", "0", "4", "1", "2", "7", "99", guid, "never"];
+const newer = ["INBOX", "3", "0", "1", "4", "1", "2", "7", "99", guid, "1767225600"];
+
+const all = { user: "alice", field: ["all"], mailboxMask: ["*"] } as const;
+
+const row: Row = {
+  mailbox: "INBOX",
+  messages: 3,
+  recent: 0,
+  uidnext: 4,
+  uidvalidity: 1,
+  unseen: 2,
+  highestmodseq: 7n,
+  vsize: 99,
+  guid,
+  firstsaved: null,
+};
+const newerRow = { ...row, deleted: 1, firstsaved: new Date("2026-01-01T00:00:00Z") };
+
+test("mailbox status › all fields › are read from servers with and without the newest one", async () => {
+  for (const [values, expected] of [[older, row], [newer, newerRow]] as const) {
+    for (const count of [0, 1, 2, 110]) {
+      const place = { hostname: "127.0.0.1", port: 0, password: "x" };
+      await using server = await serve(place, async function* () {
+        for (let at = 0; at < count; at++) yield* values;
+      });
+      assert(server.address.transport === "tcp");
+      await using doveadm = connect(server.address, { password: "x" });
+      const rows = Array(count).fill(expected);
+      assert.deepEqual(await doveadm.run("mailbox status", all), rows);
+      const streamed: Row[] = [];
+      for await (const row of doveadm.rows("mailbox status", all)) streamed.push(row);
+      assert.deepEqual(streamed, rows);
+    }
+  }
+});
+
+test("mailbox status › all fields over HTTP › are those that the row has", () => {
+  const call = new TypedCall("mailbox status", all);
+  const object = Object.fromEntries(Object.keys(row).map((key, at) => [key, older[at]]));
+  assert.deepEqual(call.rowOfObject(object, "2.4"), row);
+  assert.deepEqual(call.rowOfObject({ ...object, deleted: "1" }, "2.4"), { ...row, deleted: 1 });
+  // Inherited properties are no columns.
+  const { guid: _, ...lacking } = object;
+  const inheriting = Object.assign(Object.create({ guid, deleted: "1" }), lacking);
+  assert.throws(() => call.rowOfObject(inheriting, "2.4"), /came without "guid"/);
+});
+
+test("rows › values that make no whole rows › are an error, however they come", () => {
+  const cases: readonly (readonly [readonly string[], number])[] = [
+    [older.slice(1), 0],
+    [[...older, "x"], 1],
+    [[...newer, ...newer.slice(1)], 1],
+    [newer.slice(0, 9), 0],
+  ];
+  for (const [values, whole] of cases) {
+    const bytes = values.map(encodeUtf8);
+    const call = new TypedCall("mailbox status", all);
+    assert.throws(() => call.rowsOf(bytes, "2.4"), RemoteProtocolError);
+    const reader = new RowReader(call, "2.4");
+    const rows: Row[] = [];
+    assert.throws(() => {
+      for (const value of bytes) rows.push(...reader.push(value));
+      rows.push(...reader.end());
+    }, RemoteProtocolError);
+    assert(rows.length <= whole);
+  }
+  const none = new RowReader(new TypedCall("purge", { user: "alice" }), "2.4");
+  assert.throws(() => none.push(encodeUtf8("x")), RemoteProtocolError);
+});
+
+test("calls › parameters that change after the call › don't change it", async () => {
+  await using server = await startMailServer({
+    users: { alice: { mailboxes: { INBOX: ["Subject: one\n\nOne.\n"] } } },
+  });
+  await using doveadm = connect(server.url, { password: server.password });
+  const parameters = { user: "alice", query: ["all"] };
+  const found = doveadm.run("search", parameters);
+  Object.assign(parameters, { user: "nobody", query: ["bogus"] });
+  assert.equal((await found).length, 1);
+});
+
+test("calls › parameters by inherited names › don't count", () => {
+  const inherited = Object.create({ user: "alice", allUsers: true });
+  assert.throws(() => new TypedCall("quota get", inherited), /Give "user"/);
+  const own = JSON.parse('{"user":"alice","__proto__":{"allUsers":true}}');
+  assert.throws(() => new TypedCall("quota get", own), /no parameter "__proto__"/);
+  for (const name of ["__proto__", "toString", "constructor"]) {
+    assert.throws(() => new TypedCall(name, {}), LocalProtocolError);
+    assert.throws(
+      () => new TypedCall("quota get", { user: "a", [`${name}x`]: 1 }),
+      LocalProtocolError,
+    );
+  }
+});
+
+test("user › answers that are odd JSON › are the server's fault", () => {
+  const call = new TypedCall("user", { userMask: ["*"] });
+  for (
+    const text of [
+      '{"userList":[{"toString":1}]}',
+      '{"userList":[1]}',
+      '{"userList":{}}',
+      '{"userList":null}',
+      '{"alice":1}',
+      '{"alice":["x"]}',
+      '{"alice":null}',
+      '{"alice":"x"}',
+      "[[1]]",
+      "null",
+      "5",
+      "no JSON",
+    ]
+  ) {
+    assert.throws(
+      () => call.rowsOfJson(text),
+      (error) => error instanceof RemoteProtocolError && error.sent,
+      text,
+    );
+  }
+  const [odd] = call.rowsOfJson('{"__proto__":{"toString":"x"}}');
+  assert.equal(odd.username, "__proto__");
+  assert.equal(odd.toString, "x");
+  assert.deepEqual(call.rowsOfJson('{"userList":["a","b"]}'), [{ username: "a" }, {
+    username: "b",
+  }]);
+  assert.deepEqual(call.rowsOfJson("{}"), []);
+});
+
+/** The error for a failed command. */
+function failureOf(command: string, code: string, log: readonly string[] = [], status?: number) {
+  const none = { fields: [], rawFields: [], detail: "" };
+  const lines: LogLine[] = log.map((message) => ({ level: "error", message }));
+  return new CommandError(
+    command,
+    { type: "reply", id: 0, ok: false, code, ...none },
+    lines,
+    status === undefined ? {} : { status },
+  );
+}
+
+test("command errors › a full quota › has a reason, told by the exit code, the log or the command", () => {
+  const words = "doveadm(alice)<1><x>: Saving failed: Quota exceeded (mailbox for user is full)";
+  for (
+    const error of [
+      failureOf("save", "UNKNOWN", [words]),
+      failureOf("save", "UNKNOWN", ["doveadm(alice): Saving failed: Ihr Postfach ist voll"]),
+      failureOf("copy", "UNKNOWN"),
+      failureOf("sieve put", "UNKNOWN", ["Quota exceeded"]),
+      failureOf("save", "UNKNOWN", [], 73),
+      failureOf("sync", "UNKNOWN", [], 73),
+    ]
+  ) {
+    assert.equal(error.reason, "quota");
+    assert.equal(error.exitCode, 73);
+    assert.match(error.message, /the user's quota is full \(UNKNOWN\)/);
+  }
+  for (
+    const error of [
+      failureOf("quota get", "UNKNOWN"),
+      failureOf("save", "TEMPFAIL", [words]),
+      failureOf("save", "UNKNOWN", [], 78),
+      failureOf("toString", "UNKNOWN"),
+    ]
+  ) {
+    assert.equal(error.reason, undefined);
+    assert.notEqual(error.exitCode, 73);
+  }
+});
+
+test("command errors › a mailbox that exists › has a reason, told by the log alone", () => {
+  const says = (words: string) => failureOf("mailbox create", "DATAERR", [words]).reason;
+  assert.equal(says("Can't create mailbox a: Mailbox already exists"), "exists");
+  assert.equal(says("Can't rename mailbox a to b: Target mailbox already exists"), "exists");
+  assert.equal(says("Can't create mailbox Mailbox already exists: Invalid name"), undefined);
+  assert.equal(says("INBOX can't be deleted."), undefined);
+  assert.equal(failureOf("mailbox create", "DATAERR").reason, undefined);
+});
+
+test("embedded server › a full quota and a mailbox that exists › are told as by Dovecot", async () => {
+  await using server = await startMailServer({
+    users: { alice: { mailboxes: { INBOX: [], Other: [] }, quota: { bytes: 100 } } },
+  });
+  await using doveadm = connect(server.url, { password: server.password });
+  const save = doveadm.run("save", { user: "alice", file: "x".repeat(200) });
+  await assert.rejects(save, { reason: "quota", exitCode: 73, code: "UNKNOWN" });
+  const create = doveadm.run("mailbox create", { user: "alice", mailbox: ["Other"] });
+  await assert.rejects(create, { reason: "exists", code: "DATAERR" });
+});
