@@ -5,6 +5,7 @@
  */
 
 import { DovewireError } from "../../core/errors.ts";
+import { escapeControls } from "../../core/peer_text.ts";
 import { type DoveadmFailure, exitCode, type LogLine } from "../../core/doveadm/mod.ts";
 
 /**
@@ -114,6 +115,6 @@ function commandMessage(
     : "see the code";
   const worst = log.findLast(({ level }) => level !== "debug" && level !== "info");
   return `"${command}" failed: ${meaning}` +
-    (code === "" ? "" : ` (${detail === "" ? code : `${code} ${detail}`})`) +
-    (worst === undefined ? "." : `: ${worst.message}`);
+    (code === "" ? "" : ` (${escapeControls(detail === "" ? code : `${code} ${detail}`)})`) +
+    (worst === undefined ? "." : `: ${escapeControls(worst.message)}`);
 }

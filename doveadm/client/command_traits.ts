@@ -9,6 +9,7 @@
  */
 
 import type { LogLine } from "../../core/doveadm/mod.ts";
+import { escapeControls } from "../../core/peer_text.ts";
 import { findCommand } from "../../core/doveadm/catalogue/mod.ts";
 
 /**
@@ -25,7 +26,7 @@ export function sharesConnection(name: string): boolean {
 
 /** What makes a server end the connection instead of answering, command by command. */
 const deadlyMistakes: Readonly<Record<string, string>> = {
-  fetch: "an unknown field, or a bad search query",
+  fetch: "an unknown field or a bad search query",
   search: "a bad search query",
   "mailbox status": 'an unknown field (2.4.1 lacks "deleted"), or a missing mailbox mask',
   expunge: "a search query that names no mailbox and would expunge everything",
@@ -46,7 +47,9 @@ export function whyItMayHaveDied(name: string, log: readonly LogLine[] = []): st
   const last = log.findLast(({ level, message }) =>
     level !== "debug" && level !== "info" && !message.includes("Raw backtrace:")
   );
-  if (last !== undefined) return `The last that the server logged for it is: ${last.message}`;
+  if (last !== undefined) {
+    return `The last that the server logged for it is: ${escapeControls(last.message)}`;
+  }
   const mistake = Object.hasOwn(deadlyMistakes, name)
     ? deadlyMistakes[name]
     : "a missing argument, or a name that isn't UTF-8";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
+import { decodeUtf8, LocalProtocolError, quoteText, RemoteProtocolError } from "../../core/mod.ts";
 import {
   areVersioned,
   checkParameters,
@@ -305,7 +305,7 @@ export function rowsOfUsers(answer: unknown): Row[] {
     if (typeof fields === "object" && fields !== null && !Array.isArray(fields)) {
       return withUser(name, fields);
     }
-    throw unexpectedUsers(`fields of ${JSON.stringify(name)} that are no object`);
+    throw unexpectedUsers(`fields of ${quoteText(name)} that are no object`);
   });
 }
 

@@ -167,6 +167,8 @@ test("command errors › a full quota › has a reason, told by the exit code, t
     assert.equal(error.exitCode, 73);
     assert.match(error.message, /the user's quota is full \(UNKNOWN\)/);
   }
+  const hidden = failureOf("save", "UNKNOWN", ["Quota \x1b[2J\r\nexceeded"]);
+  assert(!/\p{Cc}/u.test(hidden.message), hidden.message);
   for (
     const error of [
       failureOf("quota get", "UNKNOWN"),

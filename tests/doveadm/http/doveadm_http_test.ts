@@ -484,7 +484,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       assert.equal(await codeOf(http.call("mailboxList", { user, nosuch: true })), "USAGE");
       assert.equal(await codeOf(http.call("nosuch")), "");
       const bad = await errorOf(
-        http.run("search", { user, query: ["nosuch"] }),
+        http.call("search", { user, query: ["nosuch"] }),
         ConnectionLostError,
       );
       assert.match(bad.message, /"search" was not answered .*a bad search query/);
