@@ -23,27 +23,24 @@
  */
 
 import { LocalProtocolError } from "../../errors.ts";
-import { readNumberSet } from "./number_set.ts";
+import {
+  ago,
+  dateText,
+  type QueryDate,
+  type QueryNumbers,
+  type QuerySize,
+  setText,
+  sizeText,
+  text,
+  wholeNumber,
+} from "./builder_values.ts";
 import { parseQuery } from "./parse_query.ts";
 import { QueryError } from "./query_words.ts";
-import { readSearchSize, readSearchTime } from "./search_time.ts";
+
+export type { QueryDate, QueryNumbers, QuerySize } from "./builder_values.ts";
 
 /** A search query: the words that the parameter `query` takes. */
 export type Query = readonly string[];
-
-/**
- * A day or a moment.
- *
- * A `Date` is that moment, to the second. A text is a day, "2026-01-31" or "31-Jan-2026", or how long
- * ago it was: "2 days", "3d", "1week", "12hours"; {@linkcode days} and the like make such texts.
- */
-export type QueryDate = Date | string;
-
-/** A size in bytes: a number, or a text like "2000", "10k" or "10M", where "k" is 1024. */
-export type QuerySize = number | bigint | string;
-
-/** Numbers of messages, from 1 on: one, several, or a set like "1,3:5,10:*" ("*" is the last one). */
-export type QueryNumbers = number | readonly number[] | string;
 
 /** Queries that can stand next to others without parentheses: lists of conditions that all count. */
 const lists = new WeakSet<Query>();
@@ -133,12 +130,15 @@ export function guid(guid: string): Query {
 
 /** Messages with these UIDs. */
 export function uid(uids: QueryNumbers): Query {
-  return numbered("uid", uids, (set) => condition("uid", set));
+  const set = setText("uid", uids);
+  // Later versions of Dovecot refuse the empty set.
+  return set === "" ? nothing : condition("uid", set);
 }
 
 /** Messages with these numbers in their mailbox, counted from 1. */
 export function sequence(numbers: QueryNumbers): Query {
-  return numbered("sequence", numbers, (set) => condition(set));
+  const set = setText("sequence", numbers);
+  return set === "" ? nothing : condition(set);
 }
 
 /** Messages with `\Answered`. */
@@ -341,92 +341,4 @@ function asCondition(query: Query): Query {
 
 function inParentheses(query: Query): Query {
   return ["(", ...query, ")"];
-}
-
-function text(name: string, value: string): string {
-  if (typeof value === "string" && !value.includes("\0")) return value;
-  throw new LocalProtocolError(
-    `${name}() in a search query needs a text without NULs, and not ${
-      String(JSON.stringify(value))
-    }.`,
-  );
-}
-
-function wholeNumber(name: string, value: number | bigint): string {
-  const isRight = typeof value === "bigint"
-    ? value >= 0n && value < 2n ** 64n
-    : Number.isSafeInteger(value) && value >= 0;
-  if (isRight) return String(value);
-  throw new LocalProtocolError(
-    `${name}() in a search query needs a whole number from 0 on, and not ${String(value)}.`,
-  );
-}
-
-function dateText(name: string, date: QueryDate): string {
-  if (date instanceof Date) {
-    // Dovecot compares seconds; a part of one is over when the next begins.
-    const seconds = Math.ceil(date.getTime() / 1000);
-    if (Number.isFinite(seconds) && seconds !== -1) return String(seconds);
-    throw new LocalProtocolError(`${name}() in a search query needs a Date that is valid.`);
-  }
-  const isRight = typeof date === "string" &&
-    (readSearchTime(date, "2.3") ?? readSearchTime(date, "2.4")) !== undefined;
-  if (isRight) return date;
-  throw new LocalProtocolError(
-    `${name}() in a search query needs a Date, a day like "2026-01-31", or how long ago it is, ` +
-      `like "2 days", and not ${String(JSON.stringify(date))}.`,
-  );
-}
-
-/** What a relative date may be at most, in seconds: Dovecot has 32 bits for it. */
-const longestAgo = 2 ** 32 - 1;
-
-function ago(unit: string, count: number, length: number): string {
-  const seconds = Math.round(count * length);
-  if (seconds >= 0 && seconds <= longestAgo) {
-    return Number.isInteger(count) ? `${count} ${unit}` : `${seconds} seconds`;
-  }
-  throw new LocalProtocolError(
-    `${unit}(${count}) is no time ago in a search query: it takes from 0 to ` +
-      `${Math.floor(longestAgo / length)} ${unit}.`,
-  );
-}
-
-function sizeText(name: string, size: QuerySize): string {
-  if (typeof size !== "string") return wholeNumber(name, size);
-  if (readSearchSize(size) !== undefined) return size;
-  throw new LocalProtocolError(
-    `${name}() in a search query needs a number of bytes, or a size like "10M", and not ` +
-      `${JSON.stringify(size)}.`,
-  );
-}
-
-/** What sets may have at most: the number above it stands for "*". */
-const highestNumber = 2 ** 32 - 2;
-
-function numbered(name: string, numbers: QueryNumbers, build: (set: string) => Query): Query {
-  const set = typeof numbers === "string"
-    ? numbers
-    : rangesOf([...new Set([numbers].flat() as readonly number[])].sort((a, b) => a - b));
-  // No number at all is no message; later versions of Dovecot refuse the empty set.
-  if (set === "") return nothing;
-  const isRight = readNumberSet(set) !== undefined &&
-    (set.match(/\d+/g) ?? []).every((digits) => Number(digits) <= highestNumber);
-  if (isRight) return build(set);
-  throw new LocalProtocolError(
-    `${name}() in a search query needs numbers from 1 to ${highestNumber}, or a set like ` +
-      `"1,3:5,10:*", and not ${JSON.stringify(set.length > 60 ? `${set.slice(0, 60)}…` : set)}.`,
-  );
-}
-
-/** Rising numbers as a set, as short as it gets. */
-function rangesOf(numbers: readonly number[]): string {
-  const ranges: string[] = [];
-  for (let at = 0; at < numbers.length;) {
-    let end = at;
-    while (numbers[end + 1] === numbers[end] + 1) end++;
-    ranges.push(at === end ? String(numbers[at]) : `${numbers[at]}:${numbers[end]}`);
-    at = end + 1;
-  }
-  return ranges.join(",");
 }

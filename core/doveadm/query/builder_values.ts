@@ -1,0 +1,115 @@
+/**
+ * Values in search queries, as programs have them and as Dovecot reads them.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../../errors.ts";
+import { readNumberSet } from "./number_set.ts";
+import { readSearchSize, readSearchTime } from "./search_time.ts";
+
+/**
+ * A day or a moment.
+ *
+ * A `Date` is that moment, to the second. A text is a day, "2026-01-31" or "31-Jan-2026", or how long
+ * ago it was: "2 days", "3d", "1week", "12hours"; `days()` and the like make such texts.
+ */
+export type QueryDate = Date | string;
+
+/** A size in bytes: a number, or a text like "2000", "10k" or "10M", where "k" is 1024. */
+export type QuerySize = number | bigint | string;
+
+/** Numbers of messages, from 1 on: one, several, or a set like "1,3:5,10:*" ("*" is the last one). */
+export type QueryNumbers = number | readonly number[] | string;
+
+/** A text that may stand in a query. */
+export function text(name: string, value: string): string {
+  if (typeof value === "string" && !value.includes("\0")) return value;
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a text without NULs, and not ${
+      String(JSON.stringify(value))
+    }.`,
+  );
+}
+
+/** A whole number from 0 on of 64 bits. */
+export function wholeNumber(name: string, value: number | bigint): string {
+  const isRight = typeof value === "bigint"
+    ? value >= 0n && value < 2n ** 64n
+    : Number.isSafeInteger(value) && value >= 0;
+  if (isRight) return String(value);
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a whole number from 0 on, and not ${String(value)}.`,
+  );
+}
+
+/** A date as Dovecot reads it. */
+export function dateText(name: string, date: QueryDate): string {
+  if (date instanceof Date) {
+    // Dovecot compares seconds; a part of one is over when the next begins.
+    const seconds = Math.ceil(date.getTime() / 1000);
+    if (Number.isFinite(seconds) && seconds !== -1) return String(seconds);
+    throw new LocalProtocolError(`${name}() in a search query needs a Date that is valid.`);
+  }
+  const isRight = typeof date === "string" &&
+    (readSearchTime(date, "2.3") ?? readSearchTime(date, "2.4")) !== undefined;
+  if (isRight) return date;
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a Date, a day like "2026-01-31", or how long ago it is, ` +
+      `like "2 days", and not ${String(JSON.stringify(date))}.`,
+  );
+}
+
+/** What a relative date may be at most, in seconds: Dovecot has 32 bits for it. */
+const longestAgo = 2 ** 32 - 1;
+
+/** How long ago something is, as Dovecot reads it. */
+export function ago(unit: string, count: number, length: number): string {
+  const seconds = Math.round(count * length);
+  if (seconds >= 0 && seconds <= longestAgo) {
+    return Number.isInteger(count) ? `${count} ${unit}` : `${seconds} seconds`;
+  }
+  throw new LocalProtocolError(
+    `${unit}(${count}) is no time ago in a search query: it takes from 0 to ` +
+      `${Math.floor(longestAgo / length)} ${unit}.`,
+  );
+}
+
+/** A size as Dovecot reads it. */
+export function sizeText(name: string, size: QuerySize): string {
+  if (typeof size !== "string") return wholeNumber(name, size);
+  if (readSearchSize(size) !== undefined) return size;
+  throw new LocalProtocolError(
+    `${name}() in a search query needs a number of bytes, or a size like "10M", and not ` +
+      `${JSON.stringify(size)}.`,
+  );
+}
+
+/** What sets may have at most: the number above it stands for "*". */
+const highestNumber = 2 ** 32 - 2;
+
+/** A set of numbers as Dovecot reads it; "" for none. */
+export function setText(name: string, numbers: QueryNumbers): string {
+  const set = typeof numbers === "string"
+    ? numbers
+    : rangesOf([...new Set([numbers].flat() as readonly number[])].sort((a, b) => a - b));
+  const isRight = readNumberSet(set) !== undefined &&
+    (set.match(/\d+/g) ?? []).every((digits) => Number(digits) <= highestNumber);
+  if (isRight) return set;
+  throw new LocalProtocolError(
+    `${name}() in a search query needs numbers from 1 to ${highestNumber}, or a set like ` +
+      `"1,3:5,10:*", and not ${JSON.stringify(set.length > 60 ? `${set.slice(0, 60)}…` : set)}.`,
+  );
+}
+
+/** Rising numbers as a set, as short as it gets. */
+function rangesOf(numbers: readonly number[]): string {
+  const ranges: string[] = [];
+  for (let at = 0; at < numbers.length;) {
+    let end = at;
+    while (numbers[end + 1] === numbers[end] + 1) end++;
+    ranges.push(at === end ? String(numbers[at]) : `${numbers[at]}:${numbers[end]}`);
+    at = end + 1;
+  }
+  return ranges.join(",");
+}
