@@ -105,6 +105,9 @@ export function indexOfLineFeed(bytes: Uint8Array, start: number, end: number): 
 /** From this size on a piece is kept where it is, if it is most of its chunk, and not copied. */
 const largePiece = 16_384;
 
+/** The size of the buffer for the first small pieces. */
+const smallestBuffer = 512;
+
 /**
  * Bytes that arrive in pieces and are wanted as one. However small the pieces are, they take little
  * more than twice their size: small ones are copied together, and keep nothing of their chunks.
@@ -133,7 +136,9 @@ export class GatheredBytes {
     }
     if (this.#to + piece.length > this.#tail.length) {
       this.#endTail();
-      this.#tail = new Uint8Array(Math.max(piece.length, largePiece));
+      // A short line needs no large buffer; later ones are large, so that there are few of them.
+      const least = this.#size <= smallestBuffer ? smallestBuffer : largePiece;
+      this.#tail = new Uint8Array(Math.max(piece.length, least));
       this.#from = this.#to = 0;
     }
     this.#tail.set(piece, this.#to);
@@ -147,7 +152,8 @@ export class GatheredBytes {
     const taken = this.#blocks.length === 1 ? new Uint8Array(only) : concat(this.#blocks);
     this.#blocks = [];
     this.#size = 0;
-    this.#tail = new Uint8Array(0);
+    // Everything was copied, so that the buffer can be used again, but for a very large one.
+    if (this.#tail.length > largePiece) this.#tail = new Uint8Array(0);
     this.#from = this.#to = 0;
     return taken;
   }
@@ -211,11 +217,8 @@ export class OutputQueue {
     }
     const taken = concat(chunks.slice(this.#first, last));
     this.#first = last;
-    // Cut off what was taken only now and then: shifting an array of n is a job of n.
-    if (this.#first === chunks.length) {
-      this.#chunks = [];
-      this.#first = 0;
-    } else if (this.#first > 1024) {
+    // What was taken is cut off once it is half of the array, so that each chunk is moved once.
+    if (this.#first * 2 >= chunks.length) {
       this.#chunks = chunks.slice(this.#first);
       this.#first = 0;
     }

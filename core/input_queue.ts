@@ -92,8 +92,10 @@ export class InputQueue {
   /** The bytes that follow, up to the end of a chunk, or `undefined` where there are none. */
   takeChunk(): Uint8Array | undefined {
     if (this.#line.size > 0) return this.#line.take();
-    const chunk = this.#chunks[this.#first]?.subarray(this.#at);
-    if (chunk !== undefined) this.#skipTo(this.#at + chunk.length);
+    const whole = this.#chunks[this.#first];
+    if (whole === undefined) return undefined;
+    const chunk = this.#at === 0 ? whole : whole.subarray(this.#at);
+    this.#skipTo(whole.length);
     return chunk;
   }
 
@@ -126,8 +128,8 @@ export class InputQueue {
     this.#at = 0;
     this.#first++;
     if (this.#first === this.#chunks.length) this.#tail = undefined;
-    // Cut off what was taken only now and then: shifting an array of n is a job of n.
-    if (this.#first === this.#chunks.length || this.#first > 1024) {
+    // What was taken is cut off once it is half of the array, so that each chunk is moved once.
+    if (this.#first * 2 >= this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#first);
       this.#first = 0;
     }

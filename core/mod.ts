@@ -34,3 +34,4 @@ export type { ExitStatus } from "./exit_status.ts";
 export { InputQueue } from "./input_queue.ts";
 export { Concealer, escapeControls, quoteText } from "./peer_text.ts";
 export type { Protocol } from "./protocol.ts";
+export { Queue } from "./queue.ts";

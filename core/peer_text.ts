@@ -90,29 +90,40 @@ const leastPiece = 4;
  * ```
  */
 export class Concealer {
-  /** Forms of secrets, of which pieces are concealed as well; the longest first. */
-  readonly #forms: readonly string[];
+  readonly #secrets: readonly string[];
+  /** Forms of secrets, of which pieces are concealed as well; made when first they are needed. */
+  #forms: readonly string[] | undefined;
   /** Finds short secrets, which only count where they stand alone. */
-  readonly #words: RegExp | undefined;
+  #words: RegExp | undefined;
 
   /** Takes the secrets; those that are empty or `undefined` are left out. */
   constructor(secrets: readonly (string | undefined)[]) {
-    const given = secrets.filter((secret) => secret !== undefined && secret !== "") as string[];
-    const isLong = (form: string) => form.length >= leastPiece;
-    const forms = new Set(given.flatMap(formsOf).filter(isLong));
-    this.#forms = [...forms].sort((a, b) => b.length - a.length);
-    const words = given.filter((secret) => !isLong(secret)).map(escapeForRegExp);
-    if (words.length > 0) {
-      this.#words = new RegExp(`(?<![\\p{L}\\p{N}])(?:${words.join("|")})(?![\\p{L}\\p{N}])`, "gu");
-    }
+    this.#secrets = secrets.filter((secret) => secret !== undefined && secret !== "") as string[];
   }
 
   /** The text with "…" in place of each secret, of its other forms, and of large pieces of these. */
   conceal(text: string): string {
+    this.#forms ??= this.#makeForms();
     let found: Span[] | undefined;
     for (const form of this.#forms) found = findPieces(text, form, found);
     const shown = found === undefined ? text : withoutSpans(text, found);
     return this.#words === undefined ? shown : shown.replace(this.#words, concealed);
+  }
+
+  /** Bytes of a peer in quotes, as {@linkcode quote} shows them, without the secrets. */
+  quote(bytes: Uint8Array): string {
+    const text = decodeUtf8(bytes);
+    const shown = this.conceal(text);
+    return shown === text ? quote(bytes) : quoteText(shown);
+  }
+
+  #makeForms(): readonly string[] {
+    const isLong = (form: string) => form.length >= leastPiece;
+    const words = this.#secrets.filter((secret) => !isLong(secret)).map(escapeForRegExp);
+    if (words.length > 0) {
+      this.#words = new RegExp(`(?<![\\p{L}\\p{N}])(?:${words.join("|")})(?![\\p{L}\\p{N}])`, "gu");
+    }
+    return [...new Set(this.#secrets.flatMap(formsOf).filter(isLong))];
   }
 }
 

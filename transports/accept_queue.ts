@@ -4,10 +4,14 @@
  * @module
  */
 
+import { Queue } from "../core/queue.ts";
+
 /** Clients that wait to be taken, or takers that wait for a client. */
 export class AcceptQueue<Client> {
-  #clients = new Set<Client>();
-  #takers: ((client: Client | undefined) => void)[] = [];
+  #clients = new Queue<Client>();
+  /** What removes each client that waits from the queue. */
+  #removals = new Map<Client, () => boolean>();
+  #takers = new Queue<(client: Client | undefined) => void>();
   #closed = false;
   #discard: (client: Client) => void;
 
@@ -23,30 +27,32 @@ export class AcceptQueue<Client> {
       return;
     }
     const taker = this.#takers.shift();
-    if (taker === undefined) this.#clients.add(client);
+    if (taker === undefined) this.#removals.set(client, this.#clients.push(client));
     else taker(client);
   }
 
   /** Lets go of a client that is gone before anybody took it. */
   forget(client: Client): void {
-    this.#clients.delete(client);
+    this.#removals.get(client)?.();
+    this.#removals.delete(client);
   }
 
   /** The next client, or `undefined` once the queue is closed. */
   take(): Promise<Client | undefined> {
-    for (const client of this.#clients) {
-      this.#clients.delete(client);
+    const client = this.#clients.shift();
+    if (client !== undefined) {
+      this.#removals.delete(client);
       return Promise.resolve(client);
     }
     if (this.#closed) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#takers.push(resolve));
+    return new Promise((resolve) => void this.#takers.push(resolve));
   }
 
   /** Discards the clients that wait, and tells the takers that none comes. */
   close(): void {
     this.#closed = true;
-    for (const client of this.#clients) this.#discard(client);
-    this.#clients.clear();
-    for (const taker of this.#takers.splice(0)) taker(undefined);
+    for (let client; (client = this.#clients.shift()) !== undefined;) this.#discard(client);
+    this.#removals.clear();
+    for (let taker; (taker = this.#takers.shift()) !== undefined;) taker(undefined);
   }
 }

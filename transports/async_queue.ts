@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Queue } from "../core/queue.ts";
+
 /** How much may wait before who pushes is asked to wait, too. */
 const defaultHighWaterMark = 262_144;
 
@@ -19,8 +21,7 @@ export interface AsyncQueueOptions<Item> {
 export class AsyncQueue<Item> {
   #options: AsyncQueueOptions<Item>;
   #highWaterMark: number;
-  #items: Item[] = [];
-  #first = 0;
+  #items = new Queue<Item>();
   #size = 0;
   #end: { error?: unknown } | undefined;
   #wakeReader: (() => void) | undefined;
@@ -54,8 +55,7 @@ export class AsyncQueue<Item> {
 
   /** Throws away what waits, and what comes. */
   discard(): void {
-    this.#items = [];
-    this.#first = 0;
+    this.#items = new Queue();
     this.#size = 0;
     this.end({});
   }
@@ -63,7 +63,7 @@ export class AsyncQueue<Item> {
   /** Whether there is another item, once that is known; throws the error that the queue ended with. */
   async hasNext(): Promise<boolean> {
     for (;;) {
-      if (this.#first < this.#items.length) return true;
+      if (this.#items.size > 0) return true;
       if (this.#end !== undefined) {
         if ("error" in this.#end) throw this.#end.error;
         return false;
@@ -81,11 +81,7 @@ export class AsyncQueue<Item> {
   }
 
   #shift(): Item {
-    const item = this.#items[this.#first++];
-    if (this.#first === this.#items.length) {
-      this.#items = [];
-      this.#first = 0;
-    }
+    const item = this.#items.shift()!;
     this.#size -= this.#options.sizeOf(item);
     if (this.#size <= this.#highWaterMark / 2) {
       this.#wakeWriter?.();

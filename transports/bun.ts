@@ -13,6 +13,7 @@
  * @module
  */
 
+import { InputQueue } from "../core/input_queue.ts";
 import { connect as connectOverNode, listen as listenOverNode } from "./node.ts";
 import {
   type Address,
@@ -151,8 +152,7 @@ class BunTransport implements Transport {
   #socket: BunSocket | undefined;
   #state: "open" | "ended" | "gone" | "closed" = "open";
   #error: Error | undefined;
-  #chunks: Uint8Array[] = [];
-  #waiting = 0;
+  #chunks = new InputQueue();
   #paused = false;
   #reader: Reader | undefined;
   #wakeWriter: (() => void) | undefined;
@@ -174,8 +174,7 @@ class BunTransport implements Transport {
       return;
     }
     this.#chunks.push(plain);
-    this.#waiting += plain.length;
-    if (this.#waiting > highWaterMark && !this.#paused) {
+    if (this.#chunks.size > highWaterMark && !this.#paused) {
       this.#paused = true;
       this.#socket?.pause();
     }
@@ -210,10 +209,9 @@ class BunTransport implements Transport {
   #settleReader(): void {
     const reader = this.#reader;
     if (reader === undefined) return;
-    const chunk = this.#state === "closed" ? undefined : this.#chunks.shift();
+    const chunk = this.#state === "closed" ? undefined : this.#chunks.takeChunk();
     if (chunk !== undefined) {
-      this.#waiting -= chunk.length;
-      if (this.#paused && this.#waiting <= highWaterMark / 2) {
+      if (this.#paused && this.#chunks.size <= highWaterMark / 2) {
         this.#paused = false;
         this.#socket?.resume();
       }
@@ -265,7 +263,7 @@ class BunTransport implements Transport {
 
   close(): Promise<void> {
     this.#state = "closed";
-    this.#chunks = [];
+    this.#chunks.clear();
     this.#socket?.close();
     this.#socket = undefined;
     this.#settleReader();

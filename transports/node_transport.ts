@@ -6,6 +6,7 @@
 
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { InputQueue } from "../core/input_queue.ts";
 import { secure } from "./tls/node_tls.ts";
 import {
   busyError,
@@ -103,9 +104,7 @@ export class NodeTransport implements Transport {
   #state: "open" | "superseded" | "closed" = "open";
   #ended = false;
   /** What came and wasn't taken yet. */
-  #chunks: Uint8Array[] = [];
-  /** How much that is, in bytes. */
-  #waiting = 0;
+  #chunks = new InputQueue();
   #paused = false;
   #reader: Settling<Uint8Array | undefined> | undefined;
   #writer: Settling<void> | undefined;
@@ -119,8 +118,7 @@ export class NodeTransport implements Transport {
       return;
     }
     this.#chunks.push(plain);
-    this.#waiting += plain.length;
-    if (this.#waiting >= highWaterMark && !this.#paused) {
+    if (this.#chunks.size >= highWaterMark && !this.#paused) {
       this.#paused = true;
       this.#socket.pause();
     }
@@ -138,7 +136,7 @@ export class NodeTransport implements Transport {
     outliveWriting(socket, this.#writeFailure, () => this.#settleWriter());
     this.#underneath = underneath;
     // Deno reads on however much there is.
-    underneath?.readWhile?.(() => this.#waiting + socket.readableLength < highWaterMark);
+    underneath?.readWhile?.(() => this.#chunks.size + socket.readableLength < highWaterMark);
     this.peer = peer;
     socket.on("data", this.#onData);
     // One that was accepted is paused; one that is gone already would throw away what it has.
@@ -181,10 +179,9 @@ export class NodeTransport implements Transport {
 
   /** The next of what came. */
   #take(): Uint8Array | undefined {
-    const chunk = this.#chunks.shift();
+    const chunk = this.#chunks.takeChunk();
     if (chunk === undefined) return this.#socket.destroyed ? this.#takeLast() : undefined;
-    this.#waiting -= chunk.length;
-    if (this.#paused && this.#waiting < highWaterMark && !this.#socket.destroyed) {
+    if (this.#paused && this.#chunks.size < highWaterMark && !this.#socket.destroyed) {
       this.#paused = false;
       this.#socket.resume();
     }
@@ -311,16 +308,16 @@ export class NodeTransport implements Transport {
     if (role === "encrypted") throw encryptedError(peer);
     if (this.#state !== "open" || socket.destroyed) throw this.#broken();
     if (this.#reader !== undefined || socket.writableLength > 0) throw busyError(peer);
-    if (role.side === "client" && this.#waiting + socket.readableLength + received.length > 0) {
+    if (role.side === "client" && this.#chunks.size + socket.readableLength + received.length > 0) {
       throw plaintextError(peer);
     }
     this.#state = "superseded";
     socket.off("data", this.#onData);
     socket.off("end", this.#onEnd);
     socket.pause();
-    for (const chunk of [received, ...this.#chunks].reverse()) {
-      if (chunk.length > 0) socket.unshift(chunk);
-    }
+    const unread = [received];
+    for (let chunk; (chunk = this.#chunks.takeChunk()) !== undefined;) unread.push(chunk);
+    for (const chunk of unread.reverse()) if (chunk.length > 0) socket.unshift(chunk);
     const secured = await secure(socket, options, { role, peer });
     // What closed the transport meanwhile closed the socket, and with it what is over it.
     if ((this.#state as string) === "closed") {

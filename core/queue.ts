@@ -1,0 +1,80 @@
+/**
+ * A first-in, first-out queue.
+ *
+ * @module
+ */
+
+/** An item's place in a {@linkcode Queue}. */
+interface Entry<Item> {
+  readonly item: Item;
+  previous: Entry<Item> | undefined;
+  next: Entry<Item> | undefined;
+  isQueued: boolean;
+}
+
+/**
+ * A first-in, first-out queue, from the middle of which items can be removed, too. Every operation
+ * takes constant time, however long it is; an array's `shift()`, and the first item of a `Set` from
+ * which many were deleted, do not.
+ *
+ * @example
+ * ```ts
+ * import { Queue } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const queue = new Queue<string>();
+ * queue.push("one");
+ * const remove = queue.push("two");
+ * queue.push("three");
+ * remove();
+ * assert.equal(queue.shift(), "one");
+ * assert.equal(queue.shift(), "three");
+ * assert.equal(queue.shift(), undefined);
+ * ```
+ */
+export class Queue<Item> {
+  #first: Entry<Item> | undefined;
+  #last: Entry<Item> | undefined;
+  #size = 0;
+
+  /** How many items there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The oldest item, which stays where it is; `undefined` where there is none. */
+  get first(): Item | undefined {
+    return this.#first?.item;
+  }
+
+  /** Appends an item, and gives a function that removes it and says whether it was still there. */
+  push(item: Item): () => boolean {
+    const entry: Entry<Item> = { item, previous: this.#last, next: undefined, isQueued: true };
+    if (this.#last === undefined) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
+    this.#size++;
+    return () => this.#remove(entry);
+  }
+
+  /** Removes the oldest item and gives it; `undefined` where there is none. */
+  shift(): Item | undefined {
+    const entry = this.#first;
+    if (entry === undefined) return undefined;
+    this.#remove(entry);
+    return entry.item;
+  }
+
+  #remove(entry: Entry<Item>): boolean {
+    if (!entry.isQueued) return false;
+    entry.isQueued = false;
+    if (entry.previous === undefined) this.#first = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === undefined) this.#last = entry.previous;
+    else entry.next.previous = entry.previous;
+    // A removed entry that is still known to somebody doesn't keep the others alive.
+    entry.previous = entry.next = undefined;
+    this.#size--;
+    return true;
+  }
+}
