@@ -6,14 +6,15 @@
  * @module
  */
 
-import { encodeUtf8, OutputQueue, plainBytes, quote } from "../bytes.ts";
+import { encodeUtf8, OutputQueue, plainBytes } from "../bytes.ts";
 import { DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import type { Concealer } from "../peer_text.ts";
 import type { Protocol } from "../protocol.ts";
 import { ClientHandshake } from "./client_handshake.ts";
 import { type DoveadmCommand, encodeCommand, nameForMessages } from "./command.ts";
 import { DotStuffer } from "./dot_stuffing.ts";
 import { checkLimits, noTlsAsked } from "./handshake_options.ts";
-import { type LogLevel, LogReader } from "./log.ts";
+import { type LogLevel, type LogLine, LogReader } from "./log.ts";
 import {
   Demultiplexer,
   LOG_CHANNEL,
@@ -28,7 +29,10 @@ import { type DoveadmField, ReplyReader } from "./reply_reader.ts";
 export interface DoveadmClientLimits {
   /** A line of the handshake; 1 KiB if left out. */
   handshakeLine: number;
-  /** All fields of a reply that isn't streamed, as on the wire; 128 MiB if left out. */
+  /**
+   * All fields of a reply that isn't streamed: their bytes on the wire, and 64 bytes more for each
+   * field, since an empty one takes memory, too; 128 MiB if left out.
+   */
   reply: number;
   /** The status line of a reply; 8 KiB if left out. */
   statusLine: number;
@@ -93,7 +97,8 @@ interface Request {
   outputAt: number | undefined;
 }
 
-const defaultLimits: DoveadmClientLimits = {
+/** The limits of a {@linkcode DoveadmClientProtocol} whose options leave them out. */
+export const defaultClientLimits: DoveadmClientLimits = {
   handshakeLine: 1024,
   reply: 128 * 1024 * 1024,
   statusLine: 8 * 1024,
@@ -144,17 +149,29 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   #channels: Demultiplexer | SingleChannel = new SingleChannel();
   #segment: Segment | undefined;
   #logAt = 0;
+  #concealer: Concealer;
   #replies: ReplyReader;
   #log: LogReader;
 
   /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
   constructor(options: DoveadmClientProtocolOptions = {}) {
-    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#limits = { ...defaultClientLimits, ...options.limits };
     checkLimits(this.#limits);
     this.#handshake = new ClientHandshake(options, this.#limits.handshakeLine, this.#output);
     this.#logPassthrough = options.logPassthrough ?? false;
-    this.#replies = new ReplyReader(this.#limits);
+    this.#concealer = this.#handshake.concealer;
+    this.#replies = new ReplyReader(this.#limits, this.#concealer);
     this.#log = new LogReader(this.#limits.logLine);
+  }
+
+  /** Whether {@linkcode send} takes requests: the conversation is neither over nor broken. */
+  get isOpen(): boolean {
+    return this.#state === "handshake" || this.#state === "open";
+  }
+
+  /** What {@linkcode nextEvent} threw, once it has; the conversation ended with that. */
+  get failure(): DovewireError | undefined {
+    return this.#failure;
   }
 
   /** The requests that have no reply yet, oldest first. */
@@ -179,7 +196,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
    */
   send(command: DoveadmCommand): number {
     const { name, extraFields, input = false, streamed = false } = command;
-    if (this.#state !== "handshake" && this.#state !== "open") {
+    if (!this.isOpen) {
       throw new LocalProtocolError(
         `Cannot send ${nameForMessages(name)}: the conversation is over. Connect again.`,
       );
@@ -297,7 +314,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
           }
           case "last-words": {
             const line = this.#log.end();
-            if (line !== undefined) return { type: "log", id: this.#running()?.id, ...line };
+            if (line !== undefined) return this.#logEvent(line);
             this.#state = "over";
             this.#output.clear();
             return { type: "end", unanswered: this.unanswered };
@@ -376,7 +393,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   #open(): void {
     const { minor } = this.#handshake;
     this.#channels = minor >= 1 ? new Demultiplexer() : new SingleChannel();
-    this.#channels.push(this.#handshake.takeRest());
+    for (let rest; (rest = this.#handshake.takeRest()) !== undefined;) this.#channels.push(rest);
     this.#state = "open";
     if (this.#logPassthrough && minor >= 3) this.#output.push(optionLine);
     this.#fillOutput();
@@ -410,12 +427,19 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   #readLog({ bytes, end }: Segment): DoveadmClientEvent | undefined {
     const { line, next } = this.#log.read(bytes, this.#logAt, end);
     this.#logAt = next;
-    return line && { type: "log", id: this.#running()?.id, ...line };
+    return line && this.#logEvent(line);
+  }
+
+  #logEvent({ level, message }: LogLine): DoveadmClientEvent {
+    const id = this.#running()?.id;
+    return { type: "log", id, level, message: this.#concealer.conceal(message) };
   }
 
   #readReply({ bytes, end }: Segment): DoveadmClientEvent | undefined {
     const request = this.#running();
-    if (request === undefined) throw strayBytes(bytes.subarray(this.#replies.at, end));
+    if (request === undefined) {
+      throw strayBytes(this.#concealer.quote(bytes.subarray(this.#replies.at, end)));
+    }
     const event = this.#replies.read(bytes, end, request);
     if (event?.type === "reply") this.#answered(request, event);
     return event;
@@ -451,11 +475,9 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 }
 
 /** The error for bytes of the conversation that belong to no request. */
-function strayBytes(bytes: Uint8Array): RemoteProtocolError {
+function strayBytes(quoted: string): RemoteProtocolError {
   return new RemoteProtocolError(
-    `The server sent ${
-      quote(bytes)
-    } while no request was running. Dovecot sends the rows of some ` +
+    `The server sent ${quoted} while no request was running. Dovecot sends the rows of some ` +
       'commands ("instance list", "service status" …) behind their reply if they aren\'t the first ' +
       "of a connection: give such a command a connection of its own.",
   );

@@ -4,17 +4,20 @@
  * @module
  */
 
-import { concat, decodeUtf8, encodeUtf8, type OutputQueue, quote } from "../bytes.ts";
+import { concat, decodeUtf8, encodeUtf8, type OutputQueue } from "../bytes.ts";
 import { AuthenticationError, RemoteProtocolError } from "../errors.ts";
+import { InputQueue } from "../input_queue.ts";
+import { Concealer, quoteText } from "../peer_text.ts";
 import { checkCredential, checkMaxMinor, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
-
-const LF = 0x0a;
 
 /** What the names in the VERSION lines begin with: swapped, and they stay so. */
 const versionPrefix = encodeUtf8("VERSION\tdoveadm-client\t");
 
 /** How long a VERSION line is waited for behind a "+", in milliseconds. */
 const versionGrace = 1000;
+
+/** How many bytes are looked at for an error that quotes them. */
+const errorBytes = 1024;
 
 /** What a handshake comes to. */
 export type HandshakeEvent =
@@ -47,10 +50,10 @@ export class ClientHandshake {
   #startTls: boolean;
   #login: string | undefined;
   #username: string;
+  #concealer: Concealer;
   #serverMinor: number | undefined;
   #preauthenticated = false;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #scanned = 0;
+  #input = new InputQueue();
   #graceEnd: number | undefined;
   #graceIsOver = false;
 
@@ -63,6 +66,7 @@ export class ClientHandshake {
       checkCredential("password", password);
       this.#login = `PLAIN\t${base64(encodeUtf8(`\0${username}\0${password}`))}\n`;
     }
+    this.#concealer = new Concealer([password, this.#login?.slice("PLAIN\t".length, -1)]);
     this.#username = username;
     this.#maxMinor = maxMinor;
     this.#startTls = startTls;
@@ -74,6 +78,11 @@ export class ClientHandshake {
   /** The minor version that both ends speak, once the handshake is over. */
   get minor(): number {
     return Math.min(this.#maxMinor, this.#serverMinor ?? 0);
+  }
+
+  /** Takes the password out of texts of the server's. */
+  get concealer(): Concealer {
+    return this.#concealer;
   }
 
   /** Whether commands may be written. */
@@ -95,21 +104,19 @@ export class ClientHandshake {
 
   /** Takes bytes that arrived. */
   receive(chunk: Uint8Array): void {
-    this.#bytes = this.#bytes.length === 0 ? chunk : concat([this.#bytes, chunk]);
+    this.#input.push(chunk);
   }
 
-  /** What arrived and isn't the handshake's. */
-  takeRest(): Uint8Array {
-    const rest = this.#bytes;
-    this.#bytes = new Uint8Array(0);
-    return rest;
+  /** What arrived and isn't the handshake's, chunk by chunk; `undefined` behind the last. */
+  takeRest(): Uint8Array | undefined {
+    return this.#input.takeChunk();
   }
 
   /** Goes on to the login, over the encrypted transport. */
   tlsStarted(): void {
     if (this.#state !== "tls") throw noTlsAsked();
     // Bytes that came in clear stay where they are: the next event is the error that they are.
-    if (this.#bytes.length === 0) this.#sendLogin();
+    if (this.#input.size === 0) this.#sendLogin();
   }
 
   /** The next event, or `undefined` when it takes more bytes to know; `ended`: no more will come. */
@@ -125,8 +132,8 @@ export class ClientHandshake {
           continue;
         }
         case "tls":
-          if (this.#bytes.length === 0) return undefined;
-          throw clearBytesError(this.#bytes);
+          if (this.#input.size === 0) return undefined;
+          throw this.#clearBytesError(this.#peek(errorBytes));
         case "late-version":
           return this.#readLateVersion(ended);
         case "done":
@@ -142,16 +149,18 @@ export class ClientHandshake {
       throw new AuthenticationError(
         `The server refused the password for ${JSON.stringify(this.#username)}. ` +
           `Set "password" to the server's doveadm_password` +
-          (line === "-" ? "." : ` (it said: ${JSON.stringify(line.slice(1).trim())}).`),
+          (line === "-"
+            ? "."
+            : ` (it said: ${quoteText(this.#concealer.conceal(line.slice(1).trim()))}).`),
       );
     }
     if (line.startsWith("VERSION\t") && this.#serverMinor === undefined) {
-      this.#serverMinor = parseVersion(line);
+      this.#serverMinor = this.#parseVersion(line);
       return undefined;
     }
     throw new RemoteProtocolError(
       `The server answered the handshake with ${
-        quote(encodeUtf8(line))
+        this.#concealer.quote(encodeUtf8(line))
       }, where "+", "-" or a VERSION ` +
         "line stands. Is it a doveadm server?",
     );
@@ -204,14 +213,13 @@ export class ClientHandshake {
   }
 
   #readLateVersion(ended: boolean): HandshakeEvent | undefined {
-    const bytes = this.#bytes;
-    const size = Math.min(bytes.length, versionPrefix.length);
-    const fits = versionPrefix.every((byte, at) => at >= size || bytes[at] === byte);
+    const bytes = this.#peek(versionPrefix.length);
+    const fits = versionPrefix.every((byte, at) => at >= bytes.length || bytes[at] === byte);
     if (fits && !this.#graceIsOver) {
-      if (size === versionPrefix.length) {
+      if (bytes.length >= versionPrefix.length) {
         const line = this.#takeLine();
         if (line !== undefined) {
-          this.#serverMinor = parseVersion(line);
+          this.#serverMinor = this.#parseVersion(line);
           return this.#done();
         }
       }
@@ -228,58 +236,61 @@ export class ClientHandshake {
 
   /** The next line, without its LF or CRLF. */
   #takeLine(): string | undefined {
-    const found = this.#bytes.indexOf(LF, this.#scanned);
-    const size = found === -1 ? this.#bytes.length : found;
-    if (size > this.#lineLimit) {
-      throw new RemoteProtocolError(
-        `The server sent ${quote(this.#bytes)} in the handshake, where a line has ` +
+    const line = this.#input.takeLine(this.#lineLimit, (bytes) =>
+      new RemoteProtocolError(
+        `The server sent ${this.#concealer.quote(bytes)} in the handshake, where a line has ` +
           `${this.#lineLimit} bytes at most ("limits.handshakeLine"). Is it a doveadm server?`,
         { limit: "handshakeLine" },
+      ));
+    return line && decodeUtf8(line);
+  }
+
+  /** The next `size` bytes, or as many as there are, which stay where they are. */
+  #peek(size: number): Uint8Array {
+    const chunks: Uint8Array[] = [];
+    let left = size;
+    for (let chunk; left > 0 && (chunk = this.#input.takeChunk()) !== undefined;) {
+      chunks.push(chunk);
+      left -= chunk.length;
+    }
+    const bytes = concat(chunks);
+    this.#input.untake(bytes);
+    return bytes;
+  }
+
+  /** The minor version of a server's VERSION line. */
+  #parseVersion(line: string): number {
+    const [, service, major, minor, ...rest] = line.split("\t");
+    const isVersion = service === "doveadm-client" && /^\d{1,9}$/.test(major ?? "") &&
+      /^\d{1,9}$/.test(minor ?? "") && rest.length === 0;
+    if (!isVersion) {
+      throw new RemoteProtocolError(
+        `The server sent ${this.#concealer.quote(encodeUtf8(line))} where its version stands. ` +
+          "Is it a doveadm server?",
       );
     }
-    if (found === -1) {
-      this.#scanned = size;
-      return undefined;
+    if (major !== "1") {
+      throw new RemoteProtocolError(
+        `The server speaks version ${major} of the doveadm protocol, and only version 1 is known. ` +
+          "Look for a newer dovewire.",
+      );
     }
-    const line = decodeUtf8(this.#bytes.subarray(0, found));
-    this.#bytes = this.#bytes.subarray(found + 1);
-    this.#scanned = 0;
-    return line.endsWith("\r") ? line.slice(0, -1) : line;
+    return Number(minor);
   }
-}
 
-/** The minor version of a server's VERSION line. */
-function parseVersion(line: string): number {
-  const [, service, major, minor, ...rest] = line.split("\t");
-  const isVersion = service === "doveadm-client" && /^\d{1,9}$/.test(major ?? "") &&
-    /^\d{1,9}$/.test(minor ?? "") && rest.length === 0;
-  if (!isVersion) {
-    throw new RemoteProtocolError(
-      `The server sent ${quote(encodeUtf8(line))} where its version stands. ` +
-        "Is it a doveadm server?",
+  /** The error for bytes in clear behind the point where TLS begins. */
+  #clearBytesError(bytes: Uint8Array): RemoteProtocolError {
+    const isRefusal = bytes[0] === 0x2d;
+    return new RemoteProtocolError(
+      `Something sent ${
+        this.#concealer.quote(bytes)
+      } in clear behind the point where TLS begins. ` +
+        "Nothing of it was used, and no password was sent: " +
+        (isRefusal
+          ? "a server without a doveadm_password answers so, or there is a man in the middle."
+          : "look for a man in the middle."),
     );
   }
-  if (major !== "1") {
-    throw new RemoteProtocolError(
-      `The server speaks version ${major} of the doveadm protocol, and only version 1 is known. ` +
-        "Look for a newer dovewire.",
-    );
-  }
-  return Number(minor);
-}
-
-/** The error for bytes in clear behind the point where TLS begins. */
-function clearBytesError(bytes: Uint8Array): RemoteProtocolError {
-  const isRefusal = bytes[0] === 0x2d;
-  return new RemoteProtocolError(
-    `Something sent ${
-      quote(bytes)
-    } in clear behind the point where TLS begins. Nothing of it was ` +
-      "used, and no password was sent: " +
-      (isRefusal
-        ? "a server without a doveadm_password answers so, or there is a man in the middle."
-        : "look for a man in the middle."),
-  );
 }
 
 function base64(bytes: Uint8Array): string {

@@ -13,6 +13,7 @@
 
 import { concat, quote } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
+import { InputQueue } from "../input_queue.ts";
 
 /** The channel of the conversation. */
 export const MAIN_CHANNEL = 0;
@@ -47,6 +48,8 @@ const headSize = 5;
 
 const literal = Uint8Array.of(switchPrefix[0]);
 
+const nothing = new Uint8Array(0);
+
 /**
  * Takes a multiplexed connection apart.
  *
@@ -66,7 +69,7 @@ const literal = Uint8Array.of(switchPrefix[0]);
  */
 export class Demultiplexer {
   #state: "unknown" | "packet-head" | "packet" | "stream-head" | "stream" | "switch" = "unknown";
-  #chunks: Uint8Array[] = [];
+  #waiting = new InputQueue();
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   /** The bytes of a header or a switch that is not there as a whole yet. */
@@ -82,18 +85,13 @@ export class Demultiplexer {
 
   /** Whether it ends well here: not within a packet, a header or a switch. */
   get complete(): boolean {
-    return this.#at === this.#bytes.length && this.#chunks.length === 0 &&
+    return this.#at === this.#bytes.length && this.#waiting.size === 0 &&
       this.#head.length === 0 && this.#left === 0;
   }
 
   /** Takes bytes that arrived. */
   push(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    if (this.#at < this.#bytes.length || this.#chunks.length > 0) this.#chunks.push(chunk);
-    else {
-      this.#bytes = chunk;
-      this.#at = 0;
-    }
+    this.#waiting.push(chunk);
   }
 
   /**
@@ -104,10 +102,9 @@ export class Demultiplexer {
   next(): Segment | undefined {
     for (;;) {
       if (this.#at === this.#bytes.length) {
-        const chunk = this.#chunks.shift();
-        if (chunk === undefined) return undefined;
-        this.#bytes = chunk;
+        this.#bytes = this.#waiting.takeChunk() ?? nothing;
         this.#at = 0;
+        if (this.#bytes.length === 0) return undefined;
       }
       const segment = this.#step();
       if (segment !== undefined) return segment;
@@ -228,16 +225,16 @@ export class Demultiplexer {
 
 /** A connection that carries the conversation alone, with the face of a {@linkcode Demultiplexer}. */
 export class SingleChannel {
-  #chunks: Uint8Array[] = [];
+  #waiting = new InputQueue();
 
   /** Takes bytes that arrived. */
   push(chunk: Uint8Array): void {
-    if (chunk.length > 0) this.#chunks.push(chunk);
+    this.#waiting.push(chunk);
   }
 
   /** The next bytes, or `undefined` when there are none. */
   next(): Segment | undefined {
-    const bytes = this.#chunks.shift();
+    const bytes = this.#waiting.takeChunk();
     return bytes && { channel: MAIN_CHANNEL, bytes, start: 0, end: bytes.length };
   }
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { decodeUtf8, GatheredBytes, indexOfLineFeed, quote } from "../bytes.ts";
+import { decodeUtf8, GatheredBytes, indexOfLineFeed } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
+import type { Concealer } from "../peer_text.ts";
 import { Chunk, type DoveadmReply, makeReply, type Range } from "./reply.ts";
 import { TabUnescaper } from "./tab_escape.ts";
 
@@ -29,11 +30,14 @@ export interface DoveadmField {
 
 /** How long a reply may be. */
 export interface ReplyLimits {
-  /** All fields of a reply that isn't streamed, in bytes of the wire. */
+  /** All fields of a reply that isn't streamed: their bytes, and {@linkcode fieldCost} for each. */
   reply: number;
   /** The status line behind the fields. */
   statusLine: number;
 }
+
+/** How many bytes a field counts for beside its own: what an array of bytes takes at least. */
+export const fieldCost = 64;
 
 const nothing: Range = { chunk: new Chunk(new Uint8Array(0)), start: 0, end: 0 };
 
@@ -42,18 +46,22 @@ export class ReplyReader {
   /** Where the bytes begin that {@linkcode read} has not used. */
   at = 0;
   #limits: ReplyLimits;
+  #concealer: Concealer;
   #state: "fields" | "status" = "fields";
   #chunk = nothing.chunk;
   /** The fields so far, as long as they are in one chunk; else they are gathered. */
   #fields = nothing;
   /** The fields, or the status line, of which there is only a part so far. */
   #gathered = new GatheredBytes();
+  /** What the gathered fields count for beside their bytes. */
+  #extraCost = 0;
   #unescaper = new TabUnescaper();
   #withinField = false;
 
   /** Makes one that is at the beginning of a reply. */
-  constructor(limits: ReplyLimits) {
+  constructor(limits: ReplyLimits, concealer: Concealer) {
     this.#limits = limits;
+    this.#concealer = concealer;
   }
 
   /**
@@ -88,12 +96,18 @@ export class ReplyReader {
     const found = indexOfLineFeed(bytes, start, end);
     const stop = found === -1 ? end : found;
     const soFar = this.#fields.end - this.#fields.start + this.#gathered.size;
-    if (soFar + stop - start > this.#limits.reply) {
-      throw new RemoteProtocolError(
-        `The server's reply has more than ${this.#limits.reply} bytes. ` +
-          'Ask for it as a stream, or raise "limits.reply".',
-        { limit: "reply" },
-      );
+    const size = soFar + stop - start;
+    // Fields are counted only where they may matter: most replies are far too short.
+    if (size * (1 + fieldCost) > this.#limits.reply || soFar > 0) {
+      if (this.#gathered.size === 0) this.#extraCost = costOf(this.#fields);
+      this.#extraCost += costOf({ chunk: this.#chunk, start, end: stop });
+      if (size + this.#extraCost > this.#limits.reply) {
+        throw new RemoteProtocolError(
+          `The server's reply takes more than ${this.#limits.reply} bytes, with ${fieldCost} for ` +
+            'each of its values. Ask for it as a stream, or raise "limits.reply".',
+          { limit: "reply" },
+        );
+      }
     }
     this.at = stop;
     if (soFar === 0) this.#fields = { chunk: this.#chunk, start, end: stop };
@@ -143,8 +157,8 @@ export class ReplyReader {
     if (this.#gathered.size === 0) {
       if (bytes[start] !== PLUS && bytes[start] !== MINUS) {
         throw new RemoteProtocolError(
-          `The server sent ${quote(bytes.subarray(start, end))} where a "+" or "-" ends a reply. ` +
-            "The connection can't be used any longer.",
+          `The server sent ${this.#concealer.quote(bytes.subarray(start, end))} where a "+" or ` +
+            `"-" ends a reply. The connection can't be used any longer.`,
         );
       }
       if (start + 1 < end && bytes[start] === PLUS && bytes[start + 1] === LF) {
@@ -165,13 +179,22 @@ export class ReplyReader {
     this.at = found === -1 ? end : found + 1;
     if (found === -1) return undefined;
     const line = this.#gathered.take();
-    return this.#end(id, decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line));
+    const status = decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line);
+    return this.#end(id, this.#concealer.conceal(status));
   }
 
   #end(id: number, status: string): DoveadmReply {
     const reply = makeReply(id, status, this.#fields);
     this.#fields = nothing;
+    this.#extraCost = 0;
     this.#state = "fields";
     return reply;
   }
+}
+
+/** What the fields of a range count for beside their bytes. */
+function costOf({ chunk: { bytes }, start, end }: Range): number {
+  let fields = 0;
+  for (let at = start; at < end; at++) if (bytes[at] === TAB) fields++;
+  return fields * fieldCost;
 }

@@ -128,6 +128,9 @@ function tabUnescapeInPlace(bytes: Uint8Array, at = 0): Uint8Array {
   return bytes.subarray(0, at);
 }
 
+/** All empty values, of which there may be one for each byte: an array of its own takes 100 bytes. */
+const emptyValue = new Uint8Array(0);
+
 /**
  * Takes values that each end in a TAB apart and unescapes them, within the buffer that they are in,
  * which must begin at a multiple of four bytes. What stands behind the last TAB is a value as well.
@@ -149,7 +152,7 @@ export function splitInPlace(bytes: Uint8Array): Uint8Array[] {
     if (from === size) break;
     const byte = bytes[from++];
     if (byte === TAB) {
-      values.push(bytes.subarray(start, at));
+      values.push(start === at ? emptyValue : bytes.subarray(start, at));
       start = at;
     } else if (byte !== SOH) bytes[at++] = byte;
     else if (from < size && bytes[from] !== TAB) bytes[at++] = unescaped[bytes[from++]];
