@@ -4,7 +4,11 @@
  * @module
  */
 
-export { DoveadmConnection, type DoveadmConnectionOptions } from "./doveadm/client/connection.ts";
+export { DoveadmConnection } from "./doveadm/client/connection.ts";
+export type {
+  DoveadmConnectionOptions,
+  StreamOptions,
+} from "./doveadm/client/connection_options.ts";
 export { connect } from "./doveadm/client/connect.ts";
 export { Doveadm, type DoveadmOptions } from "./doveadm/client/doveadm.ts";
 export {

@@ -25,15 +25,17 @@ import {
 import type { DoveadmReply } from "./reply.ts";
 import { type DoveadmField, ReplyReader } from "./reply_reader.ts";
 
-/** How much a server can make a client hold, in bytes. */
+/** How much a server can make a client hold, in bytes where nothing else is said. */
 export interface DoveadmClientLimits {
   /** A line of the handshake; 1 KiB if left out. */
   handshakeLine: number;
-  /**
-   * All fields of a reply that isn't streamed: their bytes on the wire, and 64 bytes more for each
-   * field, since an empty one takes memory, too; 128 MiB if left out.
-   */
+  /** All fields of a reply that isn't streamed, as on the wire; 128 MiB if left out. */
   reply: number;
+  /**
+   * How many fields a reply that isn't streamed may have, since an empty one takes memory as well;
+   * 2,000,000 if left out.
+   */
+  values: number;
   /** The status line of a reply; 8 KiB if left out. */
   statusLine: number;
   /** A line of the log; 64 KiB if left out. */
@@ -101,6 +103,7 @@ interface Request {
 export const defaultClientLimits: DoveadmClientLimits = {
   handshakeLine: 1024,
   reply: 128 * 1024 * 1024,
+  values: 2_000_000,
   statusLine: 8 * 1024,
   logLine: 64 * 1024,
 };

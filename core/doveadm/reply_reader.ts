@@ -30,14 +30,13 @@ export interface DoveadmField {
 
 /** How long a reply may be. */
 export interface ReplyLimits {
-  /** All fields of a reply that isn't streamed: their bytes, and {@linkcode fieldCost} for each. */
+  /** All fields of a reply that isn't streamed, in bytes of the wire. */
   reply: number;
+  /** How many fields a reply that isn't streamed may have. */
+  values: number;
   /** The status line behind the fields. */
   statusLine: number;
 }
-
-/** How many bytes a field counts for beside its own: what an array of bytes takes at least. */
-export const fieldCost = 64;
 
 const nothing: Range = { chunk: new Chunk(new Uint8Array(0)), start: 0, end: 0 };
 
@@ -53,8 +52,8 @@ export class ReplyReader {
   #fields = nothing;
   /** The fields, or the status line, of which there is only a part so far. */
   #gathered = new GatheredBytes();
-  /** What the gathered fields count for beside their bytes. */
-  #extraCost = 0;
+  /** How many fields have come, of a reply that is long enough for that to matter. */
+  #values = 0;
   #unescaper = new TabUnescaper();
   #withinField = false;
 
@@ -97,15 +96,22 @@ export class ReplyReader {
     const stop = found === -1 ? end : found;
     const soFar = this.#fields.end - this.#fields.start + this.#gathered.size;
     const size = soFar + stop - start;
-    // Fields are counted only where they may matter: most replies are far too short.
-    if (size * (1 + fieldCost) > this.#limits.reply || soFar > 0) {
-      if (this.#gathered.size === 0) this.#extraCost = costOf(this.#fields);
-      this.#extraCost += costOf({ chunk: this.#chunk, start, end: stop });
-      if (size + this.#extraCost > this.#limits.reply) {
+    if (size > this.#limits.reply) {
+      throw new RemoteProtocolError(
+        `The server's reply has more than ${this.#limits.reply} bytes. ` +
+          'Ask for it as a stream, or raise "limits.reply".',
+        { limit: "reply" },
+      );
+    }
+    // Counting takes time, and most replies are too short to have so many fields.
+    if (size > this.#limits.values || soFar > 0) {
+      if (this.#gathered.size === 0) this.#values = fieldsIn(this.#fields);
+      this.#values += fieldsIn({ chunk: this.#chunk, start, end: stop });
+      if (this.#values > this.#limits.values) {
         throw new RemoteProtocolError(
-          `The server's reply takes more than ${this.#limits.reply} bytes, with ${fieldCost} for ` +
-            'each of its values. Ask for it as a stream, or raise "limits.reply".',
-          { limit: "reply" },
+          `The server's reply has more than ${this.#limits.values} values. ` +
+            'Ask for it as a stream, or raise "limits.values".',
+          { limit: "values" },
         );
       }
     }
@@ -186,15 +192,15 @@ export class ReplyReader {
   #end(id: number, status: string): DoveadmReply {
     const reply = makeReply(id, status, this.#fields);
     this.#fields = nothing;
-    this.#extraCost = 0;
+    this.#values = 0;
     this.#state = "fields";
     return reply;
   }
 }
 
-/** What the fields of a range count for beside their bytes. */
-function costOf({ chunk: { bytes }, start, end }: Range): number {
+/** How many fields end in a range. */
+function fieldsIn({ chunk: { bytes }, start, end }: Range): number {
   let fields = 0;
   for (let at = start; at < end; at++) if (bytes[at] === TAB) fields++;
-  return fields * fieldCost;
+  return fields;
 }

@@ -8,51 +8,37 @@ import type { DovewireError } from "../../core/mod.ts";
 import {
   type DoveadmClientEvent,
   DoveadmClientProtocol,
-  type DoveadmClientProtocolOptions,
   type LogLine,
 } from "../../core/doveadm/mod.ts";
 import { Driver } from "../../transports/driver.ts";
-import type { TlsOptions, Transport } from "../../transports/transport.ts";
+import type { Transport } from "../../transports/transport.ts";
 import { CommandError } from "./command_error.ts";
+import type { DoveadmConnectionOptions, StreamOptions } from "./connection_options.ts";
 import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
-import { handshakeError, timeoutError, unansweredError } from "./failures.ts";
-import { type FieldQueue, fieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
+import { closedError, handshakeError, timeoutError, unansweredError } from "./failures.ts";
+import { FieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
 import { type Input, piecesOf } from "./input.ts";
-import { abortError, defaultTimeout, timerOf } from "../../transports/timers.ts";
+import { abortError, Deadline, defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import { checkPlaintext } from "./plaintext.ts";
-import type { DoveadmAnswer, DoveadmLog, DoveadmRequest, SendOptions } from "./request.ts";
+import type { DoveadmAnswer, DoveadmRequest, SendOptions } from "./request.ts";
 
-/** What a {@linkcode DoveadmConnection} can be told. */
-export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
-  /** How long the handshake may take, in milliseconds; 10 s if left out, 0 for ever. */
-  handshakeTimeout?: number;
-  /** How long a command may take where it doesn't say itself, in ms; 60 s if left out, 0 for ever. */
-  timeout?: number;
-  /** How to encrypt the transport where `startTls` asks for it. */
-  tls?: TlsOptions;
-  /**
-   * Lets the password go in clear over a network. Without this it only does over UNIX sockets and
-   * loopback, and over transports that don't know where they lead.
-   */
-  allowPlaintextPassword?: boolean;
-  /** Gets each log line of the server as it arrives. */
-  onLog?: (log: DoveadmLog) => void;
-  /** Gives up on the handshake. */
-  signal?: AbortSignal;
+/** Where the outcome of a command goes. */
+interface Outcome {
+  readonly resolve: (answer: DoveadmAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  /** Gets the values of a stream. */
+  readonly queue?: FieldQueue;
 }
 
 /** A command that is not answered yet. */
-interface Pending {
+interface Pending extends Outcome {
   readonly id: number;
   readonly name: string;
   readonly log: LogLine[];
-  readonly queue: FieldQueue | undefined;
-  readonly timeout: number;
-  /** When it will have taken too long. */
-  deadline: number;
-  readonly resolve: (answer: DoveadmAnswer) => void;
-  readonly reject: (error: DovewireError) => void;
-  readonly forgetSignal: () => void;
+  readonly deadline: Deadline;
+  /** Of a stream: how many values make a row, and how many came. */
+  readonly valuesPerRow: number | undefined;
+  values: number;
 }
 
 /** How many log lines are kept for a command's answer. */
@@ -84,8 +70,9 @@ export class DoveadmConnection implements AsyncDisposable {
   #minor = 0;
   #preauthenticated = false;
   #pending = new Map<number, Pending>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerAt = Infinity;
+  #handshakeTimeout: number;
+  /** Whether a command was sent, who then learned why the connection ended. */
+  #wasUsed = false;
   #inputTurn: Promise<void> = Promise.resolve();
   /** Why the connection is ending, where that was decided on this side. */
   #reason: DovewireError | undefined;
@@ -97,6 +84,9 @@ export class DoveadmConnection implements AsyncDisposable {
   #running: Promise<void>;
 
   private constructor(transport: Transport, options: DoveadmConnectionOptions) {
+    const { handshakeTimeout = 10_000, timeout = defaultTimeout } = options;
+    this.#handshakeTimeout = timeLimit("handshakeTimeout", handshakeTimeout);
+    timeLimit("timeout", timeout);
     this.peer = transport.peer;
     this.#options = options;
     if (options.password !== undefined) {
@@ -154,7 +144,7 @@ export class DoveadmConnection implements AsyncDisposable {
 
   /** Whether commands can be sent. */
   get isOpen(): boolean {
-    return !this.#ended && this.#reason === undefined;
+    return !this.#ended && this.#reason === undefined && this.#protocol.isOpen;
   }
 
   /** Resolves when the connection is closed and every command that was sent has its answer or error. */
@@ -172,7 +162,7 @@ export class DoveadmConnection implements AsyncDisposable {
    */
   send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmAnswer> {
     return new Promise((resolve, reject) => {
-      this.#begin(request, options, resolve, reject);
+      this.#begin(request, options, { resolve, reject });
     });
   }
 
@@ -185,11 +175,11 @@ export class DoveadmConnection implements AsyncDisposable {
    */
   async *stream(
     request: DoveadmRequest,
-    options: SendOptions = {},
+    options: StreamOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
-    const queue = fieldQueue();
+    const queue = new FieldQueue();
     const answer = new Promise<DoveadmAnswer>((resolve, reject) => {
-      this.#begin(request, options, resolve, reject, queue);
+      this.#begin(request, options, { resolve, reject, queue });
     });
     let answered = false;
     const settled = answer.then(
@@ -232,76 +222,67 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   async #shakeHands(): Promise<void> {
-    const { signal, handshakeTimeout = 10_000 } = this.#options;
-    const giveUp = () => {
-      this.#reason ??= new AbortError(`The handshake with ${this.peer} was given up.`, {
-        cause: signal?.reason,
-      });
-      this.#endHandshake(this.#reason);
-    };
-    const timer = setTimeout(() => {
-      this.#reason ??= new TimeoutError(
-        "handshake",
-        `The handshake with ${this.peer} took more than ${handshakeTimeout} ms. Is it a doveadm ` +
-          "server, and has it a process to spare (process_limit)?",
-      );
-      this.#endHandshake(this.#reason);
-    }, timerOf(handshakeTimeout));
-    if (signal?.aborted) giveUp();
-    signal?.addEventListener("abort", giveUp);
+    const deadline = new Deadline({
+      timeout: this.#handshakeTimeout,
+      signals: [this.#options.signal],
+      errorOf: (aborted) => this.#handshakeEnd(aborted),
+      onEnd: (error) => {
+        this.#reason ??= error as DovewireError;
+        this.#endHandshake(this.#reason);
+      },
+    });
     try {
       await this.#handshake;
+      // It may have been aborted right after the handshake.
+      if (deadline.error !== undefined) throw deadline.error;
     } catch (error) {
       await this.#driver.close();
       await this.#running;
       throw error;
     } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", giveUp);
+      deadline.stop();
     }
   }
 
-  /** Sends a command; what becomes of it goes to `resolve` or `reject`. */
-  #begin(
-    { input, ...command }: DoveadmRequest,
-    { signal, timeout = this.#options.timeout ?? defaultTimeout }: SendOptions,
-    resolve: (answer: DoveadmAnswer) => void,
-    reject: (error: DovewireError) => void,
-    queue?: FieldQueue,
-  ): void {
-    if (signal?.aborted) {
-      reject(abortError(command.name, signal, false));
-      return;
+  /** The error for a handshake that was aborted, or took too long. */
+  #handshakeEnd(aborted: AbortSignal | undefined): DovewireError {
+    if (aborted !== undefined) {
+      const cause = aborted.reason;
+      return new AbortError(`The handshake with ${this.peer} was aborted.`, { cause });
     }
+    return new TimeoutError(
+      "handshake",
+      `The handshake with ${this.peer} took more than ${this.#handshakeTimeout} ms. Is it a ` +
+        "doveadm server, and has it a process to spare (process_limit)?",
+    );
+  }
+
+  /** Sends a command. */
+  #begin({ input, ...command }: DoveadmRequest, options: StreamOptions, outcome: Outcome): void {
+    const { signal, timeout = this.#options.timeout ?? defaultTimeout, valuesPerRow } = options;
+    const { name } = command;
+    const limit = timeLimit("timeout", timeout);
+    if (signal?.aborted) throw abortError(name, signal, false);
     if (!this.isOpen) {
-      reject(
-        new ConnectionLostError(
-          `Cannot send "${command.name}": the connection to ${this.peer} is closed. Open another.`,
-          { cause: this.#reason ?? this.#failure },
-        ),
-      );
-      return;
+      const cause = this.#reason ?? this.#protocol.failure ?? this.#failure;
+      throw closedError(name, { peer: this.peer, cause, wasUsed: this.#wasUsed });
     }
-    const id = this.#protocol.send({
-      ...command,
-      input: input !== undefined,
-      streamed: queue !== undefined,
+    this.#wasUsed = true;
+    const isStream = outcome.queue !== undefined;
+    const id = this.#protocol.send({ ...command, input: input !== undefined, streamed: isStream });
+    const deadline = new Deadline({
+      timeout: limit,
+      signals: [signal],
+      errorOf: (aborted) => {
+        const sent = this.#protocol.isSent(id);
+        return aborted === undefined
+          ? timeoutError(name, timeout, { peer: this.peer, sent, isStream })
+          : abortError(name, aborted, sent);
+      },
+      onEnd: (error) => this.#giveUp(pending, error as DovewireError),
     });
-    const giveUp = () => this.#giveUp(pending, (sent) => abortError(command.name, signal, sent));
-    signal?.addEventListener("abort", giveUp);
-    const pending: Pending = {
-      id,
-      name: command.name,
-      log: [],
-      queue,
-      timeout: timeout > 0 ? timeout : Infinity,
-      deadline: timeout > 0 ? performance.now() + timeout : Infinity,
-      resolve,
-      reject,
-      forgetSignal: () => signal?.removeEventListener("abort", giveUp),
-    };
+    const pending: Pending = { ...outcome, id, name, log: [], deadline, valuesPerRow, values: 0 };
     this.#pending.set(id, pending);
-    this.#watch(pending.deadline);
     void this.#driver.flush();
     if (input !== undefined) this.#inputTurn = this.#writeInput(pending, input, this.#inputTurn);
   }
@@ -320,14 +301,9 @@ export class DoveadmConnection implements AsyncDisposable {
       await this.#driver.flush();
     } catch (error) {
       // Half an input must not be taken for all of it: without its closing dot the server drops it.
-      this.#giveUp(
-        pending,
-        (sent) =>
-          new AbortError(`The input of "${name}" failed, so that the command was given up.`, {
-            cause: error,
-            sent,
-          }),
-      );
+      const sent = this.#protocol.isSent(id);
+      const what = `The input of "${name}" failed, so that the command was aborted.`;
+      this.#giveUp(pending, new AbortError(what, { cause: error, sent }));
     }
   }
 
@@ -338,7 +314,6 @@ export class DoveadmConnection implements AsyncDisposable {
       this.#failure = error;
     }
     this.#ended = true;
-    clearTimeout(this.#timer);
     this.#protocol.close();
     this.#endHandshake(this.#reason ?? handshakeError(this.#failure, this.peer));
     const [head] = this.#pending.values();
@@ -360,12 +335,17 @@ export class DoveadmConnection implements AsyncDisposable {
       case "log":
         return this.#onLog(event);
       case "field": {
-        const pending = this.#pending.get(event.id)!;
+        const pending = this.#pending.get(event.id);
+        if (pending === undefined) return;
+        const { deadline, queue, valuesPerRow } = pending;
+        if (event.final) pending.values++;
+        const isRow = event.final && pending.values % (valuesPerRow ?? 1) === 0;
+        if (isRow || valuesPerRow === undefined) deadline.restart();
+        const taken = queue!.add(event.chunk, event.final);
+        if (taken === undefined) return;
         // A stream's time runs while the server is waited for, not the caller.
-        pending.deadline = Infinity;
-        const taken = pending.queue!.push({ chunk: event.chunk, final: event.final });
-        if (taken === undefined) this.#restart(pending);
-        return taken?.then(() => this.#restart(pending));
+        deadline.pause();
+        return taken.then(() => deadline.resume());
       }
       case "reply": {
         const pending = this.#pending.get(event.id);
@@ -396,51 +376,20 @@ export class DoveadmConnection implements AsyncDisposable {
   /** Takes a command off the list of those without an answer. */
   #settle(pending: Pending): Pending {
     this.#pending.delete(pending.id);
-    pending.forgetSignal();
+    pending.deadline.stop();
     return pending;
   }
 
-  /** Gives up on a command, which closes the connection if the command was sent. */
-  #giveUp(pending: Pending, errorFor: (sent: boolean) => DovewireError): void {
+  /** Ends a command without an answer, which ends the connection. */
+  #giveUp(pending: Pending, error: DovewireError): void {
     if (!this.#pending.has(pending.id)) return;
-    const error = errorFor(this.#protocol.isSent(pending.id));
     this.#settle(pending).reject(error);
-    void this.#end(error);
+    if (this.#reason === undefined) void this.#end(error);
   }
 
   async #end(reason: DovewireError): Promise<void> {
     if (!this.#ended) this.#reason ??= reason;
     await this.#driver.close();
     await this.#running;
-  }
-
-  #restart(pending: Pending): void {
-    pending.deadline = performance.now() + pending.timeout;
-    this.#watch(pending.deadline);
-  }
-
-  /** Sets the timer for a deadline, unless it is set for an earlier one. */
-  #watch(deadline: number): void {
-    if (deadline >= this.#timerAt || this.#ended) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = deadline;
-    const wait = Math.max(1, deadline - performance.now());
-    this.#timer = setTimeout(() => this.#onTimer(), timerOf(wait));
-  }
-
-  #onTimer(): void {
-    this.#timerAt = Infinity;
-    const now = performance.now();
-    let next = Infinity;
-    for (const pending of this.#pending.values()) {
-      if (pending.deadline <= now) {
-        const { name, timeout, queue } = pending;
-        const place = { peer: this.peer, isStream: queue !== undefined };
-        this.#giveUp(pending, (sent) => timeoutError(name, timeout, { ...place, sent }));
-        return;
-      }
-      next = Math.min(next, pending.deadline);
-    }
-    this.#watch(next);
   }
 }

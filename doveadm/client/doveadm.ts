@@ -4,33 +4,28 @@
  * @module
  */
 
-import { LocalProtocolError } from "../../core/mod.ts";
-import { connect as connectTransport } from "../../transports/mod.ts";
-import {
-  type Address,
-  type Connector,
-  peerName,
-  type TlsOptions,
-  type Transport,
-  TransportError,
-} from "../../transports/transport.ts";
-import { sharesConnection } from "./command_traits.ts";
-import { DoveadmConnection, type DoveadmConnectionOptions } from "./connection.ts";
-import { DoveadmClient } from "./doveadm_client.ts";
+import { LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
+import { versionOf } from "../../core/doveadm/catalogue/mod.ts";
+import { defaultClientLimits, type DoveadmClientLimits } from "../../core/doveadm/client.ts";
+import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
+import { type Connector, peerName } from "../../transports/transport.ts";
 import { CommandError } from "./command_error.ts";
-import { ConnectError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
+import { sharesConnection } from "./command_traits.ts";
+import type { DoveadmConnection } from "./connection.ts";
+import type { DoveadmConnectionOptions } from "./connection_options.ts";
+import { ConnectionPool } from "./connection_pool.ts";
+import { DoveadmClient } from "./doveadm_client.ts";
 import type { StreamedField } from "./field_stream.ts";
-import { isWhole } from "./input.ts";
-import { Patience } from "./patience.ts";
-import { defaultTimeout, timerOf } from "../../transports/timers.ts";
-import type { DoveadmAnswer, DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import { type Input, isWhole } from "./input.ts";
+import { defaultConnectTimeout, openConnection } from "./open_connection.ts";
 import { checkPlaintext, isOverNetwork } from "./plaintext.ts";
-import { type Requested, SocketCalls } from "./socket_calls.ts";
-import { type DoveadmTarget, resolveTarget, type Security } from "./target.ts";
-import type { Row, TypedCall } from "./typed_call.ts";
+import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import { rowsOfReply, rowsOfStream, rowsOfUsers, valuesPerRow } from "./rows.ts";
+import { type DoveadmTarget, resolveTarget } from "./target.ts";
+import { type Row, TypedCall, type Users } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
 
-/** What a {@linkcode Doveadm} can be told. */
+/** Options for a {@linkcode Doveadm}. */
 export interface DoveadmOptions
   extends Omit<DoveadmConnectionOptions, "signal" | "startTls">, ValueOptions {
   /**
@@ -39,23 +34,19 @@ export interface DoveadmOptions
    * clear.
    */
   starttls?: "required";
-  /** How long connecting may take, in milliseconds; 10 s if left out, 0 for ever. */
+  /**
+   * How long connecting may take, in milliseconds; 10 s if left out, 0 or `Infinity` for no limit.
+   */
   connectTimeout?: number;
-  /** How long a connection without work is kept, in milliseconds; 30 s if left out, 0 for not at all. */
+  /**
+   * How long a connection without work is kept, in milliseconds; 30 s if left out, 0 or `Infinity` for
+   * no limit.
+   */
   idleTimeout?: number;
   /** How many connections may be open at once; 10 if left out. Dovecot's own limit is 100. */
   maxConnections?: number;
   /** Opens the transports; the adapter of the runtime that this is if left out. */
   connector?: Connector;
-}
-
-/** A command that waits for its turn on the shared connection. */
-interface Job {
-  readonly requested: Requested;
-  readonly options: SendOptions;
-  readonly patience: Patience;
-  readonly resolve: (answer: DoveadmAnswer) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -70,28 +61,20 @@ interface Job {
  * gets another connection. Nothing that was sent is ever sent again.
  */
 export class Doveadm extends DoveadmClient {
-  #address: Address;
-  #security: Security;
-  #options: DoveadmOptions;
-  #jobs = new Set<Job>();
-  #working = false;
-  #shared: DoveadmConnection | undefined;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
-  #connections = new Set<DoveadmConnection>();
-  #freeSlots: number;
-  #waitingForSlot = new Set<() => void>();
-  /** Aborts, with the error that tells so, when the client is closed. */
-  #closing = new AbortController();
-  #calls = new SocketCalls({
-    send: (requested, options) => this.#send(requested, options),
-    stream: (requested, options) => this.#stream(requested, options),
-  });
+  /** Who is at the other end, for messages. */
+  override readonly peer: string;
+  #pool: ConnectionPool;
+  #limits: DoveadmClientLimits;
 
-  /** Makes one, as `connect()` does. */
+  /**
+   * Creates a client, as `connect()` does. Throws a `LocalProtocolError` for an invalid target or
+   * option.
+   */
   constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions = {}) {
     super(options);
-    const { address, password, security } = resolveTarget(target);
-    const { maxConnections = 10, starttls } = options;
+    const { address, security, password: passwordOfTarget } = resolveTarget(target);
+    const { password = passwordOfTarget } = options;
+    const { maxConnections = 10, starttls, timeout, idleTimeout = 30_000 } = options;
     if (!(maxConnections >= 1)) {
       throw new LocalProtocolError(
         `"maxConnections" is ${maxConnections}. Give a number from 1 on.`,
@@ -102,24 +85,33 @@ export class Doveadm extends DoveadmClient {
         'The target speaks TLS from the first byte, and has no use for "starttls". Leave it out.',
       );
     }
-    this.#address = address;
-    this.#security = starttls === undefined ? security : "starttls";
-    this.#options = password === undefined ? options : { password, ...options };
-    if (this.#options.password !== undefined) {
+    timeLimit("timeout", timeout ?? defaultTimeout);
+    timeLimit("connectTimeout", options.connectTimeout ?? defaultConnectTimeout);
+    timeLimit("handshakeTimeout", options.handshakeTimeout ?? 0);
+    this.peer = peerName(address);
+    this.#limits = { ...defaultClientLimits, ...options.limits };
+    const how = {
+      ...options,
+      ...(password === undefined ? {} : { password }),
+      address,
+      security: starttls === undefined ? security : "starttls" as const,
+    };
+    if (password !== undefined) {
       checkPlaintext("password", {
         peer: this.peer,
-        isExposed: this.#security === "none" &&
+        isExposed: how.security === "none" &&
           isOverNetwork(address.transport === "tcp" ? address.hostname : undefined),
         isAllowed: options.allowPlaintextPassword,
         howToEncrypt: 'Use "doveadms://" (a listener with "ssl = yes") or "doveadm+starttls://".',
       });
     }
-    this.#freeSlots = Math.floor(maxConnections);
-  }
-
-  /** Who is at the other end, for messages. */
-  override get peer(): string {
-    return peerName(this.#address);
+    this.#pool = new ConnectionPool({
+      open: (signal) => openConnection(how, signal),
+      maxConnections,
+      timeout,
+      idleTimeout: timeLimit("idleTimeout", idleTimeout),
+      peer: this.peer,
+    });
   }
 
   /**
@@ -135,17 +127,7 @@ export class Doveadm extends DoveadmClient {
    * time-out, may run all the same, and its connection is closed. Other commands don't notice.
    */
   override send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
-    return this.#send({ name: request.name, input: request.input, at: () => request }, options);
-  }
-
-  async #send(requested: Requested, options: SendOptions): Promise<DoveadmResult> {
-    const { name, input } = requested;
-    const shares = sharesConnection(name) && (input === undefined || isWhole(input));
-    const answer = shares
-      ? await this.#enqueue(requested, options)
-      : await this.#sendAlone(requested, options);
-    if (!answer.ok) throw new CommandError(name, answer, answer.log);
-    return answer;
+    return this.#use(request, options, (connection, rest) => succeed(connection, request, rest));
   }
 
   /**
@@ -167,23 +149,15 @@ export class Doveadm extends DoveadmClient {
    * }
    * ```
    */
-  override stream(
+  override async *stream(
     request: DoveadmRequest,
     options: SendOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
-    return this.#stream({ name: request.name, at: () => request }, options);
-  }
-
-  async *#stream(
-    requested: Requested,
-    options: SendOptions,
-  ): AsyncGenerator<StreamedField, void, void> {
-    const patience = this.#patience(requested, options);
-    const connection = await this.#open(patience.signal).finally(() => patience.end());
+    const connection = await this.#pool.open(request.name, options);
     try {
-      yield* connection.stream(requested.at(connection.minor), options);
+      yield* connection.stream(request, options);
     } finally {
-      await this.#close(connection);
+      await this.#pool.release(connection);
     }
   }
 
@@ -192,9 +166,7 @@ export class Doveadm extends DoveadmClient {
    * one that is sent from here on.
    */
   override async close(): Promise<void> {
-    this.#closing.abort(new ConnectionLostError(`The client of ${this.peer} was closed.`));
-    clearTimeout(this.#idleTimer);
-    await Promise.all([...this.#connections].map((connection) => this.#close(connection)));
+    await this.#pool.close();
   }
 
   /**
@@ -202,20 +174,27 @@ export class Doveadm extends DoveadmClient {
    *
    * @internal
    */
-  protected override runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
-    return this.#calls.run(call, options);
+  protected override async runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
+    if (call.users === undefined) return await this.#runFor(call.user, call, options);
+    const rows: Row[] = [];
+    const names = await this.#namesOf(call.users, options);
+    const found = rowsOfUsers(names, (user) => this.#runFor(user, call, options));
+    for await (const row of found) rows.push(row);
+    return rows;
   }
 
   /**
-   * Runs a call and gives its rows as they arrive, user behind user if they are many.
+   * Runs a call and gives its rows as they arrive, user after user if they are many.
    *
    * @internal
    */
-  protected override rowsOfCall(
+  protected override async *rowsOfCall(
     call: TypedCall,
     options: SendOptions,
   ): AsyncGenerator<Row, void, void> {
-    return this.#calls.rows(call, options);
+    if (call.users === undefined) return yield* this.#rowsFor(call.user, call, options);
+    const names = await this.#namesOf(call.users, options);
+    yield* rowsOfUsers(names, (user) => this.#rowsFor(user, call, options));
   }
 
   /**
@@ -227,193 +206,71 @@ export class Doveadm extends DoveadmClient {
     calls: readonly TypedCall[],
     options: SendOptions,
   ): Promise<PromiseSettledResult<Row[]>[]> {
-    return Promise.allSettled(calls.map((call) => this.#calls.run(call, options)));
+    return Promise.allSettled(calls.map((call) => this.runCall(call, options)));
   }
 
-  #patience({ name }: Requested, options: SendOptions): Patience {
-    const { timeout = this.#options.timeout ?? defaultTimeout } = options;
-    return new Patience(name, { ...options, timeout, closing: this.#closing.signal });
-  }
-
-  /** Runs a command on a connection of its own. */
-  async #sendAlone(requested: Requested, options: SendOptions): Promise<DoveadmAnswer> {
-    const patience = this.#patience(requested, options);
-    const connection = await this.#open(patience.signal).finally(() => patience.end());
-    try {
-      const request = requested.at(connection.minor);
-      return await connection.send(request, { ...options, timeout: patience.left });
-    } finally {
-      await this.#close(connection);
-    }
-  }
-
-  /** Lets a command wait for its turn on the shared connection. */
-  #enqueue(requested: Requested, options: SendOptions): Promise<DoveadmAnswer> {
-    return new Promise((resolve, reject) => {
-      const patience = this.#patience(requested, options);
-      const job: Job = { requested, options, patience, resolve, reject };
-      this.#jobs.add(job);
-      const giveUp = () => {
-        if (this.#jobs.delete(job)) reject(patience.signal.reason);
-      };
-      if (patience.signal.aborted) giveUp();
-      else patience.signal.addEventListener("abort", giveUp);
-      void this.#work();
+  /** Runs a call for one user, or for none. */
+  #runFor(user: string | undefined, call: TypedCall, options: SendOptions): Promise<Row[]> {
+    const { info: { name }, input } = call;
+    return this.#use({ name, input }, options, async (connection, rest) => {
+      const version = versionOf(connection.minor);
+      const request = { name, user, args: call.argumentsFor(version), input };
+      const { rawFields } = await succeed(connection, request, rest);
+      return rowsOfReply(call, rawFields, { version, limits: this.#limits });
     });
   }
 
-  /** Runs the commands that wait for the shared connection, one behind the other. */
-  async #work(): Promise<void> {
-    if (this.#working) return;
-    this.#working = true;
-    clearTimeout(this.#idleTimer);
-    for (let job; (job = first(this.#jobs)) !== undefined;) {
-      const connection = await this.#sharedConnection();
-      // While it was opened the job may have been given up.
-      if (connection === undefined || !this.#jobs.delete(job)) continue;
-      const isSpoilt = await this.#runJob(job, connection);
-      if (isSpoilt || this.#waitingForSlot.size > 0) await this.#dropShared();
-    }
-    this.#working = false;
-    if (this.#waitingForSlot.size > 0) await this.#dropShared();
-    else this.#startIdling();
-  }
-
-  /** Runs a command on the shared connection and says whether that can't be used any longer. */
-  async #runJob({ requested, options, patience, resolve, reject }: Job, shared: DoveadmConnection) {
-    patience.end();
+  /** Runs a call for one user, or for none, and gives its rows as they arrive. */
+  async *#rowsFor(
+    user: string | undefined,
+    call: TypedCall,
+    options: SendOptions,
+  ): AsyncGenerator<Row, void, void> {
+    const { info: { name }, input } = call;
+    const connection = await this.#pool.open(name, options);
     try {
-      const request = requested.at(shared.minor);
-      const answer = await shared.send(request, { ...options, timeout: patience.left });
-      resolve(answer);
-      // A server reads refused input as commands; a connection that it came on is not used again.
-      return !answer.ok && request.input !== undefined;
-    } catch (error) {
-      reject(error);
-      return !(error instanceof LocalProtocolError);
-    }
-  }
-
-  /** The shared connection, opened if need be; `undefined` where that failed and all were told. */
-  async #sharedConnection(): Promise<DoveadmConnection | undefined> {
-    if (this.#shared?.isOpen) return this.#shared;
-    await this.#dropShared();
-    try {
-      return this.#shared = await this.#open(this.#closing.signal);
-    } catch (error) {
-      // What keeps the first one from connecting keeps all of them.
-      for (const job of this.#jobs) {
-        this.#jobs.delete(job);
-        job.patience.end();
-        job.reject(error);
-      }
-    }
-  }
-
-  async #dropShared(): Promise<void> {
-    const shared = this.#shared;
-    this.#shared = undefined;
-    if (shared !== undefined) await this.#close(shared);
-  }
-
-  #startIdling(): void {
-    if (this.#shared === undefined || this.#closing.signal.aborted) return;
-    this.#idleTimer = setTimeout(() => {
-      if (!this.#working) void this.#dropShared();
-    }, this.#options.idleTimeout ?? 30_000);
-  }
-
-  /** Opens a connection as soon as there may be another; throws the signal's reason where it aborts. */
-  async #open(signal: AbortSignal): Promise<DoveadmConnection> {
-    await this.#takeSlot(signal);
-    try {
-      const transport = await this.#connect(signal);
-      const connection = await DoveadmConnection.open(transport, {
-        logPassthrough: true,
-        ...this.#options,
-        startTls: this.#security === "starttls",
-        tls: this.#tlsOptions,
-        signal,
-      });
-      if (signal.aborted) await connection.close();
-      signal.throwIfAborted();
-      this.#connections.add(connection);
-      return connection;
-    } catch (error) {
-      this.#freeSlot();
-      throw signal.aborted ? signal.reason : error;
-    }
-  }
-
-  /** How to encrypt: the server's certificate has to be for the host that was asked for. */
-  get #tlsOptions(): TlsOptions {
-    const { hostname: serverName } = { hostname: undefined, ...this.#address };
-    return { serverName, ...this.#options.tls };
-  }
-
-  async #connect(signal: AbortSignal): Promise<Transport> {
-    const { connector = connectTransport, connectTimeout = 10_000 } = this.#options;
-    const tooLong = new AbortController();
-    const timer = setTimeout(() => tooLong.abort(), timerOf(connectTimeout));
-    try {
-      return await connector(this.#address, {
-        signal: AbortSignal.any([signal, tooLong.signal]),
-        ...(this.#security === "tls" ? { tls: this.#tlsOptions } : {}),
-      });
-    } catch (error) {
-      if (tooLong.signal.aborted) {
-        throw new TimeoutError(
-          "connect",
-          `Connecting to ${this.peer} took more than ${connectTimeout} ms. Look at the address, ` +
-            "the firewall, and whether the server still accepts.",
-          { cause: error },
-        );
-      }
-      if (error instanceof TransportError) throw new ConnectError(error.message, { cause: error });
-      throw error;
+      const version = versionOf(connection.minor);
+      const request = { name, user, args: call.argumentsFor(version), input };
+      const row = valuesPerRow(call, version);
+      const fields = connection.stream(request, { ...options, valuesPerRow: row });
+      yield* rowsOfStream(call, fields, { version, limits: this.#limits });
     } finally {
-      clearTimeout(timer);
+      await this.#pool.release(connection);
     }
   }
 
-  async #close(connection: DoveadmConnection): Promise<void> {
-    if (this.#connections.delete(connection)) this.#freeSlot();
-    await connection.close();
-  }
-
-  /** Waits until there may be one more connection. */
-  async #takeSlot(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#freeSlots === 0 && !this.#working) await this.#dropShared();
-    if (this.#freeSlots > 0) {
-      this.#freeSlots--;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const go = () => {
-        signal.removeEventListener("abort", giveUp);
-        resolve();
-      };
-      const giveUp = () => {
-        this.#waitingForSlot.delete(go);
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", giveUp);
-      this.#waitingForSlot.add(go);
+  /** The servers of 2.3 leave it to the client to find the users. */
+  async #namesOf(users: Users, options: SendOptions): Promise<readonly string[]> {
+    if ("names" in users) return users.names;
+    const call = new TypedCall("user", { userMask: [users.mask] });
+    const rows = await this.#runFor(undefined, call, options);
+    return rows.map(({ username }) => {
+      if (typeof username === "string") return username;
+      const message = '"user" was answered with a user whose name is no text.';
+      throw new RemoteProtocolError(message, { sent: true });
     });
   }
 
-  #freeSlot(): void {
-    const next = first(this.#waitingForSlot);
-    if (next === undefined) this.#freeSlots++;
-    else {
-      this.#waitingForSlot.delete(next);
-      next();
-    }
+  /** Does something with a connection that suits a command. */
+  #use<Result>(
+    { name, input }: { readonly name: string; readonly input?: Input },
+    options: SendOptions,
+    run: (connection: DoveadmConnection, options: SendOptions) => Promise<Result>,
+  ): Promise<Result> {
+    const isShared = sharesConnection(name) && (input === undefined || isWhole(input));
+    return this.#pool.use({ name, isShared, options, run });
   }
 }
 
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  const [value] = set;
-  return value;
+/** Sends a command; rejects with a `CommandError` where it fails. */
+async function succeed(
+  connection: DoveadmConnection,
+  request: DoveadmRequest,
+  options: SendOptions,
+): Promise<DoveadmResult> {
+  const answer = await connection.send(request, options);
+  if (answer.ok) return answer;
+  // A server reads refused input as commands; a connection that it came on is not used again.
+  if (request.input !== undefined) void connection.close();
+  throw new CommandError(request.name, answer, answer.log);
 }

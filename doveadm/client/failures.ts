@@ -86,6 +86,25 @@ export function unansweredError(
   return new ConnectionLostError(`${what}the connection ended. ${why}`, options);
 }
 
+/** The error for a command that can't be sent, since the connection has ended; `cause` is why. */
+export function closedError(
+  name: string,
+  { peer, cause, wasUsed }: { peer: string; cause: unknown; wasUsed: boolean },
+): DovewireError {
+  // What the server did wrong ahead of the first command, nobody has learned yet.
+  if (!wasUsed && cause instanceof RemoteProtocolError) {
+    const { message, limit } = cause;
+    return new RemoteProtocolError(`Cannot send "${name}" to ${peer}: ${lowerFirst(message)}`, {
+      cause,
+      limit,
+    });
+  }
+  return new ConnectionLostError(
+    `Cannot send "${name}": the connection to ${peer} is closed. Open another.`,
+    { cause },
+  );
+}
+
 function lowerFirst(text: string): string {
   return text.slice(0, 1).toLowerCase() + text.slice(1);
 }

@@ -4,22 +4,38 @@
  * @module
  */
 
-import { concat, decodeUtf8 } from "../../core/mod.ts";
+import { GatheredBytes } from "../../core/bytes.ts";
+import { decodeUtf8 } from "../../core/mod.ts";
 import { AsyncQueue } from "../../transports/async_queue.ts";
 
 /** A piece of a value. */
 export interface Piece {
   readonly chunk: Uint8Array;
   readonly final: boolean;
+  /** How much memory it takes. */
+  readonly cost: number;
 }
 
-/** What stands between the connection, which pushes pieces, and the caller, who takes fields. */
-export type FieldQueue = AsyncQueue<Piece>;
+/** What a piece takes beside its bytes; an empty value takes memory as well. */
+const pieceCost = 64;
 
-/** An empty {@linkcode FieldQueue}. */
-export function fieldQueue(): FieldQueue {
-  // An empty value takes memory as well.
-  return new AsyncQueue({ sizeOf: ({ chunk }) => chunk.length + 64 });
+/** What stands between the connection, which adds pieces, and the caller, who takes fields. */
+export class FieldQueue extends AsyncQueue<Piece> {
+  #buffer: ArrayBufferLike | undefined;
+
+  /** Creates an empty queue. */
+  constructor() {
+    super({ sizeOf: ({ cost }) => cost });
+  }
+
+  /** Adds a piece of a value; where much is waiting already, resolves when some of it was taken. */
+  add(chunk: Uint8Array, final: boolean): void | Promise<void> {
+    // Many pieces share what was read at once, of which each keeps all.
+    const isNew = chunk.length > 0 && chunk.buffer !== this.#buffer;
+    if (isNew) this.#buffer = chunk.buffer;
+    const cost = pieceCost + chunk.length + (isNew ? chunk.buffer.byteLength : 0);
+    return this.push({ chunk, final, cost });
+  }
 }
 
 /**
@@ -50,9 +66,30 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
 
   /** The whole value. */
   async bytes(): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this) chunks.push(chunk);
-    return concat(chunks);
+    return await this.bytesUpTo(Infinity, () => new Error());
+  }
+
+  /**
+   * The whole value; one of more than `limit` bytes throws what `tooLong` gives.
+   *
+   * @internal
+   */
+  async bytesUpTo(limit: number, tooLong: () => Error): Promise<Uint8Array> {
+    let only: Uint8Array | undefined;
+    let gathered: GatheredBytes | undefined;
+    for await (const chunk of this) {
+      if ((gathered?.size ?? only?.length ?? 0) + chunk.length > limit) throw tooLong();
+      if (only === undefined) {
+        only = chunk;
+        continue;
+      }
+      if (gathered === undefined) {
+        gathered = new GatheredBytes();
+        gathered.push(only, 0, only.length);
+      }
+      gathered.push(chunk, 0, chunk.length);
+    }
+    return gathered?.take() ?? only ?? new Uint8Array(0);
   }
 
   /** The whole value as text; a byte that isn't UTF-8 becomes U+FFFD. */

@@ -177,7 +177,7 @@ export class TypedCall {
     const username = Object.hasOwn(object, userColumn) ? object[userColumn] : undefined;
     return this.users === undefined || username === undefined
       ? row
-      : withUser(String(username), row);
+      : withUser(readName(username), row);
   }
 
   /** The rows of an answer in JSON that is no list of rows. */
@@ -289,10 +289,8 @@ export function withUser(username: string, row: Row): Row {
 
 /** The rows of the object that `user` answers with. */
 export function rowsOfUsers(answer: unknown): Row[] {
-  if (typeof answer !== "object" || answer === null) {
-    throw new RemoteProtocolError('"user" was answered with JSON that is no object.', {
-      sent: true,
-    });
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
+    throw unexpectedUsers("JSON that is no object");
   }
   if (Object.hasOwn(answer, "userList")) {
     const { userList } = answer as { readonly userList?: unknown };
@@ -309,6 +307,12 @@ export function rowsOfUsers(answer: unknown): Row[] {
   });
 }
 
+/** A user's name that came as JSON. */
+function readName(name: unknown): string {
+  if (typeof name === "string" || typeof name === "number") return String(name);
+  throw new RemoteProtocolError("A row came with a user's name that is no text.", { sent: true });
+}
+
 function unexpectedUsers(what: string): RemoteProtocolError {
   return new RemoteProtocolError(`"user" was answered with ${what}.`, { sent: true });
 }
@@ -316,9 +320,9 @@ function unexpectedUsers(what: string): RemoteProtocolError {
 function parseJson(command: string, text: Uint8Array | string): unknown {
   try {
     return JSON.parse(typeof text === "string" ? text : decodeUtf8(text));
-  } catch (error) {
+  } catch {
+    // The runtime's own error quotes the text, which may have anything in it.
     throw new RemoteProtocolError(`"${command}" was answered with what is no JSON.`, {
-      cause: error,
       sent: true,
     });
   }

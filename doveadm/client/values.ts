@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeUtf8, encodeUtf8, RemoteProtocolError } from "../../core/mod.ts";
+import { decodeUtf8, encodeUtf8, quoteText, RemoteProtocolError } from "../../core/mod.ts";
 import type { ColumnInfo } from "../../core/doveadm/catalogue/mod.ts";
 import { wallClockTime } from "./wall_clock.ts";
 
@@ -75,7 +75,11 @@ function readBigint(column: ColumnInfo, text: string): bigint {
 }
 
 function readDate(column: ColumnInfo, text: string, { timeZone }: ValueOptions): Date {
-  if (column.format === "unix") return new Date(readNumber(column, text) * 1000);
+  if (column.format === "unix") {
+    const date = new Date(readNumber(column, text) * 1000);
+    if (Number.isNaN(date.getTime())) throw unreadable(column, text, "a time that a Date can have");
+    return date;
+  }
   const date = wallClockTime(text, timeZone);
   if (date === undefined) throw unreadable(column, text, 'a date like "2026-01-05 11:30:00"');
   return date;
@@ -89,7 +93,7 @@ function readList({ format }: ColumnInfo, text: string): string[] {
 function unreadable({ key }: ColumnInfo, text: string, wanted: string): RemoteProtocolError {
   return new RemoteProtocolError(
     `The value ${
-      JSON.stringify(text)
+      quoteText(text)
     } of "${key}" is not ${wanted}. Get it with send(), which takes it as ` +
       "it comes.",
     { sent: true },

@@ -8,7 +8,7 @@ import { decodeUtf8, encodeUtf8 } from "../../core/mod.ts";
 import { DoveadmClient } from "../client/doveadm_client.ts";
 import type { CommandError } from "../client/command_error.ts";
 import { AbortError, ConnectionLostError } from "../../core/errors.ts";
-import { fieldQueue, StreamedField } from "../client/field_stream.ts";
+import { FieldQueue, StreamedField } from "../client/field_stream.ts";
 import { Batch, CallAnswer, commandOf, commandsPerRequest, namesOf } from "./batch.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import { peerOf } from "./endpoint.ts";
@@ -157,8 +157,8 @@ export class DoveadmHttp extends DoveadmClient {
     options: SendOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
     for await (const chunk of this.#fields(request, options, true)) {
-      const queue = fieldQueue();
-      void queue.push({ chunk, final: true });
+      const queue = new FieldQueue();
+      void queue.add(chunk, true);
       queue.end({});
       yield new StreamedField(queue);
     }

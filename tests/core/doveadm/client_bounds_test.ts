@@ -36,10 +36,10 @@ function goesOver(limit: string) {
   return (error: unknown) => error instanceof RemoteProtocolError && error.limit === limit;
 }
 
-test("reply limit › values without bytes › count 64 bytes each, in any pieces", () => {
+test("values limit › values without bytes › counted, in any pieces", () => {
   for (const piece of [1, 7, 1000, 100_000]) {
     for (const [tabs, fits] of [[1000, true], [1001, false]] as const) {
-      const protocol = waiting({ limits: { reply: 65_000 } });
+      const protocol = waiting({ limits: { values: 1000 } });
       const wire = encodeUtf8("\t".repeat(tabs) + "\n+\n");
       const read = () => {
         const events: DoveadmClientEvent[] = [];
@@ -50,7 +50,7 @@ test("reply limit › values without bytes › count 64 bytes each, in any piece
         return events;
       };
       if (!fits) {
-        assert.throws(read, goesOver("reply"));
+        assert.throws(read, goesOver("values"));
         continue;
       }
       const [reply] = read();
@@ -61,7 +61,7 @@ test("reply limit › values without bytes › count 64 bytes each, in any piece
   }
 });
 
-test("reply limit › TABs without end › RemoteProtocolError before 3 MB", () => {
+test("values limit › TABs without end › RemoteProtocolError before 3 MB", () => {
   const protocol = waiting();
   const chunk = new Uint8Array(65_536).fill(0x09);
   assert.throws(() => {
@@ -69,7 +69,7 @@ test("reply limit › TABs without end › RemoteProtocolError before 3 MB", () 
       protocol.receive(chunk);
       allEvents(protocol);
     }
-  }, goesOver("reply"));
+  }, goesOver("values"));
 });
 
 test("reply limit › one large value › counts by its bytes", () => {

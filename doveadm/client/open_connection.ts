@@ -1,0 +1,108 @@
+/**
+ * Opening a connection to an address: the transport, then the handshake.
+ *
+ * @module
+ */
+
+import { ConnectError, TimeoutError } from "../../core/errors.ts";
+import { connect as connectTransport } from "../../transports/mod.ts";
+import { Deadline, timeLimit } from "../../transports/timers.ts";
+import {
+  type Address,
+  type Connector,
+  peerName,
+  type TlsOptions,
+  type Transport,
+  TransportError,
+  type TransportErrorCode,
+} from "../../transports/transport.ts";
+import { DoveadmConnection } from "./connection.ts";
+import type { DoveadmConnectionOptions } from "./connection_options.ts";
+import type { Security } from "./target.ts";
+
+/** Where to connect to, and how. */
+export interface OpenOptions extends Omit<DoveadmConnectionOptions, "signal" | "startTls"> {
+  /** Where the server listens. */
+  readonly address: Address;
+  /** How to encrypt. */
+  readonly security: Security;
+  /** How long connecting may take, in milliseconds; 10 s if left out. */
+  readonly connectTimeout?: number;
+  /** Opens the transports; the adapter of the runtime that this is if left out. */
+  readonly connector?: Connector;
+}
+
+/** How long connecting may take unless the options say otherwise, in milliseconds. */
+export const defaultConnectTimeout = 10_000;
+
+/**
+ * Opens a connection. Rejects with a `ConnectError`, a `TimeoutError`, and with what
+ * {@linkcode DoveadmConnection.open} rejects with; with the signal's reason, or an error that has it as
+ * its cause, where the signal aborts.
+ */
+export async function openConnection(
+  options: OpenOptions,
+  signal: AbortSignal,
+): Promise<DoveadmConnection> {
+  const { address, security, tls, ...rest } = options;
+  // The server's certificate has to be for the host that was asked for.
+  const serverName = address.transport === "tcp" ? address.hostname : undefined;
+  const encryption: TlsOptions = { serverName, ...tls };
+  return await DoveadmConnection.open(await openTransport(options, encryption, signal), {
+    logPassthrough: true,
+    ...rest,
+    startTls: security === "starttls",
+    tls: encryption,
+    signal,
+  });
+}
+
+async function openTransport(
+  { address, security, connector = connectTransport, connectTimeout = defaultConnectTimeout }:
+    OpenOptions,
+  tls: TlsOptions,
+  signal: AbortSignal,
+): Promise<Transport> {
+  const deadline = new Deadline({
+    timeout: timeLimit("connectTimeout", connectTimeout),
+    signals: [signal],
+    errorOf: (aborted) => aborted?.reason ?? connectTimeoutError(address, connectTimeout),
+  });
+  try {
+    return await connector(address, {
+      signal: deadline.signal,
+      ...(security === "tls" ? { tls } : {}),
+    });
+  } catch (error) {
+    if (deadline.error !== undefined) throw deadline.error;
+    if (error instanceof TransportError) throw connectError(error, address);
+    throw error;
+  } finally {
+    deadline.stop();
+  }
+}
+
+function connectTimeoutError(address: Address, timeout: number): TimeoutError {
+  return new TimeoutError(
+    "connect",
+    `Connecting to ${peerName(address)} took more than ${timeout} ms. Look at the address, the ` +
+      "firewall, and whether the server still accepts.",
+  );
+}
+
+/** What to look at in Dovecot where a transport can't be opened. */
+const advice: Partial<Record<TransportErrorCode, Record<Address["transport"], string>>> = {
+  refused: {
+    unix: "Is Dovecot running?",
+    tcp: "Is Dovecot running, with an inet_listener for that port in service doveadm?",
+  },
+  "not-found": {
+    unix: "Is Dovecot running, and is the path that of its base_dir?",
+    tcp: "",
+  },
+};
+
+function connectError(error: TransportError, { transport }: Address): ConnectError {
+  const more = Object.hasOwn(advice, error.code) ? advice[error.code]![transport] : "";
+  return new ConnectError(`${error.message} ${more}`.trimEnd(), { cause: error });
+}

@@ -1,0 +1,104 @@
+/**
+ * The rows of a typed call, from the values of its reply.
+ *
+ * @module
+ */
+
+import { RemoteProtocolError } from "../../core/errors.ts";
+import type { DovecotVersion } from "../../core/doveadm/catalogue/mod.ts";
+import type { DoveadmClientLimits } from "../../core/doveadm/mod.ts";
+import { CommandError } from "./command_error.ts";
+import type { StreamedField } from "./field_stream.ts";
+import { type Row, RowReader, type TypedCall, withUser } from "./typed_call.ts";
+
+/** What reading rows depends on. */
+export interface RowOptions {
+  /** The version of Dovecot that the server's protocol tells. */
+  readonly version: DovecotVersion;
+  /** What a row, or a text of JSON, may have at most. */
+  readonly limits: Pick<DoveadmClientLimits, "reply" | "values">;
+}
+
+/** How many values make a row of a call: those of its columns, or one text of JSON. */
+export function valuesPerRow(call: TypedCall, version: DovecotVersion): number {
+  return call.info.answer === "json" ? 1 : call.columnsFor(version).length;
+}
+
+/** The rows of a whole reply. Throws a `RemoteProtocolError` for values that make no rows. */
+export function rowsOfReply(
+  call: TypedCall,
+  values: readonly Uint8Array[],
+  { version, limits }: RowOptions,
+): Row[] {
+  if (call.info.answer === "json") {
+    for (const value of values) checkJson(call.info.name, value, limits.values);
+  }
+  return call.rowsOf(values, version);
+}
+
+/**
+ * The rows of a streamed reply, each as soon as it is there. Throws a `RemoteProtocolError` for values
+ * that make no rows, and for a row that goes over the limit.
+ */
+export async function* rowsOfStream(
+  call: TypedCall,
+  fields: AsyncIterable<StreamedField>,
+  { version, limits }: RowOptions,
+): AsyncGenerator<Row, void, void> {
+  const { name, answer } = call.info;
+  const reader = new RowReader(call, version);
+  let left = limits.reply;
+  for await (const field of fields) {
+    const value = await field.bytesUpTo(left, () => rowTooLarge(name, limits.reply));
+    if (answer === "json") checkJson(name, value, limits.values);
+    left -= value.length;
+    const rows = reader.push(value);
+    if (rows.length > 0 || answer === "json") left = limits.reply;
+    yield* rows;
+  }
+  yield* reader.end();
+}
+
+/**
+ * The rows of many users, each with its user's name. As Dovecot does it, a user that went meanwhile is
+ * left out, and another failure is thrown when all have had their turn.
+ */
+export async function* rowsOfUsers(
+  names: readonly string[],
+  rowsOf: (user: string) => AsyncGenerator<Row> | Promise<Row[]>,
+): AsyncGenerator<Row, void, void> {
+  let failure: CommandError | undefined;
+  for (const user of names) {
+    try {
+      for await (const row of await rowsOf(user)) yield withUser(user, row);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      if (error.code !== "NOUSER") failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}
+
+function rowTooLarge(name: string, limit: number): RemoteProtocolError {
+  return new RemoteProtocolError(
+    `A row of "${name}" has more than ${limit} bytes. Ask for its values with stream(), or raise ` +
+      '"limits.reply".',
+    { limit: "reply", sent: true },
+  );
+}
+
+/** The signs of JSON of which each may begin a value: `{`, `[` and `,`. */
+const jsonSigns = new Set([0x7b, 0x5b, 0x2c]);
+
+/** Throws for a text of JSON with more values than a reply may have. */
+function checkJson(name: string, text: Uint8Array, limit: number): void {
+  if (text.length <= limit) return;
+  let values = 0;
+  for (const byte of text) if (jsonSigns.has(byte)) values++;
+  if (values <= limit) return;
+  throw new RemoteProtocolError(
+    `The answer to "${name}" has more than ${limit} values. Ask for less at once, or raise ` +
+      '"limits.values".',
+    { limit: "values", sent: true },
+  );
+}
