@@ -4,6 +4,7 @@
  * @module
  */
 
+import { names } from "../bench/bounds.ts";
 import { findBun, findNode } from "./tools.ts";
 
 const runtimes: readonly (readonly [string, string, readonly string[]])[] = [
@@ -17,6 +18,9 @@ const benches: Readonly<
   Record<string, (run: (...args: string[]) => Promise<void>) => Promise<void>>
 > = {
   parse: (run) => run("bench/parse.ts"),
+  async bounds(run) {
+    for (const name of names) await run("bench/bounds.ts", name);
+  },
   async transports(run) {
     await using peer = await startPeer();
     await run("bench/transports.ts", peer.places);

@@ -58,21 +58,24 @@ export class LogReader {
         { limit: "logLine" },
       );
     }
+    if (found !== -1 && this.#bytes.size === 0) {
+      return { line: lineOf(bytes.subarray(start, stop)), next: found + 1 };
+    }
     this.#bytes.push(bytes, start, stop);
-    return found === -1 ? { next: end } : { line: this.#take(), next: found + 1 };
+    return found === -1 ? { next: end } : { line: lineOf(this.#bytes.take()), next: found + 1 };
   }
 
   /** The line that the connection's end cut short, if there is one. */
   end(): LogLine | undefined {
-    return this.#take();
+    return lineOf(this.#bytes.take());
   }
+}
 
-  #take(): LogLine | undefined {
-    if (this.#bytes.size === 0) return undefined;
-    const line = this.#bytes.take();
-    const level = logLevels[line[0] - 1];
-    return level === undefined
-      ? { level: "warning", message: decodeUtf8(line) }
-      : { level, message: decodeUtf8(line.subarray(1)) };
-  }
+/** What a line says, without its LF; nothing, if it is empty. */
+function lineOf(line: Uint8Array): LogLine | undefined {
+  if (line.length === 0) return undefined;
+  const level = logLevels[line[0] - 1];
+  return level === undefined
+    ? { level: "warning", message: decodeUtf8(line) }
+    : { level, message: decodeUtf8(line.subarray(1)) };
 }

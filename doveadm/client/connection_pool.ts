@@ -14,7 +14,6 @@ import { Queue } from "../../core/queue.ts";
 import {
   abortError,
   Deadline,
-  defaultTimeout,
   onAbort,
   startTimer,
   timeLimit,
@@ -30,7 +29,7 @@ export interface ConnectionPoolOptions {
   /** How many connections may be open at once. */
   readonly maxConnections: number;
   /** How long a command may take whose own options don't say. */
-  readonly timeout: number | undefined;
+  readonly timeout: number;
   /** How long the shared connection is kept without work. */
   readonly idleTimeout: number;
   /** Who is at the other end, for messages. */
@@ -128,7 +127,7 @@ export class ConnectionPool {
 
   /** How long a command may wait for a connection, by the time and the signals that it has. */
   #deadline(name: string, options: SendOptions, onEnd?: (error: Error) => void): Deadline {
-    const { signal, timeout = this.#options.timeout ?? defaultTimeout } = options;
+    const { signal, timeout = this.#options.timeout } = options;
     const closing = this.#closing.signal;
     return new Deadline({
       timeout: timeLimit("timeout", timeout),

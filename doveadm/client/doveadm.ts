@@ -17,7 +17,7 @@ import { ConnectionPool } from "./connection_pool.ts";
 import { DoveadmClient } from "./doveadm_client.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { type Input, isWhole } from "./input.ts";
-import { defaultConnectTimeout, openConnection } from "./open_connection.ts";
+import { openConnection } from "./open_connection.ts";
 import { checkPlaintext, isOverNetwork } from "./plaintext.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
 import { rowsOfReply, rowsOfStream, rowsOfUsers, valuesPerRow } from "./rows.ts";
@@ -74,7 +74,8 @@ export class Doveadm extends DoveadmClient {
     super(options);
     const { address, security, password: passwordOfTarget } = resolveTarget(target);
     const { password = passwordOfTarget } = options;
-    const { maxConnections = 10, starttls, timeout, idleTimeout = 30_000 } = options;
+    const { maxConnections = 10, starttls, idleTimeout = 30_000 } = options;
+    const { timeout = defaultTimeout, connectTimeout = 0, handshakeTimeout = 0 } = options;
     if (!(maxConnections >= 1)) {
       throw new LocalProtocolError(
         `"maxConnections" is ${maxConnections}. Give a number from 1 on.`,
@@ -85,9 +86,9 @@ export class Doveadm extends DoveadmClient {
         'The target speaks TLS from the first byte, and has no use for "starttls". Leave it out.',
       );
     }
-    timeLimit("timeout", timeout ?? defaultTimeout);
-    timeLimit("connectTimeout", options.connectTimeout ?? defaultConnectTimeout);
-    timeLimit("handshakeTimeout", options.handshakeTimeout ?? 0);
+    for (const [name, value] of Object.entries({ timeout, connectTimeout, handshakeTimeout })) {
+      timeLimit(name, value);
+    }
     this.peer = peerName(address);
     this.#limits = { ...defaultClientLimits, ...options.limits };
     const how = {

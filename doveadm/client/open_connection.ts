@@ -32,9 +32,6 @@ export interface OpenOptions extends Omit<DoveadmConnectionOptions, "signal" | "
   readonly connector?: Connector;
 }
 
-/** How long connecting may take unless the options say otherwise, in milliseconds. */
-export const defaultConnectTimeout = 10_000;
-
 /**
  * Opens a connection. Rejects with a `ConnectError`, a `TimeoutError`, and with what
  * {@linkcode DoveadmConnection.open} rejects with; with the signal's reason, or an error that has it as
@@ -58,8 +55,7 @@ export async function openConnection(
 }
 
 async function openTransport(
-  { address, security, connector = connectTransport, connectTimeout = defaultConnectTimeout }:
-    OpenOptions,
+  { address, security, connector = connectTransport, connectTimeout = 10_000 }: OpenOptions,
   tls: TlsOptions,
   signal: AbortSignal,
 ): Promise<Transport> {

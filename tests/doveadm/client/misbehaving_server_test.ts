@@ -1,0 +1,523 @@
+/** Servers that answer too much, without end, or with what they were sent. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
+import { encodePacket, LOG_CHANNEL } from "../../../core/doveadm/mod.ts";
+import {
+  AuthenticationError,
+  CommandError,
+  Doveadm,
+  type DoveadmOptions,
+  LocalProtocolError,
+  RemoteProtocolError,
+  TimeoutError,
+} from "../../../mod.ts";
+import { memoryPair } from "../../../transports/memory.ts";
+import type { Transport } from "../../../transports/transport.ts";
+import { leavingNothing } from "../../harness/leftovers.ts";
+
+/** What a server does with a connection, the first of which is number 1. */
+type Behaviour = (talk: Talk, connection: number) => void | Promise<void>;
+
+/** A connection from the server's end. */
+class Talk {
+  readonly #transport: Transport;
+  #rest = "";
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** The next line that the client sends, or `undefined` at the end. */
+  async line(): Promise<string | undefined> {
+    for (;;) {
+      const end = this.#rest.indexOf("\n");
+      if (end !== -1) {
+        const line = this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end + 1);
+        return line;
+      }
+      const chunk = await this.#transport.read();
+      if (chunk === undefined) return undefined;
+      this.#rest += decodeUtf8(chunk);
+    }
+  }
+
+  /** Resolves when a command was sent. */
+  async command(): Promise<string | undefined> {
+    for (let line; (line = await this.line()) !== undefined;) {
+      if (!/^(VERSION|PLAIN)\t/.test(line)) return line;
+    }
+  }
+
+  say(text: string | Uint8Array): Promise<void> {
+    return this.#transport.write(typeof text === "string" ? encodeUtf8(text) : text);
+  }
+}
+
+/** A client of a server in memory, which speaks 1.0 unless the options say otherwise. */
+function clientOf(
+  behave: Behaviour,
+  options: DoveadmOptions & { cut?: () => number } = {},
+): { readonly client: Doveadm; readonly connections: () => number } {
+  let connections = 0;
+  const client = new Doveadm({ path: "/server" }, {
+    maxMinor: 0,
+    timeout: 20_000,
+    ...options,
+    connector: () => {
+      const [here, there] = memoryPair({ cut: options.cut });
+      const talk = new Talk(there);
+      Promise.resolve(behave(talk, ++connections)).catch(() => {});
+      return Promise.resolve(here);
+    },
+  });
+  return { client, connections: () => connections };
+}
+
+const list = { name: "mailbox list", user: "alice" };
+
+const outcome = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(() => "answered", (error: Error) => error.name);
+
+async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  return await promise.then(() => assert.fail("it was answered"), (error) => error);
+}
+
+/** Answers each command, and says `more` in the same breath behind the third of the first connection. */
+function withStray(more: string): Behaviour {
+  return async (talk, connection) => {
+    await talk.say("+\n");
+    for (let answered = 1; await talk.command() !== undefined; answered++) {
+      const isLast = connection === 1 && answered === 3;
+      await talk.say("INBOX\t\n+\n" + (isLast ? more : ""));
+    }
+  };
+}
+
+for (const stray of ["\n+\n", "x", "INBOX\t\n+\n", "-\n", "\n-USAGE\n", "\x01", "\n+\n\n+\n"]) {
+  for (const cut of [undefined, () => 1]) {
+    const how = cut === undefined ? "at once" : "byte by byte";
+    test(`stray reply › ${JSON.stringify(stray)} after the third of 20, ${how} › the others are answered`, async () => {
+      await leavingNothing(async () => {
+        const { client, connections } = clientOf(withStray(stray), { cut });
+        const all = await Promise.all(Array.from({ length: 20 }, () => outcome(client.send(list))));
+        await client.close();
+        const wrong = all.filter((it) => it !== "answered");
+        // A stray reply that comes when the next command has been sent can't be told from its own.
+        assert(wrong.length <= 1, all.join());
+        assert(wrong.every((name) => name === "RemoteProtocolError"), all.join());
+        assert.equal(connections(), 2);
+      });
+    });
+  }
+}
+
+const handshakes: Readonly<Record<string, string>> = {
+  "in one piece with the handshake": "+\nstolen\t\n+\n",
+  "only its beginning": "+\nsto",
+  "an empty one": "+\n\n+\n",
+  "a refusal": "+\n\n-NOUSER\n",
+  "ahead of the handshake": "\n+\n+\n",
+  "ahead of the handshake, with a value": "INBOX\t\n+\n+\n",
+};
+
+for (const [what, bytes] of Object.entries(handshakes)) {
+  test(`reply ahead of any request › ${what}, on every connection › RemoteProtocolError for all`, async () => {
+    await leavingNothing(async () => {
+      const { client, connections } = clientOf((talk) => talk.say(bytes));
+      const all = await Promise.all(Array.from({ length: 10 }, () => outcome(client.send(list))));
+      assert.deepEqual(new Set(all), new Set(["RemoteProtocolError"]));
+      // It is tried once more, since it may have been an accident, and not once for each.
+      assert.equal(connections(), 2);
+      const alone = await errorOf(client.send({ name: "who" }));
+      await client.close();
+      assert(alone instanceof RemoteProtocolError && !alone.sent);
+    });
+  });
+
+  test(`reply ahead of any request › ${what}, on the first connection › at most one call fails`, async () => {
+    await leavingNothing(async () => {
+      const { client } = clientOf((talk, connection) =>
+        connection === 1 ? talk.say(bytes) : withStray("")(talk, connection)
+      );
+      const all = await Promise.all(Array.from({ length: 10 }, () => outcome(client.send(list))));
+      await client.close();
+      assert.equal(all.filter((it) => it === "answered").length, 9);
+      assert(all.includes("RemoteProtocolError"));
+    });
+  });
+}
+
+test("stray reply › over and over › each costs a connection, and no call its answer", async () => {
+  const { client } = clientOf(async (talk) => {
+    await talk.say("+\n");
+    while (await talk.command() !== undefined) await talk.say("INBOX\t\n+\n\n+\n");
+  });
+  for (let call = 0; call < 20; call++) assert((await client.send(list)).ok);
+  await client.close();
+});
+
+// Memory
+
+test("rows › one value without end › RemoteProtocolError that names the limit", async () => {
+  await leavingNothing(async () => {
+    const { client } = clientOf(async (talk) => {
+      await talk.say("+\n");
+      await talk.command();
+      for (const chunk = new Uint8Array(65_536).fill(0x78);;) await talk.say(chunk);
+    }, { limits: { reply: 1024 * 1024 } });
+    for (const name of ["mailbox list", "user"] as const) {
+      const error = await errorOf((async () => {
+        const rows = name === "user"
+          ? client.rows(name, { userMask: ["*"] })
+          : client.rows(name, { user: "alice" });
+        for await (const _ of rows);
+      })());
+      assert(error instanceof RemoteProtocolError);
+      assert.equal(error.limit, "reply");
+      assert.match(error.message, /"limits\.reply"/);
+    }
+    await client.close();
+  });
+});
+
+test("rows › a value that drips without end › takes too long, as a row", async () => {
+  const { client } = clientOf(async (talk) => {
+    await talk.say("+\n");
+    await talk.command();
+    await talk.say("INBOX\t");
+    for (;;) {
+      await talk.say("x");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  });
+  const seen: unknown[] = [];
+  const error = await errorOf((async () => {
+    const rows = client.rows("mailbox list", { user: "alice" }, { timeout: 150 });
+    for await (const { mailbox } of rows) seen.push(mailbox);
+  })());
+  await client.close();
+  assert(error instanceof TimeoutError);
+  assert.deepEqual(seen, ["INBOX"]);
+});
+
+test("run › values without bytes, without end › RemoteProtocolError that names the limit", async () => {
+  for (const value of ["\t", "x\t", "\x01t\t"]) {
+    const { client } = clientOf(async (talk) => {
+      await talk.say("+\n");
+      await talk.command();
+      for (const chunk = encodeUtf8(value.repeat(20_000));;) await talk.say(chunk);
+    });
+    const error = await errorOf(client.run("mailbox list", { user: "alice" }));
+    await client.close();
+    assert(error instanceof RemoteProtocolError);
+    assert.equal(error.limit, "values");
+  }
+});
+
+test("run and rows › JSON of many values › RemoteProtocolError that names the limit", async () => {
+  for (
+    const json of [
+      `[${"{},".repeat(2000)}{}]`,
+      "[".repeat(2000),
+      `{"userList":["a"${',""'.repeat(2000)}]}`,
+    ]
+  ) {
+    const { client } = clientOf(async (talk) => {
+      await talk.say("+\n");
+      await talk.command();
+      await talk.say(`${json}\n+\n`);
+    }, { limits: { values: 1000 } });
+    for (const way of ["run", "rows"]) {
+      const error = await errorOf((async () => {
+        if (way === "run") await client.run("user", { userMask: ["*"] });
+        else for await (const _ of client.rows("user", { userMask: ["*"] }));
+      })());
+      assert(error instanceof RemoteProtocolError);
+      assert.equal(error.limit, "values");
+    }
+    await client.close();
+  }
+});
+
+test("rows › more than the caller takes › the server has to wait", async () => {
+  await leavingNothing(async () => {
+    let said = 0;
+    const { client } = clientOf(async (talk) => {
+      await talk.say("+\n");
+      await talk.command();
+      for (const chunk = encodeUtf8("INBOX\t".repeat(10_000));; said += chunk.length) {
+        await talk.say(chunk);
+      }
+    });
+    for await (const _ of client.rows("mailbox list", { user: "alice" })) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      break;
+    }
+    await client.close();
+    assert(said < 2 * 1024 * 1024, `${said} bytes`);
+  });
+});
+
+test("log › a flood of lines › the last hundred are kept", async () => {
+  const { client } = clientOf(async (talk) => {
+    await talk.say("VERSION\tdoveadm-client\t1\t2\n+\n");
+    await talk.command();
+    for (let round = 0; round < 20; round++) {
+      await talk.say(encodePacket(LOG_CHANNEL, encodeUtf8("\x02x\n".repeat(2000))));
+      await talk.say(new Uint8Array(5000));
+    }
+    await talk.say(encodePacket(0, encodeUtf8("INBOX\t\n+\n")));
+  }, { maxMinor: 2 });
+  const answer = await client.send(list);
+  await client.close();
+  assert.equal(answer.log.length, 100);
+});
+
+// Secrets and signs
+
+const password = "zq-secret";
+
+/** All that an error shows, at any depth. */
+function allOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, stack, cause } = error;
+  const more = error instanceof CommandError
+    ? [error.detail, error.code, JSON.stringify(error.log), JSON.stringify(error.reply)]
+    : [];
+  return [message, stack, ...more, cause === undefined ? "" : allOf(cause)].join("\n");
+}
+
+function assertConcealed(error: unknown): void {
+  const shown = allOf(error);
+  const login = btoa(`\0doveadm\0${password}`);
+  for (const form of [password, login, login.slice(12, -1), btoa(password).slice(0, -2)]) {
+    assert(!shown.includes(form), shown);
+  }
+}
+
+for (const echo of ["the line", "its base64", "the password", "the line without its end"]) {
+  test(`password › the server echoes ${echo} in its refusal › no error shows it`, async () => {
+    const { client } = clientOf(async (talk) => {
+      await talk.say("VERSION\tdoveadm-client\t1\t2\n-\n");
+      await talk.line();
+      const line = (await talk.line())!;
+      const login = line.slice("PLAIN\t".length);
+      await talk.say(
+        {
+          "the line": `-no such login: ${line}\n`,
+          "its base64": `-${login}\n`,
+          "the password": `-"${password}" is wrong\n`,
+          "the line without its end": `-${line.slice(0, -3)}...\n`,
+        }[echo]!,
+      );
+    }, { password, maxMinor: 2 });
+    const error = await errorOf(client.send(list));
+    await client.close();
+    assert(error instanceof AuthenticationError);
+    assertConcealed(error);
+  });
+}
+
+test("password › echoed in a log line, a failure and stray bytes › no error shows it", async () => {
+  const logged: string[] = [];
+  const { client } = clientOf(async (talk) => {
+    await talk.say("VERSION\tdoveadm-client\t1\t2\n-\n");
+    await talk.line();
+    const line = (await talk.line())!;
+    await talk.say("+\n");
+    await talk.line();
+    await talk.say(encodePacket(LOG_CHANNEL, encodeUtf8(`\x04auth(${line}): ${password}\n`)));
+    await talk.say(encodePacket(0, encodeUtf8(`\n-TEMPFAIL ${line} ${password}\n`)));
+    await talk.line();
+    await talk.say(encodePacket(0, encodeUtf8(`\n*${line}\n`)));
+  }, { password, maxMinor: 2, onLog: ({ message }) => logged.push(message) });
+  const failed = await errorOf(client.send(list));
+  assert(failed instanceof CommandError);
+  assertConcealed(failed);
+  const broken = await errorOf(client.send(list));
+  assert(broken instanceof RemoteProtocolError);
+  assertConcealed(broken);
+  await client.close();
+  assert.equal(logged.length, 1);
+  assertConcealed(logged[0]);
+});
+
+test("log lines and details › control characters › escapes in the message, as they came elsewhere", async () => {
+  const sign = "\x1b[2J\x9b\u202e\x7f\r";
+  const { client } = clientOf(async (talk) => {
+    await talk.say("VERSION\tdoveadm-client\t1\t2\n+\n");
+    await talk.command();
+    await talk.say(encodePacket(LOG_CHANNEL, encodeUtf8(`\x04evil ${sign}\n`)));
+    await talk.say(encodePacket(0, encodeUtf8(`\n-TEMPFAIL more ${sign}x\n`)));
+  }, { maxMinor: 2 });
+  const error = await errorOf(client.send(list));
+  await client.close();
+  assert(error instanceof CommandError);
+  assert.doesNotMatch(error.message, /[\p{Cc}\p{Bidi_Control}]/u);
+  assert.match(error.message, /evil \\x1b\[2J\\x9b\\u202e\\x7f/);
+  assert.match(error.message, /more \\x1b\[2J\\x9b\\u202e\\x7f/);
+  assert.equal(error.detail, `more ${sign}x`);
+  assert(error.log[0].message.startsWith(`evil ${sign.slice(0, -1)}`));
+});
+
+// Many at once
+
+/** Answers every command. */
+const answering: Behaviour = async (talk) => {
+  await talk.say("+\n");
+  while (await talk.command() !== undefined) await talk.say("INBOX\t\n+\n");
+};
+
+/** Answers nothing. */
+const silent: Behaviour = async (talk) => {
+  await talk.say("+\n");
+  while (await talk.line() !== undefined);
+};
+
+test("one signal › 5,000 calls that wait for it › a handful of listeners, and none in the end", async () => {
+  await leavingNothing(async () => {
+    const { client } = clientOf(answering);
+    const { signal } = new AbortController();
+    let listeners = 0;
+    let most = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    Object.assign(signal, {
+      addEventListener: (...args: Parameters<typeof add>) => {
+        most = Math.max(most, ++listeners);
+        add(...args);
+      },
+      removeEventListener: (...args: Parameters<typeof remove>) => {
+        listeners--;
+        remove(...args);
+      },
+    });
+    const calls = Array.from({ length: 5000 }, () => client.send(list, { signal }));
+    for (const answer of await Promise.all(calls)) assert(answer.ok);
+    await client.close();
+    assert.equal(most, 1);
+    assert.equal(listeners, 0);
+  });
+});
+
+for (const name of ["mailbox list", "who"]) {
+  test(`one signal › aborts 5,000 calls of "${name}" › each gets its own AbortError`, async () => {
+    await leavingNothing(async () => {
+      const { client } = clientOf(silent);
+      const controller = new AbortController();
+      const { signal } = controller;
+      const calls = Array.from(
+        { length: 5000 },
+        () => outcome(client.send({ name, user: "a" }, { signal })),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      controller.abort();
+      assert.deepEqual(new Set(await Promise.all(calls)), new Set(["AbortError"]));
+      await client.close();
+    });
+  });
+
+  test(`time limit › of 5,000 calls of "${name}" at once › each gets its own TimeoutError`, async () => {
+    await leavingNothing(async () => {
+      const { client } = clientOf(silent);
+      const calls = Array.from(
+        { length: 5000 },
+        () => outcome(client.send({ name, user: "a" }, { timeout: 100 })),
+      );
+      assert.deepEqual(new Set(await Promise.all(calls)), new Set(["TimeoutError"]));
+      await client.close();
+    });
+  });
+}
+
+// Time options
+
+for (const option of ["connectTimeout", "handshakeTimeout", "timeout", "idleTimeout"] as const) {
+  for (const value of [NaN, -1, -Infinity, "5" as unknown as number, null as unknown as number]) {
+    test(`${option} › ${typeof value} ${value} › LocalProtocolError that names it`, () => {
+      assert.throws(() => clientOf(answering, { [option]: value }), (error: Error) => {
+        assert(error instanceof LocalProtocolError);
+        return error.message.startsWith(`"${option}" is `);
+      });
+    });
+  }
+  for (const value of [0, Infinity, 2 ** 40, undefined]) {
+    test(`${option} › ${value} › no limit that is reached`, async () => {
+      await leavingNothing(async () => {
+        const { client, connections } = clientOf(answering, { [option]: value });
+        assert((await client.send(list)).ok);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        assert((await client.send(list)).ok);
+        assert((await client.send({ name: "who" })).ok);
+        await client.close();
+        assert.equal(connections(), 2);
+      });
+    });
+  }
+}
+
+for (const value of [NaN, -1, "5" as unknown as number]) {
+  test(`timeout of a call › ${typeof value} ${value} › LocalProtocolError, and nothing is sent`, async () => {
+    const { client, connections } = clientOf(answering);
+    for (const name of ["mailbox list", "who"]) {
+      const error = await errorOf(client.send({ name, user: "a" }, { timeout: value }));
+      assert(error instanceof LocalProtocolError);
+      assert.match(error.message, /^"timeout" is /);
+    }
+    const stream = errorOf(client.stream(list, { timeout: value }).next());
+    assert(await stream instanceof LocalProtocolError);
+    await client.close();
+    assert.equal(connections(), 0);
+  });
+}
+
+// Names that every object has
+
+const inherited = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"];
+
+test("names of an object's members › as commands, users and arguments of send() › sent like any other", async () => {
+  const { client } = clientOf(answering);
+  for (const name of inherited) {
+    assert((await client.send({ name, user: name, args: [name] })).ok);
+  }
+  await client.close();
+});
+
+test("names of an object's members › as code of a failure › a CommandError like any other", async () => {
+  for (const code of inherited) {
+    const { client } = clientOf(async (talk) => {
+      await talk.say("+\n");
+      await talk.command();
+      await talk.say(`\n-${code}\n`);
+    });
+    const error = await errorOf(client.send(list));
+    await client.close();
+    assert(error instanceof CommandError);
+    assert.equal(error.code, code);
+    assert.equal(error.exitCode, -1);
+    assert.match(error.message, /failed: see the code/);
+  }
+});
+
+test("names of an object's members › as a typed call's command, parameter or field › LocalProtocolError", async () => {
+  const { client } = clientOf(answering);
+  // deno-lint-ignore no-explicit-any -- the types refuse such calls
+  const run = client.run.bind(client) as any;
+  for (const name of inherited) {
+    const parameters = JSON.parse(`{"user": "alice", ${JSON.stringify(name)}: "x"}`);
+    for (
+      const call of [
+        () => run(name, {}),
+        () => run("mailbox list", parameters),
+        () => run("mailbox status", { user: "alice", field: [name], mailboxMask: ["*"] }),
+        () => run("fetch", { user: "alice", field: [name], query: ["all"] }),
+      ]
+    ) {
+      assert(await errorOf(call()) instanceof LocalProtocolError, name);
+    }
+  }
+  await client.close();
+});
