@@ -4,12 +4,12 @@
  * @module
  */
 
-export {
-  type DoveadmClientEvent,
-  type DoveadmClientLimits,
-  DoveadmClientProtocol,
-  type DoveadmClientProtocolOptions,
-} from "./client.ts";
+export { DoveadmClientProtocol } from "./client.ts";
+export type {
+  DoveadmClientEvent,
+  DoveadmClientLimits,
+  DoveadmClientProtocolOptions,
+} from "./client_options.ts";
 export type { DoveadmCommand } from "./command.ts";
 export { dotStuff, DotStuffer, DotUnstuffer, type Unstuffed } from "./dot_stuffing.ts";
 export { codeOfExit, exitCode, exitCodes } from "./exit_codes.ts";

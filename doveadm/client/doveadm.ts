@@ -6,7 +6,10 @@
 
 import { LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
 import { versionOf } from "../../core/doveadm/catalogue/mod.ts";
-import { defaultClientLimits, type DoveadmClientLimits } from "../../core/doveadm/client.ts";
+import {
+  defaultClientLimits,
+  type DoveadmClientLimits,
+} from "../../core/doveadm/client_options.ts";
 import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import { type Connector, peerName } from "../../transports/transport.ts";
 import { CommandError } from "./command_error.ts";
