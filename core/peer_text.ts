@@ -42,7 +42,7 @@ export function escapeControls(text: string): string {
 
 /**
  * A peer's text in quotes, as a message can show it: as {@linkcode escapeControls} gives it, with a
- * backslash before quotes and backslashes, and "…" behind the first `length` characters, 200 if left
+ * backslash before quotes and backslashes, and "…" after the first `length` characters, 200 if left
  * out.
  *
  * @example
@@ -108,6 +108,12 @@ export class Concealer {
     for (const form of this.#forms) found = findPieces(text, form, found);
     const shown = found === undefined ? text : withoutSpans(text, found);
     return this.#words === undefined ? shown : shown.replace(this.#words, concealed);
+  }
+
+  /** Whether a secret, or another form of one, stands in a text as a whole. */
+  isIn(text: string): boolean {
+    this.#forms ??= this.#makeForms();
+    return this.#forms.some((form) => text.includes(form));
   }
 
   /** Bytes of a peer in quotes, as {@linkcode quote} shows them, without the secrets. */
@@ -217,10 +223,10 @@ const dovecotEscapes: Readonly<Record<string, string>> = {
  * begin: without the characters at either end that depend on its neighbours, too.
  */
 function base64Cores(binary: string): string[] {
-  return [0, 1, 2].flatMap((ahead) => {
-    const coded = btoa("\0".repeat(ahead) + binary).replace(/=+$/, "");
-    const bits = (ahead + binary.length) * 8;
-    const core = coded.slice(Math.ceil(ahead * 8 / 6), Math.floor(bits / 6));
+  return [0, 1, 2].flatMap((offset) => {
+    const coded = btoa("\0".repeat(offset) + binary).replace(/=+$/, "");
+    const bits = (offset + binary.length) * 8;
+    const core = coded.slice(Math.ceil(offset * 8 / 6), Math.floor(bits / 6));
     return [core, core.replaceAll("+", "-").replaceAll("/", "_")];
   });
 }

@@ -186,7 +186,9 @@ export class ReplyReader {
     if (found === -1) return undefined;
     const line = this.#gathered.take();
     const status = decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line);
-    return this.#end(id, this.#concealer.conceal(status));
+    // A referral is to be followed: that a host's name has a part of the password in it is chance.
+    const isReferral = /^-REFERRAL \S+@\S+$/.test(status) && !this.#concealer.isIn(status);
+    return this.#end(id, isReferral ? status : this.#concealer.conceal(status));
   }
 
   #end(id: number, status: string): DoveadmReply {

@@ -23,7 +23,7 @@ import { type Input, isWhole } from "./input.ts";
 import { openConnection } from "./open_connection.ts";
 import { checkPlaintext, isOverNetwork } from "./plaintext.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
-import { rowsOfReply, rowsOfStream, rowsOfUsers, valuesPerRow } from "./rows.ts";
+import { allRows, rowsOfReply, rowsOfStream, rowsOfUsers, valuesPerRow } from "./rows.ts";
 import { type DoveadmTarget, resolveTarget } from "./target.ts";
 import { type Row, TypedCall, type Users } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
@@ -180,11 +180,9 @@ export class Doveadm extends DoveadmClient {
    */
   protected override async runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
     if (call.users === undefined) return await this.#runFor(call.user, call, options);
-    const rows: Row[] = [];
     const names = await this.#namesOf(call.users, options);
     const found = rowsOfUsers(names, (user) => this.#runFor(user, call, options));
-    for await (const row of found) rows.push(row);
-    return rows;
+    return await allRows(call, found, this.#limits);
   }
 
   /**

@@ -16,8 +16,11 @@ export interface RowOptions {
   /** The version of Dovecot that the server's protocol tells. */
   readonly version: DovecotVersion;
   /** What a row, or a text of JSON, may have at most. */
-  readonly limits: Pick<DoveadmClientLimits, "reply" | "values">;
+  readonly limits: RowLimits;
 }
+
+/** The limits that rows have. */
+export type RowLimits = Pick<DoveadmClientLimits, "reply" | "values">;
 
 /** How many values make a row of a call: those of its columns, or one text of JSON. */
 export function valuesPerRow(call: TypedCall, version: DovecotVersion): number {
@@ -79,6 +82,25 @@ export async function* rowsOfUsers(
   if (failure !== undefined) throw failure;
 }
 
+/**
+ * All rows of many users at once. Throws a `RemoteProtocolError` where they have more values together
+ * than one reply may have: how many users there are, the server says.
+ */
+export async function allRows(
+  call: TypedCall,
+  found: AsyncIterable<Row>,
+  limits: RowLimits,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  let values = 0;
+  for await (const row of found) {
+    rows.push(row);
+    values += Object.keys(row).length;
+    if (values > limits.values) throw tooManyValues(call.info.name, limits.values);
+  }
+  return rows;
+}
+
 function rowTooLarge(name: string, limit: number): RemoteProtocolError {
   return new RemoteProtocolError(
     `A row of "${name}" has more than ${limit} bytes. Ask for its values with stream(), or raise ` +
@@ -95,10 +117,13 @@ function checkJson(name: string, text: Uint8Array, limit: number): void {
   if (text.length <= limit) return;
   let values = 0;
   for (const byte of text) if (jsonSigns.has(byte)) values++;
-  if (values <= limit) return;
-  throw new RemoteProtocolError(
-    `The answer to "${name}" has more than ${limit} values. Ask for less at once, or raise ` +
-      '"limits.values".',
+  if (values > limit) throw tooManyValues(name, limit);
+}
+
+function tooManyValues(name: string, limit: number): RemoteProtocolError {
+  return new RemoteProtocolError(
+    `The answer to "${name}" has more than ${limit} values. Ask for less at once, take its rows one ` +
+      'by one with rows(), or raise "limits.values".',
     { limit: "values", sent: true },
   );
 }

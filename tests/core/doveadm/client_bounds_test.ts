@@ -237,6 +237,22 @@ test("status line › the server echoes the password as its code › it is conce
   }
 });
 
+test("referral › to a host whose name has a part of the password › stays as it is", () => {
+  for (
+    const [password, status, detail] of [
+      ["dovecot1", "-REFERRAL alice@dovecot-2.example.org", "alice@dovecot-2.example.org"],
+      ["dovecot1", "-REFERRAL alice@dovecot1", "alice@…"],
+      ["dovecot1", "-TEMPFAIL alice@dovecot-2", "alice@…-2"],
+    ]
+  ) {
+    const protocol = waiting({ password });
+    protocol.receive(encodeUtf8(`\n${status}\n`));
+    const reply = protocol.nextEvent();
+    assert(reply?.type === "reply");
+    assert.equal(reply.detail, detail);
+  }
+});
+
 function errorOf(act: () => unknown): unknown {
   try {
     act();

@@ -242,6 +242,26 @@ test("run and rows › JSON of many values › RemoteProtocolError that names th
   }
 });
 
+test("run › many users, whose values together are too many › RemoteProtocolError that names the limit", async () => {
+  const { client } = clientOf(async (talk) => {
+    await talk.say("+\n");
+    for (let line; (line = await talk.command()) !== undefined;) {
+      const users = Array.from({ length: 100 }, (_, user) => `u${user}`);
+      const isUsers = line.includes("\tuser\t");
+      await talk.say(
+        isUsers ? `${JSON.stringify({ userList: users })}\n+\n` : `${"x\t".repeat(10)}\n+\n`,
+      );
+    }
+  }, { limits: { values: 1000 } });
+  const error = await errorOf(client.run("mailbox list", { user: "*" }));
+  assert(error instanceof RemoteProtocolError);
+  assert.equal(error.limit, "values");
+  let rows = 0;
+  for await (const _ of client.rows("mailbox list", { user: "*" })) rows++;
+  assert.equal(rows, 1000);
+  await client.close();
+});
+
 test("rows › more than the caller takes › the server has to wait", async () => {
   await leavingNothing(async () => {
     let said = 0;
