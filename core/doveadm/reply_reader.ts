@@ -201,8 +201,9 @@ export class ReplyReader {
 }
 
 /** How many fields end in a range. */
-function fieldsIn({ chunk: { bytes }, start, end }: Range): number {
+function fieldsIn({ chunk, start, end }: Range): number {
+  const bytes = chunk.bytes.subarray(start, end);
   let fields = 0;
-  for (let at = start; at < end; at++) if (bytes[at] === TAB) fields++;
+  for (let at = 0; (at = bytes.indexOf(TAB, at)) !== -1; at++) fields++;
   return fields;
 }
