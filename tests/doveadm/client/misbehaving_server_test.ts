@@ -2,88 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
+import { encodeUtf8 } from "../../../core/mod.ts";
 import { encodePacket, LOG_CHANNEL } from "../../../core/doveadm/mod.ts";
 import {
   AuthenticationError,
   CommandError,
-  Doveadm,
-  type DoveadmOptions,
-  LocalProtocolError,
   RemoteProtocolError,
   TimeoutError,
 } from "../../../mod.ts";
-import { memoryPair } from "../../../transports/memory.ts";
-import type { Transport } from "../../../transports/transport.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-
-/** What a server does with a connection, the first of which is number 1. */
-type Behaviour = (talk: Talk, connection: number) => void | Promise<void>;
-
-/** A connection from the server's end. */
-class Talk {
-  readonly #transport: Transport;
-  #rest = "";
-
-  constructor(transport: Transport) {
-    this.#transport = transport;
-  }
-
-  /** The next line that the client sends, or `undefined` at the end. */
-  async line(): Promise<string | undefined> {
-    for (;;) {
-      const end = this.#rest.indexOf("\n");
-      if (end !== -1) {
-        const line = this.#rest.slice(0, end);
-        this.#rest = this.#rest.slice(end + 1);
-        return line;
-      }
-      const chunk = await this.#transport.read();
-      if (chunk === undefined) return undefined;
-      this.#rest += decodeUtf8(chunk);
-    }
-  }
-
-  /** Resolves when a command was sent. */
-  async command(): Promise<string | undefined> {
-    for (let line; (line = await this.line()) !== undefined;) {
-      if (!/^(VERSION|PLAIN)\t/.test(line)) return line;
-    }
-  }
-
-  say(text: string | Uint8Array): Promise<void> {
-    return this.#transport.write(typeof text === "string" ? encodeUtf8(text) : text);
-  }
-}
-
-/** A client of a server in memory, which speaks 1.0 unless the options say otherwise. */
-function clientOf(
-  behave: Behaviour,
-  options: DoveadmOptions & { cut?: () => number } = {},
-): { readonly client: Doveadm; readonly connections: () => number } {
-  let connections = 0;
-  const client = new Doveadm({ path: "/server" }, {
-    maxMinor: 0,
-    timeout: 20_000,
-    ...options,
-    connector: () => {
-      const [here, there] = memoryPair({ cut: options.cut });
-      const talk = new Talk(there);
-      Promise.resolve(behave(talk, ++connections)).catch(() => {});
-      return Promise.resolve(here);
-    },
-  });
-  return { client, connections: () => connections };
-}
-
-const list = { name: "mailbox list", user: "alice" };
-
-const outcome = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(() => "answered", (error: Error) => error.name);
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return await promise.then(() => assert.fail("it was answered"), (error) => error);
-}
+import { type Behaviour, clientOf, errorOf, list, outcome } from "./fake_server.ts";
 
 /** Answers each command, and says `more` in the same breath behind the third of the first connection. */
 function withStray(more: string): Behaviour {
@@ -383,161 +311,54 @@ test("log lines and details › control characters › escapes in the message, a
   assert(error.log[0].message.startsWith(`evil ${sign.slice(0, -1)}`));
 });
 
-// Many at once
+const oddUsers = [
+  '{"userList":[{"toString":1}]}',
+  '{"userList":[null]}',
+  '{"userList":[["a"]]}',
+  '{"userList":{"toString":1}}',
+  '{"a":1}',
+  '{"a":["b"]}',
+  '{"__proto__":"a"}',
+  "[]",
+  '[{"a":1}]',
+  "null",
+  "1",
+  `${"[".repeat(100_000)}`,
+  `{"userList":[${"[".repeat(50_000)}${"]".repeat(50_000)}]}`,
+  `{"userList":["${password}", oops]}`,
+];
 
-/** Answers every command. */
-const answering: Behaviour = async (talk) => {
-  await talk.say("+\n");
-  while (await talk.command() !== undefined) await talk.say("INBOX\t\n+\n");
-};
-
-/** Answers nothing. */
-const silent: Behaviour = async (talk) => {
-  await talk.say("+\n");
-  while (await talk.line() !== undefined);
-};
-
-test("one signal › 5,000 calls that wait for it › a handful of listeners, and none in the end", async () => {
-  await leavingNothing(async () => {
-    const { client } = clientOf(answering);
-    const { signal } = new AbortController();
-    let listeners = 0;
-    let most = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    Object.assign(signal, {
-      addEventListener: (...args: Parameters<typeof add>) => {
-        most = Math.max(most, ++listeners);
-        add(...args);
-      },
-      removeEventListener: (...args: Parameters<typeof remove>) => {
-        listeners--;
-        remove(...args);
-      },
-    });
-    const calls = Array.from({ length: 5000 }, () => client.send(list, { signal }));
-    for (const answer of await Promise.all(calls)) assert(answer.ok);
-    await client.close();
-    assert.equal(most, 1);
-    assert.equal(listeners, 0);
-  });
-});
-
-for (const name of ["mailbox list", "who"]) {
-  test(`one signal › aborts 5,000 calls of "${name}" › each gets its own AbortError`, async () => {
-    await leavingNothing(async () => {
-      const { client } = clientOf(silent);
-      const controller = new AbortController();
-      const { signal } = controller;
-      const calls = Array.from(
-        { length: 5000 },
-        () => outcome(client.send({ name, user: "a" }, { signal })),
-      );
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      controller.abort();
-      assert.deepEqual(new Set(await Promise.all(calls)), new Set(["AbortError"]));
-      await client.close();
-    });
-  });
-
-  test(`time limit › of 5,000 calls of "${name}" at once › each gets its own TimeoutError`, async () => {
-    await leavingNothing(async () => {
-      const { client } = clientOf(silent);
-      const calls = Array.from(
-        { length: 5000 },
-        () => outcome(client.send({ name, user: "a" }, { timeout: 100 })),
-      );
-      assert.deepEqual(new Set(await Promise.all(calls)), new Set(["TimeoutError"]));
-      await client.close();
-    });
-  });
-}
-
-// Time options
-
-for (const option of ["connectTimeout", "handshakeTimeout", "timeout", "idleTimeout"] as const) {
-  for (const value of [NaN, -1, -Infinity, "5" as unknown as number, null as unknown as number]) {
-    test(`${option} › ${typeof value} ${value} › LocalProtocolError that names it`, () => {
-      assert.throws(() => clientOf(answering, { [option]: value }), (error: Error) => {
-        assert(error instanceof LocalProtocolError);
-        return error.message.startsWith(`"${option}" is `);
-      });
-    });
-  }
-  for (const value of [0, Infinity, 2 ** 40, undefined]) {
-    test(`${option} › ${value} › no limit that is reached`, async () => {
-      await leavingNothing(async () => {
-        const { client, connections } = clientOf(answering, { [option]: value });
-        assert((await client.send(list)).ok);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        assert((await client.send(list)).ok);
-        assert((await client.send({ name: "who" })).ok);
-        await client.close();
-        assert.equal(connections(), 2);
-      });
-    });
-  }
-}
-
-for (const value of [NaN, -1, "5" as unknown as number]) {
-  test(`timeout of a call › ${typeof value} ${value} › LocalProtocolError, and nothing is sent`, async () => {
-    const { client, connections } = clientOf(answering);
-    for (const name of ["mailbox list", "who"]) {
-      const error = await errorOf(client.send({ name, user: "a" }, { timeout: value }));
-      assert(error instanceof LocalProtocolError);
-      assert.match(error.message, /^"timeout" is /);
-    }
-    const stream = errorOf(client.stream(list, { timeout: value }).next());
-    assert(await stream instanceof LocalProtocolError);
-    await client.close();
-    assert.equal(connections(), 0);
-  });
-}
-
-// Names that every object has
-
-const inherited = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"];
-
-test("names of an object's members › as commands, users and arguments of send() › sent like any other", async () => {
-  const { client } = clientOf(answering);
-  for (const name of inherited) {
-    assert((await client.send({ name, user: name, args: [name] })).ok);
-  }
-  await client.close();
-});
-
-test("names of an object's members › as code of a failure › a CommandError like any other", async () => {
-  for (const code of inherited) {
+for (const json of oddUsers) {
+  test(`user › answered with ${json.slice(0, 40)} › RemoteProtocolError`, async () => {
     const { client } = clientOf(async (talk) => {
       await talk.say("+\n");
-      await talk.command();
-      await talk.say(`\n-${code}\n`);
-    });
-    const error = await errorOf(client.send(list));
-    await client.close();
-    assert(error instanceof CommandError);
-    assert.equal(error.code, code);
-    assert.equal(error.exitCode, -1);
-    assert.match(error.message, /failed: see the code/);
-  }
-});
-
-test("names of an object's members › as a typed call's command, parameter or field › LocalProtocolError", async () => {
-  const { client } = clientOf(answering);
-  // deno-lint-ignore no-explicit-any -- the types refuse such calls
-  const run = client.run.bind(client) as any;
-  for (const name of inherited) {
-    const parameters = JSON.parse(`{"user": "alice", ${JSON.stringify(name)}: "x"}`);
-    for (
-      const call of [
-        () => run(name, {}),
-        () => run("mailbox list", parameters),
-        () => run("mailbox status", { user: "alice", field: [name], mailboxMask: ["*"] }),
-        () => run("fetch", { user: "alice", field: [name], query: ["all"] }),
-      ]
-    ) {
-      assert(await errorOf(call()) instanceof LocalProtocolError, name);
+      while (await talk.command() !== undefined) await talk.say(`${json}\n+\n`);
+    }, { password });
+    const calls = [
+      client.run("user", { userMask: ["*"] }),
+      client.rows("user", { userMask: ["*"] }).next(),
+      client.run("mailbox list", { user: "*" }),
+    ];
+    for (const error of await Promise.all(calls.map(errorOf))) {
+      assert(error instanceof RemoteProtocolError, String(error));
+      assert(error.sent);
+      assertConcealed(error);
     }
-  }
+    await client.close();
+  });
+}
+
+test("user › a user with odd fields › a row of them, or a RemoteProtocolError where a name is needed", async () => {
+  const { client } = clientOf(async (talk) => {
+    await talk.say("+\n");
+    while (await talk.command() !== undefined) {
+      await talk.say('{"a":{"__proto__":"x","username":{"toString":1}}}\n+\n');
+    }
+  });
+  const [row] = await client.run("user", { userMask: ["*"] });
+  assert(Object.hasOwn(row, "__proto__"));
+  assert.equal(Object.getPrototypeOf(row), Object.prototype);
+  const error = await errorOf(client.run("mailbox list", { user: "*" }));
+  assert(error instanceof RemoteProtocolError);
   await client.close();
 });
