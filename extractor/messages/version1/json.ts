@@ -3,8 +3,13 @@
  *
  * A list or a search gives an array of heads, `folders` an array of names, a count
  * `{count, size, new}`, `add` `{mid}`, a mail its head and `body`; what has nothing to tell gives `{}`,
- * and what came to nothing `{error, code}`. A body, and the `val` of a part, is a text, an array of
- * parts `{type, val, …}`, a mail within a mail, or `null` for what the method `part` brings.
+ * and what failed `{error, code}`. A body, and the `val` of a part, is a text, an array of parts
+ * `{type, val, …}`, a mail within a mail, or `null` for what the method `part` brings.
+ *
+ * Webmails of version 1 know two shapes. The first ones have a head's fields beside `mid`, `size` and
+ * `new`, and parts as `{type, val}`; the last ones have those fields under `head`, with one `date`, and
+ * parts as `{head: {content_type}, body}`. Both are read, also mixed, and both are written, so that
+ * either webmail shows what an extractor of ours answers.
  *
  * @module
  */
@@ -50,6 +55,9 @@ interface Format<Method extends ExtractorMethod> {
   read(json: JsonReader, binary: Uint8Array): ExtractorResponseInit<Method>;
 }
 
+/** What extractors without codes say, as they spell it, where there is no such mail. */
+const NO_MAIL = /^(?:no such message|unkn?own mail-id)$/;
+
 /** Of what has nothing to tell. */
 const nothing = { write: () => ({}), read: () => ({}) };
 
@@ -72,7 +80,7 @@ const formats: { readonly [Method in ExtractorMethod]: Format<Method> } = {
       count: json.get("count").size(),
       // A program may say no more than how many there are.
       size: json.get("size").size(0n),
-      unseen: json.get("new").size(0n),
+      unseen: json.get(json.has("new") ? "new" : "unread").size(0n),
     }),
   },
   "read-mail": {
@@ -159,8 +167,9 @@ export function decodeJson<Method extends ExtractorMethod>(
   try {
     const json = new JsonReader(JSON.parse(decodeUtf8(header)));
     if (json.has("error")) {
-      const code = json.get("code").text("") || "internal";
-      throw new ExtractorFailure(code, json.get("error").text() || "The extractor didn't say why.");
+      const message = json.get("error").text();
+      const code = json.get("code").text("") || (NO_MAIL.test(message) ? "not-found" : "internal");
+      throw new ExtractorFailure(code, message || "The extractor didn't say why.");
     }
     if (binary.length > 0 && schema.fields.every(({ name }) => name !== "data")) {
       throw new WrongJson(`there are ${binary.length} bytes behind the JSON`);

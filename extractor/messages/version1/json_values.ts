@@ -39,7 +39,7 @@ export class JsonReader {
   /** The value of a key of an object; one of `undefined` where there is no such key. */
   get(key: string): JsonReader {
     const { value } = this;
-    if (!isObject(value)) return this.#refuse("an object");
+    if (!isObject(value)) return this.refuse("an object");
     return new JsonReader(
       Object.hasOwn(value, key) ? value[key] : undefined,
       `${this.#place}.${key}`,
@@ -51,6 +51,11 @@ export class JsonReader {
     return isObject(this.value) && Object.hasOwn(this.value, key);
   }
 
+  /** The keys of an object. */
+  keys(): readonly string[] {
+    return isObject(this.value) ? Object.keys(this.value) : this.refuse("an object");
+  }
+
   /** Whether there is nothing: no such key, or `null`. */
   get isNone(): boolean {
     return this.value === undefined || this.value === null;
@@ -60,14 +65,14 @@ export class JsonReader {
   items(): readonly JsonReader[] {
     if (this.isNone) return [];
     const { value } = this;
-    if (!isArray(value)) return this.#refuse("an array");
+    if (!isArray(value)) return this.refuse("an array");
     return value.map((item, index) => new JsonReader(item, `${this.#place}[${index}]`));
   }
 
   /** A string without halves of characters; where there is nothing what stands for it, if anything. */
   text(none?: string): string {
     if (this.isNone && none !== undefined) return none;
-    return typeof this.value === "string" ? this.value.toWellFormed() : this.#refuse("a string");
+    return typeof this.value === "string" ? this.value.toWellFormed() : this.refuse("a string");
   }
 
   /**
@@ -80,7 +85,7 @@ export class JsonReader {
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) {
       return BigInt(value);
     }
-    return this.#refuse("a whole number from 0 on");
+    return this.refuse("a whole number from 0 on");
   }
 
   /**
@@ -92,16 +97,17 @@ export class JsonReader {
     const { value } = this;
     if (value === true || value === 1 || value === "1") return true;
     if (value === false || value === 0 || value === "0" || value === "") return false;
-    return this.#refuse("true or false");
+    return this.refuse("true or false");
   }
 
   /** What a function makes of a string; where there is nothing or "" nothing. */
   parsed<T>(parse: (text: string) => T | undefined, wanted: string): T | undefined {
     const text = this.text("");
-    return text === "" ? undefined : parse(text) ?? this.#refuse(wanted);
+    return text === "" ? undefined : parse(text) ?? this.refuse(wanted);
   }
 
-  #refuse(wanted: string): never {
+  /** Throws the error that says what the value has to be. */
+  refuse(wanted: string): never {
     const found = this.value === undefined ? "nothing" : JSON.stringify(this.value).slice(0, 100);
     throw new WrongJson(`${this.#place || "it"} has to be ${wanted} and is ${found}`);
   }

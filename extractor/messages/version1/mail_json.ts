@@ -5,6 +5,7 @@
  */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type {
   Address,
   MailHead,
@@ -45,43 +46,95 @@ const MAX_DEPTH = 500;
 
 const DATE = 'a time such as "2024-06-12T15:11:29Z"';
 
-/** Writes a head. */
+/** The keys of a head, apart from those of where the mail is kept. */
+const HEAD_KEYS = [
+  ...["message_id", "subject", "from", "to", "cc", "bcc", "content_type"],
+  ...["date", "date_received", "date_sent", "date_send"],
+];
+
+/** The keys that stand beside a head's. */
+const OTHER_KEYS = ["mid", "size", "new", "folder", "head", "body", "part"];
+
+/**
+ * Writes a head in both shapes that webmails of version 1 read: flat, as the first ones do, and with
+ * what the header tells under "head" once more, as the last ones do. Those have one "date".
+ */
 export function writeHead(head: MailHead): JsonObject {
-  return {
-    mid: head.mid,
+  const header = {
     message_id: head.messageId,
     subject: head.subject,
     from: head.from.map(writeAddress),
     to: head.to.map(writeAddress),
     cc: head.cc.map(writeAddress),
     bcc: head.bcc.map(writeAddress),
-    date_received: head.dateReceived === undefined ? null : formatDate(head.dateReceived),
-    date_sent: head.dateSent === undefined ? null : formatDate(head.dateSent),
-    size: writeSize(head.size),
     content_type: head.contentType,
+  };
+  const received = writeDate(head.dateReceived);
+  const sent = writeDate(head.dateSent);
+  return {
+    mid: head.mid,
+    size: writeSize(head.size),
     new: !head.seen,
     folder: head.folder,
+    ...header,
+    date_received: received,
+    date_sent: sent,
+    head: { ...header, date: received ?? sent },
   };
 }
 
-/** Reads a head, in which anything may be missing. */
+function writeDate(time: Timestamp | undefined): string | null {
+  return time === undefined ? null : formatDate(time);
+}
+
+/**
+ * Reads a head in either shape, or in both mixed, in which anything may be missing. One that has none
+ * of a head's keys but others, or none at all, is of a shape that nobody knows and is refused.
+ */
 export function readHead(json: JsonReader): HeadInit {
+  refuseUnknownShape(json);
+  const field = (key: string) => headField(json, key);
+  // Only one date: the time of delivery, or the header Date where the program doesn't know that.
+  const date = field("date");
+  const dateOf = (...keys: readonly string[]) => {
+    const key = keys.find((key) => hasHeadField(json, key));
+    return (key === undefined ? date : field(key)).parsed(parseDate, DATE);
+  };
   return {
     mid: json.get("mid").text(""),
-    messageId: json.get("message_id").text(""),
-    subject: json.get("subject").text(""),
-    from: json.get("from").items().map(readAddress),
-    to: json.get("to").items().map(readAddress),
-    cc: json.get("cc").items().map(readAddress),
-    bcc: json.get("bcc").items().map(readAddress),
-    dateReceived: json.get("date_received").parsed(parseDate, DATE),
+    messageId: field("message_id").text(""),
+    subject: field("subject").text(""),
+    from: field("from").items().map(readAddress),
+    to: field("to").items().map(readAddress),
+    cc: field("cc").items().map(readAddress),
+    bcc: field("bcc").items().map(readAddress),
+    dateReceived: dateOf("date_received"),
     // Programs of version 1 call it either.
-    dateSent: json.get(json.has("date_sent") ? "date_sent" : "date_send").parsed(parseDate, DATE),
+    dateSent: dateOf("date_sent", "date_send"),
     size: json.get("size").size(0n),
-    contentType: json.get("content_type").text(""),
+    contentType: field("content_type").text(""),
     seen: !json.get("new").boolean(false),
     folder: json.get("folder").text(""),
   };
+}
+
+/** The value of a head's key: the one under "head" if it says something, else the flat one. */
+function headField(json: JsonReader, key: string): JsonReader {
+  const head = json.get("head");
+  const nested = head.isNone ? head : head.get(key);
+  return nested.isNone ? json.get(key) : nested;
+}
+
+function hasHeadField(json: JsonReader, key: string): boolean {
+  return json.has(key) || json.get("head").has(key);
+}
+
+function refuseUnknownShape(json: JsonReader): void {
+  if (HEAD_KEYS.some((key) => hasHeadField(json, key))) return;
+  const keys = json.keys();
+  const isKnown = keys.length > 0 && json.get("head").isNone &&
+    keys.every((key) => OTHER_KEYS.includes(key));
+  if (!isKnown) json.refuse(`a mail with a head of known keys, such as "subject" and "from",`);
 }
 
 /**
@@ -143,12 +196,22 @@ function writeContent({ case: kind, value }: MimePart["content"]): Json {
         type: part.contentType,
         val: writeContent(part.content),
         ...writePartFields(part),
+        ...nestedPart(part),
       }));
     case "mail":
       return writeMail(value.head, value.body);
     default:
       return null;
   }
+}
+
+/**
+ * A part once more, in the shape of the last webmails. They show texts alone; with parts in parts twice
+ * each, a mail would double its size at every level.
+ */
+function nestedPart({ contentType, content }: MimePart): JsonObject {
+  const head = { content_type: contentType };
+  return content.case === "text" ? { head, body: content.value } : { head };
 }
 
 function readContent(json: JsonReader, path: string, depth: number): Content {
@@ -158,10 +221,26 @@ function readContent(json: JsonReader, path: string, depth: number): Content {
   if (!Array.isArray(json.value)) return { case: "mail", value: readMail(json, depth + 1) };
   const parts = json.items().map((item, index) => {
     const fields = readPartFields(item, path === "" ? `${index + 1}` : `${path}.${index + 1}`);
-    const content = readContent(item.get("val"), fields.path, depth + 1);
-    return { contentType: item.get("type").text(""), ...fields, content };
+    return { ...fields, ...readTypeAndContent(item, fields.path, depth + 1) };
   });
   return { case: "multipart", value: { parts } };
+}
+
+/** What a part is and has: `{"type", "val"}`, or `{"head": {"content_type"}, "body"}`. */
+function readTypeAndContent(
+  part: JsonReader,
+  path: string,
+  depth: number,
+): { contentType: string; content: Content } {
+  if (!["type", "val", "head", "body"].some((key) => part.has(key))) {
+    part.refuse('a part with "type" and "val", or with "head" and "body",');
+  }
+  const head = part.get("head");
+  const type = part.get("type").isNone && !head.isNone
+    ? head.get("content_type")
+    : part.get("type");
+  const content = part.get(part.get("val").isNone ? "body" : "val");
+  return { contentType: type.text(""), content: readContent(content, path, depth) };
 }
 
 function writeAddress({ name, address }: Address): JsonObject {

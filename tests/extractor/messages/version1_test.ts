@@ -27,20 +27,25 @@ const names = Object.keys(extractorMethods) as ExtractorMethod[];
 const none = new Uint8Array(0);
 const noon = timestampFromMs(Date.UTC(2024, 5, 12, 12, 0, 0));
 
-const mail = {
-  mid: "1718.M1P2.host",
+const header = {
   message_id: "<a@b>",
   subject: "Grüße",
   from: [{ address: "joe@example.org", name: "Joe" }],
   to: [{ address: "ann@example.org", name: "" }],
   cc: [],
   bcc: [],
-  date_received: "2024-06-12T12:00:00Z",
-  date_sent: null,
-  size: 1234,
   content_type: "multipart/mixed",
+};
+
+const mailInBothShapes = {
+  mid: "1718.M1P2.host",
+  size: 1234,
   new: true,
   folder: "Archive.2024",
+  ...header,
+  date_received: "2024-06-12T12:00:00Z",
+  date_sent: null,
+  head: { ...header, date: "2024-06-12T12:00:00Z" },
 };
 
 const head = {
@@ -102,7 +107,7 @@ const responses: {
   ])[];
 } = {
   auth: [[{}, {}]],
-  list: [[{}, []], [{ mails: [head] }, [mail]]],
+  list: [[{}, []], [{ mails: [head] }, [mailInBothShapes]]],
   count: [[{ count: 3n, size: 4096n, unseen: 2n }, { count: 3, size: 4096, new: 2 }]],
   "read-mail": [
     [
@@ -111,7 +116,8 @@ const responses: {
         body: { contentType: "text/plain", content: { case: "text", value: "Hi.\n" } },
       },
       {
-        ...{ ...mail, content_type: "text/plain", body: "Hi.\n" },
+        ...{ ...mailInBothShapes, content_type: "text/plain", body: "Hi.\n" },
+        head: { ...mailInBothShapes.head, content_type: "text/plain" },
         part: { type: "text/plain", path: "", ...fields },
       },
     ],
@@ -143,20 +149,28 @@ const responses: {
         },
       },
       {
-        ...mail,
+        ...mailInBothShapes,
         body: [
           {
             type: "multipart/alternative",
-            val: [{ type: "text/html", val: "<b>", path: "1.1", ...fields, charset: "utf-8" }],
-            ...{ path: "1", ...fields },
+            val: [
+              {
+                ...{ type: "text/html", val: "<b>", path: "1.1", ...fields, charset: "utf-8" },
+                ...{ head: { content_type: "text/html" }, body: "<b>" },
+              },
+            ],
+            ...{ path: "1", ...fields, head: { content_type: "multipart/alternative" } },
           },
-          { type: "image/png", val: null, path: "2", ...fields, filename: "a.png", size: 7 },
+          {
+            ...{ type: "image/png", val: null, path: "2", ...fields, filename: "a.png", size: 7 },
+            head: { content_type: "image/png" },
+          },
         ],
         part: { type: "multipart/mixed", path: "", ...fields },
       },
     ],
   ],
-  search: [[{ mails: [{ ...head, seen: true }] }, [{ ...mail, new: false }]]],
+  search: [[{ mails: [{ ...head, seen: true }] }, [{ ...mailInBothShapes, new: false }]]],
   folders: [[{}, []], [{ folders: ["Archive.2024", "Entwürfe"] }, ["Archive.2024", "Entwürfe"]]],
   move: [[{}, {}]],
   raw: [[
@@ -338,6 +352,7 @@ test("version 1: half of a character becomes U+FFFD, as in the other versions", 
 });
 
 test("version 1: JSON that is of no use is the extractor's mistake, and says where", () => {
+  const { head: _, ...mail } = mailInBothShapes;
   const wrong: readonly (readonly [ExtractorMethod, unknown, RegExp])[] = [
     ["list", {}, /it has to be an array and is \{\}/],
     [
@@ -431,6 +446,210 @@ test("version 1: what the first extractors wrote is read", () => {
   assert.throws(() => read("auth", '{"error":"unknown mode","mode":"auth"}'), failure);
   const part = decodeJson("part", { header: encodeUtf8("{}"), binary: new Uint8Array(5) });
   assert.equal(part.part?.size, 5n);
+});
+
+/** Reads a response of version 1 that has nothing behind its JSON. */
+function readJson<Method extends ExtractorMethod>(method: Method, json: unknown) {
+  return decodeJson(method, { header: encodeUtf8(JSON.stringify(json)), binary: none });
+}
+
+const address = (address: string, name = "") => ({ address, name });
+
+/** What the last webmail of version 1 has under "head". */
+const nestedHead = {
+  subject: "Käse",
+  from: [address("ann@example.org", "Ann")],
+  to: [address("ben@example.org")],
+  cc: [],
+  bcc: [],
+  date: "2014-03-04T12:00:00Z",
+  content_type: "text/plain",
+};
+
+const march = timestampFromMs(Date.UTC(2014, 2, 4, 12));
+
+test("version 1 › heads nested under head › are read as flat ones are", () => {
+  const kept = { mid: "1@example.org", size: 163, new: false };
+  const { date, ...flat } = nestedHead;
+  const dated = { date_received: date, date_sent: date };
+  const expected = create(extractorMethods.list.response, {
+    mails: [{
+      ...{ mid: "1@example.org", size: 163n, seen: true, subject: "Käse" },
+      ...{ from: nestedHead.from, to: nestedHead.to, contentType: "text/plain" },
+      ...{ dateReceived: march, dateSent: march },
+    }],
+  }).mails;
+  for (
+    const item of [
+      { ...kept, head: nestedHead },
+      { ...kept, ...flat, ...dated },
+      { ...kept, ...flat, date },
+      // Mixed, and what is under "head" counts unless it says nothing.
+      { ...kept, subject: "Käse", head: { ...nestedHead, subject: null } },
+      { ...kept, ...flat, ...dated, head: null },
+      { ...kept, ...flat, subject: "x", head: { subject: "Käse", date } },
+      { ...kept, ...dated, head: flat },
+    ]
+  ) {
+    for (const method of ["list", "search"] as const) {
+      assert.deepEqual(readJson(method, [item]).mails, expected, JSON.stringify(item));
+    }
+    const { head, body } = readJson("read-mail", { ...item, body: "Hello.\n" });
+    assert.deepEqual(head, expected[0]);
+    assert.equal(body?.contentType, "text/plain");
+    assert.deepEqual(body.content, { case: "text", value: "Hello.\n" });
+  }
+  // What the file says is not under "head".
+  const [two] = readJson("search", [{ size: "220", mid: "2", new: true, head: nestedHead }]).mails;
+  assert.deepEqual([two.mid, two.size, two.seen], ["2", 220n, false]);
+});
+
+test("version 1 › one date and others › the others count where they are there", () => {
+  const dates = (head: object) => {
+    const [mail] = readJson("list", [head]).mails;
+    return [mail.dateReceived, mail.dateSent];
+  };
+  const date = "2014-03-04T12:00:00Z";
+  const noonText = "2024-06-12T12:00:00Z";
+  assert.deepEqual(dates({ head: { date } }), [march, march]);
+  assert.deepEqual(dates({ date_received: noonText, head: { date } }), [noon, march]);
+  assert.deepEqual(dates({ date_send: noonText, head: { date } }), [march, noon]);
+  assert.deepEqual(dates({ date_received: noonText, date_sent: null, head: { date } }), [
+    ...[noon, undefined],
+  ]);
+  assert.deepEqual(dates({ date_received: noonText }), [noon, undefined]);
+  assert.deepEqual(dates({ head: { date: null, subject: "x" } }), [undefined, undefined]);
+});
+
+test("version 1 › parts in either shape › have their type and content", () => {
+  const part = (type: string, body: unknown) => ({ head: { content_type: type }, body });
+  const flat = (type: string, val: unknown) => ({ type, val });
+  const head = { ...nestedHead, content_type: "multipart/mixed" };
+  for (const [outer, inner] of [[part, part], [flat, flat], [part, flat], [flat, part]]) {
+    const body = [
+      inner("text/plain", "Hi"),
+      outer("multipart/alternative", [inner("text/html", "<b>"), inner("image/png", null)]),
+      outer("message/rfc822", { head: nestedHead, body: "In it" }),
+    ];
+    const read = readJson("read-mail", { size: 1, head, body }).body!;
+    assert.equal(read.contentType, "multipart/mixed");
+    assert(read.content.case === "multipart");
+    const [text, alternative, mail] = read.content.value.parts;
+    assert.deepEqual([text.path, text.contentType], ["1", "text/plain"]);
+    assert.deepEqual(text.content, { case: "text", value: "Hi" });
+    assert(alternative.content.case === "multipart");
+    assert.deepEqual(
+      alternative.content.value.parts.map((it) => [it.path, it.contentType, it.content.case]),
+      [["2.1", "text/html", "text"], ["2.2", "image/png", undefined]],
+    );
+    assert(mail.content.case === "mail");
+    assert.equal(mail.content.value.head?.subject, "Käse");
+    assert.deepEqual(mail.content.value.body?.content, { case: "text", value: "In it" });
+  }
+});
+
+test("version 1 › heads of a shape that nobody knows › are refused, not empty", () => {
+  const unknown: readonly (readonly [unknown, RegExp])[] = [
+    [[{}], /\[0\] has to be a mail with a head of known keys/],
+    [
+      [mailInBothShapes, { mid: "1", size: 1, new: true, header: nestedHead }],
+      /\[1\] has to be a mail/,
+    ],
+    [[{ mid: "1", head: {} }], /\[0\] has to be a mail/],
+    [[{ mid: "1", head: { Subject: "x" } }], /\[0\] has to be a mail/],
+    [[{ mid: "1", head: [] }], /\[0\] has to be a mail/],
+    [[{ subject: "x", head: "y" }], /\[0\]\.head has to be an object/],
+    [[{ mid: "1", head: { subject: 1 } }], /\.subject has to be a string and is 1/],
+    [[{ mid: "1", head: { from: { address: "x" } } }], /\.from has to be an array/],
+    [[{ mid: "1", head: { date: "today" } }], /\.date has to be a time/],
+    [[{ toString: "x", valueOf: 1 }], /\[0\] has to be a mail/],
+  ];
+  for (const [json, said] of unknown) {
+    assert.throws(() => readJson("list", json), (error) => {
+      assert(error instanceof RemoteProtocolError, String(error));
+      assert.match(error.message, said);
+      return true;
+    });
+  }
+  // Only own keys count, whatever they are called.
+  const named = '[{"__proto__": {"subject": "x"}, "constructor": {"from": []}}]';
+  assert.throws(
+    () => decodeJson("list", { header: encodeUtf8(named), binary: none }),
+    /\[0\] has to be a mail/,
+  );
+  assert.throws(
+    () => readJson("read-mail", { head: nestedHead, body: [{ content: "x" }] }),
+    /\.body\[0\] has to be a part/,
+  );
+  // A mail of which there is no more to say is none of these.
+  assert.equal(readJson("list", [{ mid: "1" }]).mails[0].mid, "1");
+});
+
+test("version 1 › what is written › shows in webmails of either shape", () => {
+  const part = (path: string, text: string) => ({
+    ...{ path, contentType: "text/plain" },
+    content: { case: "text", value: text },
+  } as const);
+  const { header: line } = encodeJson("read-mail", {
+    head: { ...head, dateSent: march },
+    body: {
+      contentType: "multipart/mixed",
+      content: { case: "multipart", value: { parts: [part("1", "a"), part("2", "b")] } },
+    },
+  });
+  const json = JSON.parse(decodeUtf8(line));
+  for (const shape of [json, json.head]) {
+    assert.equal(shape.subject, "Grüße");
+    assert.equal(shape.from[0].address, "joe@example.org");
+    assert.equal(shape.content_type, "multipart/mixed");
+  }
+  assert.deepEqual([json.head.date, json.date_received], [
+    mailInBothShapes.head.date,
+    mailInBothShapes.date_received,
+  ]);
+  assert.equal(json.date_sent, "2014-03-04T12:00:00Z");
+  assert.deepEqual([json.mid, json.size, json.new], [mailInBothShapes.mid, 1234, true]);
+  type Part = { type: string; val: string; head: { content_type: string }; body: string };
+  assert.deepEqual(json.body.map((it: Part) => [it.type, it.val]), [
+    ...[["text/plain", "a"], ["text/plain", "b"]],
+  ]);
+  assert.deepEqual(json.body.map((it: Part) => [it.head.content_type, it.body]), [
+    ...[["text/plain", "a"], ["text/plain", "b"]],
+  ]);
+  // The only date that there is.
+  const sent = JSON.parse(decodeUtf8(encodeJson("list", { mails: [{ dateSent: march }] }).header));
+  assert.equal(sent[0].head.date, "2014-03-04T12:00:00Z");
+});
+
+test("version 1 › parts in parts › are written in a size that grows with their number", () => {
+  const nested = (levels: number): object => {
+    const part = levels === 0
+      ? { content: { case: "text", value: "x".repeat(1000) } }
+      : { content: { case: "multipart", value: { parts: [nested(levels - 1)] } } };
+    return { contentType: levels === 0 ? "text/plain" : "multipart/mixed", ...part };
+  };
+  const size = (levels: number) =>
+    encodeJson("read-mail", { head, body: nested(levels) as never }).header.length;
+  assert(size(40) - size(20) === size(60) - size(40), "each level takes as much as the others");
+});
+
+test("version 1 › an error without a code › is not-found where it says so", () => {
+  const code = (error: string) => {
+    try {
+      readJson("read-mail", { error, mid: "1" });
+    } catch (error) {
+      assert(error instanceof ExtractorFailure);
+      return error.code;
+    }
+  };
+  assert.equal(code("no such message"), "not-found");
+  assert.equal(code("unkown mail-id"), "not-found");
+  assert.equal(code("decoding error"), "internal");
+});
+
+test("version 1 › a count with unread › is the number of new mails", () => {
+  assert.equal(readJson("count", { count: 3, unread: 2 }).unseen, 2n);
+  assert.equal(readJson("count", { count: 3, new: 1, unread: 2 }).unseen, 1n);
 });
 
 test("version 1: parts in parts without end are refused, as deep as the others go they aren't", () => {
