@@ -63,6 +63,8 @@ const MEMBERS: readonly Member[] = [
 const EXACT: readonly string[] = [
   // Its parser is used by names that its documentation lacks: extractor/maildir/mail/structured_field.ts.
   "postal-mime",
+  // Its WebAssembly is used by names that its documentation lacks: extractor/maildir/compression/xz.ts.
+  "xz-decompress",
 ];
 
 /** The documents that each package has; a package's own file comes before the project's. */

@@ -24,6 +24,11 @@ interface Rule {
   readonly node?: boolean;
 }
 
+const protobuf = "@bufbuild/protobuf";
+
+/** What mails are read with. */
+const readers = [protobuf, "fzstd", "postal-mime", "re2js", "seek-bzip", "xz-decompress"];
+
 /** The parts of the house: the families know the core and the transports, and never one another. */
 const may: Readonly<Record<string, Rule>> = {
   core: { all: [] },
@@ -33,7 +38,7 @@ const may: Readonly<Record<string, Rule>> = {
   extractor: {
     all: [],
     main: ["core", "core/extractor", "core/imap", "transports"],
-    packages: ["@bufbuild/protobuf", "postal-mime", "re2js"],
+    packages: readers,
     node: true,
   },
   testing: { all: ["core", "transports", "doveadm"] },
@@ -43,9 +48,9 @@ const may: Readonly<Record<string, Rule>> = {
 const dependencies: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   ".": {},
   extractor: {
-    ".": ["@bufbuild/protobuf"],
-    "./server": ["@bufbuild/protobuf", "postal-mime", "re2js"],
-    "./program": ["@bufbuild/protobuf", "postal-mime", "re2js"],
+    ".": [protobuf],
+    "./server": readers,
+    "./program": readers,
   },
 };
 

@@ -6,22 +6,22 @@
 
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   futimesSync,
   lstatSync,
   mkdirSync,
-  openSync,
   renameSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { hostname } from "node:os";
-import { basename, join } from "node:path";
 import { pid } from "node:process";
 import { ExtractorFailure } from "../messages/failure.ts";
+import type { Directory } from "./directory.ts";
 import { uniqueName } from "./file_name.ts";
-import type { Folder } from "./folder_scan.ts";
+import type { Folder } from "./folder.ts";
 import { fileIdentity, type MailFile } from "./mail_file.ts";
 import { errorCode, folderTitle, isMissing, storageFailure } from "./storage_failure.ts";
 
@@ -40,31 +40,47 @@ export interface NewMail {
  * (https://cr.yp.to/proto/maildir.html). It is on the disk then, and so is its name. Throws an
  * `ExtractorFailure`, with nothing left behind.
  */
-export function deliver(folder: Folder, { data, seen, received }: NewMail): MailFile {
-  const mid = `${newUniqueName()},S=${data.length}`;
-  const draft = join(folder.path, "tmp", mid);
-  const directory = join(folder.path, seen ? "cur" : "new");
-  const path = join(directory, seen ? `${mid}:2,S` : mid);
+export function deliver(folder: Folder, mail: NewMail): MailFile {
   try {
-    const { mode } = lstatSync(join(folder.path, "cur"));
-    makeDirectory(join(folder.path, "tmp"), mode);
-    makeDirectory(directory, mode);
-    // The folder's group may read mails as it may read the folder, as far as the umask goes along.
-    const descriptor = openSync(draft, "wx", mode & 0o660 | 0o600);
-    try {
-      const modified = write(descriptor, data, received);
-      if (!renameMail(draft, path)) throw vanished(folder);
-      keepName(directory);
-      return { mid, folder: folder.name, size: data.length, seen, received: modified, path };
-    } catch (error) {
-      forgetDraft(draft);
-      throw error;
-    } finally {
-      closeSync(descriptor);
-    }
+    return folder.useDirectory((directory) => {
+      if (directory === undefined) throw Object.assign(new Error("no folder"), { code: "ENOENT" });
+      const { mode } = directory.at("cur", (path) => lstatSync(path));
+      return withDirectory(directory, "tmp", mode, (tmp) => {
+        return withDirectory(directory, mail.seen ? "cur" : "new", mode, (target) => {
+          return write(folder, mail, { tmp, target, mode });
+        });
+      });
+    });
   } catch (error) {
     if (error instanceof ExtractorFailure) throw error;
     throw storageFailure(`put a mail into ${folderTitle(folder.name)}`, error);
+  }
+}
+
+/** Writes a mail's file and gives it its name. */
+function write(
+  folder: Folder,
+  { data, seen, received }: NewMail,
+  { tmp, target, mode }: { readonly tmp: Directory; readonly target: Directory; mode: number },
+): MailFile {
+  const mid = `${newUniqueName()},S=${data.length}`;
+  const name = seen ? `${mid}:2,S` : mid;
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  // The folder's group may read mails as it may read the folder, as far as the umask goes along.
+  const descriptor = tmp.open(mid, O_WRONLY | O_CREAT | O_EXCL, mode & 0o660 | 0o600);
+  try {
+    const modified = fill(descriptor, data, received);
+    if (!renameMail({ directory: tmp, name: mid }, { directory: target, name })) {
+      throw vanished(folder);
+    }
+    keepName(target);
+    const path = `${folder.path}/${seen ? "cur" : "new"}/${name}`;
+    return { mid, folder: folder.name, size: data.length, seen, received: modified, path };
+  } catch (error) {
+    forgetDraft(tmp, mid);
+    throw error;
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -77,45 +93,58 @@ function vanished({ name }: Folder): ExtractorFailure {
   );
 }
 
-/** Removes what was begun; why it came to nothing is to be told, not that this didn't work either. */
-function forgetDraft(path: string): void {
+/** Removes what was begun; the failure is to be told, and not that this didn't work either. */
+function forgetDraft(tmp: Directory, name: string): void {
   try {
-    unlinkSync(path);
+    tmp.at(name, unlinkSync);
   } catch {
     // Others clean up `tmp`.
   }
 }
 
 /** Has the disk keep a directory's names, where the file system needs to be told. */
-function keepName(directory: string): void {
+function keepName(directory: Directory): void {
   try {
-    const descriptor = openSync(directory, "r");
-    try {
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    directory.sync();
   } catch {
     // The mail is there all the same: were it a failure, it would be added once more.
   }
 }
 
-/** Makes a directory unless it is there: some programs copy folders without those that are empty. */
-function makeDirectory(path: string, mode: number): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+/**
+ * Does something with a directory in a folder, which is made unless it is there: some programs copy
+ * folders without those that are empty.
+ */
+function withDirectory<Result>(
+  folder: Directory,
+  name: string,
+  mode: number,
+  act: (directory: Directory) => Result,
+): Result {
+  if (!folder.has(name)) makeDirectory(folder, name, mode);
+  const directory = folder.directory(name);
+  // It is a link, which may lead out of the maildir, or no directory.
+  if (directory === undefined) {
+    throw Object.assign(new Error("no directory"), { code: "ENOTDIR" });
+  }
   try {
-    mkdirSync(path, { mode: mode & 0o777 });
+    return act(directory);
+  } finally {
+    directory.close();
+  }
+}
+
+function makeDirectory(folder: Directory, name: string, mode: number): void {
+  try {
+    folder.at(name, (path) => mkdirSync(path, { mode: mode & 0o777 }));
   } catch (error) {
+    // Another has made it just now.
     if (errorCode(error) !== "EEXIST") throw error;
-    // Another has made it just now, or it is a link, which may lead out of the maildir.
-    if (!lstatSync(path).isDirectory()) {
-      throw Object.assign(new Error("no directory"), { code: "ENOTDIR" });
-    }
   }
 }
 
 /** Writes the mail to the disk; gives the time of delivery as the file system has it. */
-function write(descriptor: number, data: Uint8Array, received: Date | undefined): Date {
+function fill(descriptor: number, data: Uint8Array, received: Date | undefined): Date {
   for (let at = 0; at < data.length;) at += writeSync(descriptor, data, at, data.length - at);
   if (received !== undefined) {
     const time = received.getTime();
@@ -142,14 +171,22 @@ function newUniqueName(): string {
   return `${seconds}.R${chance}M${(now % 1000) * 1000}P${pid}Q${++named}.${host}`;
 }
 
+/** A name in a directory. */
+export interface FilePlace {
+  /** The directory. */
+  readonly directory: Directory;
+  /** The name. */
+  readonly name: string;
+}
+
 /**
  * Renames a mail's file; `false` if it isn't there any more. A file that has the name already is not
  * touched: that is a failure, unless it is the same file, which then keeps both names.
  */
-export function renameMail(from: string, to: string): boolean {
-  const what = `rename the mail ${JSON.stringify(uniqueName(basename(from)))}`;
-  const there = fileIdentity(to);
-  const here = fileIdentity(from);
+export function renameMail(from: FilePlace, to: FilePlace): boolean {
+  const what = `rename the mail ${JSON.stringify(uniqueName(from.name))}`;
+  const there = fileIdentity(to.directory, to.name);
+  const here = fileIdentity(from.directory, from.name);
   if (here === undefined) return false;
   if (there !== undefined && there !== here) {
     throw new ExtractorFailure("storage", `Cannot ${what}: there is another of that name.`);
@@ -157,21 +194,25 @@ export function renameMail(from: string, to: string): boolean {
   try {
     // To rename a file to itself does nothing. To remove one of the names would lose the mail if
     // somebody moved it from one to the other just now.
-    if (there !== here) renameSync(from, to);
+    if (there !== here) {
+      from.directory.at(from.name, (source) => {
+        to.directory.at(to.name, (target) => renameSync(source, target));
+      });
+    }
     return true;
   } catch (error) {
-    if (isMissing(error) && fileIdentity(from) === undefined) return false;
+    if (isMissing(error) && fileIdentity(from.directory, from.name) === undefined) return false;
     throw storageFailure(what, error);
   }
 }
 
 /** Removes a mail's file; `false` if it isn't there any more. */
-export function removeMail(path: string): boolean {
+export function removeMail({ directory, name }: FilePlace): boolean {
   try {
-    unlinkSync(path);
+    directory.at(name, unlinkSync);
     return true;
   } catch (error) {
     if (isMissing(error)) return false;
-    throw storageFailure(`remove the mail ${JSON.stringify(uniqueName(basename(path)))}`, error);
+    throw storageFailure(`remove the mail ${JSON.stringify(uniqueName(name))}`, error);
   }
 }

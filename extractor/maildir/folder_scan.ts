@@ -4,20 +4,14 @@
  * @module
  */
 
-import { type BigIntStats, lstatSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import type { BigIntStats } from "node:fs";
 import { ExtractorFailure } from "../messages/failure.ts";
+import { type Budget, plainSize } from "./compression/content.ts";
+import type { Directory } from "./directory.ts";
 import { isMarkedSeen, sizeInName, uniqueName } from "./file_name.ts";
+import { directoryOf, type Folder, type OpenFolder, type Place } from "./folder.ts";
 import { fileIdentity, type FileInfo, fileInfo, type MailFile } from "./mail_file.ts";
 import { folderTitle, isMissing, noFolder, storageFailure } from "./storage_failure.ts";
-
-/** A folder and its directory. */
-export interface Folder {
-  /** What it is called; "" for the inbox. */
-  readonly name: string;
-  /** Its directory. */
-  readonly path: string;
-}
 
 /** What a folder's mails come to. */
 export interface FolderTotals {
@@ -39,6 +33,12 @@ const settledAfter = 2000;
 const attempts = 3;
 
 /**
+ * For how long a folder's mails are unpacked to learn sizes that names don't tell, in milliseconds; the
+ * rest has the size that it takes on the disk. Programs that compress mails put the size into the name.
+ */
+const maxUnpackingTime = 10_000;
+
+/**
  * A folder's mails at one time.
  *
  * It takes a file's name, its unique name and two numbers a mail; the numbers when they are first asked
@@ -57,14 +57,17 @@ export class FolderScan {
   readonly #newCount: number;
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #orders = new Map<string, Uint32Array>();
+  /** Sizes that names don't tell, by indexes. */
+  readonly #unnamedSizes = new Map<number, number>();
+  readonly #budget: Budget = { milliseconds: maxUnpackingTime };
   #numbers: MailNumbers | undefined;
   #totals: FolderTotals | undefined;
 
-  private constructor(folder: Folder, stamp: Stamp, isSettled: boolean) {
+  private constructor(folder: Folder, open: OpenFolder, stamp: Stamp, isSettled: boolean) {
     this.folder = folder;
     this.#stamp = stamp;
     this.#isSettled = isSettled;
-    const { names, mids, newCount, indexes } = namesApart(folder);
+    const { names, mids, newCount, indexes } = namesApart(open);
     this.#names = names;
     this.#mids = mids;
     this.#newCount = newCount;
@@ -75,14 +78,16 @@ export class FolderScan {
   /** Reads a folder's directories; throws an `ExtractorFailure`. */
   static read(folder: Folder): FolderScan {
     try {
-      for (let attempt = 1;; attempt++) {
-        const now = Date.now();
-        const stamp = readStamp(folder);
-        const age = now - lastChange(stamp);
-        const scan = new FolderScan(folder, stamp, age > settledAfter);
-        // What is renamed may have been missed.
-        if (attempt === attempts || sameStamp(stamp, readStamp(folder))) return scan;
-      }
+      return folder.use((open) => {
+        for (let attempt = 1;; attempt++) {
+          const now = Date.now();
+          const stamp = readStamp(open);
+          const age = now - lastChange(stamp);
+          const scan = new FolderScan(folder, open, stamp, age > settledAfter);
+          // What is renamed may have been missed.
+          if (attempt === attempts || sameStamp(stamp, readStamp(open))) return scan;
+        }
+      });
     } catch (error) {
       if (error instanceof ExtractorFailure) throw error;
       if (isMissing(error)) throw noFolder(folder.name);
@@ -93,7 +98,8 @@ export class FolderScan {
   /** Whether the folder's directories still have the files that they had. */
   isCurrent(): boolean {
     try {
-      return this.#isSettled && sameStamp(this.#stamp, readStamp(this.folder));
+      return this.#isSettled &&
+        this.folder.use((open) => sameStamp(this.#stamp, readStamp(open)));
     } catch {
       return false;
     }
@@ -107,45 +113,107 @@ export class FolderScan {
   /** A mail by its unique name, if its file is still there. */
   find(mid: string): MailFile | undefined {
     const index = this.#indexes.get(mid);
-    const info = index === undefined ? undefined : fileInfo(this.path(index));
-    return index === undefined || info === undefined ? undefined : this.#mail(index, info);
+    if (index === undefined) return undefined;
+    try {
+      return this.#use((open) => {
+        const info = this.#info(index, open);
+        return info === undefined ? undefined : this.#mail(index, info, open);
+      });
+    } catch (error) {
+      // The folder went away, or others have moved it.
+      if (error instanceof ExtractorFailure && error.code === "not-found") return undefined;
+      throw error;
+    }
   }
 
   /** What the folder comes to. A size that a file's name tells is taken from there. */
   totals(): FolderTotals {
-    return this.#totals ??= this.#addUp();
+    return this.#totals ??= this.#use((open) => this.#addUp(open));
   }
 
-  #addUp(): FolderTotals {
+  #addUp(open: OpenFolder): FolderTotals {
     let [count, size, unseen] = [0, 0, 0];
-    for (const [index, name] of this.#names.entries()) {
-      const bytes = sizeInName(name) ?? fileInfo(this.path(index))?.size;
+    for (let index = 0; index < this.length; index++) {
+      const bytes = this.#size(index, open);
       if (bytes === undefined) continue;
       count++;
       size += bytes;
-      if (!this.#isSeen(index)) unseen++;
+      if (this.#isSeen(index)) unseen++;
     }
-    return { count, size, unseen };
+    // Names may say anything, and messages hold no more.
+    return { count, size: Math.min(size, Number.MAX_SAFE_INTEGER), unseen: count - unseen };
   }
 
-  /** Each mail's size and time of delivery; asks the file system for each when it is first called. */
+  /** Each mail's time of delivery; asks the file system for each when it is first called. */
   numbers(): MailNumbers {
-    return this.#numbers ??= this.#measure();
+    return this.#numbers ??= this.#use((open) => this.#measure(open));
   }
 
-  #measure(): MailNumbers {
+  #measure(open: OpenFolder): MailNumbers {
     const received = new Float64Array(this.length);
-    const sizes = new Float64Array(this.length);
+    const diskSizes = new Float64Array(this.length);
     const present = new Uint32Array(this.length);
     let count = 0;
     for (let index = 0; index < this.length; index++) {
-      const info = fileInfo(this.path(index));
+      const info = this.#info(index, open);
       if (info === undefined) continue;
       received[index] = info.modified;
-      sizes[index] = info.size;
+      diskSizes[index] = info.size;
       present[count++] = index;
     }
-    return { received, sizes, present: present.subarray(0, count) };
+    return { received, diskSizes, present: present.subarray(0, count) };
+  }
+
+  /** Each mail's size, by its index; 0 for those that aren't there any more. */
+  sizes(): Float64Array {
+    const { present } = this.numbers();
+    const sizes = new Float64Array(this.length);
+    this.#use((open) => {
+      for (const index of present) sizes[index] = this.#size(index, open) ?? 0;
+    });
+    return sizes;
+  }
+
+  /** A mail's size, as its name or its file tells; `undefined` where it isn't there any more. */
+  #size(index: number, open: OpenFolder): number | undefined {
+    const size = sizeInName(this.#names[index]) ?? this.#unnamedSizes.get(index);
+    if (size !== undefined) return size;
+    const directory = directoryOf(open, this.#place(index));
+    const found = directory && plainSize(directory, this.#names[index], this.#budget);
+    if (found !== undefined) this.#unnamedSizes.set(index, found);
+    return found;
+  }
+
+  #info(index: number, open: OpenFolder): FileInfo | undefined {
+    const directory = directoryOf(open, this.#place(index));
+    return directory && fileInfo(directory, this.#names[index]);
+  }
+
+  /** Does something with the folder while it is open; throws an `ExtractorFailure`. */
+  #use<Result>(act: (open: OpenFolder) => Result): Result {
+    try {
+      return this.folder.use(act);
+    } catch (error) {
+      if (error instanceof ExtractorFailure) throw error;
+      if (isMissing(error)) throw noFolder(this.folder.name);
+      throw storageFailure(`read ${folderTitle(this.folder.name)}`, error);
+    }
+  }
+
+  /**
+   * Calls a function with the directory and the name of each of the given mails, by their indexes, while
+   * the folder is open.
+   */
+  forEach(
+    indexes: Iterable<number>,
+    act: (index: number, directory: Directory, name: string) => void,
+  ): void {
+    this.#use((open) => {
+      for (const index of indexes) {
+        const directory = directoryOf(open, this.#place(index));
+        if (directory !== undefined) act(index, directory, this.#names[index]);
+      }
+    });
   }
 
   /** Keeps mails' indexes in some order for as long as the scan is. */
@@ -160,31 +228,33 @@ export class FolderScan {
     return this.#mids[index];
   }
 
-  /** A mail by its index. */
-  mail(index: number): MailFile {
-    const { received, sizes } = this.numbers();
-    return this.#mail(index, { size: sizes[index], modified: received[index] });
+  /** Mails by their indexes. */
+  mails(indexes: Uint32Array): MailFile[] {
+    const { received, diskSizes } = this.numbers();
+    return this.#use((open) => {
+      return Array.from(indexes, (index) => {
+        return this.#mail(index, { size: diskSizes[index], modified: received[index] }, open);
+      });
+    });
   }
 
-  #mail(index: number, { size, modified }: FileInfo): MailFile {
+  #mail(index: number, { size, modified }: FileInfo, open: OpenFolder): MailFile {
     return {
       mid: this.#mids[index],
       folder: this.folder.name,
-      size,
+      size: this.#size(index, open) ?? size,
       seen: this.#isSeen(index),
       received: new Date(modified),
-      path: this.path(index),
+      path: `${this.folder.path}/${this.#place(index)}/${this.#names[index]}`,
     };
   }
 
   #isSeen(index: number): boolean {
-    return index >= this.#newCount && isMarkedSeen(this.#names[index]);
+    return isMarkedSeen(this.#names[index]);
   }
 
-  /** The file that a mail had, by its index. */
-  path(index: number): string {
-    const directory = index < this.#newCount ? "new" : "cur";
-    return `${this.folder.path}/${directory}/${this.#names[index]}`;
+  #place(index: number): Place {
+    return index < this.#newCount ? "new" : "cur";
   }
 }
 
@@ -192,8 +262,8 @@ export class FolderScan {
 export interface MailNumbers {
   /** In milliseconds since 1970. */
   readonly received: Float64Array;
-  /** In bytes. */
-  readonly sizes: Float64Array;
+  /** What they take on the disk, in bytes. */
+  readonly diskSizes: Float64Array;
   /** The indexes of those that were there when they were asked for. */
   readonly present: Uint32Array;
 }
@@ -204,12 +274,8 @@ interface Stamp {
   readonly fresh: BigIntStats | undefined;
 }
 
-function readStamp({ name, path }: Folder): Stamp {
-  const cur = lstatSync(join(path, "cur"), { bigint: true });
-  const fresh = lstatSync(join(path, "new"), { bigint: true, throwIfNoEntry: false });
-  // What is a link may lead out of the maildir.
-  if (!cur.isDirectory() || fresh?.isDirectory() === false) throw noFolder(name);
-  return { cur, fresh };
+function readStamp({ cur, fresh }: OpenFolder): Stamp {
+  return { cur: cur.now(), fresh: fresh?.now() };
 }
 
 /** When it was changed last, in milliseconds since 1970. */
@@ -235,10 +301,10 @@ interface Names {
 }
 
 /** The names of the files in both directories, each mail once. */
-function namesApart(folder: Folder): Names {
+function namesApart(folder: OpenFolder): Names {
   // In this order, since mails go from one to the other: they may be seen twice, but not missed.
-  const fresh = filesIn(`${folder.path}/new`, true);
-  const names = [...fresh, ...filesIn(`${folder.path}/cur`, false)];
+  const fresh = folder.fresh === undefined ? [] : filesIn(folder.fresh);
+  const names = [...fresh, ...filesIn(folder.cur)];
   const mids = names.map(uniqueName);
   const indexes = new Map<string, number>();
   const doubtful = new Set<string>();
@@ -255,13 +321,13 @@ function namesApart(folder: Folder): Names {
  * taken once. Two mails can have one name by somebody's mistake: each then has what tells its file from
  * others behind it, so that none is out of reach, and none is taken for the other when that is gone.
  */
-function withoutDoubles(folder: Folder, all: Names, doubtful: ReadonlySet<string>): Names {
+function withoutDoubles(folder: OpenFolder, all: Names, doubtful: ReadonlySet<string>): Names {
   const files = new Map<string, Map<string, number>>();
   const gone = new Set<number>();
   for (const [index, mid] of all.mids.entries()) {
     if (!doubtful.has(mid)) continue;
-    const directory = index < all.newCount ? "new" : "cur";
-    const identity = fileIdentity(`${folder.path}/${directory}/${all.names[index]}`);
+    const directory = directoryOf(folder, index < all.newCount ? "new" : "cur");
+    const identity = directory && fileIdentity(directory, all.names[index]);
     const known = files.get(mid) ?? new Map<string, number>();
     const double = identity === undefined ? index : known.get(identity);
     if (double !== undefined) gone.add(double);
@@ -286,18 +352,12 @@ function withoutDoubles(folder: Folder, all: Names, doubtful: ReadonlySet<string
  * The names of a directory's files but those with a leading dot; links to files are none, and neither
  * are files that can't be asked for, since their names are no text.
  */
-function filesIn(directory: string, isOptional: boolean): string[] {
-  try {
-    const entries = readdirSync(directory, { withFileTypes: true });
-    const names: string[] = [];
-    for (const entry of entries) {
-      const { name } = entry;
-      if (!entry.isFile() || name.startsWith(".")) continue;
-      if (!name.includes("\uFFFD") || fileInfo(`${directory}/${name}`)) names.push(name);
-    }
-    return names;
-  } catch (error) {
-    if (isOptional && isMissing(error)) return [];
-    throw error;
+function filesIn(directory: Directory): string[] {
+  const names: string[] = [];
+  for (const entry of directory.entries()) {
+    const { name } = entry;
+    if (!entry.isFile() || name.startsWith(".")) continue;
+    if (!name.includes("\uFFFD") || fileInfo(directory, name)) names.push(name);
   }
+  return names;
 }

@@ -7,9 +7,8 @@
  * @module
  */
 
-import { join } from "node:path";
-import type { Folder } from "./folder_scan.ts";
-import { readFile } from "./mail_file.ts";
+import type { Directory } from "./directory.ts";
+import { withFile } from "./mail_file.ts";
 import { isUnreadable } from "./storage_failure.ts";
 
 /**
@@ -18,7 +17,7 @@ import { isUnreadable } from "./storage_failure.ts";
  * or for keywords called "unknown-0" and the like; only Dovecot gives new ones. Where the folder that
  * the mail comes from has no such file, nobody knows what letters mean, and they stay.
  */
-export function withKeywordsOf(fileName: string, from: Folder, to: Folder): string {
+export function withKeywordsOf(fileName: string, from: Directory, to: Directory): string {
   const colon = fileName.lastIndexOf(":");
   const [flags] = colon < 0 ? [""] : fileName.slice(colon + 3).split(",", 1);
   if (!fileName.startsWith("2,", colon + 1) || !/[a-z]/.test(flags)) return fileName;
@@ -38,10 +37,10 @@ export function withKeywordsOf(fileName: string, from: Folder, to: Folder): stri
 const most = { offset: 0, length: 65_536 };
 
 /** A folder's keywords by their letters; `undefined` where no file tells, or nobody lets us read it. */
-function readKeywords(folder: Folder): Map<string, string> | undefined {
+function readKeywords(folder: Directory): Map<string, string> | undefined {
   let file: Uint8Array | undefined;
   try {
-    file = readFile(join(folder.path, "dovecot-keywords"), most);
+    file = withFile(folder, "dovecot-keywords", (opened) => opened.read(most));
   } catch (error) {
     if (!isUnreadable(error)) throw error;
   }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
-import { basename } from "node:path";
-import type { ExtractorFailure } from "../messages/failure.ts";
+import { closeSync, constants, fstatSync, lstatSync, readSync, type Stats } from "node:fs";
+import { ExtractorFailure } from "../messages/failure.ts";
+import type { Directory } from "./directory.ts";
 import { uniqueName } from "./file_name.ts";
 import { errorCode, isMissing, storageFailure } from "./storage_failure.ts";
 
@@ -16,9 +16,12 @@ export interface MailFile {
   readonly mid: string;
   /** The folder that it is in; "" for the inbox. */
   readonly folder: string;
-  /** How large it is, in bytes. */
+  /**
+   * How large it is, in bytes: as its file's name says (`,S=1234`), else as its file is; of a compressed
+   * mail the size that it is without.
+   */
   readonly size: number;
-  /** Whether it has been read: it has the flag S and isn't in `new`. */
+  /** Whether it has been read: it has the flag S. */
   readonly seen: boolean;
   /** When it was delivered. */
   readonly received: Date;
@@ -35,57 +38,110 @@ export interface FileInfo {
 }
 
 /** What a regular file is like; `undefined` where there is none of that name, or only a link to one. */
-export function fileInfo(path: string): FileInfo | undefined {
+export function fileInfo(directory: Directory, name: string): FileInfo | undefined {
   try {
-    const stats = lstatSync(path, { throwIfNoEntry: false });
+    const stats = directory.at(name, lookAt);
     if (!stats?.isFile()) return undefined;
-    return { size: stats.size, modified: stats.mtimeMs };
+    return { size: exactSize(stats), modified: stats.mtimeMs };
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw cannotRead(path, error);
+    throw cannotRead(name, error);
   }
+}
+
+function lookAt(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+/** A size that is exact: a file with holes may seem to have more bytes than that. */
+function exactSize({ size }: Stats): number {
+  return Math.min(size, Number.MAX_SAFE_INTEGER);
 }
 
 /** What tells a file from all others, whatever it is called; `undefined` where there is none. */
-export function fileIdentity(path: string): string | undefined {
+export function fileIdentity(directory: Directory, name: string): string | undefined {
   try {
-    const { dev, ino } = lstatSync(path, { bigint: true });
+    const { dev, ino } = directory.at(name, (path) => lstatSync(path, { bigint: true }));
     return `${dev}.${ino}`;
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw cannotRead(path, error);
+    throw cannotRead(name, error);
   }
 }
 
-function cannotRead(path: string, error: unknown): ExtractorFailure {
-  return storageFailure(`read the mail ${JSON.stringify(uniqueName(basename(path)))}`, error);
+function cannotRead(name: string, error: unknown): ExtractorFailure {
+  if (error instanceof ExtractorFailure) return error;
+  return storageFailure(`read the mail ${JSON.stringify(uniqueName(name))}`, error);
 }
 
-/** Opens a regular file and gives it to a function; no links, and no pipe that would be waited for. */
-function withFile<Result>(
-  path: string,
-  use: (descriptor: number, size: number) => Result,
+/** A file that is open for reading. */
+export class OpenFile {
+  /** How large it is, in bytes. */
+  readonly size: number;
+  readonly #descriptor: number;
+  readonly #stats: Stats;
+
+  /** Takes a descriptor, and what the system says of it. */
+  constructor(descriptor: number, stats: Stats) {
+    this.#descriptor = descriptor;
+    this.#stats = stats;
+    this.size = exactSize(stats);
+  }
+
+  /** What tells it, as it is now, from all others and from itself when it is changed. */
+  get identity(): string {
+    const { dev, ino, size, mtimeMs, ctimeMs } = this.#stats;
+    return [dev, ino, size, mtimeMs, ctimeMs].join(".");
+  }
+
+  /** Reads from a position on until the bytes are full or the file ends; gives how many there are then. */
+  fill(bytes: Uint8Array, position: number): number {
+    let at = 0;
+    while (at < bytes.length) {
+      const count = readSync(this.#descriptor, bytes, at, bytes.length - at, position + at);
+      if (count === 0) break;
+      at += count;
+    }
+    return at;
+  }
+
+  /** Some of its bytes, or all; fewer than the range says where it ends. */
+  read(range?: ByteRange): Uint8Array<ArrayBuffer> {
+    const offset = Math.min(range?.offset ?? 0, this.size);
+    const bytes = new Uint8Array(Math.min(range?.length ?? Infinity, this.size - offset));
+    return bytes.subarray(0, this.fill(bytes, offset));
+  }
+}
+
+/**
+ * Opens a regular file and gives it to a function; no links, and no pipe that would be waited for.
+ * `undefined` where there is none.
+ */
+export function withFile<Result>(
+  directory: Directory,
+  name: string,
+  use: (file: OpenFile) => Result,
 ): Result | undefined {
-  const descriptor = open(path);
+  const descriptor = open(directory, name);
   if (descriptor === undefined) return undefined;
   try {
     const stats = fstatSync(descriptor);
-    return stats.isFile() ? use(descriptor, stats.size) : undefined;
+    return stats.isFile() ? use(new OpenFile(descriptor, stats)) : undefined;
   } catch (error) {
-    throw cannotRead(path, error);
+    throw cannotRead(name, error);
   } finally {
     closeSync(descriptor);
   }
 }
 
-function open(path: string): number | undefined {
+function open(directory: Directory, name: string): number | undefined {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return directory.open(name, constants.O_RDONLY);
   } catch (error) {
     // ELOOP is a symbolic link, ENXIO a socket.
     const code = errorCode(error);
     if (isMissing(error) || code === "ELOOP" || code === "ENXIO") return undefined;
-    throw cannotRead(path, error);
+    throw cannotRead(name, error);
   }
 }
 
@@ -95,70 +151,4 @@ export interface ByteRange {
   readonly offset: number;
   /** How many at most. */
   readonly length: number;
-}
-
-/** A file's bytes; fewer than the range says where the file ends; `undefined` where there is no file. */
-export function readFile(path: string, range?: ByteRange): Uint8Array | undefined {
-  return withFile(path, (descriptor, size) => {
-    const offset = Math.min(range?.offset ?? 0, size);
-    const bytes = new Uint8Array(Math.min(range?.length ?? Infinity, size - offset));
-    return bytes.subarray(0, fill(descriptor, bytes, { at: 0, position: offset }));
-  });
-}
-
-/** How much of a mail is read at first, and how much at most, in search of its header's end. */
-const firstRead = 8 * 1024;
-const largestHeader = 256 * 1024;
-
-/** Where headers are read to: one that was read is gone with the next. */
-let headerBuffer = new Uint8Array(firstRead);
-
-/**
- * A mail's header, up to the empty line behind it; the first 256 KiB of a larger one; `undefined` where
- * there is no file. The bytes are only good until the next call.
- */
-export function readHeaderInPlace(path: string): Uint8Array | undefined {
-  return withFile(path, (descriptor) => {
-    let length = 0;
-    for (let want = firstRead;; want *= 4) {
-      if (want > headerBuffer.length) headerBuffer = grown(headerBuffer, want);
-      const known = length;
-      length = fill(descriptor, headerBuffer.subarray(0, want), { at: known, position: known });
-      const header = headerBuffer.subarray(0, length);
-      // The end may begin in what was searched before.
-      const end = headerEnd(header, Math.max(known - 2, 0));
-      if (end !== undefined) return header.subarray(0, end);
-      if (length < want || want >= largestHeader) return header;
-    }
-  });
-}
-
-function grown(buffer: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.min(length, largestHeader));
-  larger.set(buffer);
-  return larger;
-}
-
-/** Where a header ends: behind the last line that isn't empty. */
-function headerEnd(bytes: Uint8Array, from: number): number | undefined {
-  if (bytes[0] === 10 || bytes[0] === 13 && bytes[1] === 10) return 0;
-  for (let at = bytes.indexOf(10, from); at >= 0; at = bytes.indexOf(10, at + 1)) {
-    if (bytes[at + 1] === 10 || bytes[at + 1] === 13 && bytes[at + 2] === 10) return at + 1;
-  }
-  return undefined;
-}
-
-/** Reads until the bytes are full or the file ends; gives how many there are then. */
-function fill(
-  descriptor: number,
-  bytes: Uint8Array,
-  { at, position }: { at: number; position: number },
-): number {
-  const start = at;
-  while (at < bytes.length) {
-    const count = readSync(descriptor, bytes, at, bytes.length - at, position + at - start);
-    if (count === 0) break;
-    at += count;
-  }
-  return at;
 }

@@ -5,8 +5,9 @@
  */
 
 import { ExtractorFailure } from "../messages/failure.ts";
+import { readHeaderInPlace } from "./compression/content.ts";
+import type { Directory } from "./directory.ts";
 import type { FolderScan } from "./folder_scan.ts";
-import { readHeaderInPlace } from "./mail_file.ts";
 import { isUnreadable } from "./storage_failure.ts";
 import { sortKey } from "./mail/sort_key.ts";
 
@@ -48,28 +49,29 @@ export function sortedIndexes(scan: FolderScan, by: MailOrder["by"]): Uint32Arra
 }
 
 function sort(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
-  const { received, sizes, present } = scan.numbers();
+  const { received, present } = scan.numbers();
   const byDelivery = (one: number, other: number) =>
     received[one] - received[other] || compare(scan.mid(one), scan.mid(other));
   if (by === "date") return present.slice().sort(byDelivery);
   if (by === "size") {
+    const sizes = scan.sizes();
     return present.slice().sort((one, other) =>
       sizes[one] - sizes[other] || byDelivery(one, other)
     );
   }
-  const keys: string[] = [];
-  const readable = present.filter((index) => {
-    const header = headerOf(scan.path(index));
-    keys[index] = header === undefined ? "" : sortKey(header, by);
-    return header !== undefined;
+  const keys: (string | undefined)[] = [];
+  scan.forEach(present, (index, directory, name) => {
+    const header = headerOf(directory, name);
+    if (header !== undefined) keys[index] = sortKey(header, by);
   });
-  return readable.sort((one, other) => compare(keys[one], keys[other]) || byDelivery(one, other));
+  const readable = present.filter((index) => keys[index] !== undefined);
+  return readable.sort((one, other) => compare(keys[one]!, keys[other]!) || byDelivery(one, other));
 }
 
-/** A mail's header; an empty one if nobody lets this process read it; `undefined` if it is gone. */
-function headerOf(path: string): Uint8Array | undefined {
+/** A mail's header; an empty one if this process can't read it; `undefined` if it is gone. */
+function headerOf(directory: Directory, name: string): Uint8Array | undefined {
   try {
-    return readHeaderInPlace(path);
+    return readHeaderInPlace(directory, name);
   } catch (error) {
     // One mail must not take the others along.
     if (isUnreadable(error)) return new Uint8Array();

@@ -4,28 +4,24 @@
  * @module
  */
 
-import { lstatSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
 import { ExtractorFailure } from "../messages/failure.ts";
+import { ContentReader, readHeaderInPlace } from "./compression/content.ts";
+import { loadUnpackers } from "./compression/formats.ts";
+import { defaultMaxUnpacked } from "./compression/unpacker.ts";
 import { deliver, type NewMail, removeMail, renameMail } from "./delivery.ts";
 import { isMarkedSeen, markedSeen, nameInCur, sizeInName, uniqueName } from "./file_name.ts";
-import { folderNames, isInbox } from "./folder_names.ts";
-import { type Folder, FolderScan, type FolderTotals } from "./folder_scan.ts";
+import { type Folder, MaildirRoot, useDirectory } from "./folder.ts";
+import { FolderScan, type FolderTotals } from "./folder_scan.ts";
 import { withKeywordsOf } from "./keywords.ts";
-import {
-  type ByteRange,
-  fileIdentity,
-  fileInfo,
-  type MailFile,
-  readFile,
-  readHeaderInPlace,
-} from "./mail_file.ts";
+import { type ByteRange, fileIdentity, fileInfo, type MailFile } from "./mail_file.ts";
+import { type LocatedMail, MaildirFolders } from "./maildir_folders.ts";
 import { type MailOrder, parseOrder, sortedIndexes } from "./mail_order.ts";
 import { tellQuota } from "./quota_file.ts";
 import { folderTitle, isUnreadable, noFolder, noMail, storageFailure } from "./storage_failure.ts";
 
 /** The names of these files' other parts that a maildir's user meets. */
 export type { ByteRange, FolderTotals, MailFile, NewMail };
+export { loadUnpackers };
 
 /** Which mails of a folder, and in what order. */
 export interface ListOptions {
@@ -50,6 +46,16 @@ export interface MaildirOptions {
    * is remembered whatever it has.
    */
   readonly maxRemembered?: number;
+  /**
+   * How large a compressed mail may be that is unpacked, in bytes; 128 MiB if left out. A larger one is
+   * the failure "limit".
+   */
+  readonly maxUnpackedSize?: number;
+  /**
+   * Whether the maildir's path may be a symbolic link itself; `true` if left out. Links on the way to it
+   * are followed in any case, and links in it never are.
+   */
+  readonly followLink?: boolean;
 }
 
 /** How often a mail is looked for again that others rename at that very time. */
@@ -59,7 +65,14 @@ const attempts = 5;
  * A maildir with its folders (Maildir++).
  *
  * Names of folders and mails that a caller gives are compared with those that there are and never
- * become part of a path, so that nothing outside is within reach; neither are symbolic links.
+ * become part of a path, so that nothing outside is within reach; neither are symbolic links, even if
+ * somebody puts one in a folder's place while it is read: on systems that have a path to an open
+ * directory, such as Linux with /proc. On others that is checked before and after.
+ *
+ * Mails that Dovecot's plugins zlib or mail_compress have compressed are read as they were before:
+ * as gz, bz2, zstd and lz4, and as xz, which only Dovecot 2.3 reads. What can't be unpacked is the failure
+ * "storage", or "limit" if it is too large. What unpacks bz2, zstd and xz has to be loaded first: see
+ * {@linkcode loadUnpackers}.
  *
  * A folder is read again only when it has changed. Other programs may deliver, mark, move and remove
  * mails at any time: a mail that isn't where it was is looked for again, in all folders.
@@ -84,30 +97,46 @@ const attempts = 5;
  * ```
  */
 export class Maildir {
-  readonly #path: string;
+  readonly #root: MaildirRoot;
   readonly #maxRemembered: number;
-  #folders: ReadonlyMap<string, Folder> = new Map();
-  /** What is known of folders, the one that was asked for last at the end. */
+  readonly #contents: ContentReader;
+  readonly #folders: MaildirFolders;
+  /** What is known of folders by their directories, the one that was asked for last at the end. */
   readonly #scans = new Map<string, FolderScan>();
   /** The directory of the folder that was listed last. */
   #listed = "";
 
-  private constructor(path: string, maxRemembered: number) {
-    this.#path = path;
+  private constructor(path: string, options: MaildirOptions) {
+    const { maxRemembered = 300_000, maxUnpackedSize = defaultMaxUnpacked } = options;
+    if (!(maxUnpackedSize > 0)) {
+      throw new ExtractorFailure(
+        "invalid",
+        `"maxUnpackedSize" is ${maxUnpackedSize}. Give a number above 0.`,
+      );
+    }
+    this.#root = new MaildirRoot(path, { follow: options.followLink ?? true });
+    this.#folders = new MaildirFolders(this.#root);
     this.#maxRemembered = maxRemembered;
+    this.#contents = new ContentReader(maxUnpackedSize);
   }
 
   /** Opens a maildir by its path; throws an `ExtractorFailure` if there is none. */
-  static open(path: string, { maxRemembered = 300_000 }: MaildirOptions = {}): Maildir {
+  static open(path: string, options: MaildirOptions = {}): Maildir {
     if (path === "" || path.includes("\0")) {
       throw new ExtractorFailure("invalid", `${JSON.stringify(path)} is no path of a maildir.`);
     }
+    const maildir = new Maildir(path, options);
+    let isMaildir: boolean;
     try {
       // A link to one would be another's, as it is with folders.
-      if (lstatSync(join(path, "cur")).isDirectory()) return new Maildir(path, maxRemembered);
+      isMaildir = maildir.#root.use((root) => {
+        if (!root.has("cur")) throw Object.assign(new Error("no cur"), { code: "ENOENT" });
+        return useDirectory(root, "cur", (cur) => cur !== undefined);
+      });
     } catch (error) {
       throw storageFailure(`open the maildir ${path}`, error);
     }
+    if (isMaildir) return maildir;
     throw new ExtractorFailure(
       "storage",
       `Cannot open the maildir ${path}: "cur" is no directory.`,
@@ -116,13 +145,12 @@ export class Maildir {
 
   /** The names of all folders but the inbox, in order, levels parted by ".". */
   folders(): string[] {
-    this.#folders = this.#readFolders();
-    return [...this.#folders.keys()].filter((name) => name !== "");
+    return [...this.#folders.read().keys()].filter((name) => name !== "");
   }
 
   /** How many mails a folder has, their size as far as the files' names tell, and how many are new. */
   count(folder: string): FolderTotals {
-    return this.#scan(this.#folder(folder)).totals();
+    return this.#scan(this.#folders.get(folder)).totals();
   }
 
   /**
@@ -142,13 +170,13 @@ export class Maildir {
           "below 0.",
       );
     }
-    return this.#page(this.#folder(folder), { order, start, end });
+    return this.#page(this.#folders.get(folder), { order, start, end });
   }
 
   /** All mails of a folder, the one that was delivered last first. */
   mails(folder: string): MailFile[] {
     const order: MailOrder = { by: "date", isReversed: true };
-    return this.#page(this.#folder(folder), { order, start: 0, end: Infinity });
+    return this.#page(this.#folders.get(folder), { order, start: 0, end: Infinity });
   }
 
   #page(
@@ -156,7 +184,7 @@ export class Maildir {
     { order, start, end }: { order: MailOrder; start: number; end: number },
   ): MailFile[] {
     let scan = this.#scan(folder);
-    this.#listed = folder.path;
+    this.#listed = folder.directoryName;
     let sorted = sortedIndexes(scan, order.by);
     // What vanished meanwhile may have another name now.
     for (let attempt = 1; sorted.length < scan.length && attempt < attempts; attempt++) {
@@ -168,7 +196,7 @@ export class Maildir {
     const page = order.isReversed
       ? sorted.slice(Math.max(length - end, 0), Math.max(length - start, 0)).reverse()
       : sorted.slice(start, Math.min(end, length));
-    return Array.from(page, (index) => scan.mail(index));
+    return scan.mails(page);
   }
 
   /**
@@ -183,7 +211,7 @@ export class Maildir {
     let unreadable: ExtractorFailure | undefined;
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const looked: FolderScan[] = [];
-      for (const folder of this.#readFolders().values()) {
+      for (const folder of this.#folders.read().values()) {
         const scan = this.#scanIfThere(folder);
         if (scan instanceof ExtractorFailure) {
           unreadable = scan;
@@ -207,20 +235,40 @@ export class Maildir {
         `There are no ${range.length} bytes from ${range.offset} on: give whole numbers, not below 0.`,
       );
     }
-    return this.#whereverItIs(mail, ({ path }) => readFile(path, range));
+    return this.#whereverItIs(mail, (at) => this.#contents.read(at.directory, at.name, range));
+  }
+
+  /** A mail's first bytes, as many as are asked for or fewer, without unpacking more of it than that. */
+  readStart(mail: MailFile, length: number): Uint8Array {
+    if (!isCount(length)) {
+      throw new ExtractorFailure("invalid", `There are no ${length} bytes: give a whole number.`);
+    }
+    return this.#whereverItIs(mail, (at) => {
+      return this.#contents.readStart(at.directory, at.name, length);
+    });
+  }
+
+  /**
+   * How many bytes a mail really has, which {@linkcode Maildir.read} gives: not what its file's name
+   * says, but what is in the file, without compression.
+   */
+  contentSize(mail: MailFile): number {
+    return this.#whereverItIs(mail, (at) => this.#contents.size(at.directory, at.name));
   }
 
   /** A mail's header, up to the empty line behind it; of a huge one the first 256 KiB. */
   readHeader(mail: MailFile): Uint8Array {
-    return this.#whereverItIs(mail, ({ path }) => readHeaderInPlace(path)?.slice());
+    return this.#whereverItIs(mail, (at) => readHeaderInPlace(at.directory, at.name)?.slice());
   }
 
   /** Gives a mail the flag S; out of `new` it goes to `cur`. */
   markSeen(mail: MailFile): MailFile {
-    return this.#whereverItIs(mail, (mail) => {
-      if (mail.seen) return fileInfo(mail.path) && mail;
-      const path = join(directoryOf(mail), "cur", markedSeen(basename(mail.path)));
-      return renameMail(mail.path, path) ? { ...mail, seen: true, path } : undefined;
+    return this.#whereverItIs(mail, (at) => {
+      const { mail, folder, place, name } = at;
+      if (mail.seen && place === "cur") return fileInfo(at.directory, name) && mail;
+      const marked = markedSeen(name);
+      if (!renameMail(at, { directory: at.open.cur, name: marked })) return undefined;
+      return { ...mail, seen: true, path: `${folder.path}/cur/${marked}` };
     });
   }
 
@@ -232,17 +280,20 @@ export class Maildir {
    * both stay.
    */
   move(mail: MailFile, folder: string): MailFile {
-    const target = this.#folder(folder);
-    return this.#whereverItIs(mail, (mail) => {
-      if (mail.folder === target.name) return fileInfo(mail.path) && mail;
-      const double = this.#double(target, mail);
+    const target = this.#folders.get(folder);
+    return this.#whereverItIs(mail, (at) => {
+      const { mail } = at;
+      if (mail.folder === target.name) return fileInfo(at.directory, at.name) && mail;
+      const double = this.#double(target, at);
       if (double !== undefined) return double;
-      const from = { name: mail.folder, path: directoryOf(mail) };
-      const name = withKeywordsOf(nameInCur(basename(mail.path)), from, target);
-      const path = join(target.path, "cur", name);
-      if (!renameMail(mail.path, path)) return undefined;
-      const [mid, seen] = [uniqueName(name), isMarkedSeen(name)];
-      return { ...mail, mid, folder: target.name, seen, path };
+      const moved = this.#folders.use(target, (open) => {
+        const name = withKeywordsOf(nameInCur(at.name), at.open.directory, open.directory);
+        if (!renameMail(at, { directory: open.cur, name })) return null;
+        const [mid, seen] = [uniqueName(name), isMarkedSeen(name)];
+        return { ...mail, mid, folder: target.name, seen, path: `${target.path}/cur/${name}` };
+      });
+      if (moved === undefined) throw noFolder(target.name);
+      return moved ?? undefined;
     });
   }
 
@@ -250,12 +301,13 @@ export class Maildir {
    * The mail that has a mail's unique name in the folder that it is to be moved to. Throws if it is
    * another one: with other flags it wouldn't be overwritten, but nobody could tell the two apart.
    */
-  #double(target: Folder, mail: MailFile): MailFile | undefined {
+  #double(target: Folder, { mail, directory, name }: LocatedMail): MailFile | undefined {
     // What it was some time ago will do: who moved a mail there since gave it a unique name as well.
-    const scan = this.#scans.get(target.path) ?? this.#scan(target);
+    const scan = this.#scans.get(target.directoryName) ?? this.#scan(target);
     const double = scan.find(mail.mid);
     if (double === undefined) return undefined;
-    const [here, there] = [fileIdentity(mail.path), fileIdentity(double.path)];
+    const here = fileIdentity(directory, name);
+    const there = this.#folders.at(double, (at) => fileIdentity(at.directory, at.name));
     // Somebody moves it at this very time.
     if (here === undefined || there === undefined) return undefined;
     if (here === there) return double;
@@ -269,60 +321,40 @@ export class Maildir {
     if (received !== undefined && Number.isNaN(received.getTime())) {
       throw new ExtractorFailure("invalid", "The date of delivery is no date.");
     }
-    const mail = deliver(this.#folder(folder), { data, seen, received });
-    tellQuota(this.#path, { size: mail.size, count: 1 });
+    const mail = deliver(this.#folders.get(folder), { data, seen, received });
+    tellQuota(this.#root, { size: mail.size, count: 1 });
     return mail;
   }
 
   /** Removes a mail for good. */
   remove(mail: MailFile): void {
-    this.#whereverItIs(mail, ({ path, size }) => {
-      if (!removeMail(path)) return undefined;
-      tellQuota(this.#path, { size: -(sizeInName(basename(path)) ?? size), count: -1 });
+    this.#whereverItIs(mail, (at) => {
+      if (!removeMail(at)) return undefined;
+      tellQuota(this.#root, { size: -(sizeInName(at.name) ?? mail.size), count: -1 });
       return true;
     });
   }
 
   /** Does something with a mail, and once more where it is now if its file had been renamed. */
-  #whereverItIs<Result>(mail: MailFile, act: (mail: MailFile) => Result | undefined): Result {
+  #whereverItIs<Result>(
+    mail: MailFile,
+    act: (at: LocatedMail) => Result | undefined,
+  ): Result {
     let current = mail;
     for (let attempt = 1;; attempt++) {
-      const result = act(current);
+      const result = this.#folders.at(current, act);
       if (result !== undefined) return result;
       if (attempt === attempts) throw noMail(mail.mid);
       current = this.find(mail.mid);
     }
   }
 
-  #folder(name: string): Folder {
-    if (isInbox(name)) return { name: "", path: this.#path };
-    const known = this.#folders.get(name);
-    if (known !== undefined && isFolder(known.path)) return known;
-    this.#folders = this.#readFolders();
-    const folder = this.#folders.get(name);
-    if (folder === undefined) throw noFolder(name);
-    return folder;
-  }
-
-  #readFolders(): Map<string, Folder> {
-    const folders = new Map([["", { name: "", path: this.#path }]]);
-    try {
-      for (const [directory, name] of folderNames(readdirSync(this.#path))) {
-        const path = join(this.#path, directory);
-        if (isFolder(path)) folders.set(name, { name, path });
-      }
-    } catch (error) {
-      throw storageFailure("read the folders", error);
-    }
-    return folders;
-  }
-
   /** What a folder has now. */
   #scan(folder: Folder, isForced = false): FolderScan {
-    const known = this.#scans.get(folder.path);
-    this.#scans.delete(folder.path);
+    const known = this.#scans.get(folder.directoryName);
+    this.#scans.delete(folder.directoryName);
     const scan = !isForced && known?.isCurrent() ? known : FolderScan.read(folder);
-    this.#scans.set(folder.path, scan);
+    this.#scans.set(folder.directoryName, scan);
     this.#forget();
     return scan;
   }
@@ -347,19 +379,6 @@ export class Maildir {
       this.#scans.delete(path);
       remembered -= scan.length;
     }
-  }
-}
-
-/** The directory of the folder that a mail is in. */
-function directoryOf(mail: MailFile): string {
-  return join(mail.path, "../..");
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return lstatSync(path).isDirectory() && lstatSync(join(path, "cur")).isDirectory();
-  } catch {
-    return false;
   }
 }
 

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, fstatSync, writeSync } from "node:fs";
+import type { MaildirRoot } from "./folder.ts";
 
 /** A file of that size is made anew by whoever reads it next. */
 const outgrown = 5120;
@@ -27,11 +27,10 @@ export interface QuotaChange {
  * them or with the file is not the mail's fault, and is put right when whoever keeps it counts anew:
  * nothing is thrown.
  */
-export function tellQuota(maildir: string, { size, count }: QuotaChange): void {
+export function tellQuota(maildir: MaildirRoot, { size, count }: QuotaChange): void {
   try {
-    const { O_WRONLY, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
-    const flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
-    const descriptor = openSync(join(maildir, "maildirsize"), flags);
+    const { O_WRONLY, O_APPEND } = constants;
+    const descriptor = maildir.use((root) => root.open("maildirsize", O_WRONLY | O_APPEND));
     try {
       const stats = fstatSync(descriptor);
       // In an empty one the line would be taken for the first, which says how much there may be.

@@ -34,10 +34,12 @@ export function errorCode(error: unknown): string | undefined {
   return isCoded ? error.code as string : undefined;
 }
 
-/** Whether a failure is about a file that nobody lets this process read, or nobody can read. */
+/**
+ * Whether a failure is about a file that nobody lets this process read, or nobody can read or unpack.
+ */
 export function isUnreadable(error: unknown): error is ExtractorFailure {
   const code = error instanceof ExtractorFailure ? errorCode(error.cause) : undefined;
-  return code === "EACCES" || code === "EPERM" || code === "EIO";
+  return code === "EACCES" || code === "EPERM" || code === "EIO" || code === "EDAMAGED";
 }
 
 /** Whether something wasn't there. */

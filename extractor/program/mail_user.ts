@@ -45,7 +45,7 @@ export function openMaildir(folder: string, mailUser: string): Maildir {
       : messageOf(cause);
     throw new ExtractorFailure("storage", `Cannot open the maildir ${path}: ${why}.`, { cause });
   }
-  if (isFolder) return Maildir.open(path);
+  if (isFolder) return Maildir.open(path, { followLink: false });
   throw new ExtractorFailure(
     "storage",
     `Cannot open the maildir ${path}: it is no folder. A link isn't followed; name the folder that ` +

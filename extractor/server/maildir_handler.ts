@@ -10,6 +10,7 @@ import type { Maildir, MailFile } from "../maildir/maildir.ts";
 import { type HeadFields, parseHead } from "../maildir/mail/head.ts";
 import { type MimePartInit, parseMail, type PartContent } from "../maildir/mail/mail.ts";
 import { TextSearch } from "../maildir/mail/search.ts";
+import { loadUnpacker, UnpackerNotLoaded } from "../maildir/compression/formats.ts";
 import { isUnreadable } from "../maildir/storage_failure.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
 import type { ExtractorContext, ExtractorHandler } from "./handler.ts";
@@ -65,31 +66,47 @@ export function maildirHandler(
   const open: Open = () => opened ??= typeof maildir === "function" ? maildir() : maildir;
   return {
     auth: () => ({}),
-    list: (request) => list(open(), request, limits),
-    count: ({ folder }) => {
-      const { count, size, unseen } = open().count(folder);
-      return { count: BigInt(count), size: BigInt(size), unseen: BigInt(unseen) };
-    },
-    "read-mail": (request) => readMail(open(), request, limits),
+    list: (request) => unpacking(() => list(open(), request, limits)),
+    count: ({ folder }) =>
+      unpacking(() => {
+        const { count, size, unseen } = open().count(folder);
+        return { count: BigInt(count), size: BigInt(size), unseen: BigInt(unseen) };
+      }),
+    "read-mail": (request) => unpacking(() => readMail(open(), request, limits)),
     search: (request, { signal }) => search(open(), request, { ...limits, signal }),
     folders: () => ({ folders: open().folders() }),
-    move: ({ mid, folder }) => {
-      const folders = open();
-      folders.move(folders.find(mid), folder);
-      return {};
-    },
-    raw: (request, context) => raw(open(), request, context),
-    part: (request) => part(open(), request, limits),
+    move: ({ mid, folder }) =>
+      unpacking(() => {
+        const folders = open();
+        folders.move(folders.find(mid), folder);
+        return {};
+      }),
+    raw: (request, context) => unpacking(() => raw(open(), request, context)),
+    part: (request) => unpacking(() => part(open(), request, limits)),
     add: ({ folder, data, seen, dateReceived }) => {
       const received = dateOf(dateReceived);
       return { mid: open().add({ folder, data, seen, received }).mid };
     },
-    remove: ({ mid }) => {
-      const folders = open();
-      folders.remove(folders.find(mid));
-      return {};
-    },
+    remove: ({ mid }) =>
+      unpacking(() => {
+        const folders = open();
+        folders.remove(folders.find(mid));
+        return {};
+      }),
   };
+}
+
+/**
+ * Does something with mails, at once unless one is compressed and what unpacks it isn't loaded yet; then
+ * once more when it is. Nothing may have been changed by then.
+ */
+function unpacking<Result>(act: () => Result): Result | Promise<Result> {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof UnpackerNotLoaded)) throw error;
+    return loadUnpacker(error.format).then(() => unpacking(act));
+  }
 }
 
 interface ListRequest {
@@ -211,10 +228,12 @@ function part(
 
 /** A mail's bytes, unless they are too many to be taken apart. */
 function readWhole(maildir: Maildir, mail: MailFile, { maxMailSize }: Limits): Uint8Array {
-  if (mail.size > maxMailSize) {
+  // A file's name may say anything.
+  const size = maildir.contentSize(mail);
+  if (size > maxMailSize) {
     throw new ExtractorFailure(
       "limit",
-      `The mail ${JSON.stringify(mail.mid)} has ${mail.size} bytes, and mails of up to ` +
+      `The mail ${JSON.stringify(mail.mid)} has ${size} bytes, and mails of up to ` +
         `${maxMailSize} are taken apart. Ask for it with "raw", in pieces.`,
     );
   }
@@ -227,8 +246,9 @@ function raw(
   { maxMessageSize }: ExtractorContext,
 ): { data: Uint8Array; size: bigint } {
   const mail = maildir.find(request.mid);
-  const offset = Math.min(Number(request.offset), mail.size);
-  const rest = mail.size - offset;
+  const size = maildir.contentSize(mail);
+  const offset = Math.min(Number(request.offset), size);
+  const rest = size - offset;
   const length = request.length === 0n ? rest : Math.min(rest, Number(request.length));
   // Before it is read.
   if (length > maxMessageSize - envelope) {
@@ -240,7 +260,7 @@ function raw(
         } bytes.`,
     );
   }
-  return { data: maildir.read(mail, { offset, length }), size: BigInt(mail.size) };
+  return { data: maildir.read(mail, { offset, length }), size: BigInt(size) };
 }
 
 async function search(
@@ -250,7 +270,8 @@ async function search(
 ): Promise<{ mails: MailHead[] }> {
   const text = new TextSearch(pattern);
   const start = performance.now();
-  const mails = maildir.mails(folder);
+  const listed = unpacking(() => maildir.mails(folder));
+  const mails = listed instanceof Promise ? await listed : listed;
   const found: MailFile[] = [];
   let turnEnd = start + turn;
   for (const [index, mail] of mails.entries()) {
@@ -261,9 +282,10 @@ async function search(
       await new Promise((resolve) => setTimeout(resolve));
       turnEnd = performance.now() + turn;
     }
-    const bytes = unlessGone(() =>
-      ifReadable(() => maildir.read(mail, { offset: 0, length: searched }))
+    const read = unpacking(() =>
+      unlessGone(() => ifReadable(() => maildir.readStart(mail, searched)))
     );
+    const bytes = read instanceof Promise ? await read : read;
     if (bytes === undefined || !await text.matches(bytes)) continue;
     found.push(mail);
     if (found.length > maxResults) {
@@ -274,7 +296,7 @@ async function search(
       );
     }
   }
-  return { mails: headsOf(maildir, found) };
+  return { mails: await unpacking(() => headsOf(maildir, found)) };
 }
 
 /** How much of a mail is searched, in bytes. */

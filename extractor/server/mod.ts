@@ -17,6 +17,7 @@ export {
   type ByteRange,
   type FolderTotals,
   type ListOptions,
+  loadUnpackers,
   Maildir,
   type MaildirOptions,
   type MailFile,

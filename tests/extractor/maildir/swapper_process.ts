@@ -1,0 +1,20 @@
+/**
+ * Puts a link in a directory's place and takes it away again, as fast as it can, until it is killed: run
+ * by `swapped_test.ts`, with the paths of the directory and of what the link is to lead to.
+ *
+ * @module
+ */
+
+import { renameSync, symlinkSync } from "node:fs";
+import { argv, stdout } from "node:process";
+
+const [, , directory, target] = argv;
+const [link, aside] = [`${directory}~link`, `${directory}~aside`];
+symlinkSync(target, link);
+stdout.write("ready\n");
+for (;;) {
+  renameSync(directory, aside);
+  renameSync(link, directory);
+  renameSync(directory, link);
+  renameSync(aside, directory);
+}
