@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, link, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -296,3 +298,153 @@ test("limits that can't be are refused", () =>
     }
     await Promise.resolve();
   }));
+
+/** A mail of 1188 bytes, as Dovecot's plugin would have written it. */
+const gzipped = [
+  "H4sIAAAAAAACA+2OsQ6CMBiE9z7FvyukIINpQERQw8BgJK6k4A+i0JK2JD6+MPIKhssNl/uSy12U7BlEQoDPhTjil/dD",
+  "h7ZUzYHkkkGJi5JkaXa2Hqh0KwUDx6bkPpZvrAyDIBxNbe3DW3jFgVcfU9RBvAtOsSr0MKfIM6jCgCTcIIN8xC1QDzKu",
+  "wKWOB47LKJ0MGzqJZKg1b9BKEwb+vIfP5T0SQdcKBPPiBirZowZZGxT2Clawgv8BP1o5PH+kBAAA",
+].join("");
+
+const unpacked = 1188n;
+
+test("a compressed mail › is listed, counted, searched, read and fetched as it was", () =>
+  withMaildir(async (path) => {
+    const bytes = Uint8Array.from(atob(gzipped), (character) => character.charCodeAt(0));
+    const mid = "1700000009.M1P1.host,S=1188,W=1235";
+    await writeFile(join(path, ".Sent/cur", `${mid}:2,S`), bytes);
+    // Damaged ones hide no others, and are named.
+    await writeFile(join(path, ".Sent/cur/broken,S=1188:2,S"), bytes.subarray(0, 100));
+    await writeFile(join(path, ".Sent/cur/unknown.host:2,S"), bytes.subarray(0, 100));
+    const ask = asking(Maildir.open(path));
+    for (const sortBy of ["date", "subject", "size", "sender"]) {
+      const { mails } = await ask("list", { folder: "Sent", end: 9, sortBy });
+      const seen = mails.map(({ mid, subject, size }) => [mid, subject, size] as const);
+      assert.deepEqual(
+        new Set(seen.map(([mid]) => mid)),
+        new Set([mid, "broken,S=1188", "unknown.host"]),
+      );
+      assert(
+        seen.some(([, subject, size]) => subject === "Gepackt für später" && size === unpacked),
+      );
+    }
+    const { count, size } = await ask("count", { folder: "Sent" });
+    assert.deepEqual([count, size], [3n, unpacked + unpacked + 100n]);
+    const found = await ask("search", { folder: "Sent", pattern: "(?i)gepackt" });
+    assert.deepEqual(found.mails.map((mail) => [mail.mid, mail.size]), [[mid, unpacked]]);
+
+    const { head, body } = await ask("read-mail", { mid });
+    assert.deepEqual([head?.subject, head?.size], ["Gepackt für später", unpacked]);
+    const text = body?.content.value;
+    assert(typeof text === "string" && !text.includes("\x1f"));
+    const whole = await ask("raw", { mid });
+    assert.deepEqual([whole.size, BigInt(whole.data.length)], [unpacked, unpacked]);
+    const pieces = [0n, 500n, 1000n, 1188n, 2n ** 64n - 1n].map(async (offset) => {
+      const piece = await ask("raw", { mid, offset, length: 500n });
+      assert.equal(piece.size, unpacked);
+      return [...piece.data];
+    });
+    assert.deepEqual(Uint8Array.from((await Promise.all(pieces)).flat()), whole.data);
+    assert.deepEqual((await ask("part", { mid, path: "" })).data.length, whole.data.length - 188);
+
+    for (const mid of ["broken,S=1188", "unknown.host"]) {
+      for (const method of ["read-mail", "raw", "part"] as const) {
+        const unpacks = failure(
+          "storage",
+          /^Cannot unpack the mail ".+", which is compressed as gz: /,
+        );
+        await assert.rejects(ask(method, { mid }), unpacks);
+      }
+    }
+    const little = asking(Maildir.open(path, { maxUnpackedSize: 1187 }));
+    await assert.rejects(little("raw", { mid }), failure("limit", /comes to more than 1187 bytes/));
+    await assert.rejects(little("read-mail", { mid }), failure("limit", /more than 1187 bytes/));
+    const small = asking(Maildir.open(path), { maxMailSize: 1187 });
+    await assert.rejects(small("read-mail", { mid }), failure("limit", /has 1188 bytes/));
+    // What it was moved from, and to, is as large.
+    await ask("move", { mid, folder: "" });
+    const { mails } = await ask("list", { end: 9, sortBy: "!size" });
+    assert.deepEqual([mails[0].mid, mails[0].size, mails[0].seen], [mid, unpacked, true]);
+    await ask("remove", { mid });
+  }));
+
+test("a mail in new that has flags › is seen as its flags say", () =>
+  withMaildir(async (path) => {
+    for (const [name, subject] of [["1.M1:2,S", "read"], ["2.M2:2,", "unread"], ["3.M3", "new"]]) {
+      await writeFile(join(path, ".Sent/new", name), `Subject: ${subject}\n\nHello.\n`);
+    }
+    const ask = asking(Maildir.open(path));
+    const seen = async (folder: string) => {
+      const { mails } = await ask("list", { folder, end: 9, sortBy: "!subject" });
+      const { mails: found } = await ask("search", { folder, pattern: "Hello" });
+      for (const mail of [...mails, ...found]) {
+        assert.equal((await ask("read-mail", { mid: mail.mid })).head?.seen, mail.seen, mail.mid);
+      }
+      const { unseen } = await ask("count", { folder });
+      assert.equal(unseen, BigInt(mails.filter(({ seen }) => !seen).length));
+      return mails.map(({ subject, seen }) => [subject, seen]);
+    };
+    assert.deepEqual(await seen("Sent"), [["unread", false], ["read", true], ["new", false]]);
+    await ask("read-mail", { mid: "2.M2", markSeen: true });
+    await ask("read-mail", { mid: "1.M1", markSeen: true });
+    assert.deepEqual(await seen("Sent"), [["unread", true], ["read", true], ["new", false]]);
+    assert.deepEqual((await readdir(join(path, ".Sent/new"))).sort(), ["3.M3"]);
+    await writeFile(join(path, ".Sent/new/4.M4:2,FS"), "Subject: flagged\n\nHello.\n");
+    for (const mid of ["1.M1", "2.M2", "3.M3", "4.M4"]) {
+      await ask("move", { mid, folder: "Archive.2024" });
+    }
+    assert.deepEqual(await seen("Archive.2024"), [
+      ...[["unread", true], ["read", true], ["new", false], ["flagged", true]],
+    ]);
+    const names = (await readdir(join(path, ".Archive.2024/cur"))).sort();
+    assert.deepEqual(names, ["1.M1:2,S", "2.M2:2,S", "3.M3:2,", "4.M4:2,FS"]);
+  }));
+
+test("sizes in names that are nonsense › are no internal failure", () =>
+  withMaildir(async (path) => {
+    const nonsense = ["-5", "", "x", "1e9", "0x10", "1.5", "99999999999999999999", "9".repeat(150)];
+    const names = nonsense.map((size, index) => `${index}.host,S=${size}:2,S`);
+    for (const name of names) await writeFile(join(path, ".Sent/cur", name), "12345");
+    const largest = Number.MAX_SAFE_INTEGER;
+    for (let number = 0; number < 2100; number++) {
+      await writeFile(join(path, ".Archive.2024/cur", `${number}.host,S=${largest}:2,S`), "12345");
+    }
+    const ask = asking(Maildir.open(path));
+    assert.equal((await ask("count", { folder: "Sent" })).size, BigInt(5 * names.length));
+    // As much as both JSON and messages hold.
+    assert.equal((await ask("count", { folder: "Archive.2024" })).size, BigInt(largest));
+    for (const folder of ["Sent", "Archive.2024"]) {
+      const { mails: [mail] } = await ask("list", { folder, end: 1, sortBy: "!size" });
+      assert(mail.size === 5n || mail.size === BigInt(largest));
+      // What is read is what is there, and not what the name says.
+      const { data, size } = await ask("raw", { mid: mail.mid });
+      assert.deepEqual([data.length, size], [5, 5n]);
+      await ask("read-mail", { mid: mail.mid });
+    }
+  }));
+
+/** A file system that takes files with holes of any size. */
+const shm = existsSync("/dev/shm") ? "/dev/shm" : undefined;
+
+test("a file that is larger than numbers are › is a limit", { skip: !shm }, async () => {
+  const path = await mkdtemp("/dev/shm/dovewire-maildir-");
+  try {
+    for (const name of ["cur", "new", "tmp"]) await mkdir(join(path, name));
+    for (const name of ["1", "2", "3", "4"]) {
+      // 2^63 - 1 bytes: together they are more than 2^64.
+      execFileSync("truncate", ["-s", "9223372036854775807", join(path, `cur/${name}:2,`)]);
+    }
+    const ask = asking(Maildir.open(path));
+    assert.equal((await ask("count")).size, BigInt(Number.MAX_SAFE_INTEGER));
+    const { mails } = await ask("list", { end: 9, sortBy: "size" });
+    assert.deepEqual(mails.map(({ size }) => size), Array(4).fill(BigInt(Number.MAX_SAFE_INTEGER)));
+    await assert.rejects(ask("raw", { mid: "1" }), failure("limit", /bytes/));
+    await assert.rejects(ask("read-mail", { mid: "1" }), failure("limit", /bytes/));
+    const { data } = await ask("raw", { mid: "1", offset: 2n ** 53n - 3n, length: 50n });
+    assert.equal(data.length, 2);
+    const far = await ask("raw", { mid: "1", offset: 2n ** 64n - 1n });
+    assert.equal(far.data.length, 0);
+  } finally {
+    await rm(path, { recursive: true });
+  }
+});
