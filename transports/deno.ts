@@ -347,8 +347,9 @@ class DenoTransport implements Transport {
   async #write(chunk: Uint8Array): Promise<void> {
     this.#underWay++;
     try {
+      // Also of nothing, which finds out whether the connection is still there.
       let rest = chunk;
-      while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
+      do rest = rest.subarray(await this.#conn.write(rest)); while (rest.length > 0);
     } catch (error) {
       throw this.#broken(error);
     } finally {

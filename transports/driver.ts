@@ -164,6 +164,8 @@ export class Driver<Event extends { readonly type: string }> {
       // What is being written can be followed by what a hook provided.
       while (this.#output === "writing") await this.#writeDone;
       await this.#halfCloseDone;
+      // Nothing is written any more, and no hook is called.
+      this.#output = "failed";
     }
     if (this.#failure !== undefined && this.#connection !== "closed") throw this.#failure.error;
   }

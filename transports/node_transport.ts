@@ -63,6 +63,8 @@ export interface Underneath {
   readonly failure?: WriteFailure;
   /** Resolves when all of it is written, or can't be. */
   written?(): Promise<void>;
+  /** Rejects if the connection is known to be broken; needed where encrypting nothing writes nothing. */
+  probe?(): Promise<void>;
   /** Sets what has to be so for more to be read. */
   readWhile?(wanted: () => boolean): void;
   /** Learns that something was taken of what was read. */
@@ -200,8 +202,9 @@ export class NodeTransport implements Transport {
   write(chunk: Uint8Array): Promise<void> {
     const socket = this.#socket;
     if (this.#state === "superseded") return Promise.reject(this.#broken());
-    // Deno never says that it has encrypted nothing.
-    if (chunk.length === 0 && this.#role === "encrypted" && !socket.destroyed) return done;
+    if (chunk.length === 0 && this.#underneath?.probe !== undefined && !socket.destroyed) {
+      return this.#underneath.probe();
+    }
     if (!socket.writable) return this.#writeInVain(chunk);
     socket.write(chunk);
     if (this.#underneath?.written !== undefined) return this.#writtenUnderneath();
@@ -324,8 +327,22 @@ export class NodeTransport implements Transport {
       secured.destroy();
       throw this.#broken();
     }
-    this.#secured = encryptedTransport(secured, peer, { destroy: () => void socket.destroy() });
+    this.#secured = encryptedTransport(secured, peer, {
+      destroy: () => void socket.destroy(),
+      probe: () => this.#probeUnderneath(),
+    });
     return this.#secured;
+  }
+
+  /** Node doesn't tell of an encrypted write of nothing that it failed: the socket underneath does. */
+  async #probeUnderneath(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.writable) {
+      await new Promise<void>((resolve) => socket.write(new Uint8Array(0), () => resolve()));
+    }
+    const { error } = this.#writeFailure;
+    if (error === undefined && !socket.destroyed) return;
+    throw brokenError(error === undefined ? "reset" : codeOfSystemError(error), this.peer, error);
   }
 
   /** Lets the peer of an encrypted conversation know that it ends on purpose, where that takes no time. */

@@ -49,7 +49,10 @@ export interface TlsOptions {
 export interface Transport extends AsyncDisposable {
   /** The next bytes from the peer, or `undefined` once it has sent its last. */
   read(): Promise<Uint8Array | undefined>;
-  /** Resolves when the runtime has taken the bytes and has room for more. */
+  /**
+   * Resolves when the runtime has taken the bytes and has room for more. Writing no bytes sends nothing,
+   * and rejects where the system knows that the connection is broken, even if nobody reads it.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Tells the peer that no more comes. Reading goes on. */
   closeWrite(): Promise<void>;

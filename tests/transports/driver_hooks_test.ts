@@ -349,6 +349,21 @@ for (const hook of ["onRead", "onReadEnd", "onWrite", "onDrain", "onBroken"] as 
   });
 }
 
+test("hooks › after run() has ended › none is called", async () => {
+  let calls = 0;
+  const count = () => void calls++;
+  const setup = new Setup({ onDrain: count, onWrite: count, onBroken: count, onRead: count });
+  const running = setup.driver.run();
+  await setup.peer.closeWrite();
+  await running;
+  const before = calls;
+  setup.protocol.send("too late");
+  await setup.driver.flush();
+  setup.driver.probe();
+  await turn();
+  assert.equal(calls, before);
+});
+
 test("hooks › a program moves bytes both ways › sizes add up on both ends", async () => {
   const totals = [0, 0, 0, 0];
   const protocols = [new TestProtocol(), new TestProtocol()];

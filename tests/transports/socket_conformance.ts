@@ -205,6 +205,23 @@ export function testBreaking({ name, kind, open }: BreakableSubject): void {
     await rejectsWith("reset", transport.write(Uint8Array.of(1)));
   });
 
+  test(`${name} › a write of no bytes › rejects after a reset, however much is unread`, async () => {
+    for (const size of [1, 100_000, mebibyte]) {
+      await using conversation = await open();
+      const { transport, peer, socket } = conversation;
+      void peer.write(pattern(size)).catch(() => {});
+      await transport.read();
+      for (let writes = 0; writes < 3; writes++) await transport.write(new Uint8Array(0));
+      socket.resetAndDestroy();
+      let isBroken = false;
+      for (let tries = 0; !isBroken && tries < 200; tries++) {
+        await turn();
+        await transport.write(new Uint8Array(0)).catch(() => isBroken = true);
+      }
+      assert(isBroken, `${size} bytes`);
+    }
+  });
+
   test(`${name}: a reset rejects a write that is blocked`, async () => {
     await using conversation = await open();
     const { transport, socket } = conversation;

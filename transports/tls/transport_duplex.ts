@@ -66,6 +66,8 @@ export function duplexOver(
       isFull = () => !wanted();
     },
     wasTaken: () => wakeReader?.(),
+    // Deno never says that it has encrypted nothing.
+    probe: () => stream.writableLength > 0 ? Promise.resolve() : transport.write(new Uint8Array(0)),
     async written(): Promise<void> {
       while (stream.writableLength > 0 && !stream.destroyed) {
         await new Promise<void>((resolve) => {
