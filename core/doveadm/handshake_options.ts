@@ -31,8 +31,10 @@ export function checkCredential(option: string, value: unknown): void {
 /** Refuses limits that nothing could keep to. */
 export function checkLimits(limits: object): void {
   for (const [name, limit] of Object.entries(limits)) {
-    if (!(limit > 0)) {
-      throw new LocalProtocolError(`"limits.${name}" is ${limit}. Give a number of bytes above 0.`);
+    if (typeof limit !== "number" || !(limit > 0)) {
+      throw new LocalProtocolError(
+        `"limits.${name}" is ${String(limit)}. Give a number of bytes above 0.`,
+      );
     }
   }
 }

@@ -79,9 +79,10 @@ export class ReplyWriter {
     this.#writeLog(encodeUtf8(lines.join("")));
   }
 
-  /** Writes an empty line to the log, which no client shows. */
-  probe(): void {
+  /** Writes an empty line to the log, which no client shows; returns whether there is a log. */
+  probe(): boolean {
     if (this.#isMultiplexed) this.#writeLog(emptyLogLine);
+    return this.#isMultiplexed;
   }
 
   /** Puts what is pending into the output, but for the pieces of a short value that isn't ended. */

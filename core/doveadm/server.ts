@@ -10,8 +10,9 @@
 import { concat, OutputQueue, plainBytes } from "../bytes.ts";
 import { type DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import { InputQueue } from "../input_queue.ts";
+import { quoteText } from "../peer_text.ts";
 import type { Protocol } from "../protocol.ts";
-import { type DoveadmCommand, nameForMessages } from "./command.ts";
+import type { DoveadmCommand } from "./command.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { DotUnstuffer } from "./dot_stuffing.ts";
 import { checkLimits, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
@@ -19,7 +20,7 @@ import { type LogLevel, logLevels } from "./log.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import { ServerHandshake, type ServerHandshakeOptions } from "./server_handshake.ts";
 
-/** How much a client can make a server hold, in bytes. */
+/** Limits on what a client can make a server hold, in bytes. */
 export interface DoveadmServerLimits {
   /** A line of the handshake; 8 KiB if left out. */
   handshakeLine: number;
@@ -27,35 +28,34 @@ export interface DoveadmServerLimits {
   commandLine: number;
   /**
    * What a client may send ahead while a command runs, and what it may leave unread of the answers to
-   * commands that can't be run; 16 MiB if left out. Who looks at
-   * {@linkcode DoveadmServerProtocol.backlog} before reading, and writes what there is, never gets
-   * there.
+   * invalid commands; 16 MiB if left out. A caller that checks {@linkcode DoveadmServerProtocol.backlog}
+   * before each read, and writes all output, never reaches it.
    */
   backlog: number;
 }
 
-/** What a {@linkcode DoveadmServerProtocol} can be told. */
+/** Options for a {@linkcode DoveadmServerProtocol}. */
 export interface DoveadmServerProtocolOptions extends ServerHandshakeOptions {
   /**
-   * Whether a command is followed by input. Only who knows can skip the input of a command that it
-   * refuses; {@linkcode takesInput} if left out.
+   * Whether a command is followed by input; {@linkcode takesInput} if left out. The input of a refused
+   * command can be skipped only where this is known.
    */
   takesInput?: (command: DoveadmCommand) => boolean;
   /** Limits that differ from the defaults. */
   limits?: Partial<DoveadmServerLimits>;
 }
 
-/** What a {@linkcode DoveadmServerProtocol} has to tell. */
+/** Events emitted by a {@linkcode DoveadmServerProtocol}. */
 export type DoveadmServerEvent =
   /** Write the output, encrypt the transport, then call `tlsStarted()`. */
   | { readonly type: "start-tls" }
   /** A client wants to log in: answer with `acceptLogin()` or `refuseLogin()`. */
   | { readonly type: "login"; readonly username: string; readonly password: string }
-  /** The handshake is over; `username` is who logged in, if that was needed. */
+  /** The handshake is complete; `username` is the name that the client logged in with, if it had to. */
   | { readonly type: "ready"; readonly minor: number; readonly username: string | undefined }
   /** The client could not log in; the "end" follows. */
   | { readonly type: "refused"; readonly reason: string }
-  /** A command to be answered; the next comes when it is. */
+  /** A command to be answered; the next one is emitted after its answer. */
   | { readonly type: "command"; readonly id: number; readonly command: DoveadmCommand }
   /** A piece of the running command's input. */
   | {
@@ -64,9 +64,9 @@ export type DoveadmServerEvent =
     readonly chunk: Uint8Array;
     readonly final: boolean;
   }
-  /** The client went away before the input's end; the command is still to be answered. */
+  /** The client ended before the input did; the command is still to be answered. */
   | { readonly type: "input-lost"; readonly id: number }
-  /** The conversation is over; `unanswered` has the commands that got no reply. */
+  /** The conversation is over; `unanswered` has the ids of the commands that got no reply. */
   | { readonly type: "end"; readonly unanswered: readonly number[] };
 
 const defaultLimits: DoveadmServerLimits = {
@@ -77,6 +77,9 @@ const defaultLimits: DoveadmServerLimits = {
 
 const nothing = new Uint8Array(0);
 
+/** How many characters of a command's name a message quotes. */
+const nameLength = 60;
+
 /** Whether a command of Dovecot's is followed by input: "save" and "sieve put" are. */
 export function takesInput(command: DoveadmCommand): boolean {
   return command.name === "save" || command.name === "sieve put";
@@ -85,9 +88,9 @@ export function takesInput(command: DoveadmCommand): boolean {
 /**
  * The server end of one doveadm connection, as a value that never touches a socket.
  *
- * Commands are answered one at a time and in order: the next one comes when the one before it has
- * its reply. What a client sends ahead waits, and {@linkcode backlog} says how much that is: who reads
- * no more than a little ahead holds back a client that sends without end.
+ * Commands are answered one at a time and in order: the next one is emitted after the reply to the one
+ * before it. What a client sends ahead waits, and {@linkcode backlog} is how much that is: a caller that
+ * reads only a little ahead holds back a client that sends without end.
  *
  * @example A session with a client that is only bytes
  * ```ts
@@ -108,16 +111,17 @@ export function takesInput(command: DoveadmCommand): boolean {
  */
 export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   /**
-   * "command": a command's line is to come; "input": a command runs, and so does its input;
-   * "running": one runs whose input is over; "swallow": one was answered before its input's end.
+   * "command": a command's line is awaited; "input": a command runs, and its input arrives; "running": one
+   * runs whose input is complete; "skipping": one was answered before its input's end; "closing": nothing
+   * more is read, and the "end" event is due; "over": it was emitted.
    */
   #state:
     | "handshake"
     | "command"
     | "input"
     | "running"
-    | "swallow"
-    | "last-words"
+    | "skipping"
+    | "closing"
     | "over"
     | "failed" = "handshake";
   #options: DoveadmServerProtocolOptions;
@@ -133,11 +137,11 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   /** Whether the last command still waits for its answer. */
   #isAnswered = true;
   #lastName = "";
-  /** How many bytes of answers were written, unasked, since all output was taken. */
+  /** How many bytes of answers to invalid commands were written since all output was taken. */
   #refusals = 0;
   #unstuffer = new DotUnstuffer();
 
-  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  /** Creates a protocol; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(options: DoveadmServerProtocolOptions = {}) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
@@ -151,7 +155,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     this.#replies = new ReplyWriter(this.#output, undefined);
   }
 
-  /** How many bytes the client has sent ahead, that wait for their turn. */
+  /** How many bytes the client has sent ahead. */
   get backlog(): number {
     return this.#input.size;
   }
@@ -161,28 +165,31 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     return this.#output.pushed - this.#output.taken + this.#replies.pending;
   }
 
-  /** Lets the client of the "login" event in, under its name or another one. */
+  /** Accepts the client of the "login" event, under its name or another one. */
   acceptLogin(username?: string): void {
     this.#checkDeciding("acceptLogin");
     this.#handshake.decide({ accept: true, username });
   }
 
-  /** Refuses the client of the "login" event; the conversation ends. */
-  refuseLogin(): void {
+  /**
+   * Refuses the client of the "login" event; the conversation ends. `reason` is for the "refused" event,
+   * and the client isn't told.
+   */
+  refuseLogin(reason?: string): void {
     this.#checkDeciding("refuseLogin");
-    this.#handshake.decide({ accept: false });
+    this.#handshake.decide({ accept: false, reason });
   }
 
   /**
-   * Takes what arrived behind the line that asked for TLS, once there was a "start-tls" event: the
-   * beginning of the client's handshake, which doesn't wait for an answer. It goes to what encrypts.
+   * Takes the bytes that arrived after the line that asked for TLS, after a "start-tls" event. They begin
+   * the client's TLS handshake, which doesn't wait for an answer: pass them to the TLS implementation.
    */
   takeUnread(): Uint8Array {
     if (this.#state !== "handshake") throw noTlsAsked();
     return this.#handshake.takeUnread();
   }
 
-  /** Says that the transport is encrypted now, after a "start-tls" event; the login follows. */
+  /** To be called when the transport is encrypted, after a "start-tls" event; the login follows. */
   tlsStarted(): void {
     if (this.#state !== "handshake") throw noTlsAsked();
     this.#handshake.tlsStarted();
@@ -190,8 +197,8 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
 
   /**
    * Writes a value of the running command's reply, or a piece of one: `final` says whether it ends
-   * there. The bytes belong to the protocol from here on. A reply whose last value isn't ended is
-   * that text as it is, as "user" replies with its JSON.
+   * there. The bytes belong to the protocol from here on. A reply whose last value isn't final consists of
+   * that text alone, as "user" replies with its JSON.
    *
    * Throws a {@linkcode LocalProtocolError} for a command that isn't the running one.
    */
@@ -211,9 +218,9 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
 
   /**
    * Ends the running command's reply: it failed. `code` is "NOUSER", "NOTFOUND" …, or "" for an
-   * unknown command; `detail` what stands behind it: for "REFERRAL" the user and host to go to.
+   * unknown command; `detail` the text after it: for "REFERRAL" the user and host to go to.
    *
-   * Throws as {@linkcode writeField} does, and for a code or a detail that can't stand there.
+   * Throws as {@linkcode writeField} does, and for a code or a detail that a reply can't carry.
    */
   fail(id: number, code: string, detail = ""): void {
     if (!/^[A-Z]*$/.test(code) || /[\r\n]/.test(detail)) {
@@ -226,30 +233,30 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   }
 
   /**
-   * Writes to the client's log. A message of several lines becomes several; where the client has no
-   * log, or from protocol 1.3 on didn't ask for it, it goes nowhere.
+   * Writes to the client's log. A message of several lines becomes several messages; it is dropped where
+   * the client has no log, or from protocol 1.3 on didn't ask for it.
    */
   log(level: LogLevel, message: string): void {
     if (!logLevels.includes(level)) {
       throw new LocalProtocolError(
-        `${JSON.stringify(level)} is no log level. Use one of ${logLevels.join(", ")}.`,
+        `${JSON.stringify(level)} is not a log level. Use one of ${logLevels.join(", ")}.`,
       );
     }
     if (this.#sendsLog && this.#isOpen) this.#replies.log(level, message);
   }
 
   /**
-   * Writes an empty line to the log, which clients skip: to find out whether the client of a command
-   * that runs for long is still there. From protocol 1.1 on.
+   * Writes an empty line to the log, which clients skip, to find out whether the client of a command that
+   * runs for long is still there. Returns whether it wrote one: below protocol 1.1 there is no log.
    */
-  probe(): void {
-    if (this.#isOpen && this.#state !== "handshake") this.#replies.probe();
+  probe(): boolean {
+    return this.#isOpen && this.#state !== "handshake" && this.#replies.probe();
   }
 
-  /** Ends the conversation on this side: no more is read, and what was written is left to be taken. */
+  /** Ends the conversation on this side: nothing more is read; the output can still be taken. */
   close(): void {
     if (!this.#isOpen) return;
-    this.#state = "last-words";
+    this.#state = "closing";
     this.#input.clear();
     this.#replies.close();
   }
@@ -257,7 +264,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   /** Takes bytes that arrived from the client. The chunk belongs to the protocol from here on. */
   receive(chunk: Uint8Array): void {
     if (this.#ended) {
-      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+      throw new LocalProtocolError("receive() was called after receiveEnd(). Leave one out.");
     }
     const bytes = plainBytes(chunk);
     if (this.#isOpen) this.#input.push(bytes);
@@ -269,11 +276,11 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   }
 
   /**
-   * The next event in wire order, or `undefined` when it takes more bytes, or the running command's
-   * answer, to know.
+   * The next event in wire order, or `undefined` until there are more bytes, or the running command is
+   * answered.
    *
-   * Throws a {@linkcode RemoteProtocolError}, once and for ever after, where the client broke the
-   * protocol: close the connection behind what {@linkcode takeOutput} still gives, as Dovecot does.
+   * Throws a {@linkcode RemoteProtocolError} where the client broke the protocol, and rethrows the same
+   * error afterwards: write the rest of {@linkcode takeOutput} and close the connection, as Dovecot does.
    */
   nextEvent(): DoveadmServerEvent | undefined {
     if (this.#failure !== undefined) throw this.#failure;
@@ -292,16 +299,16 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     return chunk;
   }
 
-  /** Never: the protocol's server end waits for its client as long as it takes. */
+  /** Always `undefined`: time limits for clients are the caller's. */
   get deadline(): undefined {
     return undefined;
   }
 
-  /** Learns what time it is, and does nothing with it. */
+  /** Does nothing: there is no deadline. */
   handleTimeout(_now: number): void {}
 
   get #isOpen(): boolean {
-    return this.#state !== "last-words" && this.#state !== "over" && this.#state !== "failed";
+    return this.#state !== "closing" && this.#state !== "over" && this.#state !== "failed";
   }
 
   #next(): DoveadmServerEvent | undefined {
@@ -328,19 +335,19 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
           continue;
         }
         case "input":
-        case "swallow": {
+        case "skipping": {
           const isWanted = this.#state === "input";
           const event = this.#readInput();
           if (event !== undefined && isWanted) return event;
           if (event !== undefined) continue;
           if (!this.#ended) return undefined;
-          this.#state = isWanted ? "running" : "last-words";
+          this.#state = isWanted ? "running" : "closing";
           if (isWanted) return { type: "input-lost", id: this.#lastId };
           continue;
         }
         case "running":
           return this.#waiting();
-        case "last-words":
+        case "closing":
           this.#state = "over";
           return { type: "end", unanswered: this.#unanswered };
         case "over":
@@ -350,7 +357,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     }
   }
 
-  /** Nothing, as long as the client doesn't send more ahead than it may. */
+  /** Returns no event; throws if the client has sent more ahead than it may. */
   #waiting(): undefined {
     if (this.#input.size <= this.#limits.backlog) return undefined;
     throw new RemoteProtocolError(
@@ -378,9 +385,9 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
       ));
   }
 
-  /** Begins with a command; `undefined` for one that needn't be told of. */
+  /** Begins a command; returns no event for one that is handled here. */
   #begin(line: Uint8Array): DoveadmServerEvent | undefined {
-    // What a server of 1.3 knows it takes from every client, whatever version that offered.
+    // A server of 1.3 accepts these from every client, whatever version that offered.
     const isNew = (this.#options.maxMinor ?? MAX_MINOR) >= 3;
     const { command, mistake } = parseCommandLine(line, isNew);
     if (command.name === "OPTION" && isNew) {
@@ -397,10 +404,10 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     this.#isAnswered = false;
     this.#state = hasInput ? "input" : "running";
     if (mistake === undefined) return { type: "command", id, command };
-    this.#refuse(id, `${nameForMessages(command.name)} can't be run: ${mistake}.`);
+    this.#refuse(id, `${quoteText(command.name, nameLength)} is invalid: ${mistake}.`);
   }
 
-  /** Answers a command that nobody is told of, as long as the client reads such answers. */
+  /** Answers an invalid command, as long as the client reads such answers. */
   #refuse(id: number, why: string): void {
     const before = this.pendingOutput;
     this.log("error", why);
@@ -408,7 +415,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     this.#refusals += this.pendingOutput - before;
     if (this.#refusals <= this.#limits.backlog) return;
     throw new RemoteProtocolError(
-      `The client sent commands that can't be run and left ${this.#refusals} bytes of answers ` +
+      `The client sent invalid commands and left ${this.#refusals} bytes of answers ` +
         `unread, where ${this.#limits.backlog} are allowed ("limits.backlog").`,
       { limit: "backlog" },
     );
@@ -434,7 +441,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     if (id === this.#lastId && !this.#isAnswered) return this.#isOpen;
     throw new LocalProtocolError(
       id === this.#lastId && id > 0
-        ? `Command ${id}, ${nameForMessages(this.#lastName)}, was answered already.`
+        ? `Command ${id}, ${quoteText(this.#lastName, nameLength)}, was answered already.`
         : `Command ${id} doesn't run. Answer commands in their order, by the id of their event.`,
     );
   }
@@ -444,7 +451,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     // So that packets don't depend on when the output is taken.
     this.#replies.flush();
     this.#isAnswered = true;
-    this.#state = this.#state === "input" ? "swallow" : "command";
+    this.#state = this.#state === "input" ? "skipping" : "command";
   }
 
   #checkDeciding(call: string): void {

@@ -7,16 +7,17 @@
 import { concat, decodeUtf8, encodeUtf8, type OutputQueue, quote, sameSecret } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import type { InputQueue } from "../input_queue.ts";
+import { quoteText } from "../peer_text.ts";
 import { checkCredential, checkMaxMinor, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
 
-/** What a handshake comes to, step by step. */
+/** Events of a handshake. */
 export type ServerHandshakeEvent =
   | { readonly type: "start-tls" }
   | { readonly type: "login"; readonly username: string; readonly password: string }
   | { readonly type: "ready"; readonly minor: number; readonly username: string | undefined }
   | { readonly type: "refused"; readonly reason: string };
 
-/** What a server can be told of the handshake. */
+/** Options for a server's handshake. */
 export interface ServerHandshakeOptions {
   /** The password that lets a client in; nobody can log in if it is left out. */
   password?: string;
@@ -35,11 +36,11 @@ export interface ServerHandshakeOptions {
   startTls?: boolean | "required";
 }
 
-/** The handshake of a server, up to the last "+". */
+/** The server's end of the handshake, up to the last "+". */
 export class ServerHandshake {
   /**
-   * "version": the client's first line is to come; "login": it has to log in; "deciding": a "login"
-   * event waits for its answer; "tls": the transport is being encrypted; "over".
+   * "version": the client's first line is awaited; "login": its login is; "deciding": a "login" event waits
+   * for its answer; "tls": the transport is being encrypted; "over".
    */
   #state: "version" | "login" | "deciding" | "tls" | "over" = "version";
   #input: InputQueue;
@@ -49,13 +50,13 @@ export class ServerHandshake {
   #username: string;
   #secret: Uint8Array | undefined;
   #isEncrypted = false;
-  /** The name that a client logs in with, while that is decided elsewhere. */
+  /** The name of the login that the caller decides on. */
   #candidate: string | undefined;
-  /** What the caller decided on, to be told as the next event. */
+  /** The caller's decision: the next event. */
   #decision: ServerHandshakeEvent | undefined;
   #minor = 0;
 
-  /** Makes one. */
+  /** Takes the queues of the protocol that it is a part of. */
   constructor(
     options: ServerHandshakeOptions,
     lineLimit: number,
@@ -96,15 +97,15 @@ export class ServerHandshake {
     return this.#state === "deciding" && this.#decision === undefined;
   }
 
-  /** Goes on with the login, over the encrypted transport. */
+  /** Goes on with the login over the encrypted transport. */
   tlsStarted(): void {
     if (this.#state !== "tls") throw noTlsAsked();
     this.#isEncrypted = true;
-    // Bytes that came in clear stay where they are: the next event is the error that they are.
+    // Bytes that arrived unencrypted stay: the next event is an error for them.
     if (this.#input.size === 0) this.#state = "login";
   }
 
-  /** Takes what arrived behind the line that asked for TLS. */
+  /** Takes the bytes that arrived after the line that asked for TLS. */
   takeUnread(): Uint8Array {
     if (this.#state !== "tls") throw noTlsAsked();
     const chunks: Uint8Array[] = [];
@@ -113,10 +114,14 @@ export class ServerHandshake {
   }
 
   /** Answers a "login" event. */
-  decide(decision: { readonly accept: boolean; readonly username?: string }): void {
+  decide(
+    decision:
+      | { readonly accept: true; readonly username?: string }
+      | { readonly accept: false; readonly reason?: string },
+  ): void {
     this.#decision = decision.accept
       ? this.#accept(decision.username ?? this.#candidate)
-      : this.#refuse(`the login of ${JSON.stringify(this.#candidate)} was refused`);
+      : this.#refuse(decision.reason ?? `the login of ${quoteText(this.#candidate!)} was refused`);
   }
 
   /** The next event, or `undefined` when it takes more bytes, or a decision, to know. */
@@ -134,7 +139,7 @@ export class ServerHandshake {
         case "tls":
           if (this.#input.size === 0) return undefined;
           throw new RemoteProtocolError(
-            "The client sent bytes in clear behind STARTTLS. Nothing of them was used; look for a " +
+            "The client sent unencrypted bytes after STARTTLS. Nothing of them was used; check for a " +
               "man in the middle.",
           );
         case "deciding":
@@ -152,14 +157,14 @@ export class ServerHandshake {
     const found = /^VERSION\tdoveadm-server\t1\t(\d{1,9})$/.exec(decodeUtf8(line));
     if (found === null) {
       throw new RemoteProtocolError(
-        `The client began with ${quote(line)}, where "VERSION", "doveadm-server", 1 and a number ` +
-          "stand. Is it a doveadm client?",
+        `The client began with ${quote(line)}, not with "VERSION", "doveadm-server", 1 and a ` +
+          "number. Is it a doveadm client?",
       );
     }
     const { maxMinor = MAX_MINOR, preauthenticated = false } = this.#options;
     const offered = Number(found[1]);
     this.#minor = Math.min(offered, maxMinor);
-    // Those who offer 1.0 don't know the line; the others want it ahead of the "+" or "-".
+    // Clients that offer 1.0 don't know this line; the others expect it before the "+" or "-".
     if (this.#minor >= 1) this.#say(`VERSION\tdoveadm-client\t1\t${maxMinor}`);
     if (preauthenticated) return this.#accept(undefined);
     this.#say("-");
@@ -192,7 +197,7 @@ export class ServerHandshake {
     // The password is compared in any case, so that the time tells nothing about the name either.
     const isRight = sameSecret(password, this.#secret!);
     if (username !== this.#username) {
-      return this.#refuse(`there is no ${JSON.stringify(username)} to log in as`);
+      return this.#refuse(`there is no ${quoteText(username)} to log in as`);
     }
     return isRight ? this.#accept(username) : this.#refuse("the password is wrong");
   }

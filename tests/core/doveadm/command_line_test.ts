@@ -150,7 +150,7 @@ function extra(extraFields: DoveadmCommand["extraFields"]): DoveadmCommand {
   return { name: "x", args: [], user: "a", extraFields };
 }
 
-test("command lines: a text that isn't UTF-8 is a command that can't be run", () => {
+test("command lines: a text that isn't UTF-8 is an invalid command", () => {
   for (
     const line of ["\t\tx\t\xff", "\t\xe9\tx", "\t\tx\xc3", "\t\tx\t\xed\xa0\x80", "x\ta=\x80\t\tx"]
   ) {

@@ -117,7 +117,7 @@ function conversationsOf(minor: number): Conversation<Server>[] {
           server.writeField(1, "nt");
         }),
         refuse(2, "NOUSER"),
-        { local: (server) => server.probe() },
+        { local: (server) => void server.probe() },
         answer(3, (server) => server.writeField(3, '{"userList":[]}', { final: false })),
         peer("\talice\tfetch\ttext"),
         peer("\tall\n"),

@@ -201,7 +201,7 @@ function failed(code: string): Part {
 
 /** What our server says of itself to a command that no string can hold. */
 function refused({ command }: Ask): readonly Part[] {
-  const message = `"${command.name}" can't be run: a field of it isn't UTF-8.`;
+  const message = `"${command.name}" is invalid: a field of it isn't UTF-8.`;
   return [{ type: "log", level: "error", message }, failed("DATAERR")];
 }
 

@@ -91,7 +91,7 @@ test("commands: what isn't UTF-8 is refused, and the log says why", () => {
   const talk = session();
   assert.deepEqual(talk.say("\t\twho\t\xff\n\t\tsave\t\xe4\n\t\tstop\n.\n\t\twho\n"), ["3 who"]);
   const [first, second] = ["who", "save"].map((name) =>
-    packet(`\x04"${name}" can't be run: a field of it isn't UTF-8.\n`, "L") +
+    packet(`\x04"${name}" is invalid: a field of it isn't UTF-8.\n`, "L") +
     packet("\n-DATAERR\n")
   );
   assert.equal(talk.output, first + second);
