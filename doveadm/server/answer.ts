@@ -5,27 +5,30 @@
  */
 
 import { type DoveadmServerProtocol, exitCodes } from "../../core/doveadm/mod.ts";
-import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
+import { DovewireError, LocalProtocolError, quoteText } from "../../core/mod.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { DoveadmHandler, ReplyField, ServerRequest } from "./handler.ts";
 
-/** How much of a reply may wait to be written before the handler waits, too, in bytes. */
+/** High-water mark of a reply's unwritten bytes, above which the handler waits. */
 const highWaterMark = 65_536;
 
-/** Where an answer goes. */
+/** How many characters of a command's name a message quotes. */
+const nameLength = 60;
+
+/** Where a command's answer goes. */
 export interface AnswerTarget {
-  /** The protocol, which waits for the answer. */
+  /** The protocol that has the command. */
   readonly protocol: DoveadmServerProtocol;
-  /** Writes what the protocol has to say; resolves when it is written. */
+  /** Writes the protocol's output; resolves when it is written. */
   readonly flush: () => Promise<void>;
-  /** Gets what a handler threw that is no failure of the command, but of the handler. */
+  /** Called with an error of the handler that isn't a failure of the command. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Runs the handler for a request and writes its fields, no faster than they are taken; what it throws
- * becomes a failure code and a line in the log. Never rejects. What it gives ends the reply: with the
- * next step, the protocol may tell of the next command.
+ * Runs the handler for a request and writes its fields, no faster than the client reads them; what the
+ * handler throws becomes a failure code and a line in the log. Never rejects. Returns a function that ends
+ * the reply, after which the protocol may emit the next command.
  */
 export async function answer(
   id: number,
@@ -39,13 +42,13 @@ export async function answer(
     await writeFields(id, request, handler, target);
   } catch (error) {
     const { code, detail, log } = request.signal.aborted
-      // Whatever was thrown came of that.
+      // Whatever was thrown is a consequence of that.
       ? { code: "TEMPFAIL", detail: "", log: String(request.signal.reason) }
       : failureOf(error, request, target);
     if (log !== undefined) protocol.log("error", log);
     end = () => protocol.fail(id, code, detail);
   }
-  // Or a client that asks and asks, and reads nothing, would fill the memory with small replies.
+  // Otherwise a client that sends many commands and reads nothing would fill the memory with replies.
   if (protocol.pendingOutput > highWaterMark) await target.flush();
   return end;
 }
@@ -65,7 +68,7 @@ async function writeFields(
   } else if (Symbol.iterator in reply) {
     for (const field of reply) {
       const written = writer.write(field);
-      // Thousands of short fields are one turn, not thousands.
+      // Thousands of short fields take one turn of the event loop, not thousands.
       if (written !== undefined) await written;
     }
   } else throw notAReply(reply);
@@ -90,13 +93,13 @@ class FieldWriter {
     const { protocol } = this.#target;
     if (this.#hasText) {
       throw new LocalProtocolError(
-        "A field came behind a { text }, which has to be all of a reply. Leave one out.",
+        "A handler returned a field after a { text }, which has to be the whole reply. Leave one out.",
       );
     }
     if (typeof field === "string" || field instanceof Uint8Array) {
       protocol.writeField(this.#id, field);
     } else if (typeof field === "object" && field !== null && Symbol.asyncIterator in field) {
-      // Looked at first: a value that a client streams can be read as a "text", too.
+      // Checked first: a field that the client streams also has a "text".
       return this.#writePieces(field);
     } else if (typeof field === "object" && field !== null && "text" in field) {
       this.#writeText(field.text);
@@ -108,8 +111,8 @@ class FieldWriter {
     // deno-lint-ignore no-control-regex -- these are the characters that the protocol escapes
     if (typeof text !== "string" || /[\0\x01\t\r\n]/.test(text)) {
       throw new LocalProtocolError(
-        "A { text } has a NUL, \\x01, TAB or line end in it, which clients would read as escapes. " +
-          "JSON.stringify() gives a text without.",
+        "A { text } contains a NUL, \\x01, TAB or line end, which clients would read as escapes. " +
+          "JSON.stringify() returns a text without.",
       );
     }
     this.#target.protocol.writeField(this.#id, text, { final: false });
@@ -131,7 +134,7 @@ class FieldWriter {
   }
 }
 
-/** What becomes of something that a handler threw. */
+/** The failure that the client gets for what a handler threw. */
 function failureOf(
   error: unknown,
   { name }: ServerRequest,
@@ -147,13 +150,13 @@ function failureOf(
   }
   onError(error);
   const message = error instanceof Error ? error.message : String(error);
-  return { code: "TEMPFAIL", detail: "", log: `${JSON.stringify(name)} failed: ${message}` };
+  return { code: "TEMPFAIL", detail: "", log: `${quoteText(name, nameLength)} failed: ${message}` };
 }
 
 function notAReply(what: unknown): LocalProtocolError {
   return new LocalProtocolError(
-    `A handler gave ${
+    `A handler returned ${
       what === null ? "null" : `a ${typeof what}`
-    } where a field stands. Use strings, bytes, an async iterable of bytes, or { text }.`,
+    } as a field. Use strings, bytes, an async iterable of bytes, or { text }.`,
   );
 }

@@ -6,19 +6,19 @@
 
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
 
-/** What a {@linkcode CommandFailure} has beside its code. */
+/** Options for a {@linkcode CommandFailure}. */
 export interface CommandFailureOptions {
-  /** What stands behind the code in the reply: for "REFERRAL" the user and host to go to. */
+  /** Text after the code in the reply: for "REFERRAL" the user and host to go to. */
   detail?: string;
   /** Why it failed, for the client's log; nothing is logged if left out. */
   log?: string;
-  /** What this came of; stays on the server. */
+  /** The error that caused this one; stays on the server. */
   cause?: unknown;
 }
 
 /**
- * A command that failed, as a handler throws it: the code goes into the reply, and what is to be
- * logged to the client's log. Rows that went out before stay the rows that they are.
+ * A command that failed, to be thrown by a handler: the code goes into the reply, and `log` to the client's
+ * log. Rows that were sent before stay valid.
  *
  * @example
  * ```ts
@@ -33,22 +33,22 @@ export class CommandFailure extends DovewireError {
   override name = "CommandFailure";
   /** The code of the reply: "USAGE", "NOUSER", "NOTFOUND" …; "" for an unknown command. */
   readonly code: string;
-  /** What stands behind the code in the reply; "" for nothing. */
+  /** Text after the code in the reply; "" for none. */
   readonly detail: string;
   /** Why it failed, for the client's log; `undefined` for nothing. */
   readonly log: string | undefined;
 
-  /** Makes one; throws a `LocalProtocolError` for a code or detail that can't stand in a reply. */
+  /** Creates a failure; throws a `LocalProtocolError` for a code or detail that a reply can't carry. */
   constructor(code: string, options: CommandFailureOptions = {}) {
     const { detail = "", log } = options;
     if (!/^[A-Z]*$/.test(code)) {
       throw new LocalProtocolError(
-        `${JSON.stringify(code)} is no failure code. Use capital letters, like "NOTFOUND".`,
+        `${JSON.stringify(code)} is not a failure code. Use capital letters, like "NOTFOUND".`,
       );
     }
     if (/[\n\r]/.test(detail)) {
       throw new LocalProtocolError(
-        "A failure's detail has a line end. Put such text into the log.",
+        "The detail of a failure contains a line end. Put such text into the log.",
       );
     }
     super(log ?? `The command failed: ${code === "" ? "it is unknown" : code}.`, options);

@@ -12,67 +12,78 @@ import {
 import { AuthenticationError, DovewireError } from "../../core/mod.ts";
 import { AsyncQueue } from "../../transports/async_queue.ts";
 import { Driver } from "../../transports/driver.ts";
+import { startTimer, type Timer } from "../../transports/timers.ts";
 import { type TlsOptions, type Transport, TransportError } from "../../transports/transport.ts";
 import { answer } from "./answer.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { DoveadmHandler, DoveadmPeer, ServerRequest } from "./handler.ts";
+import type { CheckLogin } from "./login.ts";
 
-/** Decides who may log in. */
-export type Authenticate = (
-  username: string,
-  password: string,
-) => string | undefined | Promise<string | undefined>;
+/** Time limits for a client in milliseconds, `Infinity` for none. */
+export interface ClientTimeouts {
+  /** For logging in. */
+  readonly handshakeTimeout: number;
+  /** For sending something while the next command, or a command's input, is awaited. */
+  readonly idleTimeout: number;
+  /** For reading something while it is written to. */
+  readonly stallTimeout: number;
+}
 
-/** What a {@linkcode ServerConnection} is made with. */
-export interface ServerConnectionOptions {
-  /** What the protocol is told. */
+/** Options for a {@linkcode ServerConnection}. */
+export interface ServerConnectionOptions extends ClientTimeouts {
+  /** Options for the protocol. */
   readonly protocol: DoveadmServerProtocolOptions;
-  /** What to encrypt with where a client asks for it. */
+  /** How to encrypt the connection when the client asks for it. */
   readonly tls: TlsOptions | undefined;
   readonly handler: DoveadmHandler;
-  readonly authenticate: Authenticate | undefined;
-  /** How long a client may take to log in, in milliseconds; 0 for ever. */
-  readonly handshakeTimeout: number;
-  /** How long a client may send nothing while it is waited for, in milliseconds; 0 for ever. */
-  readonly idleTimeout: number;
-  /** How long a client may read nothing while it is written to, in milliseconds; 0 for ever. */
-  readonly stallTimeout: number;
-  /** Gets what went wrong. */
+  /** Decides who may log in; `undefined` where clients needn't. */
+  readonly checkLogin: CheckLogin | undefined;
+  /** Counts a refused login; returns how long to delay the refusal, in milliseconds. */
+  readonly nextRefusalDelay: (peer: string) => number;
+  /** Called with what went wrong. */
   readonly onError: (error: unknown, peer: string) => void;
 }
 
-/** How much may be read ahead of the running command, in bytes. */
+/** How much is read ahead of the command that runs, in bytes. */
 const readAhead = 65_536;
 
-/** How often a client that closed its end is asked whether it still listens, in milliseconds. */
+/** How often a client that isn't read is checked for being there, in milliseconds. */
 const probeInterval = 1000;
 
 /** How long a client gets to close its side when the conversation is over, in milliseconds. */
 const lingerTimeout = 1000;
 
+const noTimer: Timer = startTimer(Infinity, () => {});
+
 /** A command that is being answered. */
 interface Running {
   readonly id: number;
   readonly controller: AbortController;
-  /** Its input, as long as it is read; `undefined` for a command without. */
+  /** Its input, as far as the handler hasn't read it; `undefined` for a command without. */
   readonly input: AsyncQueue<Uint8Array> | undefined;
-  isInputComplete: boolean;
+  /** "arriving": the client has to send more of it; "full": the handler has to read; "complete". */
+  inputState: "arriving" | "full" | "complete";
 }
 
-/** One client's connection: runs its commands, one at a time, until it leaves or has to. */
+/** One client's connection: runs its commands, one at a time, until either side closes it. */
 export class ServerConnection {
-  /** Resolves when the connection is closed, and nothing of it is left but handlers that don't end. */
+  /** Resolves when the connection is closed; handlers that ignore their signal may still run. */
   readonly closed: Promise<void>;
   #options: ServerConnectionOptions;
   #peer: string;
   #protocol: DoveadmServerProtocol;
   #driver: Driver<DoveadmServerEvent>;
-  /** "handshake": not logged in; "open"; "closing": no command is begun any more; "closed". */
-  #state: "handshake" | "open" | "closing" | "closed" = "handshake";
+  /**
+   * "handshake": the client has to log in; "login": its login is checked; "refused": it waits to be told
+   * that its login was refused; "open"; "closing": no further command is begun; "closed".
+   */
+  #state: "handshake" | "login" | "refused" | "open" | "closing" | "closed" = "handshake";
   #client: DoveadmPeer | undefined;
   #running: Running | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #probing: ReturnType<typeof setTimeout> | undefined;
+  /** For logging in, and then for the delay of a refusal. */
+  #loginTimer: Timer;
+  #idleTimer = noTimer;
+  #probeTimer = noTimer;
 
   /** Takes a transport, which belongs to the connection from here on. */
   constructor(transport: Transport, options: ServerConnectionOptions) {
@@ -80,44 +91,46 @@ export class ServerConnection {
     this.#peer = transport.peer;
     this.#protocol = new DoveadmServerProtocol({
       ...options.protocol,
-      loginEvents: options.authenticate !== undefined,
+      loginEvents: options.checkLogin !== undefined,
     });
     this.#driver = new Driver(this.#protocol, transport, {
       onEvent: (event) => this.#onEvent(event),
-      onRead: () => this.#rearm(),
-      onReadEnd: () => this.#watchForReset(),
-      onWrite: () => this.#rearm(),
-      onDrain: () => this.#rearm(),
-      stallTimeout: options.stallTimeout,
-      mayRead: () => this.#running === undefined || this.#protocol.backlog < readAhead,
+      mayRead: () => this.#mayRead,
+      onRead: () => this.#restartIdleTimer(),
+      onDrain: () => this.#restartIdleTimer(),
       onBroken: (error) => this.#abandon(error),
+      stallTimeout: options.stallTimeout,
       tls: options.tls,
       lingerTimeout,
     });
-    this.#rearm();
+    const { handshakeTimeout } = options;
+    this.#loginTimer = startTimer(
+      handshakeTimeout,
+      () => this.#closeFor(`it didn't log in within ${handshakeTimeout} ms`),
+    );
     this.closed = this.#run();
   }
 
-  /** Whether the client isn't logged in yet. */
-  get isHandshaking(): boolean {
-    return this.#state === "handshake";
+  /** Whether the client isn't logged in: "refused" if it won't be. */
+  get handshake(): "pending" | "refused" | "done" {
+    if (this.#state === "refused") return "refused";
+    return this.#state === "handshake" || this.#state === "login" ? "pending" : "done";
   }
 
   /** Closes the connection when the command that runs is answered, or at once if none does. */
   finish(): void {
-    if (this.#state === "closed") return;
-    this.#state = "closing";
     if (this.#running === undefined) this.#closeProtocol();
+    else if (this.#state !== "closed") this.#state = "closing";
   }
 
-  /** Tells the command that runs that nobody waits for it; the connection closes when it ends. */
-  giveUp(reason: unknown): void {
+  /** Aborts the command that runs; the connection closes when its handler ends. */
+  abort(reason: unknown): void {
     this.finish();
     this.#running?.controller.abort(reason);
     this.#running?.input?.end({ error: reason });
   }
 
-  /** Closes the connection now, whatever runs; `reason` is for the handler. */
+  /** Closes the connection now; the command that runs is aborted for `reason`. */
   async close(reason: unknown): Promise<void> {
     this.#abandon(reason);
     await this.#driver.close();
@@ -128,31 +141,27 @@ export class ServerConnection {
     try {
       await this.#driver.run();
     } catch (error) {
-      // A client that breaks off is nobody's mistake; one that breaks the protocol is.
-      if (!(error instanceof TransportError)) this.#options.onError(error, this.#peer);
+      // A client that goes away is no error; one that breaks the protocol is.
+      if (!(error instanceof TransportError)) this.#report(error);
     } finally {
       this.#state = "closed";
-      clearTimeout(this.#timer);
-      clearTimeout(this.#probing);
-      this.#abandon(new Error("The connection is closed."));
+      for (const timer of [this.#loginTimer, this.#idleTimer, this.#probeTimer]) timer.stop();
+      this.#abandon(new DovewireError(`The connection to ${this.#peer} is closed.`));
     }
   }
 
   #onEvent(event: DoveadmServerEvent): void | Promise<void> {
     switch (event.type) {
       case "login":
-        // Not to be waited for: what comes meanwhile may be the client's end.
-        void this.#login(event.username, event.password);
+        // Not awaited: the client may go away meanwhile.
+        void this.#checkLogin(event.username, event.password);
         return;
       case "ready":
         this.#ready(event);
         return;
       case "refused":
+        if (this.#state !== "refused") this.#reportRefusal(event.reason);
         this.#state = "closing";
-        this.#options.onError(
-          new AuthenticationError(`${this.#peer} could not log in: ${event.reason}.`),
-          this.#peer,
-        );
         return;
       case "command":
         this.#begin(event);
@@ -167,34 +176,50 @@ export class ServerConnection {
     }
   }
 
-  async #login(username: string, password: string): Promise<void> {
-    let name: string | undefined;
-    try {
-      name = await this.#options.authenticate!(username, password);
-    } catch (error) {
-      this.#options.onError(error, this.#peer);
+  async #checkLogin(username: string, password: string): Promise<void> {
+    this.#state = "login";
+    this.#restartProbeTimer();
+    const login = await this.#options.checkLogin!(username, password);
+    if ("username" in login) {
+      if (!this.#isState("login")) return;
+      this.#protocol.acceptLogin(login.username);
+      void this.#driver.flush();
+      return;
     }
-    // The client may have gone, or its time may be over.
-    if (this.#state !== "handshake") return;
-    if (name === undefined) this.#protocol.refuseLogin();
-    else this.#protocol.acceptLogin(name);
-    void this.#driver.flush();
+    // It counts even if the client has gone, or its time is over.
+    const delay = this.#options.nextRefusalDelay(this.#peer);
+    this.#reportRefusal(login.refusal);
+    if (!this.#isState("login")) return;
+    this.#state = "refused";
+    this.#loginTimer.stop();
+    const refuse = () => {
+      this.#protocol.refuseLogin(login.refusal);
+      void this.#driver.flush();
+    };
+    if (delay === 0) refuse();
+    else this.#loginTimer = startTimer(delay, refuse);
   }
 
   #ready({ minor, username }: { minor: number; username: string | undefined }): void {
+    this.#loginTimer.stop();
     this.#client = { address: this.#peer, username, minor };
-    if (this.#state === "handshake") this.#state = "open";
+    if (this.handshake === "pending") this.#state = "open";
     else this.#closeProtocol();
-    this.#rearm();
+    this.#restartIdleTimer();
   }
 
   #begin({ id, command }: DoveadmServerEvent & { type: "command" }): void {
     const { name, args = [], user, verbosity, extraFields = {}, input: hasInput } = command;
     const input = hasInput
-      ? new AsyncQueue<Uint8Array>({ sizeOf: ({ length }) => length, highWaterMark: readAhead })
+      ? new AsyncQueue<Uint8Array>({ sizeOf: costOf, highWaterMark: readAhead })
       : undefined;
     const controller = new AbortController();
-    const running: Running = { id, controller, input, isInputComplete: !hasInput };
+    const running: Running = {
+      id,
+      controller,
+      input,
+      inputState: hasInput ? "arriving" : "complete",
+    };
     this.#running = running;
     const request: ServerRequest = {
       name,
@@ -211,11 +236,12 @@ export class ServerConnection {
         void this.#driver.flush();
       },
     };
-    this.#rearm();
+    this.#restartIdleTimer();
+    this.#restartProbeTimer();
     void answer(id, request, this.#options.handler, {
       protocol: this.#protocol,
       flush: () => this.#driver.flush(),
-      onError: (error) => this.#options.onError(error, this.#peer),
+      onError: (error) => this.#report(error),
     }).then((end) => this.#answered(running, end));
   }
 
@@ -224,71 +250,96 @@ export class ServerConnection {
     this.#running = undefined;
     input?.discard();
     if (this.#state === "closing" || controller.signal.aborted) this.#protocol.close();
-    this.#rearm();
+    this.#restartIdleTimer();
     void this.#driver.flush();
   }
 
   #takeInput(chunk: Uint8Array, final: boolean): void | Promise<void> {
-    const { input } = this.#running!;
-    const taken = chunk.length > 0 ? input!.push(chunk) : undefined;
+    const running = this.#running!;
+    const input = running.input!;
+    const taken = chunk.length > 0 ? input.push(chunk) : undefined;
     if (final) {
-      this.#running!.isInputComplete = true;
-      input!.end({});
+      running.inputState = "complete";
+      input.end({});
+    } else if (taken !== undefined) {
+      running.inputState = "full";
     }
-    if (taken === undefined) return this.#rearm();
-    // It is the handler who is waited for, and nothing is read meanwhile.
-    clearTimeout(this.#timer);
-    return taken.then(() => this.#rearm());
+    this.#restartIdleTimer();
+    return taken?.then(() => {
+      if (running.inputState === "full") running.inputState = "arriving";
+      this.#restartIdleTimer();
+    });
   }
 
-  /** Sets the time that the client has to send something, if it is waited for. */
-  #rearm(): void {
-    // Logging in takes as long as it takes in all, or a byte now and then would do.
-    if (this.#state === "handshake" && this.#timer !== undefined) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const { handshakeTimeout, idleTimeout } = this.#options;
-    const isWaitedFor = this.#running === undefined
-      ? this.#state === "handshake" || this.#state === "open"
-      : !this.#running.isInputComplete;
-    // A client that is written to has something else to do, and is watched at that.
-    if (!isWaitedFor || this.#driver.isWriting || this.#state === "closed") return;
-    const isHandshaking = this.#state === "handshake";
-    const time = isHandshaking ? handshakeTimeout : idleTimeout;
-    if (time === 0) return;
-    const what = isHandshaking ? "it didn't log in" : "it sent nothing";
-    this.#timer = setTimeout(() => this.#tooLong(`${what} for ${time} ms`), time);
+  /** Whether more may be read: while something else is done, only a little ahead. */
+  get #mayRead(): boolean {
+    return !this.#isClientWaiting || this.#protocol.backlog < readAhead;
   }
 
-  #tooLong(why: string): void {
+  /** Whether the client waits for this side: for a command's answer, or to be let in or refused. */
+  get #isClientWaiting(): boolean {
+    return this.#running !== undefined || this.#state === "login" || this.#state === "refused";
+  }
+
+  /** Whether the client has to send something: a command, or more of an input. */
+  get #isClientAwaited(): boolean {
+    // A client that is written to has to read first, and "stallTimeout" is the limit for that.
+    if (this.#driver.isWriting || this.#state === "closed") return false;
+    if (this.#running !== undefined) return this.#running.inputState === "arriving";
+    return this.#state === "open";
+  }
+
+  /** Restarts the time limit for the client to send something, where it has to. */
+  #restartIdleTimer(): void {
+    this.#idleTimer.stop();
+    if (!this.#isClientAwaited) return;
+    const { idleTimeout } = this.#options;
+    this.#idleTimer = startTimer(idleTimeout, () => {
+      // Where it has been written to meanwhile, the limit starts again when that is done.
+      if (this.#isClientAwaited) this.#closeIdle(`it sent nothing for ${idleTimeout} ms`);
+    });
+  }
+
+  #closeIdle(why: string): void {
     const input = this.#running?.input;
-    if (input === undefined) return this.#giveUp(why);
+    if (input === undefined) return this.#closeFor(why);
     // The command is to be answered, and its client may still read that.
     this.#state = "closing";
-    const message = `${this.#peer} was given up in the middle of its input: ${why}.`;
-    this.#options.onError(new DovewireError(message), this.#peer);
+    const message = `The input of ${this.#peer} was ended before its dot: ${why}.`;
+    this.#report(new DovewireError(message));
     input.end({ error: new CommandFailure("TEMPFAIL", { log: message }) });
   }
 
   /** Closes the connection of a client that takes too long. */
-  #giveUp(why: string): void {
-    const error = new DovewireError(`${this.#peer} was given up: ${why}.`);
-    this.#options.onError(error, this.#peer);
+  #closeFor(why: string): void {
+    const error = new DovewireError(`The connection to ${this.#peer} was closed: ${why}.`);
+    this.#report(error);
     this.#abandon(error);
     void this.#driver.close();
   }
 
-  /** The client closed its end. It may still read; whether it does shows only in writing to it. */
-  #watchForReset(): void {
-    if (this.#state === "closed") return;
-    this.#probing = setTimeout(() => {
-      this.#protocol.probe();
-      void this.#driver.flush();
-      this.#watchForReset();
-    }, probeInterval);
+  /**
+   * Checks now and then whether a client that waits is still there. Reading and writing show that by
+   * themselves, but nothing is read while a handler leaves its input unread, and a client that has closed
+   * its side may still read, or may have gone.
+   */
+  #restartProbeTimer(): void {
+    this.#probeTimer.stop();
+    if (!this.#isClientWaiting) return;
+    this.#probeTimer = startTimer(probeInterval, () => {
+      if (!this.#driver.isReading && !this.#driver.isWriting) this.#probe();
+      this.#restartProbeTimer();
+    });
   }
 
-  /** Nobody waits for answers any more. */
+  /** Writes an empty line to the client's log, which it skips; where there can be none, nothing at all. */
+  #probe(): void {
+    // What is pending is the beginning of a value, which had better stay in one piece.
+    if (this.#protocol.pendingOutput === 0 && this.#protocol.probe()) void this.#driver.flush();
+    else this.#driver.probe();
+  }
+
+  /** Ends the conversation, which nobody waits for any more. */
   #abandon(reason: unknown): void {
     this.#running?.controller.abort(reason);
     this.#running?.input?.end({ error: reason });
@@ -296,12 +347,33 @@ export class ServerConnection {
   }
 
   #closeProtocol(): void {
+    if (this.#state !== "closed") this.#state = "closing";
+    // Nobody is told of a refusal any more.
+    this.#loginTimer.stop();
     this.#protocol.close();
     void this.#driver.flush();
   }
+
+  #report(error: unknown): void {
+    this.#options.onError(error, this.#peer);
+  }
+
+  #reportRefusal(reason: string): void {
+    this.#report(new AuthenticationError(`${this.#peer} could not log in: ${reason}.`));
+  }
+
+  /** Asks anew, where something was awaited since the state was looked at. */
+  #isState(state: string): boolean {
+    return this.#state === state;
+  }
 }
 
-/** The input as handlers get it: to be read once, as far as they like. */
+/** About how many bytes of memory a piece of input takes, however small it is. */
+function costOf({ length }: Uint8Array): number {
+  return length + 200;
+}
+
+/** The input as handlers get it: can be read once, and needn't be read to its end. */
 function piecesOf(queue: AsyncQueue<Uint8Array> | undefined): AsyncIterable<Uint8Array> {
   return {
     async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,7 @@
  */
 
 export { CommandFailure, type CommandFailureOptions } from "./command_failure.ts";
-export type { Authenticate } from "./connection.ts";
+export type { Authenticate } from "./login.ts";
 export { type Policy, policy, type PolicyRequest, type PolicyRule } from "./policy.ts";
 export {
   type CloseOptions,

@@ -17,7 +17,7 @@ import {
 } from "../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError, quoteText, sameSecret } from "../../core/mod.ts";
 import { CommandFailure } from "./command_failure.ts";
-import type { Authenticate } from "./connection.ts";
+import type { Authenticate } from "./login.ts";
 import type { DoveadmHandler, ServerRequest } from "./handler.ts";
 import { compileMask } from "./policy_mask.ts";
 

@@ -10,9 +10,12 @@ import {
 } from "../../core/doveadm/mod.ts";
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
+import { onAbort, startTimer, timeLimit } from "../../transports/timers.ts";
 import type { Address, Listener, TlsOptions, Transport } from "../../transports/transport.ts";
-import { type Authenticate, ServerConnection } from "./connection.ts";
+import { type ClientTimeouts, ServerConnection } from "./connection.ts";
 import type { DoveadmHandler } from "./handler.ts";
+import { type Authenticate, type CheckLogin, passwordCheck, programCheck } from "./login.ts";
+import { RefusalDelays } from "./refusal_delays.ts";
 
 /** Where a server listens. */
 export type ServePlace =
@@ -20,19 +23,30 @@ export type ServePlace =
   | { readonly path: string; readonly mode?: number }
   /** At a TCP port, 0 for any that is free; `hostname` is a name or an IP address. */
   | { readonly hostname: string; readonly port: number }
-  /** Where somebody listens already; the listener belongs to the server from here on. */
+  /** A listener that exists already; it belongs to the server from here on. */
   | { readonly listener: Listener };
 
-/** What {@linkcode serve} can be told besides where to listen. */
+/**
+ * Options for {@linkcode serve} besides where to listen.
+ *
+ * Time limits are in milliseconds; 0 and `Infinity` mean no limit.
+ */
 export interface ServeSettings
   extends Pick<DoveadmServerProtocolOptions, "username" | "maxMinor" | "takesInput" | "limits"> {
   /** The password that lets a client in. */
   password?: string;
   /**
-   * Decides who may log in, in place of a password: gives the name by which the handler will know the
+   * Decides who may log in, in place of a password: returns the name by which the handler will know the
    * client, or `undefined` for nobody. Compare secrets with `sameSecret` of the core.
    */
   authenticate?: Authenticate;
+  /**
+   * How long the first refusal of a login is delayed for an address that connects over TCP, in
+   * milliseconds; 500 if left out, 0 for no delay. Each further refusal takes twice as long, up to sixteen
+   * times the first delay, until 10 minutes go by without one. Logins that are accepted are never delayed.
+   * A client that waits for its refusal takes a place of `maxConnections`, and is the first to lose it.
+   */
+  refusalDelay?: number;
   /**
    * Whether clients needn't log in. If left out, that is so at a UNIX socket with the mode 0600, and
    * nowhere else.
@@ -43,52 +57,59 @@ export interface ServeSettings
    * that it is asked for. With `caCerts` clients need a certificate, too.
    */
   tls?: TlsOptions;
-  /** Whether clients begin in clear and may ask for TLS before they log in, or have to. */
+  /** Whether clients begin unencrypted and may ask for TLS before they log in, or have to. */
   starttls?: "offered" | "required";
   /**
-   * How many connections may be open at once; 1000 if left out. Behind that a new client takes the
-   * place of the one that has taken longest to log in, or is turned away if all are logged in.
+   * How many connections may be open at once, `Infinity` for any number; 1000 if left out. At the limit a
+   * new client takes the place of one whose login was refused, or else of the one that has taken longest
+   * to log in, and is turned away if all are logged in.
    */
   maxConnections?: number;
-  /** How long a client may take to log in, in milliseconds; 10 s if left out, 0 for ever. */
+  /** How long a client may take to log in; 10 s if left out. */
   handshakeTimeout?: number;
   /**
-   * How long a client may send nothing while its next command, or a command's input, is waited for,
-   * in milliseconds; 10 minutes if left out, 0 for ever.
+   * How long a client may send nothing while its next command, or a command's input, is awaited; 10
+   * minutes if left out.
    */
   idleTimeout?: number;
-  /**
-   * How long a client may read nothing of what is written to it, in milliseconds; 60 s if left out,
-   * as in Dovecot, 0 for ever.
-   */
+  /** How long a client may read nothing while it is written to; 60 s if left out, as in Dovecot. */
   stallTimeout?: number;
   /**
-   * Gets what went wrong with a client: a login that was refused, bytes that are no doveadm's, a
-   * time that was over, an error of the handler. Nothing of it stops the server.
+   * Called with what went wrong with a client: a login that was refused, bytes that break the protocol, a
+   * time limit that was exceeded, an error of the handler. Nothing of it stops the server.
    */
   onError?: (error: unknown, peer: string) => void;
   /** Closes the server when it aborts. */
   signal?: AbortSignal;
 }
 
-/** What {@linkcode serve} is told. */
+/** Options for {@linkcode serve}. */
 export type ServeOptions = ServePlace & ServeSettings;
 
-/** How a server is closed. */
+/** Options for closing a server. */
 export interface CloseOptions {
-  /** How long commands that run may go on before they are given up, in ms; 5 s if left out. */
+  /**
+   * How long commands that run may go on before they are aborted, in milliseconds; 5 s if left out, 0 or
+   * `Infinity` for no limit.
+   */
   timeout?: number;
 }
 
-/** How long a handler that was given up may take to say so, in milliseconds. */
+/** Numbers among the options, checked and with their defaults. */
+interface ServeNumbers extends ClientTimeouts {
+  readonly maxConnections: number;
+  readonly refusalDelays: RefusalDelays;
+}
+
+/** How long handlers that were aborted may take to end, in milliseconds. */
 const abortGrace = 500;
 
 /**
  * Listens for doveadm's clients and has a handler answer their commands.
  *
  * Resolves when it listens. Rejects with a `TransportError` where it can't, and with a
- * `LocalProtocolError` for options that can't be, among them a place where anybody could connect
- * without a password, unless `preauthenticated` says that this is meant.
+ * `LocalProtocolError` for invalid options, among them a place where anybody could connect without a
+ * password, unless `preauthenticated` says that this is meant.
  *
  * @example
  * ```ts
@@ -116,15 +137,16 @@ export async function serve(
 ): Promise<DoveadmServer> {
   const preauthenticated = checkAccess(options);
   checkTls(options);
-  checkNumbers(options);
-  // It looks at its own options, and better now than for each client.
-  new DoveadmServerProtocol({ ...protocolOptions(options), loginEvents: false });
+  const settings = { ...options, preauthenticated };
+  // Both are checked again for the server and for each client, when it would be too late to refuse them.
+  numbersOf(settings);
+  new DoveadmServerProtocol({ ...protocolOptions(settings), password: options.password });
   options.signal?.throwIfAborted();
   const listener = await listenAt(options);
-  return new DoveadmServer(listener, { ...options, preauthenticated }, handler);
+  return new DoveadmServer(listener, settings, handler);
 }
 
-/** Whether clients needn't log in; throws where nobody or anybody could. */
+/** Whether clients needn't log in; throws where nobody or everybody could. */
 function checkAccess(options: ServeOptions): boolean {
   const { password, authenticate } = options;
   const isPrivate = "path" in options && (options.mode ?? 0o600) === 0o600;
@@ -152,23 +174,28 @@ function checkTls({ tls, starttls }: ServeSettings): void {
   }
 }
 
-function checkNumbers(options: ServeSettings): void {
-  const { maxConnections = 1, handshakeTimeout = 0, idleTimeout = 0, stallTimeout = 0 } = options;
-  if (!(maxConnections >= 1)) {
-    throw new LocalProtocolError(`"maxConnections" is ${maxConnections}. Give a number from 1 on.`);
+/** Checks the options that are numbers. */
+function numbersOf(settings: ServeSettings): ServeNumbers {
+  const { maxConnections = 1000, refusalDelay = 500 } = settings;
+  if (typeof maxConnections !== "number" || !(maxConnections >= 1)) {
+    throw new LocalProtocolError(
+      `"maxConnections" is ${String(maxConnections)}: set it to a number from 1 on.`,
+    );
   }
-  for (const [name, time] of Object.entries({ handshakeTimeout, idleTimeout, stallTimeout })) {
-    if (!(time >= 0)) {
-      throw new LocalProtocolError(`"${name}" is ${time}. Give milliseconds, or 0 for ever.`);
-    }
-  }
+  return {
+    maxConnections,
+    refusalDelays: new RefusalDelays(refusalDelay),
+    handshakeTimeout: timeLimit("handshakeTimeout", settings.handshakeTimeout ?? 10_000),
+    idleTimeout: timeLimit("idleTimeout", settings.idleTimeout ?? 600_000),
+    stallTimeout: timeLimit("stallTimeout", settings.stallTimeout ?? 60_000),
+  };
 }
 
-/** What the protocol is told of a server's settings. */
+/** The protocol's options; the server itself checks logins. */
 function protocolOptions(settings: ServeSettings): DoveadmServerProtocolOptions {
-  const { username, password, preauthenticated, maxMinor, takesInput, limits, starttls } = settings;
+  const { username, preauthenticated, maxMinor, takesInput, limits, starttls } = settings;
   const startTls = starttls === "required" ? starttls : starttls === "offered";
-  return { username, password, preauthenticated, maxMinor, takesInput, limits, startTls };
+  return { username, preauthenticated, maxMinor, takesInput, limits, startTls };
 }
 
 function listenAt(options: ServeOptions): Promise<Listener> | Listener {
@@ -185,32 +212,35 @@ function listenAt(options: ServeOptions): Promise<Listener> | Listener {
   return listenWithRuntime({ transport: "tcp", hostname, port }, encryption);
 }
 
-/** A server that listens, as {@linkcode serve} gives it. */
+/** A server that listens, as {@linkcode serve} returns it. */
 export class DoveadmServer implements AsyncDisposable {
   /** Resolves when the server is closed. */
   readonly finished: Promise<void>;
   #listener: Listener;
-  #options: ServeSettings;
+  #settings: ServeSettings;
+  #numbers: ServeNumbers;
   #handler: DoveadmHandler;
+  /** In the order in which they were opened. */
   #connections = new Set<ServerConnection>();
   #closing: Promise<void> | undefined;
   #accepting: Promise<void>;
   #finish: () => void = () => {};
 
-  /** Made by {@linkcode serve}. */
-  constructor(listener: Listener, options: ServeSettings, handler: DoveadmHandler) {
+  /** Created by {@linkcode serve}. */
+  constructor(listener: Listener, settings: ServeSettings, handler: DoveadmHandler) {
     this.#listener = listener;
-    this.#options = options;
+    this.#settings = settings;
+    this.#numbers = numbersOf(settings);
     this.#handler = handler;
     this.finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    const { signal } = options;
-    const abort = () => void this.close();
-    signal?.addEventListener("abort", abort);
-    void this.finished.then(() => signal?.removeEventListener("abort", abort));
     this.#accepting = this.#accept();
-    if (signal?.aborted) abort();
+    const { signal } = settings;
+    if (signal !== undefined) {
+      const forget = onAbort(signal, () => void this.close());
+      void this.finished.then(forget);
+    }
   }
 
   /** Where it listens, with the port that was chosen. */
@@ -225,10 +255,12 @@ export class DoveadmServer implements AsyncDisposable {
 
   /**
    * Stops listening, and closes each connection as soon as no command runs on it; commands that take
-   * longer than `timeout` are given up. Resolves when all is closed.
+   * longer than `timeout` are aborted. Resolves when all is closed; rejects with a `LocalProtocolError`
+   * for an invalid `timeout`. Further calls wait for the first one.
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    return this.#closing ??= this.#close(options);
+  async close({ timeout = 5000 }: CloseOptions = {}): Promise<void> {
+    const limit = timeLimit("timeout", timeout);
+    await (this.#closing ??= this.#close(limit));
   }
 
   /** Closes the server, as {@linkcode close} does. */
@@ -236,30 +268,28 @@ export class DoveadmServer implements AsyncDisposable {
     return this.close();
   }
 
-  async #close({ timeout = 5000 }: CloseOptions): Promise<void> {
+  async #close(limit: number): Promise<void> {
     await this.#listener.close();
     await this.#accepting;
     for (const connection of this.#connections) connection.finish();
-    await this.#allClosed(timeout);
+    await this.#allClosed(limit);
     const reason = new DovewireError("The server closes.");
-    for (const connection of this.#connections) connection.giveUp(reason);
+    for (const connection of this.#connections) connection.abort(reason);
     await this.#allClosed(abortGrace);
     await Promise.all([...this.#connections].map((connection) => connection.close(reason)));
     this.#finish();
   }
 
   /** Resolves when all connections are closed, or the time is over. */
-  async #allClosed(time: number): Promise<void> {
+  async #allClosed(limit: number): Promise<void> {
     if (this.#connections.size === 0) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeIsOver = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, time);
+    await new Promise<void>((resolve) => {
+      const timer = startTimer(limit, resolve);
+      void Promise.all([...this.#connections].map(({ closed }) => closed)).then(() => {
+        timer.stop();
+        resolve();
+      });
     });
-    await Promise.race([
-      Promise.all([...this.#connections].map(({ closed }) => closed)),
-      timeIsOver,
-    ]);
-    clearTimeout(timer);
   }
 
   async #accept(): Promise<void> {
@@ -270,36 +300,41 @@ export class DoveadmServer implements AsyncDisposable {
 
   /** Whether there is room for another client, made where it can be. */
   #makeRoom(transport: Transport): boolean {
-    const { maxConnections = 1000 } = this.#options;
+    const { maxConnections } = this.#numbers;
     if (this.#connections.size < maxConnections) return true;
     const limit = new DovewireError(
       `${maxConnections} connections are open, which is the limit ("maxConnections").`,
     );
     this.#report(limit, transport.peer);
-    // The set has them in the order in which they came.
-    for (const connection of this.#connections) {
-      if (!connection.isHandshaking) continue;
-      this.#connections.delete(connection);
-      void connection.close(limit);
-      return true;
+    const dispensable = this.#oldestIn("refused") ?? this.#oldestIn("pending");
+    if (dispensable === undefined) {
+      void transport.close();
+      return false;
     }
-    void transport.close();
-    return false;
+    this.#connections.delete(dispensable);
+    void dispensable.close(limit);
+    return true;
+  }
+
+  /** The connection that has been open for longest of those whose handshake is so far. */
+  #oldestIn(handshake: ServerConnection["handshake"]): ServerConnection | undefined {
+    for (const connection of this.#connections) {
+      if (connection.handshake === handshake) return connection;
+    }
   }
 
   #admit(transport: Transport): void {
-    const { authenticate } = this.#options;
-    const { handshakeTimeout = 10_000, idleTimeout = 600_000, stallTimeout = 60_000 } =
-      this.#options;
+    const settings = this.#settings;
+    const { refusalDelays, ...numbers } = this.#numbers;
+    const onError = (error: unknown, peer: string) => this.#report(error, peer);
     const connection = new ServerConnection(transport, {
-      protocol: protocolOptions(this.#options),
-      tls: this.#options.tls,
+      protocol: protocolOptions(settings),
+      tls: settings.tls,
       handler: this.#handler,
-      authenticate,
-      handshakeTimeout,
-      idleTimeout,
-      stallTimeout,
-      onError: (error, peer) => this.#report(error, peer),
+      checkLogin: checkLogin(settings, (error) => onError(error, transport.peer)),
+      nextRefusalDelay: (peer) => refusalDelays.next(peer),
+      ...numbers,
+      onError,
     });
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
@@ -307,7 +342,7 @@ export class DoveadmServer implements AsyncDisposable {
 
   #report(error: unknown, peer: string): void {
     try {
-      this.#options.onError?.(error, peer);
+      this.#settings.onError?.(error, peer);
     } catch (mistake) {
       // It is the program's, and no client's.
       queueMicrotask(() => {
@@ -315,4 +350,14 @@ export class DoveadmServer implements AsyncDisposable {
       });
     }
   }
+}
+
+/** How logins are checked; `undefined` where clients needn't log in. */
+function checkLogin(
+  { username = "doveadm", password, authenticate, preauthenticated }: ServeSettings,
+  onError: (error: unknown) => void,
+): CheckLogin | undefined {
+  if (preauthenticated) return undefined;
+  if (authenticate !== undefined) return programCheck(authenticate, onError);
+  return password === undefined ? undefined : passwordCheck(username, password);
 }

@@ -1,76 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  CommandError,
-  DoveadmConnection,
-  type DoveadmLog,
-  LocalProtocolError,
-} from "../../../mod.ts";
+import { CommandError } from "../../../mod.ts";
 import {
   CommandFailure,
   type DoveadmHandler,
-  type DoveadmServer,
   type ReplyField,
-  serve,
-  type ServeSettings,
 } from "../../../doveadm/server/mod.ts";
-import { memoryListener } from "../../../transports/memory.ts";
-import type { Transport } from "../../../transports/transport.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-
-/** A server in memory, and what it reports. */
-interface Setup extends AsyncDisposable {
-  readonly server: DoveadmServer;
-  /** Messages of what went wrong, as the server reports it. */
-  readonly errors: string[];
-  /** A transport to the server. */
-  dial(): Promise<Transport>;
-  /** A client of the server. */
-  open(
-    options?: { password?: string; onLog?: (log: DoveadmLog) => void; maxMinor?: number },
-  ): Promise<
-    DoveadmConnection
-  >;
-}
-
-async function setUp(handler: DoveadmHandler, settings: ServeSettings = {}): Promise<Setup> {
-  const { listener, connect } = memoryListener();
-  const errors: string[] = [];
-  const server = await serve({
-    listener,
-    preauthenticated: settings.password === undefined && settings.authenticate === undefined,
-    onError: (error) => errors.push((error as Error).message),
-    ...settings,
-  }, handler);
-  const dial = () => connect(listener.address);
-  return {
-    server,
-    errors,
-    dial,
-    open: async (options) => await DoveadmConnection.open(await dial(), options),
-    [Symbol.asyncDispose]: () => server.close({ timeout: 0 }),
-  };
-}
-
-const bytes = (text: string) => new TextEncoder().encode(text);
-const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
-const hello = bytes("VERSION\tdoveadm-server\t1\t0\n");
-const sleep = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
-
-/** All that a transport still gives. */
-async function rest(transport: Transport): Promise<string> {
-  let all = "";
-  for (let chunk; (chunk = await transport.read()) !== undefined;) all += text(chunk);
-  return all;
-}
-
-/** Resolves when something has come to pass, and rejects when that takes too long. */
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    assert(turn < 1000, `It never came to pass that ${what}.`);
-    await sleep(10);
-  }
-}
+import { bytes, hello, rest, setUp, sleep, until } from "./memory_server.ts";
 
 async function* piecewise(): AsyncGenerator<Uint8Array> {
   yield bytes("in ");
@@ -338,7 +275,7 @@ test("a client that goes away aborts its handler, and no other", async () => {
     await until(() => events.length > 0, `${name} was aborted`);
     assert.deepEqual(events.splice(0), [`${name} aborted`]);
   }
-  await setup.server.close({ timeout: 0 });
+  await setup.server.close({ timeout: 1 });
   assert.equal((await stays).ok, false);
   assert.deepEqual(events, ["stays aborted"]);
 });
@@ -383,70 +320,6 @@ test("authenticate: decides, at once or later, by what name a client is known", 
   await assert.rejects(setup.open({ password: "other" }), /refused the password/);
   await assert.rejects(setup.open({ password: "broken" }), /refused the password/);
   assert(setup.errors.includes("The database is away."));
-});
-
-test("options that would let in anybody, or nobody, are refused", async () => {
-  const handler = () => [];
-  const cases: readonly (readonly [Parameters<typeof serve>[0], RegExp])[] = [
-    [{ hostname: "127.0.0.1", port: 0 }, /neither "password" nor "authenticate"/],
-    [{ path: "/nowhere/socket", mode: 0o666 }, /neither "password" nor "authenticate"/],
-    [
-      { hostname: "127.0.0.1", port: 0, password: "x", authenticate: () => "x" },
-      /Both "password" and "authenticate"/,
-    ],
-    [{ hostname: "127.0.0.1", port: 0, password: "" }, /"password" is empty/],
-    [{ hostname: "127.0.0.1", port: 0, password: "x", maxMinor: 7 }, /"maxMinor" is 7/],
-    [
-      { hostname: "127.0.0.1", port: 0, password: "x", limits: { backlog: 0 } },
-      /"limits.backlog" is 0/,
-    ],
-    [{ hostname: "127.0.0.1", port: 0, password: "x", maxConnections: 0 }, /"maxConnections" is 0/],
-    [{ hostname: "127.0.0.1", port: 0, password: "x", idleTimeout: -1 }, /"idleTimeout" is -1/],
-  ];
-  for (const [options, message] of cases) {
-    await assert.rejects(serve(options, handler), (error) => {
-      assert(error instanceof LocalProtocolError, `${error}`);
-      assert.match(error.message, message);
-      return true;
-    });
-  }
-});
-
-test("time: to log in, to send a command, to go on with an input, to read a reply", async () => {
-  await using setup = await setUp(async function* ({ name, input }) {
-    if (name === "long") await sleep(1000);
-    if (name === "save") { for await (const _ of input); }
-    if (name === "large") yield new Uint8Array(10_000_000);
-  }, { handshakeTimeout: 400, idleTimeout: 400, stallTimeout: 400 });
-  const closes = async (lines: string, expected: string) => {
-    const raw = await setup.dial();
-    await raw.write(bytes(lines));
-    assert.equal(await rest(raw), expected);
-  };
-  await closes("VERSION\tdoveadm", "");
-  await closes("VERSION\tdoveadm-server\t1\t0\n", "+\n");
-  await closes("VERSION\tdoveadm-server\t1\t0\n\t\tlong\n", "+\n\n+\n");
-  await closes("VERSION\tdoveadm-server\t1\t0\n\t\tsave\nhalf a mess", "+\n\n-TEMPFAIL\n");
-  const raw = await setup.dial();
-  await raw.write(bytes("VERSION\tdoveadm-server\t1\t0\n\t\tlarge\n"));
-  await until(() => setup.errors.length === 5, "the one that doesn't read was given up");
-  assert.match(setup.errors.join("\n"), /didn't log in for 400 ms[^]*sent nothing[^]*read nothing/);
-  await raw.close();
-});
-
-test("time: a client that sends a byte now and then has no longer to log in", async () => {
-  await using setup = await setUp(() => [], { handshakeTimeout: 100 });
-  const raw = await setup.dial();
-  const reading = rest(raw);
-  let isOver = false;
-  void reading.then(() => {
-    isOver = true;
-  });
-  for (let at = 0; at < 500 && !isOver; at++) {
-    await raw.write(bytes("V")).catch(() => {});
-    await sleep(10);
-  }
-  assert.equal(await reading, "");
 });
 
 test("connections: at the limit the one that takes longest to log in goes first", async () => {

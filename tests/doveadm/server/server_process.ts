@@ -18,7 +18,12 @@ import { mailHandler, MailSystem } from "../../../testing/mod.ts";
 export interface ServerProcessOptions extends
   Pick<
     ServeSettings,
-    "maxConnections" | "handshakeTimeout" | "idleTimeout" | "stallTimeout" | "password"
+    | "maxConnections"
+    | "handshakeTimeout"
+    | "idleTimeout"
+    | "stallTimeout"
+    | "password"
+    | "refusalDelay"
   > {
   /** How many users there are: "user0", "user1" … */
   readonly users: number;
