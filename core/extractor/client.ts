@@ -76,7 +76,7 @@ const nothing = new Uint8Array(0);
  * ended, since the exit code says more then.
  *
  * `nextEvent()` throws a `RemoteProtocolError` where an answer is over the limit, and an
- * {@linkcode ExtractorEndError} where one is cut short or bytes came that nobody asked for.
+ * {@linkcode ExtractorEndError} where one is cut short or bytes belong to no request.
  *
  * @example A session with an extractor that is only bytes
  * ```ts

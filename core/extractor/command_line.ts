@@ -27,8 +27,8 @@ const usage = "[--protocol=1|2|3] <maildir> <system-user> <mail-user> [<method> 
 
 /**
  * The arguments for an extractor: `[--protocol=1|2|3] <maildir> <system-user> <mail-user> [<method>
- * [<arguments>…]]`. The option is left out if it isn't needed: for version 3
- * without a method, and version 1 with one, which the first extractors spoke.
+ * [<arguments>…]]`. The option is left out if it isn't needed: for version 3 without a method, and for
+ * version 1 with one, which the first extractors used.
  *
  * Throws a {@linkcode LocalProtocolError} if the version takes no such method or arguments, or needs one,
  * and for text that no argument can carry.
@@ -95,7 +95,7 @@ function checkCommandLine(commandLine: ExtractorCommandLine): void {
   for (const value of [maildir, systemUser, mailUser, ...args]) {
     if (typeof value === "string" && value.isWellFormed() && !value.includes("\0")) continue;
     throw misuse(
-      `${JSON.stringify(value)} is no text, or contains a NUL or half a surrogate pair`,
+      `${JSON.stringify(value)} is no string, or contains a NUL or half a surrogate pair`,
     );
   }
   if (version === 3 && method !== undefined) {

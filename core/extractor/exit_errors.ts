@@ -13,9 +13,9 @@ import { describeExit } from "./exit_codes.ts";
 import type { ExitStatus } from "../exit_status.ts";
 
 /**
- * What went wrong: "cut-short": the output ended within an answer; "exit": it ended between two, and
- * there are requests without one, or the exit code isn't 0; "trailing-bytes": more came than answers
- * to what was asked.
+ * What went wrong: "cut-short": the output ended within an answer; "exit": it ended between two answers,
+ * with requests unanswered or an exit code other than 0; "trailing-bytes": bytes came that belong to no
+ * request.
  */
 export type ExtractorEndKind = "cut-short" | "exit" | "trailing-bytes";
 
@@ -51,7 +51,8 @@ export interface ExtractorEnd {
 }
 
 /**
- * The error for the requests that an "end" event leaves without an answer, of kind "exit". `sent` says whether the request may have run; `false` if left out.
+ * The error for the requests that an "end" event leaves without an answer, of kind "exit". `sent` says
+ * whether the request may have run; `false` if left out.
  *
  * @example
  * ```ts
@@ -67,10 +68,10 @@ export function endError(
   { unanswered, exit }: ExtractorEnd,
   { sent = false }: { sent?: boolean } = {},
 ): ExtractorEndError {
-  const whom = unanswered.length === 0
+  const when = unanswered.length === 0
     ? "with no request left to answer"
     : `before it answered ${count(unanswered.length)}`;
-  const message = `The extractor's output ended ${whom}: it ${describeExit(exit)}.`;
+  const message = `The extractor's output ended ${when}: it ${describeExit(exit)}.`;
   return new ExtractorEndError("exit", message, { exit, unanswered, sent });
 }
 

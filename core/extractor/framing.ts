@@ -1,5 +1,5 @@
 /**
- * The frames of version 3: a 32-bit big-endian length, and so many bytes.
+ * The frames of version 3: a 32-bit big-endian length, and that many bytes.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const prefixSize = 4;
  */
 const largePayload = 16_384;
 
-/** The most that a length can say. */
+/** The largest length. */
 const largestLength = 0xffff_ffff;
 
 const nothing: Uint8Array = new Uint8Array(0);
@@ -51,7 +51,7 @@ export function encodeFrames(...payloads: readonly Uint8Array[]): Uint8Array[] {
     checkLength(payload);
     size += prefixSize + (payload.length < largePayload ? payload.length : 0);
   }
-  // All that is copied stands in one buffer; the pieces are ranges of it.
+  // Everything that is copied is in one buffer; the pieces are ranges of it.
   const copied = new Uint8Array(size);
   let from = 0;
   let to = 0;
@@ -91,7 +91,7 @@ function writeLength(target: Uint8Array, at: number, length: number): number {
 
 /** A frame of which a part has arrived. */
 export interface PartialFrame {
-  /** What its length says; `undefined` as long as that isn't there itself. */
+  /** The payload's length; `undefined` until all of its 4 bytes have arrived. */
   readonly length: number | undefined;
   /** How many bytes of the payload have arrived. */
   readonly arrived: number;
@@ -120,7 +120,7 @@ export class FrameReader {
   /** The chunk that is read, up to `#at`. */
   #chunk: Uint8Array = nothing;
   #at = 0;
-  /** How many bytes of the length are there, and what they come to. */
+  /** How many bytes of the length have arrived, and their value so far. */
   #prefix = 0;
   #length = 0;
   /** The beginning of a small payload, in a buffer of its size; `#arrived` of it is there. */
@@ -129,14 +129,14 @@ export class FrameReader {
   /** The beginning of a large payload. */
   #large = new GatheredBytes();
 
-  /** How many bytes there are that no frame was made of yet. */
+  /** How many bytes have not been returned in a frame yet. */
   get size(): number {
     return this.#prefix + this.#begun + this.#chunk.length - this.#at + this.#input.size;
   }
 
   /**
-   * The frame that has begun and isn't whole, once {@linkcode take} gave `undefined`; `undefined`
-   * between two frames.
+   * The frame that is incomplete after {@linkcode take} returned `undefined`; `undefined` between two
+   * frames.
    */
   get partial(): PartialFrame | undefined {
     if (this.#prefix === 0) return undefined;
@@ -150,8 +150,8 @@ export class FrameReader {
   }
 
   /**
-   * The payload of the next frame, in a buffer that nobody else has, or `undefined` where it isn't
-   * whole yet. A length of more than `limit` throws what `tooLarge` gives, as soon as it is there.
+   * The payload of the next frame, in a buffer of its own, or `undefined` if it is incomplete. As soon
+   * as a length above `limit` has arrived, throws the error that `tooLarge` returns.
    */
   take(limit: number, tooLarge: (length: number) => Error): Uint8Array | undefined {
     while (this.#prefix < prefixSize) {

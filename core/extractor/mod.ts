@@ -1,8 +1,8 @@
 /**
  * JWebmail's IPC with its extractor, versions 1 to 3, and the pieces that it is made of, each usable
- * alone. No I/O: an extractor's stdin and stdout are whoever's who embeds it.
+ * alone. No I/O: the caller reads and writes the extractor's stdin and stdout.
  *
- * Versions 1 and 2 are a process a request, version 3 is one for many:
+ * Versions 1 and 2 run a process for each request, version 3 runs one for many:
  *
  * | version | the method | the request | the answer |
  * | --- | --- | --- | --- |

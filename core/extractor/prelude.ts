@@ -46,7 +46,7 @@ export function encodeCredentials({ user, password, challenge = "" }: Credential
     // The value itself stays out of the message: it may be the password.
     if (typeof value !== "string" || !value.isWellFormed() || value.includes("\0")) {
       throw new LocalProtocolError(
-        `"${name}" is no text, or contains a NUL or half a surrogate pair. Give a text without.`,
+        `"${name}" is no string, or contains a NUL or half a surrogate pair. Give a string without.`,
       );
     }
   }
@@ -81,7 +81,7 @@ export function decodeCredentials(bytes: Uint8Array): Required<Credentials> {
       throw new RemoteProtocolError(
         "The credentials aren't user, password and challenge as UTF-8, each with a NUL after it: " +
           (end === -1
-            ? `${values.length} NULs are there.`
+            ? `there are ${values.length} NULs.`
             : `value ${values.length + 1} isn't UTF-8.`),
       );
     }

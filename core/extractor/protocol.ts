@@ -10,11 +10,11 @@ import type { Protocol } from "../protocol.ts";
 
 /**
  * A protocol of the extractor, as a value that never touches a process: bytes go in until their end,
- * events come out until one is an error, which each later call throws again. It waits for its peer as
- * long as it takes.
+ * events come out until an error is thrown, which each later call rethrows. It has no time limit for
+ * its peer.
  */
 export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
-  /** What waits to be written. */
+  /** The bytes to write. */
   protected readonly output: OutputQueue = new OutputQueue();
   #inputEnded = false;
   #failure: DovewireError | undefined;
@@ -35,14 +35,14 @@ export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
     this.take(plainBytes(chunk));
   }
 
-  /** Learns that the peer will send no more. */
+  /** To be called when the peer's output has ended. */
   receiveEnd(): void {
     this.#inputEnded = true;
   }
 
   /**
-   * The next event in wire order, or `undefined` when it takes more to know: bytes, an answer to the
-   * request that runs, or how the process ended.
+   * The next event in wire order, or `undefined` until there is more input: bytes, an answer to the
+   * running request, or the exit status of the process.
    *
    * Throws a `RemoteProtocolError` if the peer broke the protocol or went over a limit, and rethrows the
    * same error afterwards.
@@ -70,7 +70,7 @@ export abstract class ExtractorProtocol<Event> implements Protocol<Event> {
     return undefined;
   }
 
-  /** Learns what time it is, and does nothing with it. */
+  /** Does nothing: there is no deadline. */
   handleTimeout(_now: number): void {}
 
   /** Takes bytes that arrived; those that are not needed any more are dropped. */

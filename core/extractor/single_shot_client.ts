@@ -1,7 +1,7 @@
 /**
  * The client end of versions 1 and 2: one extractor, one request.
  *
- * Source: JWebmail's README_IPC.md. The process's arguments say what is asked for.
+ * Source: JWebmail's README_IPC.md. The process's arguments contain the method.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Modified UTF-7, IMAP's old way to spell mailbox names in ASCII (RFC 3501, 5.1.3).
+ * Modified UTF-7, IMAP's old encoding of mailbox names in ASCII (RFC 3501, 5.1.3).
  *
  * @module
  */
@@ -9,7 +9,7 @@ export function encodeMutf7(text: string): string {
   return text.replaceAll(/&|[^ -~]+/g, (run) => run === "&" ? "&-" : `&${base64(run)}-`);
 }
 
-/** A text's UTF-16 code units in base64, as modified UTF-7 has it. */
+/** A text's UTF-16 code units in the base64 of modified UTF-7. */
 function base64(text: string): string {
   let bytes = "";
   for (let at = 0; at < text.length; at++) {
@@ -20,8 +20,8 @@ function base64(text: string): string {
 }
 
 /**
- * The text that modified UTF-7 stands for; `undefined` for what isn't modified UTF-7, which allows one
- * spelling of each text only.
+ * Decodes modified UTF-7; returns `undefined` for invalid input, which includes every encoding of a text
+ * but the canonical one.
  */
 export function decodeMutf7(encoded: string): string | undefined {
   let isRight = /^(?:[ -%'-~]|&-|&[A-Za-z0-9+,]{3,}-(?!&[^-]))*$/.test(encoded);

@@ -128,7 +128,7 @@ class TransportConnection implements ExtractorConnection {
   async end(): Promise<void> {
     this.#hasEnded = true;
     this.#timer?.stop();
-    // What is wrong with it has shown in the conversation.
+    // The conversation has already reported its errors.
     await this.transport.close().catch(() => {});
   }
 }

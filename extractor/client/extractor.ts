@@ -376,7 +376,7 @@ export class Extractor implements AsyncDisposable {
 
 /**
  * A client of an extractor: of the program that a command starts, or of one at the other end of a
- * transport. Nothing is started before something is asked.
+ * transport. The first request starts it.
  *
  * Throws a `LocalProtocolError` for invalid options, without a password in it.
  *

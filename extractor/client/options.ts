@@ -68,7 +68,7 @@ export interface ExtractorProcessOptions extends ExtractorOptions {
   mailUser: string;
   /**
    * Who logs in: what the first program of the command reads from its file descriptor 3, at most 512 bytes
-   * with a NUL after each of the three values. If left out, it has no descriptor 3.
+   * with a NUL after each of the three values. If left out, it has no file descriptor 3.
    */
   credentials?: Credentials;
   /**

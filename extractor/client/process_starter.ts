@@ -18,7 +18,7 @@ import type { ExtractorProcessOptions } from "./options.ts";
 import { StderrTail } from "./stderr_tail.ts";
 
 /**
- * How long to wait for a process that was told to end, in milliseconds: a second after its SIGKILL.
+ * How long to wait for a process that was asked to end, in milliseconds: a second after its SIGKILL.
  * One of another user, which a setuid program becomes, can't be sent any, and may never end.
  */
 const killGrace = 3_500;

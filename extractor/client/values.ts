@@ -15,7 +15,7 @@ import type {
 
 /** An address of a header. */
 export interface MailAddress {
-  /** The name in clear, decoded; "" for none. */
+  /** The display name, decoded; "" for none. */
   readonly name: string;
   /** The address: "joe@example.org". */
   readonly address: string;
@@ -67,7 +67,7 @@ export interface MailPart {
   readonly contentId: string;
   /** How large the content is, in bytes, with the transfer encoding taken off; 0 for a multipart. */
   readonly size: number;
-  /** A text, decoded. Not there for other content: `part()` of the extractor brings that. */
+  /** A text, decoded. Not set for other content: get that with the extractor's `part()`. */
   readonly text?: string;
   /** The parts in it, in their order; there for a multipart. */
   readonly parts?: readonly MailPart[];
@@ -121,11 +121,11 @@ export function mailOf({ head, body }: Pick<ReadMailResponse, "head" | "body">):
   return { head: headOf(given(head, "head")), body: partOf(given(body, "body")) };
 }
 
-/** What an answer can't do without; throws a `RemoteProtocolError` where it isn't there. */
+/** A required field of an answer; throws a `RemoteProtocolError` if it is missing. */
 export function given<Value>(value: Value | undefined, name: string): Value {
   if (value !== undefined) return value;
   throw new RemoteProtocolError(
-    `The extractor's answer has no ${name}. Is it one that knows the same messages?`,
+    `The extractor's answer has no ${name}. Check whether it uses the same messages.`,
     { sent: true },
   );
 }
@@ -134,7 +134,7 @@ export function given<Value>(value: Value | undefined, name: string): Value {
 export function timestampOf(date: Date | undefined, name: string): Timestamp | undefined {
   if (date === undefined) return undefined;
   if (!(date instanceof Date) || Number.isNaN(date.getTime())) {
-    throw new LocalProtocolError(`"${name}" is no point in time. Give a valid Date.`);
+    throw new LocalProtocolError(`"${name}" is an invalid Date. Give a valid one.`);
   }
   return timestampFromDate(date);
 }

@@ -1,5 +1,5 @@
 /**
- * Closes what a process was left open by the one that started it.
+ * Closes the file descriptors that a process has inherited.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { namesInProc } from "./proc.ts";
 
 const folder = "/proc/self/fd";
 
-/** How Linux says of a descriptor that it is closed when another program takes the process's place. */
+/** Linux's O_CLOEXEC flag: the file descriptor is closed when the process executes another program. */
 const closeOnExec = 0o2000000;
 
 /**
- * Closes the descriptors of files, folders and disks that the process didn't open itself, but for its
- * standard ones. Whoever takes the process over would have them with the rights of the one that opened
- * them. Sockets and pipes are left: the runtime has such as well, and they don't say whose they are. So
- * is everything where there is no /proc.
+ * Closes the file descriptors of files, folders and disks that the process has inherited, except its
+ * standard ones. An attacker who takes the process over could use them with the rights of the process
+ * that opened them. Sockets and pipes stay open: the runtime has some as well, and nothing distinguishes
+ * them from inherited ones. Without /proc, nothing is closed.
  *
- * On Deno, `close` has to be the C library's, and no file of the runtime's own is closed: it has its
- * caches open. The others have none open.
+ * On Deno, `close` has to be the C library's, and the runtime's own files stay open: its caches. The other
+ * runtimes have no files open.
  */
 export function closeInherited(close: (descriptor: number) => void): void {
   const kept = [0, 1, 2].map((descriptor) => statusOf(`${folder}/${descriptor}`));
@@ -35,7 +35,7 @@ export function closeInherited(close: (descriptor: number) => void): void {
   }
 }
 
-/** Whether the runtime opened it, which does so only for itself. */
+/** Whether the runtime opened it itself: an inherited one has no O_CLOEXEC. */
 function isOwn(descriptor: number): boolean {
   const flags = /^flags:\s*([0-7]+)$/m.exec(
     readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8"),
@@ -47,7 +47,7 @@ function statusOf(path: string): Stats | undefined {
   try {
     return statSync(path);
   } catch {
-    // It was that of the reading of the folder, or has no file behind it.
+    // It was the one that the folder was read with, or refers to no file.
     return undefined;
   }
 }

@@ -11,23 +11,23 @@ import { Maildir } from "../maildir/maildir.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
 
 /**
- * Refuses what can't be a mail user: that is the name of one folder, and so has no slash; "." is the
- * folder itself. Throws a `LocalProtocolError`.
+ * Refuses an invalid mail user with a `LocalProtocolError`. It has to be the name of one folder, so
+ * without a slash; "." is the maildir itself.
  */
 export function checkMailUser(mailUser: string): void {
   if (mailUser !== "" && mailUser !== ".." && !/[/\0]/.test(mailUser)) return;
   throw new LocalProtocolError(
-    `${JSON.stringify(mailUser)} can't be a mail user: it has to be the name of a folder in the ` +
-      'maildir\'s, or "." for that itself.',
+    `The mail user ${JSON.stringify(mailUser)} is invalid. Give the name of a folder in the ` +
+      'maildir, or "." for the maildir itself.',
   );
 }
 
 /**
- * Opens the maildir of a mail user: the folder of that name in `folder`, and no symbolic link to
- * another; with the user ".", `folder` itself.
+ * Opens the maildir of a mail user: the folder of that name in `folder`, which must not be a symbolic
+ * link; for the user ".", `folder` itself.
  *
- * Throws an `ExtractorFailure` "storage" where there is none that can be opened, and a
- * `LocalProtocolError` for what can't be a mail user.
+ * Throws an `ExtractorFailure` "storage" if it can't be opened, and a `LocalProtocolError` for an invalid
+ * mail user.
  */
 export function openMaildir(folder: string, mailUser: string): Maildir {
   checkMailUser(mailUser);
@@ -39,7 +39,7 @@ export function openMaildir(folder: string, mailUser: string): Maildir {
   } catch (cause) {
     const code = (cause as { code?: string }).code;
     const why = code === "ENOENT"
-      ? "there is none"
+      ? "it doesn't exist"
       : code === "EACCES"
       ? "permission denied"
       : messageOf(cause);
@@ -48,7 +48,7 @@ export function openMaildir(folder: string, mailUser: string): Maildir {
   if (isFolder) return Maildir.open(path, { followLink: false });
   throw new ExtractorFailure(
     "storage",
-    `Cannot open the maildir ${path}: it is no folder. A link isn't followed; name the folder that ` +
-      "it leads to.",
+    `Cannot open the maildir ${path}: it is no folder. Links are not followed: name the folder that ` +
+      "the link points to.",
   );
 }

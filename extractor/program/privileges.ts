@@ -1,5 +1,5 @@
 /**
- * Turns a process of root's into one of another user's, for good.
+ * Changes a root process into one of another user, permanently.
  *
  * @module
  */
@@ -19,49 +19,49 @@ import {
 export { type AccountFiles, PrivilegesError, type SystemUser } from "./system_user.ts";
 
 /**
- * Becomes a user for good: from here on the process has that user's id, the id of that user's first
- * group, and no other group; files that it makes are that user's alone (umask 077); its folder is "/",
- * and of its environment nothing is left but PATH, HOME, USER and LOGNAME. Files and folders that
- * whoever started it had open, and left to it, are closed, but for the standard descriptors.
+ * Becomes a user permanently: from here on the process has that user's id, the id of that user's first
+ * group, and no other group; only that user can read the files that it creates (umask 077); its folder is
+ * "/", and its environment has only PATH, HOME, USER and LOGNAME. Inherited files and folders are closed,
+ * except the standard file descriptors.
  *
- * What the system says that the process is, all of its threads where the system tells of them, is read
- * back, and that root's rights can't be had again is tried.
+ * Afterwards it reads the ids back from the system, for all threads if the system has /proc, and checks
+ * that the process can't become root again.
  *
- * A process that isn't root's must be the user's already, with no other groups than that user's; they
- * can't be given up without root's rights, and it keeps them.
+ * A process that isn't root must belong to the user already, with no groups but that user's, which it
+ * keeps: without root's rights it can't drop them.
  *
- * Throws a {@linkcode PrivilegesError} where anything of this fails. The process may have root's rights
- * then, or some of them: it has to end.
+ * Throws a {@linkcode PrivilegesError} if any of this fails. The process may still have some or all of
+ * root's rights then: it has to end.
  *
- * Deno keeps its caches open, which are root's where it was started by root, and can be written to. Where
- * even that is too much, use Node or Bun.
+ * Deno keeps its caches open, which belong to root if root started it, and are writable. If even that is
+ * too much, use Node or Bun.
  *
- * On Deno this needs --allow-all: Deno has no `setgroups`, so that it is the C library's that is called,
- * and nothing less lets it read what Linux tells of the process.
+ * On Deno this needs --allow-all: to call the C library's `setgroups`, since Deno has none, and to read
+ * /proc.
  */
 export function dropPrivileges(name: string, files: AccountFiles = {}): SystemUser {
   const user = findSystemUser(name, files);
   if (process.geteuid === undefined) {
-    throw new PrivilegesError("This system has no users to become. Run it on another.");
+    throw new PrivilegesError("This system has no user ids. Run the extractor on another.");
   }
-  // Before a library is looked for, and so that it isn't one of who started this.
-  attempt("leave its folder", () => process.chdir("/"));
+  // First, so that no library of the starting user's folder is loaded.
+  attempt("change its folder to /", () => process.chdir("/"));
   if (process.geteuid() === 0) {
-    attempt("close what it was left open", closeWhatIsLeft);
-    // In this order: who isn't root any more can't change groups.
-    attempt("give up its groups", clearGroups);
-    attempt(`become one of the group ${user.gid}`, () => process.setgid!(user.gid));
-    attempt(`become the user ${user.uid}`, () => process.setuid!(user.uid));
-    attempt("look at itself", () => check(user, [user.gid]));
+    attempt("close inherited files", closeInheritedFiles);
+    // In this order: only root can change groups.
+    attempt("drop its groups", clearGroups);
+    attempt(`change its group to ${user.gid}`, () => process.setgid!(user.gid));
+    attempt(`change its user to ${user.uid}`, () => process.setuid!(user.uid));
+    attempt("read its own rights", () => check(user, [user.gid]));
   } else {
     const groups = user.groups.filter((group) => group !== 0);
-    attempt("look at itself", () => check(user, groups));
+    attempt("read its own rights", () => check(user, groups));
   }
-  attempt("leave its environment", () => settle(user));
+  attempt("clear its environment", () => settle(user));
   return user;
 }
 
-/** Does something that may fail. */
+/** Runs a step; its error becomes a {@linkcode PrivilegesError} that names it. */
 function attempt(what: string, act: () => void): void {
   try {
     act();
@@ -74,7 +74,7 @@ function attempt(what: string, act: () => void): void {
   }
 }
 
-/** Leaves the environment that the process was started with. */
+/** Replaces the environment, and sets the umask. */
 function settle(user: SystemUser): void {
   process.umask(0o077);
   for (const key of Object.keys(process.env)) delete process.env[key];
@@ -82,13 +82,13 @@ function settle(user: SystemUser): void {
   Object.assign(process.env, { PATH: "/usr/bin:/bin", HOME: home, USER: name, LOGNAME: name });
 }
 
-/** What is called of the C library. */
+/** The functions of the C library that are called. */
 const functionsOfC = {
   setgroups: { parameters: ["usize", "pointer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
 } as const;
 
-/** As much of Deno as there is to call functions of the C library. */
+/** The part of Deno that calls functions of the C library. */
 interface ForeignFunctions {
   dlopen(
     library: string,
@@ -102,7 +102,7 @@ interface ForeignFunctions {
   };
 }
 
-/** What the C library is called: by glibc, by musl, by FreeBSD and by macOS. */
+/** The C library's names: of glibc, musl, FreeBSD and macOS. */
 const librariesOfC = ["libc.so.6", "libc.so", "libc.so.7", "libSystem.dylib"];
 
 /** Deno, on which the C library is called. */
@@ -110,7 +110,7 @@ function foreignFunctions(): ForeignFunctions | undefined {
   return (globalThis as unknown as { Deno?: ForeignFunctions }).Deno;
 }
 
-function closeWhatIsLeft(): void {
+function closeInheritedFiles(): void {
   const Deno = foreignFunctions();
   if (Deno === undefined) return closeInherited(closeSync);
   const library = openC(Deno);
@@ -138,16 +138,16 @@ function openC(deno: ForeignFunctions): ReturnType<ForeignFunctions["dlopen"]> {
     }
   }
   throw new PrivilegesError(
-    "The process can't give up its groups: Deno has no setgroups, and the C library's can't be " +
+    "The process can't drop its groups: Deno has no setgroups, and the C library's can't be " +
       `called (${failures[0]}). Start Deno with --allow-all, or use Node.`,
   );
 }
 
 /**
- * Reads back who the process is and tries to become root again.
+ * Reads the process's ids back and tries to become root again.
  *
- * Throws a {@linkcode PrivilegesError} if it is somebody else, has a group that isn't among these, or
- * has become root.
+ * Throws a {@linkcode PrivilegesError} if it has other ids, has a group that isn't among these, or could
+ * become root.
  */
 function check(user: SystemUser, groups: readonly number[]): void {
   const { uid, gid } = user;
@@ -163,7 +163,8 @@ function check(user: SystemUser, groups: readonly number[]): void {
   for (const become of ["setuid", "seteuid", "setgid", "setegid"] as const) {
     if (succeeds(() => process[become]!(0))) {
       throw new PrivilegesError(
-        `The process could become root again by ${become}, which must not be. It has to end.`,
+        `The process could become root again by ${become}. Start it as root in all respects, ` +
+          "or as the user itself.",
       );
     }
   }
@@ -173,12 +174,12 @@ function checkGroups(found: readonly number[], allowed: readonly number[]): void
   const other = found.find((group) => !allowed.includes(group));
   if (other === undefined) return;
   throw new PrivilegesError(
-    `The process is in the group ${other}, in which it has no business. Start it as root, so that ` +
-      "it can leave its groups, or without that group.",
+    `The process is in the group ${other}, which the user isn't in. Start it as root, so that it ` +
+      "can drop its groups, or without that group.",
   );
 }
 
-/** What Linux says of each of the process's threads; nothing where there is no /proc. */
+/** The /proc status of each of the process's threads; nothing if there is no /proc. */
 function threads(): string[] {
   const folder = "/proc/self/task";
   const found: string[] = [];
@@ -186,7 +187,7 @@ function threads(): string[] {
     try {
       found.push(readFileSync(`${folder}/${thread}/status`, "utf8"));
     } catch (error) {
-      // One that has ended since.
+      // The thread has ended since.
       const { code } = error as { code?: string };
       if (code !== "ENOENT" && code !== "ESRCH") throw error;
     }
@@ -194,7 +195,7 @@ function threads(): string[] {
   return found;
 }
 
-/** Looks at the real, effective, saved and file system's ids, the groups and the capabilities. */
+/** Checks the real, effective, saved and file system ids, the groups and the capabilities. */
 function checkThread(status: string, user: SystemUser, groups: readonly number[]): void {
   const field = (name: string): string[] => {
     const line = new RegExp(`^${name}:(.*)$`, "m").exec(status)?.[1].trim() ?? "";
@@ -215,9 +216,7 @@ function checkThread(status: string, user: SystemUser, groups: readonly number[]
   for (const set of ["CapPrm", "CapEff", "CapAmb"]) {
     if (/^0*$/.test(field(set).join(""))) continue;
     throw new PrivilegesError(
-      `The process has kept rights of root's (${set}: ${
-        field(set).join("")
-      }), which must not be. ` +
+      `The process still has rights of root (${set}: ${field(set).join("")}). ` +
         "Start it without those capabilities.",
     );
   }

@@ -1,5 +1,5 @@
 /**
- * Reads what Linux tells of a process.
+ * Reads Linux's /proc.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { messageOf } from "@dovewire/dovewire/core";
 import { PrivilegesError } from "./system_user.ts";
 
 /**
- * The names in a folder of /proc; none on a system that has none.
+ * The names in a folder of /proc; none on a system without /proc.
  *
- * Throws a {@linkcode PrivilegesError} where it can't be read for another reason: what isn't looked at
- * can't be taken for good. Deno lets only who has --allow-all read there.
+ * Throws a {@linkcode PrivilegesError} if it can't be read for another reason: then nothing is known about
+ * the process's rights. Deno needs --allow-all to read there.
  */
 export function namesInProc(folder: string): string[] {
   try {
@@ -20,7 +20,7 @@ export function namesInProc(folder: string): string[] {
   } catch (cause) {
     if ((cause as { code?: string }).code === "ENOENT") return [];
     throw new PrivilegesError(
-      `The process can't look at itself: ${folder} can't be read (${messageOf(cause)}). ` +
+      `The process can't read its own rights: ${folder} can't be read (${messageOf(cause)}). ` +
         "Start Deno with --allow-all, or use Node.",
       { cause },
     );

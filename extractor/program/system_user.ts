@@ -7,27 +7,27 @@
 import { readFileSync } from "node:fs";
 import { DovewireError, messageOf } from "@dovewire/dovewire/core";
 
-/** The process can't become the user that it should be, and must not go on. */
+/** The process can't become the user, and must end. */
 export class PrivilegesError extends DovewireError {
   /** The class's name. */
   override name = "PrivilegesError";
 }
 
-/** A user of the system, who isn't root. */
+/** A user of the system other than root. */
 export interface SystemUser {
-  /** The name of the account; the number as text where there is none. */
+  /** The name of the account; the id as text if there is no account. */
   readonly name: string;
   /** The user's id. */
   readonly uid: number;
   /** The id of the user's first group. */
   readonly gid: number;
-  /** The user's folder; "/" where none is known. */
+  /** The user's home folder; "/" if unknown. */
   readonly home: string;
-  /** The ids of all groups that the user is in, the first one among them. */
+  /** The ids of all of the user's groups, including the first one. */
   readonly groups: readonly number[];
 }
 
-/** Where accounts are looked up. */
+/** The files in which accounts are looked up. */
 export interface AccountFiles {
   /** The path of the users' file; "/etc/passwd" if left out. */
   passwd?: string;
@@ -43,18 +43,18 @@ interface Account {
   readonly home: string;
 }
 
-/** The largest id that a user can have: the one above it means "leave it as it is" to the system. */
+/** The largest id of a user: the next one, 2^32 - 1, means "unchanged" to the system. */
 const largestId = 0xffff_fffe;
 
 /**
- * Finds a user by a name, by a number, or by two, as in "1000:1000", which are taken as they are: the
- * ids of a user and a group. A name goes ahead of a number, where an account has a number for a name.
+ * Finds a user by a name, by an id, or by the ids of a user and a group, as in "1000:1000", which needn't
+ * have an account. If an account's name is a number, it is preferred to an account with that id.
  *
- * Accounts are those of /etc/passwd and /etc/group. One that is kept elsewhere, in LDAP say, has to be
- * given by two numbers: asking for it would mean to run other programs as root.
+ * Accounts are those of /etc/passwd and /etc/group. An account elsewhere, such as in LDAP, has to be given
+ * by two ids: looking it up would mean running other programs as root.
  *
- * Throws a {@linkcode PrivilegesError} for a user who isn't there, and for root by whatever name: for
- * one whose id, or whose group's, is 0.
+ * Throws a {@linkcode PrivilegesError} for an unknown user, and for root under any name: an account whose
+ * user or group id is 0.
  */
 export function findSystemUser(user: string, files: AccountFiles = {}): SystemUser {
   const { passwd = "/etc/passwd", group = "/etc/group" } = files;
@@ -62,7 +62,7 @@ export function findSystemUser(user: string, files: AccountFiles = {}): SystemUs
   if (account.uid === 0 || account.gid === 0) {
     const what = account.uid === 0 ? "is root" : "has root's group";
     throw new PrivilegesError(
-      `The user ${quoted(user)} ${what}, as which no mail is read. Name another user.`,
+      `The user ${quoted(user)} ${what}, and the extractor doesn't run as root. Name another user.`,
     );
   }
   return { ...account, groups: [...new Set([account.gid, ...groupsOf(account.name, group)])] };
@@ -81,12 +81,12 @@ function accountOf(user: string, passwd: string): Account {
   throw new PrivilegesError(
     `There is no user ${
       quoted(user)
-    } in ${passwd}. Name one who is there, or give the ids of one ` +
-      'who is kept elsewhere, as in "1000:1000".',
+    } in ${passwd}. Name a user of that file, or give the ids of a ` +
+      'user who is not in it, as in "1000:1000".',
   );
 }
 
-/** Reads the lines that are accounts; what isn't complete, or is for another program, is none. */
+/** Parses accounts; skips incomplete lines and those for other programs. */
 function accountsIn(lines: readonly string[]): Account[] {
   const accounts: Account[] = [];
   for (const line of lines) {
@@ -99,7 +99,7 @@ function accountsIn(lines: readonly string[]): Account[] {
   return accounts;
 }
 
-/** The ids of the groups that say that the user is in them. */
+/** The ids of the groups that list the user as a member. */
 function groupsOf(user: string, file: string): number[] {
   const ids: number[] = [];
   for (const line of linesOf(file)) {

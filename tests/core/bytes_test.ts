@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { GatheredBytes, indexOfLineFeed, plainBytes } from "../../core/bytes.ts";
 import { concat, encodeUtf8, LocalProtocolError, OutputQueue, quote } from "../../core/mod.ts";
 
-test("bytes: line feeds near and far, and none outside the range", () => {
+test("indexOfLineFeed › line feeds anywhere, also outside the range › finds only those inside", () => {
   for (const at of [0, 5, 95, 96, 97, 300]) {
     const bytes = new Uint8Array(400).fill(120);
     bytes[at] = 10;
@@ -15,7 +15,7 @@ test("bytes: line feeds near and far, and none outside the range", () => {
   }
 });
 
-test("bytes: the output is in order, small pieces are joined, large ones aren't copied", () => {
+test("output queue › small and large pieces › in order, small ones joined, large ones not copied", () => {
   const queue = new OutputQueue();
   const large = new Uint8Array(100_000).fill(1);
   for (let at = 0; at < 3000; at++) queue.push(Uint8Array.of(at, at >> 8));
@@ -28,7 +28,7 @@ test("bytes: the output is in order, small pieces are joined, large ones aren't 
   assert.equal(queue.taken, queue.pushed);
 });
 
-test("bytes: a queue of many large pieces gives each of them once", () => {
+test("output queue › many large pieces › returns each once", () => {
   const queue = new OutputQueue();
   for (let at = 0; at < 2500; at++) queue.push(new Uint8Array(40_000).fill(at));
   for (let at = 0; at < 2500; at++) {
@@ -40,12 +40,12 @@ test("bytes: a queue of many large pieces gives each of them once", () => {
   assert.equal(queue.take(), undefined);
 });
 
-test("bytes: quoting shows what can be shown, and only so much", () => {
+test("quote › any bytes › shows printable ones, escapes others, limits the length", () => {
   assert.equal(quote(encodeUtf8('a"\t\n\r\\\x01é')), '"a\\"\\t\\n\\r\\\\\\x01\\xc3\\xa9"');
   assert.match(quote(new Uint8Array(100)), /and 36 bytes more$/);
 });
 
-test("bytes: what is gathered comes as one, in a buffer of its own, whatever the pieces", () => {
+test("gathered bytes › any pieces › one array in a buffer of its own", () => {
   const gathered = new GatheredBytes();
   const sizes = [1, 3, 16_384, 5, 40_000, 16_383, 2, 20_000, 0, 7];
   for (const pieces of [sizes, sizes.slice(2, 3), sizes.slice(0, 1), Array(40_000).fill(1)]) {
@@ -63,7 +63,7 @@ test("bytes: what is gathered comes as one, in a buffer of its own, whatever the
   }
 });
 
-test("bytes: joining, and what is no bytes", () => {
+test("concat and plainBytes › arrays, and values that aren't bytes › joined, refused", () => {
   const only = encodeUtf8("only");
   assert.equal(concat([only]), only);
   assert.deepEqual(concat([]), new Uint8Array(0));

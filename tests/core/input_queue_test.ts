@@ -5,8 +5,8 @@ import { concat, decodeUtf8, encodeUtf8, InputQueue } from "../../core/mod.ts";
 
 const tooLong = () => new Error("too long");
 
-/** What lines and chunks a queue gives, for bytes that are pushed in pieces of these sizes. */
-function drained(bytes: Uint8Array, size: number, ahead: boolean): string[] {
+/** The lines and chunks that a queue returns for bytes that are pushed in pieces of these sizes. */
+function drained(bytes: Uint8Array, size: number, allFirst: boolean): string[] {
   const queue = new InputQueue();
   const got: string[] = [];
   const drain = () => {
@@ -14,7 +14,7 @@ function drained(bytes: Uint8Array, size: number, ahead: boolean): string[] {
   };
   for (let at = 0; at < bytes.length; at += size) {
     queue.push(bytes.slice(at, at + size));
-    if (!ahead) drain();
+    if (!allFirst) drain();
   }
   drain();
   const rest: Uint8Array[] = [];
@@ -23,20 +23,20 @@ function drained(bytes: Uint8Array, size: number, ahead: boolean): string[] {
   return [...got, decodeUtf8(concat(rest))];
 }
 
-test("input queue: lines come out whole, in any pieces, and the rest as it is", () => {
+test("input queue › lines in any pieces › returned whole, the rest unchanged", () => {
   const text = fc.array(fc.constantFrom("\n", "\r\n", "\r", "a", "long ".repeat(700)), {
     maxLength: 30,
   });
   fc.assert(
-    fc.property(text, fc.integer({ min: 1, max: 3000 }), fc.boolean(), (parts, size, ahead) => {
+    fc.property(text, fc.integer({ min: 1, max: 3000 }), fc.boolean(), (parts, size, allFirst) => {
       const text = parts.join("");
-      assert.deepEqual(drained(encodeUtf8(text), size, ahead), text.split(/\r?\n/));
+      assert.deepEqual(drained(encodeUtf8(text), size, allFirst), text.split(/\r?\n/));
     }),
     { numRuns: 300 },
   );
 });
 
-test("input queue: bytes that are put back come first", () => {
+test("input queue › bytes put back › returned first", () => {
   for (const size of [1, 5, 2000]) {
     const queue = new InputQueue();
     const bytes = encodeUtf8("ab\ncd\n".repeat(500));
@@ -50,7 +50,7 @@ test("input queue: bytes that are put back come first", () => {
   }
 });
 
-test("input queue: a line that is too long shows before its end", () => {
+test("input queue › a line over the limit › throws before its end", () => {
   const queue = new InputQueue();
   queue.push(encodeUtf8("12345"));
   assert.equal(queue.takeLine(5, tooLong), undefined);

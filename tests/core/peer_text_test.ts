@@ -118,7 +118,7 @@ test("Concealer › a long text that almost fits › in time proportional to its
   assert.equal(concealer.conceal(text).length, text.length);
 });
 
-/** The length of the longest piece that both texts have. */
+/** The length of the longest substring that both texts have. */
 function longestCommon(a: string, b: string): number {
   let longest = 0;
   for (let start = 0; start < b.length; start++) {

@@ -9,10 +9,10 @@ import { leavingNothing } from "../harness/leftovers.ts";
 import { strangeMails } from "./maildir/strange_mails.ts";
 import { TemporaryMaildir } from "./maildir/temporary_maildir.ts";
 
-/** How large a mail may be, in bytes: what larger ones cost is looked at where they are parsed. */
+/** The largest mail of this test, in bytes; the parser's own tests have larger ones. */
 const largest = 1_000_000;
 
-test("a folder of strange mails is listed, read, searched and moved, and nothing of it is lost", () =>
+test("extractor › a folder of strange mails › all listed, read, searched and moved", () =>
   leavingNothing(async () => {
     using directory = new TemporaryMaildir("", ".Other");
     const mails = new Map<string, Uint8Array>();

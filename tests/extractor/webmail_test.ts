@@ -18,7 +18,7 @@ import { leavingNothing } from "../harness/leftovers.ts";
 import { onThisRuntime, pathOf } from "./harness/programs.ts";
 import { unlessRoot } from "./harness/users.ts";
 
-/** The user of the system that the harness gives all mail to. */
+/** The user of the system that owns all mail in the harness. */
 const systemUser = "nobody";
 
 const password = "gr33n";
@@ -58,7 +58,7 @@ const multipart = [
   "",
 ].join("\n");
 
-/** What is delivered, in this order: no two come first in the same way in any of the four orders. */
+/** The mails in the order of delivery; no two are equal in any of the four sort orders. */
 const mails: readonly { readonly subject: string; readonly mail: string }[] = [
   plain("zoe@example.org", "apples", 900),
   plain("bob@example.org", "cherries", 100),
@@ -76,7 +76,7 @@ function plain(from: string, subject: string, size: number): { subject: string; 
 const versions = [3, 2, 1] as const;
 
 let dovecot: Dovecot;
-/** The folder that the program is given: it has the users' maildirs, each by its user's name. */
+/** The program's folder, with a maildir for each user. */
 let boxes: string;
 
 before(async () => {
@@ -97,7 +97,7 @@ function userOf(version: number): string {
   return `reader${version}`;
 }
 
-/** A webmail's client of the program, which runs behind the password check. */
+/** A webmail's client of the program, which runs after the password check. */
 function open(version: 1 | 2 | 3, given = password): Extractor {
   const user = userOf(version);
   return openExtractor({
@@ -148,144 +148,156 @@ const orders = [
 ] as const;
 
 for (const version of versions) {
-  test(`a webmail speaks version ${version} beside Dovecot`, unlessRoot, async () => {
-    const user = userOf(version);
-    await deliverAll(user);
-    await using imap = new ImapSession(dovecot, user);
-    for (const folder of ["Archive", "Archive/2024", "Entw&APw-rfe"]) {
-      await imap.command(`CREATE ${folder}`);
-    }
-    await imap.command("SELECT INBOX");
-
-    await leavingNothing(async () => {
-      {
-        await using stranger = open(version, "wrong");
-        await assert.rejects(stranger.auth(), AuthenticationError);
+  test(
+    `extractor program › version ${version}, the same maildir in Dovecot › both see all changes`,
+    unlessRoot,
+    async () => {
+      const user = userOf(version);
+      await deliverAll(user);
+      await using imap = new ImapSession(dovecot, user);
+      for (const folder of ["Archive", "Archive/2024", "Entw&APw-rfe"]) {
+        await imap.command(`CREATE ${folder}`);
       }
-      await using webmail = open(version);
-      await webmail.auth();
-
-      assert.deepEqual(await webmail.folders(), ["Archive", "Archive.2024", "Entwürfe"]);
-
-      const sizes = await imap.command("FETCH 1:* (RFC822.SIZE)");
-      assert.equal(sizes.match(/FETCH/g)?.length, mails.length, sizes);
-      const { count, size, unseen } = await webmail.count("");
-      assert.deepEqual([count, unseen], [mails.length, mails.length]);
-      assert.equal(size, mails.reduce((sum, { mail }) => sum + Buffer.byteLength(mail), 0));
-      await assert.rejects(webmail.count("Nowhere"), {
-        name: "ExtractorFailure",
-        code: "not-found",
-      });
-
-      // Each page is a process in the older versions.
-      for (const [order, sortBy] of version === 3 ? orders : orders.slice(1, 3)) {
-        const expected = await sorted(imap, order);
-        const pages = [
-          await webmail.list({ start: 0, end: 2, sortBy }),
-          await webmail.list({ start: 2, end: 4, sortBy }),
-          await webmail.list({ start: 4, end: 100, sortBy }),
-          await webmail.list({ start: 100, end: 120, sortBy }),
-        ];
-        assert.deepEqual(pages.map(subjects), [
-          ...[expected.slice(0, 2), expected.slice(2, 4), expected.slice(4), []],
-        ], sortBy);
-      }
-
-      const heads = await webmail.list({ start: 0, end: 100, sortBy: "date" });
-      const [apples, cherries, report] = heads;
-      assert.deepEqual(report, {
-        mid: report.mid,
-        messageId: "<report@example.org>",
-        size: Buffer.byteLength(multipart),
-        seen: false,
-        subject: "Müller's report",
-        from: [{ name: "Jörg", address: "joerg@example.org" }],
-        to: [
-          { name: "Alice", address: "alice@example.org" },
-          { name: "", address: "bob@example.org" },
-        ],
-        cc: [
-          { name: "", address: "carol@example.org" },
-          { name: "Dave", address: "dave@example.org" },
-        ],
-        bcc: [],
-        dateReceived: new Date(Date.UTC(2026, 0, 10, 14)),
-        dateSent: new Date(Date.UTC(2026, 0, 6, 15, 5)),
-        contentType: "multipart/mixed",
-        folder: "",
-      });
-
-      // A plain mail, and the flag both ways: Dovecot's first, then the webmail's.
-      await imap.command("STORE 1 +FLAGS (\\Seen \\Flagged)");
-      const [again] = await webmail.list({ start: 0, end: 1, sortBy: "date" });
-      assert.deepEqual([again.mid, again.seen], [apples.mid, true]);
-      const read = await webmail.readMail(cherries.mid, { markSeen: true });
-      assert.equal(read.body.contentType, "text/plain");
-      assert.match(read.body.text!, /^All about them\.\n/);
-      await imap.command("NOOP");
-      assert.match(await imap.command("FETCH 2 (FLAGS)"), /FLAGS \([^)]*\\Seen/);
-      assert.equal((await webmail.count("")).unseen, mails.length - 2);
-
-      // One in parts.
-      const { body } = await webmail.readMail(report.mid);
-      assert.equal(textIn(body, "text/plain")?.trim(), "Viele Grüße");
-      assert.equal(textIn(body, "text/html")?.trim(), "<p>Viele <b>Grüße</b></p>");
-      assert.match(await imap.command("FETCH 3 (FLAGS)"), /FLAGS \((?!.*Seen)/);
-      assert.deepEqual(await webmail.raw(report.mid), new Uint8Array(Buffer.from(multipart)));
-      assert.deepEqual((await webmail.part(report.mid, "2")).data, attachment);
-
-      assert.deepEqual(
-        subjects(await webmail.search({ pattern: "^(?:apple|date)s$", folder: "" })),
-        [
-          ...["dates", "apples"],
-        ],
-      );
-      assert.deepEqual(subjects(await webmail.search({ pattern: "(?i)viele grü(ß|ss)e" })), [
-        "Müller's report",
-      ]);
-      await assert.rejects(webmail.search({ pattern: "(" }), ExtractorFailure);
-
-      // Dovecot waits for news, and is told of the move at once; the flags go along.
-      await imap.idle();
-      await webmail.move(apples.mid, "Entwürfe");
-      await imap.until(/^\* 1 EXPUNGE\r\n/m);
-      await imap.done();
-      await imap.command("SELECT Entw&APw-rfe");
-      assert.match(await imap.command("FETCH 1:* (FLAGS)"), /^\* 1 FETCH .*\\Flagged \\Seen/m);
-      const [moved] = await webmail.list({ start: 0, end: 9, sortBy: "date", folder: "Entwürfe" });
-      assert.deepEqual(moved, { ...again, folder: "Entwürfe" });
-      await imap.idle();
-      await webmail.move(apples.mid, "");
-      await imap.until(/^\* 1 EXPUNGE\r\n/m);
-      await imap.done();
-
-      // And of what comes and goes.
-      await imap.command("SELECT Archive/2024");
-      await imap.idle();
-      const mid = await webmail.add({
-        folder: "Archive.2024",
-        data: new TextEncoder().encode("Subject: kept\n\nFor later.\n"),
-        seen: true,
-        dateReceived: new Date(Date.UTC(2024, 5, 1)),
-      });
-      await imap.until(/^\* 1 EXISTS\r\n/m);
-      await imap.done();
-      assert.match(
-        await imap.command("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])"),
-        /\\Seen.* INTERNALDATE "01-Jun-2024 [\s\S]*Subject: kept\r\n\r\nFor later\./,
-      );
-      await imap.idle();
-      await webmail.remove(mid);
-      await imap.until(/^\* 1 EXPUNGE\r\n/m);
-      await imap.done();
-      await assert.rejects(webmail.readMail(mid), { name: "ExtractorFailure", code: "not-found" });
-
       await imap.command("SELECT INBOX");
-      const all = await imap.command("SORT (SUBJECT) UTF-8 ALL");
-      assert.equal(/^\* SORT (.*)\r$/m.exec(all)![1].split(" ").length, mails.length);
-      assert.doesNotMatch(await dovecot.log(), /Error|Warning|Panic/);
-    });
-  });
+
+      await leavingNothing(async () => {
+        {
+          await using stranger = open(version, "wrong");
+          await assert.rejects(stranger.auth(), AuthenticationError);
+        }
+        await using webmail = open(version);
+        await webmail.auth();
+
+        assert.deepEqual(await webmail.folders(), ["Archive", "Archive.2024", "Entwürfe"]);
+
+        const sizes = await imap.command("FETCH 1:* (RFC822.SIZE)");
+        assert.equal(sizes.match(/FETCH/g)?.length, mails.length, sizes);
+        const { count, size, unseen } = await webmail.count("");
+        assert.deepEqual([count, unseen], [mails.length, mails.length]);
+        assert.equal(size, mails.reduce((sum, { mail }) => sum + Buffer.byteLength(mail), 0));
+        await assert.rejects(webmail.count("Nowhere"), {
+          name: "ExtractorFailure",
+          code: "not-found",
+        });
+
+        // In the older versions each page starts a process.
+        for (const [order, sortBy] of version === 3 ? orders : orders.slice(1, 3)) {
+          const expected = await sorted(imap, order);
+          const pages = [
+            await webmail.list({ start: 0, end: 2, sortBy }),
+            await webmail.list({ start: 2, end: 4, sortBy }),
+            await webmail.list({ start: 4, end: 100, sortBy }),
+            await webmail.list({ start: 100, end: 120, sortBy }),
+          ];
+          assert.deepEqual(pages.map(subjects), [
+            ...[expected.slice(0, 2), expected.slice(2, 4), expected.slice(4), []],
+          ], sortBy);
+        }
+
+        const heads = await webmail.list({ start: 0, end: 100, sortBy: "date" });
+        const [apples, cherries, report] = heads;
+        assert.deepEqual(report, {
+          mid: report.mid,
+          messageId: "<report@example.org>",
+          size: Buffer.byteLength(multipart),
+          seen: false,
+          subject: "Müller's report",
+          from: [{ name: "Jörg", address: "joerg@example.org" }],
+          to: [
+            { name: "Alice", address: "alice@example.org" },
+            { name: "", address: "bob@example.org" },
+          ],
+          cc: [
+            { name: "", address: "carol@example.org" },
+            { name: "Dave", address: "dave@example.org" },
+          ],
+          bcc: [],
+          dateReceived: new Date(Date.UTC(2026, 0, 10, 14)),
+          dateSent: new Date(Date.UTC(2026, 0, 6, 15, 5)),
+          contentType: "multipart/mixed",
+          folder: "",
+        });
+
+        // A plain mail, and the \Seen flag: set by Dovecot first, then by the webmail.
+        await imap.command("STORE 1 +FLAGS (\\Seen \\Flagged)");
+        const [again] = await webmail.list({ start: 0, end: 1, sortBy: "date" });
+        assert.deepEqual([again.mid, again.seen], [apples.mid, true]);
+        const read = await webmail.readMail(cherries.mid, { markSeen: true });
+        assert.equal(read.body.contentType, "text/plain");
+        assert.match(read.body.text!, /^All about them\.\n/);
+        await imap.command("NOOP");
+        assert.match(await imap.command("FETCH 2 (FLAGS)"), /FLAGS \([^)]*\\Seen/);
+        assert.equal((await webmail.count("")).unseen, mails.length - 2);
+
+        // One in parts.
+        const { body } = await webmail.readMail(report.mid);
+        assert.equal(textIn(body, "text/plain")?.trim(), "Viele Grüße");
+        assert.equal(textIn(body, "text/html")?.trim(), "<p>Viele <b>Grüße</b></p>");
+        assert.match(await imap.command("FETCH 3 (FLAGS)"), /FLAGS \((?!.*Seen)/);
+        assert.deepEqual(await webmail.raw(report.mid), new Uint8Array(Buffer.from(multipart)));
+        assert.deepEqual((await webmail.part(report.mid, "2")).data, attachment);
+
+        assert.deepEqual(
+          subjects(await webmail.search({ pattern: "^(?:apple|date)s$", folder: "" })),
+          [
+            ...["dates", "apples"],
+          ],
+        );
+        assert.deepEqual(subjects(await webmail.search({ pattern: "(?i)viele grü(ß|ss)e" })), [
+          "Müller's report",
+        ]);
+        await assert.rejects(webmail.search({ pattern: "(" }), ExtractorFailure);
+
+        // Dovecot is in IDLE and reports the move at once; the flags are moved with the mail.
+        await imap.idle();
+        await webmail.move(apples.mid, "Entwürfe");
+        await imap.until(/^\* 1 EXPUNGE\r\n/m);
+        await imap.done();
+        await imap.command("SELECT Entw&APw-rfe");
+        assert.match(await imap.command("FETCH 1:* (FLAGS)"), /^\* 1 FETCH .*\\Flagged \\Seen/m);
+        const [moved] = await webmail.list({
+          start: 0,
+          end: 9,
+          sortBy: "date",
+          folder: "Entwürfe",
+        });
+        assert.deepEqual(moved, { ...again, folder: "Entwürfe" });
+        await imap.idle();
+        await webmail.move(apples.mid, "");
+        await imap.until(/^\* 1 EXPUNGE\r\n/m);
+        await imap.done();
+
+        // It also reports new and removed mails.
+        await imap.command("SELECT Archive/2024");
+        await imap.idle();
+        const mid = await webmail.add({
+          folder: "Archive.2024",
+          data: new TextEncoder().encode("Subject: kept\n\nFor later.\n"),
+          seen: true,
+          dateReceived: new Date(Date.UTC(2024, 5, 1)),
+        });
+        await imap.until(/^\* 1 EXISTS\r\n/m);
+        await imap.done();
+        assert.match(
+          await imap.command("FETCH 1 (FLAGS INTERNALDATE BODY.PEEK[])"),
+          /\\Seen.* INTERNALDATE "01-Jun-2024 [\s\S]*Subject: kept\r\n\r\nFor later\./,
+        );
+        await imap.idle();
+        await webmail.remove(mid);
+        await imap.until(/^\* 1 EXPUNGE\r\n/m);
+        await imap.done();
+        await assert.rejects(webmail.readMail(mid), {
+          name: "ExtractorFailure",
+          code: "not-found",
+        });
+
+        await imap.command("SELECT INBOX");
+        const all = await imap.command("SORT (SUBJECT) UTF-8 ALL");
+        assert.equal(/^\* SORT (.*)\r$/m.exec(all)![1].split(" ").length, mails.length);
+        assert.doesNotMatch(await dovecot.log(), /Error|Warning|Panic/);
+      });
+    },
+  );
 }
 
 /** The text of the first part of a type. */

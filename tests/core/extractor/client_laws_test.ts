@@ -21,7 +21,7 @@ const laws = lawTests<ExtractorClientEvent, Client>({
     event.type === "response" ? { ...event, message: [...event.message] } : event,
   answered: (event) => event.type === "response" ? event.id : undefined,
   unanswered: (event) => event.type === "end" ? event.unanswered : undefined,
-  // What awaits an exit gets one, unless the conversation had it already.
+  // A protocol that awaits the exit status gets one, unless the conversation gave it already.
   abandon: (client) => void thrown(() => client.exited(code(0))),
   conversations: [
     conversation("one after the other", {}, [
@@ -48,7 +48,7 @@ const laws = lawTests<ExtractorClientEvent, Client>({
       { end: true },
       { local: (client) => client.exited(code(0)) },
     ]),
-    conversation("a process whose exit is known ahead of its output's end", { awaitsExit: true }, [
+    conversation("a process whose exit is known before its output's end", { awaitsExit: true }, [
       ask("auth"),
       { local: (client) => client.exited(signal("SIGTERM")) },
       { peer: frame(nothing) },
@@ -77,12 +77,12 @@ const laws = lawTests<ExtractorClientEvent, Client>({
       { peer: frame(new Uint8Array(1001)) },
     ]),
     conversation("a length of all bits", {}, [ask("auth"), { peer: bytes(255, 255, 255, 255) }]),
-    conversation("bytes with nothing asked", {}, [{ peer: bytes("hello") }]),
-    conversation("bytes behind the last answer", {}, [
+    conversation("bytes without a request", {}, [{ peer: bytes("hello") }]),
+    conversation("bytes after the last answer", {}, [
       ask("auth"),
       { peer: bytes(frame("x"), 0) },
     ]),
-    conversation("bytes behind the end", { awaitsExit: true }, [
+    conversation("bytes after the end", { awaitsExit: true }, [
       ask("auth"),
       { local: (client) => client.close() },
       { peer: bytes(frame("x"), "and more, and more") },
@@ -91,27 +91,30 @@ const laws = lawTests<ExtractorClientEvent, Client>({
     ]),
   ],
   localMistakes: [
-    mistake("no name", (client) => client.send("", nothing)),
+    mistake("an empty name", (client) => client.send("", nothing)),
     mistake("a name with a control character", (client) => client.send("a\n", nothing)),
     mistake("a name with 8 bits", (client) => client.send("é", nothing)),
     mistake("a name over the limit", (client) => client.send("x".repeat(11), nothing)),
-    mistake("a name that is none", (client) => client.send(1 as unknown as string, nothing)),
+    mistake("a name that isn't a string", (client) => client.send(1 as unknown as string, nothing)),
     mistake("a message over the limit", (client) => client.send("add", new Uint8Array(1001))),
-    mistake("a message that is none", (client) => client.send("add", "x" as unknown as Uint8Array)),
-    mistake("bytes that are none", (client) => client.receive("x" as unknown as Uint8Array)),
+    mistake(
+      "a message that isn't bytes",
+      (client) => client.send("add", "x" as unknown as Uint8Array),
+    ),
+    mistake("input that isn't bytes", (client) => client.receive("x" as unknown as Uint8Array)),
     {
-      ...mistake("a request too many", (client) => client.send("auth", nothing)),
+      ...mistake("a request over maxInFlight", (client) => client.send("auth", nothing)),
       steps: [{ local: (client) => "abc".split("").forEach((name) => client.send(name, nothing)) }],
     },
     {
-      ...mistake("a request behind close()", (client) => client.send("auth", nothing)),
+      ...mistake("a request after close()", (client) => client.send("auth", nothing)),
       steps: [
         { local: (client) => client.close() },
         { local: (client) => client.close() },
       ],
     },
     {
-      ...mistake("an exit that is told again", (client) => client.exited(code(0))),
+      ...mistake("a second exit status", (client) => client.exited(code(0))),
       steps: [{ local: (client) => client.exited(code(3)) }],
     },
   ],

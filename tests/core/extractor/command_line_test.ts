@@ -9,7 +9,7 @@ import { LocalProtocolError } from "../../../core/mod.ts";
 
 const who = { maildir: "/var/mail", systemUser: "vmail", mailUser: "joe" };
 
-test("arguments there and back", () => {
+test("extractor arguments › built and parsed › the same command line", () => {
   const cases: readonly (readonly [ExtractorCommandLine, string[]])[] = [
     [{ version: 3, ...who }, ["/var/mail", "vmail", "joe"]],
     [{ version: 2, ...who, method: "list", args: [] }, [
@@ -19,7 +19,7 @@ test("arguments there and back", () => {
     [{ version: 1, ...who, method: "list", args: ["0", "10", "!date", ""] }, [
       ...["/var/mail", "vmail", "joe", "list", "0", "10", "!date", ""],
     ]],
-    // An argument of the user's may look like an option, and so may a folder.
+    // A method's argument may look like an option, and so may a folder.
     [{ version: 1, ...who, method: "search", args: ["--protocol=3", "--"] }, [
       ...["/var/mail", "vmail", "joe", "search", "--protocol=3", "--"],
     ]],
@@ -34,12 +34,12 @@ test("arguments there and back", () => {
   }
 });
 
-test("the version can be said where it goes without saying", () => {
+test("parseExtractorArguments › an option for the default version › accepted", () => {
   assert.equal(parseExtractorArguments(["--protocol=3", "/m", "u", "joe"]).version, 3);
   assert.equal(parseExtractorArguments(["--protocol=1", "/m", "u", "joe", "auth"]).version, 1);
 });
 
-test("what can't be is refused, with the usage", () => {
+test("parseExtractorArguments › invalid arguments › error with the usage", () => {
   for (
     const argv of [
       [],

@@ -1,6 +1,6 @@
 /**
- * What both ends of an extractor's session say, put together by hand for tests, and moved between two
- * ends without anything between.
+ * The bytes of both ends of an extractor's session, written by hand for tests, and functions that run a
+ * protocol in memory.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import type { ExitStatus } from "../../../core/extractor/mod.ts";
 import { concat, encodeUtf8, type Protocol } from "../../../core/mod.ts";
 
-/** The bytes of a text of ASCII or of numbers. */
+/** Bytes from ASCII texts, numbers and arrays. */
 export function bytes(...parts: readonly (string | number | Uint8Array)[]): Uint8Array {
   return concat(
     parts.map((part) =>
@@ -40,21 +40,21 @@ export function signal(signal: string): ExitStatus {
   return { code: undefined, signal };
 }
 
-/** All output that is there. */
+/** Takes all output. */
 export function output(protocol: Protocol<unknown>): Uint8Array {
   const chunks: Uint8Array[] = [];
   for (let chunk; (chunk = protocol.takeOutput()) !== undefined;) chunks.push(chunk);
   return concat(chunks);
 }
 
-/** All events that are there. */
+/** Takes all events. */
 export function events<Event>(protocol: Protocol<Event>): Event[] {
   const all: Event[] = [];
   for (let event; (event = protocol.nextEvent()) !== undefined;) all.push(event);
   return all;
 }
 
-/** What a call throws, and the same again for a protocol. */
+/** The error that a call throws. */
 export function thrown(act: () => unknown): unknown {
   try {
     act();

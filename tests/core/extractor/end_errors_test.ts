@@ -12,7 +12,7 @@ import {
 import { RemoteProtocolError } from "../../../core/mod.ts";
 import { bytes, code, events, frame, output, signal, thrown } from "./dialogue.ts";
 
-/** Each way to end, and what a message says of it. */
+/** Each way to end, and what its error message contains. */
 const endings: readonly (readonly [ExitStatus, RegExp])[] = [
   [code(0), /exited with code 0 \(all went well\)/],
   [code(1), /exited with code 1 \(the user's name or the password is wrong\)/],
@@ -34,7 +34,7 @@ function asked(...methods: string[]): ExtractorClientProtocol {
   return client;
 }
 
-/** The error that a protocol gives, now and later. */
+/** The error that a protocol throws, now and afterwards. */
 function failure(client: ExtractorClientProtocol | SingleShotClientProtocol): ExtractorEndError {
   const error = thrown(() => events<unknown>(client));
   assert(error instanceof ExtractorEndError && error instanceof RemoteProtocolError, `${error}`);
@@ -42,7 +42,7 @@ function failure(client: ExtractorClientProtocol | SingleShotClientProtocol): Ex
   return error;
 }
 
-test("each exit code has a meaning and a name", () => {
+test("exit codes › known and unknown codes › a meaning and a name", () => {
   const codes = Object.values(extractorExitCodes);
   assert.deepEqual(codes, [0, 1, 2, 3, 4, 5, 6, 110, 111]);
   assert.equal(new Set(codes.map(exitCodeMeaning)).size, codes.length);
@@ -54,7 +54,7 @@ test("each exit code has a meaning and a name", () => {
 for (const [exit, meaning] of endings) {
   const how = exit.code ?? exit.signal;
 
-  test(`version 3, an answer cut short, ${how}`, () => {
+  test(`extractor client › an answer cut short, exit ${how} › ExtractorEndError`, () => {
     for (
       const part of [bytes(0), bytes(0, 0, 0), bytes(0, 0, 0, 9), bytes(0, 0, 0, 9, "12345678")]
     ) {
@@ -76,7 +76,7 @@ for (const [exit, meaning] of endings) {
     }
   });
 
-  test(`version 3, an exit in the middle, ${how}`, () => {
+  test(`extractor client › an exit between two answers, exit ${how} › ends with the unanswered requests`, () => {
     const client = asked("auth", "list");
     client.receive(frame(""));
     client.receiveEnd();
@@ -93,7 +93,7 @@ for (const [exit, meaning] of endings) {
     assert.match(error.message, /before it answered 1 request:/);
   });
 
-  test(`version 3, an exit with nothing unanswered, ${how}`, () => {
+  test(`extractor client › an exit with nothing unanswered, exit ${how} › ends`, () => {
     const client = asked("auth");
     client.receive(frame(""));
     client.close();
@@ -106,12 +106,12 @@ for (const [exit, meaning] of endings) {
     assert.match(endError(end).message, /with no request left to answer/);
   });
 
-  test(`version 3, bytes behind the end, ${how}`, () => {
+  test(`extractor client › bytes after the end, exit ${how} › ExtractorEndError`, () => {
     const client = asked("auth");
     client.close();
     client.receive(bytes(frame(""), "Out of"));
     assert.equal(events(client).length, 2);
-    // Nothing of this is kept.
+    // None of these bytes are kept.
     for (let at = 0; at < 100; at++) client.receive(new Uint8Array(1_000_000));
     client.receiveEnd();
     assert.deepEqual(events(client), []);
@@ -126,7 +126,7 @@ for (const [exit, meaning] of endings) {
   for (const version of [1, 2] as const) {
     const isAnswering = [0, 3, 4, 6].includes(exit.code ?? -1);
 
-    test(`version ${version}, an answer, ${how}`, () => {
+    test(`single-shot client › version ${version}, an answer, exit ${how} › ${isAnswering ? "valid" : "cut short"}`, () => {
       const client = new SingleShotClientProtocol({ version, awaitsExit: true });
       client.receive(bytes("abc\ndef"));
       client.receiveEnd();
@@ -144,7 +144,7 @@ for (const [exit, meaning] of endings) {
       assert.deepEqual(error.unanswered, [1]);
     });
 
-    test(`version ${version}, no answer, ${how}`, () => {
+    test(`single-shot client › version ${version}, no answer, exit ${how} › end event`, () => {
       const client = new SingleShotClientProtocol({ version, awaitsExit: true });
       client.receiveEnd();
       client.exited(exit);
@@ -158,7 +158,7 @@ for (const [exit, meaning] of endings) {
   }
 }
 
-test("version 1, a line cut short where the exit isn't known", () => {
+test("single-shot client › version 1, a line cut short, exit unknown › ExtractorEndError", () => {
   const client = new SingleShotClientProtocol({ version: 1 });
   client.receive(bytes('{"count"'));
   client.receiveEnd();
@@ -167,20 +167,20 @@ test("version 1, a line cut short where the exit isn't known", () => {
   assert.match(error.message, /after 8 bytes: the extractor ended/);
 });
 
-test("version 3, bytes that nobody asked for are an error at once", () => {
+test("extractor client › bytes without a request › error at once", () => {
   const client = asked();
   client.receive(bytes("Usage: …"));
   const error = failure(client);
   assert.equal(error.kind, "trailing-bytes");
   assert.equal(error.exit, undefined);
   assert.equal(client.isOpen, false);
-  // What is told later changes nothing, and is no mistake.
+  // Later input changes nothing, and throws nothing.
   client.receiveEnd();
   client.exited(code(2));
   assert.equal(thrown(() => client.nextEvent()), error);
 });
 
-test("an answer over the limit names the limit, before its bytes are there", () => {
+test("extractor client › the length of an answer over the limit › error that names the limit", () => {
   const limits = { maxMessageSize: 10 };
   for (const size of [bytes(0, 0, 0, 11), bytes(255, 255, 255, 255)]) {
     const client = new ExtractorClientProtocol({ limits });

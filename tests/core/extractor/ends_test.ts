@@ -16,7 +16,7 @@ const method = fc.stringMatching(/^[ -~]{1,64}$/);
 const message = fc.uint8Array({ maxLength: 2000 });
 const exchange = fc.record({ method, request: message, response: message });
 
-/** What an extractor is, for these tests: it knows what to answer. */
+/** A fake extractor's answer to a request. */
 function serve(server: ExtractorServerProtocol, answers: readonly Uint8Array[]): Uint8Array {
   for (let event; (event = server.nextEvent()) !== undefined;) {
     if (event.type === "request") server.respond(event.id, answers[event.id - 1]);
@@ -24,7 +24,7 @@ function serve(server: ExtractorServerProtocol, answers: readonly Uint8Array[]):
   return output(server);
 }
 
-test("version 3: each end against the other, pipelined as it comes", () => {
+test("both ends › version 3, pipelined in any pieces › all answered in order", () => {
   const exchanges = fc.array(exchange, { maxLength: 20 });
   const burst = fc.infiniteStream(fc.integer({ min: 1, max: 5 }));
   fc.assert(
@@ -60,7 +60,7 @@ test("version 3: each end against the other, pipelined as it comes", () => {
   );
 });
 
-test("version 3: large messages both ways", () => {
+test("both ends › version 3, large messages both ways › unchanged", () => {
   const large = Uint8Array.from({ length: 3_000_000 }, (_, at) => at % 251);
   const client = new ExtractorClientProtocol();
   const server = new ExtractorServerProtocol();
@@ -82,7 +82,7 @@ test("version 3: large messages both ways", () => {
   assert.deepEqual(client.unanswered, []);
 });
 
-test("version 2: each end against the other", () => {
+test("both ends › version 2 › request and answer unchanged", () => {
   fc.assert(
     fc.property(message, message, (request, response) => {
       const { client, exitCode } = once(2, request, (server) => server.respond(response));
@@ -96,7 +96,7 @@ test("version 2: each end against the other", () => {
   );
 });
 
-test("version 1: each end against the other", () => {
+test("both ends › version 1 › input and answer unchanged", () => {
   fc.assert(
     fc.property(message, fc.json(), message, (request, json, binary) => {
       const header = bytes(json);
@@ -110,7 +110,7 @@ test("version 1: each end against the other", () => {
   );
 });
 
-test("versions 1 and 2: a failure has its exit code, and its answer all the same", () => {
+test("both ends › versions 1 and 2, a failure › an exit code and an answer", () => {
   for (const version of [1, 2] as const) {
     for (const code of [3, 4, 6]) {
       const { client, exitCode } = once(version, bytes("?"), (server) => {
@@ -125,7 +125,7 @@ test("versions 1 and 2: a failure has its exit code, and its answer all the same
   }
 });
 
-test("version 1: an old extractor's JSON has no line feed behind it", () => {
+test("single-shot client › version 1, JSON without a line feed › an answer", () => {
   const client = new SingleShotClientProtocol({ version: 1, awaitsExit: true });
   client.receive(bytes('{"count":3}'));
   client.receiveEnd();
@@ -136,7 +136,7 @@ test("version 1: an old extractor's JSON has no line feed behind it", () => {
   assert.deepEqual(answer.binary, bytes(""));
 });
 
-test("a request is sent once it has begun to leave, and not answered before", () => {
+test("extractor client › a request that has begun to leave › sent, and can be answered", () => {
   const client = new ExtractorClientProtocol();
   client.send("auth", bytes(""));
   client.takeOutput();
@@ -149,7 +149,7 @@ test("a request is sent once it has begun to leave, and not answered before", ()
   assert.deepEqual(client.unanswered, [2]);
 });
 
-test("an output that ends while its process runs has that told its input's end", () => {
+test("extractor client › output ends while the process runs › closes the input", () => {
   const client = new ExtractorClientProtocol({ awaitsExit: true });
   assert.equal(client.isOpen, true);
   client.receiveEnd();
@@ -161,7 +161,7 @@ test("an output that ends while its process runs has that told its input's end",
   assert.deepEqual(events(client), [{ type: "end", unanswered: [], exit: signal("SIGPIPE") }]);
 });
 
-test("behind an exit nothing changes any more", () => {
+test("extractor server › calls after exit() › no effect", () => {
   const server = new ExtractorServerProtocol();
   server.receive(bytes(0, 0, 0, 4, "auth", 0, 0, 0, 0));
   assert.equal(events(server).length, 1);
@@ -173,7 +173,7 @@ test("behind an exit nothing changes any more", () => {
   assert.equal(server.takeOutput(), undefined);
 });
 
-test("behind an exit a single shot's answer goes nowhere", () => {
+test("single-shot server › respond() after exit() › the answer is dropped", () => {
   const server = new SingleShotServerProtocol({ version: 2 });
   assert.throws(() => server.respond(bytes("x")), /There is no request yet/);
   server.receiveEnd();
@@ -184,7 +184,7 @@ test("behind an exit a single shot's answer goes nowhere", () => {
   assert.equal(server.takeOutput(), undefined);
 });
 
-/** A process a request, with both ends here. */
+/** Both ends of a process that runs for one request. */
 function once(
   version: SingleShotVersion,
   input: Uint8Array,

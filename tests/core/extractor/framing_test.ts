@@ -13,7 +13,7 @@ import { concat, LocalProtocolError } from "../../../core/mod.ts";
 const most = 1000;
 const tooLarge = (length: number) => new Error(`${length} are too many`);
 
-/** All frames that are whole. */
+/** All complete frames. */
 function takeAll(reader: FrameReader, limit: number = most): Uint8Array[] {
   const frames: Uint8Array[] = [];
   for (let frame; (frame = reader.take(limit, tooLarge)) !== undefined;) frames.push(frame);
@@ -26,7 +26,7 @@ function length(number: number): Uint8Array {
   return bytes;
 }
 
-test("a frame is a big-endian length and so many bytes", () => {
+test("encodeFrame › a payload › a big-endian length and the payload", () => {
   const payload = new Uint8Array(0x01_02_03).fill(9);
   const frame = encodeFrame(payload);
   assert.deepEqual(frame.subarray(0, 4), Uint8Array.of(0, 1, 2, 3));
@@ -35,7 +35,7 @@ test("a frame is a big-endian length and so many bytes", () => {
   assert.deepEqual(encodeFrame(new Uint8Array(0)), Uint8Array.of(0, 0, 0, 0));
 });
 
-test("frames in pieces are the frames, however large the payloads are", () => {
+test("encodeFrames › payloads of any size › pieces that join to the frames", () => {
   const sizes = [0, 1, 16_383, 16_384, 100_000];
   for (const first of sizes) {
     for (const second of sizes) {
@@ -49,13 +49,13 @@ test("frames in pieces are the frames, however large the payloads are", () => {
   }
 });
 
-test("what is no bytes, or no 32-bit length, is no frame", () => {
+test("encodeFrame › values that aren't bytes, or 4 GiB › refused", () => {
   const huge = { length: 2 ** 32 } as Uint8Array;
   assert.throws(() => encodeFrame(huge), LocalProtocolError);
   assert.throws(() => encodeFrames(huge), LocalProtocolError);
 });
 
-test("frames come out as they went in, in whatever pieces", () => {
+test("frame reader › frames in any pieces › the payloads unchanged", () => {
   const payloads = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 });
   const cuts = fc.infiniteStream(fc.integer({ min: 1, max: 200 }));
   fc.assert(
@@ -79,7 +79,7 @@ test("frames come out as they went in, in whatever pieces", () => {
   );
 });
 
-test("lengths of 0, of the limit, of one more, and of all bits", () => {
+test("frame reader › lengths of 0, the limit, one more, all bits › error above the limit", () => {
   const reader = new FrameReader();
   reader.push(concat([length(0), encodeFrame(new Uint8Array(most)), length(most + 1)]));
   assert.equal(reader.take(most, tooLarge)?.length, 0);
@@ -91,7 +91,7 @@ test("lengths of 0, of the limit, of one more, and of all bits", () => {
   assert.throws(() => other.take(most, tooLarge), /4294967295 are too many/);
 });
 
-test("a frame of no bytes is whole with its length, as the last byte of the input", () => {
+test("frame reader › an empty frame at the end of the input › complete with its length", () => {
   const reader = new FrameReader();
   for (const byte of [0, 0, 0]) {
     reader.push(Uint8Array.of(byte));
@@ -102,7 +102,7 @@ test("a frame of no bytes is whole with its length, as the last byte of the inpu
   assert.deepEqual(reader.take(most, tooLarge), new Uint8Array(0));
 });
 
-test("what is taken is nobody else's, and what isn't whole is told", () => {
+test("frame reader › a complete and an incomplete frame › payload in its own buffer, partial frame reported", () => {
   const reader = new FrameReader();
   const chunk = concat([encodeFrame(Uint8Array.of(1, 2)), encodeFrame(Uint8Array.of(3, 4))]);
   reader.push(chunk.slice(0, 11));
@@ -116,9 +116,9 @@ test("what is taken is nobody else's, and what isn't whole is told", () => {
   assert.equal(reader.partial, undefined);
 });
 
-test("a length is a promise: nothing is kept for it before the bytes are there", () => {
+test("frame reader › a large length without its bytes › no memory allocated for it", () => {
   const reader = new FrameReader();
-  // A buffer of that size can't be had; one that is made ahead would show.
+  // A buffer of that size can't be allocated; an attempt would throw.
   const limit = 0xffff_ffff;
   reader.push(length(limit));
   reader.push(Uint8Array.of(1, 2, 3));
@@ -127,7 +127,7 @@ test("a length is a promise: nothing is kept for it before the bytes are there",
   assert.deepEqual(reader.partial, { length: limit, arrived: 3 });
 });
 
-test("200,000 small answers in one chunk, and in single bytes", () => {
+test("frame reader › 200,000 small frames in one chunk, and in single bytes › linear time", () => {
   const count = 200_000;
   const frame = encodeFrame(Uint8Array.of(7));
   const all = new Uint8Array(count * frame.length);
@@ -164,7 +164,7 @@ test("200,000 small answers in one chunk, and in single bytes", () => {
   assert.equal(late.size, 0);
 });
 
-/** How many bytes of arrays something makes. */
+/** How many bytes a function allocates in `Uint8Array`s. */
 function countingAllocations(act: () => void): number {
   const { Uint8Array } = globalThis;
   let allocated = 0;

@@ -14,7 +14,7 @@ import { bytes, code, frame, output, thrown } from "./dialogue.ts";
 
 const limits = { maxMethodSize: 16, maxMessageSize: 300 };
 
-/** Frames that are whole, frames that lie about their length, and bytes that are none. */
+/** Complete frames, frames with a wrong length, and random bytes. */
 const piece = fc.oneof(
   fc.uint8Array({ maxLength: 320 }).map((payload) => frame(payload)),
   fc.stringMatching(/^[ -~]{0,20}$/).map((name) => frame(name)),
@@ -27,8 +27,8 @@ const stream = fc.array(piece, { maxLength: 12 }).map((pieces) => concat(pieces)
 const cuts = fc.infiniteStream(fc.integer({ min: 1, max: 100 }));
 
 /**
- * Feeds something to a protocol and gives all events up to its end; an error of the peer's is one. There
- * must be one of both, and only so many events as there are bytes.
+ * Feeds bytes to a protocol and reports all events up to its end or its `RemoteProtocolError`. There must
+ * be one of both, and no more events than bytes.
  */
 function feed<Event extends { readonly type: string }>(
   protocol: Protocol<Event> & { exited?(status: ReturnType<typeof code>): void },
@@ -41,7 +41,7 @@ function feed<Event extends { readonly type: string }>(
   const pump = () => {
     for (let event; (event = protocol.nextEvent()) !== undefined;) {
       onEvent(event);
-      assert(!hasEnded, `"${event.type}" came behind the end`);
+      assert(!hasEnded, `"${event.type}" came after the end`);
       hasEnded = event.type === "end";
       assert(++events <= input.length + 3, "there are more events than bytes");
     }
@@ -67,7 +67,7 @@ function feed<Event extends { readonly type: string }>(
   return error;
 }
 
-test("a client and random frames", () => {
+test("extractor client › random frames › answers, then an end or an error", () => {
   fc.assert(
     fc.property(stream, cuts, fc.nat(12), fc.boolean(), (input, sizes, requests, closes) => {
       const client = new ExtractorClientProtocol({ awaitsExit: true, limits });
@@ -86,7 +86,7 @@ test("a client and random frames", () => {
   );
 });
 
-test("a server and random frames", () => {
+test("extractor server › random frames › requests, then an end or an error", () => {
   fc.assert(
     fc.property(stream, cuts, fc.boolean(), (input, sizes, answersLate) => {
       const server = new ExtractorServerProtocol({ limits });
@@ -108,7 +108,7 @@ test("a server and random frames", () => {
   );
 });
 
-test("single shots and random bytes", () => {
+test("single-shot protocols › random bytes › one event, then an end or an error", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), cuts, (input, sizes) => {
       for (const version of [1, 2] as const) {
@@ -134,7 +134,7 @@ test("single shots and random bytes", () => {
   );
 });
 
-test("answers truncated at every byte: what is whole is answered, the rest is told", () => {
+test("extractor client › answers truncated at every byte › complete ones returned, the rest unanswered", () => {
   const answers = [bytes(""), bytes("x"), new Uint8Array(300).fill(7), bytes("")];
   const ends: number[] = [];
   const all = concat(answers.map((answer) => frame(answer)));
@@ -159,7 +159,7 @@ test("answers truncated at every byte: what is whole is answered, the rest is to
   }
 });
 
-test("requests truncated at every byte: what is whole is answered, the rest is told", () => {
+test("extractor server › requests truncated at every byte › complete ones answered, error for the rest", () => {
   const requests = ["auth", "list", "count"].map((method, at) =>
     bytes(frame(method), frame(new Uint8Array(at * 100)))
   );
@@ -181,12 +181,12 @@ test("requests truncated at every byte: what is whole is answered, the rest is t
   }
 });
 
-test("an answer of version 1 truncated at every byte, where nothing tells of it but the line", () => {
+test("single-shot client › version 1, truncated at every byte, exit unknown › error only within the line", () => {
   const all = bytes('{"size":3}\nabc');
   for (let size = 0; size <= all.length; size++) {
     const client = new SingleShotClientProtocol({ version: 1 });
     let answer: Uint8Array | undefined;
-    // How it ended isn't told.
+    // The exit status stays unknown.
     const bare: Protocol<SingleShotClientEvent> = Object.assign(client, { exited: undefined });
     const error = feed(bare, all.slice(0, size), (event) => {
       if (event.type === "response" && "header" in event) answer = event.header;

@@ -10,13 +10,13 @@ import {
 import { encodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../../core/mod.ts";
 import { bytes, thrown } from "./dialogue.ts";
 
-test("a prelude is user, password and challenge, each with a NUL behind it", () => {
+test("encodeCredentials › user, password, challenge › each with a NUL after it", () => {
   const given = { user: "joe@example.org", password: "s3cret", challenge: "<1.2@host>" };
   assert.deepEqual(encodeCredentials(given), bytes("joe@example.org\0s3cret\0<1.2@host>\0"));
   assert.deepEqual(encodeCredentials({ user: "", password: "" }), bytes(0, 0, 0));
 });
 
-test("what is encoded is decoded", () => {
+test("decodeCredentials › encoded credentials › the same values", () => {
   const text = fc.string({ unit: "grapheme", maxLength: 30 }).filter((text) =>
     !text.includes("\0")
   );
@@ -30,7 +30,7 @@ test("what is encoded is decoded", () => {
   );
 });
 
-test("512 bytes, and no more", () => {
+test("credentials › 512 and 513 bytes › accepted, refused", () => {
   const most = { user: "é".repeat(4), password: "x".repeat(maxPreludeSize - 8 - 3) };
   assert.equal(encodeCredentials(most).length, 512);
   assert.equal(decodeCredentials(encodeCredentials(most)).password, most.password);
@@ -39,7 +39,7 @@ test("512 bytes, and no more", () => {
   assert.throws(() => decodeCredentials(new Uint8Array(513)), { limit: "maxPreludeSize" });
 });
 
-test("no error shows a password", () => {
+test("credentials › invalid ones › errors don't contain the password", () => {
   const password = "s3cr\0et";
   for (
     const given of [
@@ -63,7 +63,7 @@ test("no error shows a password", () => {
   }
 });
 
-test("what stands behind the third NUL is skipped", () => {
+test("decodeCredentials › bytes after the third NUL › skipped", () => {
   assert.deepEqual(decodeCredentials(bytes("joe\0x\0\0more", 255)), {
     user: "joe",
     password: "x",

@@ -38,7 +38,7 @@ const laws = lawTests<ExtractorServerEvent, Server>({
       { end: true },
     ]),
     conversation("no request at all", {}, [{ end: true }]),
-    conversation("the end ahead of the answer", {}, [
+    conversation("the end before the answer", {}, [
       request("auth", nothing),
       { end: true },
       answer(1, nothing),
@@ -60,25 +60,28 @@ const laws = lawTests<ExtractorServerEvent, Server>({
     ]),
     conversation("an end within a name", {}, [{ peer: bytes(0, 0, 0, 5, "li") }, { end: true }]),
     conversation("an end between name and message", {}, [{ peer: frame("list") }, { end: true }]),
-    conversation("an end within a message, behind an answer", {}, [
+    conversation("an end within a message, after an answer", {}, [
       request("auth", nothing),
       answer(1, nothing),
       { peer: bytes(frame("list"), 0, 0, 0, 5, "x") },
       { end: true },
     ]),
-    conversation("garbage behind a request", {}, [
+    conversation("garbage after a request", {}, [
       { peer: bytes(frame("auth"), frame(""), "garbage") },
       answer(1, nothing),
     ]),
   ],
   localMistakes: [
-    mistake("an answer to nothing", (server) => server.respond(0, nothing)),
+    mistake("an answer without a request", (server) => server.respond(0, nothing)),
     mistake("an answer to the next request", (server) => server.respond(2, nothing)),
     mistake("an answer over the limit", (server) => server.respond(1, new Uint8Array(1001))),
-    mistake("an answer that is none", (server) => server.respond(1, "x" as unknown as Uint8Array)),
-    mistake("no exit code", (server) => server.exit(256)),
-    mistake("no number", (server) => server.exit(NaN)),
-    mistake("bytes that are none", (server) => server.receive("x" as unknown as Uint8Array)),
+    mistake(
+      "an answer that isn't bytes",
+      (server) => server.respond(1, "x" as unknown as Uint8Array),
+    ),
+    mistake("an invalid exit code", (server) => server.exit(256)),
+    mistake("an exit code of NaN", (server) => server.exit(NaN)),
+    mistake("input that isn't bytes", (server) => server.receive("x" as unknown as Uint8Array)),
     {
       ...mistake("a second answer", (server) => server.respond(1, nothing)),
       steps: [{

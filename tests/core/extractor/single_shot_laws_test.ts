@@ -43,7 +43,7 @@ const clientLaws = lawTests<SingleShotClientEvent, Client>({
               awaitsExit: exit !== undefined,
             }),
           steps: [
-            // The one request there is was made with the protocol.
+            // The only request exists since the constructor.
             { local: () => 1 },
             { peer: answer },
             { end: true },
@@ -60,12 +60,12 @@ const clientLaws = lawTests<SingleShotClientEvent, Client>({
   ],
   localMistakes: [
     {
-      name: "bytes that are none",
+      name: "input that isn't bytes",
       steps: [{ peer: bytes("abc") }],
       act: (client) => client.receive("x" as unknown as Uint8Array),
     },
     {
-      name: "an exit that is told again",
+      name: "a second exit status",
       steps: [{ local: (client) => client.exited(code(3)) }],
       act: (client) => client.exited(code(0)),
     },
@@ -76,7 +76,7 @@ const clientLaws = lawTests<SingleShotClientEvent, Client>({
       () => new SingleShotClientProtocol({ version: 1, limits: { maxMessageSize: 0 } }),
       () => new SingleShotServerProtocol({ version: 0 as 1 }),
     ].map((act, at) => ({
-      name: `options that can't be, ${at}`,
+      name: `invalid options, ${at}`,
       steps: [{ end: true }] as const,
       act,
     })),
@@ -107,7 +107,7 @@ const serverLaws = lawTests<SingleShotServerEvent, Server>({
       }))
     ),
     {
-      name: "no input wanted",
+      name: "a request without input",
       make: () => new SingleShotServerProtocol({ version: 1, takesInput: false, limits }),
       steps: [answer(), { peer: new Uint8Array(1001) }, { end: true }],
     },
@@ -122,7 +122,7 @@ const serverLaws = lawTests<SingleShotServerEvent, Server>({
       steps: [{ peer: everyByte }, { end: true }, { local: (server) => server.exit(5) }],
     },
     {
-      name: "an exit ahead of the request",
+      name: "an exit before the request",
       make: () => new SingleShotServerProtocol({ version: 2 }),
       steps: [{ local: (server) => server.exit(5) }, { peer: everyByte }, { end: true }],
     },
@@ -139,9 +139,12 @@ const serverLaws = lawTests<SingleShotServerEvent, Server>({
       "an answer over the limit",
       (server: Server) => server.respond(bytes("{}"), new Uint8Array(998)),
     ],
-    ["an answer that is none", (server: Server) => server.respond("x" as unknown as Uint8Array)],
-    ["no exit code", (server: Server) => server.exit(-1)],
-    ["bytes that are none", (server: Server) => server.receive("x" as unknown as Uint8Array)],
+    [
+      "an answer that isn't bytes",
+      (server: Server) => server.respond("x" as unknown as Uint8Array),
+    ],
+    ["an invalid exit code", (server: Server) => server.exit(-1)],
+    ["input that isn't bytes", (server: Server) => server.receive("x" as unknown as Uint8Array)],
   ].map(([name, act]) => ({
     name: name as string,
     steps: [{ peer: bytes("x") }, { local: () => {} }],

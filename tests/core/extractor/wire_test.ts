@@ -9,7 +9,7 @@ import {
 import { encodeUtf8 } from "../../../core/mod.ts";
 import { bytes, events, output, thrown } from "./dialogue.ts";
 
-// Written by hand from README_IPC.md: nothing of the library is in them.
+// Written by hand from README_IPC.md, without using the library.
 const requests = Uint8Array.of(
   ...[0x00, 0x00, 0x00, 0x04, 0x61, 0x75, 0x74, 0x68], // "auth"
   ...[0x00, 0x00, 0x00, 0x00], // AuthRequest {}
@@ -36,7 +36,7 @@ const answered: readonly Uint8Array[] = [
   Uint8Array.of(0x7a, 0x0b, 0x0a, 0x09, ...encodeUtf8("not-found")),
 ];
 
-test("version 3, byte for byte: what a client writes, and what it reads", () => {
+test("extractor client › version 3 › exact bytes written and read", () => {
   const client = new ExtractorClientProtocol();
   for (const [method, message] of asked) client.send(method, message);
   assert.deepEqual(output(client), requests);
@@ -50,7 +50,7 @@ test("version 3, byte for byte: what a client writes, and what it reads", () => 
   assert.equal(client.takeOutput(), undefined);
 });
 
-test("version 3, byte for byte: what a server reads, and what it writes", () => {
+test("extractor server › version 3 › exact bytes read and written", () => {
   const server = new ExtractorServerProtocol();
   server.receive(requests);
   server.receiveEnd();
@@ -62,7 +62,7 @@ test("version 3, byte for byte: what a server reads, and what it writes", () => 
   assert.deepEqual(events(server), [{ type: "end", exitCode: 0, unanswered: [] }]);
 });
 
-test("version 2, byte for byte: a message each way, and nothing around it", () => {
+test("single-shot protocols › version 2 › a message each way, without framing", () => {
   const client = new SingleShotClientProtocol({ version: 2, input: asked[1][1] });
   assert.deepEqual(output(client), Uint8Array.of(0x0a, 0x04, 0x53, 0x65, 0x6e, 0x74));
   const server = new SingleShotServerProtocol({ version: 2 });
@@ -73,7 +73,7 @@ test("version 2, byte for byte: a message each way, and nothing around it", () =
   assert.deepEqual(output(server), Uint8Array.of(0x08, 0x03, 0x10, 0xac, 0x02, 0x18, 0x01));
 });
 
-test("version 1, byte for byte: a line of JSON, and binary data behind it", () => {
+test("single-shot protocols › version 1 › a line of JSON, then binary data", () => {
   const client = new SingleShotClientProtocol({ version: 1 });
   assert.equal(client.takeOutput(), undefined);
   const server = new SingleShotServerProtocol({ version: 1, takesInput: false });
@@ -82,7 +82,7 @@ test("version 1, byte for byte: a line of JSON, and binary data behind it", () =
   assert.deepEqual(output(server), Uint8Array.of(0x5b, 0x5d, 0x0a, 0x00, 0x0a, 0xff));
 });
 
-test("a method's name has 1 to 64 printable ASCII characters", () => {
+test("extractor client › a method's name › only 1 to 64 printable ASCII characters", () => {
   for (const name of ["x", " ", "~", "a b", "x".repeat(64)]) {
     const client = new ExtractorClientProtocol();
     client.send(name, bytes(""));
@@ -102,7 +102,7 @@ test("a method's name has 1 to 64 printable ASCII characters", () => {
   }
 });
 
-test("what comes ahead of a broken request is answered, and can still be written", () => {
+test("extractor server › a broken request › earlier answers can still be written", () => {
   const server = new ExtractorServerProtocol();
   server.receive(bytes(requests.subarray(0, 12), 0, 0, 0, 1, 7));
   assert.equal(events(server).length, 1);

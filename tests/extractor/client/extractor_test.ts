@@ -19,12 +19,11 @@ import { TransportError } from "../../../transports/transport.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
 import { type Answer, counted, errorOf, FakeExtractor, gate, until } from "./peers.ts";
 
-// The extractors here are fakes in memory: they do what a real one does only when it is broken, hostile
-// or late.
+// The extractors here are fakes in memory, which behave like broken, hostile or slow ones.
 
 const never = new Promise<Answer>(() => {});
 
-test("extractors: pipelined requests are answered in order, byte by byte", async () => {
+test("extractor client › pipelined requests, byte by byte › answered in order", async () => {
   await leavingNothing(async () => {
     const fake = new FakeExtractor((_method, number) => counted(number), { cut: () => 1 });
     await using extractor = openExtractor({ transport: fake.open });
@@ -34,18 +33,18 @@ test("extractors: pipelined requests are answered in order, byte by byte", async
   });
 });
 
-test("extractors: nothing is opened before something is asked", async () => {
+test("extractor client › no request yet › no transport is opened", async () => {
   const fake = new FakeExtractor(() => counted(1));
   const extractor = openExtractor({ transport: fake.open });
   await extractor.close();
   assert.equal(fake.conversations, 0);
-  // One that is open already is closed, used or not.
+  // A transport that was given open is closed, used or not.
   const [here, there] = memoryPair();
   await openExtractor({ transport: here }).close();
   assert.equal(await there.read(), undefined);
 });
 
-test("extractors: no more than maxInFlight requests are sent ahead of their answers", async () => {
+test("extractor client › many requests › at most maxInFlight sent without an answer", async () => {
   const hold = gate();
   const fake = new FakeExtractor(async (_method, number) => {
     await hold.opened;
@@ -72,7 +71,7 @@ test("extractors: no more than maxInFlight requests are sent ahead of their answ
   assert.deepEqual((await Promise.all(counts)).map(({ count }) => count), [...Array(10).keys()]);
 });
 
-test("extractors: answers come as plain values that JSON takes", async () => {
+test("extractor client › answers › plain values, valid in JSON", async () => {
   const time = { seconds: 1_704_103_200n, nanos: 0 };
   const head = {
     mid: "1.M2P3.host",
@@ -134,7 +133,7 @@ test("extractors: answers come as plain values that JSON takes", async () => {
   assert.deepEqual([part.path, part.size, [...data]], ["2", 9, [1, 2]]);
 });
 
-test("extractors: failures are thrown, and the conversation goes on", async () => {
+test("extractor client › a failure › thrown, later requests are answered", async () => {
   const failure = failureResponse(new ExtractorFailure("not-found", "There is no such mail."));
   const fake = new FakeExtractor((method) => method === "count" ? counted(7) : failure);
   await using extractor = openExtractor({ transport: fake.open });
@@ -151,7 +150,7 @@ test("extractors: failures are thrown, and the conversation goes on", async () =
   assert.equal(fake.conversations, 1);
 });
 
-test("extractors: an answer that is no message fails its own request only", async () => {
+test("extractor client › an answer that is no message › fails only its own request", async () => {
   const fake = new FakeExtractor((_method, number) =>
     number === 0 ? Uint8Array.of(0xff, 0xff) : number === 1 ? counted(1) : new Uint8Array(0)
   );
@@ -163,7 +162,7 @@ test("extractors: an answer that is no message fails its own request only", asyn
   assert.match(error.message, /no head/);
 });
 
-test("extractors: a mail comes in pieces", async () => {
+test("extractor client › rawPieces › the mail in pieces, error if cut short", async () => {
   const mail = Uint8Array.from({ length: 1000 }, (_, at) => at);
   let at = 0;
   const fake = new FakeExtractor(() => {
@@ -175,7 +174,7 @@ test("extractors: a mail comes in pieces", async () => {
   for await (const piece of extractor.rawPieces("1", { pieceSize: 300 })) pieces.push(piece.length);
   assert.deepEqual(pieces, [300, 300, 300, 100]);
   await errorOf(extractor.rawPieces("1", { pieceSize: 0 }).next(), LocalProtocolError);
-  // There is nothing left, and the mail isn't whole.
+  // The extractor has no more bytes, but the mail is incomplete.
   at = 900;
   const short = extractor.rawPieces("1", { pieceSize: 300 });
   assert.equal((await short.next()).value?.length, 100);
@@ -183,7 +182,7 @@ test("extractors: a mail comes in pieces", async () => {
   assert.match(error.message, /gave 100 bytes of the mail "1", which has 1000/);
 });
 
-test("extractors: arguments that can't be are refused before anything is sent", async () => {
+test("extractor client › invalid arguments › refused, nothing is sent", async () => {
   const fake = new FakeExtractor(() => counted(1));
   await using extractor = openExtractor({
     transport: fake.open,
@@ -219,11 +218,11 @@ test("extractors: arguments that can't be are refused before anything is sent", 
   }
 });
 
-test("extractors: an end with requests unanswered is told to each, and the unsent go on", async () => {
+test("extractor client › the connection ends › sent requests are rejected, unsent ones go to the next", async () => {
   const fake = new FakeExtractor((_method, number) => number === 2 ? "exit" : counted(number));
   await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 2 } });
   const counts = await Promise.allSettled(Array.from({ length: 6 }, () => extractor.count()));
-  // 0 and 1 were answered; 2 ended it while 3 was on its way; 4 and 5 had not been sent.
+  // 0 and 1 were answered; 2 ended it after 3 was sent; 4 and 5 had not been sent.
   assert.deepEqual(counts.map(({ status }) => status), [
     "fulfilled",
     "fulfilled",
@@ -240,7 +239,7 @@ test("extractors: an end with requests unanswered is told to each, and the unsen
   assert.equal(fake.conversations, 2);
 });
 
-test("extractors: who answers nothing at all has no successor until the next call", async () => {
+test("extractor client › the connection ends without any answer › all rejected, next call reconnects", async () => {
   const fake = new FakeExtractor((_method, number) => number === 0 ? "exit" : counted(number));
   await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 1 } });
   const [first, second] = await Promise.allSettled([extractor.count(), extractor.count()]);
@@ -252,7 +251,7 @@ test("extractors: who answers nothing at all has no successor until the next cal
   assert.equal(fake.conversations, 2);
 });
 
-test("extractors: garbage, answers cut short and answers to nothing", async () => {
+test("extractor client › garbage, answers cut short, bytes without a request › rejected with the reason", async () => {
   for (
     const [bytes, kind, expected] of [
       [[0, 0, 0, 9, 8, 7], "cut-short", /cut short after 2 of its 9 bytes/],
@@ -286,10 +285,10 @@ test("extractors: garbage, answers cut short and answers to nothing", async () =
   }
 });
 
-test("extractors: a request that took too long is given up, its answer is thrown away", async () => {
+test("extractor client › a request times out › rejected, its late answer is ignored", async () => {
   const hold = gate();
   const fake = new FakeExtractor(async (method, number) => {
-    // It says something, so that it doesn't hang.
+    // It sends something, so that it doesn't count as hanging.
     if (number === 1) await hold.opened;
     return method === "count" ? counted(number) : encodeResponse("folders", { folders: ["x"] });
   });
@@ -308,7 +307,7 @@ test("extractors: a request that took too long is given up, its answer is thrown
   assert.equal(fake.conversations, 1);
 });
 
-test("extractors: one that says nothing at all within a time-out hangs, and is ended", async () => {
+test("extractor client › nothing received during a time-out › the extractor is ended as hanging", async () => {
   await leavingNothing(async () => {
     const fake = new FakeExtractor((_method, number) => number === 0 ? never : counted(number));
     await using extractor = openExtractor({ transport: fake.open });
@@ -327,7 +326,7 @@ test("extractors: one that says nothing at all within a time-out hangs, and is e
   });
 });
 
-test("extractors: one that was opened late doesn't hang yet", async () => {
+test("extractor client › opened late during a time-out › not ended as hanging", async () => {
   const hold = gate();
   const fake = new FakeExtractor(async (_method, number) => {
     await hold.opened;
@@ -347,7 +346,7 @@ test("extractors: one that was opened late doesn't hang yet", async () => {
   assert.equal(fake.conversations, 1);
 });
 
-test("extractors: a long request doesn't hang as long as its own time lasts", async () => {
+test("extractor client › an earlier request has time left › not ended as hanging", async () => {
   const hold = gate();
   const fake = new FakeExtractor(async (_method, number) => {
     if (number === 0) await hold.opened;
@@ -362,7 +361,7 @@ test("extractors: a long request doesn't hang as long as its own time lasts", as
   assert.equal(fake.conversations, 1);
 });
 
-test("extractors: a request that waits for its turn and takes too long is never sent", async () => {
+test("extractor client › a waiting request times out › never sent", async () => {
   const hold = gate();
   const fake = new FakeExtractor(async (_method, number) => {
     await hold.opened;
@@ -379,7 +378,7 @@ test("extractors: a request that waits for its turn and takes too long is never 
   assert.deepEqual(fake.asked, ["count", "count"]);
 });
 
-test("extractors: a signal gives up on a request, sent or not", async () => {
+test("extractor client › a request's signal aborts › rejected, sent or not", async () => {
   const hold = gate();
   const fake = new FakeExtractor(async (_method, number) => {
     await hold.opened;
@@ -401,7 +400,7 @@ test("extractors: a signal gives up on a request, sent or not", async () => {
   assert.deepEqual(fake.asked, ["count", "count"]);
 });
 
-test("extractors: what is given up before it has left never leaves", async () => {
+test("extractor client › aborted before it was written › never sent", async () => {
   const hold = gate();
   const fake = new FakeExtractor((_method, number) => counted(number));
   let writes = 0;
@@ -417,7 +416,7 @@ test("extractors: what is given up before it has left never leaves", async () =>
     },
   });
   await extractor.auth();
-  // In the turn of the call.
+  // In the same turn as the call.
   const early = new AbortController();
   const first = errorOf(extractor.move("1", "", { signal: early.signal }), AbortError);
   early.abort();
@@ -438,7 +437,7 @@ test("extractors: what is given up before it has left never leaves", async () =>
   assert.deepEqual(fake.asked, ["auth", "count", "count"]);
 });
 
-test("extractors: bytes that are sent are those of the call", async () => {
+test("extractor client › bytes changed after the call › sent as they were at the call", async () => {
   const [here, there] = memoryPair();
   const extractor = openExtractor({ transport: here, closeTimeout: 1 });
   const message = Uint8Array.of(1, 2);
@@ -451,7 +450,7 @@ test("extractors: bytes that are sent are those of the call", async () => {
   await errorOf(extractor.send("x", none), LocalProtocolError);
 });
 
-test("extractors: one that reads no more is given a moment, and its requests are answered", async () => {
+test("extractor client › a write fails › its request is rejected, the next one reconnects", async () => {
   await leavingNothing(async () => {
     const fake = new FakeExtractor((_method, number) => counted(number));
     await using extractor = openExtractor({
@@ -474,7 +473,7 @@ test("extractors: one that reads no more is given a moment, and its requests are
   });
 });
 
-test("extractors: a transport that can't be closed is no reason to reject", async () => {
+test("extractor client › the transport's close() fails › close() resolves", async () => {
   for (const use of [false, true]) {
     const [here, there] = memoryPair();
     const close = here.close.bind(here);
@@ -490,7 +489,7 @@ test("extractors: a transport that can't be closed is no reason to reject", asyn
   }
 });
 
-test("extractors: closing lets what was asked be answered", async () => {
+test("extractor client › close() › earlier requests are answered", async () => {
   await leavingNothing(async () => {
     const fake = new FakeExtractor(async (_method, number) => {
       await new Promise((resolve) => setTimeout(resolve, 1));
@@ -506,7 +505,7 @@ test("extractors: closing lets what was asked be answered", async () => {
   });
 });
 
-test("extractors: closing is bounded", async () => {
+test("extractor client › close() takes longer than closeTimeout › requests are rejected", async () => {
   await leavingNothing(async () => {
     const fake = new FakeExtractor(() => never);
     const extractor = openExtractor({
@@ -525,7 +524,7 @@ test("extractors: closing is bounded", async () => {
   });
 });
 
-test("extractors: the client's signal ends all at once", async () => {
+test("extractor client › the client's signal aborts › all requests are rejected at once", async () => {
   await leavingNothing(async () => {
     const controller = new AbortController();
     const { signal } = controller;
@@ -543,7 +542,7 @@ test("extractors: the client's signal ends all at once", async () => {
   });
 });
 
-test("extractors: the client's signal closes a transport that was never used", async () => {
+test("extractor client › the client's signal aborts, unused transport › the transport is closed", async () => {
   for (const isBorn of [false, true]) {
     const controller = new AbortController();
     const [here, there] = memoryPair();
@@ -554,7 +553,7 @@ test("extractors: the client's signal closes a transport that was never used", a
   }
 });
 
-test("extractors: nothing stays on the caller's signals", async () => {
+test("extractor client › requests and client ended › no listeners left on the signals", async () => {
   let listeners = 0;
   const watched = (signal: AbortSignal) => {
     const { addEventListener, removeEventListener } = signal;
@@ -582,7 +581,7 @@ test("extractors: nothing stays on the caller's signals", async () => {
   assert.equal(listeners, 0);
 });
 
-test("extractors: a transport that can't be opened, or not in time", async () => {
+test("extractor client › opening the transport fails or times out › rejected, not sent", async () => {
   await leavingNothing(async () => {
     let attempts = 0;
     const late: (() => void)[] = [];
@@ -617,7 +616,7 @@ test("extractors: a transport that can't be opened, or not in time", async () =>
   });
 });
 
-test("extractors: a password is in no error and in no inspection", async () => {
+test("extractor client › credentials › not in errors and inspections", async () => {
   const password = "s3cret-of-joe";
   const options = {
     maildir: "/nowhere",
@@ -642,7 +641,7 @@ test("extractors: a password is in no error and in no inspection", async () => {
     const make = () => openExtractor({ command: ["x"], ...options, ...bad });
     assert.throws(make, (error) => error instanceof LocalProtocolError && shown.push(error) > 0);
   }
-  // What the runtimes show besides: what `console.log` prints in Deno and in Bun.
+  // The runtimes' own inspection: what `console.log` prints in Deno and in Bun.
   const { Deno, Bun } = globalThis as {
     Deno?: { inspect: (value: unknown, options: object) => string };
     Bun?: { inspect: (value: unknown, options: object) => string };

@@ -14,19 +14,19 @@ import { Driver } from "../../../transports/driver.ts";
 import { memoryPair, type MemoryPairOptions } from "../../../transports/memory.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
 
-/** What a fake answers: a message; "exit" to end there. */
+/** A fake's answer: a message, or "exit" to end. */
 export type Answer = Uint8Array | "exit";
 
-/** An extractor in memory, which answers as it is told to. */
+/** An extractor in memory with answers from a function. */
 export class FakeExtractor {
-  /** The methods that it was asked for. */
+  /** The methods of all requests. */
   readonly asked: string[] = [];
   /** How many conversations it has had. */
   conversations = 0;
   #answer: (method: ExtractorMethod, number: number) => Answer | Promise<Answer>;
   #options: MemoryPairOptions;
 
-  /** Makes one; `answer` gets the method, and how many requests came before. */
+  /** Creates one; `answer` gets the method and the number of earlier requests. */
   constructor(
     answer: (method: ExtractorMethod, number: number) => Answer | Promise<Answer>,
     options: MemoryPairOptions = {},
@@ -63,15 +63,15 @@ export function counted(count: number): Uint8Array {
   return encodeResponse("count", { count: BigInt(count) });
 }
 
-/** Resolves when something has come true. */
+/** Resolves when a condition is true. */
 export async function until(isTrue: () => boolean): Promise<void> {
   for (let turn = 0; !isTrue(); turn++) {
-    assert(turn < 5_000, `it never came true: ${isTrue}`);
+    assert(turn < 5_000, `it never became true: ${isTrue}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
-/** A promise, and what resolves it. */
+/** A promise, and the function that resolves it. */
 export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
@@ -80,7 +80,7 @@ export function gate(): { readonly opened: Promise<void>; readonly open: () => v
   return { opened, open };
 }
 
-/** The error that something rejects with, which has to be one of a class. */
+/** The error that a promise rejects with, which must be of a class. */
 export async function errorOf<Kind extends DovewireError>(
   answer: Promise<unknown>,
   // deno-lint-ignore no-explicit-any
@@ -91,7 +91,7 @@ export async function errorOf<Kind extends DovewireError>(
   return error;
 }
 
-/** Runs something, and fails if a socket, a pipe, a timer or a process is left of it. */
+/** Calls a function; fails if it leaves a socket, a pipe, a timer or a process. */
 export async function leavingNoProcess(act: () => Promise<void>): Promise<void> {
   const before = { pipes: openPipes(), children: children() };
   await leavingNothing(act);
@@ -105,7 +105,7 @@ function openPipes(): number {
     try {
       return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith("pipe:");
     } catch {
-      // Closed since the folder was read.
+      // It was closed after the folder was read.
       return false;
     }
   }).length;
@@ -140,9 +140,9 @@ sub counted { my ($count) = @_; return $count == 0 ? '' : "\\x08" . chr($count);
 
 /** The command of a small program in Perl; the extractor's arguments are in `@ARGV`. */
 export function perl(program: string): string[] {
-  // Without "--" Perl would take what begins with a hyphen for its own.
+  // Without "--" Perl would read arguments with a hyphen as its own options.
   return ["perl", "-e", prelude + program, "--"];
 }
 
-/** Where the extractor's maildir is said to be, where no program looks for it. */
+/** Arguments of a program that ignores them. */
 export const nowhere = { maildir: "/nowhere", systemUser: "nobody", mailUser: "joe" } as const;

@@ -20,12 +20,12 @@ import { memoryPair } from "../../../transports/memory.ts";
 import { spawn } from "../../../transports/mod.ts";
 import { errorOf, gate, leavingNoProcess, nowhere, perl } from "./peers.ts";
 
-// The extractors here are small programs that do what a real one does only when it is broken.
+// The extractors here are small programs that behave like broken ones.
 
-/** Answers all requests with how many came before. */
+/** Answers each request with the number of earlier ones. */
 const counting = "my $n = 0; while (my ($method) = request()) { answer(counted($n++)); } exit 0;";
 
-/** Starts processes, and keeps them. */
+/** Starts processes, and keeps a list of them. */
 function keeping(): { readonly spawn: Spawn; readonly processes: ChildProcess[] } {
   const processes: ChildProcess[] = [];
   return {
@@ -38,7 +38,7 @@ function keeping(): { readonly spawn: Spawn; readonly processes: ChildProcess[] 
   };
 }
 
-test("processes: 10,000 pipelined counts come in order from one of them", async () => {
+test("extractor process › 10,000 pipelined requests › one process answers in order", async () => {
   await leavingNoProcess(async () => {
     const { spawn, processes } = keeping();
     await using extractor = openExtractor({
@@ -58,7 +58,7 @@ test("processes: 10,000 pipelined counts come in order from one of them", async 
   });
 });
 
-test("processes: exit codes and last words are told, the password isn't", async () => {
+test("extractor process › exit codes and stderr › quoted in errors, without the password", async () => {
   await leavingNoProcess(async () => {
     const credentials = { user: "joe", password: "s3cret", challenge: "ch4" };
     for (
@@ -100,7 +100,7 @@ test("processes: exit codes and last words are told, the password isn't", async 
   });
 });
 
-test("processes: without credentials, or behind an answer, exit code 1 is no refusal", async () => {
+test("extractor process › exit code 1 without credentials, or after an answer › no AuthenticationError", async () => {
   const credentials = { user: "joe", password: "s3cret" };
   for (const who of [{}, { credentials }]) {
     const program = "request(); answer(counted(1)) if @ARGV > 3; exit 1;";
@@ -116,7 +116,7 @@ test("processes: without credentials, or behind an answer, exit code 1 is no ref
   }
 });
 
-test("processes: one that is killed takes down what it was sent, and has a successor", async () => {
+test("extractor process › killed › sent requests are rejected, a new process gets the others", async () => {
   await leavingNoProcess(async () => {
     const { spawn, processes } = keeping();
     const program =
@@ -144,7 +144,7 @@ test("processes: one that is killed takes down what it was sent, and has a succe
   });
 });
 
-test("processes: one that dies while it idles has a successor", async () => {
+test("extractor process › dies while idle › the next request starts a new one", async () => {
   const { spawn, processes } = keeping();
   await using extractor = openExtractor({ ...nowhere, command: perl(counting), spawn });
   await extractor.count();
@@ -154,7 +154,7 @@ test("processes: one that dies while it idles has a successor", async () => {
   assert.equal(processes.length, 2);
 });
 
-test("processes: one that is stopped hangs, and is ended", async () => {
+test("extractor process › stopped by SIGSTOP › ended as hanging", async () => {
   await leavingNoProcess(async () => {
     const { spawn, processes } = keeping();
     await using extractor = openExtractor({ ...nowhere, command: perl(counting), spawn });
@@ -167,13 +167,13 @@ test("processes: one that is stopped hangs, and is ended", async () => {
     assert.match(other.reason.message, /was taken to hang/);
     assert.equal((await extractor.count()).count, 0);
     await extractor.close();
-    // Whether a SIGTERM reaches one that is stopped is the system's to say.
+    // It depends on the system whether a SIGTERM reaches a stopped process.
     assert.match((await processes[0].exited).signal ?? "none", /^SIG(TERM|KILL)$/);
     assert.equal((await processes[1].exited).code, 0);
   });
 });
 
-test("processes: garbage, an answer cut short, bytes that nobody asked for", async () => {
+test("extractor process › garbage, an answer cut short, bytes without a request › rejected with the reason", async () => {
   await leavingNoProcess(async () => {
     for (
       const [program, expected] of [
@@ -193,9 +193,9 @@ test("processes: garbage, an answer cut short, bytes that nobody asked for", asy
   });
 });
 
-// Bun takes what is written to a process that has closed its stdin, and tells nobody.
+// Bun reports no error for writes to a process that has closed its stdin.
 if (!("Bun" in globalThis)) {
-  test("processes: one that closes its stdin is ended soon, in any case", async () => {
+  test("extractor process › closes its stdin › ended soon", async () => {
     await leavingNoProcess(async () => {
       const { spawn, processes } = keeping();
       await using extractor = openExtractor({
@@ -215,8 +215,8 @@ if (!("Bun" in globalThis)) {
   });
 }
 
-test("processes: one that can't be ended is left, and nobody waits for it", async () => {
-  // As one is that runs a setuid program, and hangs.
+test("extractor process › can't be killed › left, close() doesn't wait for it", async () => {
+  // Like a hanging process of a setuid program.
   const never = new Promise<never>(() => {});
   const unkillable = (act: (there: Transport) => Promise<void>): Spawn => () => {
     const [transport, there] = memoryPair();
@@ -252,7 +252,7 @@ test("processes: one that can't be ended is left, and nobody waits for it", asyn
   await Promise.all(cases);
 });
 
-test("processes: closing while requests run ends an extractor that takes too long", async () => {
+test("extractor process › close() takes longer than closeTimeout › ended", async () => {
   await leavingNoProcess(async () => {
     const { spawn, processes } = keeping();
     const extractor = openExtractor({
@@ -268,7 +268,7 @@ test("processes: closing while requests run ends an extractor that takes too lon
   });
 });
 
-test("processes: the client's signal ends them", async () => {
+test("extractor process › the client's signal aborts › ended", async () => {
   await leavingNoProcess(async () => {
     for (const version of [2, 3] as const) {
       const controller = new AbortController();
@@ -290,7 +290,7 @@ test("processes: the client's signal ends them", async () => {
   });
 });
 
-test("processes: what can't be started", async () => {
+test("extractor process › a program that can't be started › ConnectError", async () => {
   for (const version of [1, 2, 3] as const) {
     await using extractor = openExtractor({ ...nowhere, version, command: ["/nowhere/extractor"] });
     const error = await errorOf(extractor.count(), ConnectError);
@@ -299,7 +299,7 @@ test("processes: what can't be started", async () => {
   }
 });
 
-test("processes: in versions 1 and 2 what can't be sent starts no process", async () => {
+test("extractor process › versions 1 and 2, an invalid request › no process is started", async () => {
   for (const version of [1, 2] as const) {
     const { spawn, processes } = keeping();
     await using extractor = openExtractor({
@@ -316,7 +316,7 @@ test("processes: in versions 1 and 2 what can't be sent starts no process", asyn
   }
 });
 
-test("processes: in versions 1 and 2 a request may run before its process is known", async () => {
+test("extractor process › versions 1 and 2, ended during the start › the error is marked as sent", async () => {
   await leavingNoProcess(async () => {
     for (
       const [kind, options] of [[AbortError, {}], [TimeoutError, { connectTimeout: 20 }]] as const
@@ -345,13 +345,13 @@ test("processes: in versions 1 and 2 a request may run before its process is kno
       hold.open();
       await extractor.close();
       assert.notEqual((await processes[0].exited).signal, undefined);
-      // The client learns of that, too.
+      // Lets the client notice the exit, too.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   });
 });
 
-test("processes: a request each in versions 1 and 2, a few at once", async () => {
+test("extractor process › versions 1 and 2, many requests › one process each, at most maxInFlight at once", async () => {
   await leavingNoProcess(async () => {
     const program = "local $/; my $input = <STDIN>; my ($protocol) = grep /protocol/, @ARGV;" +
       'put(defined $protocol ? counted(length $input) : "{\\"count\\":$$,\\"size\\":2,\\"new\\":1}\\n");';
@@ -380,7 +380,7 @@ test("processes: a request each in versions 1 and 2, a few at once", async () =>
   });
 });
 
-test("processes: in versions 1 and 2 failures come with an exit code, and other ends are told", async () => {
+test("extractor process › versions 1 and 2, exit codes › ExtractorFailure or ExtractorEndError", async () => {
   const failure = new ExtractorFailure("not-found", "There is no such mail.");
   const messages = {
     1: JSON.stringify({ error: failure.message, code: failure.code }),
@@ -417,7 +417,7 @@ test("processes: in versions 1 and 2 failures come with an exit code, and other 
   }
 });
 
-test("processes: in version 2 a request that takes too long ends its process, and no other", async () => {
+test("extractor process › version 2, a time-out or abort › ends only that request's process", async () => {
   await leavingNoProcess(async () => {
     const { spawn, processes } = keeping();
     await using extractor = openExtractor({
@@ -442,7 +442,7 @@ test("processes: in version 2 a request that takes too long ends its process, an
   });
 });
 
-test("processes: what is asked stands in the arguments, as each version has it", async () => {
+test("extractor process › versions 1 to 3 › the arguments of the process", async () => {
   const program = 'local $/; <STDIN> unless @ARGV < 4; print STDERR join("|", @ARGV); exit 77;';
   for (
     const [version, expected] of [

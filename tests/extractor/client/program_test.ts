@@ -19,7 +19,7 @@ import { spawn } from "../../../transports/mod.ts";
 import { onThisRuntime, pathOf } from "../harness/programs.ts";
 import { errorOf, leavingNoProcess } from "./peers.ts";
 
-// The real program, on the runtime that the test runs on, behind a check of the password.
+// The real program, on the runtime that the test runs on, started after a check of the password.
 
 const isRoot = process.geteuid?.() === 0;
 const credentials = { user: "joe", password: "s3cret" };
@@ -57,7 +57,7 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }));
 
-/** Makes a maildir for a user, with a folder "Archive" and the two mails, the plain one first. */
+/** Creates a maildir for a user, with a folder "Archive" and the two mails, the plain one first. */
 async function makeMaildir(user: string): Promise<void> {
   const paths = [user, `${user}/.Archive`].flatMap((box) =>
     ["", "/cur", "/new", "/tmp"].map((name) => join(folder, `${box}${name}`))
@@ -74,7 +74,7 @@ async function makeMaildir(user: string): Promise<void> {
   if (isRoot) { for (const path of [folder, ...paths]) await chown(path, 65534, 65534); }
 }
 
-/** A client of the program. */
+/** Opens a client of the program. */
 function open(mailUser: string, options: Partial<ExtractorProcessOptions> = {}): Extractor {
   return openExtractor({
     command: [
@@ -91,7 +91,7 @@ function open(mailUser: string, options: Partial<ExtractorProcessOptions> = {}):
 }
 
 for (const version of [1, 2, 3] as const) {
-  test(`programs: all methods in version ${version}`, async () => {
+  test(`extractor program › all methods, version ${version} › right answers`, async () => {
     await makeMaildir(`all${version}`);
     await leavingNoProcess(async () => {
       await using extractor = open(`all${version}`, { version });
@@ -191,7 +191,7 @@ for (const version of [1, 2, 3] as const) {
   });
 }
 
-test("programs: a wrong password, a user who can't be, and one without mails", async () => {
+test("extractor program › wrong password, invalid user, missing maildir › rejected with the reason", async () => {
   await makeMaildir("wrong");
   await leavingNoProcess(async () => {
     for (const version of [1, 2, 3] as const) {
@@ -214,7 +214,7 @@ test("programs: a wrong password, a user who can't be, and one without mails", a
   });
 });
 
-test("programs: 10,000 pipelined counts, one after the other", async () => {
+test("extractor program › 10,000 pipelined requests › answered in order", async () => {
   await makeMaildir("many");
   await leavingNoProcess(async () => {
     await using extractor = open("many");
@@ -228,7 +228,7 @@ test("programs: 10,000 pipelined counts, one after the other", async () => {
   });
 });
 
-test("programs: one that is killed or stopped has a successor", async () => {
+test("extractor program › killed or stopped › a new process answers later requests", async () => {
   await makeMaildir("killed");
   await leavingNoProcess(async () => {
     const processes: ChildProcess[] = [];
@@ -244,7 +244,7 @@ test("programs: one that is killed or stopped has a successor", async () => {
     processes[0].kill("SIGKILL");
     const outcomes = await Promise.allSettled(calls);
     const lost = outcomes.flatMap((outcome) => outcome.status === "rejected" ? outcome.reason : []);
-    // All but those that were under way when it died.
+    // All except those that were running when it died.
     assert(lost.length <= 256, `${lost.length} requests were lost`);
     for (const error of lost) {
       assert(error instanceof ExtractorEndError && error.sent, String(error));

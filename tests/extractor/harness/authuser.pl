@@ -4,15 +4,15 @@
 #
 #     AUTHUSER_FILE=passwords authuser.pl PROGRAM [ARGUMENT…]  3<credentials
 #
-# Descriptor 3 has at most 512 bytes, to its end: a user, a password and a challenge, each with a NUL
-# behind it. A line of the file is user:password, in clear or as crypt(3) has it with "$" ahead.
+# File descriptor 3 has at most 512 bytes: a user, a password and a challenge, each with a NUL after it.
+# A line of the file is user:password; the password is plain, or a hash of crypt(3) that begins with "$".
 #
-# It ends with 1 for a wrong password or for more than 512 bytes, with 2 where it is misused, that is
-# without a program or with bytes that are no credentials, and with 111 where something can't be read or
-# run. Otherwise the program takes its place: the process, standard input and output stay what they are.
+# Exit codes: 1 for a wrong password or more than 512 bytes; 2 without a program or with invalid
+# credentials; 111 if something can't be read or run. Otherwise it executes the program in the same
+# process, with the same standard input and output.
 #
-# AUTHUSER_REAL_UID, for who is root: the real user from here on. Only the effective and the saved one are
-# root's then, as in a program whose file has the set-user-id bit, which the real one has.
+# AUTHUSER_REAL_UID, only for root: the real user from here on. Only the effective and the saved user are
+# root then, as in qmail-authuser, which has the set-user-id bit.
 use strict;
 use warnings;
 

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { FrameReader } from "../../../core/extractor/mod.ts";
 
-/** The answers that an output consists of, each without its length. */
+/** The frames of an output, without their lengths. */
 export function answersIn(output: Uint8Array): Uint8Array[] {
   const reader = new FrameReader();
   reader.push(output);

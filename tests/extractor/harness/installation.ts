@@ -1,5 +1,5 @@
 /**
- * An extractor as a mail server has one: behind a password check, with the maildirs of its users.
+ * An extractor as a mail server has one: after a password check, with the maildirs of its users.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import { join } from "node:path";
 import process from "node:process";
 import { onThisRuntime, pathOf } from "./programs.ts";
 
-/** Where everything is. */
+/** The paths and names of an installation. */
 export interface Installation {
-  /** Path of the program that checks the password, and runs the one that it is given. */
+  /** Path of the program that checks the password, and then runs the given one. */
   readonly authuser: string;
   /** Path of the extractor. */
   readonly extractor: string;
   /** Path of the folder with the maildirs. */
   readonly maildir: string;
-  /** The user of the system that they belong to. */
+  /** The user of the system that the maildirs belong to. */
   readonly systemUser: string;
 }
 
-/** Installs all of it in a folder: for users with their passwords, each of whom has one mail. */
+/** Installs an extractor in a folder, for users with passwords; each user gets one mail. */
 export function installExtractor(
   folder: string,
   passwords: Readonly<Record<string, string>>,
@@ -58,7 +58,7 @@ export function installExtractor(
   };
 }
 
-/** The user that no system lacks. */
+/** A user that every system has. */
 const nobody = { uid: 65534, gid: 65534 };
 
 function giveTo(path: string, { uid, gid }: { uid: number; gid: number }): void {
@@ -67,7 +67,7 @@ function giveTo(path: string, { uid, gid }: { uid: number; gid: number }): void 
   }
 }
 
-/** Writes a program that becomes another one. */
+/** Writes a program that executes another one. */
 function program(path: string, command: readonly string[]): string {
   const words = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
   writeFileSync(path, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);

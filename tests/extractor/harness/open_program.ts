@@ -1,6 +1,6 @@
 /**
- * Programs of the project where every user may read and run them, which the project's folder and the
- * runtime's needn't allow.
+ * Copies of the project's programs and of the runtime that every user may read and run, even if the
+ * folders of the originals don't allow it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import process from "node:process";
 import { after } from "node:test";
 import { pathOf } from "./programs.ts";
 
-/** What there has to be of the project. */
+/** The files and folders of the project that a program needs. */
 const parts = [
   ...["core", "transports", "doveadm", "extractor"],
   ...[
@@ -25,8 +25,8 @@ const parts = [
 ];
 
 /**
- * The words that run a file of TypeScript on the runtime that this runs on, both copied to where every
- * user may read them. The copies are removed behind the tests of the file that calls this.
+ * The command that runs a TypeScript file on the current runtime, both copied to where every user may read
+ * them. The copies are removed after the tests of the file that calls this.
  */
 export function openToAll(file: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), "dovewire-program-"));
@@ -41,7 +41,7 @@ export function openToAll(file: string): string[] {
   execFileSync("chmod", ["-R", "a+rX", folder]);
   chmodSync(folder, 0o755);
   const isDeno = process.versions.deno !== undefined;
-  // What it needs is there, whoever runs it and whatever that one has cached.
+  // So that it needs nothing from the cache of the user who runs it.
   const flags = ["run", "--allow-all", "--no-check", "--node-modules-dir=manual"];
   return [runtime, ...(isDeno ? flags : []), join(folder, file)];
 }

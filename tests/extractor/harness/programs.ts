@@ -16,19 +16,19 @@ export interface Ending {
   readonly stderr: string;
 }
 
-/** What a program is run with. */
+/** Options for running a program. */
 export interface RunOptions {
-  /** Its standard input; empty unless given. */
+  /** Its standard input; empty if left out. */
   readonly input?: Uint8Array;
-  /** What it reads at descriptor 3; there is none unless given. */
+  /** The input at its file descriptor 3, which is closed if this is left out. */
   readonly descriptor3?: Uint8Array;
-  /** Its environment; that of the test's process unless given. */
+  /** Its environment; that of the test's process if left out. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Its folder; that of the test's process unless given. */
+  /** Its folder; that of the test's process if left out. */
   readonly cwd?: string;
 }
 
-/** The words that run a file of TypeScript on the runtime that this runs on. */
+/** The command that runs a TypeScript file on the current runtime. */
 export function onThisRuntime(file: string): string[] {
   const isDeno = process.versions.deno !== undefined;
   return [process.execPath, ...(isDeno ? ["run", "--allow-all", "--no-check"] : []), file];
@@ -54,7 +54,7 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
   child.stderr!.on("data", (chunk) => stderr.push(chunk));
   for (const [pipe, bytes] of [[child.stdin, input], [child.stdio[3], descriptor3]] as const) {
     if (pipe == null) continue;
-    // One that doesn't read to the end is free not to.
+    // The program needn't read all of its input.
     pipe.on("error", () => {});
     (pipe as typeof child.stdin)!.end(bytes);
   }

@@ -1,5 +1,5 @@
 /**
- * Users of the system for tests: made when a test needs them, gone when it ends.
+ * Users of the system for tests: created when a test begins, removed when it ends.
  *
  * @module
  */
@@ -16,16 +16,16 @@ export interface TestUser {
   readonly gid: number;
 }
 
-/** What `skip` of a test that needs root is: says so where the process isn't root's. */
+/** Test options: skips a test that needs root if the process isn't root. */
 export const unlessRoot: { readonly skip: string | false } = {
   skip: process.geteuid?.() === 0 ? false : "needs root, to make users and to become them",
 };
 
 /**
- * Makes users, runs something, and removes the users.
+ * Creates users, calls a function, and removes the users.
  *
- * Their names have the process's id in them, so that tests in other processes have others, and those of
- * a process that was killed before it could remove them are found and removed by the next.
+ * Their names contain the process's id, so that tests in other processes use other names, and the next
+ * process can find and remove users of a process that was killed.
  */
 export async function withUsers(
   count: number,
@@ -72,7 +72,7 @@ function accounts(): TestUser[] {
   });
 }
 
-/** Runs a program that changes accounts, again as long as another one does and it can't. */
+/** Runs a program that changes accounts; retries while another one has them locked. */
 async function run(program: string, args: readonly string[]): Promise<void> {
   for (let attempt = 1;; attempt++) {
     const problem = await new Promise<string | undefined>((resolve) => {
@@ -82,7 +82,7 @@ async function run(program: string, args: readonly string[]): Promise<void> {
       });
     });
     if (problem === undefined) return;
-    // Another has removed it, who took its process for dead.
+    // Another process has removed it, because it took this one for dead.
     if (program === "userdel" && /does not exist/.test(problem)) return;
     if (!/cannot (?:lock|open)|try again/.test(problem) || attempt === 50) throw new Error(problem);
     await sleep(100);

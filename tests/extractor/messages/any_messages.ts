@@ -1,5 +1,5 @@
 /**
- * Random messages of the extractor, made from what the schemas say of their fields.
+ * Random messages of the extractor, generated from their schemas.
  *
  * @module
  */
@@ -14,17 +14,17 @@ import {
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 
-/** Which messages. */
+/** Options for random messages. */
 export interface AnyMessageOptions {
-  /** Whether version 1 can say it: no second has parts, no number is over 2^53, heads are there. */
+  /** Only what version 1 can express: whole seconds, numbers up to 2^53, heads set. */
   readonly plain?: boolean;
-  /** How deep messages may be nested in each other. */
+  /** How deep messages may be nested. */
   readonly depth?: number;
 }
 
 type Values = Record<string, unknown>;
 
-/** Messages of a kind; none of them says a failure. */
+/** Random messages of a type; none of them is a failure. */
 export function anyMessage(
   schema: DescMessage,
   options: AnyMessageOptions = {},

@@ -8,11 +8,11 @@ import { GENERATED, generateMessages, lintMessages } from "../../../scripts/gene
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
-test("messages: the extractor's keep buf's rules", async () => {
+test("extractor messages › buf lint › no complaints", async () => {
   await lintMessages();
 });
 
-test("messages: the TypeScript is what is generated from the extractor's messages", async () => {
+test("extractor messages › generated TypeScript › up to date", async () => {
   const folder = await mkdtemp(join(tmpdir(), "dovewire-"));
   try {
     await generateMessages(folder);

@@ -33,7 +33,7 @@ import { anyMessage } from "./any_messages.ts";
 
 const names = Object.keys(extractorMethods) as ExtractorMethod[];
 
-/** Fields that no message has: a number, bytes, a message's worth of bytes and a fixed one. */
+/** Unknown fields: a number, bytes, an embedded message and a fixed-size number. */
 const unknown = new BinaryWriter()
   .tag(1000, WireType.Varint).uint64(2n ** 64n - 1n)
   .tag(1001, WireType.LengthDelimited).bytes(Uint8Array.of(0, 255, 10))
@@ -41,7 +41,7 @@ const unknown = new BinaryWriter()
   .tag(1003, WireType.Bit32).fixed32(7)
   .finish();
 
-test("messages: the methods are those of the service, by their names on the wire", () => {
+test("extractor messages › methods › those of the service, with their names on the wire", () => {
   assert.equal(names.length, 11);
   const rpcs = ExtractorService.methods.map(({ name, input, output }) => {
     const wire = name.replaceAll(/(?<=.)[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
@@ -58,7 +58,7 @@ test("messages: the methods are those of the service, by their names on the wire
   }
 });
 
-test("messages: each response has its failure in field 15, and nothing else there", () => {
+test("extractor messages › each response › the failure is field 15", () => {
   for (const name of names) {
     const { failure } = extractorMethods[name].response.field as Record<string, { number: number }>;
     assert.equal(failure.number, 15, name);
@@ -71,7 +71,7 @@ for (const name of names) {
   const { request, response }: { request: DescMessage; response: DescMessage } =
     extractorMethods[name];
 
-  test(`messages: requests and responses come back as they were: ${name}`, () => {
+  test(`extractor messages › ${name}, encoded and decoded › unchanged`, () => {
     fc.assert(fc.property(anyMessage(request), (message) => {
       const decoded = decodeRequest(name, encodeRequest(name, message as never));
       assert(equals(request, decoded, message));
@@ -82,7 +82,7 @@ for (const name of names) {
     }));
   });
 
-  test(`messages: unknown fields survive a round trip: ${name}`, () => {
+  test(`extractor messages › ${name}, unknown fields › kept in a round trip`, () => {
     for (
       const [schema, decode, encode] of [
         [request, decodeRequest, encodeRequest],
@@ -109,7 +109,7 @@ for (const name of names) {
     }
   });
 
-  test(`messages: bytes that are no message are refused, and never more than that: ${name}`, () => {
+  test(`extractor messages › ${name}, random bytes › a message or a RemoteProtocolError`, () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         refuses(() => decodeRequest(name, bytes), ExtractorFailure);
@@ -125,7 +125,7 @@ for (const name of names) {
     }));
   });
 
-  test(`messages: a failure is thrown by whichever method's response: ${name}`, () => {
+  test(`extractor messages › ${name}, a failure as response › thrown`, () => {
     const failure = new ExtractorFailure("not-found", "There is no mail \u{1f4ee}.");
     assert.throws(() => decodeResponse(name, failureResponse(failure)), {
       name: "ExtractorFailure",
@@ -139,26 +139,26 @@ for (const name of names) {
   });
 }
 
-test("messages: a failure is found without knowing the method, and only where there is one", () => {
+test("failureIn › any response › only a failure is found", () => {
   const found = failureIn(failureResponse(new ExtractorFailure("unsupported", "No such thing.")));
   assert(found instanceof ExtractorFailure);
   assert.deepEqual([found.code, found.message], ["unsupported", "No such thing."]);
   for (const name of names) assert.equal(failureIn(encodeResponse(name, {})), undefined);
   const large = encodeResponse("raw", { data: new Uint8Array(100_000), size: 5n });
   assert.equal(failureIn(large), undefined);
-  // What an extractor leaves out has a word all the same.
+  // Missing fields get a default.
   const bare = failureIn(toBinary(AuthResponseSchema, create(AuthResponseSchema, { failure: {} })));
   assert.deepEqual([bare?.code, bare?.message], ["internal", "The extractor didn't say why."]);
   assert.throws(() => failureIn(Uint8Array.of(255)), RemoteProtocolError);
 });
 
-test("messages: a failure's text is never one that can't be sent", () => {
+test("failureResponse › half a surrogate pair › becomes U+FFFD", () => {
   const bytes = failureResponse(new ExtractorFailure("limit\ud800", "Too much: \udc00."));
   assert.equal(failureIn(bytes)?.message, "Too much: \ufffd.");
   assert.equal(failureIn(bytes)?.code, "limit\ufffd");
 });
 
-test("messages: a response by hand, byte for byte", () => {
+test("extractor messages › a response written by hand › the same bytes", () => {
   const bytes = [10, 4, ...encodeUtf8("Sent"), 10, 1, ...encodeUtf8("A")];
   assert.deepEqual(encodeResponse("folders", { folders: ["Sent", "A"] }), Uint8Array.from(bytes));
   assert.deepEqual(
@@ -169,7 +169,7 @@ test("messages: a response by hand, byte for byte", () => {
   assert.deepEqual(encodeRequest("list", { start: 0, end: 300 }), Uint8Array.of(16, 172, 2));
 });
 
-test("messages: what a field can't take is the caller's mistake, and says which", () => {
+test("extractor messages › an invalid field value › error that names the field", () => {
   for (
     const [make, said] of [
       [() => encodeRequest("list", { end: -1 }), /request "list".*end/],
@@ -187,7 +187,7 @@ test("messages: what a field can't take is the caller's mistake, and says which"
   }
 });
 
-test("messages: bytes that are none are answered as invalid, or are the extractor's mistake", () => {
+test('extractor messages › bytes that are no message › "invalid" for a request, RemoteProtocolError for a response', () => {
   const bytes = Uint8Array.of(10, 200);
   assert.throws(() => decodeRequest("count", bytes), {
     name: "ExtractorFailure",
@@ -203,7 +203,7 @@ test("messages: bytes that are none are answered as invalid, or are the extracto
   assert.throws(() => decodeResponse("folders", Uint8Array.of(10, 1, 255)), RemoteProtocolError);
 });
 
-test("messages: a mail nested 100 deep comes through, one nested without end is refused", () => {
+test("extractor messages › mails nested 100 and 100,000 deep › accepted, refused", () => {
   const nested = (levels: number): MessageInitShape<typeof MimePartSchema> => {
     let part: MessageInitShape<typeof MimePartSchema> = { content: { case: "text", value: "Hi" } };
     for (let level = 0; level < levels; level++) {
@@ -219,7 +219,7 @@ test("messages: a mail nested 100 deep comes through, one nested without end is 
     const response = decodeResponse("read-mail", bytes);
     assert.deepEqual(encodeResponse("read-mail", response), bytes);
   }
-  // Written by hand: 100,000 parts in parts.
+  // Written by hand: 100,000 nested parts.
   const pieces: Uint8Array[] = [];
   let size = 0;
   for (let level = 0; level < 100_000; level++) {
@@ -234,20 +234,20 @@ test("messages: a mail nested 100 deep comes through, one nested without end is 
   assert.equal(failureIn(bytes), undefined);
 });
 
-test("messages: bytes of a message are views of what was received", () => {
+test("extractor messages › a field of bytes › a view of the received bytes", () => {
   const bytes = encodeRequest("add", { data: new Uint8Array(10_000) });
   assert.equal(decodeRequest("add", bytes).data.buffer, bytes.buffer);
 });
 
-test("messages: an old program reads what a new one says", () => {
-  // Only what it knows, whatever stands behind it.
+test("extractor messages › fields of a newer version › ignored", () => {
+  // It reads only the fields that it knows, whatever follows them.
   const bytes = concat([encodeResponse("add", { mid: "1" }), unknown]);
   const known = fromBinary(extractorMethods.add.response, bytes, { readUnknownFields: false });
   assert.equal(known.mid, "1");
   assert.equal(known.$unknown, undefined);
 });
 
-/** Calls, and accepts that it throws an error of these kinds; any other fails. */
+/** Calls a function that may throw an error of these classes; any other error fails the test. */
 function refuses(
   call: () => unknown,
   ...kinds: readonly { new (...args: never[]): Error }[]

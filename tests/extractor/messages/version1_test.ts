@@ -62,7 +62,7 @@ const head = {
 
 const fields = { charset: "", disposition: "", filename: "", content_id: "", size: 0 };
 
-/** Each method's requests, and the arguments that make them. */
+/** Each method's requests and their arguments. */
 const requests: {
   readonly [Method in ExtractorMethod]: readonly (readonly [
     request: ExtractorRequestInit<Method>,
@@ -99,7 +99,7 @@ const requests: {
   remove: [[{ mid: "" }, [""]]],
 };
 
-/** Each method's responses, and the JSON that says them. */
+/** Each method's responses and their JSON. */
 const responses: {
   readonly [Method in ExtractorMethod]: readonly (readonly [
     response: ExtractorResponseInit<Method>,
@@ -188,7 +188,7 @@ const responses: {
 for (const name of names) {
   const schemas: { request: DescMessage; response: DescMessage } = extractorMethods[name];
 
-  test(`version 1: arguments by hand, both ways: ${name}`, () => {
+  test(`version 1 arguments › ${name}, written by hand › encoded and decoded`, () => {
     assert(requests[name].length > 0);
     for (const [init, args] of requests[name]) {
       assert.deepEqual(encodeArguments(name, init as never), { args, input: none });
@@ -197,7 +197,7 @@ for (const name of names) {
     }
   });
 
-  test(`version 1: JSON by hand, both ways: ${name}`, () => {
+  test(`version 1 JSON › ${name}, written by hand › encoded and decoded`, () => {
     assert(responses[name].length > 0);
     for (const [init, json] of responses[name]) {
       const encoded = encodeJson(name, init as never);
@@ -208,7 +208,7 @@ for (const name of names) {
     }
   });
 
-  test(`version 1: requests and responses come back as they were: ${name}`, () => {
+  test(`version 1 › ${name}, random messages › unchanged after a round trip`, () => {
     const plain = { plain: true };
     fc.assert(fc.property(anyMessage(schemas.request, plain), (message) => {
       if (JSON.stringify(message, (_, it) => typeof it === "bigint" ? 0 : it).includes("\\u0000")) {
@@ -219,14 +219,14 @@ for (const name of names) {
       assert(equals(schemas.request, decodeArguments(name, args, input), message));
     }));
     fc.assert(fc.property(anyMessage(schemas.response, plain), (message) => {
-      // It tells of the part alone, and not of what is in it.
+      // The response describes the part without its content.
       if (name === "part") (message as PartResponse).part!.content = { case: undefined };
       const encoded = encodeJson(name, message as never);
       assert(equals(schemas.response, decodeJson(name, encoded), message));
     }));
   });
 
-  test(`version 1: a failure is thrown by whichever method's JSON: ${name}`, () => {
+  test(`version 1 JSON › ${name}, a failure › thrown`, () => {
     const failure = new ExtractorFailure("limit", "Too much:\nask for less.");
     const encoded = jsonFailure(failure);
     assert.deepEqual(JSON.parse(decodeUtf8(encoded.header)), {
@@ -241,7 +241,7 @@ for (const name of names) {
     assert.throws(() => decodeJson(name, bare), { name: "ExtractorFailure", code: "internal" });
   });
 
-  test(`version 1: any JSON is a response or no response, and nothing worse: ${name}`, () => {
+  test(`version 1 JSON › ${name}, any JSON › a response or a RemoteProtocolError`, () => {
     fc.assert(fc.property(fc.json(), fc.uint8Array({ maxLength: 3 }), (json, binary) => {
       try {
         decodeJson(name, { header: encodeUtf8(json), binary });
@@ -257,7 +257,7 @@ for (const name of names) {
     }
   });
 
-  test(`version 1: any arguments are a request or invalid: ${name}`, () => {
+  test(`version 1 arguments › ${name}, any arguments › a request or "invalid"`, () => {
     const value = fc.oneof(fc.string(), fc.constantFrom("0", "7", "true", "", "-1", "1e3", "١"));
     fc.assert(fc.property(fc.array(value, { maxLength: 6 }), (args) => {
       try {
@@ -272,16 +272,16 @@ for (const name of names) {
   });
 }
 
-test("version 1: the mail to add is the input, byte for byte", () => {
+test("version 1 › the mail to add › the input's bytes", () => {
   const data = Uint8Array.of(0, 13, 10, 255);
   const { args, input } = encodeArguments("add", { folder: "Sent", data });
   assert.deepEqual([args, input], [["Sent"], data]);
   assert.deepEqual(decodeArguments("add", args, input).data, data);
-  // Others have no use for it.
+  // Other methods ignore the input.
   assert.deepEqual(decodeArguments("count", [""], data).folder, "");
 });
 
-test("version 1: arguments that are missing, one too many or wrong are invalid", () => {
+test('version 1 arguments › missing, wrong or too many › "invalid" with the reason', () => {
   const wrong: readonly (readonly [ExtractorMethod, readonly string[], RegExp])[] = [
     ["list", [], /"list" are: start end sort-by folder\. There are 0\./],
     ["list", ["0", "50", "date"], /There are 3\./],
@@ -321,7 +321,7 @@ test("version 1: arguments that are missing, one too many or wrong are invalid",
   }
 });
 
-test("version 1: what no argument and no JSON can say is the caller's mistake", () => {
+test("version 1 › values that it can't express › LocalProtocolError", () => {
   const wrong: readonly (readonly [() => unknown, RegExp])[] = [
     [() => encodeArguments("move", { mid: "a\0b" }), /"move": mid has a NUL/],
     [() => encodeArguments("list", { end: -1 }), /"list": .*end/],
@@ -345,13 +345,13 @@ test("version 1: what no argument and no JSON can say is the caller's mistake", 
   }
 });
 
-test("version 1: half of a character becomes U+FFFD, as in the other versions", () => {
+test("version 1 › half a surrogate pair › becomes U+FFFD", () => {
   assert.deepEqual(encodeArguments("move", { mid: "a\ud800" }).args, ["a\ufffd", ""]);
   const encoded = encodeJson("folders", { folders: ["\udc00"] });
   assert.deepEqual(decodeJson("folders", encoded).folders, ["\ufffd"]);
 });
 
-test("version 1: JSON that is of no use is the extractor's mistake, and says where", () => {
+test("version 1 JSON › wrong types or missing values › RemoteProtocolError with the path", () => {
   const { head: _, ...mail } = mailInBothShapes;
   const wrong: readonly (readonly [ExtractorMethod, unknown, RegExp])[] = [
     ["list", {}, /it has to be an array and is \{\}/],
@@ -392,7 +392,7 @@ test("version 1: JSON that is of no use is the extractor's mistake, and says whe
   );
 });
 
-test("version 1: another extractor may say less, and more", () => {
+test("version 1 JSON › missing optional and unknown values › accepted", () => {
   const read = <Method extends ExtractorMethod>(method: Method, json: unknown) =>
     decodeJson(method, { header: encodeUtf8(JSON.stringify(json)), binary: none });
   const { mails } = read("list", [{ mid: "1", x: [], date_received: "2024-06-12T14:00:00+02:00" }]);
@@ -402,7 +402,7 @@ test("version 1: another extractor may say less, and more", () => {
       mails: [{ mid: "1", seen: true, dateReceived: noon }],
     }).mails[0],
   );
-  // Paths of parts are known from where they are.
+  // The paths of parts follow from their positions.
   const { body } = read("read-mail", {
     content_type: "multipart/mixed",
     body: [{ type: "text/plain", val: "Hi" }, {
@@ -421,10 +421,10 @@ test("version 1: another extractor may say less, and more", () => {
   assert.equal(read("read-mail", { subject: "Hi" }).body, undefined);
 });
 
-test("version 1: what the first extractors wrote is read", () => {
+test("version 1 JSON › output of the first extractors › accepted", () => {
   const read = <Method extends ExtractorMethod>(method: Method, json: string) =>
     decodeJson(method, { header: encodeUtf8(json), binary: none });
-  // A language without true and false, and numbers that were last used as strings.
+  // Perl had no booleans, and printed numbers as strings.
   for (const [unseen, seen] of [["1", false], ["0", true], ['""', true], ['"1"', false]] as const) {
     const { mails } = read(
       "list",
@@ -666,7 +666,7 @@ test("version 1: parts in parts without end are refused, as deep as the others g
   }
 });
 
-test("version 1: times are of the years 1 to 9999, in UTC, to the second", () => {
+test("version 1 JSON › times › years 1 to 9999, UTC, whole seconds", () => {
   for (
     const text of [
       ...["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2024-02-29T12:00:00Z"],

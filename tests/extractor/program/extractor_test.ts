@@ -39,15 +39,15 @@ const authuser = ["perl", pathOf("tests/extractor/harness/authuser.pl")];
 const bytes = (text: string) => new TextEncoder().encode(text);
 const nothing: Uint8Array = new Uint8Array(0);
 
-/** What there is in a test: two users of the system, each with a maildir. */
+/** The fixture of a test: two users of the system, each with a maildir. */
 interface Scene {
   readonly user: TestUser;
   readonly other: TestUser;
-  /** The folder that has the maildirs joe, of the first user, and ann, of the other. */
+  /** The folder with the maildirs joe, of the first user, and ann, of the other. */
   readonly folder: string;
   /** The environment for the stand-in of qmail-authuser: joe's password is "s3cret". */
   readonly env: Readonly<Record<string, string>>;
-  /** What the extractor is told, for joe's mails if nothing else is said. */
+  /** The extractor's arguments; for joe's mails unless the parameters say otherwise. */
   args(more?: Partial<ExtractorCommandLine>): string[];
 }
 
@@ -90,7 +90,7 @@ async function withScene(act: (scene: Scene) => Promise<void>): Promise<void> {
   }
 }
 
-/** A test that has a scene. */
+/** A test with a {@linkcode Scene}. */
 function testScene(name: string, act: (scene: Scene) => Promise<void>): void {
   test(name, unlessRoot, () => withScene(act));
 }
@@ -108,14 +108,14 @@ function joined(...chunks: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(chunks.flatMap((chunk) => [...chunk]));
 }
 
-/** That a program ended with a code, and what it said at that. */
+/** Asserts a program's exit code and its standard error. */
 function ended({ code, signal, stderr }: Ending, expected: number, message: RegExp | ""): void {
   assert.deepEqual([code, signal], [expected, null], stderr);
   if (message === "") assert.equal(stderr, "");
   else assert.match(stderr, message);
 }
 
-test("help, version and misuse", async () => {
+test("extractor › --help, --version, wrong arguments › text or exit code 4", async () => {
   const help = await run([...extractor, "--help"]);
   ended(help, 0, "");
   assert.match(textOf(help.stdout), /^Answers a webmail's .*\n\nUsage: extractor \[--protocol/);
@@ -137,12 +137,12 @@ test("help, version and misuse", async () => {
   ];
   for (const args of misuses) {
     const ending = await run([...extractor, ...args]);
-    ended(ending, 4, /^extractor: .*(?:The arguments are|can't be a mail user)/);
+    ended(ending, 4, /^extractor: .*(?:The arguments are|The mail user .* is invalid)/);
     assert.equal(ending.stdout.length, 0);
   }
 });
 
-test("nobody's mails are read as root, or as nobody who is there", async () => {
+test("extractor › root or an unknown user as system user › exit code 5", async () => {
   for (const user of ["root", "0", "0:0", "no-such-user"]) {
     const ending = await run([...extractor, "/tmp", user, "joe"]);
     ended(ending, 5, /^extractor: (?:The user .* is root|There is no user)/);
@@ -150,37 +150,40 @@ test("nobody's mails are read as root, or as nobody who is there", async () => {
   }
 });
 
-testScene("the stand-in of qmail-authuser ends as the interface says", async ({ env, folder }) => {
-  const echo = [...authuser, "sh", "-c", 'echo "$$ $*"; cat; cat <&3', "sh", "a b"];
-  const check = async (descriptor3: Uint8Array, more: Record<string, string> = {}) =>
-    (await run(echo, { descriptor3, env: { ...env, ...more }, input: bytes("in") })).code;
-  const joe = encodeCredentials({ user: "joe", password: "s3cret", challenge: "" });
-  const good = await run(echo, { descriptor3: joe, env, input: bytes("in") });
-  assert.match(textOf(good.stdout), /^\d+ a b\nin$/);
-  assert.match(good.stderr, /3/, "descriptor 3 should have been closed");
-  // The program fails for want of that descriptor, and so isn't told from others by its code alone.
-  assert(![1, 111].includes(good.code!) || good.stderr !== "");
-  const ann = (password: string) => encodeCredentials({ user: "ann", password, challenge: "x" });
-  assert.equal(await check(ann("hunter3")), 1);
-  assert.equal(
-    (await run([...authuser, "true"], { descriptor3: ann("hunter2"), env })).code,
-    0,
-  );
-  assert.equal(await check(encodeCredentials({ user: "eve", password: "", challenge: "" })), 1);
-  assert.equal(await check(new Uint8Array(513)), 1);
-  assert.equal(await check(nothing), 2);
-  assert.equal(await check(bytes("joe\0s3cret")), 2);
-  assert.equal((await run(authuser, { descriptor3: joe, env })).code, 2);
-  assert.equal(await check(joe, { AUTHUSER_FILE: join(folder, "none") }), 111);
-  assert.equal((await run([...authuser, "true"], { env })).code, 111);
-  assert.equal(
-    (await run([...authuser, join(folder, "none")], { descriptor3: joe, env })).code,
-    111,
-  );
-});
+testScene(
+  "authuser.pl › right, wrong and missing credentials › exit codes of checkpassword",
+  async ({ env, folder }) => {
+    const echo = [...authuser, "sh", "-c", 'echo "$$ $*"; cat; cat <&3', "sh", "a b"];
+    const check = async (descriptor3: Uint8Array, more: Record<string, string> = {}) =>
+      (await run(echo, { descriptor3, env: { ...env, ...more }, input: bytes("in") })).code;
+    const joe = encodeCredentials({ user: "joe", password: "s3cret", challenge: "" });
+    const good = await run(echo, { descriptor3: joe, env, input: bytes("in") });
+    assert.match(textOf(good.stdout), /^\d+ a b\nin$/);
+    assert.match(good.stderr, /3/, "file descriptor 3 should have been closed");
+    // The program fails because that file descriptor is closed; its code alone doesn't show that.
+    assert(![1, 111].includes(good.code!) || good.stderr !== "");
+    const ann = (password: string) => encodeCredentials({ user: "ann", password, challenge: "x" });
+    assert.equal(await check(ann("hunter3")), 1);
+    assert.equal(
+      (await run([...authuser, "true"], { descriptor3: ann("hunter2"), env })).code,
+      0,
+    );
+    assert.equal(await check(encodeCredentials({ user: "eve", password: "", challenge: "" })), 1);
+    assert.equal(await check(new Uint8Array(513)), 1);
+    assert.equal(await check(nothing), 2);
+    assert.equal(await check(bytes("joe\0s3cret")), 2);
+    assert.equal((await run(authuser, { descriptor3: joe, env })).code, 2);
+    assert.equal(await check(joe, { AUTHUSER_FILE: join(folder, "none") }), 111);
+    assert.equal((await run([...authuser, "true"], { env })).code, 111);
+    assert.equal(
+      (await run([...authuser, join(folder, "none")], { descriptor3: joe, env })).code,
+      111,
+    );
+  },
+);
 
 testScene(
-  "version 3, behind the password, as below a program that is setuid root",
+  "extractor › version 3, after the password check, under a setuid program › answers",
   async ({ user, folder, env, args }) => {
     const command = [...authuser, ...extractor, ...args()];
     const password = (password: string) =>
@@ -225,7 +228,7 @@ testScene(
   },
 );
 
-/** Has an extractor of version 1 or 2 started for a request, behind joe's password. */
+/** Starts an extractor of version 1 or 2 for a request, after the check of joe's password. */
 async function ask(
   { env, args }: Scene,
   more: Partial<ExtractorCommandLine>,
@@ -237,7 +240,7 @@ async function ask(
   return ending;
 }
 
-testScene("version 2, and its exit codes", async (scene) => {
+testScene("extractor › version 2 › answers and exit codes", async (scene) => {
   const request = async (method: string, message = nothing) => {
     const { code, stdout } = await ask(scene, { version: 2, method }, message);
     return { code, stdout, failure: failureIn(stdout)?.code };
@@ -253,7 +256,7 @@ testScene("version 2, and its exit codes", async (scene) => {
   assert.deepEqual([unknown.code, unknown.failure], [6, "unsupported"]);
 });
 
-testScene("version 1, and its exit codes", async (scene) => {
+testScene("extractor › version 1 › answers and exit codes", async (scene) => {
   const request = async (method: string, args: string[], input = nothing) => {
     const { code, stdout } = await ask(scene, { version: 1, method, args }, input);
     const end = stdout.indexOf(10);
@@ -274,7 +277,7 @@ testScene("version 1, and its exit codes", async (scene) => {
 });
 
 testScene(
-  "another user's maildir is out of reach, in all versions",
+  "extractor › another user's maildir, all versions › refused",
   async ({ other, folder, args }) => {
     const ask = (more: Partial<ExtractorCommandLine>, input = nothing) =>
       run([...extractor, ...args({ mailUser: "ann", ...more })], { input });
@@ -287,18 +290,18 @@ testScene(
     assert.deepEqual([second.code, failureIn(second.stdout)?.code], [3, "storage"]);
     const first = await ask({ version: 1, method: "count", args: [""] });
     assert.deepEqual([first.code, JSON.parse(textOf(first.stdout)).code], [3, "storage"]);
-    // It is the users that make the difference.
+    // The same paths work for the other user.
     const owner = await ask({ version: 2, method: "count", systemUser: other.name });
     assert.equal(owner.code, 0);
 
-    // A link to another's, which that one could read, is no mail user either.
+    // A link to another maildir, which the user could read, is no mail user either.
     await symlink(join(folder, "ann"), join(folder, "link"));
     await writeFile(join(folder, "file"), "");
     for (
       const [mailUser, message] of [
         ["link", /it is no folder/],
         ["file", /it is no folder/],
-        ["eve", /there is none/],
+        ["eve", /it doesn't exist/],
       ] as const
     ) {
       const ending = await ask({ version: 2, method: "count", systemUser: other.name, mailUser });
@@ -310,7 +313,7 @@ testScene(
 );
 
 testScene(
-  'the mail user "." is the maildir itself, and a folder may be told from here',
+  'extractor › mail user "." and a relative folder › the maildir itself',
   async ({ folder, args }) => {
     const place = { maildir: "joe", mailUser: ".", version: 2, method: "count" } as const;
     const ending = await run([...extractor, ...args(place)], { cwd: folder });
@@ -319,7 +322,7 @@ testScene(
   },
 );
 
-testScene("it runs as the user itself as well", async ({ user, other, args }) => {
+testScene("extractor › started as the user itself › answers", async ({ user, other, args }) => {
   const as = ({ uid, gid }: TestUser) => [
     ...["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"],
     ...[...extractor, ...args({ version: 2, method: "count" })],
@@ -330,29 +333,32 @@ testScene("it runs as the user itself as well", async ({ user, other, args }) =>
   ended(await run(as(other)), 5, /^extractor: The process should be of user/);
 });
 
-testScene("the process that answers has nothing but the user's rights", async ({ user, args }) => {
-  const [program, ...rest] = ["setpriv", "--groups=0,4", ...extractor, ...args()];
-  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => child.on("close", resolve));
-  try {
-    child.stdin.write(request("auth", {}));
-    await new Promise((resolve) => child.stdout.once("data", resolve));
-    for (const task of await readdir(`/proc/${child.pid}/task`)) {
-      const status = readFileSync(`/proc/${child.pid}/task/${task}/status`, "utf8");
-      const ids = (name: string) => new RegExp(`^${name}:(.*)$`, "m").exec(status)![1].trim();
-      assert.equal(ids("Uid"), Array(4).fill(user.uid).join("\t"));
-      assert.equal(ids("Gid"), Array(4).fill(user.gid).join("\t"));
-      assert.equal(ids("Groups"), "");
+testScene(
+  "extractor › started as root › the answering process has only the user's rights",
+  async ({ user, args }) => {
+    const [program, ...rest] = ["setpriv", "--groups=0,4", ...extractor, ...args()];
+    const child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    try {
+      child.stdin.write(request("auth", {}));
+      await new Promise((resolve) => child.stdout.once("data", resolve));
+      for (const task of await readdir(`/proc/${child.pid}/task`)) {
+        const status = readFileSync(`/proc/${child.pid}/task/${task}/status`, "utf8");
+        const ids = (name: string) => new RegExp(`^${name}:(.*)$`, "m").exec(status)![1].trim();
+        assert.equal(ids("Uid"), Array(4).fill(user.uid).join("\t"));
+        assert.equal(ids("Gid"), Array(4).fill(user.gid).join("\t"));
+        assert.equal(ids("Groups"), "");
+      }
+      child.stdin.end();
+      assert.equal(await ended, 0);
+    } finally {
+      child.kill("SIGKILL");
+      await ended;
     }
-    child.stdin.end();
-    assert.equal(await ended, 0);
-  } finally {
-    child.kill("SIGKILL");
-    await ended;
-  }
-});
+  },
+);
 
-testScene("a client that breaks the protocol, or breaks off", async ({ args }) => {
+testScene("extractor › a broken or incomplete request › exit code 4", async ({ args }) => {
   const command = [...extractor, ...args()];
   ended(await run(command), 0, "");
   const broken = await run(command, { input: bytes("GET / HTTP/1.1\r\n\r\n") });
@@ -370,7 +376,7 @@ testScene("a client that breaks the protocol, or breaks off", async ({ args }) =
   child.stdin.write(request("auth", {}));
   await new Promise((resolve) => child.stdout.once("data", resolve));
   child.stdout.destroy();
-  // It doesn't say that it has no more to ask.
+  // The client doesn't close the input.
   for (let i = 0; i < 2000; i++) child.stdin.write(request("raw", { mid: "1.host" }));
   assert.equal(await end, 3, stderr);
   assert.match(stderr, /^extractor: [^\n]+\n$/);

@@ -1,4 +1,4 @@
-// Becomes a user and tells who it is then, and what it can do: for privileges_test.ts.
+// Becomes a user and reports its ids and rights afterwards: for privileges_test.ts.
 //
 //     privileges_probe.ts USER [--passwd=FILE] [--group=FILE] [PATH…]     reads each of the paths
 
@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs"
 import process from "node:process";
 import { dropPrivileges, PrivilegesError } from "../../../extractor/program/privileges.ts";
 
-/** What became of something that was tried: "done", or the error's code. */
+/** The result of an attempt: "done", or the error's code. */
 function outcome(act: () => unknown): string {
   try {
     act();
@@ -16,7 +16,7 @@ function outcome(act: () => unknown): string {
   }
 }
 
-/** Where a link leads to, if it is there. */
+/** The target of a link, if it exists. */
 function linkOf(path: string): string[] {
   try {
     return [readlinkSync(path)];
@@ -65,7 +65,7 @@ function probe(paths: readonly string[]): Record<string, unknown> {
   return {
     ...before,
     open: readdirSync("/proc/self/fd").flatMap((name) => linkOf(`/proc/self/fd/${name}`)),
-    // And nothing of that was true in secret.
+    // None of the attempts may have succeeded unnoticed.
     after: [...lines("Uid"), readFileSync("/proc/self/status", "utf8").match(/^Uid:.*$/m)![0]],
     shadow: outcome(() => readFileSync("/etc/shadow")),
     umask: process.umask(0o077).toString(8),
