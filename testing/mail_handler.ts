@@ -1,5 +1,5 @@
 /**
- * The handler that answers commands with what a mail system in memory has.
+ * The handler that runs commands on a mail system in memory.
  *
  * @module
  */
@@ -40,10 +40,10 @@ const commands: Readonly<Record<string, Command>> = {
 export const commandNames: readonly string[] = Object.keys(commands);
 
 /**
- * Answers the commands of doveadm as Dovecot 2.3 does, with what a mail system in memory has.
+ * Answers the commands of doveadm as Dovecot 2.3 does, from a mail system in memory.
  *
- * A command on mail acts on the user that the request names. "-A" and "-u" with a mask choose nobody,
- * as on the servers of 2.3; they only put the user's name ahead of each row.
+ * A command on mail acts on the user that the request names. "-A" and "-u" with a mask select no users,
+ * as on the servers of 2.3; they only put the user's name before each row.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export function mailHandler(system: MailSystem): DoveadmHandler {
   };
 }
 
-/** Takes a line's arguments apart; throws a `CommandFailure` "USAGE" where they can't be. */
+/** Parses a line's arguments; throws a `CommandFailure` "USAGE" for invalid ones. */
 function parseArguments(args: readonly string[], options: readonly Option[]): GivenOptions {
   try {
     return parseOptions(args, options);
@@ -72,7 +72,7 @@ function parseArguments(args: readonly string[], options: readonly Option[]): Gi
   }
 }
 
-/** The command that a request means, and its arguments. Some of the name's words may be among them. */
+/** A request's command and arguments. Some of the name's words may be among the arguments. */
 function wholeName(request: ServerRequest): { name: string; args: readonly string[] } {
   const { name, args } = request;
   const words = [name];
@@ -107,7 +107,7 @@ function hasUserColumn(arguments_: GivenOptions): boolean {
   return arguments_.has("all-users") || hasWildcards(arguments_.text("user") ?? "");
 }
 
-/** Rows with a user's name ahead of each. */
+/** Rows with a user's name before each. */
 async function* withUser(
   name: string,
   fields: Fields,

@@ -1,5 +1,5 @@
 /**
- * A server with mail of its own: what stands in for a Dovecot.
+ * A doveadm server with mail in memory, which replaces a Dovecot in tests.
  *
  * @module
  */
@@ -14,33 +14,33 @@ import { type Address, peerName } from "../transports/transport.ts";
 import { mailHandler } from "./mail_handler.ts";
 import { MailSystem, type MailSystemOptions } from "./mail_system.ts";
 
-/** What {@linkcode startMailServer} can be told. */
+/** Options for {@linkcode startMailServer}. */
 export interface MailServerOptions extends MailSystemOptions {
-  /** The mail to serve, in place of a new system of the `users` and `namespaces`. */
+  /** The mail to serve, instead of a new system with the `users` and `namespaces`. */
   readonly system?: MailSystem;
-  /** Where to listen; at any free port of loopback if left out. */
+  /** Where to listen; a free port of 127.0.0.1 if left out. */
   readonly place?: ServePlace;
-  /** What the server is told besides; over TCP it has a random password if that is left out. */
+  /** More options for the server; over TCP it has a random password if `password` is left out. */
   readonly settings?: ServeSettings;
 }
 
 /** A doveadm server with mail in memory. */
 export interface MailServer extends AsyncDisposable {
-  /** The mail: what commands change shows there, and the other way round. */
+  /** The mail: commands change it, and see changes that are made to it. */
   readonly system: MailSystem;
-  /** What `connect` takes, the password included: `doveadm://doveadm:…@127.0.0.1:40123`. */
+  /** The URL for `connect`, with the password: `doveadm://doveadm:…@127.0.0.1:40123`. */
   readonly url: string;
   /** Where it listens. */
   readonly address: Address;
-  /** What clients log in with; none where they needn't. */
+  /** The password for clients; `undefined` if they need none. */
   readonly password: string | undefined;
-  /** The server, which closes with this. */
+  /** The server; closing this closes it. */
   readonly server: DoveadmServer;
 }
 
 /**
- * Starts a doveadm server whose mail is in memory: to test against without a Dovecot, and for first
- * steps. It answers as Dovecot 2.3 does: see `mailHandler` for the commands.
+ * Starts a doveadm server whose mail is in memory, for tests without a Dovecot and for first steps. It
+ * answers as Dovecot 2.3 does: see `mailHandler` for the commands.
  *
  * Rejects as `serve` does.
  *
@@ -66,7 +66,7 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
   const asksForLogin = settings.password !== undefined || settings.authenticate !== undefined ||
     settings.preauthenticated === true || "path" in place;
   const password = asksForLogin ? settings.password : crypto.randomUUID();
-  // What answers as 2.3 does has to speak the protocol of 2.3: clients go by that.
+  // Clients take the server's version from its protocol, so that this has to be that of 2.3.
   const server = await serve(
     { ...place, maxMinor: 2, ...settings, password },
     mailHandler(system),

@@ -13,23 +13,23 @@ export { MailUser } from "./mail_user.ts";
 
 /** A namespace that every user has. */
 export interface NamespaceOptions {
-  /** What the names of its mailboxes begin with, the separator included; "" if left out. */
+  /** The prefix of its mailboxes' names, with the separator at its end; "" if left out. */
   readonly prefix?: string;
-  /** What stands between the levels of a name; "/" if left out. */
+  /** The character between the levels of a name; "/" if left out. */
   readonly separator?: string;
-  /** Whether it has INBOX; of the first namespace if left out. */
+  /** Whether it has INBOX; if left out, only the first namespace has. */
   readonly inbox?: boolean;
 }
 
 /** A user of the mail system. */
 export interface UserState {
-  /** Mailboxes by name, with the mails in them: each a message, or one with what else is known of it. */
+  /** Mailboxes by name, with the mails in them: each a message, or a message with its metadata. */
   readonly mailboxes?: Readonly<
     Record<string, MailboxState | readonly (string | Uint8Array | NewMail)[]>
   >;
-  /** How much all messages may take together; no limit if left out. */
+  /** The limits for all messages together; no limit if left out. */
   readonly quota?: QuotaOptions;
-  /** What the user database says besides: home, uid, gid, mail … */
+  /** More fields of the user database: home, uid, gid, mail … */
   readonly fields?: Readonly<Record<string, string>>;
 }
 
@@ -49,13 +49,13 @@ export interface Session {
   readonly username: string;
   /** The service: "imap", "pop3" … */
   readonly service: string;
-  /** The process that serves it; others may be served by the same. */
+  /** The id of the process that serves it, which may serve other logins, too. */
   readonly pid: number;
-  /** Where the user comes from: "192.0.2.1", "2001:db8::1"; none if left out. */
+  /** The client's address: "192.0.2.1", "2001:db8::1"; none if left out. */
   readonly ip?: string;
 }
 
-/** What a {@linkcode MailSystem} is made of. */
+/** Options for a {@linkcode MailSystem}. */
 export interface MailSystemOptions {
   /** The users by name. */
   readonly users?: Readonly<Record<string, UserState>>;
@@ -77,13 +77,13 @@ export interface MailSystemOptions {
  * ```
  */
 export class MailSystem {
-  /** Who is logged in, oldest first; tests put in whom they want to see there. */
+  /** The logins, oldest first; tests add those that "who" is to show. */
   readonly sessions: Session[] = [];
   /** The namespaces that every user has, in the order in which they were given. */
   readonly namespaces: readonly Namespace[];
   readonly #users = new Map<string, MailUser>();
 
-  /** Makes one; throws a `LocalProtocolError` for namespaces or mailboxes that can't be. */
+  /** Creates one; throws a `LocalProtocolError` for invalid namespaces or mailboxes. */
   constructor(options: MailSystemOptions = {}) {
     this.namespaces = namespacesOf(options.namespaces ?? [{}]);
     for (const [name, state] of Object.entries(options.users ?? {})) this.addUser(name, state);
@@ -94,19 +94,19 @@ export class MailSystem {
     return this.#users;
   }
 
-  /** The user of a name; in small letters if there is none in those that were given. */
+  /** The user of a name, or of the name in lower case if there is none. */
   findUser(name: string): MailUser | undefined {
     return this.#users.get(name) ?? this.#users.get(name.toLowerCase());
   }
 
-  /** Adds a user, in place of the one with that name if there is one. */
+  /** Adds a user, or replaces the one with that name. */
   addUser(name: string, state: UserState = {}): MailUser {
     const user = new MailUser(name, state, this.namespaces);
     this.#users.set(name, user);
     return user;
   }
 
-  /** Takes a user away; whether there was one. */
+  /** Removes a user; returns whether there was one. */
   removeUser(name: string): boolean {
     return this.#users.delete(name);
   }
@@ -117,7 +117,7 @@ function namespacesOf(options: readonly NamespaceOptions[]): readonly Namespace[
   const namespaces = options.map(({ prefix = "", separator = "/" }, at) => {
     if (separator.length !== 1) {
       throw new LocalProtocolError(
-        `A namespace's separator is ${JSON.stringify(separator)}. Use one character, like "/".`,
+        `A namespace's separator is ${JSON.stringify(separator)}. Give one character, like "/".`,
       );
     }
     if (prefix !== "" && (prefix.startsWith(separator) || !prefix.endsWith(separator))) {
@@ -130,7 +130,7 @@ function namespacesOf(options: readonly NamespaceOptions[]): readonly Namespace[
   });
   if (new Set(namespaces.map(({ separator }) => separator)).size > 1) {
     throw new LocalProtocolError(
-      "The namespaces have different separators, which Dovecot doesn't take. Give all the same.",
+      "The namespaces have different separators, which Dovecot doesn't allow. Give all the same one.",
     );
   }
   const prefixes = new Set(namespaces.map(({ prefix }) => prefix));

@@ -27,18 +27,18 @@ import {
 } from "./mailboxes/names.ts";
 import { MailboxTree, type TreeName } from "./mailboxes/tree.ts";
 
-/** What all messages of a user take together. */
+/** The size and number of all messages of a user. */
 export interface QuotaUse {
-  /** How many bytes they have, with the line ends that they were saved with. */
+  /** Their size in bytes, with the line ends that they were saved with. */
   readonly bytes: number;
-  /** How many there are. */
+  /** The number of messages. */
   readonly messages: number;
 }
 
 /** A user's part of a namespace. */
 interface Place extends Namespace {
   readonly mailboxes: MailboxTree;
-  /** The names that are subscribed to, without the prefix, in the order in which they came. */
+  /** The subscribed names, without the prefix, in the order of subscription. */
   readonly subscriptions: Set<string>;
 }
 
@@ -46,16 +46,16 @@ interface Place extends Namespace {
 export class MailUser {
   /** The name. */
   readonly name: string;
-  /** What the user database says of the user besides: home, uid, gid, mail … */
+  /** More fields of the user database: home, uid, gid, mail … */
   readonly fields: Readonly<Record<string, string>>;
-  /** The quota's name and limits; another one counts from then on. */
+  /** The quota's name and limits; assign another to change them. */
   quota: QuotaOptions;
-  /** By the lengths of their prefixes. */
+  /** Sorted by the lengths of their prefixes. */
   readonly #places: readonly Place[];
   readonly #mailboxes = new Map<string, Mailbox>();
   #lastUidValidity = 0;
 
-  /** Makes one; throws a `LocalProtocolError` for mailboxes whose names can't be. */
+  /** Creates one; throws a `LocalProtocolError` for invalid mailbox names. */
   constructor(name: string, state: UserState, namespaces: readonly Namespace[]) {
     this.name = name;
     this.fields = state.fields ?? {};
@@ -77,7 +77,7 @@ export class MailUser {
     return this.#mailboxes;
   }
 
-  /** What all messages take together. */
+  /** The size and number of all messages. */
   get use(): QuotaUse {
     let bytes = 0;
     let messages = 0;
@@ -88,7 +88,7 @@ export class MailUser {
     return { bytes, messages };
   }
 
-  /** What stands between the levels of a mailbox's name. */
+  /** The character between the levels of a mailbox's name. */
   separatorOf(name: string): string {
     return (this.#placeOf(name) ?? this.#places[0]).separator;
   }
@@ -99,8 +99,8 @@ export class MailUser {
   }
 
   /**
-   * The mailbox of a name. Throws a `CommandFailure` with Dovecot's reason as its `log`: "NOTFOUND"
-   * where it is missing, "USAGE" where no mailbox can have that name.
+   * The mailbox of a name. Throws a `CommandFailure` with Dovecot's reason as its `log`: "NOTFOUND" if
+   * it is missing, "USAGE" if the name is invalid.
    */
   open(name: string): Mailbox {
     this.#check(nameFault, name);
@@ -110,7 +110,7 @@ export class MailUser {
   }
 
   /**
-   * The mailboxes that a mask reaches, in the order in which Dovecot lists them; for a mask without
+   * The mailboxes that a mask matches, in the order in which Dovecot lists them; for a mask without
    * wildcards the one of that name, if there is one.
    */
   *matching(mask: string): IterableIterator<readonly [name: string, mailbox: Mailbox]> {
@@ -134,7 +134,7 @@ export class MailUser {
     return listNames(listings, options);
   }
 
-  /** The names that are subscribed to, in the order in which Dovecot lists them. */
+  /** The subscribed names, in the order in which Dovecot lists them. */
   subscriptions(mask?: string): IterableIterator<string> {
     const listings = this.#places.map((place): Listing => {
       const tree = new MailboxTree(place.separator, "oldest first");
@@ -145,8 +145,8 @@ export class MailUser {
   }
 
   /**
-   * Makes a mailbox. Throws a `CommandFailure`: "DATAERR" where there is one, "USAGE" where no mailbox
-   * can have that name, "NOTFOUND" where it is too long for a folder's.
+   * Creates a mailbox. Throws a `CommandFailure`: "DATAERR" if it exists, "USAGE" if the name is invalid,
+   * "NOTFOUND" if it is too long for a folder's name.
    */
   create(name: string, state: MailboxState = {}): Mailbox {
     this.#check(newNameFault, name);
@@ -164,9 +164,9 @@ export class MailUser {
   }
 
   /**
-   * Removes a mailbox and the mails in it. Throws a `CommandFailure`: "NOTFOUND" where it is missing,
-   * "DATAERR" for one with mails where it has to be empty, "USAGE" where no mailbox can have that name,
-   * and "DATAERR" for INBOX, whose mails are gone then all the same.
+   * Removes a mailbox and the mails in it. Throws a `CommandFailure`: "NOTFOUND" if it is missing,
+   * "DATAERR" if it has mails and must be empty, "USAGE" if the name is invalid, and "DATAERR" for
+   * INBOX, whose mails are removed nevertheless.
    */
   delete(name: string, options: { readonly mustBeEmpty?: boolean } = {}): void {
     const place = this.#placeOf(name);
@@ -189,9 +189,9 @@ export class MailUser {
   }
 
   /**
-   * Gives a mailbox, and those below it, another name. Throws a `CommandFailure`: "NOTFOUND" where
-   * there is neither, "DATAERR" for INBOX and where the new name is taken, "USAGE" where no mailbox can
-   * have one of the names, "TEMPFAIL" where the new one is too long for a folder's.
+   * Renames a mailbox, and those below it. Throws a `CommandFailure`: "NOTFOUND" if there is neither,
+   * "DATAERR" for INBOX and if the new name is taken, "USAGE" if one of the names is invalid, "TEMPFAIL"
+   * if the new one is too long for a folder's name.
    */
   rename(from: string, to: string): void {
     this.#check(nameFault, from);
@@ -214,7 +214,7 @@ export class MailUser {
     if (oldName === "INBOX") {
       throw new CommandFailure("DATAERR", { log: "Renaming INBOX isn't supported." });
     }
-    // A name that only has mailboxes below it gives these to one that is there.
+    // If only mailboxes below a name exist, they can move below an existing mailbox.
     if (this.find(from) !== undefined && this.find(to) !== undefined) {
       throw new CommandFailure("DATAERR", { log: "Target mailbox already exists" });
     }
@@ -231,19 +231,19 @@ export class MailUser {
       });
     if (found.length === 0) throw this.#missing(from);
     const movedBelow = (name: string) => `${newName}${name.slice(oldName.length)}`;
-    // Where the new name is below the old one, Dovecot takes it for one that was there, and so moves
+    // If the new name is below the old one, Dovecot takes it for a mailbox that existed before, and moves
     // it once more.
     const isTwice = newName.startsWith(below);
     const newNameOf = (name: string) => {
       return name === oldName && isTwice ? movedBelow(newName) : movedBelow(name);
     };
-    // One whose new name is taken stays where it is.
+    // A mailbox whose new name is taken is not renamed.
     const moved = found.filter(({ name }) => !this.#mailboxes.has(newNameOf(name)));
     for (const { name, mailbox } of moved) this.#put(newNameOf(name), mailbox);
     for (const { name } of moved) this.#remove(name);
   }
 
-  /** Subscribes to a name, which needn't be a mailbox's; throws a `CommandFailure` if none can be. */
+  /** Subscribes to a name, which needn't be a mailbox's; throws a `CommandFailure` for an invalid name. */
   subscribe(name: string): void {
     this.#check(nameFault, name);
     const place = this.#placeOf(name);
@@ -253,7 +253,7 @@ export class MailUser {
     place.subscriptions.add(this.#within(this.#key(name), place));
   }
 
-  /** Ends a subscription, if there is one; throws a `CommandFailure` for names that can't be. */
+  /** Ends a subscription, if there is one; throws a `CommandFailure` for an invalid name. */
   unsubscribe(name: string): void {
     this.#check(nameFault, name);
     const place = this.#placeOf(name);
@@ -261,8 +261,8 @@ export class MailUser {
   }
 
   /**
-   * Puts a mail into a mailbox. Throws a `CommandFailure`: as `open()` does, and "UNKNOWN" where the
-   * quota would be exceeded.
+   * Adds a mail to a mailbox. Throws a `CommandFailure` as `open()` does, and "UNKNOWN" if it would
+   * exceed the quota.
    */
   add(mailbox: string, mail: NewMail): Mail {
     const target = this.open(mailbox);
@@ -270,12 +270,12 @@ export class MailUser {
     return target.add(mail);
   }
 
-  /** Throws a `CommandFailure`, "UNKNOWN", where so much more would exceed the quota. */
+  /** Throws a `CommandFailure`, "UNKNOWN", if so much more would exceed the quota. */
   checkRoom(more: QuotaUse): void {
     const { bytes, messages } = this.use;
     const { bytes: maxBytes = Infinity, messages: maxMessages = Infinity } = this.quota;
     if (bytes + more.bytes > maxBytes || messages + more.messages > maxMessages) {
-      // Dovecot's exit code for it, EX_CANTCREAT, is none that the protocol of 2.3 has a name for.
+      // The protocol of 2.3 has no name for Dovecot's exit code, EX_CANTCREAT.
       throw new CommandFailure("UNKNOWN", { log: "Quota exceeded (mailbox for user is full)" });
     }
   }
@@ -284,7 +284,7 @@ export class MailUser {
     return namespaceOf(name, this.#places);
   }
 
-  /** The name by which a mailbox is known here. */
+  /** A mailbox's name in its canonical form. */
   #key(name: string): string {
     const place = this.#placeOf(name);
     if (place === undefined) return name;
@@ -318,7 +318,7 @@ export class MailUser {
   }
 
   #create(name: string, state: MailboxState): Mailbox {
-    // Like Dovecot, no two mailboxes of a user have the same UIDVALIDITY, not even in one second.
+    // As in Dovecot, each mailbox of a user has another UIDVALIDITY, even within one second.
     const uidValidity = state.uidValidity ??
       Math.max(Math.floor(Date.now() / 1000), this.#lastUidValidity + 1);
     this.#lastUidValidity = Math.max(uidValidity, this.#lastUidValidity);
@@ -340,7 +340,7 @@ export class MailUser {
     place.mailboxes.delete(this.#within(key, place));
   }
 
-  /** Makes a mailbox that the user has from the start. */
+  /** Creates a mailbox that the user has from the start. */
   #declare(
     name: string,
     content: MailboxState | readonly (string | Uint8Array | NewMail)[],
@@ -351,7 +351,9 @@ export class MailUser {
     } catch (error) {
       if (!(error instanceof CommandFailure)) throw error;
       throw new LocalProtocolError(
-        `${JSON.stringify(name)} can't be a mailbox of ${JSON.stringify(this.name)}: ${error.log}.`,
+        `The mailbox name ${JSON.stringify(name)} of ${
+          JSON.stringify(this.name)
+        } is invalid: ${error.log}.`,
         { cause: error },
       );
     }

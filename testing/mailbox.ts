@@ -8,9 +8,9 @@ import { LocalProtocolError } from "../core/errors.ts";
 
 /** A mail in a mailbox. */
 export interface Mail {
-  /** Its number in the mailbox, which no other mail there ever gets. */
+  /** Its UID in the mailbox, which no other mail there ever gets. */
   readonly uid: number;
-  /** 32 hexadecimal digits, or whatever the store that it was taken from gives. */
+  /** 32 hexadecimal digits, or the GUID of the store that it was copied from. */
   readonly guid: string;
   /** The message as it was saved, with its own line ends. */
   readonly bytes: Uint8Array;
@@ -24,11 +24,11 @@ export interface Mail {
   modseq: number;
 }
 
-/** What a mail is made of; what is left out is made up. */
+/** A new mail; what is left out gets a default or a generated value. */
 export interface NewMail {
   /** The message. */
   readonly bytes: Uint8Array;
-  /** Its number; the mailbox's next one if left out. */
+  /** Its UID; the mailbox's next one if left out. */
   readonly uid?: number;
   /** 32 hexadecimal digits. */
   readonly guid?: string;
@@ -42,25 +42,25 @@ export interface NewMail {
   readonly modseq?: number;
 }
 
-/** What a mailbox is made of; what is left out is made up. */
+/** A new mailbox; what is left out gets a default or a generated value. */
 export interface MailboxState {
   /** 32 hexadecimal digits. */
   readonly guid?: string;
   /** IMAP's UIDVALIDITY; the time in seconds if left out. */
   readonly uidValidity?: number;
-  /** The UID that the next mail gets; the one behind the last if left out. */
+  /** The UID that the next mail gets; the one after the last if left out. */
   readonly uidNext?: number;
   /** The UID of the first mail that no IMAP client has seen yet; 1 if left out: all are recent. */
   readonly firstRecentUid?: number;
-  /** The highest modification sequence; of the mails, or 1, if left out. */
+  /** The highest modification sequence; if left out, that of the mails, or 1. */
   readonly highestModseq?: number;
-  /** Whether its user subscribed to it; no if left out. */
+  /** Whether its user is subscribed to it; `false` if left out. */
   readonly subscribed?: boolean;
   /** The mails, by rising UID. */
   readonly mails?: readonly NewMail[];
 }
 
-/** 32 hexadecimal digits that nothing else has. */
+/** Generates a GUID: 32 hexadecimal digits. */
 export function newGuid(): string {
   return crypto.randomUUID().replaceAll("-", "");
 }
@@ -77,9 +77,9 @@ export function virtualSize(bytes: Uint8Array): number {
 /**
  * A mailbox: mails in the order of their UIDs, and the counters that IMAP needs.
  *
- * The modification sequence (RFC 7162) grows with each change as Dovecot's does: by one for mails
- * that are put in together, that are taken out together, or whose flags change together, and by one
- * more for each keyword among the changes.
+ * The modification sequence (RFC 7162) grows with each change as Dovecot's does: by one for mails that
+ * are added together, removed together, or whose flags change together, and by one more for each keyword
+ * among the changes.
  */
 export class Mailbox {
   /** 32 hexadecimal digits; it stays when the mailbox is renamed. */
@@ -90,14 +90,14 @@ export class Mailbox {
   readonly firstRecentUid: number;
   #uidNext = 1;
   #highestModseq = 1;
-  // What can change: "" for all but keywords, then these in the order of their first use.
+  // The kinds of changes: "" for all but keywords, then the keywords in the order of their first use.
   #kinds = new Set([""]);
   #mails: Mail[] = [];
-  // Whoever was given the list keeps it as it was, so that a change then begins with a copy.
+  // A caller has the list and must not see changes: the next change begins with a copy.
   #isShared = false;
   #size = 0;
 
-  /** Makes one; throws a `LocalProtocolError` for mails whose UIDs don't rise. */
+  /** Creates one; throws a `LocalProtocolError` for mails whose UIDs don't rise. */
   constructor(state: MailboxState = {}) {
     this.guid = state.guid ?? newGuid();
     this.uidValidity = state.uidValidity ?? now();
@@ -108,8 +108,8 @@ export class Mailbox {
   }
 
   /**
-   * The mails as they are now, by rising UID; the position plus one is the sequence number. Mails that
-   * come and go later don't change this list, only the next one.
+   * The mails as they are now, by rising UID; the index plus one is the sequence number. Later changes
+   * don't affect this list.
    */
   get mails(): readonly Mail[] {
     this.#isShared = true;
@@ -121,7 +121,7 @@ export class Mailbox {
     return this.#mails.length;
   }
 
-  /** How many bytes the messages have together, with the line ends that they were saved with. */
+  /** The size of all messages in bytes, with the line ends that they were saved with. */
   get size(): number {
     return this.#size;
   }
@@ -136,12 +136,12 @@ export class Mailbox {
     return this.#highestModseq;
   }
 
-  /** Puts a mail at the end; throws a `LocalProtocolError` for a UID that is too low. */
+  /** Adds a mail at the end; throws a `LocalProtocolError` for a UID that is too low. */
   add(mail: NewMail): Mail {
     return this.addAll([mail])[0];
   }
 
-  /** Puts mails at the end, as one change; throws a `LocalProtocolError` for a UID that is too low. */
+  /** Adds mails at the end, as one change; throws a `LocalProtocolError` for a UID that is too low. */
   addAll(mails: readonly NewMail[]): readonly Mail[] {
     if (mails.length === 0) return [];
     const seconds = new Date(now() * 1000);
@@ -151,7 +151,7 @@ export class Mailbox {
       const uid = mail.uid ?? this.#uidNext;
       if (uid < this.#uidNext) {
         throw new LocalProtocolError(
-          `A mail can't have the UID ${uid} where ${this.#uidNext} is the next. Let UIDs rise.`,
+          `Cannot add a mail with the UID ${uid}. Give a UID above ${this.#uidNext - 1}, or none.`,
         );
       }
       this.#uidNext = uid + 1;
@@ -177,7 +177,7 @@ export class Mailbox {
     return added;
   }
 
-  /** Takes mails out, as one change. */
+  /** Removes mails, as one change. */
   expunge(gone: ReadonlySet<Mail>): void {
     if (gone.size === 0) return;
     this.#highestModseq++;
@@ -216,8 +216,8 @@ export class Mailbox {
   }
 
   /**
-   * The modification sequences of mails that change together, by what changes of each: "" for what
-   * has one sequence for all of them, then the keywords, with one each, by the mailbox's own order.
+   * The modification sequences of mails that change together, from the kinds of changes of each mail: ""
+   * has one sequence for all mails, then each keyword has one, in the mailbox's order.
    */
   #modseqsOf(changed: readonly Iterable<string>[]): readonly number[] {
     for (const kinds of changed) for (const kind of kinds) this.#kinds.add(kind);
@@ -238,7 +238,7 @@ function isKeyword(flag: string): boolean {
   return !flag.startsWith("\\");
 }
 
-/** What is in one of two sets only. */
+/** The symmetric difference of two sets. */
 function difference(a: ReadonlySet<string>, b: ReadonlySet<string>): readonly string[] {
   return [...a, ...b].filter((flag) => a.has(flag) !== b.has(flag));
 }

@@ -1,5 +1,5 @@
 /**
- * A stand-in for Dovecot: a doveadm server whose mail is in memory, for tests and first steps.
+ * An embedded doveadm server whose mail is in memory, for tests and first steps without a Dovecot.
  *
  * @module
  */

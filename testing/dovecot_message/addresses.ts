@@ -7,21 +7,21 @@
 import { Rfc822Reader, type Step } from "./rfc822_reader.ts";
 
 /**
- * An address, in byte strings. A group begins with one that has a mailbox, its name, and no domain,
- * and ends with one that has nothing.
+ * An address, in byte strings. A group begins with an entry whose mailbox is the group's name and
+ * which has no domain, and ends with an entry that has nothing.
  */
 export interface MailAddress {
-  /** The name ahead of it, or the comment behind it. */
+  /** The display name before it, or the comment after it. */
   readonly name?: string;
-  /** The hosts that it is to be sent through: "@a,@b". */
+  /** The source route: "@a,@b". */
   readonly route?: string;
-  /** What stands ahead of the "@". */
+  /** The part before the "@". */
   readonly mailbox?: string;
-  /** What stands behind it. */
+  /** The part after the "@". */
   readonly domain?: string;
 }
 
-/** What stands for what an address lacks. */
+/** The values for parts that an address lacks. */
 interface Substitutes {
   readonly mailbox: string;
   readonly domain: string;
@@ -29,7 +29,7 @@ interface Substitutes {
   readonly brokenRoute: string | undefined;
 }
 
-/** Nothing stands for it. */
+/** Empty strings. */
 const nothing: Substitutes = {
   mailbox: "",
   domain: "",
@@ -37,7 +37,7 @@ const nothing: Substitutes = {
   brokenRoute: undefined,
 };
 
-/** What IMAP's ENVELOPE gets. */
+/** The words that Dovecot writes into IMAP's ENVELOPE. */
 const words: Substitutes = {
   mailbox: "MISSING_MAILBOX",
   domain: "MISSING_DOMAIN",
@@ -45,12 +45,12 @@ const words: Substitutes = {
   brokenRoute: "INVALID_ROUTE",
 };
 
-/** The addresses in a field's value, a byte string; what an address lacks is "". */
+/** The addresses in a field's value, a byte string; parts that an address lacks are "". */
 export function parseAddresses(value: string): readonly MailAddress[] {
   return new AddressReader(value, nothing).readList();
 }
 
-/** The addresses for an envelope, where words like MISSING_DOMAIN say what an address lacks. */
+/** The addresses for an envelope; words like MISSING_DOMAIN replace parts that an address lacks. */
 export function parseEnvelopeAddresses(value: string): readonly MailAddress[] {
   return new AddressReader(value, words).readList();
 }
@@ -61,7 +61,7 @@ interface Draft {
   route?: string;
   mailbox?: string;
   domain?: string;
-  /** Whether it was seen to be broken. */
+  /** Whether it is broken. */
   isBroken?: boolean;
 }
 
@@ -90,7 +90,7 @@ class AddressReader {
     return this.#readGroup() ?? this.#readMailbox();
   }
 
-  /** Reads `name: mailbox, mailbox;`, or gives `undefined`, and nothing has been read. */
+  /** Reads `name: mailbox, mailbox;`; returns `undefined`, and reads nothing, if there is no group. */
   #readGroup(): Step | undefined {
     const reader = this.#reader;
     const start = reader.at;
@@ -139,7 +139,7 @@ class AddressReader {
     return step;
   }
 
-  /** Reads `name <mailbox@domain>`; gives "broken" if it isn't such a thing. */
+  /** Reads `name <mailbox@domain>`; returns "broken" for anything else. */
   #readNamed(address: Draft): Step {
     const reader = this.#reader;
     if (reader.phrase() !== "more" || reader.next() !== "<") return "broken";
@@ -172,7 +172,7 @@ class AddressReader {
     return reader.skipSpace();
   }
 
-  /** Reads `@host,@host`, which nobody writes any more. */
+  /** Reads a source route, `@host,@host`, which is obsolete. */
   #readRoute(address: Draft): Step {
     const reader = this.#reader;
     let route = "";
@@ -187,7 +187,7 @@ class AddressReader {
     return "more";
   }
 
-  /** Reads `mailbox@domain (name)`, or what there is instead. */
+  /** Reads `mailbox@domain (name)`, or an incomplete address. */
   #readBare(address: Draft): Step {
     const reader = this.#reader;
     reader.comment = "";
@@ -217,7 +217,7 @@ class AddressReader {
     return "broken";
   }
 
-  /** Reads what is ahead of the "@"; leaves it in `read`, also where it is broken. */
+  /** Reads the part before the "@" into `read`, even if it is broken. */
   #readLocalPart(address: Draft): Step {
     const reader = this.#reader;
     const step = reader.next() === '"' ? reader.quotedString() : this.#readDottedAtoms();
@@ -225,7 +225,7 @@ class AddressReader {
     return step;
   }
 
-  /** Reads atoms with any number of dots ahead of, between and behind them. */
+  /** Reads atoms with any number of dots before, between and after them. */
   #readDottedAtoms(): Step {
     const reader = this.#reader;
     let read = "";

@@ -16,7 +16,7 @@ import { imapLine, imapString } from "./imap_strings.ts";
 import type { MessagePart } from "./mime.ts";
 import { Rfc822Reader } from "./rfc822_reader.ts";
 
-/** Which of the two it is to be: BODY, or BODYSTRUCTURE, which says more. */
+/** Which of the two to write: BODY, or BODYSTRUCTURE, which has more fields. */
 export type StructureKind = "body" | "bodystructure";
 
 /** The charset of text that names none. */
@@ -71,7 +71,7 @@ function mediaType({ contentType, kind, parent }: MessagePart): string {
   if (contentType === undefined && kind === "text") return '"text" "plain"';
   const { type = "", subtype = "" } = contentType ?? {};
   const name = `${type}/${subtype}`.toLowerCase();
-  // There were too many parts, so that what it says isn't what it was read as.
+  // There were too many parts: it was read as another type than its header says.
   const isCut = name === "message/rfc822" || type.toLowerCase() === "multipart" ||
     (contentType === undefined && parent !== undefined);
   return isCut ? '"application" "octet-stream"' : `${imapString(type)} ${imapString(subtype)}`;
@@ -91,7 +91,7 @@ function parameterText({ name, value }: FieldParameter): string {
   return `${imapString(name)} ${imapString(value)}`;
 }
 
-/** What the Content-… fields of a part say, but for Content-Type. */
+/** The values of a part's Content-… fields, except Content-Type. */
 class ContentFields {
   readonly #fields: readonly HeaderField[];
 
@@ -105,7 +105,7 @@ class ContentFields {
     return imapLine(value === undefined ? undefined : withoutNuls(value));
   }
 
-  /** The first encoding that makes sense. */
+  /** The first valid encoding. */
   get transferEncoding(): string {
     for (const value of this.#values("transfer-encoding")) {
       const encoding = parseTransferEncoding(value);
@@ -114,7 +114,7 @@ class ContentFields {
     return '"7bit"';
   }
 
-  /** What both multiparts and other parts have: disposition, languages and location. */
+  /** The fields of both multiparts and other parts: disposition, languages and location. */
   get common(): string {
     return `${this.#disposition} ${this.#languages} ${this.line("location")}`;
   }

@@ -1,6 +1,6 @@
 /**
- * Bytes as strings, one character a byte: what reads mails takes them apart as strings, and loses
- * nothing of what is no proper text.
+ * Bytes as strings, one character a byte. The mail parsers work on such strings, which lose nothing if
+ * the bytes are no valid text.
  *
  * @module
  */

@@ -8,23 +8,23 @@ import { Rfc822Reader } from "./rfc822_reader.ts";
 
 /** A parameter of a field, in byte strings. */
 export interface FieldParameter {
-  /** Its name as it is written; with a "*" behind it if the value is encoded (RFC 2231). */
+  /** Its name as it is written; with a "*" after it if the value is encoded (RFC 2231). */
   readonly name: string;
-  /** Its value; one in numbered pieces is put together. */
+  /** Its value; numbered pieces are joined. */
   readonly value: string;
 }
 
-/** What a Content-Type field says, in byte strings. */
+/** A Content-Type field, in byte strings. */
 export interface ContentType {
-  /** "text" of "text/plain", as it is written; "" for a field that says nothing sensible. */
+  /** "text" of "text/plain", as it is written; "" for an invalid field. */
   readonly type: string;
-  /** "plain" of "text/plain"; "" for a field that has nothing but a type. */
+  /** "plain" of "text/plain"; "" for a field without a subtype. */
   readonly subtype: string;
   /** The parameters; none for a broken type. */
   readonly parameters: readonly FieldParameter[];
 }
 
-/** What a Content-Disposition field says, in byte strings. */
+/** A Content-Disposition field, in byte strings. */
 export interface ContentDisposition {
   /** "attachment", "inline" …, as it is written. */
   readonly value: string;
@@ -51,7 +51,7 @@ export function parseContentType(value: string): ContentType {
   return { type, subtype, parameters: readParameters(reader) };
 }
 
-/** Reads a Content-Disposition field's value; gives `undefined` for a broken one. */
+/** Reads a Content-Disposition field's value; returns `undefined` for a broken one. */
 export function parseContentDisposition(value: string): ContentDisposition | undefined {
   const reader = new Rfc822Reader(value);
   reader.skipSpace();
@@ -59,7 +59,7 @@ export function parseContentDisposition(value: string): ContentDisposition | und
   return { value: reader.read, parameters: readParameters(reader) };
 }
 
-/** Reads a Content-Transfer-Encoding field's value; gives `undefined` for a broken one. */
+/** Reads a Content-Transfer-Encoding field's value; returns `undefined` for a broken one. */
 export function parseTransferEncoding(value: string): string | undefined {
   const reader = new Rfc822Reader(value);
   reader.skipSpace();
@@ -95,14 +95,14 @@ function readParameters(reader: Rfc822Reader): readonly FieldParameter[] {
       continue;
     }
     const [, key, number, star] = found;
-    // A lone star has no number: Dovecot keeps the one before.
+    // A lone "*" has no number: Dovecot keeps the previous one.
     if (number !== "" || star !== "") index = Number(number);
     pieces.push({ name: key, value, index, isEncoded: star !== "" || number === "" });
   }
   return [...parameters, ...join(pieces)];
 }
 
-/** Reads a ";" and a parameter; gives `undefined` for a broken one. */
+/** Reads a ";" and a parameter; returns `undefined` for a broken one. */
 function readParameter(reader: Rfc822Reader): FieldParameter | undefined {
   if (reader.next() !== ";") return undefined;
   reader.at++;
@@ -116,7 +116,7 @@ function readParameter(reader: Rfc822Reader): FieldParameter | undefined {
     return reader.quotedString() === "broken" ? undefined : { name, value: reader.read };
   }
   if (reader.next() === "=") {
-    // An encoded word has no place here, but some write one: name==?utf-8?b?…?=
+    // An encoded word isn't allowed here, but some programs write one: name==?utf-8?b?…?=
     const word = /[^; \t\r\n]*/y;
     word.lastIndex = reader.at;
     const [value] = word.exec(reader.text)!;
@@ -126,7 +126,7 @@ function readParameter(reader: Rfc822Reader): FieldParameter | undefined {
   return reader.token() === "broken" ? undefined : { name, value: reader.read };
 }
 
-/** Puts the pieces of values together; pieces of which one is missing stay what they are. */
+/** Joins the pieces of values; if a piece is missing, they stay separate parameters. */
 function join(pieces: readonly Piece[]): FieldParameter[] {
   const groups = new Map<string, Piece[]>();
   const sorted = [...pieces].sort((a, b) => compare(a.name, b.name) || a.index - b.index);

@@ -1,20 +1,19 @@
 /**
- * Text that was made fit for mails: encoded words in header fields (RFC 2047), base64, and the
- * charsets behind them.
+ * Decodes text in mails: encoded words in header fields (RFC 2047), base64, and charsets.
  *
  * @module
  */
 
 import { fromByteString, toByteString } from "./byte_string.ts";
 
-/** What bytes that are no text become, however many they are. */
+/** Replaces a run of invalid bytes of any length. */
 const replacement = "\ufffd";
 const utf8Replacement = [0xef, 0xbf, 0xbd];
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenientUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The text of UTF-8 bytes; each run of what isn't UTF-8 is one U+FFFD. */
+/** The text of UTF-8 bytes; each run of invalid bytes becomes one U+FFFD. */
 export function utf8Text(bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes);
@@ -23,21 +22,21 @@ export function utf8Text(bytes: Uint8Array): string {
   }
 }
 
-/** The text of bytes in a charset; one that isn't known is taken for UTF-8. */
+/** The text of bytes in a charset; an unknown charset is read as UTF-8. */
 export function charsetText(bytes: Uint8Array, charset: string): string {
   return knownCharsetText(bytes, charset) ?? utf8Text(bytes);
 }
 
-/** Whether a charset is UTF-8, or a part of it. */
+/** Whether a charset is UTF-8, or a subset of it. */
 function isUtf8(charset: string): boolean {
   return /^(us-ascii|ascii|utf-?8)$/i.test(charset);
 }
 
-/** The text of bytes in a charset; `undefined` if that isn't known. */
+/** The text of bytes in a charset; `undefined` for an unknown charset. */
 function knownCharsetText(bytes: Uint8Array, charset: string): string | undefined {
   if (isUtf8(charset)) return utf8Text(bytes);
   const name = charset.toLowerCase();
-  // The web takes these two for windows-1252, which has other characters at 0x80 to 0x9f.
+  // TextDecoder reads these two as windows-1252, which has other characters at 0x80 to 0x9f.
   if (/^(iso-?8859-1|iso_8859-1|latin1)$/.test(name)) {
     return toByteString(bytes);
   }
@@ -49,20 +48,19 @@ function knownCharsetText(bytes: Uint8Array, charset: string): string | undefine
 }
 
 /**
- * The text of a field's value, a byte string on one line: its encoded words decoded, white space
- * between two of them taken out. What they don't hold is taken for UTF-8, and so are words in a
- * charset that isn't known.
+ * The text of a field's value, a byte string on one line: its encoded words are decoded, and white space
+ * between two of them is removed. The rest, and words in an unknown charset, are read as UTF-8.
  */
 export function decodeEncodedWords(value: string): string {
   return mapEncodedWords(value, (text) => text);
 }
 
-/** Like {@linkcode decodeEncodedWords}, but all but words in unknown charsets go through `use`. */
+/** Like {@linkcode decodeEncodedWords}, but passes text through `use`, except words in unknown charsets. */
 export function mapEncodedWords(value: string, use: (text: string) => string): string {
   let text = "";
   const addUtf8 = (bytes: Uint8Array, map = use) => {
     const part = map(utf8Text(bytes));
-    // What is no text is one U+FFFD, also where one piece ends and the next begins.
+    // A run of invalid bytes is one U+FFFD even across the border of two pieces.
     const isSplit = text.endsWith(replacement) && part.startsWith(replacement) &&
       !utf8Replacement.every((byte, at) => bytes[at] === byte);
     text += isSplit ? part.slice(replacement.length) : part;
@@ -89,7 +87,7 @@ export function mapEncodedWords(value: string, use: (text: string) => string): s
 /** An encoded word. */
 interface EncodedWord {
   readonly charset: string;
-  /** What it stands for. */
+  /** The decoded text. */
   readonly bytes: Uint8Array;
   /** Where it ends in the value. */
   readonly end: number;
@@ -112,7 +110,7 @@ function encodedWord(value: string, start: number): EncodedWord | undefined {
   return { charset: value.slice(start, first), bytes, end: third + 2 };
 }
 
-/** What base64 stands for, up to its padding or to what is no base64. White space doesn't count. */
+/** Decodes base64 up to its padding or the first invalid character; ignores white space. */
 export function decodeBase64(encoded: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(Math.ceil(encoded.length * 3 / 4));
   let size = 0;

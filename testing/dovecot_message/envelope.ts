@@ -13,8 +13,8 @@ import { imapLine, imapReadable, imapString } from "./imap_strings.ts";
 const addressFields = ["from", "sender", "reply-to", "to", "cc", "bcc"] as const;
 
 /**
- * The envelope of a header, a byte string without the parentheses around it. Of several fields with
- * addresses all count, of several others the last.
+ * The envelope of a header, a byte string without the parentheses around it. If an address field occurs
+ * several times, all count; of other fields the last one counts.
  */
 export function envelope(fields: readonly HeaderField[]): string {
   const texts = new Map<string, string>();
@@ -43,8 +43,8 @@ export function envelope(fields: readonly HeaderField[]): string {
 }
 
 /**
- * A field's value, a byte string, with LF for line ends. The blanks ahead of it aren't part of it,
- * but where nothing else is on its first line, all but one of them are.
+ * A field's value, a byte string, with LF for line ends. Leading blanks aren't part of it, unless its
+ * first line is otherwise empty: then all but one of them are.
  */
 export function valueOf(field: HeaderField): string {
   const { value } = field;
@@ -53,7 +53,7 @@ export function valueOf(field: HeaderField): string {
   return blanks + value;
 }
 
-/** A byte string in which U+FFFD stands for NULs. */
+/** A byte string with U+FFFD in place of each NUL. */
 export function withoutNuls(text: string): string {
   return text.replaceAll("\0", "\xef\xbf\xbd");
 }

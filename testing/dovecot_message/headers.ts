@@ -10,14 +10,14 @@ import { decodeEncodedWords } from "./encoded_words.ts";
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** A longer name is taken for a part of the value, as Dovecot does. */
+/** The longest name, in bytes; Dovecot reads a longer one as a part of the value. */
 const longestName = 1000;
 
 /** A field of a header; a line without a colon is a field without a name. */
 export class HeaderField {
   /** Where the field begins in the message. */
   readonly start: number;
-  /** Where it ends, behind its line end. */
+  /** Where it ends, after its line end. */
   readonly end: number;
   readonly #bytes: Uint8Array;
   readonly #colon: number;
@@ -25,7 +25,7 @@ export class HeaderField {
   #value: string | undefined;
   #decoded: string | undefined;
 
-  /** Makes the field `message[start..end)`; `colon` is where its colon is, -1 if it has none. */
+  /** Creates the field `message[start..end)`; `colon` is the index of its colon, -1 if it has none. */
   constructor(message: Uint8Array, start: number, end: number, colon: number) {
     this.start = start;
     this.end = end;
@@ -47,7 +47,7 @@ export class HeaderField {
     return this.#name = toByteString(this.#bytes.subarray(this.start, end));
   }
 
-  /** What stands between the name and the first character of the value: ": ". */
+  /** The text between the name and the first character of the value: ": ". */
   get middle(): string {
     if (this.name === "") return "";
     const start = this.start + this.name.length;
@@ -58,7 +58,7 @@ export class HeaderField {
 
   /**
    * The value as a byte string, folded as it is, but with LF for line ends; without the white space
-   * ahead of it and the line end behind it.
+   * before it and the line end after it.
    */
   get value(): string {
     if (this.#value !== undefined) return this.#value;
@@ -67,25 +67,25 @@ export class HeaderField {
     return this.#value = this.#from(start);
   }
 
-  /** What the field has from a place on, with LF for line ends, and without the last of them. */
+  /** The field from an index on, with LF for line ends, and without the last of them. */
   #from(start: number): string {
     const text = toByteString(this.#bytes.subarray(start, this.end));
     return text.replaceAll("\r\n", "\n").replace(/\n$/, "");
   }
 
-  /** The value as a byte string on one line: a line end and the blank behind it are a space. */
+  /** The value as a byte string on one line: a line end and the blank after it become one space. */
   get unfolded(): string {
     return unfold(this.value);
   }
 
-  /** Like {@linkcode unfolded}, but of white space ahead of the value only one blank is left out. */
+  /** Like {@linkcode unfolded}, but removes only one blank of the white space before the value. */
   get spacedValue(): string {
     return unfold(this.#from(this.start + this.name.length + this.middle.length));
   }
 
   /**
-   * The value as a text on one line, its encoded words (RFC 2047) decoded. U+FFFD stands for NULs in
-   * it, a space for those that encoded words hold.
+   * The value as a text on one line, its encoded words (RFC 2047) decoded. A NUL becomes U+FFFD, or a
+   * space if it is in an encoded word.
    */
   get decoded(): string {
     const value = this.unfolded.replaceAll("\0", "\xef\xbf\xbd");
@@ -93,7 +93,7 @@ export class HeaderField {
   }
 }
 
-/** Takes the folding out of a value: a line end and the blank behind it become one space. */
+/** Unfolds a value: a line end and the blank after it become one space. */
 export function unfold(value: string): string {
   return value.includes("\n") ? value.replaceAll(/\n[ \t]?/g, " ") : value;
 }
@@ -102,7 +102,7 @@ export function unfold(value: string): string {
 export interface Header {
   /** Its fields, in their order. */
   readonly fields: readonly HeaderField[];
-  /** Where it ends: behind the empty line, or where there is none, where the message ends. */
+  /** Where it ends: after the empty line, or if there is none, at the message's end. */
   readonly end: number;
   /** Whether an empty line ends it. */
   readonly hasEnd: boolean;
@@ -111,8 +111,8 @@ export interface Header {
 }
 
 /**
- * Reads the header that begins at `start`: until behind an empty line, to where `isBoundary` says of
- * a line's beginning that something else begins there, or to the end.
+ * Reads the header that begins at `start`: up to the end of an empty line, to a line for whose start
+ * `isBoundary` returns `true`, or to the message's end.
  */
 export function readHeader(
   message: Uint8Array,
@@ -141,7 +141,7 @@ export function readHeader(
   return { fields, end: at, hasEnd: false, lastLineEnd };
 }
 
-/** The first field of a name, whose letters' case doesn't matter. */
+/** The first field of a name, in any case. */
 export function firstField(fields: readonly HeaderField[], name: string): HeaderField | undefined {
   const wanted = name.toLowerCase();
   return fields.find((field) => field.name.toLowerCase() === wanted);
@@ -151,7 +151,7 @@ function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x09;
 }
 
-/** Where a byte is, or the end. */
+/** The index of a byte, or of the end. */
 function indexOf(bytes: Uint8Array, byte: number, from: number): number {
   const found = bytes.indexOf(byte, from);
   return found === -1 ? bytes.length : found;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The names of U+00A0 to U+00FF, in their order (HTML 4.01, 24.2). */
+/** The names of U+00A0 to U+00FF, in this order (HTML 4.01, 24.2). */
 const latin1 =
   "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn " +
   "sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave " +
@@ -35,7 +35,7 @@ const characters = new Map<string, string>([
 
 /**
  * The character of an entity, given without "&" and ";": a name, or a number like "#65" or "#x41";
- * `undefined` for one that isn't known.
+ * `undefined` for an unknown one.
  */
 export function entityCharacter(entity: string): string | undefined {
   const named = characters.get(entity);

@@ -1,18 +1,17 @@
 /**
- * The text of HTML, as Dovecot takes it out for what mail programs show of a message in a list.
+ * The text of HTML, as Dovecot extracts it for a message's preview.
  *
  * @module
  */
 
 import { entityCharacter } from "./html_entities.ts";
 
-/** An entity with more characters between "&" and ";" is none. */
+/** The most characters between the "&" and the ";" of an entity. */
 const longestEntity = 9;
 
 /**
  * The text of an HTML document: without tags, comments, scripts and styles, with entities replaced.
- * Tags leave a space; one in a quotation begins a line with ">". What is cut off at the end is
- * dropped.
+ * Tags leave a space; in a quotation they begin a line with ">". An unfinished tag at the end is dropped.
  */
 export function htmlText(html: string): string {
   return new HtmlReader(html).read();
@@ -22,9 +21,9 @@ class HtmlReader {
   readonly #html: string;
   #at = 0;
   readonly #pieces: string[] = [];
-  /** The last character of the text; a space at first, so that none is added. */
+  /** The last character of the text; a space at first, so that the text doesn't begin with one. */
   #last = " ";
-  /** How many quotations begin ahead of here, and haven't ended. */
+  /** How many quotations are open here. */
   #quotes = 0;
   #isBehindQuote = false;
 
@@ -32,7 +31,7 @@ class HtmlReader {
     this.#html = html;
   }
 
-  /** Reads all of it; gives the text. */
+  /** Reads all of it and returns the text. */
   read(): string {
     const html = this.#html;
     while (this.#at < html.length) {
@@ -80,7 +79,7 @@ class HtmlReader {
     this.#addSpace();
   }
 
-  /** Skips to behind ">"; the values of attributes may have one in them. Whether there is one. */
+  /** Skips a tag, in which an attribute's value may contain ">"; returns whether the tag ends. */
   #skipTag(): boolean {
     while (this.#skipTo(/["'>]/g, this.#at)) {
       const quote = this.#html[this.#at++];
@@ -100,7 +99,7 @@ class HtmlReader {
     if (isEnded) this.#at += "]]>".length;
   }
 
-  /** Skips to "-->". Behind two dashes, a third is taken for any other character, as in Dovecot. */
+  /** Skips to "-->". After two dashes, a third counts as any other character, as in Dovecot. */
   #skipComment(): void {
     const end = /--[ \t\r\n]*([^ \t\r\n])/g;
     end.lastIndex = this.#at + "<!--".length;
@@ -115,7 +114,7 @@ class HtmlReader {
     this.#addSpace();
   }
 
-  /** Moves to what `wanted` finds from a place on, or to the end; whether it found it. */
+  /** Moves to the next match of `wanted`, or to the end; returns whether there is one. */
   #skipTo(wanted: RegExp, from: number): boolean {
     wanted.lastIndex = from;
     const found = wanted.exec(this.#html);

@@ -7,7 +7,7 @@
 /** A quoted string with more quotes and backslashes than this is written as a literal. */
 const mostEscapes = 4;
 
-/** A string as a quoted one, as a literal where it can't be quoted, or NIL for none. */
+/** A quoted string, a literal if it can't be quoted, or NIL for `undefined`. */
 export function imapString(text: string | undefined): string {
   if (text === undefined) return "NIL";
   const escapes = text.match(/["\\]/g)?.length ?? 0;
@@ -15,14 +15,14 @@ export function imapString(text: string | undefined): string {
   return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
 }
 
-/** A string whose line ends are taken out, or become a space where no other blank follows. */
+/** A string without its line ends; one that no blank follows becomes a space. */
 export function imapLine(text: string | undefined): string {
   return imapString(text?.replaceAll(/[\r\n](?![ \t\r\n]|$)/g, " ").replaceAll(/[\r\n]/g, ""));
 }
 
-/** A string for people to read: white space in it shrinks to one space, and goes at its ends. */
+/** A string for people to read: trimmed, with one space in place of each run of white space. */
 export function imapReadable(text: string): string {
-  // What is as it should be isn't touched; anything else is a literal, if it is anything at all.
+  // A string that needs no change is quoted; any other is a literal, unless it is empty.
   const shrunk = text.replaceAll(/[ \t\r\n]+/g, " ").replaceAll(/^ | $/g, "");
   if (shrunk === "") return '""';
   return shrunk === text && !/["\\\0\x80-\xff]/.test(text)

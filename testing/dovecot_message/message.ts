@@ -1,6 +1,6 @@
 /**
- * Messages (RFC 5322, RFC 2045), read as Dovecot reads them. Nothing that a message can be made of
- * is an error.
+ * Messages (RFC 5322, RFC 2045), read as Dovecot reads them. Any bytes are a message: reading throws no
+ * errors.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { type Header, type HeaderField, readHeader } from "./headers.ts";
 import { type MessagePart, type MessageSize, parseParts } from "./mime.ts";
 
-/** A message; what is asked for is found out once. */
+/** A message; each property is computed on first use and then kept. */
 export class Message {
   /** The message as it is stored. */
   readonly bytes: Uint8Array;
@@ -18,7 +18,7 @@ export class Message {
   #size: MessageSize | undefined;
   #byName: Map<string, HeaderField[]> | undefined;
 
-  /** Takes a message, of which nothing is read yet; see {@linkcode parseMessage}. */
+  /** Creates one without reading it; see {@linkcode parseMessage}. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
@@ -28,7 +28,7 @@ export class Message {
     return this.#parsedHeader.fields;
   }
 
-  /** The fields of a name, whose letters' case doesn't matter, in their order. */
+  /** The fields of a name, in any case, in their order. */
   fieldsNamed(name: string): readonly HeaderField[] {
     if (this.#byName === undefined) {
       this.#byName = new Map();
@@ -42,12 +42,12 @@ export class Message {
     return this.#byName.get(name.toLowerCase()) ?? [];
   }
 
-  /** Where the body begins: behind the empty line; at the end if there is none. */
+  /** Where the body begins: after the empty line; at the end if there is none. */
   get bodyStart(): number {
     return this.#parsedHeader.end;
   }
 
-  /** The header, with the empty line behind it. */
+  /** The header, with the empty line after it. */
   get header(): Uint8Array {
     return this.bytes.subarray(0, this.bodyStart);
   }
@@ -57,7 +57,7 @@ export class Message {
     return this.bytes.subarray(this.bodyStart);
   }
 
-  /** How large the header is, with the empty line behind it. */
+  /** How large the header is, with the empty line after it. */
   get headerSize(): MessageSize {
     return this.#headerSize ??= sizeOf(this.header);
   }
@@ -77,7 +77,7 @@ export class Message {
     return this.#size ??= sizeOf(this.bytes);
   }
 
-  /** The whole message as the part that has all others in it. */
+  /** The whole message as the part that contains all others. */
   get root(): MessagePart {
     return this.#root ??= parseParts(this.bytes);
   }
@@ -89,14 +89,14 @@ export class Message {
 
 const messages = new WeakMap<Uint8Array, Message>();
 
-/** The message of bytes, which must not change any more: the same for the same array. */
+/** The message of bytes, which must not change afterwards; the same array gives the same message. */
 export function parseMessage(bytes: Uint8Array): Message {
   let message = messages.get(bytes);
   if (message === undefined) messages.set(bytes, message = new Message(bytes));
   return message;
 }
 
-/** How large a piece of a message is, line by line. */
+/** The size of a piece of a message, counted line by line. */
 export function sizeOf(bytes: Uint8Array): MessageSize {
   let lines = 0;
   let bare = 0;

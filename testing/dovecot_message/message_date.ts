@@ -10,13 +10,13 @@ import { Rfc822Reader } from "./rfc822_reader.ts";
 export interface MessageDate {
   /** When it was, in seconds since 1970. */
   readonly seconds: number;
-  /** How far the sender's clock was ahead of UTC, in minutes. */
+  /** The sender's offset from UTC, in minutes; positive east of it. */
   readonly offset: number;
 }
 
 const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
 
-/** Reads a date, a byte string; gives `undefined` for what is none. */
+/** Reads a date, a byte string; returns `undefined` for an invalid one. */
 export function parseMessageDate(value: string): MessageDate | undefined {
   const reader = new Rfc822Reader(value);
   reader.skipSpace();
@@ -39,20 +39,20 @@ export function parseMessageDate(value: string): MessageDate | undefined {
   if (zone === undefined) return undefined;
   const monthIndex = months.indexOf(month.slice(0, 3).toLowerCase());
   const fullYear = year.length === 2 ? Number(year) + (year < "70" ? 2000 : 1900) : Number(year);
-  // A leap second is the second before it.
+  // A leap second counts as the second before it.
   const seconds = second === "60" ? 59 : Number(second);
   if (monthIndex === -1 || fullYear < 1900 || Number(hour) > 23) return undefined;
   if (Number(minute) > 59 || seconds > 59) return undefined;
   const midnight = Date.UTC(fullYear, monthIndex, Number(day));
   if (new Date(midnight).getUTCDate() !== Number(day)) return undefined;
   const time = midnight / 1000 + Number(hour) * 3600 + Number(minute) * 60 + seconds;
-  // Dovecot's sign of failure is a time as well.
+  // Dovecot's value for a failure is a valid time, too.
   if (time === -1) return undefined;
   const offset = zoneOffset(zone);
   return { seconds: time - offset * 60, offset };
 }
 
-/** Reads an atom; gives `undefined` where there is none. */
+/** Reads an atom; returns `undefined` if there is none. */
 function token(reader: Rfc822Reader): string | undefined {
   return reader.atom() === "broken" ? undefined : reader.read;
 }
@@ -75,7 +75,7 @@ function isNumber(text: string | undefined): text is string {
 
 const zones: Readonly<Record<string, number>> = { E: -5, C: -6, M: -7, P: -8 };
 
-/** How far a zone is ahead of UTC, in minutes; 0 for one that isn't known. */
+/** A zone's offset from UTC, in minutes; 0 for an unknown one. */
 function zoneOffset(zone: string): number {
   const found = /^([+-])(\d\d)(\d\d)$/.exec(zone);
   if (found !== null) {
@@ -89,7 +89,7 @@ function zoneOffset(zone: string): number {
   return (american[2].toUpperCase() === "D" ? hours + 1 : hours) * 60;
 }
 
-/** The zones of one letter: A to M without J are ahead of UTC, N to Y behind it. */
+/** The zones of one letter: A to M without J are east of UTC, N to Y are west of it. */
 function militaryOffset(letter: string): number {
   if (!/^[A-IK-Y]$/.test(letter)) return 0;
   const code = letter.charCodeAt(0) - "A".charCodeAt(0);

@@ -17,23 +17,23 @@ const CR = 0x0d;
 
 const lineEnd = encodeUtf8("\r\n");
 
-/** What stands for a NUL where none is allowed. */
+/** Replaces a NUL where none is allowed. */
 const nulSubstitute = 0x80;
 
-/** A section: a part of a message, and what of it. */
+/** A section: a part of a message, and which piece of it. */
 export interface Section {
   /** The part's numbers, from the outside in; none for the whole message. */
   readonly path: readonly number[];
   /**
-   * What of it: "all" of the message; the "content" of a part; its "mime" header; the "header" or the
-   * "text" behind it of a message; some "fields" of that header, or all "other" fields.
+   * Which piece: "all" of the message; the "content" of a part; its "mime" header; a message's "header",
+   * or the "text" after it; some "fields" of that header, or all "other" fields.
    */
   readonly kind: "all" | "content" | "mime" | "header" | "text" | "fields" | "other";
   /** The names of those fields, in lower case. */
   readonly names: ReadonlySet<string>;
 }
 
-/** Reads a section, like "1.2.mime"; gives `undefined` for what is none. */
+/** Reads a section, like "1.2.mime"; returns `undefined` for an invalid one. */
 export function parseSection(section: string): Section | undefined {
   const found = /^(\d+(?:\.\d+)*)?(?:(^|\.)([a-z].*))?$/i.exec(section);
   if (found === null || (found[1] === undefined && found[2] === ".")) return undefined;
@@ -51,20 +51,20 @@ export function parseSection(section: string): Section | undefined {
   }
   const list = /^header\.fields(\.not)?\(([^() ]+)\)$/.exec(what);
   if (list === null) return undefined;
-  // A field's name is one word of those that "fetch" is given, so that commas stand for spaces.
+  // "fetch" separates its fields with spaces, so that a section's names are separated with commas.
   for (const name of list[2].split(",")) names.add(name.replaceAll(/^"|"$/g, ""));
   return { path, kind: list[1] === undefined ? "fields" : "other", names };
 }
 
-/** A section's bytes, with CR LF for line ends and 0x80 for NULs; none where it isn't there. */
+/** A section's bytes, with CR LF for line ends and 0x80 for NULs; empty if the part doesn't exist. */
 export function readSection(message: Message, section: Section): Uint8Array {
   const place = findPart(message, section);
   return place === undefined ? new Uint8Array() : withoutNuls(rawSection(message, place, section));
 }
 
 /**
- * A section's bytes, what is encoded in them decoded, and with CR LF for line ends in what isn't.
- * Throws a `CommandFailure`: "DATAERR" where they don't decode, "TEMPFAIL" where they end too early.
+ * A section's bytes, with transfer encodings decoded, and with CR LF for line ends where there is none.
+ * Throws a `CommandFailure`: "DATAERR" if they can't be decoded, "TEMPFAIL" if they are cut short.
  */
 export function readBinarySection(message: Message, section: Section): Uint8Array {
   const place = findPart(message, section);
@@ -76,7 +76,7 @@ export function readBinarySection(message: Message, section: Section): Uint8Arra
       const header = section.kind === "all" ? decodedHeader(message, place) : [];
       const decoded = concat([...header, ...decodedContent(message, place)]);
       if (hasEncoded(place)) return decoded;
-      // No header has to say that anything isn't encoded any more.
+      // The headers needn't be changed to say that it is decoded.
       const raw = rawSection(message, place, section);
       return hasNuls(message, place) ? raw : withoutNuls(raw);
     }
@@ -85,13 +85,13 @@ export function readBinarySection(message: Message, section: Section): Uint8Arra
   }
 }
 
-/** Whether there is anything encoded in a part or in one of the parts in it. */
+/** Whether a part, or one of the parts in it, has a transfer encoding. */
 function hasEncoded(part: MessagePart): boolean {
   if (part.children.length > 0) return part.children.some(hasEncoded);
   return part.bodySize.physical > 0 && isEncoded(part);
 }
 
-/** Whether there are NULs in a part; those between the parts in it don't count. */
+/** Whether a part contains NULs; those between the parts in it don't count. */
 function hasNuls(message: Message, part: MessagePart): boolean {
   const { children, start, bodyStart, end } = part;
   const own = message.bytes.subarray(start, children.length > 0 ? bodyStart : end);
@@ -103,7 +103,7 @@ function isEncoded({ fields }: MessagePart): boolean {
   return encoding === "base64" || encoding === "quoted-printable";
 }
 
-/** The part that a section is about: for what only messages have, the message in an attached one. */
+/** The part of a section; for pieces that only messages have, the message in an attached one. */
 function findPart({ root }: Message, { path, kind }: Section): MessagePart | undefined {
   let part: MessagePart | undefined = root;
   for (const [at, number] of path.entries()) {

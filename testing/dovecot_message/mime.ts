@@ -1,6 +1,6 @@
 /**
- * The parts that a message is made of, found as Dovecot finds them: a boundary is any line that
- * begins with one, and a part that never ends, ends with the one around it.
+ * The parts of a message, found as Dovecot finds them: any line that begins with a boundary counts as
+ * one, and a part without an end ends with the part around it.
  *
  * @module
  */
@@ -12,24 +12,24 @@ const LF = 0x0a;
 const CR = 0x0d;
 const DASH = 0x2d;
 
-/** How deep parts are looked for, and how many, as in Dovecot; what is beyond is nobody's part. */
+/** The deepest nesting and the most parts, as in Dovecot; parts beyond that are not split. */
 const deepest = 100;
 const mostParts = 10_000;
 
-/** A longer boundary is cut to this. */
+/** The longest boundary, in characters; a longer one is cut. */
 const longestBoundary = 80;
 
 /** How large something is. */
 export interface MessageSize {
-  /** In bytes, as it is stored. */
+  /** The size in bytes, as it is stored. */
   readonly physical: number;
-  /** In bytes, were every line's end CR LF. */
+  /** The size in bytes with CR LF for every line end. */
   readonly virtual: number;
   /** How many line feeds it has. */
   readonly lines: number;
 }
 
-/** A place in a message, and what is ahead of it. */
+/** An index in a message, and the line feeds before it. */
 interface Place {
   readonly at: number;
   readonly lines: number;
@@ -37,32 +37,32 @@ interface Place {
   readonly bare: number;
 }
 
-/** What a part is: what holds parts, a message as an attachment, text, or something else. */
+/** The kind of a part: one with parts in it, a message as an attachment, text, or something else. */
 export type PartKind = "multipart" | "message" | "text" | "other";
 
 /** A part of a message; the whole message is one as well. */
 export interface MessagePart {
-  /** What it is a part of; `undefined` for the whole message. */
+  /** The part around it; `undefined` for the whole message. */
   readonly parent: MessagePart | undefined;
   /** The parts of a "multipart", or the message in a "message". */
   readonly children: readonly MessagePart[];
-  /** What it is. */
+  /** Its kind. */
   readonly kind: PartKind;
-  /** Whether it says that it is MIME, by a Content-Type or MIME-Version, or by being a part. */
+  /** Whether it is MIME: it has a Content-Type or MIME-Version, or is a part of another. */
   readonly isMime: boolean;
   /** The fields of its header. */
   readonly fields: readonly HeaderField[];
-  /** Its Content-Type: of the first field of that name; `undefined` without one. */
+  /** Its Content-Type, from the first field of that name; `undefined` without one. */
   readonly contentType: ContentType | undefined;
   /** Where in the message it begins, with its header. */
   readonly start: number;
   /** Where its body begins. */
   readonly bodyStart: number;
-  /** Where it ends; the line end ahead of the boundary that follows isn't its own. */
+  /** Where it ends; the line end before the next boundary isn't part of it. */
   readonly end: number;
   /** Its body. */
   readonly body: Uint8Array;
-  /** How large its header is, with the empty line behind it. */
+  /** How large its header is, with the empty line after it. */
   readonly headerSize: MessageSize;
   /** How large its body is, with all parts in it. */
   readonly bodySize: MessageSize;
@@ -126,11 +126,11 @@ class Part implements MessagePart {
 
 interface Boundary {
   readonly part: Part;
-  /** What follows the dashes. */
+  /** The text after the dashes. */
   readonly text: Uint8Array;
 }
 
-/** Finds the parts of a message; gives the one that is all of it. */
+/** Finds the parts of a message; returns the part that is all of it. */
 export function parseParts(message: Uint8Array): MessagePart {
   return new PartsParser(message).parse();
 }
@@ -143,8 +143,8 @@ class PartsParser {
   #count = 1;
   #place: Place = { at: 0, lines: 0, bare: 0 };
   /**
-   * A part whose header a boundary follows: the last line end of the header goes with the boundary,
-   * and the part ends ahead of it. What it is a part of ends behind it.
+   * A part with a boundary right after its header: the header's last line end belongs to the boundary,
+   * and the part ends before it. The part around it ends after it.
    */
   #cut: { readonly part: Part; readonly place: Place } | undefined;
 
@@ -166,7 +166,7 @@ class PartsParser {
     return root;
   }
 
-  /** Begins a part of the one that is read. */
+  /** Begins a part of the current one. */
   #begin(): void {
     this.#part = new Part(this.#message, this.#part, this.#cut?.place ?? this.#place);
     this.#count++;
@@ -191,7 +191,7 @@ class PartsParser {
     part.endHeader(this.#cut.place);
   }
 
-  /** Learns what the part is. */
+  /** Finds out the part's kind. */
   #read(fields: readonly HeaderField[], hasEnd: boolean): void {
     const part = this.#part;
     const field = firstField(fields, "Content-Type");
@@ -223,7 +223,7 @@ class PartsParser {
     });
   }
 
-  /** Reads to where a next part begins, which is begun, or to the end; gives whether one began. */
+  /** Reads to the next part and begins it, or to the end; returns whether a part began. */
   #readBody(): boolean {
     const message = this.#message;
     const cut = this.#cut;
@@ -248,14 +248,14 @@ class PartsParser {
       } else {
         if (this.#boundaries.length === 0) this.#move(message.length);
         else if (!this.#nextLine()) return false;
-        // A boundary takes the line end ahead of it along.
+        // The line end before a boundary belongs to it.
         lineEnd = message[this.#place.at - 2] === CR ? 2 : 1;
       }
     }
     return false;
   }
 
-  /** The boundary that the line at a place begins with: the longest that fits, and the innermost. */
+  /** The boundary that a line begins with: the longest match, and of equal ones the innermost. */
   #boundaryAt(at: number): Boundary | undefined {
     const message = this.#message;
     const boundaries = this.#boundaries;
@@ -281,7 +281,7 @@ class PartsParser {
     return best;
   }
 
-  /** Ends parts until the one that is read is `part`, or all of them. */
+  /** Ends parts until `part` is the current one, or all of them. */
   #finishUntil(part: Part | undefined, place: Place = this.#place): void {
     for (let ended: Part | undefined = this.#part; ended !== part && ended !== undefined;) {
       ended.finish(place);
@@ -290,7 +290,7 @@ class PartsParser {
     }
   }
 
-  /** Moves behind the next line feed; gives whether there is one. */
+  /** Moves after the next line feed; returns whether there is one. */
   #nextLine(): boolean {
     const lineFeed = this.#message.indexOf(LF, this.#place.at);
     this.#move(lineFeed === -1 ? this.#message.length : lineFeed + 1);
@@ -311,7 +311,7 @@ class PartsParser {
     this.#place = { at: to, lines, bare };
   }
 
-  /** The place ahead of the line end that was just read, of `length` bytes. */
+  /** The place before the line end that was just read, of `length` bytes. */
   #back(length: number): Place {
     const { at, lines, bare } = this.#place;
     if (length === 0) return this.#place;

@@ -23,7 +23,7 @@ export function partText({ bytes }: Message, part: MessagePart): string {
 }
 
 function isTakenForUtf8(charset: string): boolean {
-  // No name at all is that of the server's locale, which isn't UTF-8.
+  // An empty name means the charset of the server's locale, which isn't UTF-8.
   if (charset === "") return false;
   if (/^(us-ascii|ascii)$/i.test(charset)) return true;
   try {
@@ -33,7 +33,7 @@ function isTakenForUtf8(charset: string): boolean {
   }
 }
 
-/** UTF-8 without what begins a character for which there aren't enough bytes left. */
+/** UTF-8 without an incomplete character at its end. */
 function withoutCutCharacter(bytes: Uint8Array): Uint8Array {
   let at = 0;
   while (at < bytes.length) {
@@ -47,8 +47,8 @@ function withoutCutCharacter(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * The text of a message: the header of each part, a line a field, with an empty line behind it, and
- * the text of those that have no other parts in them.
+ * The text of a message: the header of each part, a line for each field, with an empty line after it, and
+ * the text of those parts that have no other parts in them.
  */
 export function messageText(message: Message): string {
   return textOf(message, message.root);
@@ -62,7 +62,7 @@ function textOf(message: Message, part: MessagePart): string {
       : part.children.map((child) => textOf(message, child)).join(""));
 }
 
-/** Whether an empty line ends a part's header, be it one that is taken for the boundary's. */
+/** Whether an empty line ends a part's header, even if the line end belongs to a boundary. */
 function hasEmptyLine({ bytes }: Message, { fields, start, bodyStart }: MessagePart): boolean {
   const end = fields.at(-1)?.end ?? start;
   return end <= bodyStart && /^\r?\n/.test(toByteString(bytes.subarray(end, end + 2)));

@@ -1,21 +1,21 @@
 /**
- * Reads what structured header fields are made of (RFC 5322, RFC 2045), as leniently as Dovecot.
+ * Reads the tokens of structured header fields (RFC 5322, RFC 2045), as leniently as Dovecot.
  *
  * @module
  */
 
-/** What may stand in an atom; all that isn't ASCII may. */
+/** The characters of an atom, among them all that aren't ASCII. */
 const atomText = /[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]/;
 
-/** What may stand in a token of a Content-Type field: an atom's without "/", "?" and "=", and dots. */
+/** The characters of a Content-Type field's token: those of an atom except "/", "?" and "=", and dots. */
 const tokenText = /[!#$%&'*+\-.0-9A-Z^_`a-z{|}~\x80-\xff]/;
 
-/** What stands for a NUL: U+FFFD in UTF-8. */
+/** Replaces a NUL: U+FFFD in UTF-8. */
 const replacement = "\xef\xbf\xbd";
 
 /**
- * What a step of the reader came to: "more" follows, the "end" was reached (a value was read all the
- * same), or what is there is "broken".
+ * The result of a step of the reader: "more" follows; the "end" was reached (a value was read
+ * nevertheless); the text is "broken".
  */
 export type Step = "more" | "end" | "broken";
 
@@ -23,19 +23,19 @@ export type Step = "more" | "end" | "broken";
 export class Rfc822Reader {
   /** The value. */
   readonly text: string;
-  /** How far it has been read. */
+  /** The index of the next character to read. */
   at = 0;
-  /** What the last step read. */
+  /** The text that the last step read. */
   read = "";
-  /** The comment that was skipped last, without its parentheses. */
+  /** The last skipped comment, without its parentheses. */
   comment = "";
 
-  /** Starts to read a value. */
+  /** Creates one for a value. */
   constructor(text: string) {
     this.text = text;
   }
 
-  /** The character that is next; "" at the end. */
+  /** The next character; "" at the end. */
   next(): string {
     return this.text.charAt(this.at);
   }
@@ -56,7 +56,7 @@ export class Rfc822Reader {
     return this.at < this.text.length ? "more" : "end";
   }
 
-  /** Reads an atom, and skips the space behind it. */
+  /** Reads an atom, and skips the space after it. */
   atom(): Step {
     return this.isAtAtom ? this.#run(atomText) : "broken";
   }
@@ -80,7 +80,7 @@ export class Rfc822Reader {
     }
   }
 
-  /** Reads a token of a Content-Type field, which may be empty, and skips the space behind it. */
+  /** Reads a token of a Content-Type field, which may be empty, and skips the space after it. */
   token(): Step {
     return this.#run(tokenText);
   }
@@ -100,12 +100,12 @@ export class Rfc822Reader {
     }
   }
 
-  /** Reads a quoted string; what was read of a broken one isn't given. */
+  /** Reads a quoted string; nothing of a broken one is kept. */
   quotedString(): Step {
     return this.#quoted('"', "");
   }
 
-  /** Reads what follows an "@": a dot-atom, or an address in brackets. */
+  /** Reads a domain: a dot-atom, or an address in brackets. */
   domain(): Step {
     this.read = "";
     this.at++;
@@ -113,7 +113,7 @@ export class Rfc822Reader {
     return this.next() === "[" ? this.#quoted("]", "[") : this.dotAtom();
   }
 
-  /** Reads characters as long as they fit. */
+  /** Reads characters as long as they match. */
   #run(fits: RegExp, besides = ""): Step {
     const start = this.at;
     while (
@@ -124,8 +124,8 @@ export class Rfc822Reader {
   }
 
   /**
-   * Reads until `close`. Line ends in it go, and backslashes, but those of a domain in brackets stay,
-   * in which no other bracket may open.
+   * Reads until `close`, without line ends and backslashes. A domain in brackets keeps its backslashes,
+   * and no other bracket may open in it.
    */
   #quoted(close: string, open: string): Step {
     const { text } = this;
@@ -159,7 +159,7 @@ export class Rfc822Reader {
     return "broken";
   }
 
-  /** Skips a comment; gives whether it ended. */
+  /** Skips a comment; returns whether it ended. */
   #skipComment(): boolean {
     const { text } = this;
     let comment = "";

@@ -1,5 +1,5 @@
 /**
- * The beginning of a message's text, as mail programs show it in a list.
+ * The beginning of a message's text, as mail programs show it in a list (preview).
  *
  * @module
  */
@@ -25,7 +25,7 @@ export function snippetOf(message: Message): string {
 /** The first part that is text; of alternatives plain text if there is any, and HTML if not. */
 function firstText(part: MessagePart): MessagePart | undefined {
   const subtype = part.contentType?.subtype.toLowerCase();
-  // What an attached message says isn't what the message says.
+  // The text of an attached message isn't the message's own text.
   if (isText(part)) return part;
   if (part.kind !== "multipart") return undefined;
   if (subtype !== "alternative") {
@@ -42,12 +42,12 @@ function firstText(part: MessagePart): MessagePart | undefined {
   return texts[plain !== -1 ? plain : html !== -1 ? html : texts.length - 1];
 }
 
-/** Whether it says that it is text, or says nothing. */
+/** Whether it is declared as text, or has no type. */
 function isText({ contentType }: MessagePart): boolean {
   return contentType === undefined || contentType.type.toLowerCase() === "text";
 }
 
-/** A text that is written until it is long enough. */
+/** A text that is filled up to the longest length. */
 class Draft {
   text = "";
   #left: number;
@@ -60,12 +60,12 @@ class Draft {
     return this.#left === 0;
   }
 
-  /** Writes a character, with a space ahead of it if one is due; whether it did so. */
+  /** Writes a character, with a space before it if one is due; returns whether there was room. */
   write(character: string, isSpaceDue: boolean): boolean {
     if (this.isFull) return false;
     this.#left--;
     if (isSpaceDue) {
-      // A space with nothing behind it isn't worth it.
+      // A space at the end is not written.
       if (this.isFull) return false;
       this.#left--;
       this.text += " ";
@@ -75,7 +75,7 @@ class Draft {
   }
 }
 
-/** Writes a text's own lines into one line, and into another the lines that quote somebody. */
+/** Writes a text's own lines into one line, and its quoted lines into another. */
 class SnippetWriter {
   readonly #own: Draft = new Draft(longest);
   readonly #quoted: Draft = new Draft(longest - 1);
@@ -83,7 +83,7 @@ class SnippetWriter {
   #isQuoting = false;
   #isSpaceDue = false;
 
-  /** Takes a text; gives what its own lines begin with, or if there are none, the others. */
+  /** Takes a text; returns the beginning of its own lines, or if there are none, of the quoted ones. */
   write(text: string): string {
     for (const character of text) {
       if (this.#own.isFull) break;

@@ -1,5 +1,5 @@
 /**
- * How the bodies of a message's parts are encoded (RFC 2045, 6), and what they decode to.
+ * The transfer encodings of a message's parts (RFC 2045, 6), and decoding them.
  *
  * @module
  */
@@ -9,35 +9,34 @@ import { decodeBase64 } from "./encoded_words.ts";
 import type { HeaderField } from "./headers.ts";
 import { Rfc822Reader } from "./rfc822_reader.ts";
 
-/** How a body is encoded: "identity" is not at all, "unknown" in a way that nobody knows. */
+/** A body's transfer encoding: "identity" for none, "unknown" for any other name. */
 export type TransferEncoding = "identity" | "quoted-printable" | "base64" | "unknown";
 
-/** A body, decoded as far as that goes. */
+/** A body, decoded as far as possible. */
 export interface DecodedBody {
-  /** What it decodes to; behind a fault, what could be made of it. */
+  /** The decoded bytes; after a fault, as much as could be decoded. */
   readonly bytes: Uint8Array;
   /**
-   * What is wrong with it: something in it is "invalid", or it is "cut" off; `undefined` for
-   * nothing.
+   * The fault: something in it is "invalid", or it is "cut" short; `undefined` if there is none.
    */
   readonly fault: "invalid" | "cut" | undefined;
 }
 
-/** How the body behind a header is encoded: what the last Content-Transfer-Encoding says. */
+/** The encoding of the body after a header: that of the last Content-Transfer-Encoding. */
 export function transferEncodingOf(fields: readonly HeaderField[]): TransferEncoding {
   const field = fields.findLast(({ name }) => name.toLowerCase() === "content-transfer-encoding");
   if (field === undefined) return "identity";
   const reader = new Rfc822Reader(field.value);
   reader.skipSpace();
   const step = reader.token();
-  // Some write parameters behind it, which it doesn't have.
+  // Some programs write parameters after it, which the field doesn't have.
   if (step === "more" && reader.next() !== ";") return "unknown";
   const encoding = reader.read.toLowerCase();
   if (/^(7bit|8bit|binary)$/.test(encoding)) return "identity";
   return encoding === "quoted-printable" || encoding === "base64" ? encoding : "unknown";
 }
 
-/** Decodes a body; one in an unknown encoding decodes to nothing. */
+/** Decodes a body; one in an unknown encoding gives no bytes. */
 export function decodeBody(body: Uint8Array, encoding: TransferEncoding): DecodedBody {
   switch (encoding) {
     case "identity":
@@ -58,10 +57,10 @@ function base64Fault(text: string): DecodedBody["fault"] {
   return rest === "" || (rest === "=" && padding === "==") ? "cut" : "invalid";
 }
 
-/** No line may be long enough for a run of so many blanks, and what is more of them is dropped. */
+/** The longest run of blanks, more than a line may have; the rest of a longer one is dropped. */
 const tooManyBlanks = 77;
 
-/** Decodes quoted-printable; line ends become CR LF, blanks ahead of them go. */
+/** Decodes quoted-printable; line ends become CR LF, blanks before them are dropped. */
 function decodeQuotedPrintable(text: string): DecodedBody {
   const lines = text.split("\n");
   let decoded = "";
@@ -89,7 +88,7 @@ function decodeQuotedPrintable(text: string): DecodedBody {
   return { bytes: fromByteString(decoded), fault };
 }
 
-/** A CR alone, a "=" without two digits behind it, and too many blanks; they stay what they are. */
+/** A CR alone, a "=" without two digits after it, and too many blanks; they stay unchanged. */
 const invalidText = /\r|=(?![0-9A-Fa-f]{2})|[ \t]{77}/;
 
 function decodeDigits(text: string): string {

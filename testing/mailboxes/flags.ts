@@ -1,5 +1,5 @@
 /**
- * The flags and keywords of mails, as Dovecot takes and shows them.
+ * The flags and keywords of mails, as Dovecot reads and shows them.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import type { Mail, Mailbox } from "../mailbox.ts";
 /** The flags that a mail can be given (RFC 3501, 2.3.2), in the order in which they are shown. */
 const systemFlags = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"] as const;
 
-/** How long a keyword may be. */
+/** The longest keyword, in characters. */
 const longestKeyword = 50;
 
 /** Flags and keywords as they were given. */
 export interface GivenFlags {
-  /** IMAP's own, as they are spelled there; without `\Recent`, which nobody can set. */
+  /** IMAP's flags, in IMAP's spelling; without `\Recent`, which clients can't set. */
   readonly flags: readonly string[];
   /** The keywords. */
   readonly keywords: readonly string[];
 }
 
 /**
- * Reads flags and keywords with spaces between them. Throws a `CommandFailure`, "USAGE", for what
- * begins with a backslash and isn't one of IMAP's flags.
+ * Reads flags and keywords with spaces between them. Throws a `CommandFailure`, "USAGE", for a
+ * word that begins with a backslash and isn't one of IMAP's flags.
  */
 export function parseFlags(text: string): GivenFlags {
   const flags = new Set<string>();
@@ -35,7 +35,7 @@ export function parseFlags(text: string): GivenFlags {
   return { flags: [...flags], keywords };
 }
 
-/** Throws a `CommandFailure`, "DATAERR", for keywords of which one can't be. */
+/** Throws a `CommandFailure`, "DATAERR", if one of the keywords is invalid. */
 export function checkKeywords(keywords: readonly string[]): void {
   for (const keyword of keywords) {
     const fault = keywordFault(keyword);
@@ -47,9 +47,9 @@ export function checkKeywords(keywords: readonly string[]): void {
 }
 
 function keywordFault(keyword: string): string | undefined {
-  if (keyword === "") return "is empty: there is a space too many";
+  if (keyword === "") return "is empty. Remove a space";
   if (/[^\0-\x7f]/.test(keyword)) return "isn't ASCII";
-  if (/[\0- (){%*"\\\]\x7f]/.test(keyword)) return "has a character that no keyword may have";
+  if (/[\0- (){%*"\\\]\x7f]/.test(keyword)) return "has a character that isn't allowed in keywords";
   if (keyword.length > longestKeyword) return `has more than ${longestKeyword} characters`;
   return undefined;
 }
@@ -58,20 +58,19 @@ function systemFlag(word: string): string {
   const found = systemFlags.find((flag) => flag.toLowerCase() === word.toLowerCase());
   if (found !== undefined) return found;
   throw new CommandFailure("USAGE", {
-    log:
-      `There is no flag ${word}. Give one of ${systemFlags.join(" ")}, or a keyword, which has ` +
-      "no backslash.",
+    log: `There is no flag ${word}. Give one of ${systemFlags.join(" ")}, or a keyword ` +
+      "without a backslash.",
   });
 }
 
 /**
- * The keywords of a mailbox, in the order in which they were first used there, and as they were
- * spelled then: upper and lower case are the same.
+ * The keywords of a mailbox, in the order and the spelling of their first use. They are
+ * case-insensitive.
  */
 export class MailboxKeywords {
   readonly #spellings = new Map<string, string>();
 
-  /** The keywords of a mailbox; those that its mails got from elsewhere come last. */
+  /** The keywords of a mailbox; those that mails brought from other mailboxes come last. */
   static of(mailbox: Mailbox): MailboxKeywords {
     let keywords = mailboxKeywords.get(mailbox);
     if (keywords === undefined) {
@@ -81,7 +80,7 @@ export class MailboxKeywords {
     return keywords;
   }
 
-  /** Takes keywords in, if they are new; flags among them don't matter. */
+  /** Adds new keywords; ignores flags among them. */
   learn(keywords: Iterable<string>): void {
     for (const keyword of keywords) {
       const key = keyword.toLowerCase();
@@ -97,7 +96,7 @@ export class MailboxKeywords {
     return inOrder.filter((flag) => keys.has(flag.toLowerCase()));
   }
 
-  /** How a mail's flags are shown: IMAP's own, `\Recent` behind them, then the keywords. */
+  /** The flags of a mail, as Dovecot shows them: IMAP's own, then `\Recent`, then the keywords. */
   text(mail: Mail, isRecent: boolean): string {
     const flags = this.normalize(mail.flags);
     const recent = isRecent ? ["\\Recent"] : [];

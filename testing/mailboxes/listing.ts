@@ -1,5 +1,5 @@
 /**
- * In which order Dovecot lists mailboxes, and which of them a mask reaches.
+ * The order in which Dovecot lists mailboxes, and the mailboxes that a mask matches.
  *
  * @module
  */
@@ -9,26 +9,26 @@ import type { TreeName } from "./tree.ts";
 
 /** A namespace and the names in it. */
 export interface Listing extends Namespace {
-  /** The names, without the namespace's prefix; INBOX among them where the namespace has it. */
+  /** The names, without the namespace's prefix; with INBOX if the namespace has it. */
   readonly names: Iterable<TreeName>;
-  /** Whether there is a mailbox by the name of the prefix itself, without its separator. */
+  /** Whether a mailbox has the prefix itself, without its separator, as its name. */
   readonly hasRoot: boolean;
 }
 
-/** What {@linkcode listNames} lists. */
+/** Options for {@linkcode listNames}. */
 export interface ListOptions {
-  /** Only names that this mask fits; all if left out. */
+  /** Only names that this mask matches; all if left out. */
   readonly mask?: string;
-  /** Also INBOX where the mask fits it and doesn't reach its namespace; no if left out. */
+  /** Also INBOX if the mask matches it but not its namespace; `false` if left out. */
   readonly alwaysInbox?: boolean;
 }
 
 /**
- * The names of several namespaces, which stand by the lengths of their prefixes, as Dovecot lists
- * them: namespace by namespace, INBOX last. Without a mask the namespaces' prefixes are among them.
+ * The names of several namespaces, which are given sorted by the lengths of their prefixes, as Dovecot
+ * lists them: namespace by namespace, INBOX last. Without a mask the namespaces' prefixes are listed, too.
  *
- * A mask reaches into one namespace only, the last one that has names which it may fit: its `*` ends
- * at the border of a namespace, so that "*" doesn't list what is below the prefix "Archive/".
+ * A mask matches names of one namespace only, the last one that may have such names: "*" doesn't list
+ * the mailboxes below the prefix "Archive/" of another namespace.
  */
 export function* listNames(
   listings: readonly Listing[],
@@ -45,7 +45,7 @@ export function* listNames(
       yield { name, exists: hasRoot || isInbox(name), hasNamesBelow: true };
     }
     for (const entry of names) {
-      // INBOX comes last; where it isn't called so in its namespace, others may be below that name.
+      // INBOX comes last; if its namespace has another name for it, mailboxes may be below "INBOX".
       const isRealInbox = inbox && entry.name === "INBOX";
       if (isRealInbox && (prefix === "" || !entry.hasNamesBelow)) continue;
       const name = `${prefix}${entry.name}`;
@@ -58,7 +58,7 @@ export function* listNames(
   }
 }
 
-/** The names in several namespaces that are subscribed to, in the same order, but for INBOX. */
+/** The subscribed names in several namespaces, in the same order, except INBOX. */
 export function* listSubscriptions(
   listings: readonly Listing[],
   mask?: string,
@@ -73,7 +73,7 @@ export function* listSubscriptions(
   }
 }
 
-/** The namespace that a mask reaches, if any. */
+/** The namespace that a mask matches names of, if any. */
 function lastReached(listings: readonly Listing[], mask: string): readonly Listing[] {
   const withoutStars = mask.replaceAll("*", "%");
   const reached = listings.filter(({ prefix, separator }) =>

@@ -7,44 +7,44 @@
 import { encodeUtf8 } from "../../core/bytes.ts";
 import { encodeMutf7 } from "../../core/imap/mutf7.ts";
 
-/** A namespace, with nothing left out. */
+/** A namespace with all of its properties. */
 export interface Namespace {
-  /** What the names of its mailboxes begin with, the separator included; "" for nothing. */
+  /** The prefix of its mailboxes' names, with the separator at its end; "" for none. */
   readonly prefix: string;
-  /** What stands between the levels of a name: one character. */
+  /** The character between the levels of a name. */
   readonly separator: string;
   /** Whether INBOX is in it. */
   readonly inbox: boolean;
 }
 
-/** How many bytes a new name may have, each of its levels on the disk, and its folder's name there. */
+/** The most bytes of a new name, of each of its levels on disk, and of its folder's name there. */
 const MAX_NAME = 4096;
 const MAX_LEVEL = 255;
 const MAX_FOLDER = 255;
 
-/** What parts the levels of a name on the disk, where mailboxes are Maildir++ folders. */
+/** The character between the levels of a name on disk, where mailboxes are Maildir++ folders. */
 const MAILDIR_SEPARATOR = ".";
 
-/** Whether a mask is one, and not just a name: it has `*` or `%`. */
+/** Whether a mask has wildcards, `*` or `%`. */
 export function isMask(mask: string): boolean {
   return /[*%]/.test(mask);
 }
 
 /**
- * Whether a mask fits a name (RFC 3501, 6.3.8): `*` stands for any text, `%` for any text without a
- * separator, anything else for itself. INBOX as the first level is matched in any case.
+ * Whether a mask matches a name (RFC 3501, 6.3.8): `*` matches any text, `%` any text without a
+ * separator, any other character itself. INBOX as the first level matches in any case.
  */
 export function fitsMask(mask: string, name: string, separator: string): boolean {
-  return placesBehind(mask, name, separator).has(mask.length);
+  return positionsAfter(mask, name, separator).has(mask.length);
 }
 
-/** Whether a mask may fit names that begin with a prefix. */
+/** Whether a mask may match names that begin with a prefix. */
 export function fitsBelow(mask: string, prefix: string, separator: string): boolean {
-  return placesBehind(mask, prefix, separator).size > 0;
+  return positionsAfter(mask, prefix, separator).size > 0;
 }
 
-/** The places in a mask that can come next once a text was matched: a mask is a small automaton. */
-function placesBehind(mask: string, text: string, separator: string): ReadonlySet<number> {
+/** The positions in a mask that can follow a matched text: the states of a nondeterministic automaton. */
+function positionsAfter(mask: string, text: string, separator: string): ReadonlySet<number> {
   const inboxEnd = isInbox(text.split(separator, 1)[0]) ? "INBOX".length : 0;
   let places = skippingWildcards(mask, [0]);
   for (let at = 0; at < text.length && places.size > 0; at++) {
@@ -61,10 +61,10 @@ function placesBehind(mask: string, text: string, separator: string): ReadonlySe
   return places;
 }
 
-/** Places in a mask, and those behind wildcards there, which may stand for nothing. */
+/** Positions in a mask, and those after wildcards there, since a wildcard may match nothing. */
 function skippingWildcards(mask: string, places: readonly number[]): Set<number> {
   const all = new Set(places);
-  // A set's iteration gets to what is added on the way.
+  // Iterating over a set visits elements that are added meanwhile.
   for (const place of all) {
     if (mask[place] === "*" || mask[place] === "%") all.add(place + 1);
   }
@@ -84,7 +84,7 @@ export function canonicalName(name: string, separator: string): string {
 
 /**
  * The namespace that a name belongs to: for INBOX the one that has it, else the one with the longest
- * prefix that the name begins with, or is; `undefined` for none.
+ * prefix that the name begins with or equals; `undefined` for none.
  */
 export function namespaceOf<N extends Namespace>(
   name: string,
@@ -101,7 +101,7 @@ export function namespaceOf<N extends Namespace>(
   return best;
 }
 
-/** What is wrong with a mailbox's name, in Dovecot's words; `undefined` for nothing. */
+/** The reason why a mailbox's name is invalid, in Dovecot's words; `undefined` for a valid one. */
 export function nameFault(name: string, namespace: Namespace): string | undefined {
   const { prefix, separator, inbox } = namespace;
   const isRoot = prefix !== "" && name === prefix.slice(0, -1);
@@ -129,7 +129,7 @@ export function nameFault(name: string, namespace: Namespace): string | undefine
   return reason && `Invalid mailbox name: ${reason}`;
 }
 
-/** What is wrong with a new mailbox's name, in Dovecot's words; `undefined` for nothing. */
+/** The reason why a new mailbox's name is invalid, in Dovecot's words; `undefined` for a valid one. */
 export function newNameFault(name: string, namespace: Namespace): string | undefined {
   const fault = nameFault(name, namespace);
   if (fault !== undefined) return fault;
@@ -142,7 +142,7 @@ export function newNameFault(name: string, namespace: Namespace): string | undef
   return isTooLong ? "Mailbox name too long" : undefined;
 }
 
-/** Whether a mailbox's name is too long for a folder's, which is a dot and all of the name's levels. */
+/** Whether a mailbox's name is too long for its folder's name, which is a dot and all of its levels. */
 export function isTooLongForFolder(name: string, { prefix }: Namespace): boolean {
   return `.${encodeMutf7(name.slice(prefix.length))}`.length > MAX_FOLDER;
 }

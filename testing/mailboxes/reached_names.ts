@@ -1,5 +1,5 @@
 /**
- * Which mailboxes the arguments of "mailbox list" and "mailbox status" reach.
+ * The mailboxes that the arguments of "mailbox list" and "mailbox status" select.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { MailUser } from "../mail_user.ts";
 import { fitsMask, isMask } from "./names.ts";
 
 /**
- * The names that masks reach: one without wildcards is a name, be there such a mailbox or not, and one
- * with wildcards is looked up; several, or none, choose among all names, so that one without wildcards
- * is not missed where there is no such mailbox. `names` gives the names that a mask fits, or all. As
- * Dovecot has it in src/doveadm/doveadm-mailbox-list-iter.c.
+ * The names that masks select. A single mask without wildcards is a name, whether or not the mailbox
+ * exists; a single one with wildcards is looked up. Several masks, or none, select from all names, so
+ * that a missing mailbox is no error. `names` returns the names that a mask matches, or all. See Dovecot's
+ * src/doveadm/doveadm-mailbox-list-iter.c.
  */
 export function reachedNames<T extends { readonly name: string }>(
   masks: readonly string[],

@@ -6,47 +6,47 @@
 
 /** A mailbox's name in a {@linkcode MailboxTree}. */
 export interface TreeName {
-  /** The name, from the root on. */
+  /** The full name. */
   readonly name: string;
-  /** Whether there is such a mailbox; if not, there are mailboxes below that name only. */
+  /** Whether the mailbox exists; if not, only mailboxes below that name do. */
   readonly exists: boolean;
   /** Whether there are mailboxes below that name. */
   readonly hasNamesBelow: boolean;
 }
 
-/** What is known of a name. */
+/** A node of the tree. */
 interface Node {
   exists: boolean;
-  /** What is below it, by the next level of the names, oldest first. */
+  /** The nodes below it, by the next level of their names, oldest first. */
   readonly children: Map<string, Node>;
 }
 
-/** Which of the names on a level comes first. */
+/** The order of the names on a level. */
 export type TreeOrder = "newest first" | "oldest first";
 
 /**
- * The names of mailboxes, or of subscriptions, as Dovecot keeps them. A name stands where it was first
- * needed, be it for one below it, and it is gone when neither it is in use any more nor one below it.
+ * The names of mailboxes, or of subscriptions, as Dovecot keeps them. A name's place in the order is set
+ * when it, or a name below it, is first added; it is removed when neither is in use any more.
  */
 export class MailboxTree {
   readonly #separator: string;
   readonly #order: TreeOrder;
   readonly #root: Node = { exists: false, children: new Map() };
 
-  /** Makes an empty one, for names whose levels the separator parts. */
+  /** Creates an empty one for names whose levels the separator divides. */
   constructor(separator: string, order: TreeOrder) {
     this.#separator = separator;
     this.#order = order;
   }
 
-  /** Whether a name is in it, and not only some below it; "" is the root's. */
+  /** Whether a name itself is in it, not only names below it; "" is the root. */
   has(name: string): boolean {
     let node: Node | undefined = this.#root;
     for (const level of this.#levels(name)) node = node?.children.get(level);
     return node?.exists === true;
   }
 
-  /** Puts a name in; where it is in it stays where it is. */
+  /** Adds a name; one that is there keeps its place. */
   add(name: string): void {
     let node = this.#root;
     for (const level of this.#levels(name)) {
@@ -57,12 +57,12 @@ export class MailboxTree {
     node.exists = true;
   }
 
-  /** Takes a name out. */
+  /** Removes a name. */
   delete(name: string): void {
     if (this.has(name)) this.#delete(this.#root, this.#levels(name));
   }
 
-  /** All names but the root's, each ahead of those below it. */
+  /** All names except the root, each before those below it. */
   names(): Iterable<TreeName> {
     return this.#below(this.#root, "");
   }

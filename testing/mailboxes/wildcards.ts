@@ -4,19 +4,19 @@
  * @module
  */
 
-/** Whether a mask for users is one, and not just a name: it has `*` or `?`. */
+/** Whether a mask for users has wildcards, `*` or `?`. */
 export function hasWildcards(mask: string): boolean {
   return /[*?]/.test(mask);
 }
 
 /**
- * Whether a mask fits a user's name, in any case: `*` stands for any text, `?` for any character,
- * anything else for itself.
+ * Whether a mask matches a user's name, in any case: `*` matches any text, `?` any character, any other
+ * character itself.
  */
 export function fitsWildcards(mask: string, name: string): boolean {
   const wanted = mask.toUpperCase();
   const text = name.toUpperCase();
-  // Where the last `*` is, and up to where it reaches: that is all there is to take back.
+  // The position of the last `*` and the end of its match: the only point to backtrack to.
   let star = -1;
   let starEnd = 0;
   let place = 0;

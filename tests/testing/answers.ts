@@ -1,5 +1,5 @@
 /**
- * Asks an embedded mail system, for tests.
+ * Sends commands to an embedded mail system, for tests.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { MailSystem } from "../../testing/mail_system.ts";
 import { askHandler } from "./differential/embedded_server.ts";
 import { textsOf } from "./differential/question.ts";
 
-/** A command's name, its arguments, and the user to act on, alice unless given. */
+/** A command's name, its arguments, and the user to act on; alice if left out. */
 export type Line = readonly [name: string, args?: readonly string[], user?: string];
 
-/** Asks; gives the fields of a reply, and at the end its code where it failed: "-NOTFOUND". */
+/** Runs a command; returns the reply's fields, and after them the code of a failure: "-NOTFOUND". */
 export type Answers = (...line: Line) => Promise<readonly string[]>;
 
-/** Asks a mail system. */
+/** Creates a function that runs commands on a mail system. */
 export function answersOf(system: MailSystem): Answers {
   const ask = askHandler(mailHandler(system));
   return async (name, args = [], user = "alice") => {

@@ -13,19 +13,19 @@ import { askReal, askSocket, startReal } from "./differential/real_server.ts";
 import { readState, type RealState, takeOverSubscriptions } from "./differential/real_state.ts";
 import { Twins } from "./differential/twins.ts";
 
-/** How many commands are made up, and after how many of them all mail is compared. */
+/** The number of random commands, and of those between two comparisons of all mail. */
 const GENERATED = 300;
 const PORTION = 60;
 
-// The seeds are any numbers; many others were tried by hand.
-test("the embedded server answers as a real Dovecot does, seed 20260110", async () => {
+// The seeds are arbitrary; many others were tried by hand.
+test("embedded server › random commands, seed 20260110 › answers like Dovecot 2.3", async () => {
   await using dovecot = await startReal();
   const real = askReal(dovecot);
   const state = await readState(real);
   await compare(real, askHandler(mailHandler(state.system)), { state, seed: 20260110 });
 });
 
-test("so it does at a socket, seed 20260111", async () => {
+test("embedded server › random commands over a socket, seed 20260111 › answers like Dovecot 2.3", async () => {
   await using dovecot = await startReal();
   const real = askReal(dovecot);
   const state = await readState(real);
@@ -58,12 +58,12 @@ async function compare(
     0,
     `${mismatches.length} of ${asked} answers differ:\n${mismatches.slice(0, 40).join("\n")}`,
   );
-  // It must not pass because all commands fail alike.
+  // It must not pass only because all commands fail on both servers.
   assert((alike.get("+") ?? 0) > asked / 2);
   for (const code of ["-", "-USAGE", "-NOUSER", "-NOTFOUND", "-DATAERR"]) {
     assert((alike.get(code) ?? 0) > 0, code);
   }
-  // What is listed as a difference and isn't one any more goes.
+  // An expected difference that no longer occurs has to be removed.
   assert(differences.length + avoided.length <= 10);
   for (const difference of differences) assert(met.has(difference), difference.reason);
 }

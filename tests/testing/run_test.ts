@@ -20,7 +20,7 @@ const bytes = new Uint8Array([...encodeUtf8("Subject: 8 bit\n\n"), 0xff, 0xc3, 0
 const received = new Date("2026-01-05T10:31:00Z");
 const saved = new Date("2026-01-05T10:32:00Z");
 
-/** A client at an embedded server, and what the server has. */
+/** A client of an embedded server, and the server's mail. */
 interface Scene extends AsyncDisposable {
   readonly doveadm: Doveadm;
   readonly system: MailSystem;
@@ -61,7 +61,7 @@ async function start(): Promise<Scene> {
   const reached: string[] = [];
   const handler = mailHandler(system);
   const password = "secret";
-  // Clients tell versions of Dovecot apart by what they speak.
+  // Clients recognise the version of Dovecot by its protocol version.
   const options = { hostname: "127.0.0.1", port: 0, password, maxMinor: 2 };
   const server = await serve(options, (request) => {
     reached.push(request.name);
@@ -80,7 +80,7 @@ async function start(): Promise<Scene> {
   };
 }
 
-/** What each command gives and does, by its name. */
+/** A test for each command, by its name. */
 const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   async user({ doveadm }) {
     assert.deepEqual(await doveadm.run("user", { userMask: ["*"] }), [
@@ -245,7 +245,7 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     assert.equal(alice.open("-x").guid, guid);
     assert.deepEqual([...alice.subscriptions()], ["-x"]);
     const two = ["-x", "b/c"];
-    // What can't be done is an error, and what can is done.
+    // One invalid name is an error; the others are created.
     await fails("DATAERR", doveadm.run("mailbox create", { user: "alice", mailbox: two }));
     assert(alice.find("b/c") !== undefined);
   },
@@ -258,7 +258,7 @@ const cases: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
       recursive: true,
       subscriptions: true,
     } as const;
-    // "Lists" itself is no mailbox.
+    // The mailbox "Lists" itself doesn't exist.
     await fails("NOTFOUND", doveadm.run("mailbox delete", { ...below, unsafe: true }));
     assert.deepEqual([...alice.mailboxes.keys()], ["INBOX", "Archive"]);
     assert.deepEqual([...alice.subscriptions()], []);
@@ -489,25 +489,28 @@ async function fails(code: string, work: Promise<unknown>): Promise<void> {
   });
 }
 
-/** What would end a connection to Dovecot isn't sent; what the embedded server says of it is tried elsewhere. */
+/**
+ * Asserts that the client refuses a call. Dovecot would end the connection; other tests check what the
+ * embedded server answers.
+ */
 async function refused(work: Promise<unknown>): Promise<void> {
   await assert.rejects(work, LocalProtocolError);
 }
 
-test("every command of the embedded server has a case here, and an entry in the catalogue", () => {
+test("embedded server › each command › has a case here and an entry in the catalogue", () => {
   assert.deepEqual(Object.keys(cases).sort(), [...commandNames].sort());
   for (const name of commandNames) assert.notEqual(findCommand(name), undefined, name);
 });
 
 for (const [name, check] of Object.entries(cases)) {
-  test(`run("${name}")`, async () => {
+  test(`embedded server › run("${name}") › rows and effects`, async () => {
     await using scene = await start();
     await check(scene);
     assert(scene.reached.includes(name));
   });
 }
 
-test("commands on mail: one user, masks, lists, all, and nobody", async () => {
+test("embedded server › one user, masks, user files, all users, no user › rows of each", async () => {
   await using scene = await start();
   const { doveadm, system } = scene;
   const names = commandNames.filter((name) => findCommand(name)!.mail);
@@ -525,14 +528,14 @@ test("commands on mail: one user, masks, lists, all, and nobody", async () => {
   assert.deepEqual(await doveadm.run("mailbox status", { user: "*", ...inbox }), both);
   assert.deepEqual(await doveadm.run("mailbox status", { user: "b?b", ...inbox }), [both[1]]);
   assert.deepEqual(await doveadm.run("mailbox status", { user: "z*", ...inbox }), []);
-  // Who doesn't exist is left out, and names may have spaces around.
+  // Unknown users are skipped, and spaces around names are ignored.
   const userFile = "bob\r\nzoe\n\n alice \n";
   assert.deepEqual(
     await doveadm.run("mailbox status", { userFile, ...inbox }),
     [both[1], both[0]],
   );
   await fails("NOUSER", doveadm.run("mailbox status", { user: "zoe", ...inbox }));
-  // A failure of one user's comes when all had their turn.
+  // A failure for one user is thrown after all users were processed.
   system.users.get("bob")!.create("Only");
   const rows: unknown[] = [];
   const only = { allUsers: true, field, mailboxMask: ["Only"] } as const;
@@ -545,7 +548,7 @@ test("commands on mail: one user, masks, lists, all, and nobody", async () => {
   assert.deepEqual(rows, [{ username: "bob", mailbox: "Only", messages: 0 }]);
 });
 
-test("rows as they come, and several commands at once", async () => {
+test("embedded server › rows() and parallel commands › rows as they arrive", async () => {
   await using scene = await start();
   const { doveadm, inbox } = scene;
   const mails = { user: "alice", field: ["uid", "text"], query: ["mailbox", "INBOX"] } as const;
@@ -576,10 +579,10 @@ test("rows as they come, and several commands at once", async () => {
   assert(wrong.status === "rejected" && wrong.reason instanceof LocalProtocolError);
 });
 
-test("what can't be isn't sent", async () => {
+test("client › invalid parameters › refused, nothing is sent", async () => {
   await using scene = await start();
   const { doveadm, reached } = scene;
-  // Whoever writes JavaScript has no types to tell.
+  // JavaScript callers have no type checks.
   const run = (name: string, parameters: object) =>
     doveadm.run(name as "fetch", parameters as { user: string; field: ["uid"]; query: ["all"] });
   const user = "alice";
@@ -587,7 +590,7 @@ test("what can't be isn't sent", async () => {
   for (
     const [name, parameters, message] of [
       ["fetch", { user, field: ["nosuch"], query }, /no field "nosuch".* "uid"/],
-      // Neither does 2.3 have what came with 2.4.
+      // 2.3 lacks the fields of 2.4.
       [
         "fetch",
         { user, field: ["uid", "mime.parts"], query },
@@ -617,6 +620,6 @@ test("what can't be isn't sent", async () => {
     }, LocalProtocolError);
   }
   assert.deepEqual(reached, []);
-  // The connection is as good as it was.
+  // The connection still works.
   assert.equal((await run("fetch", { user, field: ["uid"], query })).length, 2);
 });

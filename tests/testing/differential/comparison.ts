@@ -1,5 +1,5 @@
 /**
- * Asks two servers the same, and says where they differ.
+ * Sends the same commands to two servers, and reports differences.
  *
  * @module
  */
@@ -10,32 +10,32 @@ import { users } from "./mail_set.ts";
 import { type Answer, type Ask, commandLine, type Question } from "./question.ts";
 import type { Likeness, Twins } from "./twins.ts";
 
-/** How many characters of a field, and how many fields, are shown. */
+/** The most characters of a field, and the most fields, in a report. */
 const SHOWN_LENGTH = 160;
 const SHOWN_FIELDS = 6;
 
-/** What two servers answered, command by command. */
+/** The comparison of two servers' answers. */
 export class Comparison {
-  /** What was wrong, command by command, to be read. */
+  /** The unexpected differences as texts, one for each command. */
   readonly mismatches: string[] = [];
-  /** How often each of the wanted differences was met. */
+  /** How often each expected difference occurred. */
   readonly met = new Map<Difference, number>();
-  /** How many commands were asked. */
+  /** How many commands were sent. */
   asked = 0;
-  /** How many of them both servers answered alike, by their result. */
+  /** How many of them had the same answer on both servers, by result. */
   readonly alike = new Map<string, number>();
   readonly #real: Ask;
   readonly #embedded: Ask;
   readonly #twins: Twins;
 
-  /** Makes one of two servers. */
+  /** Creates one for two servers. */
   constructor(real: Ask, embedded: Ask, twins: Twins) {
     this.#real = real;
     this.#embedded = embedded;
     this.#twins = twins;
   }
 
-  /** Asks both servers. */
+  /** Sends a command to both servers. */
   async ask(question: Question): Promise<void> {
     const number = ++this.asked;
     const [real, embedded] = await Promise.all([this.#real(question), this.#embedded(question)]);
@@ -63,7 +63,7 @@ export class Comparison {
     );
   }
 
-  /** Compares everything that the servers have: what a command did shows here, if nowhere else. */
+  /** Compares all mail of the servers, to find differences that the answers don't show. */
   async askAll(): Promise<void> {
     for (const user of users) {
       for (const [name, ...args] of everything) await this.ask({ name, user, args });
@@ -71,7 +71,7 @@ export class Comparison {
   }
 }
 
-/** The first field in which two answers differ, -1 for their results; `undefined` for alike. */
+/** The first field in which two answers differ, -1 for their results; `undefined` for equal answers. */
 function differAt(real: Answer, embedded: Answer, likeness: Likeness): number | undefined {
   const length = Math.max(real.fields.length, embedded.fields.length);
   for (let at = 0; at < length; at++) {
@@ -93,7 +93,7 @@ const everything: readonly (readonly [name: string, ...args: string[]])[] = [
   ],
 ];
 
-/** An answer in a few lines: its fields from a little ahead of the one in which it differs. */
+/** A short form of an answer: its fields from shortly before the one that differs. */
 function shown({ result, fields, log }: Answer, at: number, other: Answer): string {
   const start = Math.max(0, at - 2);
   const some = fields.slice(start, start + SHOWN_FIELDS).map((field, index) =>

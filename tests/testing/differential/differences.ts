@@ -1,12 +1,12 @@
 /**
- * Where the embedded server answers otherwise than a real one, and why.
+ * The expected differences between the embedded server and a real one, and the reasons.
  *
  * @module
  */
 
 import type { Answer, Question } from "./question.ts";
 
-/** A difference that is wanted. */
+/** An expected difference. */
 export interface Difference {
   /** What differs, and why. */
   readonly reason: string;
@@ -14,20 +14,20 @@ export interface Difference {
   explains(question: Question, real: Answer, embedded: Answer, agree: Agree): boolean;
 }
 
-/** Whether two fields are the same, or stand for the same. */
+/** Whether two fields are equal or correspond. */
 type Agree = (real: Uint8Array, embedded: Uint8Array) => boolean;
 
-/** All differences that are wanted. */
+/** All expected differences. */
 export const differences: readonly Difference[] = [
   {
     reason:
-      "Dovecot ends the connection without a word where a command's arguments are wrong; the " +
-      "embedded server says what is wrong, and fails the command.",
+      "Dovecot closes the connection without an error message if a command's arguments are wrong; " +
+      "the embedded server logs the reason, and fails the command.",
     explains: (_, real, embedded) =>
       real.result === "lost" && !panicked(real) && embedded.result.startsWith("-"),
   },
   {
-    reason: "Dovecot crashes; the embedded server answers what it should have.",
+    reason: "Dovecot crashes; the embedded server sends the right answer.",
     explains: (_, real, embedded) =>
       real.result === "lost" && panicked(real) && embedded.result !== "lost",
   },
@@ -39,7 +39,7 @@ export const differences: readonly Difference[] = [
       if (embedded.result === "-NOTFOUND") {
         return name === "search" && real.result === "+" && real.fields.length === 0;
       }
-      // Where only its GUID is asked for, the list of mailboxes has a row for it.
+      // If only its GUID is requested, the list of mailboxes has a row for it.
       const isLeftOut = name === "mailbox status" && real.result === "+" &&
         real.fields.length > embedded.fields.length;
       return embedded.result === "+" && (isLeftOut || missesMailbox(real)) &&
@@ -47,16 +47,17 @@ export const differences: readonly Difference[] = [
     },
   },
   {
-    reason: "The embedded server knows neither MIMEPART nor INTHREAD, which take a mail client's " +
-      "knowledge of mails, and says so.",
+    reason:
+      "The embedded server doesn't support MIMEPART and INTHREAD, which need a mail client's " +
+      "knowledge of mails, and fails with a message.",
     explains: ({ args }, _, embedded) =>
       args.some((arg) => ["MIMEPART", "INTHREAD"].includes(arg)) && embedded.result === "-USAGE" &&
       embedded.log.some((line) => /MIMEPART|INTHREAD/.test(line)),
   },
   {
     reason:
-      "Among alternatives, Dovecot takes several flags that a mail hasn't for one, so that it " +
-      'passes over seen mails for "unseen or unflagged"; "not ( seen flagged )" is the same to it.',
+      "Among alternatives, Dovecot merges several missing flags into one condition, so that it " +
+      'finds no seen mails for "unseen or unflagged", and for "not ( seen flagged )".',
     explains: ({ name, args }, real, embedded, agree) =>
       ["search", "fetch"].includes(name) && real.result === "+" && embedded.result === "+" &&
       hasFlagsToMerge(args) &&
@@ -77,8 +78,8 @@ export const differences: readonly Difference[] = [
   },
   {
     reason:
-      "Where a search looked into the text of a mail, Dovecot may give more than a part of it: " +
-      "the first bytes of what follows.",
+      "If a search has read the text of a mail, Dovecot may send more than the requested part: " +
+      "also the first bytes after it.",
     explains: (question, real, embedded, agree) => {
       const columns = columnsOf(question);
       const startsAlike = (field: Uint8Array, shorter: Uint8Array) =>
@@ -94,22 +95,22 @@ export const differences: readonly Difference[] = [
   },
 ];
 
-/** Differences that are kept out of the way, since afterwards nothing would be the same. */
+/** Differences that the commands must avoid, since all later answers would differ. */
 export const avoided: readonly string[] = [
-  "Dovecot counts a mail's modification sequences only from when somebody first asked for one in " +
-  "that mailbox, and until then gives the mailbox's; the embedded server counts them always.",
-  'Dovecot\'s "mailbox create -g" fails for a mailbox that is there, but gives it the GUID.',
-  '"mailbox delete -Z" of Dovecot doesn\'t give back the room that the mails had in the quota.',
+  "Dovecot counts a mail's modification sequences only from the first request for one in that " +
+  "mailbox, and until then sends the mailbox's; the embedded server always counts them.",
+  'Dovecot\'s "mailbox create -g" fails for an existing mailbox, but sets its GUID.',
+  "Dovecot's \"mailbox delete -Z\" doesn't subtract the deleted mails from the quota usage.",
 ];
 
-/** Whether a mailbox that is missing is all that a server complains of. */
+/** Whether all errors in a server's log are about missing mailboxes. */
 function missesMailbox({ result, log }: Answer): boolean {
   const errors = log.filter((line) => line.startsWith("error: "));
   return result === "-NOTFOUND" &&
     errors.every((line) => line.includes("Mailbox doesn't exist: "));
 }
 
-/** Whether fields are some of others, in their order. */
+/** Whether fields are a subsequence of others. */
 function isSubsequence(
   fields: readonly Uint8Array[],
   all: readonly Uint8Array[],
@@ -122,7 +123,7 @@ function isSubsequence(
   return found === fields.length;
 }
 
-/** The names of the columns that "fetch" is asked for, in each row. */
+/** The names of the columns in each row of a "fetch". */
 function columnsOf({ name, args }: Question): readonly string[] {
   if (name !== "fetch") return [];
   const list = args.find((arg) => !arg.startsWith("-")) ?? "";
@@ -131,14 +132,14 @@ function columnsOf({ name, args }: Question): readonly string[] {
   return [...(hasUser ? ["username"] : []), ...(options.length > 0 ? options : list.split(" "))];
 }
 
-/** Whether a query may have, among alternatives, that a mail isn't seen, or that it isn't deleted. */
+/** Whether a query may contain "unseen" or "undeleted" among alternatives. */
 function hasFlagsToMerge(args: readonly string[]): boolean {
   const query = args.join(" ").toUpperCase();
   return / OR /.test(query) && /UNSEEN|UNDELETED|NOT (?:SEEN|DELETED)/.test(query) ||
     /NOT \( .*(?:SEEN|DELETED)/.test(query);
 }
 
-/** Whether a server crashed: the trace of it is all that it logs then. */
+/** Whether a server crashed: then it logs a backtrace. */
 function panicked({ log }: Answer): boolean {
   return log.some((line) => line.includes("Raw backtrace:"));
 }

@@ -1,5 +1,5 @@
 /**
- * The embedded server's side: how it is asked, without a socket.
+ * The embedded server's side: runs commands without a socket.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { CommandFailure } from "../../../doveadm/server/command_failure.ts";
 import type { DoveadmHandler, ReplyField, ServerRequest } from "../../../doveadm/server/handler.ts";
 import type { Ask, Question } from "./question.ts";
 
-/** Asks a handler, and makes of what it gives or throws what a server would send. */
+/** Calls a handler, and converts its results and errors to the answer that a server would send. */
 export function askHandler(handler: DoveadmHandler): Ask {
   return async (question) => {
     const log: string[] = [];
@@ -46,7 +46,7 @@ function requestFor({ name, args, user, input }: Question, log: string[]): Serve
   };
 }
 
-/** An input as it may arrive: in pieces that end anywhere. */
+/** An input in arbitrary pieces. */
 async function* inPieces(input: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < input.length; at += 1000) {
     await Promise.resolve();

@@ -1,5 +1,5 @@
 /**
- * Commands, made up: every command with its options and arguments, mistakes included.
+ * Random commands: every command with its options and arguments, also with mistakes.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import type { Question } from "./question.ts";
 import { Random } from "./random.ts";
 
 /**
- * Names of mailboxes that are made, renamed and deleted on the way. Few have the same parent: those
- * that a rename of that one takes along are listed in the order of the folders on the disk then,
- * which is the file system's.
+ * Names of mailboxes that are created, renamed and deleted. Few have the same parent: after their parent
+ * was renamed, mailboxes are listed in the order of the folders on disk, which depends on the file
+ * system.
  */
 const names: readonly string[] = [
   "New",
@@ -88,14 +88,14 @@ const badFlags: readonly string[] = ["\\Nothing", "", "a(b", "\\Recent", "\\Seen
 
 type Maker = () => Question;
 
-/** Makes commands up, the same ones for the same seed. */
+/** Generates random commands, the same ones for the same seed. */
 export class Generator {
   readonly #random: Random;
   readonly #queries: Queries;
   readonly #makers: readonly Maker[];
   #made = 0;
 
-  /** Makes one of a seed. */
+  /** Creates one with a seed. */
   constructor(seed: number, known: Known) {
     this.#random = new Random(seed);
     this.#queries = new Queries(this.#random, known);
@@ -172,7 +172,7 @@ export class Generator {
     const options = random.chance(30) ? [random.pick(["-s", "--subscriptions"])] : [];
     if (random.chance(10)) {
       const guid = random.pick(["0123456789abcdef0123456789ABCDEF", "not-a-guid"]);
-      // See `avoided` about mailboxes that are there.
+      // See `avoided` about existing mailboxes.
       return this.#mailCommand("mailbox create", ["-g", guid, `Made ${this.#made++}`]);
     }
     return this.#mailCommand("mailbox create", [...options, ...this.#someNames(0)]);
@@ -213,7 +213,7 @@ export class Generator {
     const mailbox = random.pick([...mailboxes, ...names, "Missing"]);
     const option = random.pick([[], ["-m", mailbox], [`--mailbox=${mailbox}`], ["-m", mailbox]]);
     const { user } = this.#mailCommand("save", []);
-    // A bad option would leave the input unread, to be taken for commands.
+    // After a bad option, the server would not read the input, but take it for commands.
     return { name: "save", user, args: option, input: random.pick(saved) };
   }
 
@@ -227,8 +227,8 @@ export class Generator {
 
   #expunge(): Question {
     const random = this.#random;
-    // Without "-d", as "mailbox delete" is without "-e": in a mailbox that changed in the same second
-    // Dovecot now and then takes itself for somebody else who deleted it.
+    // Without "-d", and "mailbox delete" without "-e": in a mailbox that changed in the same second
+    // Dovecot sometimes takes its own deletion for one by another process.
     const unsafe = ["all", ...this.#queries.place()].slice(random.below(2));
     const query = random.chance(15) ? unsafe : this.#queries.inMailbox();
     return this.#mailCommand("expunge", query);
@@ -283,7 +283,7 @@ export class Generator {
     return random.chance(4) ? [] : some;
   }
 
-  /** A command on somebody's mail, with what all of those share: options, and mistakes. */
+  /** A command on a user's mail, with the options that all of these have, and mistakes. */
   #mailCommand(name: string, args: readonly string[]): Question {
     const random = this.#random;
     const roll = random.below(100);

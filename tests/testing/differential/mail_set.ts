@@ -1,5 +1,5 @@
 /**
- * The mail that both servers have: messages of every make, in mailboxes with names of every kind.
+ * The mail of both servers: messages of many kinds, in mailboxes with names of many kinds.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { Question } from "./question.ts";
 /** The users, in the order of the user database. */
 export const users: readonly string[] = ["alice", "bob", "carol", "dora@example.org"];
 
-/** How much a user's mail may take, in Dovecot's notation. */
+/** The quota of each user, in Dovecot's notation. */
 export const quota = "120k";
 
-/** A message of lines, some of them not ASCII: each character is one byte. */
+/** A message of lines, some not ASCII: each character is one byte. */
 function latin1(...lines: readonly string[]): Uint8Array {
   return Uint8Array.from(lines.join("\n"), (character) => character.charCodeAt(0));
 }
@@ -323,7 +323,7 @@ const large = lf(
   "",
 );
 
-/** Small messages that differ in what searches look at. */
+/** Small messages that differ in the properties that searches use. */
 function series(count: number): string[] {
   return Array.from({ length: count }, (_, at) =>
     lf(
@@ -339,7 +339,7 @@ function series(count: number): string[] {
     ));
 }
 
-/** What is in the mailboxes at the start. */
+/** The mails in each mailbox at the start. */
 export const mail: Mail = {
   alice: {
     INBOX: [
@@ -386,7 +386,7 @@ export function receivedAt(index: number): Date {
   return new Date(Date.UTC(2026, 0, 1 + index * 3 % 40, index * 5 % 24, index * 7 % 60, index));
 }
 
-/** What is done to the mail before the comparison begins: flags, subscriptions, gaps in the UIDs. */
+/** Commands before the comparison: they set flags, subscribe, and leave gaps in the UIDs. */
 export const preparation: readonly Question[] = [
   ...["alice", "bob", "carol", "dora@example.org"].map((user) => ({
     name: "mailbox status",

@@ -1,5 +1,5 @@
 /**
- * Commands that are asked in any case: what no generator hits upon reliably.
+ * Fixed commands, which a generator wouldn't reach reliably.
  *
  * @module
  */
@@ -17,7 +17,7 @@ function bob(name: string, ...args: readonly string[]): Question {
   return { name, user: "bob", args };
 }
 
-/** A command for nobody in particular. */
+/** A command without a user. */
 function plain(name: string, ...args: readonly string[]): Question {
   return { name, args };
 }
@@ -28,7 +28,7 @@ function save(user: string | undefined, input: Uint8Array, ...args: readonly str
 
 const inbox = ["mailbox", "INBOX"] as const;
 
-/** What can be asked of a mail, in portions that a reader can take in. */
+/** The fields of "fetch", in groups small enough to read in a report. */
 const fieldLists: readonly string[] = [
   "user mailbox mailbox-guid seq uid guid flags modseq",
   "size.physical size.virtual date.received date.sent date.saved",
@@ -49,14 +49,14 @@ const fieldLists: readonly string[] = [
   "binary.1 binary.2 binary.2.1 binary.2.2 binary.3",
 ];
 
-/** Asked first, while both servers have the same mail. */
+/** The first commands, while both servers have the same mail. */
 export const reading: readonly Question[] = [
   ...fieldLists.flatMap((fields) => [
     alice("fetch", fields, ...inbox, "all"),
     alice("fetch", fields, "mailbox", "Archive*", "all"),
   ]),
   alice("fetch", "body.2.text", ...inbox, "uid", "4", "text", "needle"),
-  // A header without a name, which the one in between has, is the end of Dovecot.
+  // Dovecot crashes on a header without a name, which mail 15 has.
   alice("fetch", "text.utf8", ...inbox, "1:14,16:*"),
   alice("fetch", "text.utf8", ...inbox, "15"),
   alice("fetch", "text.utf8", "mailbox", "Archive*", "all"),
@@ -168,7 +168,7 @@ export const reading: readonly Question[] = [
   alice("mailbox  list"),
 ];
 
-/** Asked next; what they do shows in what is compared afterwards. */
+/** The next commands, which change mail; the comparison after them shows their effects. */
 export const writing: readonly Question[] = [
   ...saved.map((input, at) => save(["alice", "bob"][at % 2], input, "-m", "Archive")),
   save("alice", saved[0]),
@@ -283,5 +283,5 @@ export const writing: readonly Question[] = [
   alice("purge", "now"),
 ];
 
-/** Asked last: for a while after it, the real server takes no connections. */
+/** The last command: for a while after it, the real server accepts no connections. */
 export const last: Question = plain("reload");

@@ -1,12 +1,12 @@
 /**
- * Search queries, made up: mostly good ones.
+ * Random search queries, mostly valid ones.
  *
  * @module
  */
 
 import type { Random } from "./random.ts";
 
-/** What queries can name: taken from the server, since it makes them up. */
+/** The GUIDs for queries, taken from the server, which generates them. */
 export interface Known {
   /** GUIDs of mailboxes. */
   readonly mailboxGuids: readonly string[];
@@ -14,7 +14,7 @@ export interface Known {
   readonly mailGuids: readonly string[];
 }
 
-/** Mailboxes that are there at the start. */
+/** Mailboxes that exist at the start. */
 export const mailboxes: readonly string[] = [
   "INBOX",
   "INBOX",
@@ -163,20 +163,20 @@ const badKeys: readonly (readonly string[])[] = [
   [""],
 ];
 
-/** Makes queries. */
+/** Generates queries. */
 export class Queries {
   readonly #random: Random;
   readonly #known: Known;
   /** Whether the query is for a command that only reads. */
   #isReading = true;
 
-  /** Makes one that draws from a source of random choices. */
+  /** Creates one with a source of random choices. */
   constructor(random: Random, known: Known) {
     this.#random = random;
     this.#known = known;
   }
 
-  /** A query that need not name a mailbox, and now and then isn't a query at all. */
+  /** A query that may name no mailbox, and is sometimes invalid. */
   any(): string[] {
     const random = this.#random;
     this.#isReading = true;
@@ -250,7 +250,7 @@ export class Queries {
 
   #compound(depth: number): string[] {
     const random = this.#random;
-    // Where a query leads to a change, it must not be one of those that Dovecot takes for others.
+    // A query of a command that changes mail must not be one that Dovecot interprets differently.
     const some = this.#isReading ? depth : 0;
     switch (random.below(4)) {
       case 0:
@@ -286,7 +286,7 @@ export class Queries {
       case 5:
         return [random.pick(["OLDER", "YOUNGER"]), random.pick(["86400", "600"])];
       case 6:
-        // What only one of the servers knows must not change what both have.
+        // Keys that only one of the servers supports must not cause changes.
         if (!this.#isReading) return ["$"];
         return random.chance(50)
           ? ["INTHREAD", random.pick(["REFERENCES", "REFS"]), ...this.#key(0)]
@@ -301,7 +301,7 @@ export class Queries {
     const prefix = random.pick(["", "", "SENT", "SAVED", "X-SAVED"]);
     const key = prefix + random.pick(["BEFORE", "ON", "SINCE"]);
     const date = random.pick(random.chance(8) ? badDates : dates);
-    // The day that began a day ago ends now: whether a mail that was just saved is in it, is luck.
+    // "1 day ago" ends now: whether it includes a mail that was just saved depends on timing.
     return [this.#anyCase(key), key.endsWith("ON") && date === "1d" ? "2d" : date];
   }
 
@@ -313,7 +313,7 @@ export class Queries {
     const random = this.#random;
     let hasLast = false;
     const number = (): string => {
-      // Once at most: of sets with more of them Dovecot 2.3 crashes, or loses count.
+      // Once at most: with more of them in a set Dovecot 2.3 crashes, or miscounts.
       if (hasLast || !random.chance(10)) return String(1 + random.below(20));
       hasLast = true;
       return "*";

@@ -1,5 +1,5 @@
 /**
- * What both servers are asked, and what they answer.
+ * The commands for both servers, and their answers.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface Question {
   readonly input?: Uint8Array;
 }
 
-/** What a server answered, or that it didn't. */
+/** A server's answer, or that there was none. */
 export interface Answer {
   /**
    * "+" for a success, "-" and the code for a failure, "lost" where the connection ended without a
@@ -27,15 +27,15 @@ export interface Answer {
   readonly log: readonly string[];
 }
 
-/** Asks a server. */
+/** Sends a command to a server. */
 export type Ask = (question: Question) => Promise<Answer>;
 
-/** The fields as texts; what isn't UTF-8 becomes U+FFFD. */
+/** The fields as texts; invalid UTF-8 becomes U+FFFD. */
 export function textsOf({ fields }: Answer): string[] {
   return fields.map(decodeUtf8);
 }
 
-/** A question as doveadm's command line would have it, for messages. */
+/** A command as doveadm's command line would show it, for messages. */
 export function commandLine({ name, user, args, input }: Question): string {
   const words = args.map((arg) => /^[\w.,:/@%*+=-]+$/.test(arg) ? arg : JSON.stringify(arg));
   return [

@@ -8,12 +8,12 @@
 export class Random {
   #state: number;
 
-  /** Makes one of a seed, a whole number. */
+  /** Creates one with a seed, a whole number. */
   constructor(seed: number) {
     this.#state = seed >>> 0;
   }
 
-  /** A whole number from 0 up to, and without, `end`, by a counter whose bits are mixed. */
+  /** A whole number from 0 up to `end`, exclusive: a counter whose bits are mixed. */
   below(end: number): number {
     this.#state = (this.#state + 0x9e3779b9) >>> 0;
     let mixed = this.#state;
@@ -22,7 +22,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 15)) >>> 0) % end;
   }
 
-  /** Whether something happens that happens `percent` times of a hundred. */
+  /** `true` with a probability of `percent` in 100. */
   chance(percent: number): boolean {
     return this.below(100) < percent;
   }
@@ -32,7 +32,7 @@ export class Random {
     return items[this.below(items.length)];
   }
 
-  /** From `least` to `most` of the items, each time any of them, so that some may come twice. */
+  /** From `least` to `most` of the items, with repetitions. */
   several<Item>(items: readonly Item[], least: number, most: number): Item[] {
     const count = least + this.below(most - least + 1);
     return Array.from({ length: count }, () => this.pick(items));

@@ -1,5 +1,5 @@
 /**
- * The real server's side: how it is started and asked.
+ * The real server's side: starts it and sends commands.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { type Ask, commandLine, type Question } from "./question.ts";
 
 /** Starts a real server with the mail of the comparison, and prepares it. */
 export async function startReal(): Promise<Dovecot> {
-  // Dates are printed, and searched, in the server's time zone.
+  // The server prints and searches dates in its own time zone.
   const extraConfig = "import_environment = TZ=UTC\n";
   const dovecot = await startDovecot({ users, mail, quota, extraConfig });
   try {
@@ -33,7 +33,7 @@ export async function startReal(): Promise<Dovecot> {
   return dovecot;
 }
 
-/** Asks a real server. */
+/** Creates a function that sends commands to a real server. */
 export function askReal({ socket }: Dovecot): Ask {
   const ask = askSocket(socket);
   return async (question) => {
@@ -45,23 +45,23 @@ export function askReal({ socket }: Dovecot): Ask {
 }
 
 /**
- * Makes the server note each mail's modification sequence.
+ * Makes the server record each mail's modification sequence.
  *
- * It begins to only when somebody asks for one, and until then all of a mailbox's mails have the
- * highest one: that is one of the ways in which the embedded server is different.
+ * It begins to only at the first request for one; until then all of a mailbox's mails have the highest
+ * one. The embedded server differs in this.
  */
 const countModseqs: Question = { name: "search", args: ["mailbox", "*", "modseq", "1"] };
 
 /**
- * Asks a server at a UNIX socket, on a connection per command: not all commands get along with
- * others.
+ * Sends commands to a server at a UNIX socket, each on its own connection, since not all commands can
+ * share a connection with others.
  */
 export function askSocket(path: string): Ask {
   return async ({ input, ...command }) => {
     const log: string[] = [];
     const transport = await connect({ transport: "unix", path });
     await using connection = await DoveadmConnection.open(transport, {
-      // Dovecot 2.3 sends its log unasked.
+      // Dovecot 2.3 sends its log without a request for it.
       logPassthrough: true,
       onLog: ({ level, message }) => log.push(`${level}: ${message}`),
     });
@@ -77,7 +77,7 @@ export function askSocket(path: string): Ask {
   };
 }
 
-/** Spreads over some weeks when messages were received: that is when their files were changed. */
+/** Spreads the times of receipt over some weeks, by setting the files' modification times. */
 async function spreadDates(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const index = /\.M(\d+)P1\.dovewire/.exec(entry.name)?.[1];

@@ -1,5 +1,5 @@
 /**
- * The real server's state, as the embedded server takes it over.
+ * Copies the real server's state to the embedded server.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import { users } from "./mail_set.ts";
 import type { Known } from "./queries.ts";
 import { type Ask, commandLine, textsOf } from "./question.ts";
 
-/** What was taken over from the real server. */
+/** The copied state of the real server. */
 export interface RealState extends Known {
   /** The same mail in memory. */
   readonly system: MailSystem;
-  /** Each user's subscriptions, in their order: some of them to mailboxes that aren't there. */
+  /** Each user's subscriptions, in their order; some of the mailboxes don't exist. */
   readonly subscriptions: ReadonlyMap<string, readonly string[]>;
 }
 
-/** What is asked about a mail. */
+/** The fields that are read of each mail. */
 const MAIL_FIELDS = "uid guid flags modseq date.received.unixtime date.saved.unixtime";
 
-/** Reads everything that a real server knows, by its own commands, but for the messages' bytes. */
+/** Reads a real server's state with its own commands; only the messages' bytes come from the files. */
 export async function readState(ask: Ask): Promise<RealState> {
   const reader = new Reader(ask);
   const states: Record<string, UserState> = {};
@@ -36,7 +36,7 @@ export async function readState(ask: Ask): Promise<RealState> {
   return { system: new MailSystem({ users: states }), subscriptions, mailboxGuids, mailGuids };
 }
 
-/** Subscribes to what the real server's users are subscribed to, in their order. */
+/** Copies the subscriptions of the real server's users, in their order. */
 export async function takeOverSubscriptions(embedded: Ask, state: RealState): Promise<void> {
   for (const [user, args] of state.subscriptions) {
     if (args.length > 0) await embedded({ name: "mailbox subscribe", user, args });
@@ -66,10 +66,10 @@ class Reader {
     const listed = await this.texts("mailbox status", user, "messages", "*");
     const names = listed.filter((_, at) => at % 2 === 0);
     const mailboxes: Record<string, MailboxState> = {};
-    // The one that was made last is listed first, but for INBOX: always the last, and last made here.
+    // The newest mailbox is listed first, except INBOX: always listed last, and created last here.
     names.unshift(names.pop()!);
     for (const name of names.reverse()) mailboxes[name] = await this.#mailbox(user, name);
-    // Made-up commands draw from these, so that they mustn't stand in the order of a folder's entries.
+    // The generator picks from these: sorted, they don't depend on the order of a folder's entries.
     for (const name of [...names].sort()) {
       const { guid, mails } = mailboxes[name];
       this.mailboxGuids.push(guid!);
@@ -91,7 +91,7 @@ class Reader {
         bytes,
         uid: Number(uid),
         guid,
-        // Whether a mail is recent is told by its mailbox: here all of them are.
+        // The mailbox defines which mails are recent: here all of them are.
         flags: flags.split(" ").filter((flag) => flag !== "" && flag !== "\\Recent"),
         modseq: Number(modseq),
         received: new Date(Number(received) * 1000),
@@ -111,12 +111,12 @@ class Reader {
   }
 }
 
-/** The messages in a Maildir folder, by what is their GUID as long as nobody copied them. */
+/** The messages in a Maildir folder by file name, which is the GUID of a mail that was not copied. */
 async function messagesIn(folder: string): Promise<ReadonlyMap<string, Uint8Array>> {
   const messages = new Map<string, Uint8Array>();
   for (const sub of ["new", "cur"]) {
     for (const name of await readdir(join(folder, sub))) {
-      // A Buffer would be compared as one.
+      // deepEqual would distinguish a Buffer from a Uint8Array.
       const bytes = new Uint8Array(await readFile(join(folder, sub, name)));
       messages.set(name.split(":")[0], bytes);
     }

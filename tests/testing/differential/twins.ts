@@ -1,5 +1,5 @@
 /**
- * What two servers can't agree on by nature, since each makes it up: GUIDs and the time.
+ * Compares values that each server generates itself: GUIDs and times.
  *
  * @module
  */
@@ -15,16 +15,16 @@ const DATE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
 /** A time in seconds since 1970, as "firstsaved" and UIDVALIDITY are. */
 const SECONDS = /^[12]\d{9}$/;
 
-/** How far apart two times may be that are now, in seconds: what a slow machine may take. */
+/** The largest difference of two current times, in seconds, on a slow machine. */
 const NOW = 60;
 
-/** Knows which values of one server stand for which of the other. */
+/** Records which values of the two servers correspond. */
 export class Twins {
   readonly #start = Date.now() / 1000 - NOW;
   readonly #realOf = new Map<string, string>();
   readonly #embeddedOf = new Map<string, string>();
 
-  /** Makes one that knows what both servers have had from the start. */
+  /** Creates one with the GUIDs that both servers have from the start. */
   constructor(known: Iterable<string>) {
     for (const guid of known) this.#learn(guid, guid);
   }
@@ -34,13 +34,13 @@ export class Twins {
     return new Likeness(this, this.#start);
   }
 
-  /** Whether two GUIDs are a pair, or were in none so far. */
+  /** Whether two GUIDs are a pair, or are both in none. */
   mayBePair(real: string, embedded: string): boolean {
     const [ours, theirs] = [this.#realOf.get(embedded), this.#embeddedOf.get(real)];
     return (ours === undefined && theirs === undefined) || (ours === real && theirs === embedded);
   }
 
-  /** Learns which GUIDs are pairs. */
+  /** Adds pairs of GUIDs. */
   learn(pairs: ReadonlyMap<string, string>): void {
     for (const [real, embedded] of pairs) this.#learn(real, embedded);
   }
@@ -51,7 +51,7 @@ export class Twins {
   }
 }
 
-/** Compares the fields of two answers. What it takes for pairs, nobody else does until it is kept. */
+/** Compares the fields of two answers. Its new pairs count only here until {@linkcode keep} is called. */
 export class Likeness {
   readonly #twins: Twins;
   readonly #start: number;
@@ -64,8 +64,8 @@ export class Likeness {
   }
 
   /**
-   * Whether two fields are the same, or stand for the same: a GUID that is new on both sides for one
-   * that is, from then on and nothing else; a time since the comparison began for about the same time.
+   * Whether two fields are equal or correspond: two GUIDs that are new on both servers become a pair; two
+   * times since the comparison began are about the same.
    */
   agree(real: Uint8Array, embedded: Uint8Array): boolean {
     if (isEqual(real, embedded)) return true;
@@ -75,7 +75,7 @@ export class Likeness {
     return times.every((time) => time >= this.#start) && Math.abs(times[0] - times[1]) <= NOW;
   }
 
-  /** Keeps the pairs: the answers are alike. */
+  /** Keeps the new pairs: the answers are equal. */
   keep(): void {
     this.#twins.learn(this.#pairs);
   }
@@ -93,7 +93,7 @@ export function isEqual(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, at) => byte === right[at]);
 }
 
-/** The time that a text tells, in seconds since 1970; NaN for none. */
+/** Parses a time to seconds since 1970; returns NaN for other text. */
 function secondsOf(text: string): number {
   if (SECONDS.test(text)) return Number(text);
   return DATE.test(text) ? Date.parse(`${text.replace(" ", "T")}Z`) / 1000 : NaN;

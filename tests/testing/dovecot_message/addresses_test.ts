@@ -5,7 +5,7 @@ import {
   parseEnvelopeAddresses,
 } from "../../../testing/dovecot_message/addresses.ts";
 
-test("addresses", () => {
+test("addresses › valid and broken ones › parsed as in Dovecot", () => {
   for (
     const [value, ...expected] of [
       [""],
@@ -37,7 +37,7 @@ test("addresses", () => {
   }
 });
 
-test("what addresses for an envelope lack", () => {
+test("addresses › incomplete ones in an envelope › MISSING_MAILBOX, MISSING_DOMAIN", () => {
   for (
     const [value, expected] of [
       ["bare", { mailbox: "bare", domain: "MISSING_DOMAIN" }],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { htmlText } from "../../../testing/dovecot_message/html_text.ts";
 
-test("text of HTML", () => {
+test("HTML text › tags, entities, quotations, scripts › text as in Dovecot", () => {
   for (
     const [html, expected] of [
       ["plain", "plain"],

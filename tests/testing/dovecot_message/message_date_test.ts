@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseMessageDate } from "../../../testing/dovecot_message/message_date.ts";
 
-test("dates: what is one, with its zone", () => {
+test("message dates › valid ones › time and zone", () => {
   const cases: [text: string, iso: string, offset: number][] = [
     ["Tue, 06 Jan 2026 10:30:00 +0000", "2026-01-06T10:30:00Z", 0],
     ["6 Jan 2026 10:30 +0200", "2026-01-06T08:30:00Z", 120],
@@ -25,7 +25,7 @@ test("dates: what is one, with its zone", () => {
   }
 });
 
-test("dates: what is none", () => {
+test("message dates › invalid ones › undefined", () => {
   const cases = [
     "",
     "yesterday",

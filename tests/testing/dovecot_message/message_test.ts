@@ -10,7 +10,7 @@ function parse(text: string): Message {
   return parseMessage(fromByteString(text));
 }
 
-/** The parts as lines: how deep, what they are, their headers and their bodies. */
+/** The parts as lines: indented by depth, with kind, header and body. */
 function outline(message: Message): string[] {
   const slice = (start: number, end: number) =>
     JSON.stringify(toByteString(message.bytes.subarray(start, end)));
@@ -21,13 +21,13 @@ function outline(message: Message): string[] {
   return lines(message.root, "");
 }
 
-test("messages: the same bytes are the same message", () => {
+test("parseMessage › the same array again › the same message", () => {
   const bytes = encodeUtf8("Subject: x\n\ny\n");
   assert.equal(parseMessage(bytes), parseMessage(bytes));
   assert.notEqual(parseMessage(bytes), parseMessage(bytes.slice()));
 });
 
-test("messages: where the header ends", () => {
+test("messages › with and without an empty line › the header's end", () => {
   const cases: [text: string, header: string][] = [
     ["A: b\n\nbody\n", "A: b\n\n"],
     ["A: b\r\n\r\nbody\n", "A: b\r\n\r\n"],
@@ -48,7 +48,7 @@ test("messages: where the header ends", () => {
   }
 });
 
-test("messages: names and values of fields", () => {
+test("messages › fields › names and values", () => {
   const cases: [line: string, name: string, value: string, unfolded: string][] = [
     ["Subject: hello\n", "Subject", "hello", "hello"],
     ["Subject:hello\r\n", "Subject", "hello", "hello"],
@@ -70,7 +70,7 @@ test("messages: names and values of fields", () => {
   }
 });
 
-test("messages: fields are found in any case, in their order", () => {
+test("messages › field names in any case › found in order", () => {
   const message = parse("A: 1\nb: 2\na: 3\n\nA: 4\n");
   const values = (name: string) => message.fieldsNamed(name).map(({ value }) => value);
   assert.deepEqual(message.fields.map(({ value }) => value), ["1", "2", "3"]);
@@ -79,7 +79,7 @@ test("messages: fields are found in any case, in their order", () => {
   assert.deepEqual(values("c"), []);
 });
 
-test("messages: encoded words", () => {
+test("messages › encoded words › decoded", () => {
   const cases: [value: string, decoded: string][] = [
     ["plain", "plain"],
     ["=?utf-8?q?caf=C3=A9_au?= lait", "café au lait"],
@@ -105,14 +105,14 @@ test("messages: encoded words", () => {
   }
 });
 
-test("messages: sizes", () => {
+test("messages › LF and CR LF › sizes", () => {
   const message = parse("A: b\n\r\none\r\ntwo\n\nthree");
   assert.deepEqual(message.headerSize, { physical: 7, virtual: 8, lines: 2 });
   assert.deepEqual(message.bodySize, { physical: 15, virtual: 17, lines: 3 });
   assert.deepEqual(message.size, { physical: 22, virtual: 25, lines: 5 });
 });
 
-test("parts: of a multipart message, the line end ahead of a boundary isn't theirs", () => {
+test("message parts › the line end before a boundary › not in the part", () => {
   const message = parse(
     "Content-Type: multipart/mixed; boundary=x\n\npreamble\n" +
       "--x\nContent-Type: text/plain\n\none\n\r\n--x \n\ntwo\n--x--\nepilogue\n",
@@ -127,12 +127,12 @@ test("parts: of a multipart message, the line end ahead of a boundary isn't thei
   assert.equal(message.root.end, message.bytes.length);
 });
 
-test("parts: broken and unusual ones", () => {
+test("message parts › broken and unusual ones › as in Dovecot", () => {
   const cases: [what: string, text: string, parts: string[]][] = [
     ["no boundary is named", "Content-Type: multipart/mixed\n\n--x\n\na\n", []],
-    ["the boundary doesn't come", "Content-Type: multipart/mixed; boundary=x\n\na\n", []],
+    ["the boundary is missing", "Content-Type: multipart/mixed; boundary=x\n\na\n", []],
     [
-      "the end doesn't come",
+      "the end is missing",
       "Content-Type: multipart/mixed; boundary=x\n\n--x\n\na\n",
       ['  text "\\n" "a\\n"'],
     ],
@@ -168,7 +168,7 @@ test("parts: broken and unusual ones", () => {
       ],
     ],
     [
-      "a message is in it",
+      "it contains a message",
       "Content-Type: message/rfc822\n\nSubject: in\n\nbody\n",
       ['  text "Subject: in\\n\\n" "body\\n"'],
     ],
@@ -186,7 +186,7 @@ test("parts: broken and unusual ones", () => {
       ['  message "" ""', '    text "" ""'],
     ],
     [
-      "the boundary comes in pieces",
+      "the boundary is in numbered pieces",
       'Content-Type: multipart/mixed; boundary*1=y; boundary*0="x"\n\n--xy\n\na\n--xy--\n',
       ['  text "\\n" "a"'],
     ],
@@ -196,7 +196,7 @@ test("parts: broken and unusual ones", () => {
   }
 });
 
-test("parts: kinds", () => {
+test("message parts › content types › kinds", () => {
   const cases: [contentType: string, kind: string, isMime: boolean][] = [
     ["", "text", false],
     ["MIME-Version: 1.0\n", "text", true],
@@ -216,7 +216,7 @@ test("parts: kinds", () => {
   }
 });
 
-test("parts: parameters", () => {
+test("message parts › Content-Type › parameters", () => {
   const cases: [value: string, parameters: string][] = [
     ["text/plain; charset=utf-8; format=flowed", "charset=utf-8 format=flowed"],
     ['text/plain; a="b \\"c\\"\n d"', 'a=b "c" d'],
@@ -236,7 +236,7 @@ test("parts: parameters", () => {
   }
 });
 
-test("parts: there are no more than so many, and none deeper than so deep", () => {
+test("message parts › too many, too deep › not split further", () => {
   const many = parse(`Content-Type: multipart/mixed; boundary=x\n\n${"--x\n\na\n".repeat(10_050)}`);
   assert.equal(many.root.children.length, 9_999);
   let deep: MessagePart | undefined = parse("Content-Type: message/rfc822\n\n".repeat(200)).root;
@@ -246,7 +246,7 @@ test("parts: there are no more than so many, and none deeper than so deep", () =
   assert.equal(deep.kind, "other");
 });
 
-/** Pieces that messages break at. */
+/** Pieces that are likely to break a parser. */
 const piece = fc.constantFrom(
   ..."--x\n|--x--\n|--y\r\n|--y--|\n|\n|\r\n|\r\n\r\n|\r|\0|--|text|A: b\n| folded\n|: x\n|\t|\xe9"
     .split("|"),
@@ -257,7 +257,7 @@ const piece = fc.constantFrom(
 );
 const anyMessage = fc.array(piece, { maxLength: 30 }).map((pieces) => parse(pieces.join("")));
 
-test("parts: a part's header and body follow each other, and its parts lie in it, in order", () => {
+test("message parts › random messages › adjacent, nested and in order", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const check = (part: MessagePart) => {
@@ -280,7 +280,7 @@ test("parts: a part's header and body follow each other, and its parts lie in it
   );
 });
 
-test("parts: sizes are those of the bytes", () => {
+test("message parts › random messages › sizes match the bytes", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const check = (part: MessagePart) => {
@@ -298,13 +298,13 @@ test("parts: sizes are those of the bytes", () => {
   );
 });
 
-test("headers: the fields are the header, but for the empty line", () => {
+test("message headers › random headers › the fields join to the header", () => {
   fc.assert(
     fc.property(anyMessage, (message) => {
       const fields = message.fields.map(({ bytes }) => toByteString(bytes)).join("");
       const header = toByteString(message.header);
       assert(header === fields || header === `${fields}\n` || header === `${fields}\r\n`);
-      // Nothing in a header is an error.
+      // Reading a header never throws.
       for (const field of message.fields) assert.equal(typeof field.decoded, "string");
     }),
     { numRuns: 500 },

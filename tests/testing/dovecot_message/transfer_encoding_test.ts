@@ -7,7 +7,7 @@ import {
   transferEncodingOf,
 } from "../../../testing/dovecot_message/transfer_encoding.ts";
 
-test("transfer encodings of headers", () => {
+test("transfer encodings › headers › the encoding's name", () => {
   for (
     const [header, expected] of [
       ["", "identity"],
@@ -26,7 +26,7 @@ test("transfer encodings of headers", () => {
   }
 });
 
-test("decoded bodies", () => {
+test("transfer encodings › valid and broken bodies › decoded, fault reported", () => {
   for (
     const [encoding, body, expected, fault] of [
       ["identity", "a=41\n", "a=41\n", undefined],

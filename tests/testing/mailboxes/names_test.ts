@@ -18,7 +18,7 @@ const archive: Namespace = { prefix: "Archive/", separator: "/", inbox: false };
 const deep: Namespace = { prefix: "Archive/Deep/", separator: "/", inbox: false };
 const dotted: Namespace = { prefix: "", separator: ".", inbox: true };
 
-test("masks that fit", () => {
+test("fitsMask › matching masks › true", () => {
   for (
     const [mask, names] of [
       ["*", ["", "a", "a/b", "INBOX"]],
@@ -42,7 +42,7 @@ test("masks that fit", () => {
   }
 });
 
-test("masks that don't fit", () => {
+test("fitsMask › other masks › false", () => {
   for (
     const [mask, names] of [
       ["", ["a"]],
@@ -62,7 +62,7 @@ test("masks that don't fit", () => {
   }
 });
 
-test("masks fit as patterns do", () => {
+test("fitsMask › random masks › the same as a regular expression", () => {
   const text = (characters: string) =>
     fc.string({ unit: fc.constantFrom(...characters), maxLength: 8 });
   fc.assert(fc.property(text("ab/*%"), text("ab/"), (mask, name) => {
@@ -72,16 +72,16 @@ test("masks fit as patterns do", () => {
   }));
 });
 
-test("a mask of many wildcards takes no time", () => {
+test("fitsMask › a mask of many wildcards › fast", () => {
   assert(!fitsMask("*a".repeat(200), "a".repeat(150) + "b", "/"));
 });
 
-test("names that are masks", () => {
+test("isMask › * or % › true", () => {
   assert(isMask("a*") && isMask("%"));
   assert(!isMask("a?") && !isMask(""));
 });
 
-test("INBOX in any case", () => {
+test("canonicalName › INBOX as the first level, in any case › INBOX", () => {
   for (
     const [name, canonical] of [
       ["inbox", "INBOX"],
@@ -95,7 +95,7 @@ test("INBOX in any case", () => {
   }
 });
 
-test("the namespace of a name", () => {
+test("namespaceOf › names with and without a prefix › the right namespace", () => {
   const namespaces = [archive, plain, deep];
   for (
     const [name, namespace] of [
@@ -116,7 +116,7 @@ test("the namespace of a name", () => {
   assert.equal(namespaceOf("a", [archive]), undefined);
 });
 
-test("names that can't be", () => {
+test("mailbox names › invalid ones › Dovecot's reason", () => {
   for (
     const [name, namespace, fault] of [
       ["", plain, "Name is empty"],
@@ -152,7 +152,7 @@ test("names that can't be", () => {
   }
 });
 
-test("new names that can't be", () => {
+test("new mailbox names › invalid ones › Dovecot's reason", () => {
   const fault = (name: string) => newNameFault(name, plain);
   assert.equal(fault("a"), undefined);
   assert.equal(fault("a\x7f"), undefined);
@@ -160,7 +160,7 @@ test("new names that can't be", () => {
   assert.match(fault("/a") ?? "", /separator/);
   assert.equal(fault("n".repeat(255)), undefined);
   assert.equal(fault("n".repeat(256)), "Mailbox name too long");
-  // é takes four bytes of modified UTF-7's base64 for three of them.
+  // In modified UTF-7, three bytes of UTF-16 take four characters.
   assert.equal(fault("é".repeat(94)), undefined);
   assert.equal(fault("é".repeat(95)), "Mailbox name too long");
   assert.equal(fault("n/".repeat(2048) + "n"), "Mailbox name too long");
