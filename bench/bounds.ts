@@ -1,10 +1,10 @@
 /**
- * What much at once costs a client: calls, signals, small chunks, and replies that a hostile server
- * makes as large as it can.
+ * What large amounts cost a client: calls, signals, small chunks, and replies that a hostile server makes
+ * as large as possible.
  *
- * `deno task bench bounds` runs each case in a process of its own, on Deno, Node and Bun. Times are
- * of the processor, for growing numbers, and should grow in proportion; memory is by how much the resident set grew at
- * most, beside what came over the wire. A case can be run alone: `node bench/bounds.ts calls`.
+ * `deno task bench bounds` runs each case in a process of its own, on Deno, Node and Bun. Times are CPU
+ * times for growing numbers, and should grow linearly; memory is the largest growth of the resident set,
+ * shown with the bytes received. A case can be run alone: `node bench/bounds.ts calls`.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { Transport } from "../transports/transport.ts";
 
 const list = { name: "mailbox list", user: "alice" };
 
-/** A client of a server in memory that speaks 1.0, or 1.2, which has a log. */
+/** A client of a server in memory that uses version 1.0, or 1.2, which has a log. */
 function clientOf(serve: (end: Transport) => Promise<void>, maxMinor: 0 | 2 = 0): Doveadm {
   return new Doveadm({ path: "/server" }, {
     timeout: 600_000,
@@ -36,7 +36,7 @@ function clientOf(serve: (end: Transport) => Promise<void>, maxMinor: 0 | 2 = 0)
 
 const reply = encodeUtf8("INBOX\t\n+\n");
 
-/** Answers each line but those of the handshake. */
+/** Answers each line except those of the handshake. */
 async function answer(end: Transport): Promise<void> {
   for (let chunk; (chunk = await end.read()) !== undefined;) {
     for (const byte of chunk) if (byte === 0x0a) lines++;
@@ -50,14 +50,14 @@ async function silence(end: Transport): Promise<void> {
   while (await end.read() !== undefined);
 }
 
-/** Waits for a command, then sends a chunk over and over, `bytes` in all, and `last`. */
+/** Waits for a command, then sends a chunk repeatedly, `bytes` in total, and then `last`. */
 function flood(chunk: Uint8Array, bytes: number, last = "\n+\n") {
   return async (end: Transport): Promise<void> => {
     for (let heard = ""; !heard.includes("\talice\t");) {
       heard += new TextDecoder().decode(await end.read());
     }
     for (sent = 0; sent < bytes; sent += chunk.length) {
-      // A chunk of its own for each, as a socket reads them.
+      // A new chunk each time, as from a socket.
       await end.write(chunk);
       if (sent % (chunk.length * 16) === 0) await new Promise((resolve) => setTimeout(resolve));
     }
@@ -67,7 +67,7 @@ function flood(chunk: Uint8Array, bytes: number, last = "\n+\n") {
 
 let sent = 0;
 
-/** The processor time that this process took, in milliseconds; others on the machine don't matter. */
+/** The CPU time of this process, in milliseconds, which other processes don't affect. */
 function now(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
@@ -77,7 +77,7 @@ const ms = (time: number): string => `${time.toFixed(0)} ms`;
 
 const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
 
-/** Does something for growing numbers, and shows what it took. */
+/** Runs a function for growing numbers, and prints the CPU times. */
 async function growing(
   what: string,
   act: (count: number) => Promise<readonly number[]>,
@@ -89,7 +89,7 @@ async function growing(
   console.log(`${what} (${counts.join(" / ")}): ${times.join(" / ")}`);
 }
 
-/** Shows the outcome of something, what came over the wire, and by how much the memory grew. */
+/** Prints the result of a function, the bytes received, and the growth of the memory. */
 async function memory(what: string, act: () => Promise<unknown>): Promise<void> {
   const before = process.memoryUsage().rss;
   let most = before;
@@ -146,7 +146,7 @@ async function sendAll(
   return [called - begun, done - called];
 }
 
-/** Each case by its name. */
+/** The cases by name. */
 const cases: Readonly<Record<string, () => Promise<void>>> = {
   calls: () => growing("calls at once, made + answered", (count) => sendAll({ count })),
   signal: () =>
@@ -243,7 +243,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-/** How long it takes to receive single bytes behind a handshake, or part of one. */
+/** The time of receiving single bytes after a handshake, or part of one. */
 function receiveBytes(count: number, handshake: string): number {
   const protocol = new DoveadmClientProtocol({ maxMinor: 0 });
   protocol.send({ name: "mailbox list", user: "alice" });
@@ -258,7 +258,7 @@ function receiveBytes(count: number, handshake: string): number {
   try {
     while (protocol.nextEvent() !== undefined);
   } catch {
-    // These bytes are ahead of any request.
+    // These bytes arrive before any request.
   }
   return now() - begun;
 }

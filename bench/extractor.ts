@@ -1,10 +1,10 @@
 /**
- * What a process for many requests saves: `count` asked of the program `extractor` in version 3, all
- * requests pipelined to one process, and in version 2, a process a request.
+ * Compares `count` requests to the program `extractor` in version 3, all pipelined to one process, and in
+ * version 2, with a process for each.
  *
- * The two are timed in turns in one run, by the client, each from before the first process is started
- * until the last has ended. The folder doesn't change meanwhile, which a process for many requests makes
- * use of: that is part of what it saves. What counts is the ratio of the medians of the requests a second.
+ * The two are timed in turns in one run, by the client, each from before the first process starts until
+ * the last has ended. The folder doesn't change, so that one process for many requests reads it only once:
+ * that is part of the gain. The result is the ratio of the medians of the requests a second.
  * `deno task bench` runs it on Deno, Node and Bun; the program runs on the same runtime.
  *
  * @module
@@ -18,21 +18,21 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { openExtractor } from "../extractor/client/extractor.ts";
 
-/** The least ratio that is good enough. */
+/** The goal: the least ratio. */
 const least = 20;
 
 const rounds = 3;
 const mails = 100;
 
 /**
- * How many requests of each version are timed in a round: of version 2, which runs a few processes at
- * once, only as many as can be waited for. What counts is the time of one.
+ * How many requests of each version are timed in a round: few of version 2, which is slow. Results are per
+ * request.
  */
 const amounts = { 3: 10_000, 2: 10 } as const;
 
 const isRoot = process.geteuid?.() === 0;
 
-/** The program doesn't become root, so that somebody else has to have the mails. */
+/** The program refuses to run as root, so that another user has to own the mails. */
 const systemUser = isRoot ? "nobody" : userInfo().username;
 
 const program = fileURLToPath(new URL("../extractor/program/extractor.ts", import.meta.url));
@@ -40,7 +40,7 @@ const command = "Deno" in globalThis
   ? [process.execPath, "run", "--allow-all", "--no-check", program]
   : [process.execPath, program];
 
-/** Makes a folder with a maildir in it. */
+/** Creates a folder with a maildir in it. */
 async function makeMaildir(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "dovewire-bench-"));
   const folders = ["", "joe", "joe/cur", "joe/new", "joe/tmp"].map((name) => join(folder, name));
@@ -55,7 +55,7 @@ async function makeMaildir(): Promise<string> {
   return folder;
 }
 
-/** Asks so many times, and gives the requests a second. */
+/** Sends so many requests, and returns the requests a second. */
 async function time(maildir: string, version: 2 | 3): Promise<number> {
   const amount = amounts[version];
   const start = performance.now();

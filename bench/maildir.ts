@@ -1,10 +1,9 @@
 /**
- * What listing and counting a large folder costs, beside reading its directory and asking the file
- * system for each of its files.
+ * Compares listing and counting a large folder with `readdir` and a `stat` of each file.
  *
- * All are timed in turns in one run. What counts is the ratio of their medians: how many times as long
+ * All are timed in turns in one run. The result is the ratio of their medians: how many times as long
  * it takes. `deno task bench` runs it on Deno, Node and Bun; its argument is a maildir whose inbox has
- * many mails, and a folder "Unsized" the same without sizes in their files' names.
+ * many mails, with a folder "Unsized" of the same mails without sizes in their file names.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { argv } from "node:process";
 import { Maildir } from "../extractor/maildir/maildir.ts";
 
-/** The most that the first page by date may take, in times of the bare calls. */
+/** The goal: the longest time of the first page by date, in multiples of the bare calls' time. */
 const most = 10;
 
 const rounds = 5;
@@ -22,7 +21,7 @@ const path = argv[2];
 const page = { folder: "", start: 0, end: 50 };
 const remembering = Maildir.open(path);
 
-/** Reads the directory and asks for each file. */
+/** Reads the directory and the status of each file. */
 function bare(): void {
   const directory = `${path}/cur`;
   let size = 0;
@@ -30,7 +29,7 @@ function bare(): void {
   if (size === 0) throw new Error("there are no mails");
 }
 
-/** What is timed, by its name; all but the last with nothing known of the folder beforehand. */
+/** The timed functions by name; all but the last begin with an empty cache. */
 const acts: Readonly<Record<string, () => unknown>> = {
   "readdir and stat": bare,
   "first page by date": () => Maildir.open(path).list({ ...page, sortBy: "!date" }),
@@ -43,10 +42,10 @@ const acts: Readonly<Record<string, () => unknown>> = {
   },
 };
 
-/** The most memory that an act takes at once, in MiB, beyond what there was; only on Linux. */
+/** The peak memory of a function, in MiB above the memory before it; only on Linux. */
 function peakMemory(act: () => unknown): number {
   try {
-    // Forgets the peak that there was.
+    // Resets the peak.
     writeFileSync("/proc/self/clear_refs", "5");
     const before = residentPeak();
     act();

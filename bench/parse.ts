@@ -1,7 +1,7 @@
 /**
- * What parsing costs: the core alone, no I/O, beside decoding and splitting the same bytes by hand.
+ * Compares parsing by the core alone, without I/O, with decoding and splitting the same bytes by hand.
  *
- * The two are timed in turns in one run. What counts is the ratio of their medians: 1 is as fast as
+ * The two are timed in turns in one run. The result is the ratio of their medians: 1 is as fast as
  * by hand, 0.5 takes twice as long. `deno task bench` runs it on Deno, Node and Bun.
  *
  * @module
@@ -14,11 +14,11 @@ import { concat, encodeUtf8 } from "../core/mod.ts";
 /** The same work, done twice. */
 interface Contest {
   readonly name: string;
-  /** The least ratio that is good enough. */
+  /** The goal: the least ratio. */
   readonly least: number;
-  /** Does it by hand and gives something to compare. */
+  /** Does it by hand and returns a value to compare. */
   readonly byHand: () => unknown;
-  /** Gets the core ready; what it gives does the work, and gives the same. */
+  /** Prepares the core; the returned function does the work, and returns the same value. */
   readonly core: () => () => unknown;
 }
 
@@ -60,7 +60,7 @@ function smallReplies(minor: 0 | 3 | 4, least: number): Contest {
   };
 }
 
-/** The replies without their frame, as the simplest program would have them. */
+/** Removes the frame from replies, in the simplest way. */
 function unframeByHand(wire: Uint8Array, minor: 0 | 3 | 4): Uint8Array {
   if (minor === 0) return wire;
   if (minor === 4) return wire.subarray(9);
@@ -78,7 +78,7 @@ function unframeByHand(wire: Uint8Array, minor: 0 | 3 | 4): Uint8Array {
 
 function frame(minor: 0 | 3 | 4): Uint8Array {
   if (minor === 3) {
-    // As Dovecot sends it: the rows in a packet, what ends them in the next.
+    // As Dovecot sends it: the rows in one packet, their end in the next.
     const packets = [encodePacket(0, encodeUtf8(quotaRows)), encodePacket(0, encodeUtf8("\n+\n"))];
     return concat(Array(quotaReplies).fill(concat(packets)));
   }
@@ -138,7 +138,7 @@ function unescapeByHand(byte: number): number {
   }
 }
 
-/** A client that waits for the replies to so many requests. */
+/** A client with so many requests that wait for replies. */
 function openSession(minor: number, requests: number): DoveadmClientProtocol {
   const protocol = new DoveadmClientProtocol({ maxMinor: minor });
   protocol.takeOutput();
@@ -160,8 +160,8 @@ function median(times: number[]): number {
   return times.sort((one, other) => one - other)[times.length >> 1];
 }
 
-/** Lets both do it in turns, and tells how they did. */
-function hold({ name, least, byHand, core }: Contest, rounds: number): Record<string, unknown> {
+/** Times both in turns, and returns the results. */
+function compare({ name, least, byHand, core }: Contest, rounds: number): Record<string, unknown> {
   const hand: number[] = [];
   const ours: number[] = [];
   for (let round = -warmUp; round < rounds; round++) {
@@ -184,9 +184,9 @@ function hold({ name, least, byHand, core }: Contest, rounds: number): Record<st
 }
 
 console.table([
-  hold(smallReplies(0, 0.5), 41),
-  hold(smallReplies(3, 0.5), 41),
-  hold(smallReplies(4, 0.5), 41),
-  hold(bigReply(64 * 1024 * 1024, "in one piece"), 11),
-  hold(bigReply(65_536, "in pieces of 64 KiB"), 11),
+  compare(smallReplies(0, 0.5), 41),
+  compare(smallReplies(3, 0.5), 41),
+  compare(smallReplies(4, 0.5), 41),
+  compare(bigReply(64 * 1024 * 1024, "in one piece"), 11),
+  compare(bigReply(65_536, "in pieces of 64 KiB"), 11),
 ]);

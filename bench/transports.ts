@@ -1,10 +1,10 @@
 /**
- * What a transport and the driver cost: the same bytes moved by a protocol under the driver, and by the
- * runtime's own API.
+ * The cost of a transport and the driver: the same bytes are moved with a protocol under the driver, and
+ * with the runtime's own API.
  *
- * The two are timed in turns in one run, against the same peer. What counts is the ratio of their
+ * The two are timed in turns in one run, against the same peer. The result is the ratio of their
  * medians: 1 is as fast as the bare API, 0.5 half as fast. `deno task bench` runs it on Deno, Node and
- * Bun; its argument is what `transports/peer.ts` prints.
+ * Bun; its argument is the output of `transports/peer.ts`.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { Driver } from "../transports/driver.ts";
 import type { Address, ConnectOptions, Transport } from "../transports/transport.ts";
 import { type Exchange, ExchangeProtocol, type Mover, type Place } from "./transports/exchange.ts";
 
-/** The least ratio that is good enough. */
+/** The goal: the least ratio. */
 const least = 0.9;
 
 const warmUp = 2;
@@ -26,11 +26,11 @@ const exchanges: readonly Exchange[] = [
   { kind: "round trips", amount: 2_000 },
 ];
 
-/** A runtime's adapter, and the APIs that it is held against. */
+/** A runtime's adapter, and the APIs that it is compared with. */
 interface Runtime {
   readonly connect: (address: Address, options: ConnectOptions) => Promise<Transport>;
   readonly bare: Readonly<Record<string, Mover>>;
-  /** More of them, for what is received only. */
+  /** More APIs, only for receiving. */
   readonly bareReceivers?: Readonly<Record<string, Mover>>;
 }
 
@@ -54,7 +54,7 @@ async function thisRuntime(): Promise<Runtime> {
   return { connect, bare: { "node:net": moveByNode } };
 }
 
-/** Moves the bytes by a protocol under the driver. */
+/** Moves the bytes with a protocol under the driver. */
 function moveByDriver(connect: Runtime["connect"]): Mover {
   return async ({ address, ca }, exchange) => {
     const tls = ca === undefined ? {} : { tls: { caCerts: [ca] } };
@@ -69,10 +69,10 @@ function moveByDriver(connect: Runtime["connect"]): Mover {
   };
 }
 
-/** What a mover took in each round, in milliseconds. */
+/** The times of a mover in each round, in milliseconds. */
 interface Times {
   readonly elapsed: number[];
-  /** This process's share, connecting included. */
+  /** This process's CPU time, including connecting. */
   readonly cpu: number[];
 }
 
@@ -84,8 +84,8 @@ async function time(move: Mover, place: Place, exchange: Exchange, times?: Times
   times?.cpu.push((user + system) / 1000);
 }
 
-/** Lets all move the same in turns, and tells how the driver did beside each of the others. */
-async function hold(
+/** Times all of them in turns, and compares the driver with each of the others. */
+async function compare(
   transport: string,
   { connect, bare: always, bareReceivers }: Runtime,
   [place, exchange]: readonly [Place, Exchange],
@@ -95,7 +95,7 @@ async function hold(
   const times: Record<string, Times> = {};
   for (const [name] of movers) times[name] = { elapsed: [], cpu: [] };
   for (let round = -warmUp; round < rounds; round++) {
-    // Nobody always comes first.
+    // Each one is first in some rounds.
     if (round % 2 === 0) movers.reverse();
     for (const [name, move] of movers) {
       await time(move, place, exchange, round < 0 ? undefined : times[name]);
@@ -132,7 +132,7 @@ const runtime = await thisRuntime();
 const rows: Record<string, unknown>[] = [];
 for (const [transport, place] of Object.entries(places)) {
   for (const exchange of exchanges) {
-    rows.push(...await hold(transport, runtime, [place, exchange]));
+    rows.push(...await compare(transport, runtime, [place, exchange]));
   }
 }
 console.table(rows);

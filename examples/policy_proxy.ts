@@ -1,7 +1,7 @@
 /**
- * A doveadm proxy with a policy: each client has a token, and may run only the commands and act on
- * only the users that its rule allows (docs/policy.md). What it may do is passed on to a real Dovecot,
- * with its input, its log and answers of any size; anything else is refused, and never gets there.
+ * A doveadm proxy with a policy: each client has a token, and may run only the commands, and act on only
+ * the users, that its rule allows (docs/policy.md). Allowed commands are passed on to a real Dovecot, with
+ * input, log and answers of any size; all others are refused and never reach it.
  *
  * Run it with a policy file:
  *
@@ -40,11 +40,11 @@ import {
 
 /** Options for {@linkcode servePolicyProxy}. */
 export interface PolicyProxyOptions {
-  /** The Dovecot to pass commands on to. */
+  /** The URL of the Dovecot to pass commands on to. */
   readonly upstream: string;
-  /** That one's doveadm_password, if it asks for one. */
+  /** That Dovecot's doveadm_password, if it has one. */
   readonly upstreamPassword?: string;
-  /** The rules, by a name for who has the token, which the log shows. */
+  /** The rules, by a name for the owner of the token, which the log shows. */
   readonly rules: Readonly<Record<string, PolicyRule>>;
 }
 
@@ -65,11 +65,11 @@ export function servePolicyProxy(
     const command = { name, args, user, verbosity, ...(hasInput ? { input } : {}) };
     try {
       for await (const field of doveadm.stream(command, { signal })) {
-        // "user" replies with a text that isn't a row.
+        // The reply of "user" is a text, not a row.
         yield name === "user" ? { text: await field.text() } : field;
       }
     } catch (error) {
-      // What it logged was passed on already.
+      // Its log was passed on already.
       if (!(error instanceof CommandError)) throw error;
       throw new CommandFailure(error.code, { detail: error.detail });
     }
@@ -81,7 +81,7 @@ export function servePolicyProxy(
 if (import.meta.main) {
   const [file] = process.argv.slice(2);
   if (file === undefined) {
-    console.error("Which policy? Give the path of a JSON file.");
+    console.error("The policy is missing. Give the path of a JSON file.");
     process.exit(64);
   }
   const server = await servePolicyProxy(JSON.parse(await readFile(file, "utf8")));

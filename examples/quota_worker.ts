@@ -1,6 +1,6 @@
 /**
- * A Cloudflare Worker that answers `GET /quota/USER` with that user's quota, which it asks a
- * Dovecot for:
+ * A Cloudflare Worker that answers `GET /quota/USER` with that user's quota, which it gets from a
+ * Dovecot:
  *
  * ```json
  * [{ "name": "User quota", "type": "STORAGE", "value": 12, "limit": 1048576, "percent": 0 }]
@@ -8,8 +8,8 @@
  *
  * Its environment has the server's address as DOVEADM_URL, such as
  * "doveadms://mail.example.org:24246", and, as a secret, its doveadm_password as DOVEADM_PASSWORD.
- * Whoever may ask the Worker may ask for any user: put something in front of it that knows who is
- * asking. It needs the compatibility flag "nodejs_compat".
+ * Anyone who can reach the Worker can read any user's quota: put something in front of it that
+ * authenticates clients. It needs the compatibility flag "nodejs_compat".
  *
  * @module
  */
@@ -17,9 +17,9 @@
 import { CommandError, ConnectError, Doveadm, DovewireError, TimeoutError } from "../mod.ts";
 import { connect } from "../transports/cloudflare.ts";
 
-/** What the Worker is configured with. */
+/** The Worker's configuration. */
 export interface QuotaWorkerEnvironment {
-  /** Where the Dovecot is. */
+  /** The Dovecot's URL. */
   readonly DOVEADM_URL: string;
   /** Its doveadm_password. */
   readonly DOVEADM_PASSWORD: string;
@@ -33,7 +33,7 @@ async function answer(request: Request, env: QuotaWorkerEnvironment): Promise<Re
   const user = userOf(new URL(request.url).pathname);
   if (user === undefined) return failure(404, "There is only /quota/USER.");
   if (request.method !== "GET") return failure(405, "There is only GET.");
-  // A connection belongs to the request that opened it, so that each has a client of its own.
+  // A connection belongs to the request that opened it, so each request has its own client.
   await using doveadm = new Doveadm(env.DOVEADM_URL, {
     password: env.DOVEADM_PASSWORD,
     connector: connect,
@@ -61,7 +61,7 @@ function failureOf(error: unknown, user: string): Response {
     return failure(404, `There is no user ${user}.`);
   }
   if (error instanceof TimeoutError) return failure(504, "The mail server takes too long.");
-  // The details are for the Worker's log, not for whoever asks.
+  // The details are for the Worker's log, not for the client.
   console.error(error instanceof Error ? error.message : error);
   if (error instanceof ConnectError) return failure(502, "The mail server can't be reached.");
   if (error instanceof DovewireError) return failure(502, "The mail server gave no answer.");
@@ -77,5 +77,5 @@ const worker: {
   fetch(request: Request, env: QuotaWorkerEnvironment): Promise<Response>;
 } = { fetch: answer };
 
-// What a module has as default is the Worker that it is.
+// The platform runs the module's default export.
 export default worker;

@@ -1,5 +1,5 @@
 /**
- * Runs the benches on Deno, Node and Bun; all of them, or those that it gets the names of.
+ * Runs the benchmarks on Deno, Node and Bun: all of them, or those whose names it is given.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const runtimes: readonly (readonly [string, string, readonly string[]])[] = [
   ["Bun", await findBun(), []],
 ];
 
-/** Each bench by its name: runs a bench's file in a runtime, by a function that it gets. */
+/** The benchmarks by name; `run` runs a file in a runtime. */
 const benches: Readonly<
   Record<string, (run: (...args: string[]) => Promise<void>) => Promise<void>>
 > = {
@@ -57,14 +57,14 @@ async function startPeer(): Promise<AsyncDisposable & { readonly places: string 
   };
 }
 
-/** Makes a maildir of 100,000 small mails, and a folder that has them without sizes in their names. */
+/** Creates a maildir of 100,000 small mails, with a folder that has them without sizes in their names. */
 async function fillMaildir(path: string): Promise<void> {
   for (const name of ["cur", "new", "tmp", ".Unsized/cur", ".Unsized/new", ".Unsized/tmp"]) {
     await Deno.mkdir(`${path}/${name}`, { recursive: true });
   }
   for (let number = 0; number < 100_000; number++) {
     const seconds = 1_700_000_000 + number;
-    // As delivered in no order, by some thousand people.
+    // As if delivered in random order by some thousand senders.
     const sender = number * 7919 % 1000;
     const mail = `From: Somebody <${sender}@example.org>\nSubject: Mail ${number}\n\nHello.\n`;
     const unique = `${seconds}.M${number}P1234.host.example.org`;

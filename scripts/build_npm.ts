@@ -1,16 +1,15 @@
 /**
- * Builds the packages for npm, `.cache/npm/dovewire.tgz` and `.cache/npm/extractor.tgz`: ES modules,
- * and types beside them.
+ * Builds the packages for npm, `.cache/npm/dovewire.tgz` and `.cache/npm/extractor.tgz`: ES modules with
+ * type declarations.
  *
  *     deno task npm [--dnt]
  *
- * `deno pack` does the work. This script adds to its package.json what it takes from nowhere: the
- * description, the versions of Node, the programs, and what a package needs of this repository. A
- * module that no export leads to stays TypeScript in the tarball: tests/npm/ finds that.
+ * `deno pack` does the work. This script adds the missing fields of package.json: the description, the
+ * versions of Node, the programs, and dependencies on packages of this repository. A module that no export
+ * imports stays TypeScript in the tarball; tests/npm/ detects that.
  *
- * With `--dnt`, dnt builds packages of the same names and exports, `.cache/npm/…-dnt.tgz`. It is
- * loaded from JSR, so that needs https://jsr.io. The tests use the other ones, and nothing here
- * depends on dnt.
+ * With `--dnt`, dnt builds packages with the same names and exports, `.cache/npm/…-dnt.tgz`. It is
+ * loaded from https://jsr.io. The tests use the other packages, and nothing here depends on dnt.
  *
  * @module
  */
@@ -19,9 +18,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { npm, run } from "./tools.ts";
 
-/** A package of this repository: a family of code, and what its package.json says beyond deno.json. */
+/** A package of this repository, and the fields of its package.json that aren't in deno.json. */
 interface Member {
-  /** The folder, from the project's. */
+  /** The path of its folder in the project. */
   readonly folder: string;
   /** The tarball's name, without its suffix. */
   readonly tarball: string;
@@ -57,11 +56,11 @@ const MEMBERS: readonly Member[] = [
 ];
 
 /**
- * The dependencies of which only the version tested here works; of others any later one with the
- * same major version does, so that a project that has them itself has them once.
+ * The dependencies that are pinned to the version tested here; the others may be any later one with the
+ * same major version, so that a project that uses them, too, installs them once.
  */
 const EXACT: readonly string[] = [
-  // Its parser is used by names that its documentation lacks: extractor/maildir/mail/structured_field.ts.
+  // Undocumented names of its parser are used in extractor/maildir/mail/structured_field.ts.
   "postal-mime",
   // Its WebAssembly is used by names that its documentation lacks: extractor/maildir/compression/xz.ts.
   "xz-decompress",
@@ -70,18 +69,18 @@ const EXACT: readonly string[] = [
 /** The documents that each package has; a package's own file comes before the project's. */
 const DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 
-/** Not a literal where it is imported: type checking would have to load it. */
+/** Not a literal in the import, since type checking would load it then. */
 const DNT = "jsr:@deno/dnt@^0.42.0";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NPM = join(ROOT, ".cache", "npm");
 
-/** Paths of the packages that the tests are of, the main one first. */
+/** Paths of the tested packages, the main one first. */
 export const PACKAGES: readonly string[] = MEMBERS.map(({ tarball }) =>
   join(NPM, `${tarball}.tgz`)
 );
 
-/** What a deno.json says of its package. */
+/** The fields of a deno.json that are used. */
 interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -95,13 +94,13 @@ interface Dnt {
   build(options: unknown): Promise<void>;
 }
 
-/** How to build the packages. */
+/** Options for building the packages. */
 export interface BuildNpmOptions {
   /** Whether dnt builds them instead of `deno pack`. */
   readonly dnt?: boolean;
 }
 
-/** Builds the packages; resolves to their paths, and rejects with what the tools said. */
+/** Builds the packages; resolves to their paths, and rejects with the tools' output. */
 export async function buildNpm({ dnt = false }: BuildNpmOptions = {}): Promise<readonly string[]> {
   await Deno.mkdir(NPM, { recursive: true });
   const targets: string[] = [];
@@ -111,9 +110,9 @@ export async function buildNpm({ dnt = false }: BuildNpmOptions = {}): Promise<r
 
 async function buildMember(member: Member, dnt: boolean): Promise<string> {
   const target = join(NPM, `${member.tarball}${dnt ? "-dnt" : ""}.tgz`);
-  // An older one must not be taken for one that could not be built.
+  // If the build fails, no older package must be left.
   await Deno.remove(target).catch(() => {});
-  // Under another name until it is whole: a build can be interrupted, or run twice at once.
+  // Under another name until it is complete: a build can be interrupted, or run twice at once.
   const work = await Deno.makeTempDir({ dir: NPM, prefix: "unfinished-" });
   try {
     const source = join(ROOT, member.folder);
@@ -139,7 +138,7 @@ async function buildMember(member: Member, dnt: boolean): Promise<string> {
   }
 }
 
-/** What a package depends on: its deno.json's npm packages, and the main package for the others. */
+/** A package's dependencies: its deno.json's npm packages, and for other packages also the main one. */
 async function readDependencies(folder: string): Promise<Record<string, string>> {
   const { imports = {} } = await readManifest(folder);
   const dependencies: Record<string, string> = {};
@@ -156,18 +155,18 @@ async function readManifest(folder: string): Promise<Manifest> {
   return JSON.parse(await Deno.readTextFile(join(folder, "deno.json")));
 }
 
-/** Has `deno pack` build the package in a folder; resolves to where it is unpacked. */
+/** Builds the package in a folder with `deno pack`; resolves to the path where it is unpacked. */
 async function withDenoPack(source: string, work: string): Promise<string> {
-  // Without source maps: they hold the sources, and paths of this machine. With what is not
-  // committed, since that is what the tests are to see.
+  // Without source maps, which contain the sources and local paths. With uncommitted changes, since the
+  // tests are to test them.
   const args = ["pack", "--quiet", "--allow-dirty", "--no-source-maps"];
-  // It goes on about types that it leaves out: those of modules that no export leads to.
+  // It warns about missing types of modules that no export imports.
   await run(Deno.execPath(), [...args, `--output=${join(work, "pack.tgz")}`], source);
   await run("tar", ["-xzf", "pack.tgz"], work);
   return join(work, "package");
 }
 
-/** Has dnt build the package in a folder; resolves to where it is. */
+/** Builds the package in a folder with dnt; resolves to its path. */
 async function withDnt(source: string, work: string): Promise<string> {
   const { name, version, license, exports } = await readManifest(source);
   const { build } = await loadDnt();
@@ -179,14 +178,14 @@ async function withDnt(source: string, work: string): Promise<string> {
     })),
     outDir,
     package: { name, version, license },
-    // No global is missing: an adapter names its runtime's, and only runs there.
+    // No shims: an adapter uses its own runtime's globals, and only runs there.
     shims: {},
     scriptModule: false,
     declaration: "separate",
     skipSourceOutput: true,
     skipNpmInstall: true,
     test: false,
-    // Deno has checked the types, and knows those of its own API.
+    // Deno has checked the types already, including those of its own API.
     typeCheck: false,
     compilerOptions: { target: "ES2022", lib: ["ESNext", "DOM", "DOM.Iterable"] },
   });
@@ -200,7 +199,7 @@ async function loadDnt(): Promise<Dnt> {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
       `Cannot load ${DNT}, which --dnt needs, from https://jsr.io: ${reason}\n` +
-        'Try again where that can be reached, or leave "--dnt" out: "deno pack" makes the package too.',
+        'Try again where that can be reached, or leave "--dnt" out: "deno pack" builds the package, too.',
     );
   }
 }

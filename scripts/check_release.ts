@@ -1,6 +1,6 @@
 /**
- * Checks that a tag releases what it says: all packages have the tag's version, and the changelog has
- * a section for it. It fails with what to do.
+ * Checks that a tag can be released: all packages have the tag's version, and the changelog has a section
+ * for it. If not, it prints what to do.
  *
  *     deno run --allow-read scripts/check_release.ts v0.2.0
  *
@@ -13,10 +13,10 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What is wrong with releasing a tag, a sentence each; nothing if it can be released. */
+/** The reasons why a tag can't be released, a sentence each; none if it can. */
 export async function releaseProblems(tag: string, root: string = ROOT): Promise<string[]> {
   if (!/^v\d+\.\d+\.\d+(-[\w.]+)?$/.test(tag)) {
-    return [`${JSON.stringify(tag)} is no version's tag: name it as in v0.2.0.`];
+    return [`${JSON.stringify(tag)} is no tag of a version. Name it as in v0.2.0.`];
   }
   const version = tag.slice(1);
   const main = await readManifest(root);
@@ -25,7 +25,7 @@ export async function releaseProblems(tag: string, root: string = ROOT): Promise
     const { name, version: found } = await readManifest(join(root, folder));
     if (found === version) continue;
     problems.push(
-      `${name} is of version ${found}: set ${version} in ${join(root, folder, "deno.json")}.`,
+      `${name} has version ${found}: set ${version} in ${join(root, folder, "deno.json")}.`,
     );
   }
   const changelog = await readFile(join(root, "CHANGELOG.md"), "utf8");

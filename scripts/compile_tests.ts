@@ -1,5 +1,5 @@
 /**
- * Puts the tests beside the package for npm, as JavaScript for a Node that can't run TypeScript.
+ * Compiles the tests for the npm packages to JavaScript, for versions of Node that can't run TypeScript.
  *
  * `.cache/npm/tested/` gets what is in the package, and the tests in their folder of it: what they
  * import by paths such as `../../mod.ts` is what people install.
@@ -30,7 +30,7 @@ const COMPILER_OPTIONS = {
   rootDir: ROOT,
 };
 
-/** What is replaced in a test, with what, and what goes ahead of it on the first line. */
+/** Replacements in a test, each with code that is added before the first line. */
 const REPLACEMENTS: readonly (readonly [found: RegExp, replacement: string, helper: string])[] = [
   [/new URL\("([^"]+)\.ts", import\.meta\.url\)/g, 'new URL("$1.js", import.meta.url)', ""],
   [/\bimport\.meta\.main\b/g, "(new URL(import.meta.url).pathname === process.argv[1])", ""],
@@ -43,9 +43,9 @@ const REPLACEMENTS: readonly (readonly [found: RegExp, replacement: string, help
 ];
 
 /**
- * Unpacks the package, compiles all tests for it, and resolves to where that did put those at `files`.
+ * Unpacks the package, compiles all tests for it, and resolves to the compiled paths of `files`.
  *
- * Paths are from the project's folder. Rejects with what the tools said, as where there is no package.
+ * Paths are from the project's folder. Rejects with the tools' output, also if there is no package.
  */
 export async function compileTests(files: readonly string[]): Promise<readonly string[]> {
   const work = await Deno.makeTempDir({ dir: dirname(TESTED), prefix: "unfinished-" });
@@ -60,8 +60,8 @@ export async function compileTests(files: readonly string[]): Promise<readonly s
     await Deno.writeTextFile(project, JSON.stringify(config));
     const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
     await run(Deno.execPath(), ["run", "--allow-all", "--quiet", compiler, "-p", project], ROOT);
-    await bringUp(join(outDir, "tests"));
-    // Where tests look for what they have installed.
+    await adapt(join(outDir, "tests"));
+    // Tests find installed tools there.
     await Deno.symlink(CACHE, join(outDir, basename(CACHE)));
     await Deno.remove(TESTED, { recursive: true }).catch(() => {});
     await Deno.rename(outDir, TESTED);
@@ -72,15 +72,15 @@ export async function compileTests(files: readonly string[]): Promise<readonly s
 }
 
 /**
- * Replaces, in all files of a folder, what the compiler leaves as it is and Node 20 doesn't know.
+ * Replaces, in all files of a folder, code that the compiler doesn't change and Node 20 doesn't support.
  *
- * In the tests only: globals that were added for them would be there for the package as well.
+ * Only in the tests, without adding globals, which the package would see, too.
  */
-async function bringUp(folder: string): Promise<void> {
+async function adapt(folder: string): Promise<void> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = join(folder, name);
     if (isDirectory) {
-      await bringUp(path);
+      await adapt(path);
       continue;
     }
     let source = await Deno.readTextFile(path);

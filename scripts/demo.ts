@@ -1,6 +1,6 @@
 /**
- * The main job on a fresh machine: asks a doveadm server a few things and prints what it answers. The
- * server is the embedded one, which needs nothing installed; `--dovecot` starts a real Dovecot.
+ * A first demonstration: sends some commands to a doveadm server and prints the answers. The server is the
+ * embedded one, which needs no installation; `--dovecot` starts a real Dovecot.
  *
  * @module
  */
@@ -14,7 +14,9 @@ const user = "alice";
 
 const [option, ...rest] = process.argv.slice(2);
 if (rest.length > 0 || (option !== undefined && option !== "--dovecot")) {
-  console.error(`"${[option, ...rest].join(" ")}"? The only option is --dovecot.`);
+  console.error(
+    `Unknown arguments: "${[option, ...rest].join(" ")}". The only option is --dovecot.`,
+  );
   process.exit(64);
 }
 if (option === "--dovecot") {
@@ -31,7 +33,7 @@ if (option === "--dovecot") {
   await ask(doveadm);
 }
 
-/** Asks the same of either, and prints what it answers as tables. */
+/** Runs the commands on either server, and prints the answers as tables. */
 async function ask(doveadm: DoveadmClient): Promise<void> {
   show("quota get", await doveadm.run("quota get", { user }));
   show("mailbox list", await doveadm.run("mailbox list", { user }));

@@ -3,8 +3,8 @@
  *
  *     deno run -A scripts/generate_catalogue.ts
  *
- * It asks a Dovecot of each version which commands and parameters it has, and adds what servers don't
- * tell of those from scripts/catalogue/facts.json.
+ * It reads the commands and parameters from a Dovecot of each version, and adds the facts of
+ * scripts/catalogue/facts.json.
  *
  * @module
  */
@@ -21,5 +21,5 @@ for (const [name, text] of Object.entries(files)) {
   const file = new URL(`../core/doveadm/catalogue/${name}`, import.meta.url);
   const isNew = text !== await readFile(file, "utf8").catch(() => "");
   if (isNew) await writeFile(file, text);
-  console.log(`${name}: ${isNew ? "written" : "as it was"}`);
+  console.log(`${name}: ${isNew ? "written" : "unchanged"}`);
 }

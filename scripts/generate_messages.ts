@@ -1,11 +1,11 @@
 /**
- * Lints the messages of the extractor, extractor/messages/extractor/extractor.proto, and generates their TypeScript
- * in extractor/messages/extractor/ anew.
+ * Lints the messages of the extractor, extractor/messages/extractor/extractor.proto, and generates their
+ * TypeScript in extractor/messages/extractor/.
  *
  *     deno run -A scripts/generate_messages.ts
  *
- * buf does both, with the plugin protoc-gen-es, as buf.yaml and buf.gen.yaml say. It is installed if it
- * is missing; besides that nothing is fetched.
+ * buf does both, with the plugin protoc-gen-es, configured by buf.yaml and buf.gen.yaml. It is installed
+ * if it is missing; nothing else is downloaded.
  *
  * @module
  */
@@ -16,19 +16,18 @@ import { findBuf, run } from "./tools.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What is generated, from the project's folder. */
+/** The generated files, as paths in the project. */
 export const GENERATED: readonly string[] = ["extractor/messages/extractor/extractor_pb.ts"];
 
 /**
- * Checks that the messages keep buf's rules, and are formatted as buf would format them; rejects with
- * what it said if they aren't.
+ * Checks the messages against buf's rules and formatting; rejects with buf's output if it complains.
  */
 export async function lintMessages(): Promise<void> {
   await buf("lint");
   await buf("format", "--diff", "--exit-code");
 }
 
-/** Puts what is generated into a folder, under the paths that it has in the project's. */
+/** Writes the generated files into a folder, under their paths in the project. */
 export async function generateMessages(folder: string = ROOT): Promise<void> {
   await buf("generate", `--output=${folder}`);
 }
@@ -45,7 +44,7 @@ if (import.meta.main) {
     const before = await Promise.all(GENERATED.map((file) => readText(file)));
     await generateMessages();
     for (const [index, file] of GENERATED.entries()) {
-      console.log(`${file}: ${await readText(file) === before[index] ? "as it was" : "written"}`);
+      console.log(`${file}: ${await readText(file) === before[index] ? "unchanged" : "written"}`);
     }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);

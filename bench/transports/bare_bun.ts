@@ -1,5 +1,5 @@
 /**
- * The bench's bytes moved by `Bun.connect`.
+ * Moves the benchmark's bytes with `Bun.connect`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
 
 /** The part of Bun's socket that is used here. */
 interface BunSocket {
-  /** How many bytes were taken; less than all, or -1 for a socket that is gone. */
+  /** Returns how many bytes were taken, which may be less than all, or -1 for a closed socket. */
   write(bytes: Uint8Array): number;
   setNoDelay(on: boolean): void;
   close(): void;
@@ -32,7 +32,7 @@ interface BunHandlers {
 
 type BunConnect = (options: Record<string, unknown>) => Promise<BunSocket>;
 
-/** Moves them by the events "data" and "drain". */
+/** Moves them with the events "data" and "drain". */
 export function moveByBun({ address, ca }: Place, exchange: Exchange): Promise<number> {
   const { connect } = (globalThis as unknown as { Bun: { connect: BunConnect } }).Bun;
   const { kind, amount } = exchange;
@@ -40,14 +40,14 @@ export function moveByBun({ address, ca }: Place, exchange: Exchange): Promise<n
     const piece = new Uint8Array(kind === "send" ? chunkSize : messageSize);
     let toCome = bytesToCome(exchange);
     let toSend = kind === "send" ? amount : 0;
-    /** What the socket didn't take yet of a piece. */
+    /** The rest of a piece, which the socket didn't take yet. */
     let rest = encodeHeader(exchange);
     let start: number | undefined;
     const send = (socket: BunSocket) => {
       if (start === undefined) return;
       for (;;) {
         const taken = socket.write(rest);
-        if (taken < 0) return reject(new Error("The connection is gone."));
+        if (taken < 0) return reject(new Error("The connection is closed."));
         if (taken < rest.length) {
           rest = rest.subarray(taken);
           return;

@@ -1,5 +1,5 @@
 /**
- * The bench's bytes moved by `Deno.connect` and `Deno.connectTls`.
+ * Moves the benchmark's bytes with `Deno.connect` and `Deno.connectTls`.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import {
   type Place,
 } from "./exchange.ts";
 
-/** Moves them as a loop of reads or writes does; all reads go to the same buffer. */
+/** Moves them in a loop of reads or writes; all reads use the same buffer. */
 export function moveByDeno(place: Place, exchange: Exchange): Promise<number> {
   const buffer = new Uint8Array(chunkSize);
   return move(place, exchange, () => buffer);
 }
 
-/** The same, with a new buffer for each read, as it takes for bytes that are handed on. */
+/** The same, with a new buffer for each read, which is needed if the bytes are passed on. */
 export function moveByDenoAndKeep(place: Place, exchange: Exchange): Promise<number> {
   return move(place, exchange, () => new Uint8Array(chunkSize));
 }

@@ -1,5 +1,5 @@
 /**
- * The bench's bytes moved by `node:net` and `node:tls`.
+ * Moves the benchmark's bytes with `node:net` and `node:tls`.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   type Place,
 } from "./exchange.ts";
 
-/** Moves them by the events "data" and "drain". */
+/** Moves them with the events "data" and "drain". */
 export async function moveByNode(place: Place, exchange: Exchange): Promise<number> {
   const socket = await connect(place);
   try {

@@ -1,5 +1,5 @@
 /**
- * What the bench of the transports moves, and the protocol that moves it under the driver.
+ * The data of the transports' benchmark, and the protocol that moves it under the driver.
  *
  * @module
  */
@@ -10,34 +10,34 @@ import type { Address } from "../../transports/transport.ts";
 /** Where the peer listens. */
 export interface Place {
   readonly address: Address;
-  /** The authority to trust, as PEM, where it takes TLS. */
+  /** The CA to trust, as PEM, if it uses TLS. */
   readonly ca?: string;
 }
 
 /**
- * What to move: `amount` bytes to the peer or from it, in chunks of 64 KiB, or `amount` messages of 64
- * bytes there and back, one at a time.
+ * The data to move: `amount` bytes to the peer or from it, in chunks of 64 KiB, or `amount` round trips
+ * of 64 bytes, one at a time.
  */
 export interface Exchange {
   readonly kind: "send" | "receive" | "round trips";
   readonly amount: number;
 }
 
-/** Connects, moves the bytes and closes; gives how long the moving took, in milliseconds. */
+/** Connects, moves the bytes and closes; resolves to the time of moving, in milliseconds. */
 export type Mover = (place: Place, exchange: Exchange) => Promise<number>;
 
-/** How large the pieces are that are moved one way, in bytes. */
+/** The size of the chunks that are moved one way, in bytes. */
 export const chunkSize = 65_536;
 
-/** How large the messages are that go there and back, in bytes. */
+/** The size of the messages of round trips, in bytes. */
 export const messageSize = 64;
 
 const kinds: readonly Exchange["kind"][] = ["send", "receive", "round trips"];
 
-/** How large the {@linkcode encodeHeader} is, in bytes. */
+/** The size of an encoded header, in bytes. */
 export const headerSize = 5;
 
-/** What a client says first, so that the peer knows what to do. */
+/** The first bytes of a client, which describe the exchange to the peer. */
 export function encodeHeader({ kind, amount }: Exchange): Uint8Array {
   const header = new Uint8Array(headerSize);
   header[0] = kinds.indexOf(kind);
@@ -45,13 +45,13 @@ export function encodeHeader({ kind, amount }: Exchange): Uint8Array {
   return header;
 }
 
-/** What the client wants. */
+/** The exchange of a header. */
 export function decodeHeader(header: Uint8Array): Exchange {
   const view = new DataView(header.buffer, header.byteOffset, headerSize);
   return { kind: kinds[header[0]], amount: view.getUint32(1) };
 }
 
-/** How many bytes the peer sends in an exchange: for those that it gets, it sends one when it has all. */
+/** How many bytes the peer sends in an exchange; after it has received all bytes, it sends one. */
 export function bytesToCome({ kind, amount }: Exchange): number {
   if (kind === "send") return 1;
   return kind === "receive" ? amount : amount * messageSize;
@@ -65,12 +65,12 @@ export class ExchangeProtocol implements Protocol<{ readonly type: "end" }> {
   #piece: Uint8Array;
   /** How many bytes are still to be sent. */
   #toSend: number;
-  /** How many may be sent before more comes. */
+  /** How many may be sent before the next bytes arrive. */
   #window: number;
   #toCome: number;
   #ended = false;
 
-  /** Makes one. */
+  /** Creates one. */
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
     this.#header = encodeHeader(exchange);
@@ -81,25 +81,25 @@ export class ExchangeProtocol implements Protocol<{ readonly type: "end" }> {
     this.#toCome = bytesToCome(exchange);
   }
 
-  /** Counts what comes. */
+  /** Counts the bytes that arrive. */
   receive(chunk: Uint8Array): void {
     this.#toCome -= chunk.length;
     if (this.#exchange.kind === "round trips") this.#window += chunk.length;
   }
 
-  /** The peer has no reason to end first. */
+  /** Throws if the peer ends before the exchange is complete. */
   receiveEnd(): void {
     if (this.#toCome > 0) throw new Error("The peer ended the exchange too early.");
   }
 
-  /** Ends when all came. */
+  /** The "end" event, after all bytes have arrived. */
   nextEvent(): { readonly type: "end" } | undefined {
     if (this.#ended || this.#toCome > 0) return undefined;
     this.#ended = true;
     return { type: "end" };
   }
 
-  /** The header, and then one piece after the other. */
+  /** The header, then one chunk after the other. */
   takeOutput(): Uint8Array | undefined {
     const header = this.#header;
     if (header !== undefined) {

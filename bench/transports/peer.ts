@@ -1,8 +1,8 @@
 /**
- * The peer of the bench of the transports: sinks, sends and echoes, over TCP, a UNIX socket and TLS.
+ * The peer of the transports' benchmark: receives, sends and echoes, over TCP, a UNIX socket and TLS.
  *
- * Runs in Deno, whose reads and writes take the same buffer again and again. Prints where it listens, as
- * JSON, and ends with its standard input.
+ * Runs in Deno, whose reads and writes can reuse one buffer. Prints its addresses as JSON, and ends when
+ * its standard input ends.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const hostname = "127.0.0.1";
 async function serve(listener: Deno.Listener): Promise<void> {
   for await (const conn of listener) {
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-    // A client that hangs up without TLS's own end is done all the same; one that isn't done says so.
+    // A client may close without close_notify; one that isn't done reports the error itself.
     exchange(conn).catch(() => {}).finally(() => conn.close());
   }
 }
@@ -45,7 +45,7 @@ async function exchange(conn: Deno.Conn): Promise<void> {
     }
     return;
   }
-  // The client closes first: closing while it sends could take from it what it hasn't read yet.
+  // The client closes first: closing while it sends could drop bytes that it hasn't read yet.
   while (await conn.read(buffer) !== null);
 }
 

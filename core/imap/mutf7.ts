@@ -34,9 +34,9 @@ export function decodeMutf7(encoded: string): string | undefined {
   return isRight ? text : undefined;
 }
 
-/** The UTF-16 code units in a run of base64; `undefined` where they aren't, or are plain ASCII. */
+/** The UTF-16 code units in a run of base64; `undefined` if invalid or plain ASCII. */
 function decodeRun(run: string): string | undefined {
-  // One digit too many can't be base64.
+  // The number of digits is invalid in base64.
   if (run.length % 4 === 1) return undefined;
   const bytes = atob(run.replaceAll(",", "/"));
   let text = "";

@@ -1,6 +1,5 @@
 /**
- * What the catalogue of commands is made of: the lists that servers give of themselves, and the facts
- * that those don't tell.
+ * The sources of the catalogue of commands: the lists that servers return, and facts that the lists lack.
  *
  * @module
  */
@@ -18,12 +17,12 @@ export interface ListedCommand {
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
 }
 
-/** What each version's server lists, in its order. */
+/** The list of each version's server, in its order. */
 export type Lists = Readonly<Record<DovecotVersion, readonly ListedCommand[]>>;
 
 /** The contents of facts.json. */
 export interface Facts {
-  /** Parameters that every command on mail has. */
+  /** The parameters of every command on mail. */
   readonly mailParameters: Readonly<Record<string, ParameterFacts>>;
   /** The tables of fields, in the order in which servers send them where that is fixed. */
   readonly fields: Readonly<Record<FieldTable, Readonly<Record<string, FieldFacts>>>>;
@@ -31,18 +30,18 @@ export interface Facts {
   readonly commands: Readonly<Record<string, CommandFacts>>;
 }
 
-/** What a list doesn't tell of a parameter. */
+/** The facts of a parameter that a list lacks. */
 export interface ParameterFacts extends
   Pick<
     ParameterInfo,
     "short" | "positional" | "keyword" | "joined" | "required" | "content" | "atMost"
   > {
-  /** What it is for, in a sentence. */
+  /** Its purpose, in a sentence. */
   readonly meaning: string;
   readonly implied?: ParameterInfo["implied"];
 }
 
-/** A value, and what a user should know of it. */
+/** A value and its description. */
 export interface ValueFacts extends ValueInfo {
   readonly meaning?: string;
 }
@@ -60,7 +59,7 @@ export interface FieldFacts extends ValueFacts {
   readonly later?: true;
 }
 
-/** Columns, and what they depend on. */
+/** Columns, and the condition for them. */
 export type ColumnsFacts =
   | readonly ColumnFacts[]
   | {
@@ -78,7 +77,7 @@ export type ColumnsFacts =
     readonly usual?: readonly string[];
   };
 
-/** What a list doesn't tell of a command. */
+/** The facts of a command that a list lacks. */
 export interface CommandFacts {
   readonly name: string;
   readonly summary: string;

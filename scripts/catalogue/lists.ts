@@ -1,5 +1,5 @@
 /**
- * Asks running servers which commands they have.
+ * Reads the lists of commands from running servers.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { DovecotVersion } from "../../core/doveadm/catalogue/command_info.t
 import type { ListedCommand, Lists } from "./facts.ts";
 import { versions } from "./merge.ts";
 
-/** Starts a server of each version, with all that brings commands, and asks it for its list. */
+/** Starts a server of each version, with all plugins that add commands, and reads its list. */
 export async function listCommands(): Promise<Lists> {
   const lists: Partial<Record<DovecotVersion, readonly ListedCommand[]>> = {};
   for (const version of versions) {

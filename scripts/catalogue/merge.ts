@@ -1,5 +1,5 @@
 /**
- * The catalogue's entries, of servers' lists and the facts.
+ * Creates the catalogue's entries from servers' lists and the facts.
  *
  * @module
  */
@@ -26,10 +26,10 @@ import type {
 /** The versions that are catalogued, the oldest first. */
 export const versions: readonly DovecotVersion[] = ["2.3", "2.4"];
 
-/** A parameter's entry, and what it is for. */
+/** A parameter's entry and its purpose. */
 export type MergedParameter = ParameterInfo & { readonly meaning: string };
 
-/** A command's entry, and the facts that it was made of. */
+/** A command's entry and its facts. */
 export interface MergedCommand {
   readonly info: Omit<CommandInfo, "parameters">;
   readonly facts: CommandFacts;
@@ -37,8 +37,8 @@ export interface MergedCommand {
 }
 
 /**
- * Merges what servers list with the facts; throws an `Error` for a command or a parameter that only
- * one of them has.
+ * Merges servers' lists with the facts; throws an `Error` for a command or a parameter that is in only one
+ * of them.
  */
 export function mergeCatalogue(lists: Lists, facts: Facts): readonly MergedCommand[] {
   const methods = mergeOrders(versions.map((version) => lists[version].map((it) => it.command)));
@@ -46,12 +46,14 @@ export function mergeCatalogue(lists: Lists, facts: Facts): readonly MergedComma
   if (forgotten.length > 0) throw new Error(`No server lists ${forgotten.join(", ")}.`);
   return methods.map((method) => {
     const command = facts.commands[method];
-    if (command === undefined) throw new Error(`There are no facts of the command ${method}.`);
+    if (command === undefined) {
+      throw new Error(`The command ${method} has no facts: add them to facts.json.`);
+    }
     return mergeCommand(method, command, lists, facts);
   });
 }
 
-/** The parameters that commands on mail have in common, as a command has them that has them all. */
+/** The common parameters of commands on mail, from a command that has all of them. */
 export function mailParameters(
   commands: readonly MergedCommand[],
   facts: Facts,
@@ -60,7 +62,7 @@ export function mailParameters(
   const common = commands.filter(({ info }) => info.mail)
     .map(({ parameters }) => parameters.filter(({ name }) => names.includes(name)))
     .find(({ length }) => length === names.length);
-  if (common === undefined) throw new Error("No command on mail has all parameters of such.");
+  if (common === undefined) throw new Error("No command on mail has all of the common parameters.");
   return common;
 }
 
@@ -112,7 +114,9 @@ function mergeParameters(
   if (forgotten.length > 0) throw new Error(`No server's ${method} has ${forgotten.join(", ")}.`);
   return names.map((name) => {
     const parameter = known[name];
-    if (parameter === undefined) throw new Error(`There are no facts of ${method}'s ${name}.`);
+    if (parameter === undefined) {
+      throw new Error(`The parameter ${name} of ${method} has no facts: add them to facts.json.`);
+    }
     const types = versions.map((_, at) =>
       listed[at]?.parameters.find((it) => it.name === name)?.type as ParameterType | undefined
     );
@@ -134,13 +138,15 @@ function mergeParameters(
   });
 }
 
-/** From when to when the versions have something; one that came, went and came again is refused. */
+/** The first and the last version that have something; throws if a version between them lacks it. */
 function lifetimeOf(what: string, has: (version: DovecotVersion) => boolean): Lifetime {
   const having = versions.filter(has);
   const since = having[0];
   const until = having.at(-1)!;
   const between = versions.slice(versions.indexOf(since), versions.indexOf(until) + 1);
-  if (between.length !== having.length) throw new Error(`${what} went and came back.`);
+  if (between.length !== having.length) {
+    throw new Error(`${what} is missing in a version between others that have it.`);
+  }
   return until === versions.at(-1) ? { since } : { since, until };
 }
 
@@ -168,14 +174,14 @@ function columnRule(
   return facts.length === 0 ? undefined : { type: "fixed", columns: facts.map(bare) };
 }
 
-/** A column without its meaning, which is for readers. */
+/** A column without its meaning, which is only documentation. */
 function bare<Column extends { readonly meaning?: string }>(
   { meaning: _, ...column }: Column,
 ): Omit<Column, "meaning"> {
   return column;
 }
 
-/** One order that has all of several ones' names: what only a later one has comes behind its neighbour. */
+/** Merges orders of names: a name that only a later one has comes after its neighbour there. */
 function mergeOrders(orders: readonly (readonly string[])[]): readonly string[] {
   const merged: string[] = [];
   for (const order of orders) {

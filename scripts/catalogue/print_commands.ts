@@ -1,5 +1,5 @@
 /**
- * The source of commands.ts: what programs look up when they run.
+ * Prints commands.ts: the data that programs use at run time.
  *
  * @module
  */
@@ -54,7 +54,7 @@ function printCommand(
   return `${literal(info.name)}: ${block("{", members, "}")},\n`;
 }
 
-/** A parameter's entry, without its meaning, which is for readers. */
+/** A parameter's entry without its meaning, which is only documentation. */
 function printParameter({ meaning: _, ...parameter }: MergedParameter): string {
   return `${literal(parameter)},\n`;
 }

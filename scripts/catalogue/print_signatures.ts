@@ -1,5 +1,5 @@
 /**
- * The source of signatures.ts: what compilers and editors look up.
+ * Prints signatures.ts: the types that compilers and editors use.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { block, docComment, fileHead, literal, propertyKey } from "./source_text
 /** The source of signatures.ts. */
 export function printSignatures(commands: readonly MergedCommand[], facts: Facts): string {
   const mail = mailParameters(commands, facts);
-  // The types of those that say whose mail is meant are made by hand.
+  // The types of the parameters that select users are written by hand.
   const common = mail.filter(({ name }) => !userParameters.has(name));
   const parameters = commands.map((command) => printParameters(command, mail));
   const rows = commands.map(({ info, facts }) => {
@@ -41,7 +41,7 @@ export type DoveadmCommandName = keyof DoveadmParametersByName;
 `;
 }
 
-/** What the types of a table's fields begin with, and which command they are for. */
+/** The prefix of the types of a table's fields, and their command. */
 const fieldTypes: Readonly<
   Record<FieldTable, { readonly type: string; readonly command: string }>
 > = {
@@ -50,7 +50,7 @@ const fieldTypes: Readonly<
   statsDump: { type: "StatsDumpField", command: "stats dump" },
 };
 
-/** The types of a table's fields: of those with names of their own, and of the families. */
+/** The types of a table's fields: those with fixed names, and the families. */
 function printFields(facts: Facts, table: FieldTable): string {
   const fields = Object.entries(facts.fields[table]).map(([name, field]) => {
     const came = field.since === undefined ? [] : [`Since ${field.since}.`];
@@ -76,7 +76,7 @@ export ${
 ${printAllFields(facts, table)}`;
 }
 
-/** The types of what "all" stands for; nothing for a table whose fields have no sums. */
+/** The types of the fields that "all" selects; "" for a table whose fields have no sums. */
 function printAllFields(facts: Facts, table: FieldTable): string {
   const fields = Object.entries(facts.fields[table]);
   const named = (has: "summable" | "later") =>
@@ -111,7 +111,7 @@ function printParameters(
 function printParameter(parameter: MergedParameter, command?: CommandFacts): string {
   const { name, type, required, implied, meaning } = parameter;
   const about = [meaning, lifetime(parameter)].filter((it) => it !== undefined).join(" ");
-  // What one version lacks can't be asked of everybody; the call itself looks at the version.
+  // A parameter that a version lacks is optional in the type; the call checks the server's version.
   const isNeeded = required && lifetime(parameter) === undefined;
   const valueType = command?.input === name
     ? "CommandInput"
@@ -125,7 +125,7 @@ function printParameter(parameter: MergedParameter, command?: CommandFacts): str
   return `${docComment(about)}readonly ${name}${isNeeded ? "" : "?"}: ${valueType};\n`;
 }
 
-/** The type of the names that an array of fields may have; none where it is no such array. */
+/** The type of the field names in an array; `undefined` for other arrays. */
 function fieldNames(command: CommandFacts | undefined, parameter: string): string | undefined {
   for (const rule of rulesOf(command?.columns)) {
     if (!("fields" in rule) || rule.parameter !== parameter) continue;
@@ -168,7 +168,7 @@ function printAskedRow(
     : `When<Parameters, ${literal(sumsIf)}, unknown, ${before}> & ${asked}`;
 }
 
-/** One type for the columns of all versions; what not all of them have is optional. */
+/** One type for the columns of all versions; columns that some versions lack are optional. */
 function printColumns(rows: readonly (readonly ColumnFacts[])[]): string {
   const keys = [...new Set(rows.flat().map(({ key }) => key))];
   if (keys.length === 0) return "Nothing";

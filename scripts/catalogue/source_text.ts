@@ -1,5 +1,5 @@
 /**
- * Pieces of TypeScript's source text.
+ * Pieces of TypeScript source text.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export function fileHead(about: string): string {
 `;
 }
 
-/** A value as source text, on one line; what is `undefined` in an object is left out. */
+/** A value as source text, on one line, without `undefined` properties. */
 export function literal(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
@@ -27,18 +27,18 @@ export function literal(value: unknown): string {
   return `{ ${members.join(", ")} }`;
 }
 
-/** A key as source text: in quotes where it needs them. */
+/** A key as source text, in quotes if needed. */
 export function propertyKey(key: string): string {
   return /^[a-z_]\w*$/i.test(key) ? key : JSON.stringify(key);
 }
 
-/** Lines between brackets, each with its line end; just the brackets where there is none. */
+/** Lines between brackets, each with its line end; only the brackets if there are no lines. */
 export function block(open: string, lines: readonly string[], close: string): string {
   const inner = lines.join("").replaceAll(/^(?=.)/gm, "  ");
   return inner === "" ? `${open}${close}` : `${open}\n${inner}${close}`;
 }
 
-/** How long a comment's line may become. */
+/** The longest line of a comment, in characters. */
 const commentWidth = 92;
 
 /** A doc comment, broken into lines; nothing for no text. */

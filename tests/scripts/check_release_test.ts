@@ -28,7 +28,7 @@ test("release check › tag, packages and changelog agree › has no problem", a
 test("release check › a package or the changelog has another version › names each", async () => {
   await using folder = await repository("1.2.3", "1.2.2", "# Changelog\n\n## 1.2.30\n");
   assert.deepEqual(await releaseProblems("v1.2.3", folder.path), [
-    `@x/member is of version 1.2.2: set 1.2.3 in ${join(folder.path, "member", "deno.json")}.`,
+    `@x/member has version 1.2.2: set 1.2.3 in ${join(folder.path, "member", "deno.json")}.`,
     'CHANGELOG.md has no section "## 1.2.3": write it.',
   ]);
 });
@@ -36,6 +36,6 @@ test("release check › a package or the changelog has another version › names
 test("release check › a tag that names no version › is refused", async () => {
   for (const tag of ["1.2.3", "v1.2", "v1.2.3/../x", "latest", ""]) {
     const [problem] = await releaseProblems(tag);
-    assert.match(problem, /is no version's tag/, tag);
+    assert.match(problem, /is no tag of a version/, tag);
   }
 });

@@ -25,7 +25,10 @@ test("the catalogue is what servers of both versions and the facts make of it", 
   const missing = { ...facts, commands: { ...facts.commands, noSuch: facts.commands.who } };
   assert.throws(() => generateCatalogue(lists, missing), /No server lists noSuch/);
   const { who: _, ...others } = facts.commands;
-  assert.throws(() => generateCatalogue(lists, { ...facts, commands: others }), /facts of .* who/);
+  assert.throws(
+    () => generateCatalogue(lists, { ...facts, commands: others }),
+    /command who has no facts/,
+  );
 });
 
 test("the catalogue's names are the wire's and the API's", () => {
