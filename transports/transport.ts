@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DovewireError, type DovewireErrorOptions } from "../core/errors.ts";
 import type { ExitStatus } from "../core/exit_status.ts";
 
 /** Where to connect to, or to listen. */
@@ -207,15 +208,19 @@ export type TransportErrorCode =
   | "unsupported"
   | "other";
 
-/** A transport, a listener or a process that could not be opened or started, or a transport that broke. */
-export class TransportError extends Error {
+/**
+ * A transport, a listener or a process that could not be opened or started, or a transport that broke.
+ *
+ * A transport knows of bytes alone: `sent` says whether it was open, so that some may have left.
+ */
+export class TransportError extends DovewireError {
   /** The class's name. */
   override name = "TransportError";
-  /** What became of it, the same word on every runtime. */
-  readonly code: TransportErrorCode;
+  /** What happened to it, the same word on every runtime. */
+  override readonly code: TransportErrorCode;
 
-  /** Makes one; `cause` is the runtime's own error. */
-  constructor(code: TransportErrorCode, message: string, options: { cause?: unknown } = {}) {
+  /** Creates an error; `cause` is the runtime's own. */
+  constructor(code: TransportErrorCode, message: string, options: DovewireErrorOptions = {}) {
     super(message, options);
     this.code = code;
   }
@@ -319,7 +324,10 @@ export function brokenError(
     : code === "closed"
     ? "it was closed on this side"
     : messageOf(cause);
-  return new TransportError(code, `The connection to ${peer} is gone: ${what}.`, { cause });
+  return new TransportError(code, `The connection to ${peer} is gone: ${what}.`, {
+    cause,
+    sent: true,
+  });
 }
 
 /** The error for a connection that can't be encrypted. */

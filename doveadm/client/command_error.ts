@@ -24,7 +24,7 @@ export class CommandError extends DovewireError {
   /** The command's name. */
   readonly command: string;
   /** "USAGE", "NOUSER", "NOTFOUND" …; "" for a command that the server doesn't know. */
-  readonly code: string;
+  override readonly code: string;
   /**
    * The exit code that doveadm would end with: 64 for "USAGE", 67 for "NOUSER"; -1 for others, unless
    * the server told the number itself, as it does over HTTP, and for a full quota, which is 73.
