@@ -252,15 +252,15 @@ export function clientName(remote: Address | undefined, listening: Address): str
 const advice: Partial<Record<TransportErrorCode, (address: Address) => string>> = {
   refused: (address) =>
     address.transport === "unix"
-      ? "nobody listens at that socket. Is Dovecot running?"
-      : "nobody listens at that port. Is Dovecot running, with an inet_listener in service doveadm?",
+      ? "nothing listens at that socket. Check the path, and that the server is running."
+      : "nothing listens at that port. Check the port, and that the server is running.",
   "not-found": (address) =>
     address.transport === "unix"
-      ? "there is no such socket. Is Dovecot running, and is the path that of its base_dir?"
-      : "there is no host of that name. Look at the spelling.",
+      ? "there is no such socket. Check the path, and that the server is running."
+      : "there is no host of that name. Check the spelling.",
   denied: () => "that is not permitted. Run as a user who may use the socket.",
-  unreachable: () => "there is no way to that host. Look at the address and the network.",
-  aborted: () => "the signal gave up on it.",
+  unreachable: () => "there is no route to that host. Check the address and the network.",
+  aborted: () => "the signal aborted it.",
 };
 
 /** The error for a connection that can't be opened; `help` takes the place of the usual advice. */
