@@ -31,8 +31,9 @@ export interface TlsOptions {
   /** The private key of `cert`, as PEM. */
   key?: string;
   /**
-   * What to say that will be spoken, ["doveadm"] if left out. An end that says nothing of that kind, as
-   * Dovecot 2.3 does, gets along with any; `[]` is to say nothing.
+   * The ALPN protocols to offer (a client) or to accept (a server), the preferred ones first; none if
+   * left out. An end that names none works with any; two ends that both name some, and none in common,
+   * fail the handshake. Cloudflare Workers can offer none, and ignore this.
    */
   alpnProtocols?: readonly string[];
   /**

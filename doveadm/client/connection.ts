@@ -13,6 +13,7 @@ import {
 } from "../../core/doveadm/mod.ts";
 import { Driver } from "../../transports/driver.ts";
 import type { TlsOptions, Transport } from "../../transports/transport.ts";
+import { withDoveadmAlpn } from "../alpn.ts";
 import { CommandError } from "./command_error.ts";
 import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
 import { handshakeError, timeoutError, unansweredError } from "./failures.ts";
@@ -111,7 +112,7 @@ export class DoveadmConnection implements AsyncDisposable {
     this.#protocol = new DoveadmClientProtocol(options);
     this.#driver = new Driver(this.#protocol, transport, {
       onEvent: (event) => this.#onEvent(event),
-      tls: options.tls,
+      tls: withDoveadmAlpn(options.tls),
     });
     this.#handshake = new Promise((resolve, reject) => {
       this.#endHandshake = (error) => error === undefined ? resolve() : reject(error);

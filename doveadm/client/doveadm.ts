@@ -14,6 +14,7 @@ import {
   type Transport,
   TransportError,
 } from "../../transports/transport.ts";
+import { withDoveadmAlpn } from "../alpn.ts";
 import { sharesConnection } from "./command_traits.ts";
 import { DoveadmConnection, type DoveadmConnectionOptions } from "./connection.ts";
 import { DoveadmClient } from "./doveadm_client.ts";
@@ -348,7 +349,7 @@ export class Doveadm extends DoveadmClient {
   /** How to encrypt: the server's certificate has to be for the host that was asked for. */
   get #tlsOptions(): TlsOptions {
     const { hostname: serverName } = { hostname: undefined, ...this.#address };
-    return { serverName, ...this.#options.tls };
+    return { serverName, ...withDoveadmAlpn(this.#options.tls) };
   }
 
   async #connect(signal: AbortSignal): Promise<Transport> {

@@ -11,6 +11,7 @@ import {
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
 import type { Address, Listener, TlsOptions, Transport } from "../../transports/transport.ts";
+import { withDoveadmAlpn } from "../alpn.ts";
 import { type Authenticate, ServerConnection } from "./connection.ts";
 import type { DoveadmHandler } from "./handler.ts";
 
@@ -121,7 +122,11 @@ export async function serve(
   new DoveadmServerProtocol({ ...protocolOptions(options), loginEvents: false });
   options.signal?.throwIfAborted();
   const listener = await listenAt(options);
-  return new DoveadmServer(listener, { ...options, preauthenticated }, handler);
+  return new DoveadmServer(
+    listener,
+    { ...options, tls: tlsOptions(options), preauthenticated },
+    handler,
+  );
 }
 
 /** Whether clients needn't log in; throws where nobody or anybody could. */
@@ -152,6 +157,10 @@ function checkTls({ tls, starttls }: ServeSettings): void {
   }
 }
 
+function tlsOptions({ tls }: ServeSettings): TlsOptions | undefined {
+  return tls === undefined ? undefined : withDoveadmAlpn(tls);
+}
+
 function checkNumbers(options: ServeSettings): void {
   const { maxConnections = 1, handshakeTimeout = 0, idleTimeout = 0, stallTimeout = 0 } = options;
   if (!(maxConnections >= 1)) {
@@ -172,8 +181,7 @@ function protocolOptions(settings: ServeSettings): DoveadmServerProtocolOptions 
 }
 
 function listenAt(options: ServeOptions): Promise<Listener> | Listener {
-  const { tls, starttls } = options;
-  const encryption = tls === undefined || starttls !== undefined ? {} : { tls };
+  const encryption = options.starttls !== undefined ? {} : { tls: tlsOptions(options) };
   if ("listener" in options) return options.listener;
   if ("path" in options) {
     return listenWithRuntime({ transport: "unix", path: options.path }, {
