@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type HttpAnswerEvent, HttpAnswerReader } from "../../../doveadm/http/answers.ts";
-import { parseJson } from "../../../doveadm/http/json.ts";
+import { type HttpAnswerEvent, HttpAnswerReader } from "../../../doveadm/http/answer_reader.ts";
+import { parseJson } from "../../../doveadm/http/json_value.ts";
 import { encodeUtf8, RemoteProtocolError } from "../../../core/mod.ts";
 
 /** What a reader makes of a body that arrives in pieces of a size. */
-function read(body: string | Uint8Array, size = Infinity, limit = 1e9): HttpAnswerEvent[] {
+function read(
+  body: string | Uint8Array,
+  size = Infinity,
+  limit = 1e9,
+  isStream = false,
+): HttpAnswerEvent[] {
   const bytes = typeof body === "string" ? encodeUtf8(body) : body;
-  const reader = new HttpAnswerReader(limit);
+  const reader = new HttpAnswerReader({ limit, isStream });
   const events: HttpAnswerEvent[] = [];
   for (let at = 0; at < bytes.length; at += size) {
     reader.receive(bytes.slice(at, Math.min(bytes.length, at + size)));
@@ -98,7 +103,7 @@ test("HTTP answers: whatever the rows, and wherever the body is cut", () => {
       JSON.stringify(answers.map((rows, at) => ["doveadmResponse", rows, `${at}`])),
     );
     const values = answers.map((rows) => parseJson(JSON.stringify(rows)) as typeof rows);
-    const reader = new HttpAnswerReader(1e6);
+    const reader = new HttpAnswerReader({ limit: 1e7, isStream: false });
     const events: HttpAnswerEvent[] = [];
     const borders = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)), bytes.length];
     borders.sort((a, b) => a - b);
@@ -116,7 +121,7 @@ test("HTTP answers: whatever the rows, and wherever the body is cut", () => {
 });
 
 const mistakes: Readonly<Record<string, RegExp>> = {
-  "": /^it ends too early: ahead of the "\[" of the answers$/,
+  "": /^it ends too early: before the "\[" of the answers$/,
   "<html>": /^"<html>" stands where the "\[" of the answers should$/,
   "{}": /^"{}" stands where/,
   "[": /ends too early/,
@@ -124,8 +129,8 @@ const mistakes: Readonly<Record<string, RegExp>> = {
   "[,[": /stands where an answer or "\]" should/,
   '[["doveadmResponse",[],"0"],]': /stands where an answer should/,
   "[[]]": /stands where the kind of an answer should/,
-  '[["bogus",[],"0"]]': /an answer of an unknown kind, "\\"bogus\\""/,
-  '[["error",[],"0"]]': /stands where what a command answered should/,
+  '[["bogus",[],"0"]]': /an answer of an unknown kind, "bogus"/,
+  '[["error",[],"0"]]': /stands where what is wrong with a command should/,
   '[["doveadmResponse",[1],"0"]]': /stands where a row or "\]" should/,
   '[["doveadmResponse",[{},],"0"]]': /stands where a row should/,
   '[["doveadmResponse",[{}{}],"0"]]': /stands where another row or "\]" should/,
@@ -136,7 +141,7 @@ const mistakes: Readonly<Record<string, RegExp>> = {
   '[["doveadmResponse",[{a:1}],"0"]]': /it is no JSON/,
   '[["doveadmResponse",nul,"0"]]': /it is no JSON: "nul"/,
   '[["doveadmResponse",[{"a":[}],"0"]]': /it is no JSON: "{\\"a\\":\[}\]"/,
-  '[["doveadmResponse",[],"0"]': /it ends too early: ahead of another answer/,
+  '[["doveadmResponse",[],"0"]': /it ends too early: before another answer/,
   '[["doveadmResponse",[{"a":"b': /it ends too early: in the middle of a row/,
   '[["doveadmResponse",[],"0"]]x': /"x" stands where the end should/,
 };
@@ -154,16 +159,30 @@ for (const [body, message] of Object.entries(mistakes)) {
   });
 }
 
-test("HTTP answers: a row has a limit, the answer has none", () => {
-  const body = (size: number) =>
-    `[["doveadmResponse",[${Array(50).fill(`{"a":"${"x".repeat(size)}"}`)}],"0"]]`;
+test("HTTP answers › the limit of a reply › counts 64 bytes for each value, whatever the pieces", () => {
+  const body = (size: number, rows: number) =>
+    `[["doveadmResponse",[${Array(rows).fill(`{"a":"${"x".repeat(size)}"}`)}],"0"]]`;
+  const isOver = (error: unknown) =>
+    error instanceof RemoteProtocolError && error.limit === "reply";
   for (const size of [1, 10, Infinity]) {
-    assert.equal(read(body(92), size, 100).length, 51);
-    assert.throws(
-      () => read(body(93), size, 100),
-      (error) => error instanceof RemoteProtocolError && error.limit === "row",
-    );
+    // A stream's limit is that of each row; 8 bytes are the row's frame.
+    assert.equal(read(body(92, 50), size, 164, true).length, 51);
+    assert.throws(() => read(body(93, 50), size, 164, true), isOver);
+    // Another's is that of all rows and of the tag.
+    assert.equal(read(body(92, 50), size, 50 * 164 + 3).length, 51);
+    assert.throws(() => read(body(92, 50), size, 50 * 164 + 2), isOver);
+    const nested = `[["doveadmResponse",{"a":[[],{},"",1]},"0"]]`;
+    assert.equal(read(nested, size, 18 + 64 * 7).length, 1);
+    assert.throws(() => read(nested, size, 17 + 64 * 7), isOver);
   }
+});
+
+test("HTTP answers › the limit of a reply › begins anew with each answer", () => {
+  const row = `{"a":"${"x".repeat(92)}"}`;
+  const body = `[${
+    Array.from({ length: 9 }, (_, at) => `["doveadmResponse",[${row},${row}],"${at}"]`)
+  }]`;
+  assert.equal(read(body, 7, 2 * 164 + 3).length, 27);
 });
 
 test("HTTP answers: nesting has a limit", () => {
