@@ -18,7 +18,7 @@ import { Batch, type BatchedCall, commandsPerRequest } from "./batch.ts";
 import { CallDeadline } from "./call_deadline.ts";
 import { type HttpMethod, listCommands } from "./command_list.ts";
 import { HttpEndpoint } from "./endpoint.ts";
-import { exchange } from "./exchange.ts";
+import { exchange, type HttpEvent } from "./exchange.ts";
 import { inputParameter } from "./input_parameter.ts";
 import { commandOfRequest } from "./positional_request.ts";
 import type { HttpCommand, HttpValue } from "./request_body.ts";
@@ -132,10 +132,12 @@ export class DoveadmHttp extends DoveadmClient {
     try {
       const rows: unknown[] = [];
       let value: unknown;
-      for await (const event of exchange(this.#api, [{ method, parameters }], deadline)) {
-        if (event.type === "failure") throw event.error;
-        if (event.type === "row") rows.push(event.row);
-        else value = event.value;
+      for await (const events of exchange(this.#api, [{ method, parameters }], deadline)) {
+        for (const event of events) {
+          if (event.type === "failure") throw event.error;
+          if (event.type === "row") rows.push(event.row);
+          else value = event.value;
+        }
       }
       return value ?? rows;
     } finally {
@@ -245,28 +247,25 @@ export class DoveadmHttp extends DoveadmClient {
     outcomes: PromiseSettledResult<Row[]>[],
   ): Promise<void> {
     if (calls.length === 0) return;
+    const commands = calls.map(({ command }) => command);
     const rows = calls.map((): Row[] => []);
     try {
-      for await (
-        const event of exchange(
-          this.#api,
-          calls.map(({ command }) => command),
-          deadline,
-        )
-      ) {
-        const { index, reader } = calls[event.command];
-        if (event.type === "failure") {
-          outcomes[index] = { status: "rejected", reason: event.error };
-          continue;
-        }
-        try {
-          for (const row of reader.rowsOf(event)) rows[event.command].push(row);
-        } catch (reason) {
-          // What one command's rows are like says nothing of the others.
-          outcomes[index] ??= { status: "rejected", reason };
-        }
-        if (event.type === "end") {
-          outcomes[index] ??= { status: "fulfilled", value: rows[event.command] };
+      for await (const events of exchange(this.#api, commands, deadline)) {
+        for (const event of events) {
+          const { index, reader } = calls[event.command];
+          if (event.type === "failure") {
+            outcomes[index] = { status: "rejected", reason: event.error };
+            continue;
+          }
+          try {
+            for (const row of reader.rowsOf(event)) rows[event.command].push(row);
+          } catch (reason) {
+            // What one command's rows are like says nothing of the others.
+            outcomes[index] ??= { status: "rejected", reason };
+          }
+          if (event.type === "end") {
+            outcomes[index] ??= { status: "fulfilled", value: rows[event.command] };
+          }
         }
       }
     } catch (reason) {
@@ -292,15 +291,18 @@ export class DoveadmHttp extends DoveadmClient {
       const { command, reader } = await this.#prepare(call, deadline);
       const names = namesOf(call);
       for (const commands of requestsFor(command, names)) {
-        for await (const event of exchange(this.#api, commands, deadline)) {
-          if (event.type === "failure") {
-            if (names === undefined) throw event.error;
-            if (event.error.code !== "NOUSER") failure ??= event.error;
-            continue;
-          }
-          const { user } = commands[event.command];
-          for (const row of reader.rowsOf(event)) {
-            yield user === undefined ? row : withUser(user, row);
+        for await (const events of exchange(this.#api, commands, deadline)) {
+          for (const event of events) {
+            if (event.type === "failure") {
+              if (names === undefined) throw event.error;
+              if (event.error.code !== "NOUSER") failure ??= event.error;
+              continue;
+            }
+            const { user } = commands[event.command];
+            for (const row of reader.rowsOf(event)) {
+              yield user === undefined ? row : withUser(user, row);
+            }
+            deadline.throwIfOver({ name: call.info.name, sent: true });
           }
         }
       }
@@ -318,10 +320,12 @@ export class DoveadmHttp extends DoveadmClient {
     const deadline = this.#deadline(options, isStream);
     try {
       const command = await commandOfRequest(request, this.#version, deadline);
-      for await (const event of exchange(this.#api, [command], deadline)) {
-        if (event.type === "failure") throw event.error;
-        if (event.type === "row") yield* Object.values(event.row).map(fieldOf);
-        else if (event.value !== undefined) yield encodeUtf8(JSON.stringify(event.value));
+      for await (const events of exchange(this.#api, [command], deadline)) {
+        for (const event of events) {
+          if (event.type === "failure") throw event.error;
+          for (const field of fieldsOf(event)) yield field;
+          deadline.throwIfOver({ name: request.name, sent: true });
+        }
       }
     } finally {
       deadline.stop();
@@ -377,7 +381,12 @@ function* requestsFor(
   }
 }
 
-/** A value of a row as the field that it is over TCP. */
+/** The fields that an event would bring over TCP. */
+function fieldsOf(event: HttpEvent & { type: "row" | "end" }): Uint8Array[] {
+  if (event.type === "row") return Object.values(event.row).map(fieldOf);
+  return event.value === undefined ? [] : [fieldOf(event.value)];
+}
+
 function fieldOf(value: unknown): Uint8Array {
   const isNested = typeof value === "object" && value !== null;
   return encodeUtf8(isNested ? JSON.stringify(value) : String(value ?? ""));

@@ -65,10 +65,9 @@ export type HttpEvent =
   };
 
 /**
- * Sends commands in one request and gives what comes of them.
+ * Sends commands in one request and gives what comes of them, as many events at once as have arrived.
  *
- * The answer is read no faster than events are taken; of a stream one row is in memory at a time. Every
- * command gets its rows and one "end" or "failure", or the generator throws. An answer is matched by
+ * The answer is read no faster than events are taken, chunk by chunk. Every command gets its rows and one "end" or "failure", or the generator throws. An answer is matched by
  * its tag; since that comes after the rows, these are taken to belong to the first command that has
  * no answer yet, which is the order in which Dovecot answers, and the tag has to agree. Leaving the
  * loop early closes the connection.
@@ -81,7 +80,7 @@ export async function* exchange(
   api: HttpApi,
   commands: readonly HttpCommand[],
   deadline: CallDeadline,
-): AsyncGenerator<HttpEvent, void, void> {
+): AsyncGenerator<readonly HttpEvent[], void, void> {
   const { endpoint } = api;
   const request: HttpRequest = {
     endpoint,
@@ -96,28 +95,19 @@ export async function* exchange(
   try {
     for (let chunk; (chunk = await body.next()) !== undefined;) {
       reader.receive(chunk);
-      for (let event; (event = nextEvent(reader, request)) !== undefined;) {
+      const { events, error } = answers.eventsOf(reader);
+      if (events.length > 0) {
         deadline.given();
-        yield answers.eventOf(event);
+        yield events;
         deadline.asked();
-        deadline.throwIfOver({ name: nameOf(request.commands), sent: true });
       }
+      if (error !== undefined) throw error;
     }
   } finally {
     body.close();
   }
   checkEnd(reader, request);
   answers.checkComplete();
-}
-
-/** Reads, and says of what can't be read who answered so to what. */
-function nextEvent(reader: HttpAnswerReader, request: HttpRequest): HttpAnswerEvent | undefined {
-  try {
-    return reader.nextEvent();
-  } catch (error) {
-    if (!(error instanceof RemoteProtocolError)) throw error;
-    throw answerError(error.message, request, { limit: error.limit });
-  }
 }
 
 function checkEnd(reader: HttpAnswerReader, request: HttpRequest): void {
@@ -142,11 +132,33 @@ class AnswerMatcher {
     this.#isAnswered = request.commands.map(() => false);
   }
 
+  /** The events of what a reader has received, and the error that comes after them, if one does. */
+  eventsOf(reader: HttpAnswerReader): { events: readonly HttpEvent[]; error?: unknown } {
+    const events: HttpEvent[] = [];
+    try {
+      for (let event; (event = reader.nextEvent()) !== undefined;) {
+        events.push(this.#eventOf(event));
+      }
+      return { events };
+    } catch (error) {
+      if (!(error instanceof RemoteProtocolError)) throw error;
+      return { events, error: this.#error(error.message, error.limit) };
+    }
+  }
+
+  /** Throws unless every command has its answer. */
+  checkComplete(): void {
+    const unanswered = this.#unanswered();
+    if (unanswered.length === 0) return;
+    const names = nameOf(unanswered.map((index) => this.#request.commands[index]));
+    throw this.#error(`it has no answer to "${names}"`);
+  }
+
   /** What an event is to the caller. Throws if it doesn't fit the request. */
-  eventOf(event: HttpAnswerEvent): HttpEvent {
+  #eventOf(event: HttpAnswerEvent): HttpEvent {
     if (event.type === "row") {
       if (this.#next === this.#isAnswered.length) {
-        throw this.#error("it answers more commands than were sent");
+        throw mismatch("it answers more commands than were sent");
       }
       return { type: "row", command: this.#next, row: event.row };
     }
@@ -158,16 +170,8 @@ class AnswerMatcher {
     }
     const { commands, endpoint } = this.#request;
     const error = commandError(commands[command], event.value, (text) => endpoint.quote(text));
-    if (error === undefined) throw this.#error("it has an error without a type");
+    if (error === undefined) throw mismatch("it has an error without a type");
     return { type: "failure", command, error };
-  }
-
-  /** Throws unless every command has its answer. */
-  checkComplete(): void {
-    const unanswered = this.#unanswered();
-    if (unanswered.length === 0) return;
-    const names = nameOf(unanswered.map((index) => this.#request.commands[index]));
-    throw this.#error(`it has no answer to "${names}"`);
   }
 
   /** The index of the command that was answered. */
@@ -175,11 +179,11 @@ class AnswerMatcher {
     const { endpoint } = this.#request;
     const command = indexOfTag(tag, this.#isAnswered.length);
     if (command === undefined) {
-      throw this.#error(`it has a tag that was not sent, ${endpoint.quote(tag)}`);
+      throw mismatch(`it has a tag that was not sent, ${endpoint.quote(tag)}`);
     }
-    if (this.#isAnswered[command]) throw this.#error(`it answers the tag "${tag}" twice`);
+    if (this.#isAnswered[command]) throw mismatch(`it answers the tag "${tag}" twice`);
     if (rows > 0 && command !== this.#next) {
-      throw this.#error(
+      throw mismatch(
         `it has rows for the tag "${tag}" before the turn of "${tagOf(this.#next)}"`,
       );
     }
@@ -192,7 +196,12 @@ class AnswerMatcher {
     return [...this.#isAnswered.keys()].filter((index) => !this.#isAnswered[index]);
   }
 
-  #error(what: string): RemoteProtocolError {
-    return answerError(what, this.#request, { unanswered: this.#unanswered() });
+  #error(what: string, limit?: string): RemoteProtocolError {
+    return answerError(what, this.#request, { limit, unanswered: this.#unanswered() });
   }
+}
+
+/** Why an answer doesn't fit its request, to stand after what was asked of whom. */
+function mismatch(what: string): RemoteProtocolError {
+  return new RemoteProtocolError(what);
 }

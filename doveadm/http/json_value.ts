@@ -29,7 +29,8 @@ export const valueCost = 64;
  * tokens.
  */
 export class JsonValue {
-  #gathered = new GatheredBytes();
+  /** The bytes so far, if they are not all in one chunk. */
+  #gathered: GatheredBytes | undefined;
   #size = 0;
   /** How many values there are so far, or one more. */
   #values = 0;
@@ -62,9 +63,10 @@ export class JsonValue {
   read(chunk: Uint8Array, start: number): number {
     const { at, isWhole } = this.#scan(chunk, start);
     this.#size += at - start;
-    if (isWhole && this.#gathered.size === 0) {
+    if (isWhole && this.#gathered === undefined) {
       this.#text = decodeUtf8(chunk.subarray(start, at));
     } else {
+      this.#gathered ??= new GatheredBytes();
       this.#gathered.push(chunk, start, at);
       if (isWhole) this.#text = decodeUtf8(this.#gathered.take());
     }

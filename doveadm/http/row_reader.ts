@@ -21,12 +21,15 @@ export class RowReader {
   readonly #call: TypedCall;
   readonly #columns: readonly ReplyColumn[];
   readonly #endpoint: HttpEndpoint;
+  /** Whether rows may have the name of their user. */
+  readonly #hasUsers: boolean;
 
   /** Reads what a call of `version` is answered with. */
   constructor(call: TypedCall, version: DovecotVersion, endpoint: HttpEndpoint) {
     this.#call = call;
     this.#columns = call.columnsFor(version);
     this.#endpoint = endpoint;
+    this.#hasUsers = call.users !== undefined;
   }
 
   /**
@@ -47,7 +50,7 @@ export class RowReader {
   #rowOf(object: Readonly<Record<string, unknown>>): Row {
     const values = this.#columns.map(({ key }) => this.#valueOf(object, key));
     const row = this.#call.rowOf(this.#columns, values);
-    if (this.#call.users === undefined || !Object.hasOwn(object, userColumn)) return row;
+    if (!this.#hasUsers || !Object.hasOwn(object, userColumn)) return row;
     return withUser(String(this.#valueOf(object, userColumn)), row);
   }
 

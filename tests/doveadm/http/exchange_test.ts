@@ -13,6 +13,7 @@ import {
   LocalProtocolError,
   RemoteProtocolError,
 } from "../../../core/mod.ts";
+import { connect } from "../../../mod.ts";
 import type { HttpApi } from "../../../doveadm/http/api.ts";
 import type { HttpEvent } from "../../../doveadm/http/exchange.ts";
 import type { HttpCommand } from "../../../doveadm/http/request_body.ts";
@@ -202,7 +203,7 @@ test("HTTP: answers that don't fit the request", async () => {
       /more commands than were sent/,
       [],
     ],
-    ["<html>hello</html>", /"<html>hello<\/html>" stands where/, []],
+    ["<html>hello</html>", /"<html>hello<\/html>" stands where/, [0, 1]],
   ];
   for (const [body, message, unanswered] of cases) {
     const error = await errorFor(response(body), [list, who]);
@@ -381,14 +382,16 @@ test("HTTP: abort, ahead, while waiting, in the body, and between events", async
     assert.deepEqual([error.sent, error.cause], [true, reason]);
   }
 
-  await using server = await fake(response('[["doveadmResponse",[{"a":"1"},{"a":"2"}],"0"]]'));
+  const rows = '[["doveadmResponse",[{"mailbox":"1"},{"mailbox":"2"}],"0"]]';
+  await using server = await fake(response(rows));
   await leavingNothing(async () => {
     const controller = new AbortController();
     const { signal } = controller;
-    const events = eventsFor(apiOf(server.url), [list], { signal });
-    assert.equal((await events.next()).done, false);
+    await using http = connect(server.url, {});
+    const taken = http.rows("mailbox list", { user: "a" }, { signal });
+    assert.equal((await taken.next()).done, false);
     controller.abort(reason);
-    assert((await errorOf(events.next())) instanceof AbortError);
+    assert((await errorOf(taken.next())) instanceof AbortError);
   });
 });
 

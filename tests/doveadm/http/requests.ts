@@ -36,7 +36,9 @@ export async function* eventsFor(
 ): AsyncGenerator<HttpEvent, void, void> {
   const deadline = deadlineFor(api, options);
   try {
-    yield* exchange(api, commands, deadline);
+    for await (const events of exchange(api, commands, deadline)) {
+      for (const event of events) yield event;
+    }
   } finally {
     deadline.stop();
   }
