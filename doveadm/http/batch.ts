@@ -7,7 +7,7 @@
 import { encodeUtf8 } from "../../core/mod.ts";
 import type { CommandInfo } from "../../core/doveadm/catalogue/mod.ts";
 import type { HttpCommand } from "./request_body.ts";
-import type { RowReader } from "./row_reader.ts";
+import type { JsonRows } from "./json_rows.ts";
 
 /** How many commands go in one request at most: Dovecot 2.4 takes lists of up to 1,024 items. */
 export const commandsPerRequest = 1000;
@@ -26,7 +26,7 @@ export interface BatchedCall {
   /** What to send. */
   readonly command: HttpCommand;
   /** How to read what comes. */
-  readonly reader: RowReader;
+  readonly reader: JsonRows;
 }
 
 /** Calls that go in one request. */

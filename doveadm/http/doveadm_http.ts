@@ -22,7 +22,7 @@ import { exchange, type HttpEvent } from "./exchange.ts";
 import { inputParameter } from "./input_parameter.ts";
 import { commandOfRequest } from "./positional_request.ts";
 import type { HttpCommand, HttpValue } from "./request_body.ts";
-import { RowReader } from "./row_reader.ts";
+import { JsonRows } from "./json_rows.ts";
 import { ServerVersion } from "./server_version.ts";
 import { resolveHttpTarget } from "./target.ts";
 
@@ -341,7 +341,7 @@ export class DoveadmHttp extends DoveadmClient {
       ...call.parametersFor(version),
       ...await inputParameter(call.info, call.input, deadline),
     };
-    const reader = new RowReader(call, version, this.#api.endpoint);
+    const reader = new JsonRows(call, version, this.#api.endpoint);
     return { command: { name, method, parameters }, reader };
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Concealer, encodeUtf8, quoteText } from "../../core/mod.ts";
+import { Concealer, encodeUtf8, escapeControls, quoteText } from "../../core/mod.ts";
 
 /** Options for an {@linkcode HttpEndpoint}. */
 export interface HttpEndpointOptions {
@@ -23,6 +23,12 @@ export type HttpCredentials =
   | { readonly type: "none" }
   | { readonly type: "password"; readonly username: string }
   | { readonly type: "api-key" };
+
+/** How much of a text is looked at: far more than is shown, so that no secret is cut where it shows. */
+const mostConcealed = 8192;
+
+/** How long a message is that quotes the peer, in characters. */
+const longestMessage = 500;
 
 /** Dovecot's HTTP API at a URL, with the credentials for it. */
 export class HttpEndpoint {
@@ -64,10 +70,15 @@ export class HttpEndpoint {
     return this.#concealer.conceal(text);
   }
 
+  /** A message that quotes the peer as it can be shown: without the secrets, and not too long. */
+  shorten(message: string): string {
+    const shown = escapeControls(this.conceal(message.slice(0, mostConcealed)));
+    return shown.length <= longestMessage ? shown : `${shown.slice(0, longestMessage)}…`;
+  }
+
   /** A text of the peer as a message can show it: in quotes, short, without the secrets. */
   quote(text: string): string {
-    // Far more than is shown, so that no secret is cut where it would be seen.
-    return quoteText(this.conceal(text.slice(0, 8192)));
+    return quoteText(this.conceal(text.slice(0, mostConcealed)));
   }
 }
 

@@ -17,7 +17,7 @@ import type { HttpEndpoint } from "./endpoint.ts";
 import type { HttpEvent } from "./exchange.ts";
 
 /** Reads the rows of one call. */
-export class RowReader {
+export class JsonRows {
   readonly #call: TypedCall;
   readonly #columns: readonly ReplyColumn[];
   readonly #endpoint: HttpEndpoint;
@@ -42,8 +42,8 @@ export class RowReader {
       return event.value === undefined ? [] : this.#rowsOfValue(event.value);
     } catch (error) {
       if (!(error instanceof RemoteProtocolError)) throw error;
-      // The message may quote a value.
-      throw new RemoteProtocolError(this.#endpoint.conceal(error.message), { sent: error.sent });
+      // The message may quote a value, of any length.
+      throw new RemoteProtocolError(this.#endpoint.shorten(error.message), { sent: error.sent });
     }
   }
 
