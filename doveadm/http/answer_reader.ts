@@ -9,7 +9,8 @@
 
 import { decodeUtf8, quoteText } from "../../core/mod.ts";
 import { RemoteProtocolError } from "../../core/errors.ts";
-import { deepestNesting, JsonValue, valueCost } from "./json_value.ts";
+import type { HttpLimits } from "./limits.ts";
+import { deepestNesting, JsonValue } from "./json_value.ts";
 
 /** What an answer body is made of. */
 export type HttpAnswerEvent =
@@ -34,8 +35,8 @@ export type HttpAnswerEvent =
 
 /** Options for an {@linkcode HttpAnswerReader}. */
 export interface HttpAnswerReaderOptions {
-  /** What an answer may cost, in bytes: all of its rows, or each of them where they are streamed. */
-  readonly limit: number;
+  /** What an answer may have: all of its rows together, or each of them if they are streamed. */
+  readonly limits: Required<HttpLimits>;
   /** Whether rows are taken one by one, so that no more than one is in memory. */
   readonly isStream: boolean;
   /** Shows a text of the server in messages; without secrets, if it may echo any. */
@@ -113,7 +114,7 @@ const states: Readonly<Record<State, StateRules>> = {
 
 /** Reads a body that arrives in any pieces. */
 export class HttpAnswerReader {
-  readonly #limit: number;
+  readonly #limits: Required<HttpLimits>;
   readonly #isStream: boolean;
   readonly #quote: (text: string) => string;
   #state: State = "start";
@@ -122,15 +123,16 @@ export class HttpAnswerReader {
   #at = 0;
   /** The value that is being read. */
   #value: JsonValue | undefined;
-  /** The answer that is being read: its kind, what it says, how many rows it had, and their cost. */
+  /** The answer that is being read: its kind, what it says, and how much its rows were. */
   #kind: "doveadmResponse" | "error" = "error";
   #result: unknown;
   #rows = 0;
-  #cost = 0;
+  #size = 0;
+  #values = 0;
 
   /** Creates a reader of one body. */
-  constructor({ limit, isStream, quote = quoteText }: HttpAnswerReaderOptions) {
-    this.#limit = limit;
+  constructor({ limits, isStream, quote = quoteText }: HttpAnswerReaderOptions) {
+    this.#limits = limits;
     this.#isStream = isStream;
     this.#quote = quote;
   }
@@ -190,7 +192,8 @@ export class HttpAnswerReader {
   #readValue(json: JsonValue): HttpAnswerEvent | undefined {
     this.#at = json.read(this.#chunk, this.#at);
     if (json.isTooDeep) throw this.#failed(`it is nested deeper than ${deepestNesting}`);
-    if (this.#cost + json.cost > this.#limit) throw this.#overLimit();
+    if (this.#size + json.size > this.#limits.reply) throw this.#overLimit("reply", "bytes");
+    if (this.#values + json.values > this.#limits.values) throw this.#overLimit("values", "values");
     if (!json.isWhole) return undefined;
     this.#value = undefined;
     let parsed: unknown;
@@ -239,14 +242,18 @@ export class HttpAnswerReader {
 
   #endRow(row: unknown, json: JsonValue): HttpAnswerEvent {
     this.#rows++;
-    if (!this.#isStream) this.#cost += json.cost;
+    if (!this.#isStream) {
+      this.#size += json.size;
+      this.#values += json.values;
+    }
     // A value that begins with "{" is an object.
     return { type: "row", row: row as Readonly<Record<string, unknown>> };
   }
 
   #endAnswer(tag: string): HttpAnswerEvent {
     this.#state = "after tag";
-    this.#cost = 0;
+    this.#size = 0;
+    this.#values = 0;
     return {
       type: "answer",
       kind: this.#kind,
@@ -263,12 +270,13 @@ export class HttpAnswerReader {
     );
   }
 
-  #overLimit(): RemoteProtocolError {
+  #overLimit(limit: keyof HttpLimits, unit: string): RemoteProtocolError {
     const what = this.#isStream ? "a row" : "a command's answer";
     return this.#failed(
-      `it has ${what} of more than ${this.#limit} bytes, with ${valueCost} for each value. ` +
-        `${this.#isStream ? "Raise" : "Take the rows one by one, or raise"} "limits.reply"`,
-      "reply",
+      `it has ${what} of more than ${this.#limits[limit]} ${unit}. ` +
+        `${this.#isStream ? "Raise" : "Take its rows one by one with rows(), or raise"} ` +
+        `"limits.${limit}"`,
+      limit,
     );
   }
 

@@ -7,18 +7,10 @@
 import { LocalProtocolError } from "../../core/mod.ts";
 import type { CallDeadline } from "./call_deadline.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
+import { type HttpLimits, limitsWithDefaults } from "./limits.ts";
 import { fetchError, type HttpRequest, statusError, waitedFor } from "./request_errors.ts";
 import { ResponseBody } from "./response_body.ts";
 import { Slots } from "./slots.ts";
-
-/** How much a server can make a client hold. */
-export interface HttpLimits {
-  /**
-   * The answer to one command: its bytes, decompressed, and 64 bytes more for each value, since an
-   * empty one takes memory, too; 128 MiB if left out. If rows are streamed, each of them has this limit.
-   */
-  reply?: number;
-}
 
 /** Options for a {@linkcode HttpApi}. */
 export interface HttpApiOptions {
@@ -34,27 +26,21 @@ export interface HttpApiOptions {
 export class HttpApi {
   /** Where it is. */
   readonly endpoint: HttpEndpoint;
-  /** The answer to one command, in bytes, as {@linkcode HttpLimits} says. */
-  readonly replyLimit: number;
+  /** How much a server can make a client hold. */
+  readonly limits: Required<HttpLimits>;
   readonly #fetch: typeof fetch;
   readonly #slots: Slots;
 
   /** Throws a `LocalProtocolError` for options that are out of range. */
   constructor(endpoint: HttpEndpoint, options: HttpApiOptions = {}) {
-    const { maxConnections = 10, limits } = options;
-    const { reply = 128 * 1024 * 1024 } = limits ?? {};
+    const { maxConnections = 10 } = options;
     if (!(maxConnections >= 1)) {
       throw new LocalProtocolError(
         `"maxConnections" is ${maxConnections}. Set it to a number from 1 on.`,
       );
     }
-    if (!(reply > 0)) {
-      throw new LocalProtocolError(
-        `"limits.reply" is ${reply}. Set it to a number of bytes above 0.`,
-      );
-    }
     this.endpoint = endpoint;
-    this.replyLimit = reply;
+    this.limits = limitsWithDefaults(options.limits);
     this.#fetch = options.fetch ?? fetch;
     this.#slots = new Slots(Math.floor(maxConnections));
   }

@@ -7,7 +7,8 @@
 import type { RemoteProtocolError } from "../../core/mod.ts";
 import type { HttpApi } from "./api.ts";
 import type { CallDeadline } from "./call_deadline.ts";
-import { JsonValue, valueCost } from "./json_value.ts";
+import { JsonValue } from "./json_value.ts";
+import type { HttpLimits } from "./limits.ts";
 import { answerError, type HttpRequest } from "./request_errors.ts";
 
 /** A command that a server offers. */
@@ -41,7 +42,8 @@ export async function listCommands(
   try {
     for (let chunk; (chunk = await body.next()) !== undefined;) {
       const end = json.isWhole ? 0 : json.read(chunk, 0);
-      if (json.cost > api.replyLimit) throw overLimit(request, api.replyLimit);
+      if (json.size > api.limits.reply) throw overLimit(api, request, "reply", "bytes");
+      if (json.values > api.limits.values) throw overLimit(api, request, "values", "values");
       if (json.isTooDeep || json.isWhole && !isBlank(chunk, end)) throw noJson();
     }
   } finally {
@@ -60,10 +62,14 @@ export async function listCommands(
   return methods as readonly HttpMethod[];
 }
 
-function overLimit(request: HttpRequest, limit: number): RemoteProtocolError {
-  const what = `it has more than ${limit} bytes, with ${valueCost} for each value. Raise ` +
-    '"limits.reply"';
-  return answerError(what, request, { limit: "reply" });
+function overLimit(
+  { limits }: HttpApi,
+  request: HttpRequest,
+  limit: keyof HttpLimits,
+  unit: string,
+): RemoteProtocolError {
+  const what = `it has more than ${limits[limit]} ${unit}. Raise "limits.${limit}"`;
+  return answerError(what, request, { limit });
 }
 
 /** Whether there is nothing but white space from `start` on. */

@@ -90,7 +90,7 @@ export async function* exchange(
   const answers = new AnswerMatcher(request);
   const { isStream } = deadline;
   const quote = (text: string) => endpoint.quote(text);
-  const reader = new HttpAnswerReader({ limit: api.replyLimit, isStream, quote });
+  const reader = new HttpAnswerReader({ limits: api.limits, isStream, quote });
   const body = await api.open(request, deadline);
   try {
     for (let chunk; (chunk = await body.next()) !== undefined;) {

@@ -21,6 +21,8 @@ export class JsonRows {
   readonly #call: TypedCall;
   readonly #columns: readonly ReplyColumn[];
   readonly #endpoint: HttpEndpoint;
+  /** Whether there are columns that some servers don't have. */
+  readonly #hasOptional: boolean;
   /** Whether rows may have the name of their user. */
   readonly #hasUsers: boolean;
 
@@ -29,6 +31,7 @@ export class JsonRows {
     this.#call = call;
     this.#columns = call.columnsFor(version);
     this.#endpoint = endpoint;
+    this.#hasOptional = this.#columns.some(({ optional }) => optional);
     this.#hasUsers = call.users !== undefined;
   }
 
@@ -48,8 +51,10 @@ export class JsonRows {
   }
 
   #rowOf(object: Readonly<Record<string, unknown>>): Row {
-    const values = this.#columns.map(({ key }) => this.#valueOf(object, key));
-    const row = this.#call.rowOf(this.#columns, values);
+    const columns = this.#hasOptional
+      ? this.#columns.filter(({ optional, key }) => !optional || Object.hasOwn(object, key))
+      : this.#columns;
+    const row = this.#call.rowOf(columns, columns.map(({ key }) => this.#valueOf(object, key)));
     if (!this.#hasUsers || !Object.hasOwn(object, userColumn)) return row;
     return withUser(String(this.#valueOf(object, userColumn)), row);
   }

@@ -1,5 +1,5 @@
 /**
- * One JSON value that arrives in pieces: where it ends, what it costs, and what it is.
+ * One JSON value that arrives in pieces: where it ends, how much it is, and what it is.
  *
  * @module
  */
@@ -18,12 +18,6 @@ const CLOSE_BRACE = 0x7d;
 export const deepestNesting = 64;
 
 /**
- * How many bytes a value counts for beside its own, as a field does over TCP: without that, `[{},{},…`
- * would take more than twenty times its bytes in memory.
- */
-export const valueCost = 64;
-
-/**
  * Finds the end of a value byte by byte, looking at nothing twice, and keeps its bytes until then. The
  * value itself is left to `JSON.parse`, which is exact and many times faster than building it from
  * tokens.
@@ -32,7 +26,6 @@ export class JsonValue {
   /** The bytes so far, if they are not all in one chunk. */
   #gathered: GatheredBytes | undefined;
   #size = 0;
-  /** How many values there are so far, or one more. */
   #values = 0;
   #depth = 0;
   #inString = false;
@@ -44,9 +37,14 @@ export class JsonValue {
     return this.#text !== undefined;
   }
 
-  /** What it counts for in a limit: its bytes so far, and {@linkcode valueCost} for each value in it. */
-  get cost(): number {
-    return this.#size + this.#values * valueCost;
+  /** How many bytes it has so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many values there are in it so far, itself left out, as its commas and brackets tell. */
+  get values(): number {
+    return this.#values;
   }
 
   /** Whether it is nested deeper than {@linkcode deepestNesting}; such a value must not be parsed. */

@@ -9,11 +9,11 @@ import { encodeUtf8, RemoteProtocolError } from "../../../core/mod.ts";
 function read(
   body: string | Uint8Array,
   size = Infinity,
-  limit = 1e9,
+  limits = { reply: 1e9, values: 1e9 },
   isStream = false,
 ): HttpAnswerEvent[] {
   const bytes = typeof body === "string" ? encodeUtf8(body) : body;
-  const reader = new HttpAnswerReader({ limit, isStream });
+  const reader = new HttpAnswerReader({ limits, isStream });
   const events: HttpAnswerEvent[] = [];
   for (let at = 0; at < bytes.length; at += size) {
     reader.receive(bytes.slice(at, Math.min(bytes.length, at + size)));
@@ -103,7 +103,7 @@ test("HTTP answers: whatever the rows, and wherever the body is cut", () => {
       JSON.stringify(answers.map((rows, at) => ["doveadmResponse", rows, `${at}`])),
     );
     const values = answers.map((rows) => parseJson(JSON.stringify(rows)) as typeof rows);
-    const reader = new HttpAnswerReader({ limit: 1e7, isStream: false });
+    const reader = new HttpAnswerReader({ limits: { reply: 1e7, values: 1e7 }, isStream: false });
     const events: HttpAnswerEvent[] = [];
     const borders = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)), bytes.length];
     borders.sort((a, b) => a - b);
@@ -159,30 +159,41 @@ for (const [body, message] of Object.entries(mistakes)) {
   });
 }
 
-test("HTTP answers › the limit of a reply › counts 64 bytes for each value, whatever the pieces", () => {
-  const body = (size: number, rows: number) =>
-    `[["doveadmResponse",[${Array(rows).fill(`{"a":"${"x".repeat(size)}"}`)}],"0"]]`;
-  const isOver = (error: unknown) =>
-    error instanceof RemoteProtocolError && error.limit === "reply";
+const isOver = (limit: string) => (error: unknown) =>
+  error instanceof RemoteProtocolError && error.limit === limit &&
+  error.message.includes(`"limits.${limit}"`);
+
+test("HTTP answers › limits › those of all rows, or of each one in a stream, whatever the pieces", () => {
+  const rows = Array(50).fill(`{"a":"${"x".repeat(92)}"}`);
+  const body = `[["doveadmResponse",[${rows}],"0"]]`;
+  const nested = `[["doveadmResponse",{"a":[[],{},"",1]},"0"]]`;
+  const values = 1e9;
   for (const size of [1, 10, Infinity]) {
-    // A stream's limit is that of each row; 8 bytes are the row's frame.
-    assert.equal(read(body(92, 50), size, 164, true).length, 51);
-    assert.throws(() => read(body(93, 50), size, 164, true), isOver);
-    // Another's is that of all rows and of the tag.
-    assert.equal(read(body(92, 50), size, 50 * 164 + 3).length, 51);
-    assert.throws(() => read(body(92, 50), size, 50 * 164 + 2), isOver);
-    const nested = `[["doveadmResponse",{"a":[[],{},"",1]},"0"]]`;
-    assert.equal(read(nested, size, 18 + 64 * 7).length, 1);
-    assert.throws(() => read(nested, size, 17 + 64 * 7), isOver);
+    assert.equal(read(body, size, { reply: 100, values }, true).length, 51);
+    assert.throws(() => read(body, size, { reply: 99, values }, true), isOver("reply"));
+    // Three bytes are the tag's.
+    assert.equal(read(body, size, { reply: 50 * 100 + 3, values }).length, 51);
+    assert.throws(() => read(body, size, { reply: 50 * 100 + 2, values }), isOver("reply"));
+
+    assert.equal(read(body, size, { reply: 1e9, values: 1 }, true).length, 51);
+    assert.equal(read(body, size, { reply: 1e9, values: 50 }).length, 51);
+    assert.throws(() => read(body, size, { reply: 1e9, values: 49 }), isOver("values"));
+    for (const isStream of [true, false]) {
+      assert.equal(read(nested, size, { reply: 1e9, values: 7 }, isStream).length, 1);
+      assert.throws(
+        () => read(nested, size, { reply: 1e9, values: 6 }, isStream),
+        isOver("values"),
+      );
+    }
   }
 });
 
-test("HTTP answers › the limit of a reply › begins anew with each answer", () => {
+test("HTTP answers › limits › begin anew with each answer", () => {
   const row = `{"a":"${"x".repeat(92)}"}`;
   const body = `[${
     Array.from({ length: 9 }, (_, at) => `["doveadmResponse",[${row},${row}],"${at}"]`)
   }]`;
-  assert.equal(read(body, 7, 2 * 164 + 3).length, 27);
+  assert.equal(read(body, 7, { reply: 203, values: 2 }).length, 27);
 });
 
 test("HTTP answers: nesting has a limit", () => {

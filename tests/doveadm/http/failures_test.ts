@@ -34,6 +34,24 @@ test("HTTP errors: each type has its code", () => {
   }
 });
 
+test("HTTP errors › exit code 73, and no other › says that the quota is full", () => {
+  for (const command of ["save", "copy", "mailbox list"]) {
+    const full = commandError(command, { type: "exitCode", exitCode: 73 }, quoteText);
+    assert.deepEqual([full?.reason, full?.code, full?.exitCode], ["quota", "UNKNOWN", 73]);
+    assert.match(full!.message, /the user's quota is full/);
+    for (
+      const value of [
+        { type: "exitCode", exitCode: -1 },
+        { type: "exitCode", exitCode: 75 },
+        { type: "quota", exitCode: 73 },
+        { type: "internalError" },
+      ]
+    ) {
+      assert.equal(commandError(command, value, quoteText)?.reason, undefined);
+    }
+  }
+});
+
 test("HTTP errors: what is no error is told apart", () => {
   for (const value of [undefined, null, 5, "x", [], {}, { type: 5 }, { type: "exitCode" }]) {
     assert.equal(commandError("who", value, quoteText), undefined);

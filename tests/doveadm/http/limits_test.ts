@@ -10,7 +10,7 @@ import { clientOf, endless, never, rowsResponse } from "./answering.ts";
 import { warmUpFetch } from "./warm_up.ts";
 
 const list = { user: "tss" };
-const limits = { reply: 1024 * 1024 };
+const limits = { reply: 1024 * 1024, values: 50_000 };
 
 async function takeAll(rows: AsyncIterable<unknown>): Promise<number> {
   let count = 0;
@@ -18,10 +18,10 @@ async function takeAll(rows: AsyncIterable<unknown>): Promise<number> {
   return count;
 }
 
-async function assertOverLimit(work: Promise<unknown>, limit = "reply"): Promise<void> {
+async function assertOverLimit(work: Promise<unknown>, limit = /^reply$/): Promise<void> {
   const error = await work.then(() => assert.fail("it went well"), (error) => error);
   assert(error instanceof RemoteProtocolError, String(error));
-  assert.equal(error.limit, limit);
+  assert.match(error.limit ?? "", limit);
   assert.match(error.message, /of more than|has more than/);
   assert(error.message.length < 600, error.message);
 }
@@ -29,31 +29,32 @@ async function assertOverLimit(work: Promise<unknown>, limit = "reply"): Promise
 const begun = '[["doveadmResponse",[';
 
 /** Bodies without end, and the calls that must not take them for ever. */
-const bodies: Readonly<Record<string, [beginning: string, more: string]>> = {
-  "rows": [begun, '{"mailbox":"x"},'],
+const bodies: Readonly<Record<string, [beginning: string, more: string, limit?: RegExp]>> = {
+  "rows": [begun, '{"mailbox":"x"},', /^values$/],
+  "large rows": [begun, `{"mailbox":"${"x".repeat(1000)}"},`],
   "one value": [`${begun}{"mailbox":"`, "x"],
-  "one row of many columns": [`${begun}{"mailbox":"x"`, ',"a":""'],
-  "one row of empty objects": [`${begun}{"mailbox":[{}`, ",{}"],
-  "an object in place of rows": ['[["doveadmResponse",{"a":""', ',"a":""'],
+  "one row of many columns": [`${begun}{"mailbox":"x"`, ',"a":""', /^values$/],
+  "one row of empty objects": [`${begun}{"mailbox":[{}`, ",{}", /^values$/],
+  "an object in place of rows": ['[["doveadmResponse",{"a":""', ',"a":""', /^values$/],
   "an error": ['[["error",{"type":"', "x"],
   "a kind": ['[["', "x"],
   "a tag": [`${begun}{"mailbox":"x"}],"`, "x"],
   "a number": ['[["doveadmResponse",1', "1"],
 };
 
-for (const [what, [beginning, more]] of Object.entries(bodies)) {
-  test(`HTTP limits › ${what} without end › "reply" ends run, call, send and runAll`, async () => {
+for (const [what, [beginning, more, limit]] of Object.entries(bodies)) {
+  test(`HTTP limits › ${what} without end › a limit ends run, call, send and runAll`, async () => {
     const http = clientOf(() => new Response(endless(beginning, more)), { limits });
-    await assertOverLimit(http.run("mailbox list", list));
-    await assertOverLimit(http.call("mailboxList", list));
-    await assertOverLimit(http.send({ name: "mailbox list", user: "tss" }));
+    await assertOverLimit(http.run("mailbox list", list), limit);
+    await assertOverLimit(http.call("mailboxList", list), limit);
+    await assertOverLimit(http.send({ name: "mailbox list", user: "tss" }), limit);
     const [outcome] = await http.runAll([["mailbox list", list]]);
     assert(outcome.status === "rejected");
-    await assertOverLimit(Promise.reject(outcome.reason));
+    await assertOverLimit(Promise.reject(outcome.reason), limit);
     // Rows of a stream are no burden, as long as each one is small.
-    if (what === "rows") return;
-    await assertOverLimit(takeAll(http.rows("mailbox list", list)));
-    await assertOverLimit(takeAll(http.stream({ name: "mailbox list", user: "tss" })));
+    if (what.endsWith("rows")) return;
+    await assertOverLimit(takeAll(http.rows("mailbox list", list)), limit);
+    await assertOverLimit(takeAll(http.stream({ name: "mailbox list", user: "tss" })), limit);
   });
 }
 
@@ -64,22 +65,22 @@ test("HTTP limits › rows without end in a stream › come one by one, as many 
   assert.equal(rows, 50_000);
 });
 
-test("HTTP limits › a list of commands without end › reply", async () => {
-  const pieces: readonly [string, string][] = [
-    ["[", '{"command":"x","parameters":[]},'],
+test("HTTP limits › a list of commands without end › a limit ends it", async () => {
+  const pieces: readonly [beginning: string, more: string, limit?: RegExp][] = [
+    ["[", `{"command":"${"x".repeat(500)}","parameters":[]},`],
     ['["', "x"],
     ["", " "],
-    ["[{}", ",{}"],
+    ["[{}", ",{}", /^values$/],
   ];
-  for (const [beginning, more] of pieces) {
+  for (const [beginning, more, limit] of pieces) {
     const http = clientOf(() => new Response(endless(beginning, more)), { limits });
-    await assertOverLimit(http.commands());
+    await assertOverLimit(http.commands(), limit);
     // As asked for by a call that depends on the version.
-    await assertOverLimit(http.run("replicator status", {}));
+    await assertOverLimit(http.run("replicator status", {}), limit);
   }
 });
 
-test("HTTP limits › the reply's default › 128 MiB, with 64 bytes for each value", async () => {
+test("HTTP limits › the defaults › 128 MiB and two million values", async () => {
   let bytes = 0;
   const row = `{"mailbox":"${"x".repeat(1_000_000)}"},`;
   const http = clientOf(() => {
@@ -95,6 +96,9 @@ test("HTTP limits › the reply's default › 128 MiB, with 64 bytes for each va
   });
   await assertOverLimit(http.run("mailbox list", list));
   assert(Math.abs(bytes / (128 * 1024 * 1024) - 1) < 0.05, `${bytes} bytes`);
+  const empty = clientOf(() => new Response(endless(`${begun}{"mailbox":[{}`, ",{}")));
+  const error = await empty.call("x").then(() => assert.fail(), (error) => error);
+  assert.match(error.message, /of more than 2000000 values\. Take its rows one by one/);
 });
 
 test("HTTP limits › limits out of range › a LocalProtocolError that names the option", () => {
@@ -102,6 +106,10 @@ test("HTTP limits › limits out of range › a LocalProtocolError that names th
     assert.throws(
       () => new DoveadmHttp("http://127.0.0.1", { limits: { reply } }),
       (error) => error instanceof LocalProtocolError && /"limits\.reply"/.test(error.message),
+    );
+    assert.throws(
+      () => new DoveadmHttp("http://127.0.0.1", { limits: { values: reply } }),
+      (error) => error instanceof LocalProtocolError && /"limits\.values"/.test(error.message),
     );
   }
   for (const maxConnections of [0, -1, NaN, 0.5]) {
