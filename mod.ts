@@ -27,7 +27,9 @@ export {
 } from "./core/errors.ts";
 export type { StreamedField } from "./doveadm/client/field_stream.ts";
 export { DoveadmHttp, type DoveadmHttpOptions } from "./doveadm/http/doveadm_http.ts";
-export type { HttpLimits, HttpMethod, HttpValue } from "./doveadm/http/exchange.ts";
+export type { HttpLimits } from "./doveadm/http/limits.ts";
+export type { HttpMethod, HttpMethodParameter } from "./doveadm/http/command_list.ts";
+export type { HttpValue } from "./doveadm/http/request_body.ts";
 export type { Input } from "./doveadm/client/input.ts";
 export type {
   DoveadmAnswer,

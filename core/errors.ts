@@ -12,10 +12,32 @@ export interface DovewireErrorOptions {
   sent?: boolean;
 }
 
-/** The error that all others of dovewire extend. */
+/**
+ * The error that all others of dovewire extend.
+ *
+ * Each has a `code` that stays the same from version to version, for programs to compare:
+ *
+ * | code | class |
+ * | --- | --- |
+ * | "local-protocol" | {@linkcode LocalProtocolError}: the caller's mistake |
+ * | "remote-protocol" | {@linkcode RemoteProtocolError}: the peer's mistake |
+ * | "authentication" | {@linkcode AuthenticationError}: the password was refused, or is missing |
+ * | "connect" | {@linkcode ConnectError}: no connection could be made |
+ * | "connection-lost" | {@linkcode ConnectionLostError}: the connection ended too early |
+ * | "timeout" | {@linkcode TimeoutError}: it took too long |
+ * | "aborted" | {@linkcode AbortError}: the caller aborted it |
+ * | "extractor-end" | `ExtractorEndError`: the extractor's process ended otherwise than it should |
+ * | "privileges" | `PrivilegesError`: the extractor can't become the mail's owner |
+ * | "other" | none of these |
+ *
+ * Four classes have more precise codes: `CommandError` and `CommandFailure` have Dovecot's own, in
+ * capital letters ("NOTFOUND"); `TransportError` and `ExtractorFailure` say which ones they have.
+ */
 export class DovewireError extends Error {
   /** The class's name. */
   override name = "DovewireError";
+  /** What kind of error it is, as the table above tells; the same in all versions. */
+  readonly code: string = "other";
   /**
    * Whether the command had begun to leave when this happened, so that the server may have run it,
    * wholly or in part. `false` means that it can be sent again without doing anything twice.
@@ -33,6 +55,8 @@ export class DovewireError extends Error {
 export class LocalProtocolError extends DovewireError {
   /** The class's name. */
   override name = "LocalProtocolError";
+  /** "local-protocol". */
+  override readonly code: string = "local-protocol";
 }
 
 /** What a {@linkcode RemoteProtocolError} has beside a message. */
@@ -47,6 +71,8 @@ export interface RemoteProtocolErrorOptions extends DovewireErrorOptions {
 export class RemoteProtocolError extends DovewireError {
   /** The class's name. */
   override name = "RemoteProtocolError";
+  /** "remote-protocol". */
+  override readonly code: string = "remote-protocol";
   /** The limit that the peer went over, by the name of its option; `undefined` for other mistakes. */
   readonly limit: string | undefined;
   /** The ids of the requests that were made and will not be answered, oldest first. */
@@ -64,18 +90,24 @@ export class RemoteProtocolError extends DovewireError {
 export class AuthenticationError extends DovewireError {
   /** The class's name. */
   override name = "AuthenticationError";
+  /** "authentication". */
+  override readonly code: string = "authentication";
 }
 
 /** No connection could be made, so that nothing was sent. `cause` is the transport's error. */
 export class ConnectError extends DovewireError {
   /** The class's name. */
   override name = "ConnectError";
+  /** "connect". */
+  override readonly code: string = "connect";
 }
 
 /** The connection ended before the command was answered; `sent` says whether it may have run. */
 export class ConnectionLostError extends DovewireError {
   /** The class's name. */
   override name = "ConnectionLostError";
+  /** "connection-lost". */
+  override readonly code: string = "connection-lost";
 }
 
 /** What took too long. */
@@ -85,6 +117,8 @@ export type TimeoutPhase = "connect" | "handshake" | "command" | "write";
 export class TimeoutError extends DovewireError {
   /** The class's name. */
   override name = "TimeoutError";
+  /** "timeout". */
+  override readonly code: string = "timeout";
   /** What took too long. */
   readonly phase: TimeoutPhase;
 
@@ -99,4 +133,6 @@ export class TimeoutError extends DovewireError {
 export class AbortError extends DovewireError {
   /** The class's name. */
   override name = "AbortError";
+  /** "aborted". */
+  override readonly code: string = "aborted";
 }

@@ -8,6 +8,7 @@
  */
 
 import { decodeUtf8, encodeUtf8, quote } from "./bytes.ts";
+import { decodeEscapes } from "./escapes.ts";
 
 /** How many characters of a peer's text a message quotes. */
 const quotedLength = 200;
@@ -65,6 +66,9 @@ export function quoteText(text: string, length: number = quotedLength): string {
 /** What stands in the place of a secret. */
 const concealed = "…";
 
+/** How many times an escape within an escape is decoded in search of a secret. */
+const deepestEscapes = 3;
+
 /** The least length of a piece of a secret that is concealed where it stands among other text. */
 const leastPiece = 4;
 
@@ -76,6 +80,8 @@ const leastPiece = 4;
  * {@linkcode quoteText}, HTML and Dovecot. Where the peer has cut it, more than half of a form is
  * taken for the secret. Secrets of up to three characters are found only as a word of their own, since
  * their letters stand in any text.
+ *
+ * It also finds a secret of which only some characters are escaped, by decoding all escapes.
  *
  * Conceal before anything else is done to a text: what has been cut to fit a message can't be found.
  *
@@ -101,8 +107,23 @@ export class Concealer {
     this.#secrets = secrets.filter((secret) => secret !== undefined && secret !== "") as string[];
   }
 
-  /** The text with "…" in place of each secret, of its other forms, and of large pieces of these. */
+  /**
+   * The text with "…" in place of each secret, of its other forms, and of large pieces of these. Where a
+   * secret shows only after escapes in it are decoded, so are those of the text that is given back.
+   */
   conceal(text: string): string {
+    let shown = this.#concealForms(text);
+    let plain = shown;
+    for (let depth = 0; depth < deepestEscapes; depth++) {
+      const decoded = decodeEscapes(plain);
+      if (decoded === plain) break;
+      plain = this.#concealForms(decoded);
+      if (plain !== decoded) shown = plain;
+    }
+    return shown;
+  }
+
+  #concealForms(text: string): string {
     this.#forms ??= this.#makeForms();
     let found: Span[] | undefined;
     for (const form of this.#forms) found = findPieces(text, form, found);

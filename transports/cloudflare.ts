@@ -4,8 +4,9 @@
  * What the platform has, and lacks, is what these have and lack:
  *
  * - There are no UNIX sockets and no listeners.
- * - Certificates are always checked against the platform's CAs. It takes no other CAs, no client
- *   certificate and no ALPN; options that ask for one are refused.
+ * - Certificates are always checked against the platform's CAs. It takes no other CAs and no client
+ *   certificate; options that ask for one are refused. It offers no ALPN protocols, whatever the
+ *   options say.
  * - A connection belongs to the request that opened it, and is of no use to others. Make a client a
  *   request, and close it at its end. No more than six connections of a request open at a time.
  * - Its errors don't say why. A port where nobody listens, a name that doesn't exist and a bad
@@ -162,7 +163,7 @@ async function openedUnlessAborted(
 
 /** What the options ask for and the platform lacks, as the rest of a message. */
 function lackingFor(options: TlsOptions): string | undefined {
-  const { caCerts, cert, key, alpnProtocols, dangerouslyTrustAnyCertificate } = options;
+  const { caCerts, cert, key, dangerouslyTrustAnyCertificate } = options;
   if (caCerts !== undefined) {
     return 'Workers take no CAs of their own. Leave "caCerts" out, and give the server a ' +
       "certificate of a public CA.";
@@ -170,9 +171,6 @@ function lackingFor(options: TlsOptions): string | undefined {
   if (cert !== undefined || key !== undefined) {
     return 'Workers can\'t show a certificate to this kind of server. Leave "cert" and "key" out, ' +
       "and log in with a password.";
-  }
-  if (alpnProtocols !== undefined && alpnProtocols.length > 0) {
-    return 'Workers offer no ALPN protocols. Leave "alpnProtocols" out.';
   }
   if (dangerouslyTrustAnyCertificate) {
     return 'Workers check every certificate. Leave "dangerouslyTrustAnyCertificate" out, and give ' +

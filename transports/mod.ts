@@ -35,7 +35,6 @@ export {
   startTimer,
   timeLimit,
   type Timer,
-  timerOf,
 } from "./timers.ts";
 export {
   type Address,

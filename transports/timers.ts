@@ -236,11 +236,6 @@ export class Deadline {
   }
 }
 
-/** A time-out as `setTimeout` takes it: 0 and Infinity stand for 24.8 days. */
-export function timerOf(timeout: number): number {
-  return timeout > 0 ? Math.min(timeout, longestDelay) : longestDelay;
-}
-
 /** The error for a command that the caller's signal aborted. */
 export function abortError(
   name: string,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DovewireError, type DovewireErrorOptions } from "../core/errors.ts";
 import type { ExitStatus } from "../core/exit_status.ts";
 
 /** Where to connect to, or to listen. */
@@ -30,8 +31,9 @@ export interface TlsOptions {
   /** The private key of `cert`, as PEM. */
   key?: string;
   /**
-   * What to say that will be spoken, ["doveadm"] if left out. An end that says nothing of that kind, as
-   * Dovecot 2.3 does, gets along with any; `[]` is to say nothing.
+   * The ALPN protocols to offer (a client) or to accept (a server), the preferred ones first; none if
+   * left out. An end that names none works with any; two ends that both name some, and none in common,
+   * fail the handshake. Cloudflare Workers can offer none, and ignore this.
    */
   alpnProtocols?: readonly string[];
   /**
@@ -210,15 +212,19 @@ export type TransportErrorCode =
   | "unsupported"
   | "other";
 
-/** A transport, a listener or a process that could not be opened or started, or a transport that broke. */
-export class TransportError extends Error {
+/**
+ * A transport, a listener or a process that could not be opened or started, or a transport that broke.
+ *
+ * A transport knows of bytes alone: `sent` says whether it was open, so that some may have left.
+ */
+export class TransportError extends DovewireError {
   /** The class's name. */
   override name = "TransportError";
-  /** What became of it, the same word on every runtime. */
-  readonly code: TransportErrorCode;
+  /** What happened to it, the same word on every runtime. */
+  override readonly code: TransportErrorCode;
 
-  /** Makes one; `cause` is the runtime's own error. */
-  constructor(code: TransportErrorCode, message: string, options: { cause?: unknown } = {}) {
+  /** Creates an error; `cause` is the runtime's own. */
+  constructor(code: TransportErrorCode, message: string, options: DovewireErrorOptions = {}) {
     super(message, options);
     this.code = code;
   }
@@ -250,15 +256,15 @@ export function clientName(remote: Address | undefined, listening: Address): str
 const advice: Partial<Record<TransportErrorCode, (address: Address) => string>> = {
   refused: (address) =>
     address.transport === "unix"
-      ? "nobody listens at that socket. Is Dovecot running?"
-      : "nobody listens at that port. Is Dovecot running, with an inet_listener in service doveadm?",
+      ? "nothing listens at that socket. Check the path, and that the server is running."
+      : "nothing listens at that port. Check the port, and that the server is running.",
   "not-found": (address) =>
     address.transport === "unix"
-      ? "there is no such socket. Is Dovecot running, and is the path that of its base_dir?"
-      : "there is no host of that name. Look at the spelling.",
+      ? "there is no such socket. Check the path, and that the server is running."
+      : "there is no host of that name. Check the spelling.",
   denied: () => "that is not permitted. Run as a user who may use the socket.",
-  unreachable: () => "there is no way to that host. Look at the address and the network.",
-  aborted: () => "the signal gave up on it.",
+  unreachable: () => "there is no route to that host. Check the address and the network.",
+  aborted: () => "the signal aborted it.",
 };
 
 /** The error for a connection that can't be opened; `help` takes the place of the usual advice. */
@@ -322,7 +328,10 @@ export function brokenError(
     : code === "closed"
     ? "it was closed on this side"
     : messageOf(cause);
-  return new TransportError(code, `The connection to ${peer} is gone: ${what}.`, { cause });
+  return new TransportError(code, `The connection to ${peer} is gone: ${what}.`, {
+    cause,
+    sent: true,
+  });
 }
 
 /** The error for a connection that can't be encrypted. */

@@ -29,6 +29,8 @@ export interface ExtractorEndErrorOptions extends RemoteProtocolErrorOptions {
 export class ExtractorEndError extends RemoteProtocolError {
   /** The class's name. */
   override name = "ExtractorEndError";
+  /** "extractor-end"; `kind` says more. */
+  override readonly code: string = "extractor-end";
   /** What went wrong. */
   readonly kind: ExtractorEndKind;
   /** How the process ended; `undefined` where that isn't known, or the peer is no process. */

@@ -24,7 +24,7 @@ export class CommandError extends DovewireError {
   /** The command's name. */
   readonly command: string;
   /** "USAGE", "NOUSER", "NOTFOUND" …; "" for a command that the server doesn't know. */
-  readonly code: string;
+  override readonly code: string;
   /**
    * The exit code that doveadm would end with: 64 for "USAGE", 67 for "NOUSER"; -1 for others, unless
    * the server told the number itself, as it does over HTTP, and for a full quota, which is 73.
@@ -47,14 +47,14 @@ export class CommandError extends DovewireError {
     command: string,
     reply: DoveadmFailure,
     log: readonly LogLine[],
-    { status = exitCode(reply.code), note }: { status?: number; note?: string } = {},
+    { status, note }: { status?: number; note?: string } = {},
   ) {
     const reason = reasonOf(command, reply, log, status);
     const message = commandMessage(command, reply, log, reason);
     super(note === undefined ? message : `${message} ${note}`, { sent: true });
     this.command = command;
     this.code = reply.code;
-    this.exitCode = reason === "quota" ? exitOfQuota : status;
+    this.exitCode = reason === "quota" ? exitOfQuota : status ?? exitCode(reply.code);
     this.detail = reply.detail;
     this.log = log;
     this.reply = reply;
@@ -72,13 +72,13 @@ function reasonOf(
   command: string,
   { code }: DoveadmFailure,
   log: readonly LogLine[],
-  status: number,
+  status: number | undefined,
 ): CommandErrorReason | undefined {
   const says = (words: RegExp) =>
     log.some(({ level, message }) => level === "error" && words.test(message));
   if (status === exitOfQuota) return "quota";
   // The words are a setting of the server's, "Quota exceeded (mailbox for user is full)" by default.
-  const isQuota = code === "UNKNOWN" && status === -1 &&
+  const isQuota = code === "UNKNOWN" && status === undefined &&
     (saving.has(command) || says(/\bquota\b/i));
   if (isQuota) return "quota";
   return code === "DATAERR" && says(/: (Target m|M)ailbox already exists$/) ? "exists" : undefined;

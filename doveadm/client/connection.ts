@@ -12,6 +12,7 @@ import {
 } from "../../core/doveadm/mod.ts";
 import { Driver } from "../../transports/driver.ts";
 import type { Transport } from "../../transports/transport.ts";
+import { withDoveadmAlpn } from "../alpn.ts";
 import { CommandError } from "./command_error.ts";
 import type { DoveadmConnectionOptions, StreamOptions } from "./connection_options.ts";
 import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
@@ -101,7 +102,7 @@ export class DoveadmConnection implements AsyncDisposable {
     this.#protocol = new DoveadmClientProtocol(options);
     this.#driver = new Driver(this.#protocol, transport, {
       onEvent: (event) => this.#onEvent(event),
-      tls: options.tls,
+      tls: withDoveadmAlpn(options.tls),
     });
     this.#handshake = new Promise((resolve, reject) => {
       this.#endHandshake = (error) => error === undefined ? resolve() : reject(error);

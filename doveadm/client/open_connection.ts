@@ -16,6 +16,7 @@ import {
   TransportError,
   type TransportErrorCode,
 } from "../../transports/transport.ts";
+import { withDoveadmAlpn } from "../alpn.ts";
 import { DoveadmConnection } from "./connection.ts";
 import type { DoveadmConnectionOptions } from "./connection_options.ts";
 import type { Security } from "./target.ts";
@@ -44,7 +45,7 @@ export async function openConnection(
   const { address, security, tls, ...rest } = options;
   // The server's certificate has to be for the host that was asked for.
   const serverName = address.transport === "tcp" ? address.hostname : undefined;
-  const encryption: TlsOptions = { serverName, ...tls };
+  const encryption: TlsOptions = { serverName, ...withDoveadmAlpn(tls) };
   return await DoveadmConnection.open(await openTransport(options, encryption, signal), {
     logPassthrough: true,
     ...rest,

@@ -20,7 +20,7 @@ import {
   type ParameterValues,
   type ReplyColumn,
 } from "../../core/doveadm/catalogue/mod.ts";
-import type { HttpValue } from "../http/exchange.ts";
+import type { HttpValue } from "../http/request_body.ts";
 import type { Input } from "./input.ts";
 import { readValue, type Value, type ValueOptions } from "./values.ts";
 
@@ -34,7 +34,7 @@ type JsonValue = string | number | boolean | null;
 export type Users = { readonly mask: string } | { readonly names: readonly string[] };
 
 /** The key of the column with the user's name. */
-const userColumn = "username";
+export const userColumn = "username";
 
 /** A command and its parameters. */
 export class TypedCall {
@@ -169,38 +169,6 @@ export class TypedCall {
     ]));
   }
 
-  /** A row of the values that came as JSON by their columns, with the user's name if it is there. */
-  rowOfObject(object: Readonly<Record<string, unknown>>, version: DovecotVersion): Row {
-    const columns = this.columnsFor(version)
-      .filter((column) => !column.optional || Object.hasOwn(object, column.key));
-    const row = this.rowOf(columns, columns.map(({ key }) => this.#valueOf(object, key)));
-    const username = Object.hasOwn(object, userColumn) ? object[userColumn] : undefined;
-    return this.users === undefined || username === undefined
-      ? row
-      : withUser(readName(username), row);
-  }
-
-  /** The rows of an answer in JSON that is no list of rows. */
-  rowsOfObject(answer: unknown): Row[] {
-    if (this.info.answer === "json") return rowsOfUsers(answer);
-    throw new RemoteProtocolError(`"${this.info.name}" was answered with JSON that is no rows.`, {
-      sent: true,
-    });
-  }
-
-  #valueOf(object: Readonly<Record<string, unknown>>, key: string): JsonValue {
-    // Dovecot's API has keys in lower case, however a field was asked for.
-    const name = [key, key.toLowerCase()].find((name) => Object.hasOwn(object, name));
-    const value = name === undefined ? undefined : object[name];
-    if (value === undefined || typeof value === "object" && value !== null) {
-      throw new RemoteProtocolError(
-        `A row of "${this.info.name}" came without "${key}". Is it another command on this server?`,
-        { sent: true },
-      );
-    }
-    return value as JsonValue;
-  }
-
   /** The rows of the JSON text that `user` answers with: one for each user. */
   rowsOfJson(text: Uint8Array | string): Row[] {
     return rowsOfUsers(parseJson(this.info.name, text));
@@ -307,8 +275,8 @@ export function rowsOfUsers(answer: unknown): Row[] {
   });
 }
 
-/** A user's name that came as JSON. */
-function readName(name: unknown): string {
+/** A user's name that came as JSON. Throws a `RemoteProtocolError` for what is no text. */
+export function readName(name: unknown): string {
   if (typeof name === "string" || typeof name === "number") return String(name);
   throw new RemoteProtocolError("A row came with a user's name that is no text.", { sent: true });
 }

@@ -5,34 +5,29 @@
  */
 
 import { decodeUtf8, encodeUtf8 } from "../../core/mod.ts";
-import { DoveadmClient } from "../client/doveadm_client.ts";
+import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import type { CommandError } from "../client/command_error.ts";
-import { AbortError, ConnectionLostError } from "../../core/errors.ts";
+import { DoveadmClient } from "../client/doveadm_client.ts";
 import { FieldQueue, StreamedField } from "../client/field_stream.ts";
-import { Batch, CallAnswer, commandOf, commandsPerRequest, namesOf } from "./batch.ts";
-import type { HttpEndpoint } from "./endpoint.ts";
-import { peerOf } from "./endpoint.ts";
-import {
-  exchange,
-  type ExchangeOptions,
-  type HttpCommand,
-  type HttpEvent,
-  type HttpLimits,
-  type HttpMethod,
-  type HttpValue,
-  listCommands,
-} from "./exchange.ts";
-import { commandOfRequest } from "./request.ts";
-import { resolveHttpTarget } from "./target.ts";
-import { HttpVersion } from "./version.ts";
-import { Patience } from "../client/patience.ts";
-import { defaultTimeout } from "../../transports/timers.ts";
 import { checkPlaintext, isOverNetwork } from "../client/plaintext.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "../client/request.ts";
 import { type Row, type TypedCall, withUser } from "../client/typed_call.ts";
 import type { ValueOptions } from "../client/values.ts";
+import { HttpApi } from "./api.ts";
+import { Batch, type BatchedCall, commandsPerRequest } from "./batch.ts";
+import { CallDeadline } from "./call_deadline.ts";
+import { type HttpMethod, listCommands } from "./command_list.ts";
+import { HttpEndpoint } from "./endpoint.ts";
+import { exchange, type HttpEvent } from "./exchange.ts";
+import { inputParameter } from "./input_parameter.ts";
+import type { HttpLimits } from "./limits.ts";
+import { commandOfRequest } from "./positional_request.ts";
+import type { HttpCommand, HttpValue } from "./request_body.ts";
+import { JsonRows } from "./json_rows.ts";
+import { ServerVersion } from "./server_version.ts";
+import { resolveHttpTarget } from "./target.ts";
 
-/** What a {@linkcode DoveadmHttp} can be told. */
+/** Options for a {@linkcode DoveadmHttp}. */
 export interface DoveadmHttpOptions extends ValueOptions {
   /** Dovecot's `doveadm_password`. */
   password?: string;
@@ -41,15 +36,20 @@ export interface DoveadmHttpOptions extends ValueOptions {
   /** Dovecot's `doveadm_api_key`; where there is one, the password is not sent. */
   apiKey?: string;
   /**
-   * Lets the password or the key go in clear over a network, with `http://`. Without this it only does
-   * over loopback.
+   * Lets the password or the key go unencrypted over a network, with `http://`. Without this it only
+   * does over loopback.
    */
   allowPlaintextPassword?: boolean;
   /** What to send requests with; the runtime's own `fetch` if left out. */
   fetch?: typeof fetch;
-  /** How long a request may take where it doesn't say itself, in ms; 60 s if left out, 0 for ever. */
+  /**
+   * How long a call may take unless it says so itself, in milliseconds: all of it, waiting for its turn
+   * included. 60 s if left out; 0 and `Infinity` mean no limit.
+   */
   timeout?: number;
-  /** What a server may send. */
+  /** How many requests may be under way at once; 10 if left out. Others wait for their turn. */
+  maxConnections?: number;
+  /** How much a server can make the client hold. */
   limits?: HttpLimits;
 }
 
@@ -78,25 +78,23 @@ export interface DoveadmHttpOptions extends ValueOptions {
  * ```
  */
 export class DoveadmHttp extends DoveadmClient {
-  #endpoint: HttpEndpoint;
-  #options: DoveadmHttpOptions;
-  #closing = new AbortController();
-  #version = new HttpVersion((signal) => this.commands({ signal }));
+  readonly #api: HttpApi;
+  readonly #version: ServerVersion;
+  readonly #timeout: number;
+  readonly #closing = new AbortController();
 
-  /** Makes one, as `connect()` does for a URL that begins with "http". */
+  /** Creates a client, as `connect()` does for a URL that begins with "http". */
   constructor(target: string | URL, options: DoveadmHttpOptions = {}) {
     super(options);
-    const { url, username, password } = resolveHttpTarget(target);
-    this.#options = options;
-    this.#endpoint = {
-      url,
-      username: options.username ?? username,
-      password: options.password ?? password,
-      apiKey: options.apiKey,
-      fetch: options.fetch ?? fetch,
-    };
-    if (this.#endpoint.password !== undefined || options.apiKey !== undefined) {
-      checkPlaintext(options.apiKey === undefined ? "password" : "key", {
+    const { apiKey, timeout = defaultTimeout } = options;
+    const { url, ...inUrl } = resolveHttpTarget(target);
+    const username = options.username ?? inUrl.username;
+    const password = options.password ?? inUrl.password;
+    this.#timeout = timeLimit("timeout", timeout);
+    this.#api = new HttpApi(new HttpEndpoint({ url, username, password, apiKey }), options);
+    this.#version = new ServerVersion(this.#api);
+    if (password !== undefined || apiKey !== undefined) {
+      checkPlaintext(apiKey === undefined ? "password" : "key", {
         peer: this.peer,
         isExposed: url.protocol !== "https:" && isOverNetwork(url.hostname),
         isAllowed: options.allowPlaintextPassword,
@@ -107,12 +105,17 @@ export class DoveadmHttp extends DoveadmClient {
 
   /** Who is at the other end, for messages: the API's URL. */
   override get peer(): string {
-    return peerOf(this.#endpoint);
+    return this.#api.endpoint.peer;
   }
 
   /** The commands that the server offers and their parameters, by their names in the API. */
   async commands(options: SendOptions = {}): Promise<readonly HttpMethod[]> {
-    return await this.#told(() => listCommands(this.#endpoint, this.#exchangeOptions(options)));
+    const deadline = this.#deadline(options);
+    try {
+      return await listCommands(this.#api, deadline);
+    } finally {
+      deadline.stop();
+    }
   }
 
   /**
@@ -126,25 +129,32 @@ export class DoveadmHttp extends DoveadmClient {
     parameters: Readonly<Record<string, HttpValue | undefined>> = {},
     options: SendOptions = {},
   ): Promise<unknown> {
-    const rows: unknown[] = [];
-    let value: unknown;
-    for await (const event of this.#events([{ method, parameters }], options)) {
-      if (event.type === "failure") throw event.error;
-      if (event.type === "row") rows.push(event.row);
-      else value = event.value;
+    const deadline = this.#deadline(options);
+    try {
+      const rows: unknown[] = [];
+      let value: unknown;
+      for await (const events of exchange(this.#api, [{ method, parameters }], deadline)) {
+        for (const event of events) {
+          if (event.type === "failure") throw event.error;
+          if (event.type === "row") rows.push(event.row);
+          else value = event.value;
+        }
+      }
+      return value ?? rows;
+    } finally {
+      deadline.stop();
     }
-    return value ?? rows;
   }
 
   /**
-   * Runs a command and gives what the server answered as over TCP: fields, row behind row.
+   * Runs a command and gives what the server answered as over TCP: fields, row by row.
    *
    * The API knows parameters by their names alone, so that the catalogue has to tell what the
    * arguments are: a command that it doesn't have goes through {@linkcode call}.
    */
   override async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
     const rawFields: Uint8Array[] = [];
-    for await (const field of this.#fields(request, options)) rawFields.push(field);
+    for await (const field of this.#fields(request, options, false)) rawFields.push(field);
     return {
       ...{ type: "reply", id: 0, ok: true, detail: "", log: [] },
       ...{ rawFields, fields: rawFields.map(decodeUtf8) },
@@ -164,9 +174,9 @@ export class DoveadmHttp extends DoveadmClient {
     }
   }
 
-  /** Gives up on all requests. One that is under way gets a `ConnectionLostError`. */
+  /** Aborts all requests. One that is under way gets a `ConnectionLostError`. */
   override close(): Promise<void> {
-    this.#closing.abort(new ConnectionLostError(`The client of ${this.peer} was closed.`));
+    this.#closing.abort();
     return Promise.resolve();
   }
 
@@ -177,7 +187,7 @@ export class DoveadmHttp extends DoveadmClient {
    */
   protected override async runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
     const rows: Row[] = [];
-    for await (const row of this.#rows(call, options, false)) rows.push(row);
+    for await (const row of this.#rows(call, options)) rows.push(row);
     return rows;
   }
 
@@ -190,11 +200,12 @@ export class DoveadmHttp extends DoveadmClient {
     call: TypedCall,
     options: SendOptions,
   ): AsyncGenerator<Row, void, void> {
-    return this.#rows(call, options, true);
+    return this.#rows(call, options, { isStream: true });
   }
 
   /**
-   * Runs several calls in as few requests as they fit in, and tells what became of each.
+   * Runs several calls in as few requests as they fit in, one request after the other, and tells the
+   * outcome of each.
    *
    * @internal
    */
@@ -203,19 +214,22 @@ export class DoveadmHttp extends DoveadmClient {
     options: SendOptions,
   ): Promise<PromiseSettledResult<Row[]>[]> {
     const outcomes: PromiseSettledResult<Row[]>[] = [];
+    const deadline = this.#deadline(options);
     let batch = new Batch();
     const send = async () => {
-      await this.#runBatch(batch, options, outcomes);
+      await this.#runBatch(batch, deadline, outcomes);
       batch = new Batch();
     };
     for (const [index, call] of calls.entries()) {
       try {
         if (namesOf(call) !== undefined) {
           await send();
-          outcomes[index] = { status: "fulfilled", value: await this.runCall(call, options) };
+          const rows: Row[] = [];
+          for await (const row of this.#rows(call, options, { within: deadline })) rows.push(row);
+          outcomes[index] = { status: "fulfilled", value: rows };
           continue;
         }
-        const prepared = { index, ...await this.#prepare(call, options) };
+        const prepared = { index, ...await this.#prepare(call, deadline) };
         if (batch.add(prepared, call.info)) continue;
         await send();
         batch.add(prepared, call.info);
@@ -224,31 +238,35 @@ export class DoveadmHttp extends DoveadmClient {
       }
     }
     await send();
+    deadline.stop();
     return outcomes;
   }
 
   async #runBatch(
     { calls }: Batch,
-    options: SendOptions,
+    deadline: CallDeadline,
     outcomes: PromiseSettledResult<Row[]>[],
   ): Promise<void> {
     if (calls.length === 0) return;
+    const commands = calls.map(({ command }) => command);
     const rows = calls.map((): Row[] => []);
     try {
-      for await (const event of this.#events(calls.map(({ command }) => command), options)) {
-        const { index, answer } = calls[event.command];
-        if (event.type === "failure") {
-          outcomes[index] = { status: "rejected", reason: event.error };
-          continue;
-        }
-        try {
-          rows[event.command].push(...answer.rowsOf(event));
-        } catch (reason) {
-          // What one command's rows are like says nothing of the others.
-          outcomes[index] ??= { status: "rejected", reason };
-        }
-        if (event.type === "end") {
-          outcomes[index] ??= { status: "fulfilled", value: rows[event.command] };
+      for await (const events of exchange(this.#api, commands, deadline)) {
+        for (const event of events) {
+          const { index, reader } = calls[event.command];
+          if (event.type === "failure") {
+            outcomes[index] = { status: "rejected", reason: event.error };
+            continue;
+          }
+          try {
+            for (const row of reader.rowsOf(event)) rows[event.command].push(row);
+          } catch (reason) {
+            // What one command's rows are like says nothing of the others.
+            outcomes[index] ??= { status: "rejected", reason };
+          }
+          if (event.type === "end") {
+            outcomes[index] ??= { status: "fulfilled", value: rows[event.command] };
+          }
         }
       }
     } catch (reason) {
@@ -256,48 +274,41 @@ export class DoveadmHttp extends DoveadmClient {
     }
   }
 
+  /**
+   * The rows of a call; `within` is the deadline of several calls, if it is one of them.
+   *
+   * Where it has a list of users, each has a command of their own: Dovecot 2.3 takes the list, and finds
+   * nobody in it. As Dovecot does it, a user who isn't there is left out, and another failure is thrown
+   * when all have had their turn.
+   */
   async *#rows(
     call: TypedCall,
     options: SendOptions,
-    isStream: boolean,
+    { isStream = false, within }: { isStream?: boolean; within?: CallDeadline } = {},
   ): AsyncGenerator<Row, void, void> {
-    const { command, answer } = await this.#prepare(call, options);
-    const names = namesOf(call);
-    if (names !== undefined) {
-      yield* this.#rowsOfNames(names, { command, answer }, options, isStream);
-      return;
-    }
-    for await (const event of this.#events([command], options, isStream)) {
-      if (event.type === "failure") throw event.error;
-      yield* answer.rowsOf(event);
-    }
-  }
-
-  /**
-   * The rows of a list of users, each of whom has a command of their own: Dovecot 2.3 takes the list,
-   * and finds nobody in it. As Dovecot does it, a user who isn't there is left out, and another
-   * failure is thrown when all have had their turn.
-   */
-  async *#rowsOfNames(
-    names: readonly string[],
-    { command, answer }: Prepared,
-    options: SendOptions,
-    isStream: boolean,
-  ): AsyncGenerator<Row, void, void> {
+    const deadline = within ?? this.#deadline(options, isStream);
     let failure: CommandError | undefined;
-    for (let from = 0; from < names.length; from += commandsPerRequest) {
-      const some = names.slice(from, from + commandsPerRequest);
-      const commands = some.map((user) => ({
-        ...command,
-        parameters: { ...command.parameters, userFile: undefined, user },
-      }));
-      for await (const event of this.#events(commands, options, isStream)) {
-        if (event.type !== "failure") {
-          for (const row of answer.rowsOf(event)) yield withUser(some[event.command], row);
-        } else if (event.error.code !== "NOUSER") {
-          failure ??= event.error;
+    try {
+      const { command, reader } = await this.#prepare(call, deadline);
+      const names = namesOf(call);
+      for (const commands of requestsFor(command, names)) {
+        for await (const events of exchange(this.#api, commands, deadline)) {
+          for (const event of events) {
+            if (event.type === "failure") {
+              if (names === undefined) throw event.error;
+              if (event.error.code !== "NOUSER") failure ??= event.error;
+              continue;
+            }
+            const { user } = commands[event.command];
+            for (const row of reader.rowsOf(event)) {
+              yield user === undefined ? row : withUser(user, row);
+            }
+            deadline.throwIfOver({ name: call.info.name, sent: true });
+          }
         }
       }
+    } finally {
+      if (within === undefined) deadline.stop();
     }
     if (failure !== undefined) throw failure;
   }
@@ -305,103 +316,79 @@ export class DoveadmHttp extends DoveadmClient {
   async *#fields(
     request: DoveadmRequest,
     options: SendOptions,
-    isStream = false,
+    isStream: boolean,
   ): AsyncGenerator<Uint8Array, void, void> {
-    const command = await this.#commandFor(request, options);
-    for await (const event of this.#events([command], options, isStream)) {
-      if (event.type === "failure") throw event.error;
-      if (event.type === "row") {
-        for (const value of Object.values(event.row)) yield encodeUtf8(String(value ?? ""));
-      } else if (event.value !== undefined) {
-        yield encodeUtf8(JSON.stringify(event.value));
-      }
-    }
-  }
-
-  /** What comes of commands, until the client is closed. */
-  async *#events(
-    commands: readonly HttpCommand[],
-    options: SendOptions,
-    isStream = false,
-  ): AsyncGenerator<HttpEvent, void, void> {
-    const events = exchange(this.#endpoint, commands, {
-      ...this.#exchangeOptions(options),
-      isStream,
-    });
+    const deadline = this.#deadline(options, isStream);
     try {
-      for (;;) {
-        const { done, value } = await this.#told(() => events.next());
-        if (done) return;
-        yield value;
+      const command = await commandOfRequest(request, this.#version, deadline);
+      for await (const events of exchange(this.#api, [command], deadline)) {
+        for (const event of events) {
+          if (event.type === "failure") throw event.error;
+          for (const field of fieldsOf(event)) yield field;
+          deadline.throwIfOver({ name: request.name, sent: true });
+        }
       }
     } finally {
-      await events.return();
+      deadline.stop();
     }
   }
 
-  #exchangeOptions({ signal, timeout }: SendOptions): ExchangeOptions {
-    const { timeout: usual, limits } = this.#options;
-    const closing = this.#closing.signal;
-    return {
-      ...(timeout === undefined && usual === undefined ? {} : { timeout: timeout ?? usual }),
-      signal: signal === undefined ? closing : AbortSignal.any([signal, closing]),
-      limits,
+  /** What to send for a call, and how to read what comes of it. */
+  async #prepare(call: TypedCall, deadline: CallDeadline): Promise<Prepared> {
+    const { name, method } = call.info;
+    // Where versions don't differ, any that has the command will do.
+    const version = call.dependsOnVersion ? await this.#version.get(name, deadline) : "2.4";
+    const parameters = {
+      ...call.parametersFor(version),
+      ...await inputParameter(call.info, call.input, deadline),
     };
+    const reader = new JsonRows(call, version, this.#api.endpoint);
+    return { command: { name, method, parameters }, reader };
   }
 
-  /** Tells a client that was closed from a caller that gave up. */
-  async #told<T>(step: () => Promise<T>): Promise<T> {
-    try {
-      return await step();
-    } catch (error) {
-      if (!(error instanceof AbortError) || !this.#closing.signal.aborted) throw error;
-      const { message } = this.#closing.signal.reason;
-      throw new ConnectionLostError(message, { sent: error.sent });
-    }
-  }
-
-  /** What to send for a call. */
-  #prepare(call: TypedCall, options: SendOptions): Promise<Prepared> {
-    return this.#patiently(call.info.name, options, async (signal) => {
-      // Where versions don't differ, any that has the command will do.
-      const version = call.dependsOnVersion ? await this.#version.get(signal) : "2.4";
-      return { command: await commandOf(call, version), answer: new CallAnswer(call, version) };
+  /** The time and the signals of a call, from now on. */
+  #deadline({ signal, timeout }: SendOptions, isStream = false): CallDeadline {
+    return new CallDeadline({
+      timeout: timeout === undefined ? this.#timeout : timeLimit("timeout", timeout),
+      ...{ signal, isStream, closing: this.#closing.signal, peer: this.peer },
     });
-  }
-
-  /** Does what comes ahead of a request, unless the caller gives up meanwhile, or the client is closed. */
-  async #patiently<T>(
-    name: string,
-    { signal, timeout = this.#options.timeout ?? defaultTimeout }: SendOptions,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const patience = new Patience(name, { signal, timeout, closing: this.#closing.signal });
-    let giveUp = () => {};
-    const givenUp = new Promise<never>((_, reject) => {
-      giveUp = () => reject(patience.signal.reason);
-      patience.signal.addEventListener("abort", giveUp);
-    });
-    try {
-      patience.signal.throwIfAborted();
-      return await Promise.race([work(patience.signal), givenUp]);
-    } finally {
-      patience.signal.removeEventListener("abort", giveUp);
-      patience.end();
-    }
-  }
-
-  /** What to send for a request whose parameters are arguments. */
-  async #commandFor(request: DoveadmRequest, options: SendOptions): Promise<HttpCommand> {
-    return await this.#patiently(
-      request.name,
-      options,
-      (signal) => commandOfRequest(request, () => this.#version.get(signal)),
-    );
   }
 }
 
 /** What a call is to the server, and how to read what comes of it. */
-interface Prepared {
-  readonly command: HttpCommand;
-  readonly answer: CallAnswer;
+type Prepared = Omit<BatchedCall, "index">;
+
+/** The users of a call that has a list of them. */
+function namesOf({ users }: TypedCall): readonly string[] | undefined {
+  return users !== undefined && "names" in users ? users.names : undefined;
+}
+
+/** A command, and the user from a list of them whose command it is. */
+interface UserCommand extends HttpCommand {
+  readonly user?: string;
+}
+
+/** The requests for a command: one, or as many as it takes for a list of users. */
+function* requestsFor(
+  command: HttpCommand,
+  names: readonly string[] | undefined,
+): Generator<UserCommand[]> {
+  if (names === undefined) return yield [command];
+  for (let from = 0; from < names.length; from += commandsPerRequest) {
+    yield names.slice(from, from + commandsPerRequest).map((user) => ({
+      ...{ ...command, user },
+      parameters: { ...command.parameters, userFile: undefined, user },
+    }));
+  }
+}
+
+/** The fields that an event would bring over TCP. */
+function fieldsOf(event: HttpEvent & { type: "row" | "end" }): Uint8Array[] {
+  if (event.type === "row") return Object.values(event.row).map(fieldOf);
+  return event.value === undefined ? [] : [fieldOf(event.value)];
+}
+
+function fieldOf(value: unknown): Uint8Array {
+  const isNested = typeof value === "object" && value !== null;
+  return encodeUtf8(isNested ? JSON.stringify(value) : String(value ?? ""));
 }

@@ -1,58 +1,85 @@
 /**
- * Where Dovecot's HTTP API is, and how to prove who we are.
+ * Where Dovecot's HTTP API is, how to prove who we are, and what must not be shown of that.
  *
  * @module
  */
 
-import { encodeUtf8 } from "../../core/mod.ts";
+import { Concealer, encodeUtf8, escapeControls, quoteText } from "../../core/mod.ts";
 
-/** How to reach the API and prove who we are. */
-export interface HttpEndpoint {
+/** Options for an {@linkcode HttpEndpoint}. */
+export interface HttpEndpointOptions {
   /** Where it is: `http://host:8080/doveadm/v1`. A name and password in it are not sent. */
   readonly url: URL;
   /** Dovecot's `doveadm_password`, for Basic authentication. */
   readonly password?: string;
   /** The name that goes with the password; "doveadm" if left out, the only one that Dovecot takes. */
   readonly username?: string;
-  /** Dovecot's `doveadm_api_key`; where there is one, the password is not sent. */
+  /** Dovecot's `doveadm_api_key`; if there is one, the password is not sent. */
   readonly apiKey?: string;
-  /** What to send requests with: the runtime's own, or one that stands in for it. */
-  readonly fetch: typeof fetch;
 }
 
-/** Who is at the other end, for messages: the URL without what might be secret. */
-export function peerOf({ url }: HttpEndpoint): string {
-  return url.origin + url.pathname;
-}
+/** How a client proves itself: not at all, by the password of a name, or by an API key. */
+export type HttpCredentials =
+  | { readonly type: "none" }
+  | { readonly type: "password"; readonly username: string }
+  | { readonly type: "api-key" };
 
-/** The URL to send to: `fetch` refuses one with a name or password in it, and would quote it. */
-export function urlToFetch({ url }: HttpEndpoint): URL {
-  const plain = new URL(url);
-  plain.username = "";
-  plain.password = "";
-  plain.hash = "";
-  return plain;
-}
+/** How much of a text is looked at: far more than is shown, so that no secret is cut where it shows. */
+const mostConcealed = 8192;
 
-/**
- * What the Authorization header says, or `undefined` where there is nothing to prove oneself with.
- *
- * Both schemes are base64 of UTF-8. Source: Dovecot's src/doveadm/client-connection-http.c.
- */
-export function authorizationOf(endpoint: HttpEndpoint): string | undefined {
-  const { apiKey, password, username = "doveadm" } = endpoint;
-  if (apiKey !== undefined) return `X-Dovecot-API ${base64(apiKey)}`;
-  if (password !== undefined) return `Basic ${base64(`${username}:${password}`)}`;
-  return undefined;
-}
+/** How long a message is that quotes the peer, in characters. */
+const longestMessage = 500;
 
-/** What must not be shown, the longest first: the secrets, and the forms that they are sent in. */
-export function secretsOf(endpoint: HttpEndpoint): readonly string[] {
-  const { apiKey, password, url } = endpoint;
-  const sent = authorizationOf(endpoint)?.split(" ")[1];
-  return [apiKey, password, sent, url.password]
-    .filter((secret) => secret !== undefined && secret !== "")
-    .sort((a, b) => b!.length - a!.length) as string[];
+/** Dovecot's HTTP API at a URL, with the credentials for it. */
+export class HttpEndpoint {
+  /** The URL to send requests to; `fetch` refuses one with a name or password in it. */
+  readonly url: URL;
+  /** What the Authorization header says; `undefined` without credentials. */
+  readonly authorization: string | undefined;
+  /** Which credentials there are. */
+  readonly credentials: HttpCredentials;
+  readonly #concealer: Concealer;
+
+  /** Takes what {@linkcode HttpEndpointOptions} has. */
+  constructor({ url, password, username = "doveadm", apiKey }: HttpEndpointOptions) {
+    this.url = new URL(url);
+    this.url.username = "";
+    this.url.password = "";
+    this.url.hash = "";
+    // Both schemes are base64 of UTF-8. Source: Dovecot's src/doveadm/client-connection-http.c.
+    if (apiKey !== undefined) {
+      this.credentials = { type: "api-key" };
+      this.authorization = `X-Dovecot-API ${base64(apiKey)}`;
+    } else if (password !== undefined) {
+      this.credentials = { type: "password", username };
+      this.authorization = `Basic ${base64(`${username}:${password}`)}`;
+    } else {
+      this.credentials = { type: "none" };
+    }
+    const sent = this.authorization?.split(" ")[1];
+    this.#concealer = new Concealer([apiKey, password, sent, url.password]);
+  }
+
+  /** Who is at the other end, for messages: the URL without what might be secret. */
+  get peer(): string {
+    return this.url.origin + this.url.pathname;
+  }
+
+  /** A text of the peer without the secrets, which it may echo. */
+  conceal(text: string): string {
+    return this.#concealer.conceal(text);
+  }
+
+  /** A message that quotes the peer as it can be shown: without the secrets, and not too long. */
+  shorten(message: string): string {
+    const shown = escapeControls(this.conceal(message.slice(0, mostConcealed)));
+    return shown.length <= longestMessage ? shown : `${shown.slice(0, longestMessage)}…`;
+  }
+
+  /** A text of the peer as a message can show it: in quotes, short, without the secrets. */
+  quote(text: string): string {
+    return quoteText(this.conceal(text.slice(0, mostConcealed)));
+  }
 }
 
 function base64(text: string): string {

@@ -32,7 +32,7 @@ export class CommandFailure extends DovewireError {
   /** The class's name. */
   override name = "CommandFailure";
   /** The code of the reply: "USAGE", "NOUSER", "NOTFOUND" …; "" for an unknown command. */
-  readonly code: string;
+  override readonly code: string;
   /** Text after the code in the reply; "" for none. */
   readonly detail: string;
   /** Why it failed, for the client's log; `undefined` for nothing. */

@@ -12,6 +12,7 @@ import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
 import { onAbort, startTimer, timeLimit } from "../../transports/timers.ts";
 import type { Address, Listener, TlsOptions, Transport } from "../../transports/transport.ts";
+import { withDoveadmAlpn } from "../alpn.ts";
 import { type ClientTimeouts, ServerConnection } from "./connection.ts";
 import type { DoveadmHandler } from "./handler.ts";
 import { type Authenticate, type CheckLogin, passwordCheck, programCheck } from "./login.ts";
@@ -137,7 +138,7 @@ export async function serve(
 ): Promise<DoveadmServer> {
   const preauthenticated = checkAccess(options);
   checkTls(options);
-  const settings = { ...options, preauthenticated };
+  const settings = { ...options, tls: tlsOptions(options), preauthenticated };
   // Both are checked again for the server and for each client, when it would be too late to refuse them.
   numbersOf(settings);
   new DoveadmServerProtocol({ ...protocolOptions(settings), password: options.password });
@@ -174,6 +175,10 @@ function checkTls({ tls, starttls }: ServeSettings): void {
   }
 }
 
+function tlsOptions({ tls }: ServeSettings): TlsOptions | undefined {
+  return tls === undefined ? undefined : withDoveadmAlpn(tls);
+}
+
 /** Checks the options that are numbers. */
 function numbersOf(settings: ServeSettings): ServeNumbers {
   const { maxConnections = 1000, refusalDelay = 500 } = settings;
@@ -199,8 +204,7 @@ function protocolOptions(settings: ServeSettings): DoveadmServerProtocolOptions 
 }
 
 function listenAt(options: ServeOptions): Promise<Listener> | Listener {
-  const { tls, starttls } = options;
-  const encryption = tls === undefined || starttls !== undefined ? {} : { tls };
+  const encryption = options.starttls !== undefined ? {} : { tls: tlsOptions(options) };
   if ("listener" in options) return options.listener;
   if ("path" in options) {
     return listenWithRuntime({ transport: "unix", path: options.path }, {

@@ -11,7 +11,13 @@ import {
   messageOf,
   TimeoutError,
 } from "@dovewire/dovewire/core";
-import { Deadline, startTimer, type Timer, type Transport } from "@dovewire/dovewire/transports";
+import {
+  Deadline,
+  startTimer,
+  type Timer,
+  type Transport,
+  TransportError,
+} from "@dovewire/dovewire/transports";
 import type { ExtractorTransportOptions } from "./options.ts";
 
 /** A connection to an extractor. */
@@ -83,7 +89,7 @@ export async function connectWithin(
     return await Promise.race([opening, ended]);
   } catch (error) {
     opening.then((connection) => connection.end()).catch(() => {});
-    if (error instanceof DovewireError) throw error;
+    if (error instanceof DovewireError && !(error instanceof TransportError)) throw error;
     throw new ConnectError(messageOf(error), { cause: error });
   } finally {
     deadline.stop();

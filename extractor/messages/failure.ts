@@ -24,7 +24,7 @@ export class ExtractorFailure extends DovewireError {
   /** The class's name. */
   override name = "ExtractorFailure";
   /** What kind of failure it is; a client may meet another extractor's words as well. */
-  readonly code: FailureCode | (string & Record<never, never>);
+  override readonly code: FailureCode | (string & Record<never, never>);
 
   /** Makes one; the message says what happened, to what, and what to do. */
   constructor(

@@ -11,6 +11,8 @@ import { DovewireError, messageOf } from "@dovewire/dovewire/core";
 export class PrivilegesError extends DovewireError {
   /** The class's name. */
   override name = "PrivilegesError";
+  /** "privileges". */
+  override readonly code: string = "privileges";
 }
 
 /** A user of the system other than root. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Concealer, encodeUtf8, escapeControls, quote, quoteText } from "../../core/mod.ts";
+import { decodeEscapes } from "../../core/escapes.ts";
 
 test("escapeControls › C0, DEL, C1, separators, bidi controls › escapes", () => {
   for (let code = 0; code <= 0x9f; code++) {
@@ -71,6 +72,44 @@ for (const secret of secrets) {
     }
   });
 }
+
+test("Concealer › an escape of any kind within a secret › concealed, also where it is escaped again", () => {
+  const secret = "zq-sécret!";
+  const concealer = new Concealer([secret]);
+  const escapesOf = (sign: string) => {
+    const code = sign.charCodeAt(0);
+    const hex = code.toString(16);
+    return [
+      `\\u${hex.padStart(4, "0")}`,
+      `\\u${hex.padStart(4, "0").toUpperCase()}`,
+      `\\x${hex.padStart(2, "0")}`,
+      encodeURIComponent(sign) === sign ? `%${hex}` : encodeURIComponent(sign),
+      `&#${code};`,
+      `&#x${hex};`,
+    ];
+  };
+  for (let at = 0; at < secret.length; at++) {
+    for (const escape of escapesOf(secret[at])) {
+      for (
+        const outer of [escape, JSON.stringify(escape).slice(1, -1), encodeURIComponent(escape)]
+      ) {
+        const text = `it said ${secret.slice(0, at)}${outer}${secret.slice(at + 1)}.`;
+        const shown = concealer.conceal(text);
+        assert(shown.startsWith("it said ") && shown.includes("…"), `${text} became ${shown}`);
+        // Where an escape stands at the end, the rest is a piece large enough, and it may stay.
+        const left = longestCommon(decodeEscapes(decodeEscapes(shown)), secret);
+        assert(left <= secret.length / 2, `${text} became ${shown}`);
+      }
+    }
+  }
+});
+
+test("Concealer › escapes without a secret › as they are", () => {
+  const concealer = new Concealer(["zq-secret"]);
+  for (const text of ["\\u0041 %41 &#65; &amp; \\", "%", "\\", "&#9999999;", "\\uD800", "100%"]) {
+    assert.equal(concealer.conceal(text), text);
+  }
+});
 
 test("Concealer › cut by the peer › more than half of it is concealed", () => {
   const concealer = new Concealer(["zq-secret-of-ours"]);

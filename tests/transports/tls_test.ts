@@ -53,9 +53,24 @@ const trusted: [what: string, server: tls.TlsOptions, client: TlsOptions, says: 
   ["a good certificate, by address", {}, { caCerts: [ca] }, "- -"],
   ["one authority of several", {}, { caCerts: [otherCa, ca] }, "- -"],
   ["one authority of several in one text", {}, { caCerts: [otherCa + ca] }, "- -"],
-  ["ALPN", { ALPNProtocols: ["imap", "doveadm"] }, { caCerts: [ca] }, "doveadm -"],
-  ["ALPN of one's own", { ALPNProtocols: ["x"] }, { caCerts: [ca], alpnProtocols: ["x"] }, "x -"],
-  ["no ALPN", { ALPNProtocols: ["imap"] }, { caCerts: [ca], alpnProtocols: [] }, "- -"],
+  [
+    "an ALPN protocol that it offers",
+    { ALPNProtocols: ["imap", "x"] },
+    { caCerts: [ca], alpnProtocols: ["y", "x"] },
+    "x -",
+  ],
+  [
+    "no ALPN protocol where it offers none",
+    { ALPNProtocols: ["doveadm"] },
+    { caCerts: [ca] },
+    "- -",
+  ],
+  [
+    "no ALPN protocol where it offers an empty list",
+    { ALPNProtocols: ["imap"] },
+    { caCerts: [ca], alpnProtocols: [] },
+    "- -",
+  ],
   ["a client certificate", { ca, requestCert: true }, { caCerts: [ca], ...client }, "- -"],
   ["another's name that is asked for", wrongName, {
     caCerts: [ca],
@@ -100,7 +115,13 @@ const refused: [
   ],
   ["an unknown authority", {}, { caCerts: [otherCa] }, "certificate", '"caCerts"'],
   ["authorities of the runtime's alone", {}, { caCerts: undefined }, "certificate", '"caCerts"'],
-  ["another ALPN", { ALPNProtocols: ["imap"] }, {}, "tls", '"alpnProtocols"'],
+  [
+    "another ALPN",
+    { ALPNProtocols: ["imap"] },
+    { alpnProtocols: ["doveadm"] },
+    "tls",
+    '"alpnProtocols"',
+  ],
   ["no authority at all", {}, { caCerts: [] }, "tls", '"caCerts" is empty'],
   ["what is no certificate", {}, { caCerts: ["rubbish"] }, "tls", "PEM"],
   ["a certificate without a key", {}, { cert: client.cert }, "tls", '"cert" and "key"'],
@@ -135,7 +156,7 @@ const clients: [
 for (const [what, options, code, telling] of clients) {
   for (const encryption of ["TLS", "STARTTLS"]) {
     test(`${encryption}: a listener asks for a certificate and gets ${what}`, async () => {
-      const own: TlsOptions = { ...good, caCerts: [ca] };
+      const own: TlsOptions = { ...good, caCerts: [ca], alpnProtocols: ["doveadm"] };
       await using listener = await listen(port, encryption === "TLS" ? { tls: own } : {});
       const socket = await connectSocket(listener.address);
       const securing = secureClient(socket, options);

@@ -195,7 +195,6 @@ function testOptions(name: string): void {
       const tls of [
         { caCerts: ["…"] },
         { cert: "…", key: "…" },
-        { alpnProtocols: ["doveadm"] },
         { dangerouslyTrustAnyCertificate: true },
       ]
     ) {

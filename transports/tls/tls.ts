@@ -32,9 +32,6 @@ export function isExposedAs(role: TlsRole): boolean | undefined {
   return role.host !== undefined && !isLoopback(role.host);
 }
 
-/** What is said that will be spoken, if nothing else is. */
-const defaultAlpnProtocols: readonly string[] = ["doveadm"];
-
 /** The options, with what was left out. */
 export interface TlsSettings {
   /** The name that the server's certificate has to be for; empty where that is of no account. */
@@ -50,7 +47,7 @@ export interface TlsSettings {
 
 /** Looks through options, and throws a `TransportError` where they can't be meant. */
 export function settingsOf(options: TlsOptions, role: TlsRole, peer: string): TlsSettings {
-  const { caCerts, cert, key, alpnProtocols = defaultAlpnProtocols } = options;
+  const { caCerts, cert, key, alpnProtocols = [] } = options;
   const refuse = (why: string) => tlsError("tls", peer, why);
   // Not every runtime takes an empty list for what it says, or minds what is no certificate.
   if (caCerts?.length === 0) {

@@ -4,6 +4,8 @@ import type { LogLine } from "../../../core/doveadm/mod.ts";
 import { encodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../../core/mod.ts";
 import { CommandError } from "../../../doveadm/client/command_error.ts";
 import { type Row, RowReader, TypedCall } from "../../../doveadm/client/typed_call.ts";
+import { HttpEndpoint } from "../../../doveadm/http/endpoint.ts";
+import { JsonRows } from "../../../doveadm/http/json_rows.ts";
 import { serve } from "../../../doveadm/server/mod.ts";
 import { connect } from "../../../mod.ts";
 import { startMailServer } from "../../../testing/mod.ts";
@@ -49,13 +51,16 @@ test("mailbox status › all fields › are read from servers with and without t
 
 test("mailbox status › all fields over HTTP › are those that the row has", () => {
   const call = new TypedCall("mailbox status", all);
+  const reader = new JsonRows(call, "2.4", new HttpEndpoint({ url: new URL("http://localhost") }));
+  const rowOf = (row: Record<string, unknown>) =>
+    reader.rowsOf({ type: "row", command: 0, row })[0];
   const object = Object.fromEntries(Object.keys(row).map((key, at) => [key, older[at]]));
-  assert.deepEqual(call.rowOfObject(object, "2.4"), row);
-  assert.deepEqual(call.rowOfObject({ ...object, deleted: "1" }, "2.4"), { ...row, deleted: 1 });
+  assert.deepEqual(rowOf(object), row);
+  assert.deepEqual(rowOf({ ...object, deleted: "1" }), { ...row, deleted: 1 });
   // Inherited properties are no columns.
   const { guid: _, ...lacking } = object;
   const inheriting = Object.assign(Object.create({ guid, deleted: "1" }), lacking);
-  assert.throws(() => call.rowOfObject(inheriting, "2.4"), /came without "guid"/);
+  assert.throws(() => rowOf(inheriting), /came without "guid"/);
 });
 
 test("rows › values that make no whole rows › are an error, however they come", () => {

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type HttpAnswerEvent, HttpAnswerReader } from "../../../doveadm/http/answers.ts";
-import { parseJson } from "../../../doveadm/http/json.ts";
+import { type HttpAnswerEvent, HttpAnswerReader } from "../../../doveadm/http/answer_reader.ts";
+import { parseJson } from "../../../doveadm/http/json_value.ts";
 import { encodeUtf8, RemoteProtocolError } from "../../../core/mod.ts";
 
 /** What a reader makes of a body that arrives in pieces of a size. */
-function read(body: string | Uint8Array, size = Infinity, limit = 1e9): HttpAnswerEvent[] {
+function read(
+  body: string | Uint8Array,
+  size = Infinity,
+  limits = { reply: 1e9, values: 1e9 },
+  isStream = false,
+): HttpAnswerEvent[] {
   const bytes = typeof body === "string" ? encodeUtf8(body) : body;
-  const reader = new HttpAnswerReader(limit);
+  const reader = new HttpAnswerReader({ limits, isStream });
   const events: HttpAnswerEvent[] = [];
   for (let at = 0; at < bytes.length; at += size) {
     reader.receive(bytes.slice(at, Math.min(bytes.length, at + size)));
@@ -98,7 +103,7 @@ test("HTTP answers: whatever the rows, and wherever the body is cut", () => {
       JSON.stringify(answers.map((rows, at) => ["doveadmResponse", rows, `${at}`])),
     );
     const values = answers.map((rows) => parseJson(JSON.stringify(rows)) as typeof rows);
-    const reader = new HttpAnswerReader(1e6);
+    const reader = new HttpAnswerReader({ limits: { reply: 1e7, values: 1e7 }, isStream: false });
     const events: HttpAnswerEvent[] = [];
     const borders = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)), bytes.length];
     borders.sort((a, b) => a - b);
@@ -116,7 +121,7 @@ test("HTTP answers: whatever the rows, and wherever the body is cut", () => {
 });
 
 const mistakes: Readonly<Record<string, RegExp>> = {
-  "": /^it ends too early: ahead of the "\[" of the answers$/,
+  "": /^it ends too early: before the "\[" of the answers$/,
   "<html>": /^"<html>" stands where the "\[" of the answers should$/,
   "{}": /^"{}" stands where/,
   "[": /ends too early/,
@@ -124,8 +129,8 @@ const mistakes: Readonly<Record<string, RegExp>> = {
   "[,[": /stands where an answer or "\]" should/,
   '[["doveadmResponse",[],"0"],]': /stands where an answer should/,
   "[[]]": /stands where the kind of an answer should/,
-  '[["bogus",[],"0"]]': /an answer of an unknown kind, "\\"bogus\\""/,
-  '[["error",[],"0"]]': /stands where what a command answered should/,
+  '[["bogus",[],"0"]]': /an answer of an unknown kind, "bogus"/,
+  '[["error",[],"0"]]': /stands where what is wrong with a command should/,
   '[["doveadmResponse",[1],"0"]]': /stands where a row or "\]" should/,
   '[["doveadmResponse",[{},],"0"]]': /stands where a row should/,
   '[["doveadmResponse",[{}{}],"0"]]': /stands where another row or "\]" should/,
@@ -136,7 +141,7 @@ const mistakes: Readonly<Record<string, RegExp>> = {
   '[["doveadmResponse",[{a:1}],"0"]]': /it is no JSON/,
   '[["doveadmResponse",nul,"0"]]': /it is no JSON: "nul"/,
   '[["doveadmResponse",[{"a":[}],"0"]]': /it is no JSON: "{\\"a\\":\[}\]"/,
-  '[["doveadmResponse",[],"0"]': /it ends too early: ahead of another answer/,
+  '[["doveadmResponse",[],"0"]': /it ends too early: before another answer/,
   '[["doveadmResponse",[{"a":"b': /it ends too early: in the middle of a row/,
   '[["doveadmResponse",[],"0"]]x': /"x" stands where the end should/,
 };
@@ -154,16 +159,41 @@ for (const [body, message] of Object.entries(mistakes)) {
   });
 }
 
-test("HTTP answers: a row has a limit, the answer has none", () => {
-  const body = (size: number) =>
-    `[["doveadmResponse",[${Array(50).fill(`{"a":"${"x".repeat(size)}"}`)}],"0"]]`;
+const isOver = (limit: string) => (error: unknown) =>
+  error instanceof RemoteProtocolError && error.limit === limit &&
+  error.message.includes(`"limits.${limit}"`);
+
+test("HTTP answers › limits › those of all rows, or of each one in a stream, whatever the pieces", () => {
+  const rows = Array(50).fill(`{"a":"${"x".repeat(92)}"}`);
+  const body = `[["doveadmResponse",[${rows}],"0"]]`;
+  const nested = `[["doveadmResponse",{"a":[[],{},"",1]},"0"]]`;
+  const values = 1e9;
   for (const size of [1, 10, Infinity]) {
-    assert.equal(read(body(92), size, 100).length, 51);
-    assert.throws(
-      () => read(body(93), size, 100),
-      (error) => error instanceof RemoteProtocolError && error.limit === "row",
-    );
+    assert.equal(read(body, size, { reply: 100, values }, true).length, 51);
+    assert.throws(() => read(body, size, { reply: 99, values }, true), isOver("reply"));
+    // Three bytes are the tag's.
+    assert.equal(read(body, size, { reply: 50 * 100 + 3, values }).length, 51);
+    assert.throws(() => read(body, size, { reply: 50 * 100 + 2, values }), isOver("reply"));
+
+    assert.equal(read(body, size, { reply: 1e9, values: 1 }, true).length, 51);
+    assert.equal(read(body, size, { reply: 1e9, values: 50 }).length, 51);
+    assert.throws(() => read(body, size, { reply: 1e9, values: 49 }), isOver("values"));
+    for (const isStream of [true, false]) {
+      assert.equal(read(nested, size, { reply: 1e9, values: 7 }, isStream).length, 1);
+      assert.throws(
+        () => read(nested, size, { reply: 1e9, values: 6 }, isStream),
+        isOver("values"),
+      );
+    }
   }
+});
+
+test("HTTP answers › limits › begin anew with each answer", () => {
+  const row = `{"a":"${"x".repeat(92)}"}`;
+  const body = `[${
+    Array.from({ length: 9 }, (_, at) => `["doveadmResponse",[${row},${row}],"${at}"]`)
+  }]`;
+  assert.equal(read(body, 7, { reply: 203, values: 2 }).length, 27);
 });
 
 test("HTTP answers: nesting has a limit", () => {

@@ -2,15 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectionLostError } from "../../../core/errors.ts";
 import { AuthenticationError, DovewireError, RemoteProtocolError } from "../../../core/mod.ts";
-import type { HttpEndpoint } from "../../../doveadm/http/endpoint.ts";
-import {
-  exchange,
-  type HttpCommand,
-  type HttpEvent,
-  listCommands,
-} from "../../../doveadm/http/exchange.ts";
+import type { HttpApi } from "../../../doveadm/http/api.ts";
+import type { HttpEvent } from "../../../doveadm/http/exchange.ts";
+import type { HttpCommand } from "../../../doveadm/http/request_body.ts";
 import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
+import { apiAt, type ApiOptions, eventsFor, listFor } from "./requests.ts";
 import { warmUpFetch } from "./warm_up.ts";
 
 await warmUpFetch();
@@ -27,17 +24,17 @@ const wide = "Subject: wide\n\n" + "€é😀".repeat(20_000) + "\n";
 const large = "Subject: large\n\n" + 'A line with "quotes" and a \\ in it.\n'.repeat(120_000);
 const mail = { alice: { INBOX: [weird, wide, large] } };
 
-function endpointOf({ httpPort, password }: Dovecot, more: Partial<HttpEndpoint> = {}) {
-  return { url: new URL(`http://127.0.0.1:${httpPort}/doveadm/v1`), password, fetch, ...more };
+function apiOf({ httpPort, password }: Dovecot, more: ApiOptions = {}): HttpApi {
+  return apiAt(new URL(`http://127.0.0.1:${httpPort}/doveadm/v1`), { password, ...more });
 }
 
 async function eventsOf(
-  endpoint: HttpEndpoint,
+  api: HttpApi,
   ...commands: readonly HttpCommand[]
 ): Promise<HttpEvent[]> {
   const events: HttpEvent[] = [];
   await leavingNothing(async () => {
-    for await (const event of exchange(endpoint, commands)) events.push(event);
+    for await (const event of eventsFor(api, commands)) events.push(event);
   });
   return events;
 }
@@ -59,13 +56,13 @@ function fetchOf(uid: string, ...field: string[]): HttpCommand {
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
   test(`HTTP, Dovecot ${version}: commands, their answers and their errors`, async () => {
     await using dovecot = await startDovecot({ version, mail });
-    const endpoint = endpointOf(dovecot);
+    const api = apiOf(dovecot);
 
     const bad = { method: "mailboxList", parameters: { user: "bob", bogus: true } };
     const nobody = { method: "mailboxList", parameters: { user: "nobody" } };
     const status = { user: "alice", field: ["messages"], mailboxMask: "INBOX" };
     const events = await eventsOf(
-      endpoint,
+      api,
       unknown,
       list,
       bad,
@@ -88,35 +85,35 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     );
 
     const users = { method: "user", parameters: { userMask: ["*"] } };
-    assert.deepEqual(await eventsOf(endpoint, users), [
+    assert.deepEqual(await eventsOf(api, users), [
       { type: "end", command: 0, value: { userList: ["alice", "bob", "carol"] } },
     ]);
 
-    const methods = await listCommands(endpoint);
+    const methods = await listFor(api);
     const { parameters } = methods.find(({ command }) => command === "mailboxStatus")!;
     assert.deepEqual(parameters.find(({ name }) => name === "mailboxMask")?.type, "array");
 
     const key = { password: undefined, apiKey: dovecot.apiKey };
-    assert.equal((await eventsOf(endpointOf(dovecot, key), list)).length, 2);
+    assert.equal((await eventsOf(apiOf(dovecot, key), list)).length, 2);
     for (const wrong of [{ password: "no" }, { apiKey: "no" }, { password: undefined }]) {
-      const error = await errorOf(eventsOf(endpointOf(dovecot, wrong), list));
+      const error = await errorOf(eventsOf(apiOf(dovecot, wrong), list));
       assert(error instanceof AuthenticationError, `${error}`);
       assert.match(error.message, /"password" .* or "apiKey"/);
     }
 
-    const url = new URL("/doveadm/v2", endpoint.url);
-    const lost = await errorOf(eventsOf(endpointOf(dovecot, { url }), list));
+    const url = new URL("/doveadm/v2", api.endpoint.url);
+    const lost = await errorOf(eventsOf(apiOf(dovecot, { url }), list));
     assert(lost instanceof RemoteProtocolError && /HTTP 404/.test(lost.message), lost.message);
 
     const port = new URL(`http://127.0.0.1:${dovecot.port}/doveadm/v1`);
-    const other = await errorOf(eventsOf(endpointOf(dovecot, { url: port }), list));
+    const other = await errorOf(eventsOf(apiOf(dovecot, { url: port }), list));
     // It may close before or after it has said what it is.
     assert(
       other instanceof RemoteProtocolError || other instanceof ConnectionLostError,
       `${other}`,
     );
 
-    const dead = await errorOf(eventsOf(endpoint, fetchOf("1", "nosuch")));
+    const dead = await errorOf(eventsOf(api, fetchOf("1", "nosuch")));
     assert(dead instanceof ConnectionLostError, `${dead}`);
     assert.equal(dead.sent, true);
     assert.match(dead.message, /an unknown field or a bad search query/);
@@ -124,9 +121,9 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
 
   test(`HTTP, Dovecot ${version}: what becomes of bytes and of long values`, async () => {
     await using dovecot = await startDovecot({ version, mail });
-    const endpoint = endpointOf(dovecot);
+    const api = apiOf(dovecot);
 
-    const [odd] = await eventsOf(endpoint, fetchOf("1", "uid", "uid", "hdr.x-bytes", "text"));
+    const [odd] = await eventsOf(api, fetchOf("1", "uid", "uid", "hdr.x-bytes", "text"));
     assert.deepEqual(odd, {
       type: "row",
       command: 0,
@@ -138,12 +135,12 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       },
     });
 
-    const [whole] = await eventsOf(endpoint, fetchOf("3", "text"));
+    const [whole] = await eventsOf(api, fetchOf("3", "text"));
     assert(whole.type === "row");
     assert(whole.row.text === large, "4 MiB of ASCII don't come back");
 
     // Characters that the server's buffer cuts: 2.3 spoils them, and 2.4.1 crashes.
-    const wideEvents = eventsOf(endpoint, fetchOf("2", "text"));
+    const wideEvents = eventsOf(api, fetchOf("2", "text"));
     if (version === "2.3") {
       const [event] = await wideEvents;
       assert(event.type === "row");
@@ -159,7 +156,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
 
   test(`HTTP, Dovecot ${version}: requests that are too large`, async () => {
     await using dovecot = await startDovecot({ version });
-    const endpoint = endpointOf(dovecot);
+    const api = apiOf(dovecot);
     const masks = (mailboxMask: string | string[]) => ({
       method: "mailboxList",
       parameters: { user: "bob", mailboxMask },
@@ -168,15 +165,15 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       ? []
       : [masks("x".repeat(32_769)), masks(Array(1025).fill("x"))];
     for (const command of sizes) {
-      const error = await errorOf(eventsOf(endpoint, command));
+      const error = await errorOf(eventsOf(api, command));
       assert(error instanceof RemoteProtocolError, `${error}`);
       assert.match(error.message, /HTTP 400, saying "JSON parse error: .*strings of up to 32,768/);
     }
     for (const command of [masks("x".repeat(32_768)), masks(Array(1024).fill("INBOX"))]) {
-      const last = (await eventsOf(endpoint, command)).at(-1);
+      const last = (await eventsOf(api, command)).at(-1);
       assert.equal(last?.type, "end", JSON.stringify(last));
     }
-    const error = await errorOf(eventsOf(endpoint, masks("x".repeat(3_000_000))));
+    const error = await errorOf(eventsOf(api, masks("x".repeat(3_000_000))));
     // A server that doesn't read on resets the connection, and its answer may go with it.
     assert(
       error instanceof RemoteProtocolError && /HTTP 4(13|00)/.test(error.message) ||

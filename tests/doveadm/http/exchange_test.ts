@@ -13,16 +13,13 @@ import {
   LocalProtocolError,
   RemoteProtocolError,
 } from "../../../core/mod.ts";
-import {
-  exchange,
-  type ExchangeOptions,
-  type HttpCommand,
-  type HttpEvent,
-  listCommands,
-} from "../../../doveadm/http/exchange.ts";
-import type { HttpEndpoint } from "../../../doveadm/http/endpoint.ts";
+import { connect } from "../../../mod.ts";
+import type { HttpApi } from "../../../doveadm/http/api.ts";
+import type { HttpEvent } from "../../../doveadm/http/exchange.ts";
+import type { HttpCommand } from "../../../doveadm/http/request_body.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
 import { listen } from "../../harness/sockets.ts";
+import { apiAt, type ApiOptions, eventsFor, listFor, type RequestOptions } from "./requests.ts";
 import { warmUpFetch } from "./warm_up.ts";
 
 await warmUpFetch();
@@ -83,17 +80,17 @@ const list: HttpCommand = {
   name: "mailbox list",
 };
 
-function endpointOf(url: URL, more: Partial<HttpEndpoint> = {}): HttpEndpoint {
-  return { url, password: "s3cret", fetch, ...more };
+function apiOf(url: URL, options: ApiOptions = {}): HttpApi {
+  return apiAt(url, { password: "s3cret", ...options });
 }
 
 async function eventsOf(
-  endpoint: HttpEndpoint,
+  api: HttpApi,
   commands: readonly HttpCommand[],
-  options?: ExchangeOptions,
+  options?: RequestOptions,
 ): Promise<HttpEvent[]> {
   const events: HttpEvent[] = [];
-  for await (const event of exchange(endpoint, commands, options)) events.push(event);
+  for await (const event of eventsFor(api, commands, options)) events.push(event);
   return events;
 }
 
@@ -107,12 +104,12 @@ async function errorOf(work: Promise<unknown>): Promise<DovewireError> {
 async function errorFor(
   answer: string | ((socket: Socket) => void),
   commands: readonly HttpCommand[] = [list],
-  options?: ExchangeOptions,
+  options: RequestOptions & ApiOptions = {},
 ): Promise<DovewireError> {
   let error: DovewireError | undefined;
   await using server = await fake(answer);
   await leavingNothing(async () => {
-    error = await errorOf(eventsOf(endpointOf(server.url), commands, options));
+    error = await errorOf(eventsOf(apiOf(server.url, options), commands, options));
   });
   assert(!error!.message.includes("s3cret"));
   return error!;
@@ -122,14 +119,14 @@ test("HTTP: a request has its commands, tags and credentials", async () => {
   await using server = await fake(response('[["doveadmResponse",[],"0"]]'));
   const parameters = { s: "é\ud83d", b: false, n: 7, i: 2n ** 60n, l: ["x", "y"], u: undefined };
   const command = { method: "who", parameters };
-  await eventsOf(endpointOf(server.url), [command]);
+  await eventsOf(apiOf(server.url), [command]);
   const url = new URL(server.url);
   url.username = "other";
   url.password = "hidden";
-  await eventsOf(endpointOf(url, { password: "pässword" }), [command]);
-  await eventsOf(endpointOf(server.url, { username: "root", password: "" }), [command]);
-  await eventsOf(endpointOf(server.url, { apiKey: "kéy" }), [command]);
-  await eventsOf(endpointOf(server.url, { password: undefined }), [command]);
+  await eventsOf(apiOf(url, { password: "pässword" }), [command]);
+  await eventsOf(apiOf(server.url, { username: "root", password: "" }), [command]);
+  await eventsOf(apiOf(server.url, { apiKey: "kéy" }), [command]);
+  await eventsOf(apiOf(server.url, { password: undefined }), [command]);
   const bytesOf = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
   assert.deepEqual(server.got.map(({ headers }) => headers.get("authorization")), [
     `Basic ${btoa("doveadm:s3cret")}`,
@@ -156,7 +153,7 @@ test("HTTP: answers are matched by their tags", async () => {
         '["doveadmResponse",{"x":[]},"3"],["doveadmResponse",[{"a":"3"}],"1"]]',
     ),
   );
-  const events = await eventsOf(endpointOf(server.url), [list, who, who, who]);
+  const events = await eventsOf(apiOf(server.url), [list, who, who, who]);
   assert.deepEqual(
     events.map((event) => event.type === "failure" ? { ...event, error: event.error.code } : event),
     [
@@ -185,9 +182,9 @@ test("HTTP: what can't be sent is refused before anything is", async () => {
     [{ method: "who", parameters: { mask: null as unknown as string } }],
   ];
   const refuse = () => assert.fail("something was sent");
-  const endpoint = endpointOf(new URL("http://127.0.0.1/doveadm/v1"), { fetch: refuse });
+  const api = apiOf(new URL("http://127.0.0.1/doveadm/v1"), { fetch: refuse });
   for (const commands of bad) {
-    const error = await errorOf(eventsOf(endpoint, commands));
+    const error = await errorOf(eventsOf(api, commands));
     assert(error instanceof LocalProtocolError, error.message);
     assert.equal(error.sent, false);
   }
@@ -199,14 +196,14 @@ test("HTTP: answers that don't fit the request", async () => {
     ['[["doveadmResponse",[],"0"]]', /it has no answer to "who"/, [1]],
     ['[["doveadmResponse",[],"9"]]', /it has a tag that was not sent, "9"/, [0, 1]],
     ['[["doveadmResponse",[],"0"],["doveadmResponse",[],"0"]]', /the tag "0" twice/, [1]],
-    ['[["doveadmResponse",[{}],"1"]]', /rows for the tag "1" ahead of the turn of "0"/, [0, 1]],
+    ['[["doveadmResponse",[{}],"1"]]', /rows for the tag "1" before the turn of "0"/, [0, 1]],
     ['[["error",{},"0"]]', /an error without a type/, [1]],
     [
       '[["doveadmResponse",[],"0"],["doveadmResponse",[],"1"],["doveadmResponse",[{}],"1"]]',
       /more commands than were sent/,
       [],
     ],
-    ["<html>hello</html>", /"<html>hello<\/html>" stands where/, []],
+    ["<html>hello</html>", /"<html>hello<\/html>" stands where/, [0, 1]],
   ];
   for (const [body, message, unanswered] of cases) {
     const error = await errorFor(response(body), [list, who]);
@@ -224,8 +221,8 @@ test("HTTP: answers that don't fit the request", async () => {
 test("HTTP: answers that end too early, though the response is whole", async () => {
   for (
     const [body, message] of [
-      ["", /it ends too early: ahead of the "\[" of the answers/],
-      ['[["doveadmResponse",[],"0"', /it ends too early: ahead of the "\]" of an answer/],
+      ["", /it ends too early: before the "\[" of the answers/],
+      ['[["doveadmResponse",[],"0"', /it ends too early: before the "\]" of an answer/],
       ['[["doveadmResponse",[{"a":"', /it ends too early: in the middle of a row/],
     ] as const
   ) {
@@ -237,9 +234,9 @@ test("HTTP: answers that end too early, though the response is whole", async () 
 
 test("HTTP: a row beyond the limit", async () => {
   const body = response(`[["doveadmResponse",[{"a":"${"x".repeat(1000)}"}],"0"]]`);
-  const error = await errorFor(body, [list], { limits: { row: 1000 } });
+  const error = await errorFor(body, [list], { limits: { reply: 1000 } });
   assert(error instanceof RemoteProtocolError);
-  assert.equal(error.limit, "row");
+  assert.equal(error.limit, "reply");
 });
 
 test("HTTP: the statuses of Dovecot, and of others", async () => {
@@ -265,9 +262,9 @@ test("HTTP: the statuses of Dovecot, and of others", async () => {
       /HTTP 400, saying "JSON parse error: Excessive string size \(> 32768\)"\. Dovecot 2.3 takes/,
     ],
     [response("", "413 Payload Too Large"), RemoteProtocolError, false, /HTTP 413\. Dovecot 2\.3/],
-    [response("x", "403 No"), RemoteProtocolError, false, /is something ahead of it/],
+    [response("x", "403 No"), RemoteProtocolError, false, /is there a reverse proxy in front/],
     [response("", "500 Oh"), RemoteProtocolError, true, /neither doveadm_password nor/],
-    [response("", "502 Bad Gateway"), RemoteProtocolError, true, /ahead of Dovecot/],
+    [response("", "502 Bad Gateway"), RemoteProtocolError, true, /in front of Dovecot/],
     [response("[]", "201 Created"), RemoteProtocolError, true, /answers with 200/],
     [
       response("", "302 Found", "Location: http://127.0.0.1:1/?p=s3cret\r\n"),
@@ -281,7 +278,7 @@ test("HTTP: the statuses of Dovecot, and of others", async () => {
       response(`Basic ${btoa("doveadm:s3cret")} or s3cret\u0001\n`, "418 Teapot"),
       RemoteProtocolError,
       true,
-      /HTTP 418, saying "Basic … or …"\./,
+      /HTTP 418, saying "Basic … or …\\x01"\./,
     ],
   ];
   for (const [answer, type, sent, message] of cases) {
@@ -298,13 +295,13 @@ test("HTTP: 401 says what to set, and shows nothing", async () => {
   await using server = await fake(
     response("", "401 No", "WWW-Authenticate: X-Dovecot-API\r\n"),
   );
-  const cases: readonly [more: Partial<HttpEndpoint>, message: RegExp][] = [
+  const cases: readonly [more: ApiOptions, message: RegExp][] = [
     [{ password: undefined }, /none was given\. Set "apiKey" \(its doveadm_api_key\)\.$/],
     [{ apiKey: "s3cret-key" }, /the server refused the API key/],
     [{ username: "root" }, /the server refused the password of "root"/],
   ];
   for (const [more, message] of cases) {
-    const error = await errorOf(eventsOf(endpointOf(server.url, more), [who]));
+    const error = await errorOf(eventsOf(apiOf(server.url, more), [who]));
     assert(error instanceof AuthenticationError);
     assert.match(error.message, message);
     assert(!error.message.includes("s3cret"));
@@ -354,7 +351,7 @@ test("HTTP: no server, and no TLS", async () => {
   const forbidden = new URL("http://127.0.0.1:1/doveadm/v1");
   for (const url of [gone.url, secure, forbidden]) {
     await leavingNothing(async () => {
-      const error = await errorOf(eventsOf(endpointOf(url), [who]));
+      const error = await errorOf(eventsOf(apiOf(url), [who]));
       assert(error instanceof ConnectError, `${error}`);
       assert.equal(error.sent, false);
       assert(error.message.startsWith(`Cannot connect to ${url}: `), error.message);
@@ -366,7 +363,7 @@ test("HTTP: abort, ahead, while waiting, in the body, and between events", async
   const reason = new Error("enough");
   const early = AbortSignal.abort(reason);
   const never = () => assert.fail("something was sent");
-  const nowhere = endpointOf(new URL("http://127.0.0.1/"), { fetch: never });
+  const nowhere = apiOf(new URL("http://127.0.0.1/"), { fetch: never });
   const ahead = await errorOf(eventsOf(nowhere, [list], { signal: early }));
   assert(ahead instanceof AbortError);
   assert.deepEqual([ahead.sent, ahead.cause], [false, reason]);
@@ -385,14 +382,16 @@ test("HTTP: abort, ahead, while waiting, in the body, and between events", async
     assert.deepEqual([error.sent, error.cause], [true, reason]);
   }
 
-  await using server = await fake(response('[["doveadmResponse",[{"a":"1"},{"a":"2"}],"0"]]'));
+  const rows = '[["doveadmResponse",[{"mailbox":"1"},{"mailbox":"2"}],"0"]]';
+  await using server = await fake(response(rows));
   await leavingNothing(async () => {
     const controller = new AbortController();
     const { signal } = controller;
-    const events = exchange(endpointOf(server.url), [list], { signal });
-    assert.equal((await events.next()).done, false);
+    await using http = connect(server.url, {});
+    const taken = http.rows("mailbox list", { user: "a" }, { signal });
+    assert.equal((await taken.next()).done, false);
     controller.abort(reason);
-    assert((await errorOf(events.next())) instanceof AbortError);
+    assert((await errorOf(taken.next())) instanceof AbortError);
   });
 });
 
@@ -413,7 +412,7 @@ test("HTTP: time-outs, of the whole and of each piece", async () => {
   await using server = await fake(response('[["doveadmResponse",[{"a":"1"}],"0"]]'));
   const types: string[] = [];
   for await (
-    const { type } of exchange(endpointOf(server.url), [list], { timeout: 300, isStream: true })
+    const { type } of eventsFor(apiOf(server.url), [list], { timeout: 300, isStream: true })
   ) {
     types.push(type);
     await new Promise((resolve) => setTimeout(resolve, 350));
@@ -441,7 +440,7 @@ test("HTTP: rows are read no faster than they are taken, and leaving early ends 
   });
   await leavingNothing(async () => {
     let rows = 0;
-    for await (const { type } of exchange(endpointOf(server.url), [list], { isStream: true })) {
+    for await (const { type } of eventsFor(apiOf(server.url), [list], { isStream: true })) {
       assert.equal(type, "row");
       if (++rows < 3) continue;
       // Until the server gets nothing more rid of.
@@ -459,16 +458,16 @@ test("HTTP: rows are read no faster than they are taken, and leaving early ends 
 test("HTTP: the list of commands", async () => {
   const methods = [{ command: "who", parameters: [{ name: "mask", type: "array" }] }];
   await using server = await fake(response(JSON.stringify(methods)));
-  assert.deepEqual(await listCommands(endpointOf(server.url)), methods);
+  assert.deepEqual(await listFor(apiOf(server.url)), methods);
   assert.equal(server.got[0].line, "GET /doveadm/v1 HTTP/1.1");
   for (const body of ["", "{}", "[{}]", '[{"command":"x","parameters":[{}]}]', "[null]", "[1"]) {
     await using other = await fake(response(body));
-    const error = await errorOf(listCommands(endpointOf(other.url)));
+    const error = await errorOf(listFor(apiOf(other.url)));
     assert(error instanceof RemoteProtocolError, `${error}`);
     assert.equal(error.sent, false);
   }
   await using closed = await fake("");
-  const error = await errorOf(listCommands(endpointOf(closed.url)));
+  const error = await errorOf(listFor(apiOf(closed.url)));
   assert(error instanceof ConnectionLostError);
   assert.equal(error.sent, false);
 });

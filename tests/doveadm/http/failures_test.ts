@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { quoteText } from "../../../core/mod.ts";
 import { CommandError } from "../../../doveadm/client/command_error.ts";
-import { commandError } from "../../../doveadm/http/failures.ts";
+import { commandError } from "../../../doveadm/http/command_errors.ts";
 import { codeOfExit, exitCode, exitCodes } from "../../../core/doveadm/exit_codes.ts";
 
 test("HTTP errors: each type has its code", () => {
@@ -22,7 +23,7 @@ test("HTTP errors: each type has its code", () => {
     [{ type: "toString" }, "UNKNOWN", -1, /The server calls it "toString"/],
   ];
   for (const [value, code, status, message] of cases) {
-    const error = commandError("mailbox list", value);
+    const error = commandError("mailbox list", value, quoteText);
     assert(error instanceof CommandError);
     assert.deepEqual(
       [error.command, error.code, error.exitCode, error.detail, error.sent],
@@ -33,9 +34,27 @@ test("HTTP errors: each type has its code", () => {
   }
 });
 
+test("HTTP errors › exit code 73, and no other › says that the quota is full", () => {
+  for (const command of ["save", "copy", "mailbox list"]) {
+    const full = commandError(command, { type: "exitCode", exitCode: 73 }, quoteText);
+    assert.deepEqual([full?.reason, full?.code, full?.exitCode], ["quota", "UNKNOWN", 73]);
+    assert.match(full!.message, /the user's quota is full/);
+    for (
+      const value of [
+        { type: "exitCode", exitCode: -1 },
+        { type: "exitCode", exitCode: 75 },
+        { type: "quota", exitCode: 73 },
+        { type: "internalError" },
+      ]
+    ) {
+      assert.equal(commandError(command, value, quoteText)?.reason, undefined);
+    }
+  }
+});
+
 test("HTTP errors: what is no error is told apart", () => {
   for (const value of [undefined, null, 5, "x", [], {}, { type: 5 }, { type: "exitCode" }]) {
-    assert.equal(commandError("who", value), undefined);
+    assert.equal(commandError("who", value, quoteText), undefined);
   }
 });
 

@@ -9,7 +9,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { exchange } from "../../../doveadm/http/exchange.ts";
+import { apiAt, eventsFor } from "./requests.ts";
 
 /** What a client has seen. */
 export interface MemoryReport {
@@ -46,7 +46,7 @@ async function run(url: URL): Promise<void> {
   let rows = 0;
   let letters = 0;
   const fetching = { method: "fetch", parameters: {} };
-  for await (const event of exchange({ url, fetch }, [fetching], { isStream: true })) {
+  for await (const event of eventsFor(apiAt(url), [fetching], { isStream: true })) {
     if (event.type !== "row") continue;
     rows++;
     for (const value of Object.values(event.row)) letters += String(value).length;

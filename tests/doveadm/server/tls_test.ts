@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import tls, { type TLSSocket } from "node:tls";
 import { AuthenticationError, connect, ConnectError, LocalProtocolError } from "../../../mod.ts";
 import { DoveadmServerProtocol } from "../../../core/doveadm/mod.ts";
 import {
@@ -50,6 +51,40 @@ test("a server's TLS: from the first byte", async () => {
     await using other = connect(pickyUrl, { password, tls });
     await assert.rejects(other.send(request));
   }
+});
+
+test("ALPN › a doveadm server and a doveadm client › both name doveadm unless the options do", async () => {
+  const { good: { cert, key }, ca } = await certificates();
+  await using server = await start({ tls: { cert, key } });
+  await using other = await start({ tls: { cert, key, alpnProtocols: ["x-admin"] } });
+  const protocolOf = (port: number, ALPNProtocols: string[]) =>
+    new Promise<string | false | null>((resolve, reject) => {
+      const socket: TLSSocket = tls.connect({ port, host: "localhost", ca, ALPNProtocols }, () => {
+        resolve(socket.alpnProtocol);
+        socket.destroy();
+      });
+      socket.on("error", reject);
+    });
+  assert.equal(await protocolOf(server.port, ["imap", "doveadm"]), "doveadm");
+  await assert.rejects(protocolOf(server.port, ["imap"]));
+  assert.equal(await protocolOf(other.port, ["doveadm", "x-admin"]), "x-admin");
+
+  const caCerts = [ca];
+  await using usual = connect(`doveadms://localhost:${server.port}`, {
+    password,
+    tls: { caCerts },
+  });
+  assert.deepEqual((await usual.send(request)).fields, ["mailbox list", "alice"]);
+  await using stranger = connect(`doveadms://localhost:${other.port}`, {
+    password,
+    tls: { caCerts },
+  });
+  await assert.rejects(stranger.send(request), ConnectError);
+  await using silent = connect(`doveadms://localhost:${other.port}`, {
+    password,
+    tls: { caCerts, alpnProtocols: [] },
+  });
+  assert.deepEqual((await silent.send(request)).fields, ["mailbox list", "alice"]);
 });
 
 test("a server's TLS: by STARTTLS, offered and required", async () => {

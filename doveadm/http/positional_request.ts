@@ -12,18 +12,21 @@ import {
   findCommand,
   type ParameterValues,
 } from "../../core/doveadm/catalogue/mod.ts";
-import { inputParameter } from "./batch.ts";
-import type { HttpCommand } from "./exchange.ts";
 import type { DoveadmRequest } from "../client/request.ts";
 import { isMask } from "../client/typed_call.ts";
+import type { CallDeadline } from "./call_deadline.ts";
+import { inputParameter } from "./input_parameter.ts";
+import type { HttpCommand } from "./request_body.ts";
+import type { ServerVersion } from "./server_version.ts";
 
 /**
- * A request as it goes over HTTP; `askVersion` is called where versions read its arguments
+ * A request as it goes over HTTP; the server's version is looked up if the versions read its arguments
  * differently. Rejects with a `LocalProtocolError` for what can't go.
  */
 export async function commandOfRequest(
   { name, user, args = [], input, verbosity, extraFields }: DoveadmRequest,
-  askVersion: () => Promise<DovecotVersion>,
+  version: ServerVersion,
+  deadline: CallDeadline,
 ): Promise<HttpCommand> {
   const info = findCommand(name);
   if (info === undefined) {
@@ -37,10 +40,11 @@ export async function commandOfRequest(
     throw new LocalProtocolError(`HTTP can't carry "${what}". Leave it out, or use TCP.`);
   }
   const whose = userOf(info, user);
-  const parameters = alikeInAll(info, args) ?? parametersOf(info, args, await askVersion());
+  const parameters = alikeInAll(info, args) ??
+    parametersOf(info, args, await version.get(name, deadline));
   return {
     ...{ name, method: info.method },
-    parameters: { ...parameters, ...whose, ...await inputParameter(info, input) },
+    parameters: { ...parameters, ...whose, ...await inputParameter(info, input, deadline) },
   };
 }
 

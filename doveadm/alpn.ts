@@ -1,0 +1,15 @@
+/**
+ * What doveadm says of itself when TLS starts.
+ *
+ * @module
+ */
+
+import type { TlsOptions } from "../transports/transport.ts";
+
+/**
+ * TLS options that offer, or accept, the ALPN protocol "doveadm", unless they name others. Dovecot from
+ * 2.4 on uses that name; 2.3 names none, which works with any.
+ */
+export function withDoveadmAlpn(options: TlsOptions = {}): TlsOptions {
+  return { ...options, alpnProtocols: options.alpnProtocols ?? ["doveadm"] };
+}

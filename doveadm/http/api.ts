@@ -1,0 +1,104 @@
+/**
+ * Requests to Dovecot's HTTP API: so many at once, each within its call's time.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../../core/mod.ts";
+import type { CallDeadline } from "./call_deadline.ts";
+import type { HttpEndpoint } from "./endpoint.ts";
+import { type HttpLimits, limitsWithDefaults } from "./limits.ts";
+import { fetchError, type HttpRequest, statusError, waitedFor } from "./request_errors.ts";
+import { ResponseBody } from "./response_body.ts";
+import { Slots } from "./slots.ts";
+
+/** Options for a {@linkcode HttpApi}. */
+export interface HttpApiOptions {
+  /** What to send requests with; the runtime's own `fetch` if left out. */
+  readonly fetch?: typeof fetch;
+  /** How many requests may be under way at once; 10 if left out. Others wait for their turn. */
+  readonly maxConnections?: number;
+  /** Limits that differ from the defaults. */
+  readonly limits?: HttpLimits;
+}
+
+/** The HTTP API at an endpoint. */
+export class HttpApi {
+  /** Where it is. */
+  readonly endpoint: HttpEndpoint;
+  /** How much a server can make a client hold. */
+  readonly limits: Required<HttpLimits>;
+  readonly #fetch: typeof fetch;
+  readonly #slots: Slots;
+
+  /** Throws a `LocalProtocolError` for options that are out of range. */
+  constructor(endpoint: HttpEndpoint, options: HttpApiOptions = {}) {
+    const { maxConnections = 10 } = options;
+    if (!(maxConnections >= 1)) {
+      throw new LocalProtocolError(
+        `"maxConnections" is ${maxConnections}. Set it to a number from 1 on.`,
+      );
+    }
+    this.endpoint = endpoint;
+    this.limits = limitsWithDefaults(options.limits);
+    this.#fetch = options.fetch ?? fetch;
+    this.#slots = new Slots(Math.floor(maxConnections));
+  }
+
+  /**
+   * Sends a request as soon as it is its turn, and gives the body of its response, which must be closed.
+   *
+   * Rejects with an `AuthenticationError`; a `ConnectError` if the runtime tells that no connection was
+   * made; a `ConnectionLostError` if it ended; a `RemoteProtocolError` for another HTTP status than
+   * 200; and with what the deadline ends with.
+   */
+  async open(request: HttpRequest, deadline: CallDeadline): Promise<ResponseBody> {
+    const slot = this.#slots.take();
+    const controller = new AbortController();
+    const forget = deadline.onEnd(() => controller.abort());
+    const close = () => {
+      forget();
+      // Ends what is still under way: a body that isn't read to its end would keep its connection.
+      controller.abort();
+      slot.free();
+    };
+    try {
+      await deadline.wait(slot.taken, { ...waitedFor(request), sent: false });
+      const response = await this.#respond(request, deadline, controller.signal);
+      const body = new ResponseBody(response, { request, deadline, onClose: close });
+      if (response.status === 200) return body;
+      throw statusError(response, await body.beginning(), request);
+    } catch (error) {
+      close();
+      throw error;
+    }
+  }
+
+  async #respond(
+    request: HttpRequest,
+    deadline: CallDeadline,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { url, authorization } = this.endpoint;
+    const { body } = request;
+    const headers = new Headers({ accept: "application/json" });
+    if (authorization !== undefined) headers.set("authorization", authorization);
+    if (body !== undefined) headers.set("content-type", "application/json");
+    const waited = waitedFor(request);
+    deadline.throwIfOver({ ...waited, sent: false });
+    // Called without its object, which runtimes' own `fetch` may refuse to be called on.
+    const fetch = this.#fetch;
+    try {
+      const response = fetch(url, {
+        method: body === undefined ? "GET" : "POST",
+        headers,
+        body: body as BodyInit | undefined,
+        redirect: "manual",
+        signal,
+      });
+      return await deadline.wait(response, waited);
+    } catch (error) {
+      throw deadline.errorFor(waited) ?? fetchError(error, request);
+    }
+  }
+}

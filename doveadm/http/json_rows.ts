@@ -1,0 +1,98 @@
+/**
+ * Typed rows of the JSON that a command answers with over HTTP.
+ *
+ * @module
+ */
+
+import { RemoteProtocolError } from "../../core/mod.ts";
+import type { DovecotVersion, ReplyColumn } from "../../core/doveadm/catalogue/mod.ts";
+import {
+  readName,
+  type Row,
+  rowsOfUsers,
+  type TypedCall,
+  userColumn,
+  withUser,
+} from "../client/typed_call.ts";
+import type { HttpEndpoint } from "./endpoint.ts";
+import type { HttpEvent } from "./exchange.ts";
+
+/** Reads the rows of one call. */
+export class JsonRows {
+  readonly #call: TypedCall;
+  readonly #columns: readonly ReplyColumn[];
+  readonly #endpoint: HttpEndpoint;
+  /** Whether there are columns that some servers don't have. */
+  readonly #hasOptional: boolean;
+  /** Whether rows may have the name of their user. */
+  readonly #hasUsers: boolean;
+
+  /** Reads what a call of `version` is answered with. */
+  constructor(call: TypedCall, version: DovecotVersion, endpoint: HttpEndpoint) {
+    this.#call = call;
+    this.#columns = call.columnsFor(version);
+    this.#endpoint = endpoint;
+    this.#hasOptional = this.#columns.some(({ optional }) => optional);
+    this.#hasUsers = call.users !== undefined;
+  }
+
+  /**
+   * The rows that an event brings. Throws a `RemoteProtocolError` for values that the columns don't
+   * have.
+   */
+  rowsOf(event: HttpEvent & { type: "row" | "end" }): Row[] {
+    try {
+      if (event.type === "row") return [this.#rowOf(event.row)];
+      return event.value === undefined ? [] : this.#rowsOfValue(event.value);
+    } catch (error) {
+      if (!(error instanceof RemoteProtocolError)) throw error;
+      // The message may quote a value, of any length.
+      throw new RemoteProtocolError(this.#endpoint.shorten(error.message), { sent: error.sent });
+    }
+  }
+
+  #rowOf(object: Readonly<Record<string, unknown>>): Row {
+    const columns = this.#hasOptional
+      ? this.#columns.filter(({ optional, key }) => !optional || Object.hasOwn(object, key))
+      : this.#columns;
+    const row = this.#call.rowOf(columns, columns.map(({ key }) => this.#valueOf(object, key)));
+    if (!this.#hasUsers || !Object.hasOwn(object, userColumn)) return row;
+    return withUser(readName(this.#valueOf(object, userColumn)), row);
+  }
+
+  #valueOf(
+    object: Readonly<Record<string, unknown>>,
+    column: string,
+  ): string | number | boolean | null {
+    // Dovecot's API has keys in lower case, however a field was asked for.
+    const key = Object.hasOwn(object, column) ? column : column.toLowerCase();
+    const value = Object.hasOwn(object, key) ? object[key] : undefined;
+    switch (typeof value) {
+      case "string":
+      case "number":
+      case "boolean":
+        return value;
+      case "undefined":
+        throw this.#error(
+          `A row of "${this.#call.info.name}" came without "${column}". Is it another command on ` +
+            "this server?",
+        );
+      default:
+        if (value === null) return null;
+        throw this.#error(
+          `A row of "${this.#call.info.name}" has ${
+            Array.isArray(value) ? "a list" : "an object"
+          } where "${column}" should have one value. Get it with call(), which takes it as it comes.`,
+        );
+    }
+  }
+
+  #rowsOfValue(value: unknown): Row[] {
+    if (this.#call.info.answer === "json") return rowsOfUsers(value);
+    throw this.#error(`"${this.#call.info.name}" was answered with JSON that is no rows.`);
+  }
+
+  #error(message: string): RemoteProtocolError {
+    return new RemoteProtocolError(message, { sent: true });
+  }
+}
