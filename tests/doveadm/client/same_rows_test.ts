@@ -40,21 +40,28 @@ function rowsOf(outcome: Outcome, what: string): readonly Row[] {
   return outcome.rows;
 }
 
-/** A text that is the same for equal rows only. */
+/** A text that is the same for equal rows only, in whichever order their columns come. */
 function textOf(row: Row): string {
-  return JSON.stringify(row, (_, value) => typeof value === "bigint" ? `${value}n` : value);
+  const columns = Object.keys(row).sort().map((key) => [key, row[key]]);
+  return JSON.stringify(
+    Object.fromEntries(columns),
+    (_, value) => typeof value === "bigint" ? `${value}n` : value,
+  );
 }
 
-/** What is the same each time: all of a reply's rows, but for what the expectation says. */
+/**
+ * What is the same each time: all of a reply's rows but for what the expectation says, in the order
+ * that the server promises, or sorted where it promises none.
+ */
 function lasting(rows: readonly Row[], expected: Omit<Read, "call">): readonly Row[] {
-  const { moving = {}, lasting, unordered, repeating } = expected;
+  const { moving = {}, lasting, ordered, repeating } = expected;
   let left = lasting === undefined ? rows : rows.filter((row) => lasting.isLasting(row));
   left = left.map((row) =>
     Object.fromEntries(
       Object.entries(row).map(([key, value]) => [key, key in moving ? "moves" : value]),
     )
   );
-  if (unordered !== undefined) left = left.toSorted((a, b) => textOf(a) < textOf(b) ? -1 : 1);
+  if (ordered === undefined) left = left.toSorted((a, b) => textOf(a) < textOf(b) ? -1 : 1);
   if (repeating !== undefined) {
     left = left.filter((row, at) => at === 0 || textOf(row) !== textOf(left[at - 1]));
   }

@@ -162,17 +162,17 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       );
       const [limits] = await http.run("quota get", { user: "alice" });
       assert.equal(limits.limit, 1024 * 1024);
-      assert.deepEqual(await http.run("user", { userMask: ["*"] }), [
-        ...[{ username: "alice" }, { username: "bob" }, { username: "carol" }],
+      const users = await http.run("user", { userMask: ["*"] });
+      assert.deepEqual(users.map((row) => Object.entries(row).flat()).sort(), [
+        ...[["username", "alice"], ["username", "bob"], ["username", "carol"]],
       ]);
       assert.deepEqual(requests, [1, 1, 1, 1, 1]);
 
       assert.deepEqual(await http.call("mailboxStatus", { user: "bob", ...messages }), [
         { mailbox: "INBOX", messages: "1" },
       ]);
-      assert.deepEqual(await http.call("user", { userMask: ["*"] }), {
-        userList: ["alice", "bob", "carol"],
-      });
+      const { userList } = await http.call("user", { userMask: ["*"] }) as { userList: string[] };
+      assert.deepEqual(userList.sort(), ["alice", "bob", "carol"]);
       const commands = await http.commands();
       assert(commands.find(({ command }) => command === "mailboxStatus"));
       await http.close();
@@ -340,8 +340,11 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
         ...{ username, mailbox: "INBOX", messages: count },
       });
       const all = [row("alice", 3), row("bob", 1), row("carol", 0)];
-      assert.deepEqual(await http.run("mailbox status", { allUsers: true, ...messages }), all);
-      assert.deepEqual(await http.run("mailbox status", { user: "*", ...messages }), all);
+      // In no order that is promised.
+      for (const whose of [{ allUsers: true }, { user: "*" }] as const) {
+        const rows = await http.run("mailbox status", { ...whose, ...messages });
+        assert.deepEqual(rows.sort((a, b) => a.username < b.username ? -1 : 1), all);
+      }
       assert.deepEqual(await http.run("mailbox status", { user: "?ob", ...messages }), [all[1]]);
       assert.deepEqual(await http.run("mailbox status", { user: "x*", ...messages }), []);
       assert.deepEqual(requests.splice(0), [1, 1, 1, 1]);

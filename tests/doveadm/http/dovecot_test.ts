@@ -85,9 +85,10 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     );
 
     const users = { method: "user", parameters: { userMask: ["*"] } };
-    assert.deepEqual(await eventsOf(api, users), [
-      { type: "end", command: 0, value: { userList: ["alice", "bob", "carol"] } },
-    ]);
+    const [listed, ...others] = await eventsOf(api, users);
+    assert(listed.type === "end" && others.length === 0);
+    const { userList, ...more } = listed.value as { userList: string[] };
+    assert.deepEqual([userList.sort(), more], [["alice", "bob", "carol"], {}]);
 
     const methods = await listFor(api);
     const { parameters } = methods.find(({ command }) => command === "mailboxStatus")!;

@@ -24,6 +24,12 @@ function plain(password: string): string {
   return `PLAIN\t${Buffer.from(`\0doveadm\0${password}`).toString("base64")}\n`;
 }
 
+/** The users that an answer to "user *" lists, sorted: their order isn't promised. */
+function usersIn(answer: string): readonly string[] {
+  const [list] = /^\{"userList":.*\}$/m.exec(answer) ?? assert.fail(answer);
+  return JSON.parse(list).userList.sort();
+}
+
 /** Processes that are not zombies and have the text in their command line. */
 async function processesWith(text: string): Promise<readonly string[]> {
   const found: string[] = [];
@@ -93,7 +99,8 @@ for (const version of VERSIONS) {
         }]
       ) {
         const right = await ask(address, `${RAW}${plain(dovecot.password)}\t\tuser\t*\n`);
-        assert.equal(right, '-\n+\n{"userList":["alice","bob","carol"]}\n+\n');
+        assert.match(right, /^-\n\+\n.*\n\+\n$/);
+        assert.deepEqual(usersIn(right), ["alice", "bob", "carol"]);
         assert.equal(await ask(address, `${RAW}${plain("wrong")}\t\tuser\t*\n`), "-\n-\n");
       }
     } finally {
@@ -143,7 +150,7 @@ for (const version of VERSIONS) {
     try {
       const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
       assert.deepEqual(dovecot.users, ["dave", "eve@example.org"]);
-      assert.equal(await run("\t\tuser\t*"), '+\n{"userList":["dave","eve@example.org"]}\n+\n');
+      assert.deepEqual(usersIn(await run("\t\tuser\t*")), ["dave", "eve@example.org"]);
       const mailboxes = (await run("\tdave\tmailbox list")).split("\n")[1].split("\t").sort();
       assert.deepEqual(mailboxes, ["", "Entwürfe & mehr", "Entwürfe & mehr/日本", "INBOX"]);
       assert.equal(await run("\tdave\tfetch\tsize.physical\tall"), "+\n6\t\n+\n");
@@ -252,10 +259,11 @@ test("servers side by side have nothing in common", async () => {
   try {
     assert.notEqual(first.port, second.port);
     assert.notEqual(first.folder, second.folder);
-    const users = (dovecot: Dovecot) => ask({ path: dovecot.socket }, `${RAW}\t\tuser\t*\n`);
-    assert.equal(await users(first), '+\n{"userList":["alice","bob","carol"]}\n+\n');
+    const users = async (dovecot: Dovecot) =>
+      usersIn(await ask({ path: dovecot.socket }, `${RAW}\t\tuser\t*\n`));
+    assert.deepEqual(await users(first), ["alice", "bob", "carol"]);
     await first.stop();
-    assert.equal(await users(second), '+\n{"userList":["dave"]}\n+\n');
+    assert.deepEqual(await users(second), ["dave"]);
   } finally {
     await Promise.all([first.stop(), second.stop()]);
   }

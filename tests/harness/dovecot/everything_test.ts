@@ -139,7 +139,8 @@ function common(dict: string, fs: string): readonly Exchange[] {
     ["alice", "sieve put\t-a\tone\nkeep;\n.", OK],
     ["alice", "sieve put\ttwo\ndiscard;\n.", OK],
     ["alice", "sieve put\tbad\nnonsense\n.", "\n-DATAERR\n"],
-    ["alice", "sieve list", "one\tACTIVE\ttwo\t\t\n+\n"],
+    // In the order of a folder.
+    ["alice", "sieve list", /^(one\tACTIVE\ttwo\t|two\t\tone\tACTIVE)\t\n\+\n$/],
     ["alice", "sieve get\ttwo", "discard;\t\n+\n"],
     ["alice", "sieve rename\ttwo\tthree", OK],
     ["alice", "sieve activate\tthree", OK],
@@ -153,7 +154,10 @@ function common(dict: string, fs: string): readonly Exchange[] {
     ["alice", "mailbox cryptokey generate\t-U", /\t<userkey>\t\w{64}\t\n\+\n$/],
     ["alice", "mailbox cryptokey list\t-U", /\tyes\t\w{64}\t\n\+\n$/],
     ["alice", "quota recalc", OK],
-    ["", "stats dump", /(^|\t)user_lookups\t.*\tuser_lookups_alice\t.*\topenings\t/],
+    ...["user_lookups", "user_lookups_alice", "openings"].map((metric): Exchange => [
+      ...["", "stats dump"] as const,
+      new RegExp(`(^|\\t)${metric}\\t`),
+    ]),
   ];
 }
 
@@ -164,7 +168,7 @@ const EXCHANGES: Readonly<Record<DovecotVersion, readonly Exchange[]>> = {
     ["", "replicator replicate\t-p\thigh\talice", "1 users updated\t\n+\n"],
     ["", "director status\talice", /^n\/a\t-1\t(127\.0\.0\.[23])\t\1\t\n\+\n$/],
     ["", "director move\talice\t127.0.0.3", OK],
-    ["", "director map", /^alice\t1669653170\t127\.0\.0\.3\t/],
+    ["", "director map", /(^|\t)alice\t1669653170\t127\.0\.0\.3\t/],
   ],
   "2.4": [
     ...common("dict_server", "mail_ext_attachment"),
