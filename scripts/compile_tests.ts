@@ -43,11 +43,11 @@ const REPLACEMENTS: readonly (readonly [found: RegExp, replacement: string, help
 ];
 
 /**
- * Unpacks the package, compiles all tests for it, and resolves to the compiled paths of `files`.
+ * Unpacks the package and compiles all tests for it.
  *
- * Paths are from the project's folder. Rejects with the tools' output, also if there is no package.
+ * Rejects with the tools' output, also if there is no package.
  */
-export async function compileTests(files: readonly string[]): Promise<readonly string[]> {
+export async function compileTests(): Promise<void> {
   const work = await Deno.makeTempDir({ dir: dirname(TESTED), prefix: "unfinished-" });
   try {
     await run("tar", ["-xzf", PACKAGES[0]], work);
@@ -68,7 +68,11 @@ export async function compileTests(files: readonly string[]): Promise<readonly s
   } finally {
     await Deno.remove(work, { recursive: true });
   }
-  return files.map((file) => join(relative(ROOT, TESTED), file.replace(/\.ts$/, ".js")));
+}
+
+/** Where the compiled form of a test file is; both paths are from the project's folder. */
+export function compiledPath(file: string): string {
+  return join(relative(ROOT, TESTED), file.replace(/\.ts$/, ".js"));
 }
 
 /**

@@ -1,0 +1,94 @@
+/**
+ * The static checks: each is one run of Deno, passes or fails, and counts as one test.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import type { Job } from "./jobs.ts";
+import { REPORTS, ROOT, run, show } from "./processes.ts";
+import type { Summary } from "./summary.ts";
+
+/** A static check. */
+interface Check {
+  /** Its name. */
+  readonly name: string;
+  /** Deno's arguments, given the modules that the packages export. */
+  readonly args: (entries: readonly string[]) => readonly string[];
+}
+
+/** All static checks, the longest ones first. */
+const CHECKS: readonly Check[] = [
+  { name: "types", args: () => ["check"] },
+  {
+    name: "examples",
+    args: () => [
+      ...["test", "--doc", "--allow-all"],
+      ...["core", "transports", "doveadm", "extractor", "testing"],
+      "mod.ts",
+    ],
+  },
+  { name: "format", args: () => ["fmt", "--check"] },
+  { name: "lint", args: () => ["lint"] },
+  // Not into what npm's packages declare: that is documented there, if at all.
+  { name: "documentation", args: (entries) => ["doc", "--lint", "--no-npm", ...entries] },
+  { name: "publishable", args: () => ["publish", "--dry-run", "--allow-dirty"] },
+];
+
+/** How long a check may take, in milliseconds. */
+const TIMEOUT = 600_000;
+
+/**
+ * The jobs that run the checks of these names, or all of them if there are none, whose outcomes the
+ * summary gets.
+ */
+export async function checkJobs(
+  summary: Summary,
+  names?: readonly string[],
+): Promise<readonly Job[]> {
+  const checks = CHECKS.filter(({ name }) => names?.includes(name) ?? true);
+  if (checks.length === 0) return [];
+  summary.setVersion("checks", Deno.version.deno);
+  const entries = await readEntries();
+  return checks.map(({ name, args }) => ({
+    needs: [],
+    run: () => runCheck(name, args(entries), summary),
+  }));
+}
+
+async function runCheck(name: string, args: readonly string[], summary: Summary): Promise<void> {
+  const start = performance.now();
+  const log = join(REPORTS, "checks", `${name}.log`);
+  const { problem } = await run(Deno.execPath(), args, { log, timeout: TIMEOUT });
+  const seconds = (performance.now() - start) / 1000;
+  if (problem !== undefined) await show(log);
+  console.log(`${problem ? "FAILED" : "ok    "} checks ${name}: ${seconds.toFixed(1)} s`);
+  summary.add({
+    row: "checks",
+    tests: problem === undefined ? [{ name, file: "", outcome: "passed", seconds }] : [],
+    problems: problem === undefined ? [] : [`${name}: deno ${args[0]} ${problem}`],
+    seconds,
+  });
+}
+
+/** The modules that the packages export, the main package's first. */
+async function readEntries(): Promise<readonly string[]> {
+  const { workspace = [] } = await readManifest(".");
+  const entries: string[] = [];
+  for (const folder of [".", ...workspace]) {
+    const { exports } = await readManifest(folder);
+    entries.push(...Object.values(exports).map((path) => join(folder, path)));
+  }
+  return entries;
+}
+
+/** What a package's deno.json says. */
+interface Manifest {
+  readonly exports: Readonly<Record<string, string>>;
+  /** The folders of the other packages, in the main one's. */
+  readonly workspace?: readonly string[];
+}
+
+async function readManifest(folder: string): Promise<Manifest> {
+  return JSON.parse(await Deno.readTextFile(join(ROOT, folder, "deno.json")));
+}

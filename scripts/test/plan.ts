@@ -1,0 +1,156 @@
+/**
+ * Says which test files run on which runtimes, and which tests are in which task.
+ *
+ * @module
+ */
+
+import type { TestFile } from "./files.ts";
+
+/** The names of the runtimes, in the order in which they are shown. */
+export const RUNTIMES = ["deno", "node", "bun", "node20", "node26"] as const;
+
+/** The name of a runtime; "node" is Node 24. */
+export type RuntimeName = (typeof RUNTIMES)[number];
+
+/** The names of the sets of tests that tasks run. */
+export const SUITES = ["all", "unit", "packages", "soak", "docs", "any"] as const;
+
+/** A set of tests: "any" is every file on every runtime. */
+export type Suite = (typeof SUITES)[number];
+
+/**
+ * The test files that run on one runtime, or on some, and why. All others run on Deno, Node and Bun,
+ * which differ in sockets, TLS, processes, timers, streams and text decoding.
+ */
+const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>> = {
+  "tests/doveadm/client/same_rows_test.ts": {
+    on: ["node"],
+    why: "compares what servers answer to hundreds of calls",
+  },
+  "tests/testing/differential_test.ts": {
+    on: ["bun"],
+    why: "compares the answers of the embedded server with a real one's",
+  },
+  "tests/harness/dovecot/everything_test.ts": {
+    on: ["node"],
+    why: "is about what Dovecot answers",
+  },
+  "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
+  "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
+  "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
+  "tests/imports_test.ts": { on: ["deno"], why: "reads the sources" },
+  "tests/core/doveadm/catalogue/generated_test.ts": { on: ["deno"], why: "reads the sources" },
+  "tests/extractor/messages/generated_test.ts": {
+    on: ["deno"],
+    why: "generates code by programs that only Deno installs",
+  },
+  "tests/workers/client_test.ts": { on: ["node"], why: "workerd runs beside Node alone" },
+};
+
+/**
+ * The core computes and does nothing else, so that it runs once on each JavaScript engine: V8 in Deno
+ * and JavaScriptCore in Bun. Node, whose engine is Deno's, runs what decodes and encodes text.
+ */
+const CORE = /^tests\/core\//;
+const CORE_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
+
+/** The installed package: on the oldest Node and on Bun; `test:packages` has it on all runtimes. */
+const PACKAGES = /^tests\/npm\//;
+
+/** What Node 20 and Node 26 can differ in: sockets, TLS, `fetch`, taking in the package. */
+const OTHER_NODES: readonly RegExp[] = [
+  /^tests\/transports\//,
+  /^tests\/doveadm\/client\/connection_test\.ts$/,
+  /^tests\/doveadm\/client\/doveadm_test\.ts$/,
+  /^tests\/doveadm\/client\/hostile_test\.ts$/,
+  /^tests\/doveadm\/http\/exchange_test\.ts$/,
+];
+
+/** The tests that `test:soak` runs at their full size. */
+const SOAK: readonly RegExp[] = [
+  /^tests\/doveadm\/server\/load_test\.ts$/,
+  /^tests\/doveadm\/client\/doveadm_test\.ts$/,
+  /^tests\/doveadm\/client\/large_message_test\.ts$/,
+  /^tests\/extractor\/client\/program_test\.ts$/,
+];
+
+/**
+ * The files that take longest, which start first, so that no runtime is alone with one at the end.
+ * They take long by waiting or by computing; no unit test is among them.
+ */
+const LONG: readonly string[] = [
+  "tests/doveadm/client/same_rows_test.ts",
+  "tests/testing/differential_test.ts",
+  "tests/doveadm/server/c_client_test.ts",
+  "tests/transports/transports_test.ts",
+  "tests/transports/spawn_test.ts",
+  "tests/transports/listen_test.ts",
+  "tests/doveadm/client/everywhere_test.ts",
+  "tests/doveadm/http/doveadm_http_test.ts",
+  "tests/extractor/webmail_test.ts",
+  "tests/doveadm/client/doveadm_test.ts",
+  "tests/extractor/client/process_test.ts",
+  "tests/extractor/client/program_test.ts",
+  "tests/doveadm/client/large_message_test.ts",
+  "tests/doveadm/server/load_test.ts",
+];
+
+/** The examples in the documentation, as programs. */
+const DOCS = /^tests\/examples_test\.ts$/;
+
+/** The static checks that a suite has; all of them for "all". */
+export function checksOf(suite: Suite): readonly string[] | undefined {
+  return suite === "all" ? undefined : suite === "docs" ? ["documentation", "examples"] : [];
+}
+
+/**
+ * The paths and patterns that the plan has: one that no file has any more would leave out a test, or
+ * run it on fewer runtimes, without anybody seeing it.
+ */
+export const NAMED: readonly (string | RegExp)[] = [
+  ...Object.keys(ONLY),
+  ...LONG,
+  ...[CORE, CORE_ON_NODE, PACKAGES, ...OTHER_NODES, ...SOAK, DOCS],
+];
+
+/** Whether a suite runs a file on a runtime. */
+export function isPlanned(suite: Suite, runtime: RuntimeName, file: TestFile): boolean {
+  const { path } = file;
+  switch (suite) {
+    case "unit":
+      return runtime === "deno" && isUnit(file) && runsOn("deno", path);
+    case "packages":
+      return PACKAGES.test(path);
+    case "soak":
+      return SOAK.some((it) => it.test(path)) && runsOn(runtime, path);
+    case "docs":
+      return DOCS.test(path) && runsOn(runtime, path);
+    case "any":
+      return true;
+    case "all":
+      return runsOn(runtime, path);
+  }
+}
+
+function runsOn(runtime: RuntimeName, path: string): boolean {
+  if (PACKAGES.test(path)) return runtime === "node20" || runtime === "bun";
+  if (runtime === "node20" || runtime === "node26") {
+    return OTHER_NODES.some((it) => it.test(path));
+  }
+  if (runtime === "node" && CORE.test(path)) return CORE_ON_NODE.test(path);
+  return ONLY[path]?.on.includes(runtime) ?? true;
+}
+
+/**
+ * Whether a file is a unit test: it starts no program, so that it needs neither a Dovecot nor a
+ * package nor root, and takes seconds at most.
+ */
+export function isUnit({ path, startsPrograms }: TestFile): boolean {
+  return !startsPrograms && !LONG.includes(path);
+}
+
+/** Where a file comes among those that run: the lower, the earlier. */
+export function rankOf(path: string): number {
+  const place = LONG.indexOf(path);
+  return place === -1 ? LONG.length : place;
+}

@@ -1,0 +1,96 @@
+/**
+ * Runs programs in the project's folder, with a time limit, and ends them when the tests are
+ * interrupted.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Path of the project's folder. */
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Path of the folder for what programs write, and for the reports of their tests. */
+export const REPORTS: string = join(ROOT, ".cache", "reports");
+
+/** How a program ended. */
+export interface Ending {
+  /** What went wrong, as the rest of a sentence about the program; `undefined` if nothing did. */
+  readonly problem: string | undefined;
+  /** Whether it was killed because it took too long. */
+  readonly isLate: boolean;
+}
+
+/** How to run a program. */
+export interface RunOptions {
+  /** The file that gets its output; unless given it goes where ours goes. */
+  readonly log?: string;
+  /** How long it may take, in milliseconds. */
+  readonly timeout: number;
+}
+
+/** How long a program that was asked to end may take to do so, in milliseconds. */
+const GRACE = 5_000;
+
+const running = new Set<Deno.ChildProcess>();
+
+/** Runs a program in the project's folder; never rejects for what the program does. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  { log, timeout }: RunOptions,
+): Promise<Ending> {
+  const output = log === undefined ? "inherit" : "piped";
+  const child = new Deno.Command(program, {
+    ...{ args: [...args], cwd: ROOT, stdin: "null", stdout: output, stderr: output },
+  }).spawn();
+  running.add(child);
+  const logging = log === undefined ? undefined : writeLog(child, log);
+  let isLate = false;
+  let killer: ReturnType<typeof setTimeout> | undefined;
+  const timer = setTimeout(() => {
+    isLate = true;
+    // Asked first: Node ends the processes of its test files then.
+    child.kill("SIGTERM");
+    killer = setTimeout(() => child.kill("SIGKILL"), GRACE);
+  }, timeout);
+  const { success, code, signal } = await child.status;
+  clearTimeout(timer);
+  clearTimeout(killer);
+  running.delete(child);
+  // A program that it started and left behind may hold the outputs open.
+  await Promise.race([
+    logging,
+    new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, GRACE))),
+  ]);
+  const problem = isLate
+    ? `took longer than ${timeout / 1000} s and was killed`
+    : success
+    ? undefined
+    : `ended with ${signal ?? `exit status ${code}`}`;
+  return { problem, isLate };
+}
+
+/** Asks all programs that run to end. */
+export function endAll(): void {
+  for (const child of running) child.kill("SIGTERM");
+}
+
+/** Writes both outputs of a program to one file, in the order in which they come. */
+async function writeLog(child: Deno.ChildProcess, path: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const copy = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const chunk of stream) {
+      for (let at = 0; at < chunk.length;) at += await file.write(chunk.subarray(at));
+    }
+  };
+  await Promise.all([copy(child.stdout), copy(child.stderr)]);
+}
+
+/** Prints what a program wrote to a file. */
+export async function show(log: string): Promise<void> {
+  const text = await Deno.readFile(log).catch(() => new Uint8Array(0));
+  await new Blob([text]).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
+}

@@ -1,0 +1,189 @@
+/**
+ * Makes the jobs that run test files on the runtimes.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { compiledPath, compileTests } from "../compile_tests.ts";
+import { buildNpm } from "../build_npm.ts";
+import { versionOf } from "../tools.ts";
+import { ensureDovecot24 } from "../../tests/harness/dovecot/image.ts";
+import { ensureDovecot } from "../../tests/harness/dovecot/install.ts";
+import type { TestFile } from "./files.ts";
+import { type Job, Preparation } from "./jobs.ts";
+import { isUnit, rankOf, type RuntimeName } from "./plan.ts";
+import { REPORTS, run, show } from "./processes.ts";
+import { readReport, type Test } from "./report.ts";
+import { runtimes } from "./runtimes.ts";
+import type { Summary } from "./summary.ts";
+
+/** How long the files of one job may take, in milliseconds. */
+const TIMEOUT = 600_000;
+
+/** Test files for a runtime. */
+export interface Assignment {
+  /** The runtime. */
+  readonly runtime: RuntimeName;
+  /** The files that it runs. */
+  readonly files: readonly TestFile[];
+}
+
+/** Makes jobs, whose outcomes a summary gets. */
+export class TestJobs {
+  readonly #summary: Summary;
+  /** How many processes share the short files of a runtime. */
+  readonly #batches: number;
+  readonly #dovecot = new Preparation(installDovecot);
+  readonly #package = new Preparation(() => this.#build());
+  readonly #compiled = new Preparation(() => this.#compile());
+  readonly #programs = new Map<RuntimeName, Promise<string>>();
+  #isCompiled = false;
+
+  /** Creates an object that makes jobs. */
+  constructor(summary: Summary, batches: number) {
+    this.#summary = summary;
+    this.#batches = batches;
+  }
+
+  /** The jobs for all files, those that take longest first. */
+  jobsFor(assignments: readonly Assignment[]): readonly Job[] {
+    const jobs: (Job & { readonly rank: number })[] = [];
+    const batches = assignments.flatMap(({ runtime, files }) =>
+      this.#split(runtime, files).map((batch) => ({ runtime, batch }))
+    );
+    for (const { runtime, batch } of batches) {
+      const rank = Math.min(...batch.map(({ path }) => rankOf(path)));
+      const isShown = batches.length === 1;
+      const run = () => this.#run(runtime, batch, isShown);
+      jobs.push({ needs: this.#needsOf(runtime, batch), run, rank });
+    }
+    return jobs.sort((a, b) => a.rank - b.rank);
+  }
+
+  /**
+   * Gives each file a process of its own, so that none counts another's sockets and all cores have
+   * work, but the short ones, for which starting a runtime is what takes longest: they share a few, in
+   * which one runs after the other.
+   */
+  #split(runtime: RuntimeName, files: readonly TestFile[]): readonly (readonly TestFile[])[] {
+    // Node 20 would start a process for each of them all the same.
+    const short = files.filter((file) => isUnit(file) && runtime !== "node20");
+    const batches = Array.from(
+      { length: this.#batches },
+      (_, batch) => short.filter((_, at) => at % this.#batches === batch),
+    );
+    const others = files.filter((file) => !short.includes(file)).map((file) => [file]);
+    return [...others, ...batches.filter(({ length }) => length > 0)];
+  }
+
+  #needsOf(runtime: RuntimeName, files: readonly TestFile[]): readonly Preparation[] {
+    return [
+      ...(files.some(({ needsDovecot }) => needsDovecot) ? [this.#dovecot] : []),
+      ...(files.some(({ needsPackage }) => needsPackage) ? [this.#package] : []),
+      ...(runtimes[runtime].isCompiled ? [this.#package, this.#compiled] : []),
+    ];
+  }
+
+  async #run(
+    runtime: RuntimeName,
+    files: readonly TestFile[],
+    isShown: boolean,
+  ): Promise<void> {
+    const start = performance.now();
+    const paths = files.map(({ path }) => path);
+    const what = paths.length === 1 ? paths[0] : `${paths.length} short files`;
+    const name = paths[0].replaceAll("/", "-").replace(/\.ts$/, "");
+    const report = join(REPORTS, runtime, `${name}.xml`);
+    const log = join(REPORTS, runtime, `${name}.log`);
+    const problems: string[] = [];
+    let tests: readonly Test[] = [];
+    try {
+      const program = await this.#find(runtime);
+      const args = runtimes[runtime].args(this.#pathsFor(runtime, paths), report);
+      await Deno.mkdir(join(REPORTS, runtime), { recursive: true });
+      // An older run's report must not be taken for this one's.
+      await Deno.remove(report).catch(() => {});
+      const { problem, isLate } = await run(program, args, {
+        ...(isShown ? {} : { log }),
+        timeout: TIMEOUT,
+      });
+      const reported = await readReport(report);
+      tests = (reported ?? []).map((test) => paths.length > 1 ? test : { ...test, file: paths[0] });
+      const hasFailed = tests.some(({ outcome }) => outcome === "failed");
+      if (isLate) problems.push(`${what} ${problem}`);
+      else if (reported === undefined) {
+        problems.push(`${what}: there is no report${problem ? `, and it ${problem}` : ""}`);
+      } else if (tests.length === 0) problems.push(`${what} ran no test`);
+      else if (problem !== undefined && !hasFailed) {
+        problems.push(`${what} ${problem} although no test failed`);
+      }
+    } catch (error) {
+      problems.push(`${what}: ${messageOf(error)}`);
+    }
+    const seconds = (performance.now() - start) / 1000;
+    this.#summary.add({ row: runtime, tests, problems, seconds });
+    const failed = tests.filter(({ outcome }) => outcome === "failed").length + problems.length;
+    if (failed > 0 && !isShown) await show(log);
+    console.log(
+      `${failed > 0 ? "FAILED" : "ok    "} ${runtime} ${what}: ${tests.length} tests, ` +
+        `${seconds.toFixed(1)} s`,
+    );
+  }
+
+  /** Finds a runtime's program, once, and tells the summary of its version. */
+  #find(runtime: RuntimeName): Promise<string> {
+    let found = this.#programs.get(runtime);
+    if (found === undefined) {
+      found = runtimes[runtime].find().then(async (program) => {
+        this.#summary.setVersion(runtime, await versionOf(program) ?? "-");
+        return program;
+      });
+      this.#programs.set(runtime, found);
+    }
+    return found;
+  }
+
+  #pathsFor(runtime: RuntimeName, paths: readonly string[]): readonly string[] {
+    if (!runtimes[runtime].isCompiled) return paths;
+    if (!this.#isCompiled) throw new Error("The tests can't be compiled.");
+    return paths.map(compiledPath);
+  }
+
+  /** Builds the packages for npm. Where that fails, so do the tests of them. */
+  async #build(): Promise<void> {
+    const start = performance.now();
+    const problems: string[] = [];
+    try {
+      await buildNpm();
+      console.log("ok     npm: the packages are built");
+    } catch (error) {
+      console.log(messageOf(error));
+      problems.push("the packages can't be built");
+    }
+    const seconds = (performance.now() - start) / 1000;
+    const name = "the packages are built";
+    const tests: Test[] = problems.length > 0
+      ? []
+      : [{ name, file: "", outcome: "passed", seconds }];
+    this.#summary.add({ row: "npm", tests, problems, seconds });
+  }
+
+  async #compile(): Promise<void> {
+    try {
+      await compileTests();
+      this.#isCompiled = true;
+    } catch (error) {
+      console.log(messageOf(error));
+    }
+  }
+}
+
+/** Installs both versions of Dovecot. Where that can't be done, the tests that start one say why. */
+async function installDovecot(): Promise<void> {
+  await Promise.allSettled([ensureDovecot(), ensureDovecot24()]);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

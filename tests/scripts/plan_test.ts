@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { findTests } from "../../scripts/test/files.ts";
+import { isPlanned, isUnit, NAMED, RUNTIMES } from "../../scripts/test/plan.ts";
+
+test("test plan › every test file › runs on at least one runtime", async () => {
+  const left = (await findTests([])).filter((file) =>
+    !RUNTIMES.some((runtime) => isPlanned("all", runtime, file))
+  );
+  assert.deepEqual(left.map(({ path }) => path), []);
+});
+
+test("test plan › a path or pattern that it names › is of a file that exists", async () => {
+  const paths = (await findTests([])).map(({ path }) => path);
+  const stale = NAMED.filter((named) =>
+    !paths.some((path) => typeof named === "string" ? named === path : named.test(path))
+  );
+  assert.deepEqual(stale, []);
+});
+
+test("test plan › a test that starts a program, by itself or by its imports › is no unit test", async () => {
+  const files = await findTests([]);
+  const find = (path: string) => files.find((file) => file.path === path) ?? assert.fail(path);
+  for (
+    const path of [
+      "tests/doveadm/client/everywhere_test.ts",
+      "tests/doveadm/server/load_test.ts",
+      "tests/extractor/client/process_test.ts",
+      "tests/extractor/messages/generated_test.ts",
+      "tests/transports/tls_test.ts",
+      "tests/npm/npm_test.ts",
+    ]
+  ) assert(!isUnit(find(path)), path);
+  for (const path of ["tests/core/bytes_test.ts", "tests/doveadm/server/serve_test.ts"]) {
+    assert(isUnit(find(path)), path);
+  }
+  assert(find("tests/doveadm/client/everywhere_test.ts").needsDovecot);
+  assert(!find("tests/doveadm/server/load_test.ts").needsDovecot);
+  assert(find("tests/npm/npm_test.ts").needsPackage);
+});
