@@ -6,7 +6,8 @@
 
 import { join } from "node:path";
 import type { Job } from "./jobs.ts";
-import { REPORTS, ROOT, run, show } from "./processes.ts";
+import { REPORTS, ROOT } from "./paths.ts";
+import { run, show } from "./processes.ts";
 import type { Summary } from "./summary.ts";
 
 /** A static check. */

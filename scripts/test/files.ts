@@ -5,7 +5,7 @@
  */
 
 import { dirname, join, normalize } from "node:path";
-import { ROOT } from "./processes.ts";
+import { ROOT } from "./paths.ts";
 
 /** A test file, and what there must be before it can run. */
 export interface TestFile {

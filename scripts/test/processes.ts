@@ -5,14 +5,8 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-/** Path of the project's folder. */
-export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
-
-/** Path of the folder for what programs write, and for the reports of their tests. */
-export const REPORTS: string = join(ROOT, ".cache", "reports");
+import { dirname } from "node:path";
+import { ROOT } from "./paths.ts";
 
 /** How a program ended. */
 export interface Ending {

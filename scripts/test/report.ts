@@ -5,7 +5,7 @@
  */
 
 import { isAbsolute, relative } from "node:path";
-import { ROOT } from "./processes.ts";
+import { ROOT } from "./paths.ts";
 
 /** A test as a report tells it. */
 export interface Test {

@@ -1,12 +1,14 @@
 /**
- * Certificates for tests, good and bad ones, made anew by each process that asks for them.
+ * Certificates for tests, good and bad ones. They are made once a week, and kept in `.cache/`.
  *
  * @module
  */
 
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "./sockets.ts";
 
 /** A certificate and its private key, as PEM. */
@@ -73,26 +75,62 @@ const wanted: Readonly<Record<string, Wanted>> = {
   otherClient: { name: "other test client", extensions: client, issuer: "otherCa" },
 };
 
+/** How many days a certificate is valid, and how many of them it is used. */
+const VALID_DAYS = 30;
+const USED_DAYS = 7;
+
+const CACHE = fileURLToPath(new URL("../../.cache", import.meta.url));
+
 let made: Promise<Certificates> | undefined;
 
 /**
- * The certificates, all of the same process's. It takes the program `openssl`, which Debian's package of
- * Dovecot depends on.
+ * The certificates, which are the same for all processes. Making them takes the program `openssl`,
+ * which Debian's package of Dovecot depends on.
  */
 export function certificates(): Promise<Certificates> {
-  return made ??= make();
+  return made ??= findOrMake();
 }
 
-async function make(): Promise<Certificates> {
+/**
+ * Takes this week's certificates, or makes them. They are one file, which appears whole or not at all
+ * and never changes, so that all processes have the same ones.
+ */
+async function findOrMake(): Promise<Certificates> {
+  const kind = createHash("sha256").update(configuration()).update(JSON.stringify(wanted));
+  const week = Math.floor(Date.now() / (USED_DAYS * 86_400_000));
+  const name = `certificates-${kind.digest("hex").slice(0, 16)}-${week}.json`;
+  const path = join(CACHE, name);
+  const found = await readFile(path, "utf8").catch(() => undefined);
+  if (found !== undefined) return JSON.parse(found);
   await using folder = await temporaryFolder();
-  const read = (file: string) => readFile(join(folder.path, file), "utf8");
+  await makeAll(folder.path);
+  const certificates = await readAll(folder.path);
+  const unfinished = join(CACHE, `unfinished-${randomUUID()}`);
+  try {
+    await mkdir(CACHE, { recursive: true });
+    await writeFile(unfinished, JSON.stringify(certificates), { mode: 0o600 });
+  } catch {
+    // In a folder that can't be written to each process has its own.
+    return certificates;
+  }
+  // The first process's are the ones that all take.
+  await link(unfinished, path).catch(() => {});
+  await rm(unfinished, { force: true });
+  return JSON.parse(await readFile(path, "utf8"));
+}
+
+async function makeAll(folder: string): Promise<void> {
+  await writeFile(join(folder, "index"), "");
+  await writeFile(join(folder, "openssl.cnf"), configuration());
+  for (const [file, certificate] of Object.entries(wanted)) {
+    await issue(folder, file, certificate);
+  }
+}
+
+async function readAll(folder: string): Promise<Certificates> {
+  const read = (file: string) => readFile(join(folder, file), "utf8");
   const cert = (name: string) => read(`${name}.crt`);
   const pair = async (name: string) => ({ cert: await cert(name), key: await read(`${name}.key`) });
-  await writeFile(join(folder.path, "index"), "");
-  await writeFile(join(folder.path, "openssl.cnf"), configuration());
-  for (const [file, certificate] of Object.entries(wanted)) {
-    await issue(folder.path, file, certificate);
-  }
   return {
     ca: await cert("ca"),
     otherCa: await cert("otherCa"),
@@ -145,7 +183,7 @@ async function issue(
     : ["-cert", `${issuer}.crt`, "-keyfile", `${issuer}.key`];
   const dates = expired
     ? ["-startdate", "20200101000000Z", "-enddate", "20200131000000Z"]
-    : ["-days", "30"];
+    : ["-days", String(VALID_DAYS)];
   await openssl(folder, [
     ...[
       "ca",

@@ -1,0 +1,14 @@
+/**
+ * The folders that the programs of the tests work in.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Path of the project's folder. */
+export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Path of the folder for what programs write, and for the reports of their tests. */
+export const REPORTS: string = join(ROOT, ".cache", "reports");
