@@ -152,6 +152,7 @@ kill -KILL "-$master" 2>/dev/null
 echo "$status" >"$place/ended"
 wait
 alive() {
+  kill -0 "-$master" 2>/dev/null || return 1
   for stat in /proc/[0-9]*/stat; do
     read -r pid name state parent group rest <"$stat" || continue
     [ "$group" != "$master" ] || [ "$state" = Z ] || return 0
@@ -170,7 +171,7 @@ rm -rf "$place" "$folder"
 class PortTakenError extends Error {}
 
 /**
- * Starts a server and waits until its three sockets for doveadm answer.
+ * Starts a server and waits until it answers at its sockets for doveadm.
  *
  * Dovecot is installed first where that is possible. Rejects with the end of the server's log when
  * it does not come up.
@@ -196,7 +197,14 @@ interface Program {
   readonly version: string;
 }
 
-async function findProgram23(): Promise<Program> {
+let program23: Promise<Program> | undefined;
+
+/** Looks for it once in a process: asking a program for its version takes a process. */
+function findProgram23(): Promise<Program> {
+  return program23 ??= lookForProgram23();
+}
+
+async function lookForProgram23(): Promise<Program> {
   await ensureDovecot();
   const installation = await findDovecot();
   if (installation === undefined) throw new Error("Dovecot was removed while tests ran.");
@@ -325,17 +333,14 @@ class DovecotServer implements Dovecot {
     return this.#pid;
   }
 
-  /** Resolves when every socket answers; rejects when the server ends, or takes too long. */
+  /**
+   * Resolves when a socket answers; rejects when the server ends, or takes too long. The master listens
+   * at all of them before it starts the process that answers, and one answer costs a process.
+   */
   async started(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT;
-    const addresses: readonly NetConnectOpts[] = [
-      { path: this.socket },
-      { path: this.passwordSocket },
-      { host: "127.0.0.1", port: this.port },
-    ];
     for (;;) {
-      const answered = await Promise.all(addresses.map((address) => answers(address, deadline)));
-      if (answered.every(Boolean)) break;
+      if (existsSync(this.socket) && await answers({ path: this.socket }, deadline)) break;
       const dead = existsSync(join(this.folder, "ended"));
       if (dead || Date.now() > deadline) throw await this.#startError(dead);
       await sleep(10);
@@ -364,8 +369,7 @@ class DovecotServer implements Dovecot {
 
   async processes(): Promise<readonly DovecotProcess[]> {
     const found: DovecotProcess[] = [];
-    for (const name of await readdir("/proc")) {
-      if (!/^\d+$/.test(name)) continue;
+    for (const name of await this.#candidates()) {
       // It may have ended in between.
       const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
       const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -375,6 +379,14 @@ class DovecotServer implements Dovecot {
       if (command !== "") found.push({ pid: Number(name), command });
     }
     return found.sort((a, b) => a.pid - b.pid);
+  }
+
+  /** The ids of processes that may be the master's children: those alone, where the kernel tells. */
+  async #candidates(): Promise<readonly string[]> {
+    const listed = `/proc/${this.#pid}/task/${this.#pid}/children`;
+    const children = await readFile(listed, "utf8").catch(() => undefined);
+    if (children !== undefined) return children.split(" ").filter((name) => name !== "");
+    return (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   }
 
   stop(): Promise<void> {
