@@ -15,6 +15,7 @@ import {
 } from "../../../mod.ts";
 import { connect as connectTransport } from "../../../transports/mod.ts";
 import { type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { atFullSize } from "../../harness/soak.ts";
 import { largeMail } from "./large_mail.ts";
 import {
   besideMail,
@@ -59,7 +60,10 @@ for (
     ["commands that die of a mail command ahead of them", besideMail],
     ["failures, with what the log says about them", failures],
     ["streams of many fields, left early, and failing", streams],
-    ["a message of 50 MiB", (way: Way) => savedMail(way, eightBitMail(50 * 1024 * 1024))],
+    [
+      "a large message",
+      (way: Way) => savedMail(way, eightBitMail(atFullSize(50, 12) * 1024 * 1024)),
+    ],
   ] as const
 ) {
   test(`real Dovecot: ${what}`, async () => {
@@ -249,22 +253,23 @@ test("real Dovecot: input in pieces, as text and bytes, and one that fails midwa
   assert.deepEqual(await fieldsOf(doveadm, fetch), ["Subject: x\n\n.x\n", "Subject: y\n\n.y\n"]);
 });
 
-test("real Dovecot: 10,000 pipelined who and 1,000 mailbox list on one connection", async () => {
+test("real Dovecot › thousands of pipelined commands on one connection › answers in their order", async () => {
+  const count = atFullSize(10_000, 2_000);
   await using dovecot = await startDovecot();
   {
     await using connection = await connectionTo(dovecot);
     const answers: number[] = [];
     await Promise.all(
-      Array.from({ length: 10_000 }, (_, at) =>
+      Array.from({ length: count }, (_, at) =>
         connection.send({ name: "who" }).then(({ ok }) => {
           assert(ok);
           answers.push(at);
         })),
     );
-    assert.deepEqual(answers, Array.from({ length: 10_000 }, (_, at) => at));
+    assert.deepEqual(answers, Array.from({ length: count }, (_, at) => at));
   }
   await using connection = await connectionTo(dovecot);
-  const users = Array.from({ length: 1_000 }, (_, at) => at % 3 === 0 ? "alice" : "bob");
+  const users = Array.from({ length: count / 10 }, (_, at) => at % 3 === 0 ? "alice" : "bob");
   const counts = await Promise.all(
     users.map((user) => connection.send({ name: "mailbox list", user }, { timeout: 300_000 })),
   );
@@ -274,15 +279,19 @@ test("real Dovecot: 10,000 pipelined who and 1,000 mailbox list on one connectio
   );
 });
 
-test("real Dovecot: a reply of 200 MiB streams through in little memory", async () => {
-  const size = 200 * 1024 * 1024;
+test("real Dovecot › a reply larger than the memory that may be used › streams through", async () => {
+  const size = atFullSize(200, 100) * 1024 * 1024;
   await using dovecot = await startDovecot({ mail: { alice: { INBOX: [largeMail(size)] } } });
   const program = fileURLToPath(new URL("large_mail.ts", import.meta.url));
   const args = "Deno" in globalThis ? ["run", "-A", program] : [program];
   const run = promisify(execFile);
   const { stdout } = await run(process.execPath, [...args, dovecot.socket, String(size)]);
   const mebibytes = Number(stdout) / 1024 / 1024;
-  console.log(`  a reply of 200 MiB: the resident memory grew by ${mebibytes.toFixed(1)} MiB`);
+  console.log(
+    `  a reply of ${size / 1024 / 1024} MiB: the resident memory grew by ${
+      mebibytes.toFixed(1)
+    } MiB`,
+  );
   assert(mebibytes < 64, `the resident memory grew by ${mebibytes} MiB`);
 });
 

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect, ConnectionLostError } from "../../../mod.ts";
 import { type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { atFullSize } from "../../harness/soak.ts";
 import { largeMail } from "./large_mail.ts";
 
-const large = 40 * 1024 * 1024;
+/** More than any buffer on the way has room for, in bytes. */
+const large = atFullSize(40, 12) * 1024 * 1024;
 const head = "Subject: bytes\n\n";
 
 /** A message of all bytes there are, in no order, and of lines that end in all ways. */

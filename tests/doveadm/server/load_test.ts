@@ -10,6 +10,7 @@ import * as net from "node:net";
 import { test } from "node:test";
 import { AuthenticationError, DoveadmConnection } from "../../../mod.ts";
 import { connect as connectTransport } from "../../../transports/mod.ts";
+import { atFullSize } from "../../harness/soak.ts";
 import { type ServerProcess, startServerProcess } from "./server_process.ts";
 
 const hostname = "127.0.0.1";
@@ -57,7 +58,11 @@ function over(socket: Socket): Promise<void> {
   });
 }
 
-test("1,000 clients at once, 100 commands each: all answered, none crossed", async () => {
+/** How many commands each of the many clients sends, and how often one has a wrong password. */
+const rounds = atFullSize(100, 10);
+const wrongPasswords = atFullSize(10_000, 1_000);
+
+test("server load › 1,000 clients at once with many commands each › all are answered, none crossed", async () => {
   await using server = await startServerProcess({ users: 1000, password });
   const before = server.memory();
   const start = performance.now();
@@ -65,7 +70,7 @@ test("1,000 clients at once, 100 commands each: all answered, none crossed", asy
   const connected = performance.now();
   let most = server.memory();
   await Promise.all(clients.map(async (client, at) => {
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < rounds; round++) {
       await checkMailboxes(client, at);
       if (at === 0) most = Math.max(most, server.memory());
     }
@@ -74,16 +79,18 @@ test("1,000 clients at once, 100 commands each: all answered, none crossed", asy
   most = Math.max(most, server.memory());
   await Promise.all(clients.map((client) => client.close()));
   console.log(
-    `  1,000 clients, 100 commands each: connected in ${
+    `  1,000 clients, ${rounds} commands each: connected in ${
       ((connected - start) / 1000).toFixed(1)
     } s, ` +
-      `${(100_000 / seconds).toFixed(0)} commands/s (client and server on the same cores); the ` +
+      `${
+        (1000 * rounds / seconds).toFixed(0)
+      } commands/s (client and server on the same cores); the ` +
       `server's memory: ${before.toFixed(0)} MiB at rest, ${most.toFixed(0)} MiB at most`,
   );
   assert(most - before < 400, `its memory grew by ${most - before} MiB`);
 });
 
-test("bad clients cost bounded memory, and other sessions don't notice", async () => {
+test("server load › bad clients › cost bounded memory, and other sessions don't notice", async () => {
   const maxConnections = 300;
   await using server = await startServerProcess({
     users: 1,
@@ -187,8 +194,8 @@ test("bad clients cost bounded memory, and other sessions don't notice", async (
     await Promise.all(sockets.map(closed));
   });
 
-  await endure("a flood of 5,000 connections", async () => {
-    for (let round = 0; round < 10; round++) {
+  await endure("a flood of connections, 500 at a time", async () => {
+    for (let round = 0; round < atFullSize(10, 2); round++) {
       const sockets = Array.from({ length: 500 }, () => rawSocket(server));
       await new Promise((resolve) => setTimeout(resolve, 20));
       for (const socket of sockets) socket.destroy();
@@ -196,10 +203,10 @@ test("bad clients cost bounded memory, and other sessions don't notice", async (
     }
   });
 
-  await endure("a wrong password, 10,000 times", async () => {
+  await endure(`a wrong password, ${wrongPasswords} times`, async () => {
     const { port } = server;
     const tries = async () => {
-      for (let at = 0; at < 500; at++) {
+      for (let at = 0; at < wrongPasswords / 20; at++) {
         const transport = await connectTransport({ transport: "tcp", hostname, port });
         await assert.rejects(
           DoveadmConnection.open(transport, { password: `wrong${at}` }),
@@ -212,7 +219,7 @@ test("bad clients cost bounded memory, and other sessions don't notice", async (
 
   const errors = await server.errors();
   const refused = Object.entries(errors).find(([kind]) => kind.includes("password is wrong"));
-  assert.equal(refused?.[1], 10_000, JSON.stringify(errors));
+  assert.equal(refused?.[1], wrongPasswords, JSON.stringify(errors));
   assert(client.isOpen);
   console.log(
     [
