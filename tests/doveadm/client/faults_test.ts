@@ -110,7 +110,7 @@ test("faults: a socket file that isn't there", async () => {
 test("faults: a server that doesn't shake hands", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
-    await using doveadm = connect({ path: dovecot.socket }, { handshakeTimeout: 150 });
+    await using doveadm = connect({ path: dovecot.socket }, { handshakeTimeout: 400 });
     process.kill(dovecot.pid, "SIGSTOP");
     const errors = await Promise.all(
       [list, { name: "who" }, list].map((request) => errorOf(doveadm.send(request))),
@@ -120,9 +120,18 @@ test("faults: a server that doesn't shake hands", async () => {
       assert(error instanceof TimeoutError, String(error));
       assert.equal(error.phase, "handshake");
       assert(!error.sent);
-      assert.match(error.message, /unix .* took more than 150 ms/);
+      assert.match(error.message, /unix .* took more than 400 ms/);
     }
-    assert.deepEqual((await doveadm.send(messages)).fields, ["INBOX", "3"]);
+    // A busy machine may need longer than that for a handshake, too.
+    let fields: readonly string[] = [];
+    await until(async () => {
+      const outcome = await doveadm.send(messages).catch((error) => error);
+      if (outcome instanceof TimeoutError) return false;
+      if (outcome instanceof Error) throw outcome;
+      fields = outcome.fields;
+      return true;
+    });
+    assert.deepEqual(fields, ["INBOX", "3"]);
   });
 });
 
@@ -168,7 +177,7 @@ test("faults: a server that stops in the middle of a stream", async () => {
     const fetch = { name: "fetch", user: "alice", args: ["text", "mailbox", "INBOX"] };
     let isStopped = false;
     const error = await errorOf((async () => {
-      for await (const field of doveadm.stream(fetch, { timeout: 150 })) {
+      for await (const field of doveadm.stream(fetch, { timeout: 1_000 })) {
         for await (const _ of field) {
           if (isStopped) continue;
           isStopped = true;
@@ -178,7 +187,7 @@ test("faults: a server that stops in the middle of a stream", async () => {
     })());
     assert(error instanceof TimeoutError, String(error));
     assert(error.sent);
-    assert.match(error.message, /sent nothing more of "fetch" for 150 ms/);
+    assert.match(error.message, /sent nothing more of "fetch" for 1000 ms/);
     await signalWorkers(dovecot, "SIGKILL");
   });
 });
@@ -191,9 +200,9 @@ test("faults: a slow reader's pauses aren't the server's", async () => {
     await using doveadm = connect({ path: dovecot.socket });
     const fetch = { name: "fetch", user: "alice", args: ["text", "mailbox", "INBOX"] };
     let size = 0;
-    for await (const field of doveadm.stream(fetch, { timeout: 200 })) {
+    for await (const field of doveadm.stream(fetch, { timeout: 1_000 })) {
       for await (const chunk of field) {
-        if (size === 0) await new Promise((resolve) => setTimeout(resolve, 500));
+        if (size === 0) await new Promise((resolve) => setTimeout(resolve, 1_300));
         size += chunk.length;
       }
     }
@@ -280,7 +289,7 @@ test("closing: what is under way gets an error, and nothing is left", async () =
 test("connections: one is kept for a while, and not longer", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
-    await using doveadm = connect({ path: dovecot.socket }, { idleTimeout: 1000 });
+    await using doveadm = connect({ path: dovecot.socket }, { idleTimeout: 2_000 });
     await doveadm.send(list);
     const [worker, ...others] = await workersOf(dovecot);
     assert.deepEqual(others, []);
@@ -344,7 +353,7 @@ async function openStream(doveadm: Doveadm) {
 /** Waits for something that comes true soon. */
 async function until(isTrue: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !await isTrue(); tries++) {
-    assert(tries < 400, "it never came true");
+    assert(tries < 2_000, "it never came true");
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

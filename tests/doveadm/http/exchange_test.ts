@@ -412,10 +412,10 @@ test("HTTP: time-outs, of the whole and of each piece", async () => {
   await using server = await fake(response('[["doveadmResponse",[{"a":"1"}],"0"]]'));
   const types: string[] = [];
   for await (
-    const { type } of eventsFor(apiOf(server.url), [list], { timeout: 300, isStream: true })
+    const { type } of eventsFor(apiOf(server.url), [list], { timeout: 1_000, isStream: true })
   ) {
     types.push(type);
-    await new Promise((resolve) => setTimeout(resolve, 350));
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
   }
   assert.deepEqual(types, ["row", "end"]);
 });

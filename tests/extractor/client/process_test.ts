@@ -255,13 +255,15 @@ test("extractor process › can't be killed › left, close() doesn't wait for i
 test("extractor process › close() takes longer than closeTimeout › ended", async () => {
   await leavingNoProcess(async () => {
     const { spawn, processes } = keeping();
+    const { opened: begun, open: begin } = gate();
+    const program = '$SIG{TERM} = "IGNORE"; while (my ($method) = request()) {' +
+      ' print STDERR "$method\\n"; sleep 60; }';
     const extractor = openExtractor({
       ...nowhere,
-      command: perl('$SIG{TERM} = "IGNORE"; while (my ($method) = request()) { sleep 60; }'),
-      spawn,
-      closeTimeout: 200,
+      ...{ command: perl(program), spawn, closeTimeout: 200, onStderr: begin },
     });
     const call = errorOf(extractor.count(), ConnectionLostError);
+    await begun;
     await extractor.close();
     assert.equal((await call).sent, true);
     assert.equal((await processes[0].exited).signal, "SIGKILL");
