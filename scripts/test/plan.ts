@@ -72,6 +72,7 @@ const SOAK: readonly RegExp[] = [
   /^tests\/doveadm\/client\/doveadm_test\.ts$/,
   /^tests\/doveadm\/client\/large_message_test\.ts$/,
   /^tests\/extractor\/client\/program_test\.ts$/,
+  /^tests\/transports\/transports_test\.ts$/,
 ];
 
 /**

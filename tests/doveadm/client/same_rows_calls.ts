@@ -42,13 +42,15 @@ export interface Read {
   readonly repeating?: string;
   /** The rows that are there each time, and why others aren't. */
   readonly lasting?: { readonly isLasting: (row: Row) => boolean; readonly why: string };
+  /** Why it is called over one way after the other, and not over all at once. */
+  readonly inTurn?: string;
   /** Why there are no rows. */
   readonly empty?: string;
   /** Why it fails on all ways, and with which error. */
   readonly fails?: { readonly error: string; readonly why: string };
   /** Why one way gives something else, and with which error if it is one. */
   readonly differs?: { readonly way: Way; readonly error?: string; readonly why: string };
-  /** Whether it needs an index for full text search, which not every server has. */
+  /** Whether it needs an index for full text search, which not every server has; it is called in turn. */
   readonly searches?: true;
 }
 
@@ -378,6 +380,7 @@ function reads24(): Read[] {
   const user = "alice";
   const dict = { user, filterName: "dict_server" };
   const fs = { user, filterName: "mail_ext_attachment" };
+  const inTurn = "a process that has an index open may keep another from opening it";
   return [
     { call: ["who", { passdbField: "user_x", mask: ["alice"] }] },
     { call: ["proxy list"] },
@@ -393,7 +396,7 @@ function reads24(): Read[] {
     { call: ["mail fs metadata", { ...fs, path: "two" }] },
     { call: ["mail fs iter", { ...fs, path: "sub" }] },
     { call: ["mail fs iter-dirs", { ...fs, path: "" }] },
-    { call: ["fts flatcurve check", { user, mailboxMask: ["INBOX"] }] },
-    { call: ["fts flatcurve stats", { user, mailboxMask: ["*"] }] },
+    { call: ["fts flatcurve check", { user, mailboxMask: ["INBOX"] }], inTurn },
+    { call: ["fts flatcurve stats", { user, mailboxMask: ["*"] }], inTurn },
   ];
 }
