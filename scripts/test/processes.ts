@@ -20,6 +20,8 @@ export interface Ending {
 export interface RunOptions {
   /** The file that gets its output; unless given it goes where ours goes. */
   readonly log?: string;
+  /** What its environment has besides ours. */
+  readonly env?: Readonly<Record<string, string>>;
   /** How long it may take, in milliseconds. */
   readonly timeout: number;
 }
@@ -33,11 +35,11 @@ const running = new Set<Deno.ChildProcess>();
 export async function run(
   program: string,
   args: readonly string[],
-  { log, timeout }: RunOptions,
+  { log, env = {}, timeout }: RunOptions,
 ): Promise<Ending> {
   const output = log === undefined ? "inherit" : "piped";
   const child = new Deno.Command(program, {
-    ...{ args: [...args], cwd: ROOT, stdin: "null", stdout: output, stderr: output },
+    ...{ args: [...args], cwd: ROOT, env, stdin: "null", stdout: output, stderr: output },
   }).spawn();
   running.add(child);
   const logging = log === undefined ? undefined : writeLog(child, log);

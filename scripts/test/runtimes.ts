@@ -4,13 +4,17 @@
  * @module
  */
 
+import { join } from "node:path";
 import { findBun, findNode, type NodeMajor } from "../tools.ts";
+import { CACHE } from "./paths.ts";
 import type { RuntimeName } from "./plan.ts";
 
 /** A runtime that tests run on. */
 export interface Runtime {
   /** Finds its program, which is installed if it is missing; rejects where that can't be done. */
   readonly find: () => Promise<string>;
+  /** What its environment has besides ours. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Whether it runs the tests as JavaScript that was compiled for the package for npm. */
   readonly isCompiled: boolean;
   /** The arguments to run these files, one after the other, and to write a report. */
@@ -51,6 +55,8 @@ export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
 function node(major: NodeMajor): Runtime {
   return {
     find: () => findNode(major),
+    // Saves half of what it takes to start: the types are stripped and the modules compiled already.
+    env: { NODE_COMPILE_CACHE: join(CACHE, "node-modules-compiled") },
     // Node 20 can't run TypeScript.
     isCompiled: major === 20,
     args: (files, report) => [

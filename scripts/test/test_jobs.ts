@@ -107,6 +107,7 @@ export class TestJobs {
       await Deno.remove(report).catch(() => {});
       const { problem, isLate } = await run(program, args, {
         ...(isShown ? {} : { log }),
+        env: runtimes[runtime].env,
         timeout: TIMEOUT,
       });
       const reported = await readReport(report);
