@@ -201,8 +201,18 @@ export function renameMail(from: FilePlace, to: FilePlace): boolean {
     }
     return true;
   } catch (error) {
-    if (isMissing(error) && fileIdentity(from.directory, from.name) === undefined) return false;
+    // Where the folder is there, the file wasn't, even if somebody has moved it back by now.
+    if (isMissing(error) && hasName(to.directory)) return false;
     throw storageFailure(what, error);
+  }
+}
+
+/** Whether an open directory is still in another, or was removed. */
+function hasName(directory: Directory): boolean {
+  try {
+    return directory.at(".", (path) => lstatSync(path).nlink > 0);
+  } catch {
+    return false;
   }
 }
 
