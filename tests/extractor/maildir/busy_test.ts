@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -12,24 +12,31 @@ import { TemporaryMaildir } from "./temporary_maildir.ts";
 
 const program = fileURLToPath(new URL("./mover_process.ts", import.meta.url));
 
-/** A process that does something with a maildir's mails, and is at it already. */
-async function startMover(path: string, what: "move" | "mark" | "clean"): Promise<ChildProcess> {
+/** A process that does something with a maildir's mails. */
+interface Mover {
+  /** Ends it; rejects with what it said if it has ended by itself. */
+  kill(): Promise<void>;
+}
+
+/** Starts one, and resolves when it is at it. */
+async function startMover(path: string, what: "move" | "mark" | "clean"): Promise<Mover> {
   const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
   const child = spawn(execPath, [...args, path, what], { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
-  child.stderr!.on("data", (text) => errors += text);
+  child.stderr.on("data", (text) => errors += text);
+  // From the start: one that ends by itself does so at any time.
+  const closed = once(child, "close");
   await Promise.race([
-    once(child.stdout!, "data"),
-    once(child, "exit").then(() => assert.fail(`The mover ended: ${errors}`)),
+    once(child.stdout, "data"),
+    closed.then(() => assert.fail(`The mover ended: ${errors}`)),
   ]);
-  return child;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const exit = once(child, "exit");
-  child.kill("SIGKILL");
-  const [code, signal] = await exit;
-  assert.deepEqual([code, signal], [null, "SIGKILL"], "the mover had ended by itself");
+  return {
+    async kill() {
+      child.kill("SIGKILL");
+      const [code, signal] = await closed;
+      assert.deepEqual([code, signal], [null, "SIGKILL"], `The mover ended by itself: ${errors}`);
+    },
+  };
 }
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -54,7 +61,7 @@ test("no mail is lost when who moves it is killed", async () => {
     for (let round = 0; round < 12; round++) {
       const mover = await startMover(directory.path, "move");
       await wait((round * 4 + worker) * 7919 % 41);
-      await kill(mover);
+      await mover.kill();
       assert.deepEqual(allMails(directory), expected, `after ${round} rounds`);
     }
     const maildir = Maildir.open(directory.path);
@@ -78,7 +85,7 @@ test("no mail is lost when two move it at once", async () => {
     startMover(directory.path, "move"),
   ]);
   await wait(1000);
-  for (const mover of movers) await kill(mover);
+  for (const mover of movers) await mover.kill();
   assert.deepEqual(allMails(directory), expected);
 });
 
@@ -101,7 +108,7 @@ test("a mail that somebody removes before it is there isn't said to be", async (
       }
     }
   } finally {
-    await kill(cleaner);
+    await cleaner.kill();
   }
 });
 
@@ -132,7 +139,7 @@ test("a mail that is renamed all the time is read and listed once", async () => 
       }
     }
   } finally {
-    await kill(marker);
+    await marker.kill();
   }
   assert.equal(maildir.mails("").length, 30);
 });
