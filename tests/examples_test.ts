@@ -26,28 +26,37 @@ function examplesIn(file: string): Example[] {
     .map(([, lines]) => ({ file, code: lines.replaceAll(/^ *\* ?/gm, "") }));
 }
 
-/** The README of a package, whose only block needs a server. */
-function readmeOf(folder: string): Example {
-  const file = join(folder, "README.md");
+/** The README of the extractor's package, whose only block needs a server. */
+function extractorReadme(): Example {
+  const file = join("extractor", "README.md");
   const [, code] = /^```ts ignore\n(.*?)^```$/ms.exec(readFileSync(join(root, file), "utf8"))!;
   return { file, code };
 }
 
-/** The README as one program: its blocks build on the first. */
-function readme(): Example {
-  const blocks = [
-    ...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms),
-  ]
-    .map(([, code]) => code);
+/** The blocks of a document that are run. */
+function blocksOf(file: string): string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
+}
+
+/** A document as one program: the README's first block, and those of the document, which build on it. */
+function documentProgram(file: string): Example {
+  const [first] = blocksOf("README.md");
+  const blocks = blocksOf(file).filter((code) => code !== first);
   const imports = new Set<string>();
-  const bodies = blocks.map((code, at) => {
-    const body = code.replaceAll(/^import .*\n/gm, (line) => {
+  const [start, ...bodies] = [first, ...blocks].map((code) =>
+    code.replaceAll(/^import .*\n/gm, (line) => {
       imports.add(line.replace("jsr:", ""));
       return "";
-    });
-    return at === 0 ? body : `{\n${body}}\n`;
-  });
-  return { file: "README.md", code: [...imports, ...bodies].join("") };
+    })
+  );
+  return { file, code: [...imports, start, ...bodies.map((body) => `{\n${body}}\n`)].join("") };
+}
+
+/** The documents that have programs. */
+function documents(): Example[] {
+  const files = readdirSync(join(root, "docs")).map((name) => join("docs", name));
+  return ["README.md", ...files.filter((file) => blocksOf(file).length > 0)].map(documentProgram);
 }
 
 /** Listens for clients of an extractor; gives the socket's path, and what ends that. */
@@ -100,7 +109,7 @@ function adapt(
     .replaceAll("s3cret", dovecot.password);
 }
 
-test("the README's and the doc comments' examples run against a real server", async () => {
+test("examples › of the documents and doc comments › run against a real server", async () => {
   await using dovecot = await startDovecot({ users: ["alice", "tss", "bob"] });
   const examples = ["transports", "doveadm/client", "extractor/client"].flatMap((folder) =>
     readdirSync(join(root, folder)).filter((name) => name.endsWith(".ts")).flatMap((name) =>
@@ -115,7 +124,7 @@ test("the README's and the doc comments' examples run against a real server", as
   const places = { dovecot, installation, socket: extractor.path };
   const folder = mkdtempSync(join(root, ".cache-examples-"));
   try {
-    for (const [at, { file, code }] of [readme(), readmeOf("extractor"), ...examples].entries()) {
+    for (const [at, { file, code }] of [...documents(), extractorReadme(), ...examples].entries()) {
       const program = join(folder, `${at}.ts`);
       writeFileSync(program, adapt(code, places));
       await assert.doesNotReject(

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { type CompilerOptions, installPackages, type Project, root } from "./project.ts";
 
-const scenarios = ["imports", "tcp", "unix", "serve", "errors", "extractor"];
+const scenarios = ["imports", "tcp", "unix", "serve", "driver", "errors", "extractor"];
 
 /** What a user's compiler may be told; the types of the package itself are checked as well. */
 const settings: Readonly<Record<string, CompilerOptions>> = {

@@ -26,6 +26,7 @@ import { ExtractorFailure, openExtractor } from "@dovewire/extractor";
 import { Maildir, maildirHandler, serveExtractor } from "@dovewire/extractor/server";
 import { CommandFailure, serve } from "@dovewire/dovewire/server";
 import { type MailServer, startMailServer } from "@dovewire/dovewire/testing";
+import { connect as connectTo, Driver, listen } from "@dovewire/dovewire/transports";
 import * as bun from "@dovewire/dovewire/transports/bun";
 import * as deno from "@dovewire/dovewire/transports/deno";
 import * as memory from "@dovewire/dovewire/transports/memory";
@@ -141,6 +142,39 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
     } finally {
       await rm(path, { recursive: true });
     }
+  },
+
+  async driver() {
+    /** A protocol of one's own: what the peer sent until its end, as one event. */
+    class ReadAll {
+      #text = "";
+      #state: "reading" | "ended" | "over" = "reading";
+      readonly deadline = undefined;
+      receive(chunk: Uint8Array): void {
+        this.#text += new TextDecoder().decode(chunk);
+      }
+      receiveEnd(): void {
+        this.#state = "ended";
+      }
+      takeOutput(): undefined {}
+      handleTimeout(): void {}
+      nextEvent(): { readonly type: "end"; readonly text: string } | undefined {
+        if (this.#state !== "ended") return undefined;
+        this.#state = "over";
+        return { type: "end", text: this.#text };
+      }
+    }
+
+    await using listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
+    const served = listener.accept().then(async (client) => {
+      await client?.write(new TextEncoder().encode("hello"));
+      await client?.close();
+    });
+    const heard: string[] = [];
+    const onEvent = ({ text }: { readonly text: string }): void => void heard.push(text);
+    await new Driver(new ReadAll(), await connectTo(listener.address), { onEvent }).run();
+    await served;
+    assert.deepEqual(heard, ["hello"]);
   },
 
   async errors() {
