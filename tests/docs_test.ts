@@ -57,3 +57,45 @@ test("wire-doveadm.md › a recording in parentheses › exists for a server", (
   assert(named.length > 40, `only ${named.length} recordings are named`);
   for (const name of named) assert(names.has(name), `there is no recording ${name}`);
 });
+
+/** The parts of a document with a heading of level three, by their headings. */
+function sectionsOf(document: string): Map<string, string> {
+  const parts = read(document).split(/^#{2,3} /m).slice(1);
+  return new Map(parts.map((part) => [part.split("\n", 1)[0], part]));
+}
+
+test("architecture.md › the states of a protocol › are those of its code", () => {
+  let tables = 0;
+  for (const [heading, text] of sectionsOf("docs/architecture.md")) {
+    const file = /: `(core\/.*\.ts)`$/.exec(heading)?.[1];
+    if (file === undefined) continue;
+    const [, union] = /#state:\s*((?:\|?\s*"[\w-]+"\s*)+)/.exec(read(file))!;
+    const states = [...union.matchAll(/"([\w-]+)"/g)].map(([, state]) => state);
+    const told = [...text.matchAll(/^\| `([\w-]+)`/gm)].map(([, state]) => state);
+    assert.deepEqual(told, states, file);
+    tables++;
+  }
+  const protocols = ["core/doveadm", "core/extractor"].flatMap((folder) =>
+    readdirSync(join(root, folder)).filter((name) =>
+      /^(single_shot_)?(client|server)\.ts$/.test(name)
+    )
+  );
+  assert(tables >= protocols.length, `${tables} tables for ${protocols.length} protocols`);
+});
+
+test("architecture.md › the way of a command › has functions that exist, and no file twice", () => {
+  const ways = [...sectionsOf("docs/architecture.md")].filter(([, text]) => /^1\. `/m.test(text));
+  assert.equal(ways.length, 3);
+  for (const [heading, text] of ways) {
+    const steps = [...text.matchAll(/^\d+\. `([\w.]+)` \(`([\w/]+\.ts)`/gm)];
+    assert(steps.length >= 10 && steps.length <= 15, `${heading}: ${steps.length} steps`);
+    const files = steps.map(([, , file]) => file);
+    assert.equal(new Set(files).size, files.length, `${heading} goes back to a file`);
+    for (const [, name, file] of steps) {
+      const source = read(file);
+      for (const part of name.split(".")) {
+        assert.match(source, new RegExp(`\\b${part}\\b`), `${file} has no ${part}`);
+      }
+    }
+  }
+});

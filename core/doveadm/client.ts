@@ -72,7 +72,11 @@ const optionLine = encodeUtf8("\t\tOPTION\tlog-passthrough\n");
  * ```
  */
 export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
-  #state: "handshake" | "open" | "last-words" | "over" | "failed" = "handshake";
+  /**
+   * "handshake": versions, TLS and the login; "open": commands and replies; "closing": nothing more is
+   * read, the rest of the log and the "end" event are due; "over": that was emitted; "failed".
+   */
+  #state: "handshake" | "open" | "closing" | "over" | "failed" = "handshake";
   #handshake: ClientHandshake;
   #logPassthrough: boolean;
   #limits: DoveadmClientLimits;
@@ -201,7 +205,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   /** Ends the conversation on this side; what wasn't taken is not sent any more. */
   close(): void {
     if (this.#state === "over" || this.#state === "failed") return;
-    this.#state = "last-words";
+    this.#state = "closing";
     this.#segment = undefined;
     this.#channels = new SingleChannel();
     this.#output.clear();
@@ -239,7 +243,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
             if (event === undefined) {
               this.#fillOutput();
               if (!this.#ended) return undefined;
-              this.#state = "last-words";
+              this.#state = "closing";
               continue;
             }
             if (event.type === "ready") this.#open();
@@ -250,10 +254,10 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
             if (event !== undefined) return event;
             if ((this.#state as string) !== "open") continue;
             if (!this.#ended) return undefined;
-            this.#state = "last-words";
+            this.#state = "closing";
             continue;
           }
-          case "last-words": {
+          case "closing": {
             const line = this.#log.end();
             if (line !== undefined) return this.#logEvent(line);
             this.#state = "over";
