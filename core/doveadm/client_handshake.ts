@@ -8,7 +8,13 @@ import { concat, decodeUtf8, encodeUtf8, type OutputQueue } from "../bytes.ts";
 import { AuthenticationError, RemoteProtocolError } from "../errors.ts";
 import { InputQueue } from "../input_queue.ts";
 import { Concealer, quoteText } from "../peer_text.ts";
-import { checkCredential, checkMaxMinor, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
+import {
+  checkCredential,
+  checkMaxMinor,
+  checkStarttls,
+  MAX_MINOR,
+  noTlsAsked,
+} from "./handshake_options.ts";
 
 /** What the names in the VERSION lines begin with: swapped, and they stay so. */
 const versionPrefix = encodeUtf8("VERSION\tdoveadm-client\t");
@@ -33,7 +39,7 @@ export interface HandshakeOptions {
   /** The highest minor version to offer. */
   maxMinor?: number;
   /** Whether to ask for TLS. */
-  startTls?: boolean;
+  starttls?: "required";
 }
 
 /** The handshake of a client, up to the last "+". */
@@ -47,7 +53,7 @@ export class ClientHandshake {
   #output: OutputQueue;
   #lineLimit: number;
   #maxMinor: number;
-  #startTls: boolean;
+  #starttls: boolean;
   #login: string | undefined;
   #username: string;
   #concealer: Concealer;
@@ -59,8 +65,9 @@ export class ClientHandshake {
 
   /** Makes one and puts the client's VERSION line into the output. */
   constructor(options: HandshakeOptions, lineLimit: number, output: OutputQueue) {
-    const { password, username = "doveadm", maxMinor = MAX_MINOR, startTls = false } = options;
+    const { password, username = "doveadm", maxMinor = MAX_MINOR, starttls } = options;
     checkMaxMinor(maxMinor);
+    checkStarttls(starttls, ["required"]);
     checkCredential("username", username);
     if (password !== undefined) {
       checkCredential("password", password);
@@ -69,7 +76,7 @@ export class ClientHandshake {
     this.#concealer = new Concealer([password, this.#login?.slice("PLAIN\t".length, -1)]);
     this.#username = username;
     this.#maxMinor = maxMinor;
-    this.#startTls = startTls;
+    this.#starttls = starttls !== undefined;
     this.#lineLimit = lineLimit;
     this.#output = output;
     output.push(encodeUtf8(`VERSION\tdoveadm-server\t1\t${maxMinor}\n`));
@@ -169,10 +176,10 @@ export class ClientHandshake {
   /** The server lets us in. */
   #accepted(): HandshakeEvent | undefined {
     if (this.#state === "greeting") {
-      if (this.#startTls) {
+      if (this.#starttls) {
         throw new RemoteProtocolError(
           "The server let us in before TLS, and TLS was asked for. Somebody may be in the " +
-            'middle; a UNIX socket that needs no password needs no "startTls" either.',
+            'middle; a UNIX socket that needs no password needs no "starttls" either.',
         );
       }
       this.#preauthenticated = true;
@@ -191,14 +198,14 @@ export class ClientHandshake {
         'The server asked for a password and none was given. Set "password".',
       );
     }
-    if (!this.#startTls) {
+    if (!this.#starttls) {
       this.#sendLogin();
       return undefined;
     }
     if (this.minor < 2) {
       throw new RemoteProtocolError(
         `The server speaks protocol 1.${this.minor}, which has no STARTTLS, and TLS was asked ` +
-          'for. Use a listener with "ssl = yes", or leave "startTls" out to log in in clear.',
+          'for. Use a listener with "ssl = yes", or leave "starttls" out to log in unencrypted.',
       );
     }
     this.#output.push(encodeUtf8("STARTTLS\n"));

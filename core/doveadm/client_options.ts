@@ -33,8 +33,11 @@ export interface DoveadmClientProtocolOptions {
   username?: string;
   /** The highest minor version to offer, 0 to 4; 4 if left out. */
   maxMinor?: number;
-  /** Whether to ask for TLS before logging in; a server that can't is an error. */
-  startTls?: boolean;
+  /**
+   * "required" encrypts the connection before the login, as `doveadm+starttls://` does. A server that
+   * doesn't offer that is an error: nothing ever goes on unencrypted.
+   */
+  starttls?: "required";
   /**
    * Whether to ask for the log where it isn't sent unasked, from protocol 1.3 on. Servers of 1.1 and
    * 1.2 always send it.

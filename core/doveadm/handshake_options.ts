@@ -1,5 +1,5 @@
 /**
- * What both ends of a handshake can be told.
+ * Options of both ends of a handshake.
  *
  * @module
  */
@@ -28,7 +28,16 @@ export function checkCredential(option: string, value: unknown): void {
   }
 }
 
-/** Refuses limits that nothing could keep to. */
+/** Refuses what is no way to use STARTTLS. */
+export function checkStarttls(starttls: unknown, allowed: readonly string[]): void {
+  if (starttls === undefined || allowed.some((value) => value === starttls)) return;
+  const values = allowed.map((value) => `"${value}"`).join(" or ");
+  throw new LocalProtocolError(
+    `"starttls" is ${JSON.stringify(starttls)}: set it to ${values}, or leave it out.`,
+  );
+}
+
+/** Refuses invalid limits. */
 export function checkLimits(limits: object): void {
   for (const [name, limit] of Object.entries(limits)) {
     if (typeof limit !== "number" || !(limit > 0)) {
@@ -42,6 +51,6 @@ export function checkLimits(limits: object): void {
 /** The error for a `tlsStarted()` that nobody waits for. */
 export function noTlsAsked(): LocalProtocolError {
   return new LocalProtocolError(
-    'tlsStarted() answers a "start-tls" event, and there was none. Set "startTls" to get one.',
+    'tlsStarted() answers a "start-tls" event, and there was none. Set "starttls" to get one.',
   );
 }

@@ -8,7 +8,13 @@ import { concat, decodeUtf8, encodeUtf8, type OutputQueue, quote, sameSecret } f
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import type { InputQueue } from "../input_queue.ts";
 import { quoteText } from "../peer_text.ts";
-import { checkCredential, checkMaxMinor, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
+import {
+  checkCredential,
+  checkMaxMinor,
+  checkStarttls,
+  MAX_MINOR,
+  noTlsAsked,
+} from "./handshake_options.ts";
 
 /** Events of a handshake. */
 export type ServerHandshakeEvent =
@@ -32,8 +38,8 @@ export interface ServerHandshakeOptions {
   preauthenticated?: boolean;
   /** The highest minor version to speak, 0 to 4; 4 if left out. */
   maxMinor?: number;
-  /** Whether clients may ask for TLS before they log in, or have to: "required". */
-  startTls?: boolean | "required";
+  /** "offered": clients may ask for TLS before they log in; "required": they have to. */
+  starttls?: "offered" | "required";
 }
 
 /** The server's end of the handshake, up to the last "+". */
@@ -65,6 +71,7 @@ export class ServerHandshake {
   ) {
     const { username = "doveadm", password, maxMinor } = options;
     checkMaxMinor(maxMinor);
+    checkStarttls(options.starttls, ["offered", "required"]);
     checkCredential("username", username);
     if (password !== undefined) {
       checkCredential("password", password);
@@ -75,9 +82,9 @@ export class ServerHandshake {
         'Both "password" and "loginEvents" are set. Leave one out: either decides who may log in.',
       );
     }
-    if (options.preauthenticated && options.startTls === "required") {
+    if (options.preauthenticated && options.starttls === "required") {
       throw new LocalProtocolError(
-        'Both "preauthenticated" and "startTls" are set. Leave one out: TLS is asked for at the login.',
+        'Both "preauthenticated" and "starttls" are set. Leave one out: TLS is asked for at the login.',
       );
     }
     this.#username = username;
@@ -172,18 +179,18 @@ export class ServerHandshake {
   }
 
   #readLogin(line: Uint8Array): ServerHandshakeEvent | undefined {
-    const { loginEvents = false, startTls = false } = this.#options;
+    const { loginEvents = false, starttls } = this.#options;
     if (this.#secret === undefined && !loginEvents) {
       return this.#refuse("no password is set, so that nobody can log in");
     }
     const text = decodeUtf8(line);
     if (text === "STARTTLS") {
       if (this.#isEncrypted) return this.#refuse("it asked for TLS a second time");
-      if (!startTls) return this.#refuse("it asked for TLS, and that is not offered");
+      if (starttls === undefined) return this.#refuse("it asked for TLS, and that is not offered");
       this.#state = "tls";
       return { type: "start-tls" };
     }
-    if (startTls === "required" && !this.#isEncrypted) {
+    if (starttls === "required" && !this.#isEncrypted) {
       return this.#refuse("it logged in without TLS, which is required");
     }
     const credentials = parsePlain(text);

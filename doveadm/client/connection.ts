@@ -93,10 +93,10 @@ export class DoveadmConnection implements AsyncDisposable {
     if (options.password !== undefined) {
       checkPlaintext("password", {
         peer: this.peer,
-        isExposed: transport.isExposed === true && !options.startTls,
+        isExposed: transport.isExposed === true && options.starttls === undefined,
         isAllowed: options.allowPlaintextPassword,
         howToEncrypt:
-          'Connect with "tls" (to a listener with "ssl = yes"), or set "startTls: true".',
+          'Connect with "tls" (to a listener with "ssl = yes"), or set starttls: "required".',
       });
     }
     this.#protocol = new DoveadmClientProtocol(options);

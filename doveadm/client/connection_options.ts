@@ -19,7 +19,7 @@ export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
    * `Infinity` for no limit.
    */
   timeout?: number;
-  /** How to encrypt the transport where `startTls` asks for it. */
+  /** How to encrypt the transport where `starttls` asks for it. */
   tls?: TlsOptions;
   /**
    * Lets the password go in clear over a network. Without this it only does over UNIX sockets and

@@ -29,14 +29,7 @@ import { type Row, TypedCall, type Users } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
 
 /** Options for a {@linkcode Doveadm}. */
-export interface DoveadmOptions
-  extends Omit<DoveadmConnectionOptions, "signal" | "startTls">, ValueOptions {
-  /**
-   * Encrypts the connection before anything but the protocol's version is sent, as
-   * `doveadm+starttls://` does. A server that doesn't offer that is an error: nothing ever goes on in
-   * clear.
-   */
-  starttls?: "required";
+export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal">, ValueOptions {
   /**
    * How long connecting may take, in milliseconds; 10 s if left out, 0 or `Infinity` for no limit.
    */

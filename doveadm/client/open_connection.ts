@@ -22,7 +22,7 @@ import type { DoveadmConnectionOptions } from "./connection_options.ts";
 import type { Security } from "./target.ts";
 
 /** Where to connect to, and how. */
-export interface OpenOptions extends Omit<DoveadmConnectionOptions, "signal" | "startTls"> {
+export interface OpenOptions extends Omit<DoveadmConnectionOptions, "signal" | "starttls"> {
   /** Where the server listens. */
   readonly address: Address;
   /** How to encrypt. */
@@ -49,7 +49,7 @@ export async function openConnection(
   return await DoveadmConnection.open(await openTransport(options, encryption, signal), {
     logPassthrough: true,
     ...rest,
-    startTls: security === "starttls",
+    starttls: security === "starttls" ? "required" : undefined,
     tls: encryption,
     signal,
   });

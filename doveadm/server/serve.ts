@@ -199,8 +199,7 @@ function numbersOf(settings: ServeSettings): ServeNumbers {
 /** The protocol's options; the server itself checks logins. */
 function protocolOptions(settings: ServeSettings): DoveadmServerProtocolOptions {
   const { username, preauthenticated, maxMinor, takesInput, limits, starttls } = settings;
-  const startTls = starttls === "required" ? starttls : starttls === "offered";
-  return { username, preauthenticated, maxMinor, takesInput, limits, startTls };
+  return { username, preauthenticated, maxMinor, takesInput, limits, starttls };
 }
 
 function listenAt(options: ServeOptions): Promise<Listener> | Listener {

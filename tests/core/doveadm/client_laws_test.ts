@@ -177,7 +177,7 @@ function logins(): Conversation<Client> {
 function startTls(): Conversation<Client> {
   return {
     name: "STARTTLS",
-    make: () => new DoveadmClientProtocol({ password: "s3cret", startTls: true }),
+    make: () => new DoveadmClientProtocol({ password: "s3cret", starttls: "required" }),
     steps: [
       { local: (client) => client.send(list) },
       { peer: encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n") },
@@ -192,7 +192,7 @@ function startTls(): Conversation<Client> {
 function startTlsWithBytesBehindIt(): Conversation<Client> {
   return {
     name: "STARTTLS with bytes in clear behind it",
-    make: () => new DoveadmClientProtocol({ password: "s3cret", startTls: true }),
+    make: () => new DoveadmClientProtocol({ password: "s3cret", starttls: "required" }),
     steps: [
       { local: (client) => client.send(list) },
       { peer: encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n+\n") },

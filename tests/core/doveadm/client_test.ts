@@ -148,7 +148,7 @@ test("login: 8-bit passwords are UTF-8, and one with a NUL or empty is refused",
 });
 
 test("STARTTLS: nothing is sent in clear behind it, and PLAIN only over TLS", () => {
-  const client = new DoveadmClientProtocol({ password: "x", startTls: true });
+  const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
   outputOf(client);
   client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
   assert.deepEqual(eventsOf(client), [{ type: "start-tls" }]);
@@ -160,7 +160,7 @@ test("STARTTLS: nothing is sent in clear behind it, and PLAIN only over TLS", ()
 
 test("STARTTLS: bytes that came in clear behind it are an error, before and after the upgrade", () => {
   for (const upgrade of [false, true]) {
-    const client = new DoveadmClientProtocol({ password: "x", startTls: true });
+    const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
     client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
     assert.deepEqual(eventsOf(client), [{ type: "start-tls" }]);
     client.receive(encodeUtf8("+\n"));
@@ -173,7 +173,7 @@ test("STARTTLS: bytes that came in clear behind it are an error, before and afte
 
 test("STARTTLS: a server that can't, or lets us in before, is an error", () => {
   for (const welcome of ["-\n", "VERSION\tdoveadm-client\t1\t1\n-\n", "+\n"]) {
-    const client = new DoveadmClientProtocol({ password: "x", startTls: true });
+    const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
     client.receive(encodeUtf8(welcome));
     assert.throws(() => client.nextEvent(), RemoteProtocolError, welcome);
     assert(!outputOf(client).includes("PLAIN"));

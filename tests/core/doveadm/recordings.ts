@@ -207,14 +207,14 @@ class ClientReader {
     if (version !== null) options.maxMinor = Number(version[1]);
     else if (line === "\t\tOPTION\tlog-passthrough") options.logPassthrough = true;
     else if (line === "STARTTLS") {
-      options.startTls = true;
+      options.starttls = "required";
       options.password = "not asked for in this recording";
     } else if (line.startsWith("PLAIN\t")) {
       const [identity, username, password] = atob(line.slice(6)).split("\0");
       if (identity !== "") throw new Error("a login in somebody else's name");
       options.username = username;
       options.password = password;
-      this.getsTls = options.startTls ?? false;
+      this.getsTls = options.starttls !== undefined;
     } else return false;
     return true;
   }
@@ -453,17 +453,19 @@ class Narrator {
   }
 
   #greet(line: string): void {
-    const { maxMinor, password, startTls = false } = this.#options;
+    const { maxMinor, password, starttls } = this.#options;
     if (line.startsWith("VERSION\t")) {
       this.#minor = Math.min(maxMinor, Number(line.split("\t")[3]));
     } else if (line === "+") {
       const preauthenticated = !this.#isAsked;
       this.events.push({ type: "ready", minor: this.#minor, preauthenticated });
-    } else if (this.#isAsked || password === undefined || (startTls && this.#minor < 2)) {
+    } else if (
+      this.#isAsked || password === undefined || (starttls !== undefined && this.#minor < 2)
+    ) {
       this.isOver = true;
     } else {
       this.#isAsked = true;
-      if (startTls) this.events.push({ type: "start-tls" });
+      if (starttls !== undefined) this.events.push({ type: "start-tls" });
     }
   }
 

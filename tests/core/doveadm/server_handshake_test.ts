@@ -107,7 +107,7 @@ test("login: another name, and no password at all", () => {
     "end []",
   ]);
   for (const line of ["STARTTLS\n", login]) {
-    const closed = new Talk({ startTls: true });
+    const closed = new Talk({ starttls: "offered" });
     assert.deepEqual(closed.say(hello + line), ["refused", "end []"]);
     assert.equal(closed.output, "VERSION\tdoveadm-client\t1\t4\n-\n-\n");
   }
@@ -159,7 +159,7 @@ test("login: a reason says what was wrong, and never the password", () => {
 });
 
 test("STARTTLS: offered where there is a password, once, with nothing behind it", () => {
-  const options = { password: "s3cret", startTls: true };
+  const options = { password: "s3cret", starttls: "offered" } as const;
   for (const minor of [0, 1, 2, 4]) {
     const talk = new Talk(options);
     assert.deepEqual(talk.say(`VERSION\tdoveadm-server\t1\t${minor}\nSTARTTLS\r\n`), ["start-tls"]);
@@ -174,7 +174,7 @@ test("STARTTLS: offered where there is a password, once, with nothing behind it"
   twice.say(`${hello}STARTTLS\n`);
   twice.server.tlsStarted();
   assert.deepEqual(twice.say("STARTTLS\n"), ["refused", "end []"]);
-  const open = new Talk({ ...options, startTls: false });
+  const open = new Talk({ ...options, starttls: undefined });
   assert.deepEqual(open.say(`${hello}STARTTLS\n${login}`), ["refused", "end []"]);
   const left = new Talk(options);
   left.say(`${hello}STARTTLS\n`);
@@ -182,7 +182,7 @@ test("STARTTLS: offered where there is a password, once, with nothing behind it"
 });
 
 test("STARTTLS: what came in clear is never taken for what is said through TLS", () => {
-  const options = { password: "s3cret", startTls: true };
+  const options = { password: "s3cret", starttls: "offered" } as const;
   const early = new Talk(options);
   assert.deepEqual(early.say(`${hello}STARTTLS\n${login}`), ["start-tls", "error []"]);
   const late = new Talk(options);
@@ -225,7 +225,7 @@ test("options that can't be are refused", () => {
 });
 
 test("STARTTLS: a client's handshake may come along with it, and goes to what encrypts", () => {
-  const protocol = new DoveadmServerProtocol({ password: "x", startTls: true });
+  const protocol = new DoveadmServerProtocol({ password: "x", starttls: "offered" });
   assert.throws(() => protocol.takeUnread(), LocalProtocolError);
   protocol.receive(encodeUtf8("VERSION\tdoveadm-server\t1\t3\nSTARTTLS\n\x16\x03"));
   assert.deepEqual(protocol.nextEvent(), { type: "start-tls" });
@@ -238,7 +238,7 @@ test("STARTTLS: a client's handshake may come along with it, and goes to what en
 
 test("STARTTLS: where it is required nobody logs in without", () => {
   const inClear = `PLAIN\t${btoa("\0doveadm\0x")}\n`;
-  const protocol = new DoveadmServerProtocol({ password: "x", startTls: "required" });
+  const protocol = new DoveadmServerProtocol({ password: "x", starttls: "required" });
   protocol.receive(encodeUtf8(`VERSION\tdoveadm-server\t1\t3\n${inClear}`));
   assert.deepEqual(protocol.nextEvent(), {
     type: "refused",

@@ -186,7 +186,7 @@ function logins(): Conversation<Server>[] {
     },
     {
       name: "STARTTLS",
-      make: () => new DoveadmServerProtocol({ password: "s3cret", startTls: true }),
+      make: () => new DoveadmServerProtocol({ password: "s3cret", starttls: "offered" }),
       steps: [
         peer(`${hello}STARTTLS\n`),
         { local: (server) => server.tlsStarted() },
@@ -229,7 +229,7 @@ function remoteMistakes(): Conversation<Server>[] {
     },
     {
       name: "STARTTLS with bytes in clear behind it",
-      make: () => new DoveadmServerProtocol({ password: "s3cret", startTls: true }),
+      make: () => new DoveadmServerProtocol({ password: "s3cret", starttls: "offered" }),
       steps: [peer(`${hello}STARTTLS\n${login}`)],
     },
   ];

@@ -87,7 +87,7 @@ export function serverScriptOf(recording: Recording): ServerScript {
       maxMinor,
       preauthenticated,
       password: preauthenticated || recording.transport === "nopw" ? undefined : password,
-      startTls: recording.transport !== "tls",
+      starttls: recording.transport === "tls" ? undefined : "offered",
     },
     minor,
     offered: reader.offered,

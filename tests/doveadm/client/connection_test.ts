@@ -158,7 +158,9 @@ test("connections: STARTTLS without a transport that can is an error, and no pas
   const [here, there] = memoryPair();
   const server = new FakeServer(there, 2);
   await there.write(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
-  const error = await errorOf(DoveadmConnection.open(here, { password: "x", startTls: true }));
+  const error = await errorOf(
+    DoveadmConnection.open(here, { password: "x", starttls: "required" }),
+  );
   assert.match(String(error.cause), /no TLS/);
   assert(!(await server.hears("STARTTLS\n")).includes("PLAIN"));
 });
@@ -268,7 +270,7 @@ test("a password isn't sent in clear over a network, unless that is allowed", as
   assert(error instanceof LocalProtocolError);
   assert.match(
     error.message,
-    /^The password would go to tcp 192\.0\.2\.1:24245 in clear.*startTls/,
+    /^The password would go to tcp 192\.0\.2\.1:24245 in clear.*starttls/,
   );
   assert.doesNotMatch(error.message, /s3cret/);
   assert.equal(await there.read(), undefined);

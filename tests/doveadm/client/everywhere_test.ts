@@ -208,8 +208,8 @@ function wayTo(dovecot: Dovecot, route: Route, maxMinor: number | undefined): Wa
       const tls = { caCerts: [ca], serverName };
       const options = security === "tls" ? { tls } : {};
       const transport = await connectTransport(route.address(dovecot), options);
-      const startTls = security === "starttls";
-      return await DoveadmConnection.open(transport, { password, maxMinor, startTls, tls });
+      const starttls = security === "starttls" ? "required" : undefined;
+      return await DoveadmConnection.open(transport, { password, maxMinor, starttls, tls });
     },
   };
 }

@@ -121,7 +121,7 @@ test("a server's TLS: options that can't be", async () => {
     await assert.rejects(serve(options, () => []), LocalProtocolError);
   }
   assert.throws(
-    () => new DoveadmServerProtocol({ preauthenticated: true, startTls: "required" }),
+    () => new DoveadmServerProtocol({ preauthenticated: true, starttls: "required" }),
     /TLS is asked for at the login/,
   );
 });
