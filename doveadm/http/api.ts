@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LocalProtocolError } from "../../core/mod.ts";
+import { encodeUtf8, LocalProtocolError } from "../../core/mod.ts";
 import type { CallDeadline } from "./call_deadline.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import { type HttpLimits, limitsWithDefaults } from "./limits.ts";
@@ -54,22 +54,23 @@ export class HttpApi {
    */
   async open(request: HttpRequest, deadline: CallDeadline): Promise<ResponseBody> {
     const slot = this.#slots.take();
-    const controller = new AbortController();
-    const forget = deadline.onEnd(() => controller.abort());
-    const close = () => {
-      forget();
-      // Ends what is still under way: a body that isn't read to its end would keep its connection.
-      controller.abort();
-      slot.free();
-    };
+    let end = slot.free;
     try {
       await deadline.wait(slot.taken, { ...waitedFor(request), sent: false });
+      const controller = new AbortController();
+      const forget = deadline.onEnd(() => controller.abort());
+      const close = end = () => {
+        forget();
+        // Ends what is still under way: a body that isn't read to its end would keep its connection.
+        controller.abort();
+        slot.free();
+      };
       const response = await this.#respond(request, deadline, controller.signal);
       const body = new ResponseBody(response, { request, deadline, onClose: close });
       if (response.status === 200) return body;
       throw statusError(response, await body.beginning(), request);
     } catch (error) {
-      close();
+      end();
       throw error;
     }
   }
@@ -92,7 +93,7 @@ export class HttpApi {
       const response = fetch(url, {
         method: body === undefined ? "GET" : "POST",
         headers,
-        body: body as BodyInit | undefined,
+        body: body === undefined ? undefined : encodeUtf8(body) as Uint8Array<ArrayBuffer>,
         redirect: "manual",
         signal,
       });

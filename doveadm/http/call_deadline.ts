@@ -33,6 +33,9 @@ export interface Waited {
   readonly sent: boolean;
 }
 
+/** What a deadline ends with, which nobody sees: the error depends on what is waited for then. */
+const isOver = new Error("The call is over.");
+
 /**
  * The time limit and the signals of one call: one clock for all that it waits for, its input, the
  * server's version, its turn, and its requests.
@@ -56,8 +59,7 @@ export class CallDeadline {
       signals: [closing, signal],
       errorOf: (aborted) => {
         this.#endedBy = aborted ?? "time";
-        // What is waited for then says more.
-        return this.errorFor({ name: "the call", sent: false })!;
+        return isOver;
       },
       onEnd: () => {
         for (const callback of [...this.#callbacks]) callback();

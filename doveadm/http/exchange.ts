@@ -87,11 +87,11 @@ export async function* exchange(
     commands: commands.map(({ name, method }) => name ?? method),
     body: encodeCommands(commands),
   };
+  const body = await api.open(request, deadline);
   const answers = new AnswerMatcher(request);
   const { isStream } = deadline;
   const quote = (text: string) => endpoint.quote(text);
   const reader = new HttpAnswerReader({ limits: api.limits, isStream, quote });
-  const body = await api.open(request, deadline);
   try {
     for (let chunk; (chunk = await body.next()) !== undefined;) {
       reader.receive(chunk);

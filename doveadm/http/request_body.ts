@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeUtf8, LocalProtocolError } from "../../core/mod.ts";
+import { LocalProtocolError } from "../../core/mod.ts";
 
 /** What a parameter can be. A `bigint` is sent as the text of its digits. */
 export type HttpValue = string | number | bigint | boolean | readonly string[];
@@ -33,14 +33,14 @@ export function indexOfTag(tag: string, count: number): number | undefined {
 }
 
 /** The body of a request. Throws a `LocalProtocolError` for what can't be sent. */
-export function encodeCommands(commands: readonly HttpCommand[]): Uint8Array {
+export function encodeCommands(commands: readonly HttpCommand[]): string {
   if (commands.length === 0) throw new LocalProtocolError("There is no command to send. Give one.");
   const request = commands.map((command, index) => [
     checkText(command.method, `the method of command ${index}`),
     encodeParameters(command),
     tagOf(index),
   ]);
-  return encodeUtf8(JSON.stringify(request));
+  return JSON.stringify(request);
 }
 
 function encodeParameters({ method, parameters }: HttpCommand): Record<string, unknown> {

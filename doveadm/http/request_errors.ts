@@ -4,7 +4,12 @@
  * @module
  */
 
-import { AuthenticationError, type DovewireError, RemoteProtocolError } from "../../core/mod.ts";
+import {
+  AuthenticationError,
+  type DovewireError,
+  encodeUtf8,
+  RemoteProtocolError,
+} from "../../core/mod.ts";
 import { ConnectError, ConnectionLostError } from "../../core/errors.ts";
 import { whyItMayHaveDied } from "../client/command_traits.ts";
 import type { Waited } from "./call_deadline.ts";
@@ -18,7 +23,7 @@ export interface HttpRequest {
   /** The names of its commands, for messages; none for a request that runs nothing. */
   readonly commands: readonly string[];
   /** Its body; `undefined` for the list of commands, which is asked for with GET. */
-  readonly body: Uint8Array | undefined;
+  readonly body: string | undefined;
 }
 
 /** A request that has been sent, for the error if it takes too long. */
@@ -78,7 +83,7 @@ export function lostError(
   what: string,
   error?: unknown,
 ): ConnectionLostError {
-  const size = body?.length ?? 0;
+  const size = encodeUtf8(body ?? "").length;
   const why = size > largestRequest
     ? `The request has ${size} bytes. ${sizes}`
     : commands.length === 1
