@@ -4,12 +4,7 @@
  * @module
  */
 
-/** An operation that waits, in a list that any one can leave in constant time. */
-interface Waiter {
-  readonly go: () => void;
-  previous: Waiter | undefined;
-  next: Waiter | undefined;
-}
+import { Queue } from "../../core/queue.ts";
 
 /** A place that was taken, or that is waited for. */
 export interface Slot {
@@ -22,8 +17,7 @@ export interface Slot {
 /** Places for operations. */
 export class Slots {
   #free: number;
-  #first: Waiter | undefined;
-  #last: Waiter | undefined;
+  readonly #waiting = new Queue<() => void>();
 
   /** Creates that number of places. */
   constructor(size: number) {
@@ -33,50 +27,29 @@ export class Slots {
   /** Asks for a place. */
   take(): Slot {
     let isOwn = false;
-    let waiter: Waiter | undefined;
+    let leave = (): unknown => undefined;
     const taken = new Promise<void>((resolve) => {
       const go = () => {
         isOwn = true;
-        waiter = undefined;
         resolve();
       };
-      if (this.#free > 0) {
+      if (this.#free === 0) leave = this.#waiting.push(go);
+      else {
         this.#free--;
         go();
-      } else {
-        waiter = this.#append(go);
       }
     });
     const free = () => {
-      if (waiter !== undefined) this.#remove(waiter);
-      else if (isOwn) this.#giveBack();
-      waiter = undefined;
+      leave();
+      if (isOwn) this.#giveBack();
       isOwn = false;
     };
     return { taken, free };
   }
 
   #giveBack(): void {
-    const next = this.#first;
-    if (next === undefined) {
-      this.#free++;
-      return;
-    }
-    this.#remove(next);
-    next.go();
-  }
-
-  #append(go: () => void): Waiter {
-    const waiter: Waiter = { go, previous: this.#last, next: undefined };
-    if (this.#last === undefined) this.#first = waiter;
-    else this.#last.next = waiter;
-    return this.#last = waiter;
-  }
-
-  #remove({ previous, next }: Waiter): void {
-    if (previous === undefined) this.#first = next;
-    else previous.next = next;
-    if (next === undefined) this.#last = previous;
-    else next.previous = previous;
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
   }
 }
