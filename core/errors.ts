@@ -44,7 +44,7 @@ export class DovewireError extends Error {
    */
   readonly sent: boolean;
 
-  /** Makes one; the message says what happened, to what, and what to do. */
+  /** Creates an error; the message says what happened, to what, and what to do. */
   constructor(message: string, options: DovewireErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.sent = options.sent ?? false;
@@ -78,7 +78,7 @@ export class RemoteProtocolError extends DovewireError {
   /** The ids of the requests that were made and will not be answered, oldest first. */
   readonly unanswered: readonly number[];
 
-  /** Makes one; the message quotes what the peer sent, as far as that helps. */
+  /** Creates an error; the message quotes what the peer sent, as far as that helps. */
   constructor(message: string, options: RemoteProtocolErrorOptions = {}) {
     super(message, options);
     this.limit = options.limit;
@@ -122,14 +122,14 @@ export class TimeoutError extends DovewireError {
   /** What took too long. */
   readonly phase: TimeoutPhase;
 
-  /** Makes one; the message says how long was too long. */
+  /** Creates an error; the message says how long was too long. */
   constructor(phase: TimeoutPhase, message: string, options: DovewireErrorOptions = {}) {
     super(message, options);
     this.phase = phase;
   }
 }
 
-/** The caller gave up, by its signal or by input that failed; `cause` is its reason. */
+/** The caller aborted it, by its signal or by input that failed; `cause` is its reason. */
 export class AbortError extends DovewireError {
   /** The class's name. */
   override name = "AbortError";

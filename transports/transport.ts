@@ -22,11 +22,11 @@ export interface TlsOptions {
    */
   serverName?: string;
   /**
-   * Certificates of authorities, as PEM. A client trusts these instead of the runtime's. A server asks
+   * Certificates of CAs, as PEM. A client trusts these instead of the runtime's. A server asks
    * its clients for a certificate of one of these, and takes no client without.
    */
   caCerts?: readonly string[];
-  /** This end's certificate, and those between it and its authority behind it, as PEM. A server needs one. */
+  /** This end's certificate, followed by those between it and its CA, as PEM. A server needs one. */
   cert?: string;
   /** The private key of `cert`, as PEM. */
   key?: string;
@@ -62,10 +62,10 @@ export interface Transport extends AsyncDisposable {
    * The same conversation, encrypted from here on: as the client where it was connected, as the server
    * where it was accepted. Of the transport itself only `close()` goes on working, and closes both.
    *
-   * Rejects with a `TransportError`, and closes the connection, where that fails. That the peer has sent
-   * something in clear behind what asked for TLS, and that is still to be read, is such a failure: it may
-   * be another's words. What a client sends behind that is TLS already: a server that has read some of
-   * it gives it as `received`.
+   * Rejects with a `TransportError`, and closes the connection, where that fails. It is such a failure if the
+   * peer has sent something unencrypted after what asked for TLS that is still to be read: somebody else
+   * may have put it in. What a client sends after that is TLS already: a server that has read some of it
+   * gives it as `received`.
    */
   startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport>;
   /**
@@ -82,7 +82,7 @@ export interface Transport extends AsyncDisposable {
   readonly isExposed?: boolean;
 }
 
-/** What a {@linkcode Connector} can be told. */
+/** Options for a {@linkcode Connector}. */
 export interface ConnectOptions {
   /** Gives up connecting, the handshake of TLS included. */
   signal?: AbortSignal;
@@ -110,7 +110,7 @@ export interface Listener extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What a {@linkcode Listen} can be told. */
+/** Options for a {@linkcode Listen}. */
 export interface ListenOptions {
   /**
    * The mode of a UNIX socket's file, 0o600 if left out. Nobody whom it shuts out can connect, not even
@@ -128,7 +128,7 @@ export interface ListenOptions {
 /** Opens a listener: what every adapter that can exports as `listen`. */
 export type Listen = (address: Address, options?: ListenOptions) => Promise<Listener>;
 
-/** What a {@linkcode Spawn} can be told. */
+/** Options for a {@linkcode Spawn}. */
 export interface SpawnOptions {
   /** The folder that the process starts in; this one's if left out. */
   cwd?: string;
@@ -190,7 +190,7 @@ export type Spawn = (
  * - "unreachable": no way to that host, or no such address on this one
  * - "reset": the peer broke the connection off
  * - "closed": this side closed it
- * - "aborted": the caller's signal gave up on it
+ * - "aborted": the caller's signal aborted it
  * - "certificate": the peer's certificate isn't trusted, is out of date, is for another name, or is missing
  * - "tls": the connection can't be encrypted, for another reason
  * - "invalid": that can't be asked of any system

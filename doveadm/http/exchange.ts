@@ -14,13 +14,13 @@
  *   that the edge of the server's buffer cuts in two becomes several U+FFFD on 2.3, and makes 2.4.1
  *   crash, so that no answer comes. Mail that isn't ASCII is to be fetched over TCP.
  * - **JSON.** Both versions escape what has to be escaped, so that nothing had to be tolerated there. On
- *   2.3 the list of `who` ends behind its first row, and the others come behind it.
+ *   2.3 the list of `who` ends after its first row, and the others come after it.
  * - **Requests.** 2.3: 1 MiB in all, answered with 413 or cut off. 2.4: strings of 32,768 bytes, and
  *   lists of 1,024 items, answered with 400. A NUL can't be sent. 2.3 takes a boolean that is a string
  *   for `false`, unless it is "true"; 2.4 answers 400, and crashes on an object as a value.
- * - **400** is about the whole request, though commands ahead of the bad one have run.
- * - **No response** at all, but a closed connection, where a command gives up early, as over TCP; also on
- *   2.3 where a command such as `who` comes behind one that acts on mail, and on 2.4.1 to
+ * - **400** is about the whole request, though commands before the bad one have run.
+ * - **No response** at all, but a closed connection, where a command aborts early, as over TCP; also on
+ *   2.3 where a command such as `who` comes after one that acts on mail, and on 2.4.1 to
  *   `authCacheFlush`, which crashes. Each response ends its connection.
  *
  * Source: Dovecot's src/doveadm/client-connection-http.c, src/doveadm/doveadm-print-json.c.

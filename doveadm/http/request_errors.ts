@@ -110,7 +110,7 @@ export function statusError(
   const text = body.trim();
   const said = text === "" ? "" : `, saying ${endpoint.quote(text)}`;
   const what = `"${nameOf(commands)}" was refused by ${peer} with HTTP ${status}${said}.`;
-  // Dovecot looks at a command when it has read it: those ahead of a bad one have run by then.
+  // Dovecot looks at a command when it has read it: those before a bad one have run by then.
   const sent = commands.length > 1;
   if (response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
     const location = response.headers.get("location");

@@ -16,7 +16,7 @@ import {
   type Transport,
 } from "../transport.ts";
 
-/** What was connected to, encrypted if the options say so. Closes it if that fails, or is given up. */
+/** What was connected to, encrypted if the options say so. Closes it if that fails, or is aborted. */
 export async function securedFor(
   address: Address,
   transport: Transport,

@@ -34,7 +34,7 @@ export function isExposedAs(role: TlsRole): boolean | undefined {
 
 /** The options, with what was left out. */
 export interface TlsSettings {
-  /** The name that the server's certificate has to be for; empty where that is of no account. */
+  /** The name that the server's certificate has to be for; empty if it is unused. */
   readonly serverName: string;
   /** Authorities, as PEM, or `undefined` for the runtime's (a client) or for nobody's (a server). */
   readonly ca: string[] | undefined;
@@ -76,7 +76,7 @@ export function plaintextError(peer: string): TransportError {
   return tlsError(
     "tls",
     peer,
-    "it has sent more in clear, behind what asked for TLS. Somebody on the way may have put that in: " +
+    "it has sent more, unencrypted, after what asked for TLS. Somebody on the way may have put that in: " +
       "the connection is closed.",
   );
 }
@@ -106,24 +106,22 @@ export interface TlsFault {
   readonly why: string;
 }
 
-const anotherAuthority =
-  'Set "caCerts" to the certificate of its authority if that is one of your own.';
+const anotherCa = 'Set "caCerts" to the certificate of its CA if that is one of your own.';
 
 /** Faults of the peer's certificate by the codes that OpenSSL gives them, and other runtimes, too. */
 const certificateFaults: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired. It has to get a new one.",
   CERT_NOT_YET_VALID: "its certificate isn't valid yet. Look at the clocks of both ends.",
   DEPTH_ZERO_SELF_SIGNED_CERT:
-    `its certificate is signed by itself, and by nobody who is trusted here. ${anotherAuthority}`,
-  SELF_SIGNED_CERT_IN_CHAIN:
-    `the authority of its certificate isn't trusted here. ${anotherAuthority}`,
+    `its certificate is signed by itself, and by nobody who is trusted here. ${anotherCa}`,
+  SELF_SIGNED_CERT_IN_CHAIN: `the CA of its certificate isn't trusted here. ${anotherCa}`,
   // What Deno says of one that has expired, too.
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "Deno" in globalThis
-    ? "its certificate has expired, or is of no authority that is trusted here: Deno doesn't say " +
-      `which. ${anotherAuthority}`
-    : `its certificate is of no authority that is trusted here. ${anotherAuthority}`,
+    ? "its certificate has expired, or is of no CA that is trusted here: Deno doesn't say " +
+      `which. ${anotherCa}`
+    : `its certificate is of no CA that is trusted here. ${anotherCa}`,
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-    'it has no certificate, and "caCerts" asks for one. It has to be given one of these authorities.',
+    'it has no certificate, and "caCerts" asks for one. It has to be given one of these CAs.',
   INVALID_PURPOSE: "its certificate is for another purpose. It has to get one for this.",
   CERT_REVOKED: "its certificate was revoked. It has to get a new one.",
 };
@@ -136,7 +134,7 @@ const refusals: Readonly<Record<string, string>> = {
   CERTIFICATE_UNKNOWN: "it refuses this end's certificate. Look at its log for why.",
   UNSUPPORTED_CERTIFICATE: "it refuses this end's certificate as one of the wrong kind.",
   CERTIFICATE_REVOKED: "it refuses this end's certificate as revoked. Get a new one.",
-  UNKNOWN_CA: "it doesn't trust the authority of this end's certificate.",
+  UNKNOWN_CA: "it doesn't trust the CA of this end's certificate.",
   NO_APPLICATION_PROTOCOL: 'it speaks none of "alpnProtocols".',
   PROTOCOL_VERSION: "it speaks no version of TLS that this end does.",
   HANDSHAKE_FAILURE: "it finds no way to encrypt that both ends know, or misses a certificate.",

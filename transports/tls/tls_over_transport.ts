@@ -26,11 +26,11 @@ export async function startTlsOver(
     await transport.close();
     throw plaintextError(peer);
   }
-  let ahead: Uint8Array | undefined = received.length > 0 ? received : undefined;
+  let first: Uint8Array | undefined = received.length > 0 ? received : undefined;
   const under = duplexOver({
     read() {
-      const chunk = ahead;
-      ahead = undefined;
+      const chunk = first;
+      first = undefined;
       return chunk === undefined ? transport.read() : Promise.resolve(chunk);
     },
     write: (chunk) => transport.write(chunk),

@@ -13,7 +13,7 @@ export interface TransportDuplex extends Underneath {
   readonly stream: Duplex;
 }
 
-/** Makes one. The transport is read only as the stream is; destroying the stream closes it. */
+/** Creates one. The transport is read only as the stream is; destroying the stream closes it. */
 export function duplexOver(
   transport: Pick<Transport, "read" | "write" | "closeWrite" | "close">,
 ): TransportDuplex {

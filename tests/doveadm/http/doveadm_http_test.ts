@@ -131,7 +131,7 @@ before(warmUpFetch);
 
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
   let dovecot: Dovecot;
-  const name = (what: string) => `DoveadmHttp, Dovecot ${version}: ${what}`;
+  const name = (what: string) => `DoveadmHttp › Dovecot ${version} › ${what}`;
 
   test(name("starts"), async () => {
     dovecot = await startDovecot({ version, mail, everything: true });
@@ -602,7 +602,7 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   }
 }
 
-test("DoveadmHttp: close() while a request is under way", async () => {
+test("DoveadmHttp › close() during a request › the request gets a ConnectionLostError", async () => {
   await using server = await silence();
   await leavingNothing(async () => {
     const http = connect(server.url, { password: "s3cret" });
@@ -615,7 +615,7 @@ test("DoveadmHttp: close() while a request is under way", async () => {
   });
 });
 
-test("DoveadmHttp: signals and time-outs, of requests and of what comes ahead of them", async () => {
+test("DoveadmHttp › signals and time-outs, of requests and of what comes before them › say whether it was sent", async () => {
   await using server = await silence();
   await leavingNothing(async () => {
     const { http, requests } = counting(server.url, { timeout: 0 });
@@ -668,7 +668,7 @@ async function* endless(): AsyncGenerator<string> {
   await new Promise(() => {});
 }
 
-test("DoveadmHttp: the list of commands is asked for again where it didn't come", async () => {
+test("DoveadmHttp › a list of commands that failed › is asked for again", async () => {
   const methods = [{ command: "who", parameters: [] }];
   const answers = [
     new Response("[", { status: 200 }),
@@ -688,7 +688,7 @@ test("DoveadmHttp: the list of commands is asked for again where it didn't come"
   assert.deepEqual(asked, ["GET", "GET", "POST"]);
 });
 
-test("DoveadmHttp: one who gives up doesn't end the list of commands for others", async () => {
+test("DoveadmHttp › a list of commands for several calls › goes on when one of them is aborted", async () => {
   let answer = (_: Response) => {};
   let asked = 0;
   const http = connect("http://127.0.0.1:9/", {
@@ -714,7 +714,7 @@ test("DoveadmHttp: one who gives up doesn't end the list of commands for others"
   assert.equal(asked, 2);
 });
 
-test("DoveadmHttp: an answer that one call can't read is no matter to the others", async () => {
+test("DoveadmHttp › an answer that one call of several can't read › does not fail the others", async () => {
   const http = connect("http://127.0.0.1:9/", {
     fetch: () =>
       Promise.resolve(Response.json([

@@ -54,7 +54,7 @@ function fetchOf(uid: string, ...field: string[]): HttpCommand {
 }
 
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
-  test(`HTTP, Dovecot ${version}: commands, their answers and their errors`, async () => {
+  test(`HTTP › Dovecot ${version}, commands › their answers and their errors`, async () => {
     await using dovecot = await startDovecot({ version, mail });
     const api = apiOf(dovecot);
 
@@ -120,7 +120,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     assert.match(dead.message, /an unknown field or a bad search query/);
   });
 
-  test(`HTTP, Dovecot ${version}: what becomes of bytes and of long values`, async () => {
+  test(`HTTP › Dovecot ${version}, bytes and long values › what the server makes of them`, async () => {
     await using dovecot = await startDovecot({ version, mail });
     const api = apiOf(dovecot);
 
@@ -155,7 +155,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     }
   });
 
-  test(`HTTP, Dovecot ${version}: requests that are too large`, async () => {
+  test(`HTTP › Dovecot ${version}, requests that are too large › an error that tells the sizes`, async () => {
     await using dovecot = await startDovecot({ version });
     const api = apiOf(dovecot);
     const masks = (mailboxMask: string | string[]) => ({

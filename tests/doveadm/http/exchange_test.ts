@@ -115,7 +115,7 @@ async function errorFor(
   return error!;
 }
 
-test("HTTP: a request has its commands, tags and credentials", async () => {
+test("HTTP › a request › has its commands, tags and credentials", async () => {
   await using server = await fake(response('[["doveadmResponse",[],"0"]]'));
   const parameters = { s: "é\ud83d", b: false, n: 7, i: 2n ** 60n, l: ["x", "y"], u: undefined };
   const command = { method: "who", parameters };
@@ -146,7 +146,7 @@ test("HTTP: a request has its commands, tags and credentials", async () => {
   }
 });
 
-test("HTTP: answers are matched by their tags", async () => {
+test("HTTP › answers › are matched by their tags", async () => {
   await using server = await fake(
     response(
       '[["doveadmResponse",[{"a":"1"},{"a":"2"}],"0"]["error",{"type":"unknownMethod"},"2"],' +
@@ -168,7 +168,7 @@ test("HTTP: answers are matched by their tags", async () => {
   );
 });
 
-test("HTTP: what can't be sent is refused before anything is", async () => {
+test("HTTP › what can't be sent › is refused before anything is sent", async () => {
   const bad: readonly (readonly HttpCommand[])[] = [
     [],
     [{ method: "a\0b", parameters: {} }],
@@ -190,7 +190,7 @@ test("HTTP: what can't be sent is refused before anything is", async () => {
   }
 });
 
-test("HTTP: answers that don't fit the request", async () => {
+test("HTTP › answers that don't fit the request › RemoteProtocolError with what is unanswered", async () => {
   const cases: readonly [body: string, message: RegExp, unanswered: readonly number[]][] = [
     ["[]", /it has no answer to "mailbox list, who"/, [0, 1]],
     ['[["doveadmResponse",[],"0"]]', /it has no answer to "who"/, [1]],
@@ -218,7 +218,7 @@ test("HTTP: answers that don't fit the request", async () => {
   }
 });
 
-test("HTTP: answers that end too early, though the response is whole", async () => {
+test("HTTP › a whole response whose answers end too early › ConnectionLostError", async () => {
   for (
     const [body, message] of [
       ["", /it ends too early: before the "\[" of the answers/],
@@ -232,14 +232,14 @@ test("HTTP: answers that end too early, though the response is whole", async () 
   }
 });
 
-test("HTTP: a row beyond the limit", async () => {
+test("HTTP › a row beyond the limit › RemoteProtocolError with its name", async () => {
   const body = response(`[["doveadmResponse",[{"a":"${"x".repeat(1000)}"}],"0"]]`);
   const error = await errorFor(body, [list], { limits: { reply: 1000 } });
   assert(error instanceof RemoteProtocolError);
   assert.equal(error.limit, "reply");
 });
 
-test("HTTP: the statuses of Dovecot, and of others", async () => {
+test("HTTP › each status of Dovecot's and of proxies' › its error and its advice", async () => {
   const takes = 'WWW-Authenticate: X-Dovecot-API\r\nWWW-Authenticate: Basic Realm="doveadm"\r\n';
   type Class = new (...args: never[]) => DovewireError;
   const cases: readonly [answer: string, type: Class, one: boolean, message: RegExp][] = [
@@ -291,7 +291,7 @@ test("HTTP: the statuses of Dovecot, and of others", async () => {
   assert.equal(several.sent, true, "the first command may have run");
 });
 
-test("HTTP: 401 says what to set, and shows nothing", async () => {
+test("HTTP › status 401 › says what to set, and shows no secret", async () => {
   await using server = await fake(
     response("", "401 No", "WWW-Authenticate: X-Dovecot-API\r\n"),
   );
@@ -308,7 +308,7 @@ test("HTTP: 401 says what to set, and shows nothing", async () => {
   }
 });
 
-test("HTTP: connections that end too early", async () => {
+test("HTTP › a connection that ends too early › ConnectionLostError with the likely reason", async () => {
   const head = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
   const row = '[["doveadmResponse",[{"a":"1"}';
   const cases: readonly [answer: string | ((socket: Socket) => void), message: RegExp][] = [
@@ -334,13 +334,13 @@ test("HTTP: connections that end too early", async () => {
   assert.match((await errorFor("", [fetching])).message, /crashes as well on long values/);
 });
 
-test("HTTP: a server of doveadm's own protocol", async () => {
+test("HTTP › a server of doveadm's own protocol › is told from HTTP", async () => {
   const error = await errorFor("VERSION\tdoveadm-client\t1\t2\n-\n");
   assert(error instanceof RemoteProtocolError, `${error}`);
   assert.match(error.message, /is no HTTP/);
 });
 
-test("HTTP: no server, and no TLS", async () => {
+test("HTTP › no server, and no TLS › ConnectError", async () => {
   const gone = await fake("");
   await gone[Symbol.asyncDispose]();
   await using plain = await listen("tcp", (socket) => {
@@ -359,7 +359,7 @@ test("HTTP: no server, and no TLS", async () => {
   }
 });
 
-test("HTTP: abort, ahead, while waiting, in the body, and between events", async () => {
+test("HTTP › abort before, while waiting, in the body, and between rows › AbortError", async () => {
   const reason = new Error("enough");
   const early = AbortSignal.abort(reason);
   const never = () => assert.fail("something was sent");
@@ -395,7 +395,7 @@ test("HTTP: abort, ahead, while waiting, in the body, and between events", async
   });
 });
 
-test("HTTP: time-outs, of the whole and of each piece", async () => {
+test("HTTP › time-outs of a call and of a stream's pieces › TimeoutError", async () => {
   const head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n";
   for (const beginning of ["", `${head}[["doveadmResponse",[{"a":"1"},`]) {
     for (const isStream of [false, true]) {
@@ -420,7 +420,7 @@ test("HTTP: time-outs, of the whole and of each piece", async () => {
   assert.deepEqual(types, ["row", "end"]);
 });
 
-test("HTTP: rows are read no faster than they are taken, and leaving early ends it", async () => {
+test("HTTP › rows › are read no faster than they are taken, and leaving early ends the request", async () => {
   const chunk = new TextEncoder().encode(`,{"a":"${"x".repeat(65_526)}"}`.repeat(4));
   const total = 256 * 1024 * 1024;
   let written = 0;
@@ -455,7 +455,7 @@ test("HTTP: rows are read no faster than they are taken, and leaving early ends 
   assert(written < 64 * 1024 * 1024, `${written} bytes were sent to one who took three rows`);
 });
 
-test("HTTP: the list of commands", async () => {
+test("HTTP › the list of commands › what a server offers", async () => {
   const methods = [{ command: "who", parameters: [{ name: "mask", type: "array" }] }];
   await using server = await fake(response(JSON.stringify(methods)));
   assert.deepEqual(await listFor(apiOf(server.url)), methods);

@@ -46,7 +46,7 @@ async function mailboxes(port: number, password: string, ca: string): Promise<un
 }
 
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
-  test(`HTTPS, Dovecot ${version}: the calls are the same, and strangers get no password`, async () => {
+  test(`HTTPS › Dovecot ${version} › the calls are the same, and untrusted servers get no password`, async () => {
     const { good, ca } = await certificates();
     await using dovecot = await startDovecot({ version, tls: good, extraConfig });
     const { httpPort, password } = dovecot;

@@ -36,7 +36,7 @@ async function rowServer(size: number): Promise<{ server: Listening; rows: numbe
   return { server, rows: blocks * 20 };
 }
 
-test("HTTP: an answer of any size passes through in bounded memory", async () => {
+test("HTTP › a streamed answer of any size › passes through in bounded memory", async () => {
   const mebibytes = Number(process.env.HTTP_MEMORY_MIB ?? 100);
   const { server, rows } = await rowServer(mebibytes * 1024 * 1024);
   await using _ = server;

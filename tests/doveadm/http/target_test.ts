@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { isHttpTarget, resolveHttpTarget } from "../../../doveadm/http/target.ts";
 import { connect, Doveadm, DoveadmHttp, LocalProtocolError } from "../../../mod.ts";
 
-test("HTTP targets: hosts, ports and paths", () => {
+test("HTTP targets › hosts, ports and paths › are read", () => {
   const forms: readonly (readonly [string | URL, string])[] = [
     ["http://host:8080", "http://host:8080/doveadm/v1"],
     ["http://host:8080/", "http://host:8080/doveadm/v1"],
@@ -26,7 +26,7 @@ test("HTTP targets: hosts, ports and paths", () => {
   }
 });
 
-test("HTTP targets: a name and a password, which don't show", () => {
+test("HTTP targets › a name and a password › are read, and don't show", () => {
   const of = (target: string) => {
     const { username, password } = resolveHttpTarget(target);
     return { username, password };
@@ -43,7 +43,7 @@ test("HTTP targets: a name and a password, which don't show", () => {
   assert.equal(given.password, "s3cret", "what the caller gave was changed");
 });
 
-test("HTTP targets: what is none gets a clear error, and no password shows", () => {
+test("HTTP targets › what is none › a clear error without the password", () => {
   const bad = [
     "http://",
     "http://doveadm:s3cret@",
@@ -64,7 +64,7 @@ test("HTTP targets: what is none gets a clear error, and no password shows", () 
   assert.throws(() => resolveHttpTarget("ftp://s3cret@host"), LocalProtocolError);
 });
 
-test("HTTP targets: which targets are HTTP's", () => {
+test("HTTP targets › any target › is known for HTTP's or not", () => {
   const not: unknown[] = ["doveadm://host", "doveadm+unix:///x", "httpd", "", 1, null, {}, []];
   for (const target of not) assert(!isHttpTarget(target), String(target));
   for (const target of ["http://a", "https://a", "HTTP://a", new URL("http://a")]) {

@@ -5,7 +5,7 @@ import { CommandError } from "../../../doveadm/client/command_error.ts";
 import { commandError } from "../../../doveadm/http/command_errors.ts";
 import { codeOfExit, exitCode, exitCodes } from "../../../core/doveadm/exit_codes.ts";
 
-test("HTTP errors: each type has its code", () => {
+test("HTTP errors › each type › its code", () => {
   const cases: readonly [value: unknown, code: string, status: number, message: RegExp][] = [
     [
       { type: "exitCode", exitCode: 67 },
@@ -52,13 +52,13 @@ test("HTTP errors › exit code 73, and no other › says that the quota is full
   }
 });
 
-test("HTTP errors: what is no error is told apart", () => {
+test("HTTP errors › what is no error › undefined", () => {
   for (const value of [undefined, null, 5, "x", [], {}, { type: 5 }, { type: "exitCode" }]) {
     assert.equal(commandError("who", value, quoteText), undefined);
   }
 });
 
-test("exit codes and codes stand for each other", () => {
+test("exit codes › each code › stands for one, and back", () => {
   for (const code of Object.keys(exitCodes)) assert.equal(codeOfExit(exitCode(code)), code);
   assert.equal(codeOfExit(1), "UNKNOWN");
 });

@@ -88,12 +88,12 @@ const bodies: Readonly<Record<string, [body: string, events: HttpAnswerEvent[]]>
 };
 
 for (const [what, [body, events]] of Object.entries(bodies)) {
-  test(`HTTP answers: ${what}, in pieces of any size`, () => {
+  test(`HTTP answers › ${what}, in pieces of any size › its events`, () => {
     for (const size of [1, 2, 3, 5, 7, 11, Infinity]) assert.deepEqual(read(body, size), events);
   });
 }
 
-test("HTTP answers: whatever the rows, and wherever the body is cut", () => {
+test("HTTP answers › any rows, cut anywhere › come out as they went in", () => {
   const rows = fc.array(
     fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 2 })),
   );
@@ -147,7 +147,7 @@ const mistakes: Readonly<Record<string, RegExp>> = {
 };
 
 for (const [body, message] of Object.entries(mistakes)) {
-  test(`HTTP answers: ${JSON.stringify(body)} is refused`, () => {
+  test(`HTTP answers › ${JSON.stringify(body)} › is refused`, () => {
     for (const size of [1, Infinity]) {
       assert.throws(() => read(body, size), (error) => {
         assert(error instanceof RemoteProtocolError);
@@ -196,14 +196,14 @@ test("HTTP answers › limits › begin anew with each answer", () => {
   assert.equal(read(body, 7, { reply: 203, values: 2 }).length, 27);
 });
 
-test("HTTP answers: nesting has a limit", () => {
+test("HTTP answers › nesting deeper than 64 › is refused", () => {
   const nested = (depth: number) =>
     `[["doveadmResponse",{"a":${"[".repeat(depth)}${"]".repeat(depth)}},"0"]]`;
   assert.equal(read(nested(63)).length, 1);
   assert.throws(() => read(nested(64)), /nested deeper than 64/);
 });
 
-test("JSON: whole numbers beyond 2^53 are the text of their digits", () => {
+test("JSON › whole numbers beyond 2^53 › the text of their digits", () => {
   const cases: readonly [text: string, value: unknown][] = [
     ["9007199254740991", 9007199254740991],
     ["9007199254740993", "9007199254740993"],
