@@ -1,5 +1,5 @@
 /**
- * Putting mails into folders and from one to another, so that nobody ever sees half of one.
+ * Adds mails to folders and moves them, so that other programs never see half of one.
  *
  * @module
  */
@@ -25,20 +25,20 @@ import type { Folder } from "./folder.ts";
 import { fileIdentity, type MailFile } from "./mail_file.ts";
 import { errorCode, folderTitle, isMissing, storageFailure } from "./storage_failure.ts";
 
-/** A mail to keep. */
+/** A mail to add. */
 export interface NewMail {
   /** The mail, byte for byte. */
   readonly data: Uint8Array;
-  /** Whether it counts as read. */
+  /** Whether it is marked as read. */
   readonly seen: boolean;
-  /** When it was delivered; now if not set. */
+  /** The time of delivery; now if not set. */
   readonly received: Date | undefined;
 }
 
 /**
- * Writes a mail to the folder's `tmp` and renames it from there to `new`, or `cur` if it was read
- * (https://cr.yp.to/proto/maildir.html). It is on the disk then, and so is its name. Throws an
- * `ExtractorFailure`, with nothing left behind.
+ * Writes a mail to the folder's `tmp` and renames it from there to `new`, or to `cur` if it is read
+ * (https://cr.yp.to/proto/maildir.html). When it returns, the mail and its name are on the disk. If it
+ * throws, an `ExtractorFailure`, it leaves no file.
  */
 export function deliver(folder: Folder, mail: NewMail): MailFile {
   try {
@@ -66,7 +66,7 @@ function write(
   const mid = `${newUniqueName()},S=${data.length}`;
   const name = seen ? `${mid}:2,S` : mid;
   const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-  // The folder's group may read mails as it may read the folder, as far as the umask goes along.
+  // The folder's group gets the same permission for the mail as for the folder, within the umask.
   const descriptor = tmp.open(mid, O_WRONLY | O_CREAT | O_EXCL, mode & 0o660 | 0o600);
   try {
     const modified = fill(descriptor, data, received);
@@ -84,7 +84,7 @@ function write(
   }
 }
 
-/** Somebody has removed the mail's file from `tmp`, where others are to touch nothing for 36 hours. */
+/** Another program removed the mail's file from `tmp`, where files must stay for 36 hours. */
 function vanished({ name }: Folder): ExtractorFailure {
   const what = `put a mail into ${folderTitle(name)}`;
   return new ExtractorFailure(
@@ -93,27 +93,27 @@ function vanished({ name }: Folder): ExtractorFailure {
   );
 }
 
-/** Removes what was begun; the failure is to be told, and not that this didn't work either. */
+/** Removes the unfinished file; an error here must not replace the first failure. */
 function forgetDraft(tmp: Directory, name: string): void {
   try {
     tmp.at(name, unlinkSync);
   } catch {
-    // Others clean up `tmp`.
+    // Other programs clean up `tmp`.
   }
 }
 
-/** Has the disk keep a directory's names, where the file system needs to be told. */
+/** Syncs a directory's names to the disk, where the file system needs it. */
 function keepName(directory: Directory): void {
   try {
     directory.sync();
   } catch {
-    // The mail is there all the same: were it a failure, it would be added once more.
+    // The mail is there nevertheless: after a failure, the caller would add it again.
   }
 }
 
 /**
- * Does something with a directory in a folder, which is made unless it is there: some programs copy
- * folders without those that are empty.
+ * Calls a function with a directory of a folder, and creates the directory if it is missing: some
+ * programs copy folders without empty directories.
  */
 function withDirectory<Result>(
   folder: Directory,
@@ -123,7 +123,7 @@ function withDirectory<Result>(
 ): Result {
   if (!folder.has(name)) makeDirectory(folder, name, mode);
   const directory = folder.directory(name);
-  // It is a link, which may lead out of the maildir, or no directory.
+  // A link, which may lead out of the maildir, or no directory.
   if (directory === undefined) {
     throw Object.assign(new Error("no directory"), { code: "ENOTDIR" });
   }
@@ -138,17 +138,17 @@ function makeDirectory(folder: Directory, name: string, mode: number): void {
   try {
     folder.at(name, (path) => mkdirSync(path, { mode: mode & 0o777 }));
   } catch (error) {
-    // Another has made it just now.
+    // Another program has just created it.
     if (errorCode(error) !== "EEXIST") throw error;
   }
 }
 
-/** Writes the mail to the disk; gives the time of delivery as the file system has it. */
+/** Writes the mail to the disk; returns the time of delivery as the file system stores it. */
 function fill(descriptor: number, data: Uint8Array, received: Date | undefined): Date {
   for (let at = 0; at < data.length;) at += writeSync(descriptor, data, at, data.length - at);
   if (received !== undefined) {
     const time = received.getTime();
-    // One runtime doesn't take parts of a second ahead of 1970.
+    // One runtime doesn't accept fractions of a second before 1970.
     const date = new Date(time < 0 ? Math.floor(time / 1000) * 1000 : time);
     futimesSync(descriptor, date, date);
   }
@@ -156,12 +156,12 @@ function fill(descriptor: number, data: Uint8Array, received: Date | undefined):
   return new Date(fstatSync(descriptor).mtimeMs);
 }
 
-/** How many mails this process has named. */
+/** The number of mails that this process has named. */
 let named = 0;
 
 /**
- * A name that no mail had before: time, chance, process, how many this process has named, and host.
- * Containers may have the same processes and hosts.
+ * A unique name: time, random number, process, count of mails this process has named, and host. Containers
+ * may share process and host names.
  */
 function newUniqueName(): string {
   const now = Date.now();
@@ -180,8 +180,8 @@ export interface FilePlace {
 }
 
 /**
- * Renames a mail's file; `false` if it isn't there any more. A file that has the name already is not
- * touched: that is a failure, unless it is the same file, which then keeps both names.
+ * Renames a mail's file; `false` if it is gone. Never overwrites a file that has the name: that is a
+ * failure, unless it is the same file, which then keeps both names.
  */
 export function renameMail(from: FilePlace, to: FilePlace): boolean {
   const what = `rename the mail ${JSON.stringify(uniqueName(from.name))}`;
@@ -189,11 +189,11 @@ export function renameMail(from: FilePlace, to: FilePlace): boolean {
   const here = fileIdentity(from.directory, from.name);
   if (here === undefined) return false;
   if (there !== undefined && there !== here) {
-    throw new ExtractorFailure("storage", `Cannot ${what}: there is another of that name.`);
+    throw new ExtractorFailure("storage", `Cannot ${what}: there is another mail of that name.`);
   }
   try {
-    // To rename a file to itself does nothing. To remove one of the names would lose the mail if
-    // somebody moved it from one to the other just now.
+    // Renaming a file to itself does nothing. Removing one of the names would lose the mail if another
+    // program has just moved it from one name to the other.
     if (there !== here) {
       from.directory.at(from.name, (source) => {
         to.directory.at(to.name, (target) => renameSync(source, target));
@@ -201,13 +201,13 @@ export function renameMail(from: FilePlace, to: FilePlace): boolean {
     }
     return true;
   } catch (error) {
-    // Where the folder is there, the file wasn't, even if somebody has moved it back by now.
+    // The folder exists, so the file was missing, even if it is back by now.
     if (isMissing(error) && hasName(to.directory)) return false;
     throw storageFailure(what, error);
   }
 }
 
-/** Whether an open directory is still in another, or was removed. */
+/** Whether an open directory is still in its parent; `false` if it was removed. */
 function hasName(directory: Directory): boolean {
   try {
     return directory.at(".", (path) => lstatSync(path).nlink > 0);
@@ -216,7 +216,7 @@ function hasName(directory: Directory): boolean {
   }
 }
 
-/** Removes a mail's file; `false` if it isn't there any more. */
+/** Removes a mail's file; `false` if it is gone. */
 export function removeMail({ directory, name }: FilePlace): boolean {
   try {
     directory.at(name, unlinkSync);

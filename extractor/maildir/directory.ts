@@ -1,6 +1,6 @@
 /**
- * Open directories: names are looked up in the directory that was opened, whatever its path leads to by
- * then.
+ * Open directories: names are looked up in the directory that was opened, even if its path leads
+ * elsewhere by then.
  *
  * @module
  */
@@ -24,11 +24,11 @@ const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 const directoryFlags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
 
-/** Gives a path by which the system finds an open directory, wherever that has been moved to. */
+/** Returns a path to an open directory that stays valid when the directory is moved. */
 export type Anchor = (descriptor: number) => string;
 
 /**
- * The ways to do so, best first: Linux, systems with fdescfs such as FreeBSD, and macOS. JavaScript's
+ * The known ways, best first: Linux, systems with fdescfs such as FreeBSD, and macOS. JavaScript
  * runtimes have no openat(2).
  */
 const knownAnchors: readonly Anchor[] = [
@@ -41,34 +41,34 @@ const knownAnchors: readonly Anchor[] = [
 ];
 
 let anchors = knownAnchors;
-/** The one that works here; `undefined` where none does, or none was looked for. */
+/** The way that works here; `undefined` if none does, or before the first look. */
 let anchor: Anchor | undefined;
 let isAnchorKnown = false;
 
-/** Takes other ways than {@linkcode knownAnchors}; for tests, to be on a system that has none. */
+/** Replaces {@linkcode knownAnchors}; for tests of systems that have none. */
 export function setAnchors(others: readonly Anchor[] = knownAnchors): void {
   [anchors, anchor, isAnchorKnown] = [others, undefined, false];
 }
 
 /**
- * An open directory. A symbolic link is never followed to it, and names in it are never looked up in
- * another directory, so that somebody who puts a link in its place meanwhile leads nobody elsewhere.
+ * An open directory. It is never a symbolic link, and names in it are never looked up in another directory,
+ * even if somebody replaces it by a link meanwhile.
  *
- * Where the system has no path to an open directory (no /proc on Linux, or a runtime that isn't allowed
- * to read it), names are looked up by the directory's own path, and it is checked before and after that
- * the path still leads to it. That leaves a gap: who swaps and swaps back within one system call isn't
- * noticed. An opened file is looked at once more by its name, which makes the gap smaller still.
+ * Where the system has no path to an open directory (no /proc on Linux, or a runtime without permission
+ * to read it), names are looked up by the directory's own path, and checks before and after make sure that
+ * the path still leads to it. A race remains: a swap and swap back within one system call isn't noticed.
+ * An opened file is checked again by its name, which makes the race smaller.
  *
- * Errors are those of `node:fs`. Whoever opens one has to close it.
+ * Errors are those of `node:fs`. The caller that opens a directory has to close it.
  */
 export class Directory {
   readonly #descriptor: number;
   readonly #path: string;
-  /** Whether links in its path were followed up to the end, which was for whoever opened it to say. */
+  /** Whether the caller asked to follow a link as the path's last name. */
   readonly #isFollowed: boolean;
-  /** Where there is no anchor: the directories above, which have to stay where they are. */
+  /** Without an anchor: the parent directories, which must stay where they are. */
   readonly #chain: readonly Directory[] | undefined;
-  /** Where there is no anchor: what tells it from others. */
+  /** Without an anchor: the identity of the directory. */
   readonly #identity: BigIntStats | undefined;
 
   private constructor(
@@ -86,8 +86,8 @@ export class Directory {
   }
 
   /**
-   * Opens a directory by its path, in which links are followed; in its last name only if `follow` is
-   * set.
+   * Opens a directory by its path, in which links are followed; the last name may be a link only if `follow`
+   * is set.
    */
   static open(path: string, { follow }: { readonly follow: boolean }): Directory {
     const descriptor = openSync(path, directoryFlags | (follow ? 0 : O_NOFOLLOW));
@@ -107,24 +107,24 @@ export class Directory {
     }
   }
 
-  /** Opens a directory in it; `undefined` where there is none of that name, or only a link to one. */
+  /** Opens a directory in it; `undefined` if the name is missing or a link. */
   directory(name: string): Directory | undefined {
     try {
       const descriptor = this.open(name, directoryFlags);
       return Directory.#of(descriptor, join(this.#path, name), { parent: this, follow: false });
     } catch (error) {
-      // A link, on some systems.
+      // Some systems report a link so.
       if (isMissing(error) || errorCode(error) === "ELOOP") return undefined;
       throw error;
     }
   }
 
   /**
-   * Does something with a path of a name in it, which is good for that moment only. What it is given is
-   * to treat links as links.
+   * Calls a function with a path to a name in it, which is valid only during the call. The function must not
+   * follow links.
    */
   at<Result>(name: string, act: (path: string) => Result): Result {
-    // In one piece: there are folders with a hundred thousand names to be looked up.
+    // One string operation: a folder may have a hundred thousand names to look up.
     if (this.#chain === undefined) return act(`${this.#path}/${name}`);
     this.#check();
     const result = act(`${this.#path}/${name}`);
@@ -132,7 +132,7 @@ export class Directory {
     return result;
   }
 
-  /** Opens a file in it; flags as `node:fs` has them, to which O_NOFOLLOW and O_NONBLOCK are added. */
+  /** Opens a file in it; O_NOFOLLOW and O_NONBLOCK are added to the flags, which are those of `node:fs`. */
   open(name: string, flags: number, mode?: number): number {
     const open = (path: string) => openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
     if (this.#chain === undefined) return open(`${this.#path}/${name}`);
@@ -148,22 +148,22 @@ export class Directory {
     }
   }
 
-  /** Whether it has a name, whatever that is of. */
+  /** Whether it has an entry of any type with that name. */
   has(name: string): boolean {
     return this.at(name, (path) => lstatSync(path, { throwIfNoEntry: false })) !== undefined;
   }
 
-  /** What is in it. */
+  /** The names in it. */
   entries(): Dirent[] {
     return this.at(".", (path) => readdirSync(path, { withFileTypes: true }));
   }
 
-  /** What it is now, such as when it was changed last. */
+  /** Its current state, such as the time of its last change. */
   now(): BigIntStats {
     return statsOf(this.#descriptor);
   }
 
-  /** Has the disk keep the names in it. */
+  /** Syncs the names in it to the disk. */
   sync(): void {
     fsyncSync(this.#descriptor);
   }
@@ -182,7 +182,7 @@ export class Directory {
   }
 }
 
-/** As if the name weren't there, which is what it is: the directory went away. */
+/** Reported as if the name were missing: the directory went away. */
 function moved(): Error {
   return Object.assign(new Error("the directory was moved while it was read"), { code: "ENOENT" });
 }

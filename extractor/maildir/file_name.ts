@@ -1,10 +1,10 @@
 /**
  * The names of mails' files: `unique:2,flags`.
  *
- * The unique part stays as long as the mail exists. Behind it, where the mail has been looked at, come
- * flags in ASCII order (https://cr.yp.to/proto/maildir.html); Dovecot has its keywords there as "a" to
- * "z", and the mail's size in the unique part as ",S=1234". As with Dovecot the unique part ends at the
- * first colon and the flags are behind the last one.
+ * The unique part stays as long as the mail exists. After it, once a program has seen the mail, come flags
+ * in ASCII order (https://cr.yp.to/proto/maildir.html). Dovecot adds its keywords there as "a" to "z", and
+ * the mail's size to the unique part as ",S=1234". As with Dovecot, the unique part ends at the first
+ * colon and the flags come after the last one.
  *
  * @module
  */
@@ -21,12 +21,12 @@ export function isMarkedSeen(fileName: string): boolean {
   if (colon < 0 || !fileName.startsWith("2,", colon + 1)) return false;
   const seen = fileName.indexOf("S", colon + 3);
   if (seen < 0) return false;
-  // What is behind another comma is nobody's flags.
+  // Text after another comma isn't flags.
   const comma = fileName.indexOf(",", colon + 3);
   return comma < 0 || seen < comma;
 }
 
-/** The file's name with the flag S among its flags. All else that it has is kept. */
+/** The file's name with the flag S among its flags; the rest is kept. */
 export function markedSeen(fileName: string): string {
   const colon = fileName.lastIndexOf(":");
   if (colon < 0 || !fileName.startsWith("2,", colon + 1)) return `${fileName}:2,S`;
@@ -37,12 +37,12 @@ export function markedSeen(fileName: string): string {
   return fileName.slice(0, start) + flags + fileName.slice(end);
 }
 
-/** The name that a file has in `cur`: where it has no flags, the sign that it has none. */
+/** The file's name in `cur`: ":2," is added if it has no flags. */
 export function nameInCur(fileName: string): string {
   return fileName.includes(":") ? fileName : `${fileName}:2,`;
 }
 
-/** The size of the mail in bytes, where the file's name tells: `,S=1234`. */
+/** The mail's size in bytes, if the file's name has it: `,S=1234`. */
 export function sizeInName(fileName: string): number | undefined {
   const at = fileName.indexOf(",S=");
   if (at < 0) return undefined;

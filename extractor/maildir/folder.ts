@@ -1,5 +1,5 @@
 /**
- * A maildir's directory and those of its folders, opened for as long as something is done in them.
+ * A maildir's directory and those of its folders, open during a call.
  *
  * @module
  */
@@ -10,30 +10,30 @@ import { noFolder } from "./storage_failure.ts";
 
 /** A folder's directories while they are open. */
 export interface OpenFolder {
-  /** The folder's own. */
+  /** The folder's own directory. */
   readonly directory: Directory;
-  /** Of mails that were looked at. */
+  /** For mails that a program has seen. */
   readonly cur: Directory;
-  /** Of mails that just came; some programs copy folders without directories that are empty. */
+  /** For new mails; missing in some copies of folders, because it was empty. */
   readonly fresh: Directory | undefined;
 }
 
 /** Which of a folder's directories a mail is in. */
 export type Place = "cur" | "new";
 
-/** The directory of a maildir, which is opened anew each time that something is done in it. */
+/** The directory of a maildir, opened again for each call. */
 export class MaildirRoot {
   /** Its path. */
   readonly path: string;
   readonly #follow: boolean;
 
-  /** Takes a path; links in its last name are followed if `follow` is set. */
+  /** Takes a path; its last name may be a link only if `follow` is set. */
   constructor(path: string, { follow }: { readonly follow: boolean }) {
     this.path = path;
     this.#follow = follow;
   }
 
-  /** Does something with the directory; throws what `node:fs` throws where it can't be opened. */
+  /** Calls a function with the directory; throws the error of `node:fs` if it can't be opened. */
   use<Result>(act: (directory: Directory) => Result): Result {
     const directory = Directory.open(this.path, { follow: this.#follow });
     try {
@@ -46,13 +46,13 @@ export class MaildirRoot {
 
 /** A folder and its directory. */
 export class Folder {
-  /** What it is called; "" for the inbox. */
+  /** Its name; "" for the inbox. */
   readonly name: string;
-  /** What its directory is called in the maildir's; "" for that itself. */
+  /** The name of its directory in the maildir; "" for the maildir itself. */
   readonly directoryName: string;
   readonly #root: MaildirRoot;
 
-  /** Takes where the maildir is, the folder's name, and its directory's. */
+  /** Takes the maildir, the folder's name, and its directory's. */
   constructor(root: MaildirRoot, name: string, directoryName: string) {
     this.#root = root;
     this.name = name;
@@ -65,9 +65,9 @@ export class Folder {
   }
 
   /**
-   * Does something with its directories, through which each name is looked up in the folder itself,
-   * whatever its path leads to meanwhile. Throws an `ExtractorFailure` "not-found" where it isn't one,
-   * and what `node:fs` throws where it can't be opened.
+   * Calls a function with its directories. Each name is looked up in the folder itself, even if its path
+   * leads elsewhere meanwhile. Throws an `ExtractorFailure` "not-found" if it isn't a folder, and the error
+   * of `node:fs` if it can't be opened.
    */
   use<Result>(act: (folder: OpenFolder) => Result): Result {
     return this.useDirectory((directory) => {
@@ -83,7 +83,7 @@ export class Folder {
     });
   }
 
-  /** Does something with its own directory, if there is one; what it has may be anything. */
+  /** Calls a function with its own directory, if there is one, whatever is in it. */
   useDirectory<Result>(act: (directory: Directory | undefined) => Result): Result {
     const { directoryName } = this;
     return this.#root.use((root) => {
@@ -97,7 +97,7 @@ export function directoryOf({ cur, fresh }: OpenFolder, place: Place): Directory
   return place === "cur" ? cur : fresh;
 }
 
-/** Does something with a directory in another, if there is one of that name. */
+/** Calls a function with a directory in another, if there is one of that name. */
 export function useDirectory<Result>(
   parent: Directory,
   name: string,

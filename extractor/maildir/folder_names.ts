@@ -1,6 +1,6 @@
 /**
- * What folders are called, by the names of their directories: Maildir++, with names in modified UTF-7
- * or in UTF-8.
+ * Folders' names from the names of their directories: Maildir++, with names in modified UTF-7 or in
+ * UTF-8.
  *
  * @module
  */
@@ -14,12 +14,12 @@ export function isInbox(name: string): boolean {
 
 /**
  * The folders' names by those of their directories, such as "Entwürfe.2024" for ".Entw&APw-rfe.2024",
- * in order, a folder ahead of those within it.
+ * in order, a folder before those within it.
  *
- * A name that isn't modified UTF-7 as Dovecot writes it stands for itself, as one that Dovecot writes
- * with `:UTF-8` or `mailbox_list_utf8` does. So does one that would be another folder's name too, and
- * one with control characters or halves of characters. Left out are directories without a leading
- * dot, those with an empty level such as "..", and ".INBOX", whose name is the inbox's.
+ * A name that isn't modified UTF-7 as Dovecot writes it is used as it is, such as one that Dovecot writes
+ * with `:UTF-8` or `mailbox_list_utf8`. So is a name that would equal another folder's, and one with
+ * control characters or lone surrogates. Left out are directories without a leading dot, those with an
+ * empty level such as "..", and ".INBOX", whose name is the inbox's.
  */
 export function folderNames(directories: Iterable<string>): Map<string, string> {
   const names = new Map<string, string>();
@@ -34,7 +34,7 @@ export function folderNames(directories: Iterable<string>): Map<string, string> 
 
 function decoded(encoded: string): string {
   const name = decodeMutf7(encoded);
-  // What is encoded without need could be a dot or a slash in disguise.
+  // A needlessly encoded character could be a hidden dot or slash.
   const isRight = name !== undefined && encodeMutf7(name) === encoded;
   return isRight && !isInbox(name) && isText(name) ? name : encoded;
 }
@@ -43,7 +43,7 @@ function isText(name: string): boolean {
   return !/\p{Cc}|\p{Cs}/u.test(name);
 }
 
-/** Gives folders that share a name those of their directories, until none do. */
+/** Renames folders that share a name to their directories' names, until none do. */
 function keepApart(names: Map<string, string>): void {
   for (;;) {
     const seen = new Map<string, string>();

@@ -1,5 +1,5 @@
 /**
- * What is in a folder: names and numbers of its mails.
+ * A folder's content: its mails' names and their counts.
  *
  * @module
  */
@@ -13,41 +13,41 @@ import { directoryOf, type Folder, type OpenFolder, type Place } from "./folder.
 import { fileIdentity, type FileInfo, fileInfo, type MailFile } from "./mail_file.ts";
 import { folderTitle, isMissing, noFolder, storageFailure } from "./storage_failure.ts";
 
-/** What a folder's mails come to. */
+/** Totals of a folder's mails. */
 export interface FolderTotals {
-  /** How many there are. */
+  /** The number of mails. */
   readonly count: number;
-  /** Their size together, in bytes. */
+  /** Their total size in bytes. */
   readonly size: number;
-  /** How many haven't been read. */
+  /** The number of unread mails. */
   readonly unseen: number;
 }
 
 /**
- * For how long a directory must have been left alone, in milliseconds, before its time of change says
- * that nothing changes: file systems tell time in steps, and two changes may be in one.
+ * A directory's time of change proves that nothing changed only if it is this old, in milliseconds: file
+ * systems store time in steps, and two changes may fall into one.
  */
 const settledAfter = 2000;
 
-/** How often a folder is read again that changes while it is read. */
+/** How often a folder is read again if it changes meanwhile. */
 const attempts = 3;
 
 /**
- * For how long a folder's mails are unpacked to learn sizes that names don't tell, in milliseconds; the
- * rest has the size that it takes on the disk. Programs that compress mails put the size into the name.
+ * Time limit for unpacking a folder's mails to learn sizes that their names don't have, in milliseconds;
+ * for the rest, the size on the disk is used. Programs that compress mails put the size into the name.
  */
 const maxUnpackingTime = 10_000;
 
 /**
  * A folder's mails at one time.
  *
- * It takes a file's name, its unique name and two numbers a mail; the numbers when they are first asked
- * for. A mail that another program renames meanwhile is there once; one that vanishes isn't.
+ * It stores a file's name, its unique name and two numbers per mail; the numbers from their first use on. A
+ * mail that another program renames meanwhile is listed once; one that vanishes isn't.
  */
 export class FolderScan {
   /** The folder. */
   readonly folder: Folder;
-  /** How many mails there are. */
+  /** The number of mails. */
   readonly length: number;
   readonly #stamp: Stamp;
   readonly #isSettled: boolean;
@@ -57,7 +57,7 @@ export class FolderScan {
   readonly #newCount: number;
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #orders = new Map<string, Uint32Array>();
-  /** Sizes that names don't tell, by indexes. */
+  /** Sizes that names don't have, by indexes. */
   readonly #unnamedSizes = new Map<number, number>();
   readonly #budget: Budget = { milliseconds: maxUnpackingTime };
   #numbers: MailNumbers | undefined;
@@ -84,7 +84,7 @@ export class FolderScan {
           const stamp = readStamp(open);
           const age = now - lastChange(stamp);
           const scan = new FolderScan(folder, open, stamp, age > settledAfter);
-          // What is renamed may have been missed.
+          // A renamed file may have been missed.
           if (attempt === attempts || sameStamp(stamp, readStamp(open))) return scan;
         }
       });
@@ -95,7 +95,7 @@ export class FolderScan {
     }
   }
 
-  /** Whether the folder's directories still have the files that they had. */
+  /** Whether the folder's directories still have the same files. */
   isCurrent(): boolean {
     try {
       return this.#isSettled &&
@@ -105,7 +105,7 @@ export class FolderScan {
     }
   }
 
-  /** Whether a mail was there. */
+  /** Whether a mail was in the folder. */
   has(mid: string): boolean {
     return this.#indexes.has(mid);
   }
@@ -120,13 +120,13 @@ export class FolderScan {
         return info === undefined ? undefined : this.#mail(index, info, open);
       });
     } catch (error) {
-      // The folder went away, or others have moved it.
+      // The folder was removed or moved.
       if (error instanceof ExtractorFailure && error.code === "not-found") return undefined;
       throw error;
     }
   }
 
-  /** What the folder comes to. A size that a file's name tells is taken from there. */
+  /** The folder's totals. A size in a file's name is taken from there. */
   totals(): FolderTotals {
     return this.#totals ??= this.#use((open) => this.#addUp(open));
   }
@@ -140,11 +140,11 @@ export class FolderScan {
       size += bytes;
       if (this.#isSeen(index)) unseen++;
     }
-    // Names may say anything, and messages hold no more.
+    // Names may have any number; messages hold no larger one.
     return { count, size: Math.min(size, Number.MAX_SAFE_INTEGER), unseen: count - unseen };
   }
 
-  /** Each mail's time of delivery; asks the file system for each when it is first called. */
+  /** Each mail's time of delivery; the first call asks the file system. */
   numbers(): MailNumbers {
     return this.#numbers ??= this.#use((open) => this.#measure(open));
   }
@@ -164,7 +164,7 @@ export class FolderScan {
     return { received, diskSizes, present: present.subarray(0, count) };
   }
 
-  /** Each mail's size, by its index; 0 for those that aren't there any more. */
+  /** Each mail's size, by its index; 0 for mails that are gone. */
   sizes(): Float64Array {
     const { present } = this.numbers();
     const sizes = new Float64Array(this.length);
@@ -174,7 +174,7 @@ export class FolderScan {
     return sizes;
   }
 
-  /** A mail's size, as its name or its file tells; `undefined` where it isn't there any more. */
+  /** A mail's size, from its name or its file; `undefined` if it is gone. */
   #size(index: number, open: OpenFolder): number | undefined {
     const size = sizeInName(this.#names[index]) ?? this.#unnamedSizes.get(index);
     if (size !== undefined) return size;
@@ -189,7 +189,7 @@ export class FolderScan {
     return directory && fileInfo(directory, this.#names[index]);
   }
 
-  /** Does something with the folder while it is open; throws an `ExtractorFailure`. */
+  /** Calls a function with the folder while it is open; throws an `ExtractorFailure`. */
   #use<Result>(act: (open: OpenFolder) => Result): Result {
     try {
       return this.folder.use(act);
@@ -216,7 +216,7 @@ export class FolderScan {
     });
   }
 
-  /** Keeps mails' indexes in some order for as long as the scan is. */
+  /** Caches an order of mails' indexes with the scan. */
   ordered(order: string, sort: () => Uint32Array): Uint32Array {
     const known = this.#orders.get(order) ?? sort();
     this.#orders.set(order, known);
@@ -258,17 +258,17 @@ export class FolderScan {
   }
 }
 
-/** What the file system knows of mails, by their indexes. */
+/** The file system's data about mails, by their indexes. */
 export interface MailNumbers {
   /** In milliseconds since 1970. */
   readonly received: Float64Array;
-  /** What they take on the disk, in bytes. */
+  /** Their size on the disk, in bytes. */
   readonly diskSizes: Float64Array;
-  /** The indexes of those that were there when they were asked for. */
+  /** The indexes of the mails that were found. */
   readonly present: Uint32Array;
 }
 
-/** By what a folder's change can be seen. */
+/** The values that show a change of the folder. */
 interface Stamp {
   readonly cur: BigIntStats;
   readonly fresh: BigIntStats | undefined;
@@ -278,9 +278,9 @@ function readStamp({ cur, fresh }: OpenFolder): Stamp {
   return { cur: cur.now(), fresh: fresh?.now() };
 }
 
-/** When it was changed last, in milliseconds since 1970. */
+/** The time of its last change, in milliseconds since 1970. */
 function lastChange({ cur, fresh = cur }: Stamp): number {
-  // Programs that restore or copy directories give them an old time back, but not in secret.
+  // Programs that restore or copy directories reset the modification time, but not the change time.
   return Math.max(...[cur.mtimeMs, cur.ctimeMs, fresh.mtimeMs, fresh.ctimeMs].map(Number));
 }
 
@@ -302,7 +302,7 @@ interface Names {
 
 /** The names of the files in both directories, each mail once. */
 function namesApart(folder: OpenFolder): Names {
-  // In this order, since mails go from one to the other: they may be seen twice, but not missed.
+  // In this order, since mails move from "new" to "cur": they may be seen twice, but not missed.
   const fresh = folder.fresh === undefined ? [] : filesIn(folder.fresh);
   const names = [...fresh, ...filesIn(folder.cur)];
   const mids = names.map(uniqueName);
@@ -317,9 +317,9 @@ function namesApart(folder: OpenFolder): Names {
 }
 
 /**
- * Looks at files of the same unique name. A mail that was renamed meanwhile, or has two names, is
- * taken once. Two mails can have one name by somebody's mistake: each then has what tells its file from
- * others behind it, so that none is out of reach, and none is taken for the other when that is gone.
+ * Handles files of the same unique name. A mail that was renamed meanwhile, or has two names, is listed
+ * once. Two mails may have one name by mistake: each then gets its file's identity as a suffix, so that
+ * both can be reached, and neither is mistaken for the other after a removal.
  */
 function withoutDoubles(folder: OpenFolder, all: Names, doubtful: ReadonlySet<string>): Names {
   const files = new Map<string, Map<string, number>>();
@@ -349,8 +349,8 @@ function withoutDoubles(folder: OpenFolder, all: Names, doubtful: ReadonlySet<st
 }
 
 /**
- * The names of a directory's files but those with a leading dot; links to files are none, and neither
- * are files that can't be asked for, since their names are no text.
+ * The names of a directory's files except those with a leading dot; links don't count, nor do files whose
+ * names are invalid text, since they can't be opened.
  */
 function filesIn(directory: Directory): string[] {
   const names: string[] = [];

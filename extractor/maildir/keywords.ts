@@ -1,5 +1,5 @@
 /**
- * Dovecot's keywords: labels such as "$Forwarded", which each folder has letters of its own for.
+ * Dovecot's keywords: labels such as "$Forwarded", for which each folder has its own letters.
  *
  * A folder's file `dovecot-keywords` has a line for each, "0 $Forwarded" for the letter "a", up to 25
  * for "z".
@@ -12,10 +12,10 @@ import { withFile } from "./mail_file.ts";
 import { isUnreadable } from "./storage_failure.ts";
 
 /**
- * The name that a mail's file has in another folder, with the letters that the folder has for the
- * mail's keywords. Those that it has none for are taken off, since Dovecot would take them for others,
- * or for keywords called "unknown-0" and the like; only Dovecot gives new ones. Where the folder that
- * the mail comes from has no such file, nobody knows what letters mean, and they stay.
+ * The name of a mail's file in another folder, with that folder's letters for the mail's keywords. Keywords
+ * without a letter there are removed, since Dovecot would read them as others, or as "unknown-0"; only
+ * Dovecot assigns new letters. If the mail's old folder has no such file, the letters' meaning is unknown,
+ * and they stay.
  */
 export function withKeywordsOf(fileName: string, from: Directory, to: Directory): string {
   const colon = fileName.lastIndexOf(":");
@@ -29,14 +29,14 @@ export function withKeywordsOf(fileName: string, from: Directory, to: Directory)
     if (flag < "a" || flag > "z") return flag;
     return letters.get(theirs.get(flag) ?? "") ?? [];
   });
-  const behind = fileName.slice(colon + 3 + flags.length);
-  return fileName.slice(0, colon + 3) + kept.sort().join("") + behind;
+  const rest = fileName.slice(colon + 3 + flags.length);
+  return fileName.slice(0, colon + 3) + kept.sort().join("") + rest;
 }
 
-/** How much of such a file is read: it has no more than 26 keywords that matter. */
+/** How much of such a file is read: only 26 keywords have letters. */
 const most = { offset: 0, length: 65_536 };
 
-/** A folder's keywords by their letters; `undefined` where no file tells, or nobody lets us read it. */
+/** A folder's keywords by their letters; `undefined` if the file is missing or unreadable. */
 function readKeywords(folder: Directory): Map<string, string> | undefined {
   let file: Uint8Array | undefined;
   try {
@@ -48,7 +48,7 @@ function readKeywords(folder: Directory): Map<string, string> | undefined {
   const keywords = new Map<string, string>();
   for (const line of new TextDecoder().decode(file).split("\n")) {
     const [, number, keyword] = /^(\d{1,2}) (.+)$/.exec(line) ?? [];
-    // A keyword means the same in any case.
+    // Keywords are case-insensitive.
     if (Number(number) < 26) {
       keywords.set(String.fromCharCode(97 + Number(number)), keyword.toLowerCase());
     }

@@ -1,5 +1,5 @@
 /**
- * One mail's file: opening and reading it.
+ * A mail's file: opening and reading it.
  *
  * @module
  */
@@ -10,34 +10,34 @@ import type { Directory } from "./directory.ts";
 import { uniqueName } from "./file_name.ts";
 import { errorCode, isMissing, storageFailure } from "./storage_failure.ts";
 
-/** A mail of a maildir as it was when it was looked at. */
+/** A mail of a maildir as it was when the folder was read. */
 export interface MailFile {
-  /** Its unique name, which stays the same through flags and moves. */
+  /** Its unique name, which stays the same when flags or the folder change. */
   readonly mid: string;
   /** The folder that it is in; "" for the inbox. */
   readonly folder: string;
   /**
-   * How large it is, in bytes: as its file's name says (`,S=1234`), else as its file is; of a compressed
-   * mail the size that it is without.
+   * Its size in bytes: from its file's name (`,S=1234`), else the file's size; for a compressed mail, its
+   * unpacked size.
    */
   readonly size: number;
-  /** Whether it has been read: it has the flag S. */
+  /** Whether it is read: it has the flag S. */
   readonly seen: boolean;
   /** When it was delivered. */
   readonly received: Date;
-  /** Its file, which others may rename at any time. */
+  /** Its file, which other programs may rename at any time. */
   readonly path: string;
 }
 
-/** What there is to know of a file. */
+/** A file's size and time. */
 export interface FileInfo {
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** When it was last written to, in milliseconds since 1970. */
+  /** The last modification, in milliseconds since 1970. */
   readonly modified: number;
 }
 
-/** What a regular file is like; `undefined` where there is none of that name, or only a link to one. */
+/** Data of a regular file; `undefined` if the name is missing or a link. */
 export function fileInfo(directory: Directory, name: string): FileInfo | undefined {
   try {
     const stats = directory.at(name, lookAt);
@@ -53,12 +53,12 @@ function lookAt(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }
 
-/** A size that is exact: a file with holes may seem to have more bytes than that. */
+/** A size that is exact as a number: a sparse file may have a larger one. */
 function exactSize({ size }: Stats): number {
   return Math.min(size, Number.MAX_SAFE_INTEGER);
 }
 
-/** What tells a file from all others, whatever it is called; `undefined` where there is none. */
+/** The file's identity, whatever its name; `undefined` if there is none. */
 export function fileIdentity(directory: Directory, name: string): string | undefined {
   try {
     const { dev, ino } = directory.at(name, (path) => lstatSync(path, { bigint: true }));
@@ -76,25 +76,25 @@ function cannotRead(name: string, error: unknown): ExtractorFailure {
 
 /** A file that is open for reading. */
 export class OpenFile {
-  /** How large it is, in bytes. */
+  /** Its size in bytes. */
   readonly size: number;
   readonly #descriptor: number;
   readonly #stats: Stats;
 
-  /** Takes a descriptor, and what the system says of it. */
+  /** Takes a file descriptor and its stat data. */
   constructor(descriptor: number, stats: Stats) {
     this.#descriptor = descriptor;
     this.#stats = stats;
     this.size = exactSize(stats);
   }
 
-  /** What tells it, as it is now, from all others and from itself when it is changed. */
+  /** Its identity and version: changes when the file changes. */
   get identity(): string {
     const { dev, ino, size, mtimeMs, ctimeMs } = this.#stats;
     return [dev, ino, size, mtimeMs, ctimeMs].join(".");
   }
 
-  /** Reads from a position on until the bytes are full or the file ends; gives how many there are then. */
+  /** Reads from a position until the buffer is full or the file ends; returns the number of bytes. */
   fill(bytes: Uint8Array, position: number): number {
     let at = 0;
     while (at < bytes.length) {
@@ -105,7 +105,7 @@ export class OpenFile {
     return at;
   }
 
-  /** Some of its bytes, or all; fewer than the range says where it ends. */
+  /** A range of its bytes, or all; shorter at the file's end. */
   read(range?: ByteRange): Uint8Array<ArrayBuffer> {
     const offset = Math.min(range?.offset ?? 0, this.size);
     const bytes = new Uint8Array(Math.min(range?.length ?? Infinity, this.size - offset));
@@ -114,8 +114,8 @@ export class OpenFile {
 }
 
 /**
- * Opens a regular file and gives it to a function; no links, and no pipe that would be waited for.
- * `undefined` where there is none.
+ * Opens a regular file and passes it to a function; no links, and no pipe, which would block. `undefined`
+ * if there is none.
  */
 export function withFile<Result>(
   directory: Directory,
@@ -145,10 +145,10 @@ function open(directory: Directory, name: string): number | undefined {
   }
 }
 
-/** Which bytes of a file. */
+/** A range of a file's bytes. */
 export interface ByteRange {
-  /** The first one, from 0 on. */
+  /** The first byte, from 0 on. */
   readonly offset: number;
-  /** How many at most. */
+  /** The maximum number of bytes. */
   readonly length: number;
 }

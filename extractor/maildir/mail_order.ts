@@ -1,5 +1,5 @@
 /**
- * The orders that a folder's mails are listed in.
+ * The orders in which a folder's mails are listed.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import type { FolderScan } from "./folder_scan.ts";
 import { isUnreadable } from "./storage_failure.ts";
 import { sortKey } from "./mail/sort_key.ts";
 
-/** An order. Mails that are alike in it are in the order of delivery, and then of their names. */
+/** An order. Equal mails are ordered by delivery, then by name. */
 export interface MailOrder {
-  /** By what. */
+  /** The sort key. */
   readonly by: "date" | "sender" | "subject" | "size";
-  /** Whether it is the other way round, from the last mail to the first. */
+  /** Whether it is reversed, from the last mail to the first. */
   readonly isReversed: boolean;
 }
 
 /**
- * The order that a name stands for: "date", "sender", "subject", "size", "" for "date", with "!" ahead
- * of it the other way round. Throws an `ExtractorFailure` for any other.
+ * Parses an order: "date", "sender", "subject", "size", "" for "date"; a "!" before it reverses it. Throws
+ * an `ExtractorFailure` for any other.
  */
 export function parseOrder(name: string): MailOrder {
   const isReversed = name.startsWith("!");
@@ -32,17 +32,17 @@ export function parseOrder(name: string): MailOrder {
       `Mails can't be sorted by ${
         JSON.stringify(name)
       }. There are "date", "sender", "subject" and ` +
-        '"size", and "!" ahead of one for the other way round.',
+        '"size", and "!" before one for the reverse order.',
     );
   }
   return { by, isReversed };
 }
 
 /**
- * The indexes of a scan's mails in an order, the first one first whether it is reversed or not.
+ * The indexes of a scan's mails in an order, not reversed even if the order is.
  *
- * By date or size it takes what the file system knows of each mail; by sender or subject the header of
- * each is read, and one key each is in memory while they are sorted.
+ * By date or size it uses the file system's data; by sender or subject it reads each mail's header, and
+ * keeps one key per mail in memory while sorting.
  */
 export function sortedIndexes(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
   return scan.ordered(by, () => sort(scan, by));
@@ -68,12 +68,12 @@ function sort(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
   return readable.sort((one, other) => compare(keys[one]!, keys[other]!) || byDelivery(one, other));
 }
 
-/** A mail's header; an empty one if this process can't read it; `undefined` if it is gone. */
+/** A mail's header; empty if this process can't read it; `undefined` if it is gone. */
 function headerOf(directory: Directory, name: string): Uint8Array | undefined {
   try {
     return readHeaderInPlace(directory, name);
   } catch (error) {
-    // One mail must not take the others along.
+    // One bad mail must not fail the whole list.
     if (isUnreadable(error)) return new Uint8Array();
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * Reads and changes real maildirs, while others do.
+ * Reads and changes real maildirs while other programs use them.
  *
  * @module
  */
@@ -19,21 +19,21 @@ import { type MailOrder, parseOrder, sortedIndexes } from "./mail_order.ts";
 import { tellQuota } from "./quota_file.ts";
 import { folderTitle, isUnreadable, noFolder, noMail, storageFailure } from "./storage_failure.ts";
 
-/** The names of these files' other parts that a maildir's user meets. */
+/** Exports of the other files that are public. */
 export type { ByteRange, FolderTotals, MailFile, NewMail };
 export { loadUnpackers };
 
-/** Which mails of a folder, and in what order. */
+/** A range of a folder's mails, and their order. */
 export interface ListOptions {
   /** "" for the inbox. */
   readonly folder: string;
-  /** The first one, from 0 on. */
+  /** The first mail, from 0 on. */
   readonly start: number;
-  /** The one behind the last; the folder's end where there are fewer. */
+  /** The index after the last mail; the folder's end if there are fewer. */
   readonly end: number;
   /**
-   * "date" (when it was delivered), "sender", "subject" or "size", with "!" ahead of it the other way
-   * round; "" for "date".
+   * "date" (of delivery), "sender", "subject" or "size"; a "!" before it reverses the order; "" for
+   * "date".
    */
   readonly sortBy: string;
 }
@@ -41,44 +41,43 @@ export interface ListOptions {
 /** Options of {@linkcode Maildir.open}. */
 export interface MaildirOptions {
   /**
-   * How many mails' names are remembered at most, to know of a folder that hasn't changed without
-   * reading it again; 300,000 if left out, which takes some 60 MB. The folder that was asked for last
-   * is remembered whatever it has.
+   * How many mails' names are cached at most, so that an unchanged folder isn't read again; 300,000 if
+   * left out, which takes some 60 MB. The folder used last is always cached.
    */
   readonly maxRemembered?: number;
   /**
-   * How large a compressed mail may be that is unpacked, in bytes; 128 MiB if left out. A larger one is
-   * the failure "limit".
+   * The maximum unpacked size of a compressed mail, in bytes; 128 MiB if left out. A larger one is the
+   * failure "limit".
    */
   readonly maxUnpackedSize?: number;
   /**
-   * Whether the maildir's path may be a symbolic link itself; `true` if left out. Links on the way to it
-   * are followed in any case, and links in it never are.
+   * Whether the maildir's path may be a symbolic link itself; `true` if left out. Links earlier in the path
+   * are always followed, and links in the maildir never are.
    */
   readonly followLink?: boolean;
 }
 
-/** How often a mail is looked for again that others rename at that very time. */
+/** How often a mail is looked up again that other programs rename meanwhile. */
 const attempts = 5;
 
 /**
  * A maildir with its folders (Maildir++).
  *
- * Names of folders and mails that a caller gives are compared with those that there are and never
- * become part of a path, so that nothing outside is within reach; neither are symbolic links, even if
- * somebody puts one in a folder's place while it is read: on systems that have a path to an open
- * directory, such as Linux with /proc. On others that is checked before and after.
+ * Names of folders and mails that a caller passes are compared with existing ones and never become part
+ * of a path, so that nothing outside is within reach. Symbolic links aren't followed, even if somebody
+ * replaces a folder by one while it is read: systems with a path to an open directory, such as Linux with
+ * /proc, guarantee that; on others it is checked before and after.
  *
- * Mails that Dovecot's plugins zlib or mail_compress have compressed are read as they were before:
- * as gz, bz2, zstd and lz4, and as xz, which only Dovecot 2.3 reads. What can't be unpacked is the failure
- * "storage", or "limit" if it is too large. What unpacks bz2, zstd and xz has to be loaded first: see
+ * Mails that Dovecot's plugins zlib or mail_compress have compressed are read as the original: gz, bz2,
+ * zstd and lz4, and xz, which only Dovecot 2.3 reads. A mail that can't be unpacked is the failure
+ * "storage", or "limit" if it is too large. The unpackers of bz2, zstd and xz must be loaded first: see
  * {@linkcode loadUnpackers}.
  *
- * A folder is read again only when it has changed. Other programs may deliver, mark, move and remove
- * mails at any time: a mail that isn't where it was is looked for again, in all folders.
+ * A folder is read again only if it has changed. Other programs may deliver, mark, move and remove mails
+ * at any time: a mail that isn't where it was is searched for in all folders.
  *
- * All methods are synchronous and throw an `ExtractorFailure`: "not-found" for a mail or a folder that
- * isn't there, "invalid" for a wrong argument, "storage" for what the file system refuses.
+ * All methods are synchronous and throw an `ExtractorFailure`: "not-found" for a missing mail or folder,
+ * "invalid" for a wrong argument, "storage" for an error of the file system.
  *
  * @example
  * ```ts
@@ -101,7 +100,7 @@ export class Maildir {
   readonly #maxRemembered: number;
   readonly #contents: ContentReader;
   readonly #folders: MaildirFolders;
-  /** What is known of folders by their directories, the one that was asked for last at the end. */
+  /** Cached scans by their directories, the one used last at the end. */
   readonly #scans = new Map<string, FolderScan>();
   /** The directory of the folder that was listed last. */
   #listed = "";
@@ -123,12 +122,15 @@ export class Maildir {
   /** Opens a maildir by its path; throws an `ExtractorFailure` if there is none. */
   static open(path: string, options: MaildirOptions = {}): Maildir {
     if (path === "" || path.includes("\0")) {
-      throw new ExtractorFailure("invalid", `${JSON.stringify(path)} is no path of a maildir.`);
+      throw new ExtractorFailure(
+        "invalid",
+        `${JSON.stringify(path)} is not a valid path. Give the path of a maildir.`,
+      );
     }
     const maildir = new Maildir(path, options);
     let isMaildir: boolean;
     try {
-      // A link to one would be another's, as it is with folders.
+      // A link could lead to another user's maildir, as with folders.
       isMaildir = maildir.#root.use((root) => {
         if (!root.has("cur")) throw Object.assign(new Error("no cur"), { code: "ENOENT" });
         return useDirectory(root, "cur", (cur) => cur !== undefined);
@@ -139,41 +141,40 @@ export class Maildir {
     if (isMaildir) return maildir;
     throw new ExtractorFailure(
       "storage",
-      `Cannot open the maildir ${path}: "cur" is no directory.`,
+      `Cannot open the maildir ${path}: "cur" is not a directory. Give the path of a maildir.`,
     );
   }
 
-  /** The names of all folders but the inbox, in order, levels parted by ".". */
+  /** The names of all folders except the inbox, in order, levels separated by ".". */
   folders(): string[] {
     return [...this.#folders.read().keys()].filter((name) => name !== "");
   }
 
-  /** How many mails a folder has, their size as far as the files' names tell, and how many are new. */
+  /** How many mails a folder has, their total size as far as the files' names have it, and how many are unread. */
   count(folder: string): FolderTotals {
     return this.#scan(this.#folders.get(folder)).totals();
   }
 
   /**
-   * A page of a folder's mails. Mails that are alike in the order are in that of their delivery, so
-   * that pages don't overlap.
+   * A page of a folder's mails. Equal mails are ordered by delivery, so that pages don't overlap.
    *
-   * Where the folder has changed since it was last asked for: by date and size it takes a look at each
-   * file's size and time, by sender or subject each mail's header is read besides. Only what the page
-   * needs else is read.
+   * If the folder has changed since the last call, sorting by date or size reads each file's size and
+   * time; sorting by sender or subject also reads each mail's header. Otherwise only the page's mails are
+   * read.
    */
   list({ folder, start, end, sortBy }: ListOptions): MailFile[] {
     const order = parseOrder(sortBy);
     if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start > end) {
       throw new ExtractorFailure(
         "invalid",
-        `There is no page from ${start} to ${end}: the start must not be behind the end, nor either ` +
+        `There is no page from ${start} to ${end}: the start must not be after the end, nor either ` +
           "below 0.",
       );
     }
     return this.#page(this.#folders.get(folder), { order, start, end });
   }
 
-  /** All mails of a folder, the one that was delivered last first. */
+  /** All mails of a folder, the latest delivery first. */
   mails(folder: string): MailFile[] {
     const order: MailOrder = { by: "date", isReversed: true };
     return this.#page(this.#folders.get(folder), { order, start: 0, end: Infinity });
@@ -186,7 +187,7 @@ export class Maildir {
     let scan = this.#scan(folder);
     this.#listed = folder.directoryName;
     let sorted = sortedIndexes(scan, order.by);
-    // What vanished meanwhile may have another name now.
+    // A vanished mail may have another name now.
     for (let attempt = 1; sorted.length < scan.length && attempt < attempts; attempt++) {
       if (scan.isCurrent()) break;
       scan = this.#scan(folder, true);
@@ -200,8 +201,8 @@ export class Maildir {
   }
 
   /**
-   * A mail by its unique name, in whatever folder it is. Where somebody has copied it with its name, it
-   * is the one in the folder that was listed last, if that has one.
+   * Finds a mail by its unique name, in any folder. If several folders have copies of that name, the one in
+   * the folder listed last wins.
    */
   find(mid: string): MailFile {
     for (const scan of [this.#scans.get(this.#listed), ...this.#scans.values()]) {
@@ -221,13 +222,13 @@ export class Maildir {
         if (mail !== undefined) return mail;
         if (scan !== undefined) looked.push(scan);
       }
-      // Nobody has moved it from a folder still to be looked at to one that had been.
+      // It wasn't moved from a folder still to be searched to one already searched.
       if (looked.every((scan) => scan.isCurrent() && !scan.has(mid))) break;
     }
     throw unreadable ?? noMail(mid);
   }
 
-  /** A mail's bytes, or some of them; fewer where it ends. */
+  /** A mail's bytes, or a range of them, shorter at its end. */
   read(mail: MailFile, range?: ByteRange): Uint8Array {
     if (range !== undefined && !(isCount(range.offset) && isCount(range.length))) {
       throw new ExtractorFailure(
@@ -238,7 +239,7 @@ export class Maildir {
     return this.#whereverItIs(mail, (at) => this.#contents.read(at.directory, at.name, range));
   }
 
-  /** A mail's first bytes, as many as are asked for or fewer, without unpacking more of it than that. */
+  /** A mail's first bytes, at most as many as asked for, without unpacking more than that. */
   readStart(mail: MailFile, length: number): Uint8Array {
     if (!isCount(length)) {
       throw new ExtractorFailure("invalid", `There are no ${length} bytes: give a whole number.`);
@@ -249,19 +250,19 @@ export class Maildir {
   }
 
   /**
-   * How many bytes a mail really has, which {@linkcode Maildir.read} gives: not what its file's name
-   * says, but what is in the file, without compression.
+   * A mail's actual size in bytes, as {@linkcode Maildir.read} returns them: not the size in its file's
+   * name, but that of the unpacked content.
    */
   contentSize(mail: MailFile): number {
     return this.#whereverItIs(mail, (at) => this.#contents.size(at.directory, at.name));
   }
 
-  /** A mail's header, up to the empty line behind it; of a huge one the first 256 KiB. */
+  /** A mail's header with the empty line after it; the first 256 KiB of a larger one. */
   readHeader(mail: MailFile): Uint8Array {
     return this.#whereverItIs(mail, (at) => readHeaderInPlace(at.directory, at.name)?.slice());
   }
 
-  /** Gives a mail the flag S; out of `new` it goes to `cur`. */
+  /** Sets a mail's flag S; a mail in `new` moves to `cur`. */
   markSeen(mail: MailFile): MailFile {
     return this.#whereverItIs(mail, (at) => {
       const { mail, folder, place, name } = at;
@@ -273,11 +274,10 @@ export class Maildir {
   }
 
   /**
-   * Moves a mail to another folder by renaming its file, with its flags and its unique name, and with
-   * those of Dovecot's keywords that the folder knows too. It is in one of both at any time. In the
-   * folder that it is in already it stays as it is. Nothing is ever overwritten: if the folder has
-   * another mail of that unique name, it is a failure. Where it has the very same file under two names,
-   * both stay.
+   * Moves a mail to another folder by renaming its file, with its flags, its unique name and those of
+   * Dovecot's keywords that the folder has too. It is in exactly one of the two at any time. In the same
+   * folder it does nothing. Nothing is ever overwritten: another mail of that unique name in the folder is
+   * a failure. If the folder has the very same file under two names, both stay.
    */
   move(mail: MailFile, folder: string): MailFile {
     const target = this.#folders.get(folder);
@@ -298,35 +298,38 @@ export class Maildir {
   }
 
   /**
-   * The mail that has a mail's unique name in the folder that it is to be moved to. Throws if it is
-   * another one: with other flags it wouldn't be overwritten, but nobody could tell the two apart.
+   * The mail of the same unique name in the target folder. Throws if it is another mail: different flags
+   * would prevent overwriting, but the two would share a name.
    */
   #double(target: Folder, { mail, directory, name }: LocatedMail): MailFile | undefined {
-    // What it was some time ago will do: who moved a mail there since gave it a unique name as well.
+    // An older scan is enough: whoever moved a mail there since gave it a unique name as well.
     const scan = this.#scans.get(target.directoryName) ?? this.#scan(target);
     const double = scan.find(mail.mid);
     if (double === undefined) return undefined;
     const here = fileIdentity(directory, name);
     const there = this.#folders.at(double, (at) => fileIdentity(at.directory, at.name));
-    // Somebody moves it at this very time.
+    // Another program is moving it right now.
     if (here === undefined || there === undefined) return undefined;
     if (here === there) return double;
     const what = `move the mail ${JSON.stringify(mail.mid)}`;
     const where = folderTitle(target.name);
-    throw new ExtractorFailure("storage", `Cannot ${what}: ${where} has another of that name.`);
+    throw new ExtractorFailure(
+      "storage",
+      `Cannot ${what}: ${where} has another mail of that name.`,
+    );
   }
 
-  /** Puts a mail into a folder, however much the quota allows, and counts it there. */
+  /** Adds a mail to a folder, whatever the quota, and counts it in the quota. */
   add({ folder, data, seen, received }: NewMail & { readonly folder: string }): MailFile {
     if (received !== undefined && Number.isNaN(received.getTime())) {
-      throw new ExtractorFailure("invalid", "The date of delivery is no date.");
+      throw new ExtractorFailure("invalid", "The date of delivery is invalid.");
     }
     const mail = deliver(this.#folders.get(folder), { data, seen, received });
     tellQuota(this.#root, { size: mail.size, count: 1 });
     return mail;
   }
 
-  /** Removes a mail for good. */
+  /** Removes a mail permanently. */
   remove(mail: MailFile): void {
     this.#whereverItIs(mail, (at) => {
       if (!removeMail(at)) return undefined;
@@ -335,7 +338,7 @@ export class Maildir {
     });
   }
 
-  /** Does something with a mail, and once more where it is now if its file had been renamed. */
+  /** Calls a function with a mail, and again with its new place if its file was renamed. */
   #whereverItIs<Result>(
     mail: MailFile,
     act: (at: LocatedMail) => Result | undefined,
@@ -349,7 +352,7 @@ export class Maildir {
     }
   }
 
-  /** What a folder has now. */
+  /** A folder's current scan. */
   #scan(folder: Folder, isForced = false): FolderScan {
     const known = this.#scans.get(folder.directoryName);
     this.#scans.delete(folder.directoryName);
@@ -359,7 +362,7 @@ export class Maildir {
     return scan;
   }
 
-  /** What a folder has now; why it can't be read, if nobody lets this process. */
+  /** A folder's current scan; a failure if this process may not read it. */
   #scanIfThere(folder: Folder): FolderScan | ExtractorFailure | undefined {
     try {
       return this.#scan(folder);
@@ -370,7 +373,7 @@ export class Maildir {
     }
   }
 
-  /** Forgets what was asked for longest ago, where it is too much. */
+  /** Drops the least recently used scans above the limit. */
   #forget(): void {
     let remembered = 0;
     for (const scan of this.#scans.values()) remembered += scan.length;

@@ -1,5 +1,5 @@
 /**
- * The folders of a maildir, and mails where they are in them.
+ * The folders of a maildir, and the places of mails in them.
  *
  * @module
  */
@@ -19,17 +19,17 @@ import { folderNames, isInbox } from "./folder_names.ts";
 import type { MailFile } from "./mail_file.ts";
 import { errorCode, folderTitle, isMissing, noFolder, storageFailure } from "./storage_failure.ts";
 
-/** A mail, and where it is, while its folder is open. */
+/** A mail and its place, while its folder is open. */
 export interface LocatedMail {
   /** The mail. */
   readonly mail: MailFile;
-  /** The folder that it is in. */
+  /** Its folder. */
   readonly folder: Folder;
   /** The folder's directories. */
   readonly open: OpenFolder;
-  /** Which of them it is in. */
+  /** The one that it is in. */
   readonly place: Place;
-  /** The directory that its file is in. */
+  /** The directory of its file. */
   readonly directory: Directory;
   /** Its file's name. */
   readonly name: string;
@@ -38,15 +38,15 @@ export interface LocatedMail {
 /** The folders of a maildir. */
 export class MaildirFolders {
   readonly #root: MaildirRoot;
-  /** Those that there were when they were read last, by their names. */
+  /** The folders as last read, by their names. */
   #known: ReadonlyMap<string, Folder> = new Map();
 
-  /** Takes where the maildir is. */
+  /** Takes the maildir's path. */
   constructor(root: MaildirRoot) {
     this.#root = root;
   }
 
-  /** A folder by its name; throws the `ExtractorFailure` that there is none. */
+  /** A folder by its name; throws an `ExtractorFailure` if there is none. */
   get(name: string): Folder {
     if (isInbox(name)) return new Folder(this.#root, "", "");
     const known = this.#known.get(name);
@@ -64,7 +64,7 @@ export class MaildirFolders {
     }
   }
 
-  /** Reads which folders there are, by their names in order. */
+  /** Reads the folders, by their names in order. */
   read(): ReadonlyMap<string, Folder> {
     const folders = new Map([["", new Folder(this.#root, "", "")]]);
     try {
@@ -82,7 +82,7 @@ export class MaildirFolders {
     return folders;
   }
 
-  /** Does something with a mail where it was; `undefined` where that isn't a folder of the maildir. */
+  /** Calls a function with a mail in its last place; `undefined` if that isn't a folder of the maildir. */
   at<Result>(
     mail: MailFile,
     act: (at: LocatedMail) => Result | undefined,
@@ -97,7 +97,7 @@ export class MaildirFolders {
     });
   }
 
-  /** Does something with a folder; `undefined` where it isn't there any more. */
+  /** Calls a function with a folder; `undefined` if it is gone. */
   use<Result>(folder: Folder, act: (open: OpenFolder) => Result): Result | undefined {
     let isOpen = false;
     try {
@@ -112,7 +112,7 @@ export class MaildirFolders {
     }
   }
 
-  /** What a mail's path says of where it was. What doesn't lead into the maildir is nowhere. */
+  /** The place that a mail's path describes; `undefined` for a path outside the maildir. */
   #locate(mail: MailFile): { folder: Folder; place: Place; name: string } | undefined {
     const start = `${new Folder(this.#root, "", "").path}/`;
     if (!mail.path.startsWith(start)) return undefined;
@@ -135,7 +135,7 @@ function isFolder(root: Directory, name: string): boolean {
       return directory?.at("cur", (path) => lstatSync(path)).isDirectory() ?? false;
     });
   } catch (error) {
-    // It is nobody's to look into, or has no mails.
+    // This process may not read it, or it has no mails.
     if (isMissing(error) || errorCode(error) === "EACCES") return false;
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * Maildir++ quotas: what a maildir's file `maildirsize` says its mails come to
+ * Maildir++ quotas: a maildir's file `maildirsize` holds its mails' totals
  * (https://www.courier-mta.org/imap/README.maildirquota.html).
  *
  * @module
@@ -8,24 +8,24 @@
 import { closeSync, constants, fstatSync, writeSync } from "node:fs";
 import type { MaildirRoot } from "./folder.ts";
 
-/** A file of that size is made anew by whoever reads it next. */
+/** The next reader recreates a file of that size. */
 const outgrown = 5120;
 
-/** By what a maildir's mails have become more, or less where it is below 0. */
+/** A change of a maildir's totals, negative for less. */
 export interface QuotaChange {
-  /** In bytes. */
+  /** The change in bytes. */
   readonly size: number;
-  /** How many mails. */
+  /** The change in mails. */
   readonly count: number;
 }
 
 /**
- * Tells a maildir's quota that a mail has come or gone, if there is one; whoever keeps it doesn't learn
- * it otherwise for as long as there is room. Mails that go from folder to folder change nothing.
+ * Adds a new or removed mail to a maildir's quota file, if there is one; otherwise the program that keeps
+ * the quota doesn't notice it while there is room. Moves between folders change nothing.
  *
- * Rules such as Dovecot's, by which a folder doesn't count, are in nobody's maildir. What goes wrong by
- * them or with the file is not the mail's fault, and is put right when whoever keeps it counts anew:
- * nothing is thrown.
+ * Rules such as Dovecot's, by which a folder doesn't count, aren't stored in the maildir. Errors from such
+ * rules or from the file must not fail the request, and the next recount corrects them: nothing is
+ * thrown.
  */
 export function tellQuota(maildir: MaildirRoot, { size, count }: QuotaChange): void {
   try {
@@ -33,9 +33,9 @@ export function tellQuota(maildir: MaildirRoot, { size, count }: QuotaChange): v
     const descriptor = maildir.use((root) => root.open("maildirsize", O_WRONLY | O_APPEND));
     try {
       const stats = fstatSync(descriptor);
-      // In an empty one the line would be taken for the first, which says how much there may be.
+      // In an empty file the line would be read as the first one, which holds the limits.
       if (!stats.isFile() || stats.size === 0 || stats.size >= outgrown) return;
-      // In one piece, since others append as well.
+      // In one write, since other programs append as well.
       writeSync(descriptor, `${size} ${count}\n`);
     } finally {
       closeSync(descriptor);

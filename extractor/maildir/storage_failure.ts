@@ -1,5 +1,5 @@
 /**
- * What the file system refused, as a failure.
+ * Errors of the file system as failures.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import { ExtractorFailure } from "../messages/failure.ts";
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
-  EROFS: "the file system can only be read",
-  ENOSPC: "no room is left",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space is left",
   EDQUOT: "the quota is used up",
   EMFILE: "too many files are open",
   ENFILE: "too many files are open",
   ENAMETOOLONG: "the name is too long",
   ENOENT: "the directory is missing",
-  ENOTDIR: "it is no directory",
+  ENOTDIR: "it is not a directory",
   EIO: "the disk could not be read or written",
-  EXDEV: "it would have to go to another file system, and mails are moved by renaming their files",
+  EXDEV: "the target is on another file system; mails are moved by renaming their files",
 };
 
-/** An error of the file system as a failure; `what` couldn't be done: "read the folder Sent". */
+/** Converts an error of the file system; `what` is the action that failed: "read the folder Sent". */
 export function storageFailure(what: string, error: unknown): ExtractorFailure {
   const code = errorCode(error);
   const reason = code === undefined ? String(error) : reasons[code] ?? code;
@@ -35,24 +35,24 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /**
- * Whether a failure is about a file that nobody lets this process read, or nobody can read or unpack.
+ * Whether a failure means that this process can't read or unpack a file.
  */
 export function isUnreadable(error: unknown): error is ExtractorFailure {
   const code = error instanceof ExtractorFailure ? errorCode(error.cause) : undefined;
   return code === "EACCES" || code === "EPERM" || code === "EIO" || code === "EDAMAGED";
 }
 
-/** Whether something wasn't there. */
+/** Whether a file is missing. */
 export function isMissing(error: unknown): boolean {
   return errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR";
 }
 
-/** That there is no mail of that name. */
+/** The failure for a missing mail. */
 export function noMail(mid: string): ExtractorFailure {
   return new ExtractorFailure("not-found", `There is no mail ${JSON.stringify(mid)}.`);
 }
 
-/** That there is no folder of that name. */
+/** The failure for a missing folder. */
 export function noFolder(name: string): ExtractorFailure {
   const message = name === ""
     ? 'There is no inbox: the maildir\'s "cur" is missing, or "cur" or "new" is no directory.'
@@ -60,7 +60,7 @@ export function noFolder(name: string): ExtractorFailure {
   return new ExtractorFailure("not-found", message);
 }
 
-/** A folder for messages. */
+/** A folder's name for messages. */
 export function folderTitle(name: string): string {
   return name === "" ? "the inbox" : `the folder ${JSON.stringify(name)}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Why an extractor's request came to nothing.
+ * Failures of an extractor's requests.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { DovewireError } from "@dovewire/dovewire/core";
 
 /**
- * What kind of failure it is, as `extractor.proto` tells: there is no such mail, part or folder; an
- * argument is wrong; the extractor doesn't know the method; it is too much; the file system refused;
- * something else went wrong.
+ * The kind of a failure, as `extractor.proto` defines it: the mail, part or folder is missing; an argument
+ * is wrong; the extractor doesn't know the method; a limit is exceeded; the file system refused; another
+ * error.
  */
 export type FailureCode =
   | "not-found"
@@ -19,14 +19,14 @@ export type FailureCode =
   | "storage"
   | "internal";
 
-/** A request came to nothing: what an extractor throws to answer so, and what its client then throws. */
+/** A request failed: an extractor throws it as its answer, and then its client throws it. */
 export class ExtractorFailure extends DovewireError {
   /** The class's name. */
   override name = "ExtractorFailure";
-  /** What kind of failure it is; a client may meet another extractor's words as well. */
+  /** The kind of failure; other extractors may send other codes. */
   override readonly code: FailureCode | (string & Record<never, never>);
 
-  /** Makes one; the message says what happened, to what, and what to do. */
+  /** Creates a failure; the message says what happened, to what, and what to do. */
   constructor(
     code: FailureCode | (string & Record<never, never>),
     message: string,

@@ -1,5 +1,5 @@
 /**
- * The methods of an extractor: their names on the wire, and what is asked and answered.
+ * The methods of an extractor: their names on the wire, their requests and responses.
  *
  * A new method is a new rpc in `extractor.proto` and a line in three places of this file.
  *
@@ -44,9 +44,9 @@ import {
 } from "./extractor/extractor_pb.ts";
 import { ExtractorFailure } from "./failure.ts";
 
-/** What is asked, by method. */
+/** The requests by method. */
 export interface ExtractorRequests {
-  /** Does nothing: that there is an answer says that the password was right. */
+  /** Does nothing: an answer shows that the password was right. */
   readonly auth: AuthRequest;
   /** A page of a folder's mails, in an order. */
   readonly list: ListRequest;
@@ -66,17 +66,17 @@ export interface ExtractorRequests {
   readonly part: PartRequest;
   /** Puts a mail into a folder. */
   readonly add: AddRequest;
-  /** Removes a mail for good. */
+  /** Removes a mail permanently. */
   readonly remove: RemoveRequest;
 }
 
-/** What is answered, by method. */
+/** The responses by method. */
 export interface ExtractorResponses {
   /** The password was right. */
   readonly auth: AuthResponse;
   /** The page. */
   readonly list: ListResponse;
-  /** What the folder comes to. */
+  /** The folder's totals. */
   readonly count: CountResponse;
   /** The mail. */
   readonly "read-mail": ReadMailResponse;
@@ -84,36 +84,36 @@ export interface ExtractorResponses {
   readonly search: SearchResponse;
   /** The names. */
   readonly folders: FoldersResponse;
-  /** The mail is in the folder. */
+  /** The mail was moved. */
   readonly move: MoveResponse;
   /** The bytes. */
   readonly raw: RawResponse;
   /** The part's content. */
   readonly part: PartResponse;
-  /** The mail is kept. */
+  /** The mail was added. */
   readonly add: AddResponse;
-  /** The mail is gone. */
+  /** The mail was removed. */
   readonly remove: RemoveResponse;
 }
 
 /** The name of a method on the wire. */
 export type ExtractorMethod = keyof ExtractorRequests;
 
-/** What makes a method's request: its fields, all of which may be left out. */
+/** The fields of a method's request, all optional. */
 export type ExtractorRequestInit<Method extends ExtractorMethod> = MessageInitShape<
   GenMessage<ExtractorRequests[Method]>
 >;
 
-/** What makes a method's response: its fields, all of which may be left out. */
+/** The fields of a method's response, all optional. */
 export type ExtractorResponseInit<Method extends ExtractorMethod> = MessageInitShape<
   GenMessage<ExtractorResponses[Method]>
 >;
 
 /** The two messages of a method. */
 export interface MethodSchemas<Request extends Message, Response extends Message> {
-  /** What is asked. */
+  /** The request. */
   readonly request: GenMessage<Request>;
-  /** What is answered. */
+  /** The response. */
   readonly response: GenMessage<Response>;
 }
 
@@ -127,7 +127,7 @@ export type MethodTable = {
 
 const { method: rpcs } = ExtractorService;
 
-/** The methods' messages by the methods' names, as the service of `extractor.proto` has them. */
+/** The methods' messages by the methods' names, as the service of `extractor.proto` defines them. */
 export const extractorMethods: MethodTable = {
   auth: { request: rpcs.auth.input, response: rpcs.auth.output },
   list: { request: rpcs.list.input, response: rpcs.list.output },
@@ -143,21 +143,21 @@ export const extractorMethods: MethodTable = {
 };
 
 /**
- * How deep messages may be nested in each other. A level of a mail's parts takes two; what is above
- * protobuf's usual 100 is what mails nested 100 deep need.
+ * The maximum nesting of messages. A level of a mail's parts takes two; mails nested 100 deep need more
+ * than protobuf's usual 100.
  */
 const MAX_DEPTH = 1_000;
 
-/** Whether a name is that of a method that there is. */
+/** Whether a method of that name exists. */
 export function isExtractorMethod(name: string): name is ExtractorMethod {
   return Object.hasOwn(extractorMethods, name);
 }
 
 /**
- * Encodes a request from its fields, or from a whole message, unknown fields of which are kept. Half
- * of a character in a text becomes U+FFFD.
+ * Encodes a request from its fields, or from a whole message, whose unknown fields are kept. Lone
+ * surrogates in texts become U+FFFD.
  *
- * Throws a {@linkcode LocalProtocolError} for a value that its field can't take.
+ * Throws a {@linkcode LocalProtocolError} for a value that is invalid for its field.
  *
  * @example
  * ```ts
@@ -176,9 +176,9 @@ export function encodeRequest<Method extends ExtractorMethod>(
 }
 
 /**
- * Decodes a request. Its `bytes` fields are views of what is given; unknown fields are kept.
+ * Decodes a request. Its `bytes` fields are views of the input; unknown fields are kept.
  *
- * Throws an {@linkcode ExtractorFailure} "invalid", which is to be answered, for bytes that are none.
+ * Throws an {@linkcode ExtractorFailure} "invalid", to send as the answer, for bytes that are no request.
  */
 export function decodeRequest<Method extends ExtractorMethod>(
   method: Method,
@@ -187,16 +187,16 @@ export function decodeRequest<Method extends ExtractorMethod>(
   try {
     return decode(extractorMethods[method].request, bytes);
   } catch (error) {
-    const message = `The request "${method}" is no message of that method: ${reasonOf(error)}.`;
+    const message = `The request "${method}" can't be decoded: ${reasonOf(error)}.`;
     throw new ExtractorFailure("invalid", message, { cause: error });
   }
 }
 
 /**
- * Encodes a response from its fields, or from a whole message, unknown fields of which are kept. Half
- * of a character in a text becomes U+FFFD.
+ * Encodes a response from its fields, or from a whole message, whose unknown fields are kept. Lone
+ * surrogates in texts become U+FFFD.
  *
- * Throws a {@linkcode LocalProtocolError} for a value that its field can't take.
+ * Throws a {@linkcode LocalProtocolError} for a value that is invalid for its field.
  */
 export function encodeResponse<Method extends ExtractorMethod>(
   method: Method,
@@ -206,10 +206,10 @@ export function encodeResponse<Method extends ExtractorMethod>(
 }
 
 /**
- * Decodes a response. Its `bytes` fields are views of what is given; unknown fields are kept.
+ * Decodes a response. Its `bytes` fields are views of the input; unknown fields are kept.
  *
- * Throws the {@linkcode ExtractorFailure} that it says, and a {@linkcode RemoteProtocolError} for
- * bytes that are no response.
+ * Throws the {@linkcode ExtractorFailure} in it, and a {@linkcode RemoteProtocolError} for bytes that are
+ * no response.
  */
 export function decodeResponse<Method extends ExtractorMethod>(
   method: Method,
@@ -226,15 +226,15 @@ export function decodeResponse<Method extends ExtractorMethod>(
 }
 
 /**
- * Encodes the response that a request came to nothing. It is the same for all methods, those included
- * that the extractor doesn't know.
+ * Encodes a failure as a response. It is the same for all methods, including those that the extractor
+ * doesn't know.
  */
 export function failureResponse({ code, message }: ExtractorFailure): Uint8Array {
   return encodeResponse("auth", { failure: { code, message } });
 }
 
 /**
- * The failure that a response says, of whichever method; `undefined` if it says none.
+ * The failure in a response of any method; `undefined` if it has none.
  *
  * Throws a {@linkcode RemoteProtocolError} for bytes that are no response.
  */
@@ -266,12 +266,12 @@ function decode<Shape extends Message>(schema: GenMessage<Shape>, bytes: Uint8Ar
 }
 
 function failureOf({ code, message }: Failure): ExtractorFailure {
-  return new ExtractorFailure(code || "internal", message || "The extractor didn't say why.");
+  return new ExtractorFailure(code || "internal", message || "The extractor gave no reason.");
 }
 
 function noResponse(error: unknown, method?: ExtractorMethod): RemoteProtocolError {
   const what = method === undefined ? "is no response" : `is no response to "${method}"`;
-  const message = `What the extractor answered ${what}: ${reasonOf(error)}.`;
+  const message = `The extractor's answer ${what}: ${reasonOf(error)}.`;
   return new RemoteProtocolError(message, { cause: error, sent: true });
 }
 

@@ -1,6 +1,6 @@
 /**
  * Version 1 of the extractor's IPC: requests as arguments of the program, responses as JSON with bytes
- * behind it.
+ * after it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Has a handler answer a request, in whichever version it came.
+ * Answers a request with a handler, in any version.
  *
  * @module
  */
@@ -18,27 +18,27 @@ import {
 import { decodeArguments, encodeJson, jsonFailure } from "../messages/version1.ts";
 import type { ExtractorContext, ExtractorHandler } from "./handler.ts";
 
-/** A request as it came. */
+/** A received request. */
 export interface ReceivedRequest {
-  /** Its method, which there may not be. */
+  /** Its method, possibly unknown. */
   readonly method: string;
   /** The message; in version 1 the input. */
   readonly message: Uint8Array;
 }
 
-/** An answer as it goes. */
+/** An answer to send. */
 export interface Answer {
   /** The message; in version 1 the line of JSON. */
   readonly message: Uint8Array;
-  /** Version 1: what stands behind the line. */
+  /** Version 1: the bytes after the line. */
   readonly binary?: Uint8Array;
-  /** What a process ends with that has nothing else to answer. */
+  /** The exit code of a process that has nothing else to answer. */
   readonly exitCode: number;
 }
 
-/** How requests are read and answers are written. */
+/** Reads requests and writes answers of a version. */
 export interface Codec {
-  /** Throws an `ExtractorFailure` for what is no request. */
+  /** Throws an `ExtractorFailure` for an invalid request. */
   decode<Method extends ExtractorMethod>(
     method: Method,
     message: Uint8Array,
@@ -48,18 +48,18 @@ export interface Codec {
     method: Method,
     response: ExtractorResponseInit<Method>,
   ): Omit<Answer, "exitCode">;
-  /** Writes that a request came to nothing. */
+  /** Writes a failure. */
   fail(failure: ExtractorFailure): Omit<Answer, "exitCode">;
 }
 
-/** Versions 2 and 3: messages both ways. */
+/** Versions 2 and 3: messages in both directions. */
 export const messageCodec: Codec = {
   decode: decodeRequest,
   encode: (method, response) => ({ message: encodeResponse(method, response) }),
   fail: (failure) => ({ message: failureResponse(failure) }),
 };
 
-/** Version 1: these arguments come, and JSON goes. */
+/** Version 1: reads these arguments and writes JSON. */
 export function argumentsCodec(args: readonly string[]): Codec {
   return {
     decode: (method, input) => decodeArguments(method, args, input),
@@ -74,16 +74,16 @@ export function argumentsCodec(args: readonly string[]): Codec {
   };
 }
 
-/** Who answers, and how. */
+/** The handler and its settings. */
 export interface Answerer {
   readonly handler: ExtractorHandler;
   readonly codec: Codec;
   readonly context: ExtractorContext;
-  /** Gets what a handler threw that is no failure of the request, but of the handler. */
+  /** Called with an error of the handler that is no `ExtractorFailure`. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Answers a request, at once where the handler does. Never throws, never rejects. */
+/** Answers a request, synchronously if the handler does. Never throws, never rejects. */
 export function answer(request: ReceivedRequest, answerer: Answerer): Answer | Promise<Answer> {
   const { method, message } = request;
   try {
@@ -120,7 +120,7 @@ function succeeded<Method extends ExtractorMethod>(
   if (size > context.maxMessageSize) {
     throw new ExtractorFailure(
       "limit",
-      `The answer has ${size} bytes, and ${context.maxMessageSize} are the most. Ask for less, or ` +
+      `The answer has ${size} bytes; the limit is ${context.maxMessageSize}. Ask for less, or ` +
         'for the mail with "raw", in pieces by offset and length.',
     );
   }
@@ -131,11 +131,11 @@ function failed(error: unknown, { codec, context, onError }: Answerer): Answer {
   if (error instanceof ExtractorFailure) {
     return { ...codec.fail(error), exitCode: exitCodeOf(error) };
   }
-  // What was thrown came of that, and nobody waits for an answer.
+  // The error follows from the abort, and nobody waits for an answer.
   if (!context.signal.aborted) onError(error);
   const failure = new ExtractorFailure(
     "internal",
-    "Something went wrong in the extractor. Look at what it logged.",
+    "An error occurred in the extractor. See its log.",
   );
   return { ...codec.fail(failure), exitCode: exitCodeOf(failure) };
 }

@@ -1,5 +1,5 @@
 /**
- * What answers an extractor's requests.
+ * The handler of an extractor's requests.
  *
  * @module
  */
@@ -10,20 +10,19 @@ import type {
   ExtractorResponseInit,
 } from "../messages/methods.ts";
 
-/** What a method of an {@linkcode ExtractorHandler} gets beside the request. */
+/** Passed to a method of an {@linkcode ExtractorHandler} with the request. */
 export interface ExtractorContext {
-  /** Aborts when the session is given up, so that nobody waits for the answer. */
+  /** Aborts when the session ends early, and nobody waits for the answer. */
   readonly signal: AbortSignal;
-  /** How large the answer's message may be, in bytes; a larger one becomes the failure "limit". */
+  /** The maximum size of the answer's message, in bytes; a larger one becomes the failure "limit". */
   readonly maxMessageSize: number;
 }
 
 /**
- * Answers requests: one function a method, which gives the fields of the answer, or a promise of them.
+ * Answers requests: one function per method, which returns the fields of the answer, or a promise of them.
  *
- * An `ExtractorFailure` that one throws is the answer then. Whatever else it throws is answered as the
- * failure "internal", without a word of what it was, which only `onError` learns. A method that is left
- * out is answered as "unsupported".
+ * If one throws an `ExtractorFailure`, that is the answer. Any other error is answered as the failure
+ * "internal", without details, which only `onError` gets. A missing method is answered as "unsupported".
  */
 export type ExtractorHandler = {
   readonly [Method in ExtractorMethod]?: (

@@ -15,38 +15,38 @@ import { isUnreadable } from "../maildir/storage_failure.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
 import type { ExtractorContext, ExtractorHandler } from "./handler.ts";
 
-/** How much a request may ask of a {@linkcode maildirHandler}. */
+/** The limits of requests to a {@linkcode maildirHandler}. */
 export interface MaildirHandlerOptions {
-  /** How many mails `list` gives at most; 1,000 if left out. */
+  /** The maximum number of mails that `list` returns; 1,000 if left out. */
   maxPage?: number;
-  /** How many mails `search` gives at most; 1,000 if left out. */
+  /** The maximum number of mails that `search` returns; 1,000 if left out. */
   maxResults?: number;
-  /** How long `search` may take, in milliseconds; 10 s if left out. */
+  /** The time limit of `search`, in milliseconds; 10 s if left out. */
   searchTimeout?: number;
-  /** How large a mail may be that `read-mail` and `part` take apart, in bytes; 128 MiB if left out. */
+  /** The maximum size of a mail that `read-mail` and `part` parse, in bytes; 128 MiB if left out. */
   maxMailSize?: number;
 }
 
-/** How long a search goes on before others in the process get their turn, in milliseconds. */
+/** How long a search runs before it lets other work of the process run, in milliseconds. */
 const turn = 20;
 
-/** What an answer takes beside the bytes of a mail in it. */
+/** The size of an answer besides the bytes of a mail in it. */
 const envelope = 64;
 
-/** The limits with what is left out filled in. */
+/** The limits with their defaults. */
 type Limits = Readonly<Required<MaildirHandlerOptions>>;
 
-/** Opens the maildir, or gives the one that is open. */
+/** Opens the maildir, or returns the open one. */
 type Open = () => Maildir;
 
 /**
- * Answers requests from a maildir, all of an extractor's methods.
+ * Answers all of an extractor's requests from a maildir.
  *
- * `maildir` may be a function that opens it. It is called by the first method that needs it, and what it
- * throws is that method's failure: an extractor whose maildir isn't there, or is another user's, answers
- * so, and "auth" all the same.
+ * `maildir` may be a function that opens it. The first method that needs it calls the function, and fails
+ * with the error that it throws: if the maildir is missing, or is another user's, the extractor still runs
+ * and answers "auth".
  *
- * Throws a `LocalProtocolError` for limits that can't be.
+ * Throws a `LocalProtocolError` for invalid limits.
  */
 export function maildirHandler(
   maildir: Maildir | (() => Maildir),
@@ -97,8 +97,8 @@ export function maildirHandler(
 }
 
 /**
- * Does something with mails, at once unless one is compressed and what unpacks it isn't loaded yet; then
- * once more when it is. Nothing may have been changed by then.
+ * Calls a function with mails. If one is compressed and its unpacker isn't loaded, loads it and calls the
+ * function again; it must not have changed anything by then.
  */
 function unpacking<Result>(act: () => Result): Result | Promise<Result> {
   try {
@@ -121,14 +121,14 @@ function list(
   { folder, start, end, sortBy }: ListRequest,
   { maxPage }: Limits,
 ): { mails: MailHead[] } {
-  // One more shows whether there are too many; a folder's end may be nearer than the one asked for.
+  // One more than allowed shows that there are too many; the folder may end earlier than asked.
   const last = end - start > maxPage ? start + maxPage + 1 : end;
   const page = maildir.list({ folder, start, end: last, sortBy });
   if (page.length > maxPage) {
     throw new ExtractorFailure(
       "limit",
-      `The mails from ${start} to ${end} are more than ${maxPage}, which is the most that are ` +
-        "listed at once. Ask for one page after the other.",
+      `The mails from ${start} to ${end} are more than ${maxPage}, which is the ` +
+        "limit. Ask for one page after the other.",
     );
   }
   return { mails: headsOf(maildir, page) };
@@ -137,12 +137,12 @@ function list(
 /** A mail's head, from its header and its file. */
 type MailHead = HeadFields & ReturnType<typeof fileFields>;
 
-/** How many mailboxes of each of its fields a head has that others stand beside. */
+/** The maximum number of mailboxes per field in a list of heads. */
 const maxMailboxes = 1000;
 
 /**
- * The heads of those of the mails that are still there. One that can't be read has what its file tells:
- * the others are to be seen all the same.
+ * The heads of the mails that still exist. An unreadable one has only its file's data, so that it doesn't
+ * fail the others.
  */
 function headsOf(maildir: Maildir, mails: readonly MailFile[]): MailHead[] {
   const heads: MailHead[] = [];
@@ -156,7 +156,7 @@ function headsOf(maildir: Maildir, mails: readonly MailFile[]): MailHead[] {
 
 const nothing = new Uint8Array();
 
-/** What a mail's file says of it. */
+/** The data from a mail's file. */
 function fileFields({ mid, size, seen, received, folder }: MailFile): {
   mid: string;
   size: bigint;
@@ -165,12 +165,12 @@ function fileFields({ mid, size, seen, received, folder }: MailFile): {
   folder: string;
 } {
   const year = received.getUTCFullYear();
-  // Others can't be told, and one that isn't a date has none.
+  // Others can't be encoded, and an invalid date has none.
   const dateReceived = year >= 1 && year <= 9999 ? timestampFromDate(received) : undefined;
   return { mid, size: BigInt(size), seen, dateReceived, folder };
 }
 
-/** What a function gives, or `undefined` where the mail was removed in the meantime. */
+/** Calls a function; returns `undefined` if the mail was removed meanwhile. */
 function unlessGone<Result>(act: () => Result): Result | undefined {
   try {
     return act();
@@ -180,7 +180,7 @@ function unlessGone<Result>(act: () => Result): Result | undefined {
   }
 }
 
-/** What a function gives, or `undefined` where this process may not read the mail. */
+/** Calls a function; returns `undefined` if this process may not read the mail. */
 function ifReadable<Result>(act: () => Result): Result | undefined {
   try {
     return act();
@@ -200,7 +200,7 @@ function readMail(
   return { head: { ...head, ...fileFields(markSeen ? marked(maildir, mail) : mail) }, body };
 }
 
-/** The mail marked as seen. Where that can't be, because nobody may write there, it is read all the same. */
+/** The mail marked as seen. If this process may not write there, the mail is read nevertheless. */
 function marked(maildir: Maildir, mail: MailFile): MailFile {
   try {
     return maildir.markSeen(mail);
@@ -226,15 +226,15 @@ function part(
   );
 }
 
-/** A mail's bytes, unless they are too many to be taken apart. */
+/** A mail's bytes, unless it is too large to be parsed. */
 function readWhole(maildir: Maildir, mail: MailFile, { maxMailSize }: Limits): Uint8Array {
-  // A file's name may say anything.
+  // The size in a file's name may be wrong.
   const size = maildir.contentSize(mail);
   if (size > maxMailSize) {
     throw new ExtractorFailure(
       "limit",
-      `The mail ${JSON.stringify(mail.mid)} has ${size} bytes, and mails of up to ` +
-        `${maxMailSize} are taken apart. Ask for it with "raw", in pieces.`,
+      `The mail ${JSON.stringify(mail.mid)} has ${size} bytes; the limit is ` +
+        `${maxMailSize}. Ask for it with "raw", in pieces.`,
     );
   }
   return maildir.read(mail);
@@ -250,11 +250,11 @@ function raw(
   const offset = Math.min(Number(request.offset), size);
   const rest = size - offset;
   const length = request.length === 0n ? rest : Math.min(rest, Number(request.length));
-  // Before it is read.
+  // Checked before reading.
   if (length > maxMessageSize - envelope) {
     throw new ExtractorFailure(
       "limit",
-      `${length} bytes of the mail ${JSON.stringify(request.mid)} are more than an answer holds. ` +
+      `${length} bytes of the mail ${JSON.stringify(request.mid)} don't fit into an answer. ` +
         `Ask for it in pieces, by offset and length, of at most ${
           maxMessageSize - envelope
         } bytes.`,
@@ -291,8 +291,8 @@ async function search(
     if (found.length > maxResults) {
       throw new ExtractorFailure(
         "limit",
-        `More than ${maxResults} mails match, which is the most that are told. Ask for a pattern ` +
-          "that fewer match.",
+        `More than ${maxResults} mails match, which is the limit. Use a pattern ` +
+          "that matches fewer.",
       );
     }
   }
@@ -310,13 +310,13 @@ function tooLong(timeout: number, { index, of }: { index: number; of: number }):
   );
 }
 
-/** A time as a date; throws a failure for one that can't be. */
+/** A time as a date; throws a failure for an invalid one. */
 function dateOf(timestamp: Timestamp | undefined): Date | undefined {
   if (timestamp === undefined) return undefined;
   const date = timestampDate(timestamp);
   if (!Number.isNaN(date.getTime())) return date;
   throw new ExtractorFailure(
     "invalid",
-    `The mail's date, ${timestamp.seconds} s since 1970, is none. Leave it out, or give another.`,
+    `The mail's date, ${timestamp.seconds} s since 1970, is invalid. Leave it out, or give another.`,
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Be an extractor: answer a webmail's requests from a maildir, or with functions, over any transport.
+ * The extractor's server: answers a webmail's requests from a maildir, or with functions, over any transport.
  *
  * @module
  */

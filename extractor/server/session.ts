@@ -22,11 +22,11 @@ import {
 import { type Answer, answer, argumentsCodec, messageCodec } from "./answer.ts";
 import type { ExtractorHandler } from "./handler.ts";
 
-/** What {@linkcode serveExtractor} can be told. */
+/** Options for {@linkcode serveExtractor}. */
 export interface ServeExtractorOptions {
   /**
-   * Which version is spoken; 3 if left out. Of versions 1 and 2 the session is one request, whose
-   * method has come another way.
+   * The protocol version; 3 if left out. In versions 1 and 2 a session is one request, and its method is
+   * passed separately.
    */
   version?: 1 | 2 | 3;
   /** Versions 1 and 2: the method. */
@@ -36,26 +36,26 @@ export interface ServeExtractorOptions {
   /** Limits that differ from the defaults. */
   limits?: Partial<ExtractorServerLimits>;
   /**
-   * Gets what went wrong that isn't told to the client: what a handler threw, bytes that are no
-   * extractor's, a client that broke off. What it throws itself is nobody's.
+   * Called with errors that aren't sent to the client: an error that a handler threw, invalid bytes, a
+   * client that disconnected. Errors that it throws are ignored.
    */
   onError?: (error: unknown) => void;
   /**
-   * How long the client may send nothing while its next request is waited for, in milliseconds; 0 or
-   * `Infinity` for no limit, which is the default. The session then ends with exit code 3.
+   * How long to wait for the client's next request, in milliseconds; 0 or `Infinity`, the default, for no
+   * limit. After that the session ends with exit code 3.
    */
   idleTimeout?: number;
-  /** Ends the session when it aborts, whatever is asked for, with exit code 3. */
+  /** Ends the session with exit code 3 when it aborts, even during a request. */
   signal?: AbortSignal;
 }
 
-/** How much of answers may wait to be written before the next request does, in bytes. */
+/** The high-water mark for answers waiting to be written, in bytes; above it the next request waits. */
 const highWaterMark = 65_536;
 
-/** How long a client gets to close its side when the session is over, in milliseconds. */
+/** How long a client has to close its side after the session, in milliseconds. */
 const lingerTimeout = 1000;
 
-/** A protocol's request and end, alike for all versions. */
+/** A protocol's request and end, the same for all versions. */
 type SessionEvent =
   | {
     readonly type: "request";
@@ -78,14 +78,14 @@ interface Version {
 }
 
 /**
- * Serves a client of an extractor until it has nothing more to ask, and resolves to the code that the
- * process is to exit with: 0 where all went well, 4 where the client broke the protocol, 3 where it
- * broke off, was idle for too long, or the signal aborted. In versions 1 and 2 a failure shows in it,
- * too: 4 for "invalid", 6 for "unsupported", 3 for others.
+ * Serves a client of an extractor until it has no more requests, and resolves to the exit code for the
+ * process: 0 for success, 4 if the client broke the protocol, 3 if it disconnected, was idle for too long,
+ * or the signal aborted. In versions 1 and 2 a failure sets it too: 4 for "invalid", 6 for "unsupported", 3
+ * for others.
  *
- * Requests are answered one after the other; the next one waits until the answers before it are
- * written, but for some 64 KiB. The transport is closed in the end. It rejects with a
- * `LocalProtocolError` for options that can't be, and for nothing else.
+ * Requests are answered one after the other; the next one waits until the answers before it are written,
+ * except for some 64 KiB. The transport is closed at the end. Rejects only with a `LocalProtocolError` for
+ * invalid options.
  *
  * @example
  * ```ts
@@ -120,12 +120,12 @@ class Session {
   #driver: Driver<SessionEvent>;
   #options: ServeExtractorOptions & { handler: ExtractorHandler; idleTimeout: number };
   #controller = new AbortController();
-  /** "waiting" for a request; "answering" one; "given-up": by this side, whatever the client does. */
-  #state: "waiting" | "answering" | "given-up" = "waiting";
+  /** "waiting" for a request; "answering" one; "ended": by this side, whatever the client does. */
+  #state: "waiting" | "answering" | "ended" = "waiting";
   #timer = startTimer(Infinity, () => {});
-  /** What broke the transport. */
+  /** The error that broke the transport. */
   #break: { readonly error: unknown } | undefined;
-  /** How many bytes of answers were given to the protocol since all of them were written. */
+  /** Bytes of answers passed to the protocol since the last time that all were written. */
   #unwritten = 0;
 
   constructor(
@@ -144,7 +144,7 @@ class Session {
       onReadEnd: () => this.#timer.stop(),
       onBroken: (error) => {
         this.#break = { error };
-        // Answers can't be given any more. A client that still asks would keep the process for nothing.
+        // No answer can be sent any more. A client that still asks would keep the process running.
         this.#stop(error);
       },
       lingerTimeout,
@@ -159,16 +159,16 @@ class Session {
     this.#restartTimer();
     try {
       await this.#driver.run();
-      // What can't be written is no more than that to the protocol.
+      // To the protocol, it is only an answer that can't be written.
       if (this.#break !== undefined) throw this.#break.error;
-      if (this.#state === "given-up") return extractorExitCodes.failure;
+      if (this.#state === "ended") return extractorExitCodes.failure;
       return this.#protocol.exitCode ?? extractorExitCodes.ok;
     } catch (error) {
-      if (this.#state !== "given-up") this.#report(error);
-      // A transport that broke is the end of the requests as well, which would be 0.
+      if (this.#state !== "ended") this.#report(error);
+      // A broken transport also ends the requests, which would be exit code 0.
       return this.#protocol.exitCode || extractorExitCodes.failure;
     } finally {
-      this.#state = "given-up";
+      this.#state = "ended";
       this.#timer.stop();
       signal?.removeEventListener("abort", abort);
       this.#controller.abort(new DovewireError("The session is over."));
@@ -200,13 +200,13 @@ class Session {
     this.#restartTimer();
     const { message, binary } = answered;
     this.#unwritten += message.length + (binary?.length ?? 0);
-    // Or a client that asks and asks, and reads nothing, would fill the memory.
+    // Otherwise a client that sends requests and reads nothing would fill the memory.
     if (this.#unwritten <= highWaterMark) return;
     this.#unwritten = 0;
     return this.#driver.flush();
   }
 
-  /** Restarts the time limit for the client to send something, if it is waited for. */
+  /** Restarts the time limit for the client's next bytes, if they are awaited. */
   #restartTimer(): void {
     this.#timer.stop();
     const { idleTimeout } = this.#options;
@@ -221,11 +221,11 @@ class Session {
   }
 
   #giveUp(reason: unknown): void {
-    this.#state = "given-up";
+    this.#state = "ended";
     this.#stop(reason);
   }
 
-  /** Ends the session, whatever runs. */
+  /** Ends the session, even during a request. */
   #stop(reason: unknown): void {
     this.#controller.abort(reason);
     this.#protocol.exit(extractorExitCodes.failure);
@@ -236,7 +236,7 @@ class Session {
     try {
       this.#options.onError?.(error);
     } catch (mistake) {
-      // It is the program's, and no client's.
+      // An error of the calling program, not of a client.
       queueMicrotask(() => {
         throw mistake;
       });
@@ -275,7 +275,7 @@ function versionOf({ version = 3, method, args, limits }: ServeExtractorOptions)
   };
 }
 
-/** Whether the client sends anything: in version 1 only "add" has input, and all else came before. */
+/** Whether the client sends anything: in version 1 only "add" has input; the rest is in the arguments. */
 function takesInput(version: 1 | 2 | 3, method: string | undefined): boolean {
   return version !== 1 || method === "add";
 }

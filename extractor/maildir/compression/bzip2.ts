@@ -1,20 +1,20 @@
 /**
- * Unpacks bzip2, streams that were joined as well.
+ * Unpacks bzip2, including concatenated streams.
  *
  * @module
  */
 
 import { DamagedData, type Sink, type Source, type Unpacker } from "./unpacker.ts";
 
-/** As much of the package `seek-bzip` as is used, which has no types. */
+/** The part of the package `seek-bzip` that is used; the package has no types. */
 interface Bunzip {
   /** Reads one stream up to its end, byte by byte, and throws if it is damaged. */
   decode(input: ByteInput, output: ByteOutput): void;
 }
 
 /**
- * Without `eof`: where there is such a function, data that are cut off between two blocks are taken for
- * whole.
+ * Without `eof`: with such a function, the package takes data that are cut off between two blocks for
+ * complete.
  */
 interface ByteInput {
   readByte(): number;
@@ -25,7 +25,7 @@ interface ByteOutput {
   writeByte(byte: number): void;
 }
 
-/** Thrown through the package, to end it. */
+/** Thrown through the package to stop it. */
 class Enough extends Error {}
 
 /** Loads the unpacker. */

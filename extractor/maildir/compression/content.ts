@@ -1,9 +1,9 @@
 /**
- * What is in mails' files, unpacked where Dovecot's plugins zlib or mail_compress, or others, have
- * compressed them.
+ * Mails' contents, unpacked if Dovecot's plugins zlib or mail_compress, or other programs, have
+ * compressed their files.
  *
- * A compressed file is told by its first bytes, whatever its name. One that can't be unpacked is a
- * failure, and never a text.
+ * A compressed file is recognized by its first bytes, whatever its name. A file that can't be unpacked
+ * is a failure, and never read as text.
  *
  * @module
  */
@@ -16,25 +16,25 @@ import { isUnreadable } from "../storage_failure.ts";
 import { formatOf, longestMagic, unpackerOf } from "./formats.ts";
 import { DamagedData, defaultMaxUnpacked, type Format, type Sink, Source } from "./unpacker.ts";
 
-/** For how long mails may be unpacked. */
+/** The time left for unpacking mails. */
 export interface Budget {
-  /** So many milliseconds are left. */
+  /** The milliseconds that are left. */
   milliseconds: number;
 }
 
 /**
- * How long it may take to unpack a mail, and its header, in milliseconds. What it takes grows with the
- * file's size, and a file can be made to take a thousand times as long as others of that size.
+ * The time limit for unpacking a mail, and for its header, in milliseconds. The time grows with the
+ * file's size, but a crafted file can take a thousand times as long as others of its size.
  */
 const maxTime = 30_000;
 const maxHeaderTime = 5_000;
 
-/** The largest file that is unpacked, in bytes: it may have holes, and take no room on the disk. */
+/** The largest file that is unpacked, in bytes: a sparse file may be large without using the disk. */
 const maxPacked = 1024 * 1024 * 1024;
 
 /**
- * How large the mail in a file is, by what is in it; the file's size for one that can't be unpacked, or
- * not within the budget, from which what it took is taken. `undefined` where there is no file.
+ * The size of the mail in a file, by its content; the file's size if it can't be unpacked, or not within
+ * the budget, which this reduces by the time it took. `undefined` if there is no file.
  */
 export function plainSize(directory: Directory, name: string, budget: Budget): number | undefined {
   try {
@@ -44,13 +44,13 @@ export function plainSize(directory: Directory, name: string, budget: Budget): n
       return size ?? file.size;
     });
   } catch (error) {
-    // What can't be read has a size all the same.
+    // An unreadable file has a size nevertheless.
     if (isUnreadable(error)) return fileInfo(directory, name)?.size;
     throw error;
   }
 }
 
-/** How many bytes a file unpacks to; `undefined` if those are too many. */
+/** The unpacked size of a file in bytes; `undefined` if it is over the limit. */
 function unpackedSize(
   file: OpenFile,
   { format, name, budget }: {
@@ -70,38 +70,38 @@ function unpackedSize(
   }
 }
 
-/** Reads mails; the last one that was unpacked is kept for those who ask for it in pieces. */
+/** Reads mails; keeps the last unpacked one for callers that read it in pieces. */
 export class ContentReader {
   readonly #maxUnpacked: number;
   #kept: { readonly identity: string; readonly bytes: Uint8Array } | undefined;
 
-  /** Takes the largest size that a compressed mail may have, in bytes. */
+  /** Takes the maximum unpacked size of a mail, in bytes. */
   constructor(maxUnpacked: number) {
     this.#maxUnpacked = maxUnpacked;
   }
 
-  /** How large the mail in a file is, whatever its name says; `undefined` where there is no file. */
+  /** The size of the mail in a file, whatever its name says; `undefined` if there is no file. */
   size(directory: Directory, name: string): number | undefined {
     return withFile(directory, name, (file) => {
       return this.#unpacked(file, name)?.length ?? file.size;
     });
   }
 
-  /** A mail's bytes, or some of them; fewer where it ends; `undefined` where there is no file. */
+  /** A mail's bytes, or a range of them, shorter at its end; `undefined` if there is no file. */
   read(directory: Directory, name: string, range?: ByteRange): Uint8Array | undefined {
     return withFile(directory, name, (file) => {
       const bytes = this.#unpacked(file, name);
       if (bytes === undefined) return file.read(range);
       const { offset, length } = range ?? { offset: 0, length: bytes.length };
-      // Who has the end asks for no more.
+      // A caller that has read the end needs no more.
       if (offset + length >= bytes.length) this.#kept = undefined;
       return range === undefined ? bytes : bytes.slice(offset, offset + length);
     });
   }
 
   /**
-   * A mail's first bytes, without keeping more of it; `undefined` where there is no file. Of one that is
-   * compressed as gz and has more than 128 MiB it may be fewer.
+   * A mail's first bytes, without keeping more of it; `undefined` if there is no file. May return fewer bytes
+   * for a mail compressed as gz that has more than 128 MiB.
    */
   readStart(directory: Directory, name: string, length: number): Uint8Array | undefined {
     return withFile(directory, name, (file) => {
@@ -111,7 +111,7 @@ export class ContentReader {
     });
   }
 
-  /** What a file unpacks to; `undefined` for one that isn't compressed. */
+  /** A file's unpacked content; `undefined` if it isn't compressed. */
   #unpacked(file: OpenFile, name: string): Uint8Array | undefined {
     if (this.#kept?.identity === file.identity) return this.#kept.bytes;
     const format = formatIn(file);
@@ -126,16 +126,16 @@ export class ContentReader {
   }
 }
 
-/** How much of a mail is read at first, and how much at most, in search of its header's end. */
+/** How much of a mail is read at first, and at most, to find the end of its header. */
 const firstRead = 8 * 1024;
 const largestHeader = 256 * 1024;
 
-/** Where headers are read to: one that was read is gone with the next. */
+/** The buffer for headers: each header overwrites the one before. */
 let headerBuffer = new Uint8Array(firstRead);
 
 /**
- * A mail's header, up to the empty line behind it; the first 256 KiB of a larger one; `undefined` where
- * there is no file. The bytes are only good until the next call.
+ * A mail's header with the empty line after it; the first 256 KiB of a larger one; `undefined` if there
+ * is no file. The bytes are valid only until the next call.
  */
 export function readHeaderInPlace(directory: Directory, name: string): Uint8Array | undefined {
   return withFile(directory, name, (file) => {
@@ -149,7 +149,7 @@ export function readHeaderInPlace(directory: Directory, name: string): Uint8Arra
       const sink = new HeaderCollector();
       const start = format && startOf(file, { format, name, sink, time: maxHeaderTime });
       if (start !== undefined) return start.subarray(0, headerEnd(start, 0));
-      // The end may begin in what was searched before.
+      // The end may begin in the part already searched.
       const end = headerEnd(header, Math.max(known - 2, 0));
       if (end !== undefined) return header.subarray(0, end);
       if (length < want || want >= largestHeader) return header;
@@ -163,7 +163,7 @@ function grown(buffer: Uint8Array<ArrayBuffer>, length: number): Uint8Array<Arra
   return larger;
 }
 
-/** Where a header ends: behind the last line that isn't empty. */
+/** The index of a header's end: after the last line that isn't empty. */
 function headerEnd(bytes: Uint8Array, from: number): number | undefined {
   if (bytes[0] === 10 || bytes[0] === 13 && bytes[1] === 10) return 0;
   for (let at = bytes.indexOf(10, from); at >= 0; at = bytes.indexOf(10, at + 1)) {
@@ -172,25 +172,25 @@ function headerEnd(bytes: Uint8Array, from: number): number | undefined {
   return undefined;
 }
 
-/** Where files' first bytes are read to. */
+/** The buffer for files' first bytes. */
 const magic = new Uint8Array(longestMagic);
 
 function formatIn(file: OpenFile): Format | undefined {
   return formatOf(magic.subarray(0, file.fill(magic, 0)));
 }
 
-/** A file that is to be unpacked, and where to. */
+/** A file to unpack, and the target. */
 interface Unpacking<Target extends Counter> {
   readonly format: Format;
   readonly name: string;
   readonly sink: Target;
-  /** How long it may take, in milliseconds. */
+  /** The time limit, in milliseconds. */
   readonly time?: number;
 }
 
 /**
- * Unpacks a file until the sink has enough; `false` if it turns out not to be compressed at all. Throws
- * the failure that it can't be unpacked.
+ * Unpacks a file until the sink has enough; `false` if the file isn't compressed after all. Throws a
+ * failure if it can't be unpacked.
  */
 function unpack(
   file: OpenFile,
@@ -205,11 +205,11 @@ function unpack(
       expected === sink.length;
     if (isRight) return true;
     throw new DamagedData(
-      `it comes to ${sink.length} bytes, and by its file's name it has ${expected}`,
+      `it unpacks to ${sink.length} bytes, but its file's name says ${expected}`,
     );
   } catch (error) {
     if (!(error instanceof DamagedData)) throw error;
-    // Nobody compressed it, whatever it begins with: its name says that it is as large as its file.
+    // It isn't compressed, whatever its first bytes: its name says that it is as large as its file.
     if (expected === file.size) return false;
     const mail = JSON.stringify(uniqueName(name));
     throw new ExtractorFailure(
@@ -220,7 +220,7 @@ function unpack(
   }
 }
 
-/** What a compressed file's mail begins with; `undefined` if it turns out not to be compressed. */
+/** The first bytes of a compressed file's mail; `undefined` if the file isn't compressed after all. */
 function startOf(file: OpenFile, unpacking: Unpacking<Collector>): Uint8Array | undefined {
   return unpack(file, unpacking) ? unpacking.sink.bytes : undefined;
 }
@@ -228,19 +228,21 @@ function startOf(file: OpenFile, unpacking: Unpacking<Collector>): Uint8Array | 
 function tooLarge(name: string, limit: number): ExtractorFailure {
   return new ExtractorFailure(
     "limit",
-    `The mail ${JSON.stringify(uniqueName(name))} is compressed, and comes to more than ${limit} ` +
-      "bytes, which is the most that is unpacked.",
+    `The mail ${
+      JSON.stringify(uniqueName(name))
+    } is compressed and unpacks to more than ${limit} ` +
+      "bytes, which is the limit.",
     { cause: new DamagedData("it is too large") },
   );
 }
 
-/** Counts what comes out, up to a limit. */
+/** Counts the unpacked bytes, up to a limit. */
 class Counter implements Sink {
-  /** How many bytes there are. */
+  /** The number of bytes. */
   length = 0;
-  /** Whether there are more than the limit. */
+  /** Whether there are more bytes than the limit. */
   isOver = false;
-  /** Whether there is use for more. */
+  /** Whether it takes more bytes. */
   isWanting = true;
   readonly #limit: number;
 
@@ -266,13 +268,13 @@ class Counter implements Sink {
     this.isWanting = false;
   }
 
-  /** Does something with a piece, which is only good for the moment. */
+  /** Handles a piece, which is valid only during the call. */
   protected keep(_piece: Uint8Array): void {}
 }
 
-/** Collects what comes out, up to a limit. */
+/** Collects the unpacked bytes, up to a limit. */
 class Collector extends Counter {
-  // In one array: with one for each piece many small ones would take more than what is in them.
+  // One growing array: an array for each of many small pieces would take more memory than their bytes.
   #bytes = new Uint8Array(firstRead);
 
   protected override keep(piece: Uint8Array): void {
@@ -291,7 +293,7 @@ class Collector extends Counter {
   }
 }
 
-/** Collects a header, and has enough where that ends. */
+/** Collects a header; has enough at its end. */
 class HeaderCollector extends Collector {
   constructor() {
     super(largestHeader);

@@ -1,5 +1,5 @@
 /**
- * Tells compressed mails by their first bytes, and has what unpacks them.
+ * Recognizes compressed mails by their first bytes, and loads the unpackers.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { Format, Unpacker } from "./unpacker.ts";
 import { loadXz } from "./xz.ts";
 import { loadZstd } from "./zstd.ts";
 
-/** How many bytes it takes to tell a format, at most. */
+/** The most bytes that it takes to recognize a format. */
 export const longestMagic: number = lz4Magic.length;
 
-/** Tells each format by what a file begins with, each character a byte. */
+/** The first bytes of each format, each character a byte. */
 const tests: readonly (readonly [Format, (start: string) => boolean])[] = [
   ["gz", (start) => start.startsWith("\x1f\x8b")],
   ["bz2", (start) => /^BZh[1-9]1AY&SY/.test(start)],
@@ -24,18 +24,18 @@ const tests: readonly (readonly [Format, (start: string) => boolean])[] = [
   ["lz4", (start) => start.startsWith(lz4Magic)],
 ];
 
-/** Which bytes there are at the start of a format. */
+/** The byte values that a format may start with. */
 const firstBytes: readonly number[] = [0x1f, 0x42, 0x28, 0xfd, 0x44];
 
-/** The format of a file by its first bytes; `undefined` for one that isn't compressed. */
+/** The format of a file by its first bytes; `undefined` if it isn't compressed. */
 export function formatOf(bytes: Uint8Array): Format | undefined {
-  // Most are told by that, and there are folders with a hundred thousand of them.
+  // The first byte decides for most files, and a folder may have a hundred thousand.
   if (!firstBytes.includes(bytes[0])) return undefined;
   const start = String.fromCharCode(...bytes.subarray(0, longestMagic));
   return tests.find(([, isOfFormat]) => isOfFormat(start))?.[0];
 }
 
-/** What was loaded, and what needs no loading. */
+/** The unpackers that are loaded or need no loading. */
 const unpackers = new Map<Format, Unpacker>([["lz4", lz4]]);
 
 const loaders: Readonly<Record<Exclude<Format, "lz4">, () => Promise<Unpacker>>> = {
@@ -45,12 +45,12 @@ const loaders: Readonly<Record<Exclude<Format, "lz4">, () => Promise<Unpacker>>>
   xz: loadXz,
 };
 
-/** A mail that can't be unpacked until its format's unpacker is loaded. */
+/** A mail can't be unpacked before its format's unpacker is loaded. */
 export class UnpackerNotLoaded extends ExtractorFailure {
   /** The format. */
   readonly format: Format;
 
-  /** Takes the format. */
+  /** Creates one for a format. */
   constructor(format: Format) {
     super(
       "unsupported",
@@ -68,7 +68,7 @@ export function unpackerOf(format: Format): Unpacker {
   return known;
 }
 
-/** Loads the unpacker of a format, once. Throws an `ExtractorFailure` "unsupported" if it can't be. */
+/** Loads the unpacker of a format, once. Throws an `ExtractorFailure` "unsupported" if that fails. */
 export async function loadUnpacker(format: Format): Promise<void> {
   if (format === "lz4" || unpackers.has(format)) return;
   try {
@@ -77,7 +77,7 @@ export async function loadUnpacker(format: Format): Promise<void> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ExtractorFailure(
       "unsupported",
-      `The mail is compressed as ${format}, and what unpacks it can't be loaded: ${reason}. ` +
+      `The mail is compressed as ${format}, and its unpacker can't be loaded: ${reason}. ` +
         "Install all packages that this one depends on.",
       { cause },
     );
@@ -85,12 +85,12 @@ export async function loadUnpacker(format: Format): Promise<void> {
 }
 
 /**
- * Loads what unpacks compressed mails: gzip, bzip2, Zstandard and xz; Dovecot's container of LZ4 needs
- * nothing.
+ * Loads the unpackers for compressed mails: gzip, bzip2, Zstandard and xz. Dovecot's container of LZ4
+ * needs no loading.
  *
- * The methods of a `Maildir` are synchronous and can't load it by themselves: without it some throw the
- * failure "unsupported" for a compressed mail. `maildirHandler` loads a format's unpacker with the first
- * mail that needs it.
+ * The methods of a `Maildir` are synchronous and can't load them: before this call some throw the failure
+ * "unsupported" for a compressed mail. `maildirHandler` loads a format's unpacker with the first mail
+ * that needs it.
  */
 export async function loadUnpackers(): Promise<void> {
   for (const format of Object.keys(loaders) as (keyof typeof loaders)[]) await loadUnpacker(format);

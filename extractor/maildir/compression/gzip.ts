@@ -1,5 +1,5 @@
 /**
- * Unpacks gzip (RFC 1952), members that were joined as well.
+ * Unpacks gzip (RFC 1952), including concatenated members.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import {
   type Unpacker,
 } from "./unpacker.ts";
 
-/** As much of `node:zlib` as is used. */
+/** The part of `node:zlib` that is used. */
 type Zlib = Pick<typeof import("node:zlib"), "gunzipSync" | "constants">;
 
-/** How much of a file is unpacked to see whether its beginning will do, in bytes. */
+/** How much of a file is unpacked first, in case its beginning is enough, in bytes. */
 const beginning = 16_384;
 
-/** At most that many times the size comes out of it. */
+/** The maximum compression ratio of the format. */
 const maxRatio = 1032;
 
-/** The unpacker, if the runtime has a way to load it at once. */
+/** The unpacker, if the runtime can load it synchronously. */
 export function gzipIfLoaded(): Unpacker | undefined {
   const zlib = process.getBuiltinModule?.("node:zlib");
   return zlib === undefined ? undefined : unpackerOf(zlib);
@@ -48,14 +48,14 @@ function unpack({ gunzipSync, constants }: Zlib, source: Source, sink: Sink): vo
   const start = source.takeUpTo(beginning);
   let known = 0;
   if (!source.isAtEnd) {
-    // As if it were all, and as far as it goes.
+    // Read as if complete, as far as it goes.
     const piece = unzip(start, beginning * maxRatio, constants.Z_SYNC_FLUSH);
     if (!sink.write(piece)) return;
     known = piece.length;
   }
-  // Where it is more than this, what comes first isn't given either.
+  // Above this limit the runtime doesn't return the beginning either.
   const limit = Math.max(known + sink.room, defaultMaxUnpacked);
-  // What is in it can't be much smaller than it is.
+  // The content can't be much smaller than the file.
   if (source.size > 2 * limit) return sink.overflow();
   const all = new Uint8Array(source.size);
   all.set(start);

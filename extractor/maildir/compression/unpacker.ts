@@ -1,5 +1,5 @@
 /**
- * What unpacks compressed mails: the parts that all formats share.
+ * Types and helpers that the unpackers of all formats share.
  *
  * @module
  */
@@ -11,64 +11,64 @@ export type Format = "gz" | "bz2" | "zstd" | "xz" | "lz4";
 
 /** Unpacks a format. */
 export interface Unpacker {
-  /** Whether what comes out was compared with a checksum, so that damage never goes unnoticed. */
+  /** Whether the output is checked against a checksum, so that damage is always detected. */
   readonly isChecked: boolean;
   /**
-   * Unpacks all that the source has, and gives it to the sink piece by piece, until that wants no more.
-   * Throws a {@linkcode DamagedData} for what can't be unpacked.
+   * Unpacks the source and passes the output to the sink piece by piece, until the sink has enough. Throws
+   * a {@linkcode DamagedData} for invalid data.
    */
   unpack(source: Source, sink: Sink): void;
 }
 
-/** Takes what comes out. */
+/** Takes the output. */
 export interface Sink {
   /** How many bytes there is room for. */
   readonly room: number;
-  /** Takes a piece, which is good until this returns; returns whether there is use for more. */
+  /** Takes a piece, which is valid during the call; returns whether it takes more. */
   write(piece: Uint8Array): boolean;
-  /** Learns that there is more than there is room for, in place of getting it. */
+  /** Called in place of a piece that is larger than the room left. */
   overflow(): void;
 }
 
-/** Compressed data that can't be unpacked; the message says why, to stand behind a colon. */
+/** Compressed data that can't be unpacked; the message is a reason to write after a colon. */
 export class DamagedData extends Error {
   /** The class's name. */
   override name = "DamagedData";
-  /** What tells it from errors of the file system. */
+  /** Tells it from errors of the file system. */
   readonly code = "EDAMAGED";
 }
 
-/** That data end too early. */
+/** The error for data that end too early. */
 export function cutOff(): DamagedData {
   return new DamagedData("the data are cut off");
 }
 
-/** How large a compressed mail may be where nobody says otherwise, in bytes. */
+/** The default maximum unpacked size of a mail, in bytes. */
 export const defaultMaxUnpacked: number = 128 * 1024 * 1024;
 
-/** A file's bytes, one after the other. */
+/** A file's bytes in sequence. */
 export class Source {
   readonly #file: OpenFile;
   readonly #buffer = new Uint8Array(65_536);
   readonly #maxTime: number;
   readonly #start = performance.now();
-  /** Where the file goes on behind the buffer. */
+  /** The file position after the buffer. */
   #position = 0;
   #at = 0;
   #end = 0;
 
-  /** Begins at the start of a file, to be done with it in so many milliseconds. */
+  /** Begins at the start of a file, with a time limit in milliseconds. */
   constructor(file: OpenFile, maxTime: number) {
     this.#file = file;
     this.#maxTime = maxTime;
   }
 
-  /** How many bytes the whole file has. */
+  /** The file's size in bytes. */
   get size(): number {
     return this.#file.size;
   }
 
-  /** Whether there are no more bytes. Throws a {@linkcode DamagedData} if it takes too long. */
+  /** Whether there are no more bytes. Throws a {@linkcode DamagedData} after the time limit. */
   get isAtEnd(): boolean {
     if (this.#at < this.#end) return false;
     if (performance.now() - this.#start > this.#maxTime) {
@@ -86,14 +86,14 @@ export class Source {
     return this.#buffer[this.#at++];
   }
 
-  /** So many bytes, which are the caller's. Throws a {@linkcode DamagedData} if there are fewer. */
+  /** The next bytes, as a copy. Throws a {@linkcode DamagedData} if there are fewer. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const bytes = this.takeUpTo(length);
     if (bytes.length < length) throw cutOff();
     return bytes;
   }
 
-  /** So many bytes, which are the caller's; fewer where they end. */
+  /** The next bytes, as a copy; fewer at the end. */
   takeUpTo(length: number): Uint8Array<ArrayBuffer> {
     const rest = this.#end - this.#at + Math.max(this.size - this.#position, 0);
     const bytes = new Uint8Array(Math.min(length, rest));

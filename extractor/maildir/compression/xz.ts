@@ -1,5 +1,5 @@
 /**
- * Unpacks xz, streams that were joined as well.
+ * Unpacks xz, including concatenated streams.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { cutOff, DamagedData, type Sink, type Source, type Unpacker } from "./unpacker.ts";
 
 /**
- * What is inside the package `xz-decompress`: a WebAssembly of XZ Embedded, which takes no more than
- * 64 MiB for a dictionary. The package shows it as a stream of the web alone, which can't be read at
- * once and doesn't tell what it left over. Its exact version is therefore given.
+ * The internals of the package `xz-decompress`: a WebAssembly of XZ Embedded, which takes at most 64 MiB
+ * for a dictionary. The package exports it only as a web stream, which can't be read synchronously and
+ * doesn't report unused input. Therefore its exact version is pinned.
  */
 interface XzModule {
   readonly memory: WebAssembly.Memory;
@@ -30,16 +30,16 @@ interface XzPackage {
 /** The fields of a context that are numbers, by their places. */
 const field = { bufferSize: 0, input: 1, inputRead: 2, inputLength: 3, output: 4, outputLength: 5 };
 
-/** What `get_next_output` returns. */
+/** The return values of `get_next_output`. */
 const result = { ok: 0, streamEnd: 1 };
 
-/** Why it failed, by what `get_next_output` returned. */
+/** Reasons by the return value of `get_next_output`. */
 const reasons: Readonly<Record<number, string>> = {
-  2: "its kind of checksum is unknown",
-  3: "there was no memory for it",
+  2: "its checksum type is unknown",
+  3: "there is not enough memory",
   4: "it needs more memory than 64 MiB",
-  5: "there is something else among the data",
-  6: "it has a filter or a kind of checksum that isn't supported",
+  5: "there are other bytes among the data",
+  6: "it has a filter or a checksum type that isn't supported",
   7: "the data are damaged",
   8: "the data are cut off",
 };
@@ -56,16 +56,16 @@ export async function loadXz(): Promise<Unpacker> {
 function unpack(module: XzModule, source: Source, sink: Sink): void {
   const isWanted = unpackStreams(module, source, sink);
   if (isWanted && !source.isAtEnd) {
-    throw new DamagedData("there is something else behind the data");
+    throw new DamagedData("there are other bytes after the data");
   }
 }
 
-/** Unpacks all streams; returns whether there is use for more. */
+/** Unpacks all streams; returns whether the sink takes more. */
 function unpackStreams(module: XzModule, source: Source, sink: Sink): boolean {
   const context = module.create_context();
   try {
     for (;;) {
-      // The memory may have grown, which gives it another buffer.
+      // The memory may have grown, which replaces its buffer.
       let numbers = new Uint32Array(module.memory.buffer, context, 6);
       let supplied = -1;
       if (numbers[field.inputRead] === numbers[field.inputLength]) {

@@ -1,5 +1,5 @@
 /**
- * Unpacks Zstandard (RFC 8878), frames that were joined as well.
+ * Unpacks Zstandard (RFC 8878), including concatenated frames.
  *
  * @module
  */
@@ -7,15 +7,15 @@
 import { DamagedData, type Sink, type Source, type Unpacker } from "./unpacker.ts";
 import { XxHash64 } from "./xxhash64.ts";
 
-/** What each frame begins with, as a number. */
+/** The magic number of each frame. */
 const magic = 0xfd2fb528;
 
-/** The largest window that is unpacked, in bytes: that of the format's own library. */
+/** The largest supported window in bytes: that of the reference library. */
 const maxWindow = 128 * 1024 * 1024;
 
 const maxBlock = 128 * 1024;
 
-/** As much of the package `fzstd` as is used. It checks no checksums. */
+/** The part of the package `fzstd` that is used. It checks no checksums. */
 type Fzstd = Pick<typeof import("fzstd"), "Decompress">;
 
 /** Loads the unpacker. */
@@ -29,9 +29,9 @@ function unpack(fzstd: Fzstd, source: Source, sink: Sink): void {
   do {
     const start = source.take(4);
     const number = littleEndian(start);
-    // Whatever somebody put there for others.
+    // A skippable frame: other programs' data.
     if (number >>> 4 === 0x184d2a5) source.take(skippable(source));
-    else if (number !== magic) throw new DamagedData("there is something else behind the data");
+    else if (number !== magic) throw new DamagedData("there are other bytes after the data");
     else if (!unpackFrame(fzstd, start, source, sink)) return;
   } while (!source.isAtEnd);
 }
@@ -41,7 +41,7 @@ function skippable(source: Source): number {
   return length <= source.size ? length : source.size + 1;
 }
 
-/** Unpacks a frame; returns whether there is use for more. */
+/** Unpacks a frame; returns whether the sink takes more. */
 function unpackFrame(
   { Decompress }: Fzstd,
   start: Uint8Array,
@@ -74,13 +74,13 @@ function unpackFrame(
     const checksum = source.take(4);
     push(checksum, true);
     if (littleEndian(checksum) !== Number(hash.digest() & 0xffffffffn)) {
-      throw new DamagedData("the checksum is another");
+      throw new DamagedData("the checksum is wrong");
     }
   }
   return isWanted;
 }
 
-/** A frame's header, behind its magic number. */
+/** A frame's header, after its magic number. */
 function takeHeader(source: Source): { header: Uint8Array; hasChecksum: boolean } {
   const descriptor = source.take(1);
   const [bits] = descriptor;

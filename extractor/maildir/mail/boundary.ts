@@ -10,12 +10,11 @@ import type { StructuredField } from "./structured_field.ts";
 import { cleanText } from "./words.ts";
 
 /**
- * The type that a Content-Type names, in lower case without parameters, or `fallback` where that is none.
+ * The type in a Content-Type, in lower case without parameters, or `fallback` if it has none.
  *
- * A type written twice is taken once, as in "multipart/multipart/mixed". What begins with "multipart" and
- * has a boundary is a multipart, since its parts would be shown as their source otherwise; it is
- * "multipart/mixed" where the rest can't be understood, which is how all unknown ones are shown (RFC 2046,
- * 5.1.3).
+ * A doubled type counts once, as in "multipart/multipart/mixed". A type that begins with "multipart" and has
+ * a boundary is a multipart, since its parts would be shown as source otherwise; it is "multipart/mixed" if
+ * the rest is invalid, as unknown multiparts are (RFC 2046, 5.1.3).
  */
 export function mediaType(field: StructuredField, fallback: string): string {
   const names = field.value.split("/").filter((name) => name !== "");
@@ -29,18 +28,18 @@ export function mediaType(field: StructuredField, fallback: string): string {
   return isMultipart ? "multipart/mixed" : fallback;
 }
 
-/** No boundary is longer than 70 characters (RFC 2046, 5.1.1); some programs don't know. */
+/** Boundaries have at most 70 characters (RFC 2046, 5.1.1); some programs write longer ones. */
 const maxBoundaryLength = 512;
 
-/** What parts the parts of a multipart. */
+/** A boundary, which separates the parts of a multipart. */
 export interface Boundary {
-  /** It, without blanks at its end, which delimiters may lose or get on their way; bytes as characters. */
+  /** The boundary without trailing blanks, which delimiters may lose or get in transit; bytes as characters. */
   readonly text: string;
-  /** Whether it has such blanks: then they are in delimiters, too, ahead of the "--" of the last one. */
+  /** Whether it has trailing blanks: then delimiters have them too, before the "--" of the last one. */
   readonly endsInBlank: boolean;
 }
 
-/** The boundary that a Content-Type declares; `undefined` for none, or one that is too long. */
+/** The boundary that a Content-Type declares; `undefined` if it is missing or too long. */
 export function boundaryOf(field: StructuredField): Boundary | undefined {
   const declared = field.parameter("boundary");
   let end = declared.length;
@@ -49,11 +48,11 @@ export function boundaryOf(field: StructuredField): Boundary | undefined {
   return { text: declared.slice(0, end), endsInBlank: end < declared.length };
 }
 
-/** What a line may be the delimiter of. */
+/** A line that may be a delimiter. */
 export interface DelimiterLine {
-  /** What follows the two dashes, without blanks at its end. */
+  /** The text after the two dashes, without trailing blanks. */
   readonly text: string;
-  /** What is ahead of two more dashes at its end; `undefined` where there are none. */
+  /** The text before two more dashes at its end; `undefined` if there are none. */
   readonly ended: string | undefined;
 }
 
@@ -65,7 +64,7 @@ export function delimiterLine(
 ): DelimiterLine | undefined {
   if (bytes[start] !== 0x2d || bytes[start + 1] !== 0x2d) return undefined;
   while (bytes[end - 1] === 0x20 || bytes[end - 1] === 0x09) end--;
-  // Blanks may stand ahead of the last dashes as well.
+  // There may be blanks before the last dashes as well.
   if (end - start < 3 || end - start > 2 * maxBoundaryLength) return undefined;
   const text = toByteText(bytes.subarray(start + 2, end));
   return { text, ended: text.endsWith("--") ? text.slice(0, -2) : undefined };

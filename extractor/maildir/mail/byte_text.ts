@@ -1,6 +1,6 @@
 /**
- * Bytes as strings of which each character is a byte (U+0000 to U+00FF), so that fields can be read with
- * string functions before anybody knows their charset.
+ * Bytes as strings, each character a byte (U+0000 to U+00FF), so that string functions can read fields
+ * before their charset is known.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const decoder = new TextDecoder("utf-16le", { ignoreBOM: true });
 
 /** Bytes as a string. */
 export function toByteText(bytes: Uint8Array): string {
-  // For a few bytes that takes a fifth of the time.
+  // For few bytes this takes a fifth of the time.
   if (bytes.length < 32) return String.fromCharCode(...bytes);
   return decoder.decode(new Uint16Array(bytes));
 }
@@ -21,13 +21,13 @@ export function fromByteText(text: string): Uint8Array {
   return bytes;
 }
 
-/** Whether all of it is ASCII. */
+/** Whether all characters are ASCII. */
 export function isAscii(text: string): boolean {
   return /^[\0-\x7f]*$/.test(text);
 }
 
 /**
- * The text without spaces, tabs and other ASCII controls at its ends. `trim()` would take U+00A0 away,
+ * The text without spaces, tabs and other ASCII controls at its ends. `trim()` would also remove U+00A0,
  * which may be a part of a character here.
  */
 export function trimAscii(text: string): string {

@@ -1,5 +1,5 @@
 /**
- * Bytes as text, whatever charset was declared for them: none, one that nobody knows, or a wrong one.
+ * Bytes as text, whatever charset was declared: none, an unknown one, or a wrong one.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import { utf8, validUtf8, windows1252Text } from "./charset_decoders.ts";
 import { charsetOf } from "./charset_names.ts";
 
 /**
- * Decodes bytes that a charset was declared for.
+ * Decodes bytes with a declared charset.
  *
- * A charset that isn't known counts as none. Where the bytes aren't valid in the charset they are UTF-8
- * if they are valid in that. Where they are valid in neither, they are windows-1252 if most characters
- * beyond ASCII would be lost, and else each invalid one becomes U+FFFD.
+ * An unknown charset counts as none. Bytes that are invalid in the charset are read as UTF-8 if that is
+ * valid. If neither is valid, they are windows-1252 if most characters beyond ASCII would be lost;
+ * otherwise each invalid one becomes U+FFFD.
  *
  * @example
  * ```ts
@@ -30,17 +30,17 @@ export function decodeText(bytes: Uint8Array, declared: string): string {
   return charset.strictly(bytes) ?? validUtf8(bytes) ?? charset.leniently(bytes);
 }
 
-/** Decodes bytes that are valid in the charset that was declared; gives `undefined` for others. */
+/** Decodes bytes that are valid in the declared charset; returns `undefined` for others. */
 export function decodeTextStrictly(bytes: Uint8Array, declared: string): string | undefined {
   return (charsetOf(declared) ?? utf8).strictly(bytes);
 }
 
-/** Whether texts of a charset can't be joined before they are decoded. */
+/** Whether texts of a charset must be decoded separately before they are joined. */
 export function isStateful(declared: string): boolean {
   return charsetOf(declared)?.isStateful ?? false;
 }
 
-/** Decodes bytes that no charset was declared for: UTF-8, or windows-1252 if they aren't that. */
+/** Decodes bytes without a declared charset: UTF-8, or windows-1252 if they aren't valid UTF-8. */
 export function decodeUndeclared(bytes: Uint8Array): string {
   return validUtf8(bytes) ?? windows1252Text(bytes);
 }

@@ -1,5 +1,5 @@
 /**
- * Decoders of charsets, which say whether bytes are valid.
+ * Decoders of charsets that report whether bytes are valid.
  *
  * @module
  */
@@ -8,37 +8,37 @@ import { decodeUtf8, decodeUtf8Strictly } from "@dovewire/dovewire/core";
 import { toByteText } from "./byte_text.ts";
 import { decodeUtf7 } from "./utf7.ts";
 
-/** Decodes bytes that are valid in a charset; gives `undefined` for others. */
+/** Decodes bytes that are valid in a charset; returns `undefined` for others. */
 export type StrictDecoder = (bytes: Uint8Array) => string | undefined;
 
-/** A charset that is known. */
+/** A known charset. */
 export interface Charset {
-  /** Whether a text may begin in another state than it ends in, so that texts can't be joined. */
+  /** Whether a text may end in another state than it began in, so that texts can't be joined. */
   readonly isStateful: boolean;
-  /** Decodes bytes that are valid. */
+  /** Decodes valid bytes. */
   readonly strictly: StrictDecoder;
-  /** Decodes bytes that aren't, and aren't UTF-8 either. */
+  /** Decodes bytes that are valid neither in it nor in UTF-8. */
   readonly leniently: (bytes: Uint8Array) => string;
 }
 
-/** The text of UTF-8 that may be cut off within its last character; `undefined` for other bytes. */
+/** Decodes UTF-8 that may be cut off within its last character; returns `undefined` for other bytes. */
 export function validUtf8(bytes: Uint8Array): string | undefined {
   const text = decodeUtf8(bytes);
   if (!text.includes("\ufffd")) return withoutMark(text);
   const paired = withoutSurrogates(bytes);
   if (paired !== undefined) return validUtf8(paired);
   const first = text.indexOf("\ufffd");
-  // Only one at the very end can be a character that is cut off.
+  // Only an invalid character at the very end may be one that is cut off.
   if (first < text.length - 1) return strictUtf8(bytes, text);
   let start = bytes.length - 1;
   while (start > 0 && start > bytes.length - 4 && (bytes[start] & 0xc0) === 0x80) start--;
   if (bytes[start] < 0xc2 || bytes[start] > 0xf4) return undefined;
-  // One byte behind plain ASCII is more likely a letter of windows-1252.
+  // One byte after plain ASCII is more likely a letter of windows-1252.
   const isLetter = start === bytes.length - 1 && first === start;
   return isLetter ? undefined : withoutMark(text);
 }
 
-/** UTF-8 whose surrogates became characters, or U+FFFD; `undefined` if it has none (CESU-8). */
+/** Decodes UTF-8 with encoded surrogates (CESU-8); lone ones become U+FFFD; `undefined` if it has none. */
 function withoutSurrogates(bytes: Uint8Array): Uint8Array | undefined {
   if (!bytes.some((_, at) => surrogateAt(bytes, at) !== undefined)) return undefined;
   const joined = new Uint8Array(bytes.length);
@@ -59,7 +59,7 @@ function withoutSurrogates(bytes: Uint8Array): Uint8Array | undefined {
   return joined.subarray(0, size);
 }
 
-/** The surrogate that three bytes stand for; `undefined` for others. */
+/** The surrogate that three bytes encode; `undefined` for others. */
 function surrogateAt(bytes: Uint8Array, at: number): number | undefined {
   if (bytes[at] !== 0xed || (bytes[at + 1] & 0xe0) !== 0xa0 || (bytes[at + 2] & 0xc0) !== 0x80) {
     return undefined;
@@ -69,10 +69,10 @@ function surrogateAt(bytes: Uint8Array, at: number): number | undefined {
 
 const encoder = new TextEncoder();
 
-/** The text if the bytes are UTF-8, in which U+FFFD may have been written. */
+/** The text if the bytes are UTF-8, which may contain U+FFFD itself. */
 function strictUtf8(bytes: Uint8Array, text: string): string | undefined {
   if (!text.includes("\ufffd")) return withoutMark(text);
-  // Failing takes a runtime some hundred times longer than that.
+  // A failing decoder takes some hundred times longer than that.
   if (!toByteText(bytes).includes("\xef\xbf\xbd")) return undefined;
   const strict = decodeUtf8Strictly(bytes);
   return strict === undefined ? undefined : withoutMark(strict);
@@ -82,10 +82,10 @@ function withoutMark(text: string): string {
   return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
-/** Characters of windows-1252 from 0x80 to 0x9F; the five bytes without one are themselves. */
+/** Characters of windows-1252 from 0x80 to 0x9F; the five unassigned bytes map to themselves. */
 const windows1252 = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ";
 
-/** By a table: `TextDecoder` of Node 20 takes windows-1252 for ISO-8859-1. */
+/** By a table: the `TextDecoder` of Node 20 decodes windows-1252 as ISO-8859-1. */
 export const windows1252Text: (bytes: Uint8Array) => string = tableDecoder(windows1252);
 
 const utf16Decoder = new TextDecoder("utf-16le", { ignoreBOM: true });
@@ -101,7 +101,7 @@ function tableDecoder(table: string): (bytes: Uint8Array) => string {
   };
 }
 
-/** The text of bytes that aren't valid: windows-1252 unless `lenient` kept more characters than it lost. */
+/** The text of invalid bytes: windows-1252 unless `lenient` kept more characters than it lost. */
 function mostlyValid(bytes: Uint8Array, lenient: string, { worth = 1 } = {}): string {
   let lost = 0;
   let kept = 0;
@@ -113,7 +113,7 @@ function mostlyValid(bytes: Uint8Array, lenient: string, { worth = 1 } = {}): st
   return kept > lost ? lenient : windows1252Text(bytes);
 }
 
-/** Whether it is for private use, such as what nobody has written means in charsets of many bytes. */
+/** Whether it is a private-use character, which multi-byte charsets return for unassigned bytes. */
 function isPrivate(unit: number): boolean {
   return unit >= 0xe000 && unit < 0xf8ff;
 }
@@ -121,11 +121,11 @@ function isPrivate(unit: number): boolean {
 export const utf8: Charset = {
   isStateful: false,
   strictly: (bytes) => strictUtf8(bytes, decodeUtf8(bytes)),
-  // Other text is hardly ever valid UTF-8, not even a letter of it.
+  // Other text is hardly ever valid UTF-8, not even one letter of it.
   leniently: (bytes) => mostlyValid(bytes, withoutMark(decodeUtf8(bytes)), { worth: 4 }),
 };
 
-/** Nobody writes bytes that are control characters: there it may be UTF-8. */
+/** Control characters are unlikely: such bytes may be UTF-8. */
 export const latin1: Charset = {
   isStateful: false,
   strictly: (bytes) => isFree(bytes, 0x80, 0x9f) ? toByteText(bytes) : undefined,
@@ -147,7 +147,7 @@ function isFree(bytes: Uint8Array, first: number, last: number): boolean {
 
 export const utf7: Charset = { isStateful: true, strictly: decodeUtf7, leniently: windows1252Text };
 
-/** UTF-16 of the byte order that a mark tells, or else the declared one, or the one that zeros suggest. */
+/** UTF-16 in the byte order of its mark, or else the declared one, or the one that zero bytes suggest. */
 export function utf16(declared: "le" | "be" | undefined): Charset {
   const labelOf = (bytes: Uint8Array): string => {
     if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
@@ -169,7 +169,7 @@ export function utf16(declared: "le" | "be" | undefined): Charset {
   };
 }
 
-/** Whether bytes without zeros are no UTF-16, whatever was declared: they have line feeds, or words. */
+/** Whether bytes without zeros aren't UTF-16, whatever was declared: they have line feeds, or words. */
 function isOfOneByteEach(bytes: Uint8Array): boolean {
   if (bytes.includes(0x0a)) return true;
   const hasWords = bytes.length % 2 === 1 || bytes.includes(0x20);
@@ -207,7 +207,7 @@ export function codePage(characters: string): Charset {
   };
 }
 
-/** A charset that the runtime decodes; `undefined` where it doesn't. */
+/** A charset that the runtime decodes; `undefined` if it doesn't. */
 export function decoderCharset(label: string, isStateful = false): Charset | undefined {
   try {
     const decoder = new TextDecoder(label);
@@ -225,8 +225,8 @@ export function decoderCharset(label: string, isStateful = false): Charset | und
 }
 
 /**
- * A charset of 7 bits in which others' bytes stand without their eighth bit between two signs: `from`
- * and `to`. The other is decoded by `label`.
+ * A 7-bit charset with another charset's bytes, without their eighth bit, between two signs: `from` and
+ * `to`. `label` decodes the other.
  */
 export function shifted(label: string, { from, to, header }: ShiftSigns): Charset | undefined {
   const inner = decoderCharset(label);
@@ -250,7 +250,7 @@ export function shifted(label: string, { from, to, header }: ShiftSigns): Charse
   return { isStateful: true, strictly, leniently: windows1252Text };
 }
 
-/** What a text of {@linkcode shifted} has beside characters. */
+/** What a text of {@linkcode shifted} has besides characters. */
 export interface ShiftSigns {
   readonly from: string;
   readonly to: string;

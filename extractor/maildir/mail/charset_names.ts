@@ -18,7 +18,7 @@ import {
 } from "./charset_decoders.ts";
 import { codePages } from "./code_pages.ts";
 
-/** The runtime's label for each name, without what isn't a letter or a digit. */
+/** The runtime's label for each name, without characters other than letters and digits. */
 const aliases: ReadonlyMap<string, string> = new Map(
   [
     "ibm866 866 cp866 dos866",
@@ -62,7 +62,7 @@ const registered: ReadonlyMap<string, number> = new Map([
   ["157", 10],
 ]);
 
-/** The part of ISO 8859 that a name means; `undefined` for another. */
+/** The part of ISO 8859 for a name; `undefined` for another. */
 function isoPart(name: string): number | undefined {
   const part = /^(?:iso)?8859(1[0-6]|[1-9])(?:(?:19|20)\d\d)?$/.exec(name);
   if (part !== null) return Number(part[1]);
@@ -72,7 +72,7 @@ function isoPart(name: string): number | undefined {
   return number === null ? undefined : registered.get(number[1]);
 }
 
-/** The charset of a name in lower case of which only letters and digits are left. */
+/** The charset of a name in lower case, reduced to letters and digits. */
 function namedCharset(name: string): Charset | undefined {
   if (/^(?:unicode\d\d)?utf8/.test(name) || /^(?:cp|windows)?65001$/.test(name)) return utf8;
   if (/^(?:unicode\d\d)?utf7$/.test(name) || /^(?:cp|windows)?65000$/.test(name)) return utf7;
@@ -90,7 +90,7 @@ function namedCharset(name: string): Charset | undefined {
   }
   const part = isoPart(name);
   if (part === 1) return latin1;
-  // As the web has it: they differ in control characters alone.
+  // As the web standard does: they differ only in control characters.
   if (part === 9) return decoderCharset("windows-1254");
   if (part === 11) return decoderCharset("windows-874");
   if (part !== undefined) return decoderCharset(`iso-8859-${part}`);
@@ -103,11 +103,11 @@ function namedCharset(name: string): Charset | undefined {
   return label === undefined ? undefined : decoderCharset(label, label === "iso-2022-jp");
 }
 
-/** The names that are known, so that they are worked out once; never more than so many. */
+/** A cache of known names, with a maximum size. */
 const known = new Map<string, Charset | undefined>();
 const maxKnown = 1024;
 
-/** The charset of a name as it was declared, with whatever is around it; `undefined` for no known one. */
+/** The charset of a declared name, with any text around it; `undefined` if it is unknown. */
 export function charsetOf(declared: string): Charset | undefined {
   const key = declared.slice(0, 128);
   const found = known.get(key);
@@ -120,7 +120,7 @@ export function charsetOf(declared: string): Charset | undefined {
 
 function findCharset(declared: string): Charset | undefined {
   const name = declared.replace(/\([^()]*\)/g, " ").replace(/^["'\s]*charset\s*=/, "");
-  // Other parameters may have got in, and a language behind an asterisk (RFC 2231, 5).
+  // There may be other parameters, or a language after an asterisk (RFC 2231, 5).
   const [whole] = name.split(/[;,*?]/, 1);
   const [first] = whole.replace(/^["'\s]+/, "").split(/["'\s]/, 1);
   for (const candidate of [whole, first]) {

@@ -1,5 +1,5 @@
 /**
- * Months and time zones by the names that mails have for them.
+ * The names of months and time zones in mails.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const months = [
   "december",
 ];
 
-/** Other languages' names that mean no other month in any of them. */
+/** Names in other languages that mean the same month in all of them. */
 const foreignMonths: ReadonlyMap<string, number> = new Map(
   [
     "jän jänner januar januari janvier janv ene enero gennaio",
@@ -47,7 +47,7 @@ export function monthOf(name: string): number | undefined {
   return foreignMonths.get(lower);
 }
 
-/** How far zones are ahead of UTC, in hours: RFC 5322's, and others that mean one thing in mails. */
+/** Offsets of zones from UTC, in hours: RFC 5322's, and others that have one meaning in mails. */
 const zones: ReadonlyMap<string, number> = new Map(Object.entries({
   EST: -5,
   EDT: -4,
@@ -92,10 +92,10 @@ const zones: ReadonlyMap<string, number> = new Map(Object.entries({
   NZDT: 13,
 }));
 
-/** Zones that are several, none of which is UTC. */
+/** Names that several zones share, none of which is UTC. */
 const unclear: ReadonlySet<string> = new Set(["IST"]);
 
-/** How Windows calls zones, up to "Standard Time" or "Daylight Time", in hours ahead of UTC. */
+/** Windows' names of zones, up to "Standard Time" or "Daylight Time"; offsets from UTC in hours. */
 const windowsZones: ReadonlyMap<string, number> = new Map(Object.entries({
   "hawaiian": -10,
   "alaskan": -9,
@@ -125,8 +125,8 @@ const windowsZones: ReadonlyMap<string, number> = new Map(Object.entries({
 }));
 
 /**
- * How far ahead of UTC a zone is that a text begins with, in seconds; 0 for one that isn't known or isn't
- * there (RFC 5322, 4.3); `undefined` for one that is known not to be clear.
+ * The offset from UTC, in seconds, of the zone that a text begins with; 0 for an unknown or missing zone
+ * (RFC 5322, 4.3); `undefined` for an ambiguous one.
  */
 export function zoneOffset(text: string): number | undefined {
   const numeric = /^(?:[a-z]+ ?)?([-+\u2212\u2013]) ?(\d{1,2})(?: ?: ?(\d\d)|(\d\d))?(?!\d)/i.exec(
@@ -139,7 +139,7 @@ export function zoneOffset(text: string): number | undefined {
     const offset = Number(hours) * 3600 + Number(minutes) * 60;
     return sign === "+" ? offset : -offset;
   }
-  // Such as "+01000", or "EST5EDT": something else was meant than UTC.
+  // Such as "+01000", or "EST5EDT": that doesn't mean UTC.
   if (/^(?:[a-z]+ ?)?[-+\u2212\u2013]? ?\d/i.test(text)) return undefined;
   const windows = /^([a-z. ]+?)(?: (standard|daylight|summer))? time\b/i.exec(text);
   if (windows !== null) {

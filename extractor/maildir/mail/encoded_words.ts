@@ -9,33 +9,33 @@ import { fromByteText, isAscii, toByteText } from "./byte_text.ts";
 import { decodeText, decodeTextStrictly, decodeUndeclared, isStateful } from "./charset.ts";
 import { decodeTransfer } from "./transfer_encoding.ts";
 
-/** An encoded word, as bytes that are characters. */
+/** An encoded word, bytes as characters. */
 interface EncodedWord {
-  /** The charset as it was declared, in lower case, without a language. */
+  /** The declared charset, in lower case, without a language. */
   readonly charset: string;
   readonly encoding: "B" | "Q";
   readonly text: string;
 }
 
-/** A piece of a field: text as it is, or encoded words with nothing but blanks between them. */
+/** A piece of a field: plain text, or encoded words with only blanks between them. */
 export interface FieldPiece {
-  /** The piece as it came, bytes as characters. */
+  /** The raw piece, bytes as characters. */
   readonly source: string;
-  /** The encoded words; none for text as it is. */
+  /** The encoded words; none for plain text. */
   readonly words: readonly EncodedWord[];
 }
 
 /** The start of a word, whose charset may be missing. */
 const wordStart = /=\?([^?\s]{0,128})\?([BbQq])\?/g;
 
-/** How far a later end of a word is looked for. */
+/** How far to search for a later end of a word. */
 const maxLookahead = 256;
 
 /**
- * Takes a field's value apart, of which each character is a byte.
+ * Splits a field's value, of which each character is a byte.
  *
- * Beyond what RFC 2047 allows, words may stand right beside other text, in quotes as well, and may have
- * blanks and question marks in their text. A word that doesn't end before the next begins is text.
+ * Beyond RFC 2047, words may be adjacent to other text, also in quotes, and may have blanks and question
+ * marks in their text. A word that doesn't end before the next one begins is text.
  */
 export function splitWords(value: string): FieldPiece[] {
   const pieces: FieldPiece[] = [];
@@ -84,7 +84,7 @@ export function splitWords(value: string): FieldPiece[] {
   return pieces;
 }
 
-/** A later end of a word in Q: "?=20" may be a question mark and a blank in it. */
+/** A later end of a word in Q: "?=20" may be a question mark and a blank within the word. */
 function laterEnd(value: string, end: number): number {
   const rest = value.slice(end + 2, end + 2 + maxLookahead);
   if (!/^[0-9a-f]{2}/i.test(rest)) return end;
@@ -92,7 +92,7 @@ function laterEnd(value: string, end: number): number {
   return later === null ? end : end + 2 + later[0].length;
 }
 
-/** The text of a field's value, of which each character is a byte. */
+/** Decodes a field's value, of which each character is a byte. */
 export function decodeWords(value: string): string {
   return splitWords(value).map(pieceText).join("");
 }
@@ -118,7 +118,7 @@ export function decodeBytes(bytes: string): string {
 
 /**
  * The text of words of one charset. Some programs cut words within a character, within a group of base64
- * or within the digits of a byte: such are joined first.
+ * or within the digits of a byte: these are joined first.
  */
 function wordsText(words: readonly EncodedWord[], charset: string): string {
   const contents = joinCut(words).map(contentOf);
@@ -129,7 +129,7 @@ function wordsText(words: readonly EncodedWord[], charset: string): string {
   return contents.map((content) => decodeText(content, charset)).join("");
 }
 
-/** The words, those joined that were cut where no word may end. */
+/** The words; those that were cut at a wrong place are joined. */
 function joinCut(words: readonly EncodedWord[]): EncodedWord[] {
   const joined: EncodedWord[] = [];
   let texts: string[] = [];
@@ -143,7 +143,7 @@ function joinCut(words: readonly EncodedWord[]): EncodedWord[] {
       isCut = next?.encoding === "B" && digits % 4 !== 0 && !text.includes("=");
       texts.push(text);
     } else if (next?.encoding === "Q" && text.endsWith("=")) {
-      // Within a character of several bytes it is the next one's, and else a line break of an encoder.
+      // In a multi-byte character it belongs to the next word, otherwise it is an encoder's line break.
       isCut = /=[89A-F][0-9A-F]=$/i.test(text.slice(-4)) && /^[89A-F][0-9A-F]/i.test(next.text);
       texts.push(isCut ? text : text.slice(0, -1));
     } else {
@@ -162,7 +162,7 @@ function joinCut(words: readonly EncodedWord[]): EncodedWord[] {
 /** The bytes of a word. */
 function contentOf({ encoding, text }: EncodedWord): Uint8Array {
   if (encoding === "B") return decodeTransfer(fromByteText(text), "base64");
-  // PHP's mail() makes two blanks of the line break in what quoted_printable_encode() gives.
+  // PHP's mail() makes two blanks of the line breaks that quoted_printable_encode() returns.
   const joined = text.replace(/(?<=[^ =])= {2}(?=[^ ])/g, "");
   const plain = joined.replace(/_/g, " ").replace(
     /=([0-9a-f]{2})/gi,
@@ -171,7 +171,7 @@ function contentOf({ encoding, text }: EncodedWord): Uint8Array {
   return fromByteText(plain);
 }
 
-/** A word that any program decodes to a text. */
+/** Whether any program decodes the word to a text. */
 export function encodeWord(text: string): string {
   return `=?utf-8?B?${btoa(toByteText(new TextEncoder().encode(text)))}?=`;
 }

@@ -1,5 +1,5 @@
 /**
- * A mail's head: what its header says about it.
+ * A mail's head: the fields of its header.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import { cleanText, decodeField, type Mailbox, parseMailboxes } from "./words.ts
 export interface HeadTime {
   /** Whole seconds. */
   readonly seconds: bigint;
-  /** Mails have no fractions of seconds. */
+  /** Always 0: mails have no fractions of seconds. */
   readonly nanos: 0;
 }
 
-/** What a mail's header says; the rest of its head depends on where the mail is kept. */
+/** The fields from a mail's header; the rest of its head depends on where the mail is stored. */
 export interface HeadFields {
   /** The header Message-ID with its angle brackets; "" for none. */
   readonly messageId: string;
@@ -33,7 +33,7 @@ export interface HeadFields {
   readonly cc: Mailbox[];
   /** The mailboxes of all headers Bcc. */
   readonly bcc: Mailbox[];
-  /** The header Date; `undefined` where that is no date of the years 1 to 9999. */
+  /** The header Date; `undefined` if it isn't a date of the years 1 to 9999. */
   readonly dateSent: HeadTime | undefined;
   /** The type of the content without parameters, in lower case; "text/plain" if there is none. */
   readonly contentType: string;
@@ -42,13 +42,13 @@ export interface HeadFields {
 const names = ["message-id", "subject", "from", "to", "cc", "bcc", "date", "content-type"];
 
 /**
- * Reads a mail's head from its header, or from the whole mail. No bytes are an error.
+ * Reads a mail's head from its header, or from the whole mail. Accepts any bytes.
  *
- * Of repeated fields the first counts, but mailboxes are those of all fields To, Cc, Bcc (RFC 5322,
- * 4.5.3). Fields with 8-bit characters are UTF-8, or windows-1252 if they aren't that. Control characters
+ * Of repeated fields the first counts, but mailboxes come from all fields To, Cc, Bcc (RFC 5322, 4.5.3).
+ * Fields with 8-bit characters are UTF-8, or windows-1252 if they aren't valid UTF-8. Control characters
  * and line breaks, which encoded words may contain, become spaces.
  *
- * From, To, Cc and Bcc have at most `maxMailboxes` mailboxes each, 25,000 unless given; more are left out.
+ * From, To, Cc and Bcc have at most `maxMailboxes` mailboxes each, 25,000 by default; the rest is left out.
  *
  * @example
  * ```ts

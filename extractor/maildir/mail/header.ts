@@ -16,10 +16,10 @@ const tab = 0x09;
 const colon = 0x3a;
 const dash = 0x2d;
 
-/** More bytes of a field aren't read. */
+/** The maximum bytes of a field; the rest isn't read. */
 const maxFieldSize = 4_194_304;
 
-/** More fields of one name aren't read. */
+/** The maximum number of fields of one name; the rest isn't read. */
 const maxFields = 25_000;
 
 /** A field within the bytes of its mail. */
@@ -28,26 +28,26 @@ export interface FieldSpan {
   readonly start: number;
   /** Where its name ends. */
   readonly nameEnd: number;
-  /** Where its value begins, folded as it is. */
+  /** Where its value begins, still folded. */
   readonly valueStart: number;
   /** Where its value ends. */
   readonly end: number;
 }
 
-/** What is done with the fields of a header. */
+/** Callbacks for the fields of a header. */
 interface FieldVisitor {
-  /** Takes a field; gives `true` to end the scan there. */
+  /** Takes a field; returns `true` to end the scan. */
   visit(field: FieldSpan): boolean;
   /** Whether a line that begins with two dashes ends the header, since it ends or begins another part. */
   isDelimiter?(start: number, end: number): boolean;
 }
 
 /**
- * Goes through the fields of a header that begins at `from`.
+ * Scans the fields of a header that begins at `from`.
  *
  * A line ends with a line feed, and carriage returns before it belong to its end. The header ends with an
- * empty line, with the first delimiter of the multipart that it declares, or where the bytes end. A line
- * that is no field, because it has no colon or has blanks in its name, is left out, but:
+ * empty line, with the first delimiter of the multipart that it declares, or at the end of the bytes. A
+ * line that is no field, because it has no colon or has blanks in its name, is skipped, but:
  *
  * - If it is the very first line, there is no header, and it belongs to the body, as in a file that a
  *   program wrote without a header.
@@ -63,7 +63,7 @@ function scanFields(bytes: Uint8Array, from: number, visitor: FieldVisitor): num
   let at = from;
   let hasFields = false;
   let field: { start: number; nameEnd: number; valueStart: number; end: number } | undefined;
-  /** Where the lines begin that no field follows, and whether there is text in them. */
+  /** The lines after the last field, and whether they have text. */
   let rest = -1;
   let restHasText = false;
   const close = (): boolean => {
@@ -125,14 +125,14 @@ function fieldAt(
   return { start, nameEnd, valueStart: colonAt + 1, end };
 }
 
-/** Whether a line is one that mbox files have before each mail. */
+/** Whether a line is an mbox separator. */
 function isMailboxLine(bytes: Uint8Array, at: number): boolean {
   if (bytes[at] !== 0x46 && bytes[at] !== 0x3e) return false;
   const start = toByteText(bytes.subarray(at, at + 6));
   return start.startsWith("From ") || start === ">From ";
 }
 
-/** The boundary that a header declares, whose delimiter can be no field of it. */
+/** The boundary that a header declares; its delimiters can't be fields of the header. */
 class OwnBoundary {
   readonly #bytes: Uint8Array;
   #type: FieldSpan | undefined;
@@ -143,7 +143,7 @@ class OwnBoundary {
     this.#bytes = bytes;
   }
 
-  /** Learns of a field. */
+  /** Takes a field. */
   see(field: FieldSpan): void {
     if (this.#type === undefined && hasName(this.#bytes, field, "content-type")) this.#type = field;
   }
@@ -194,9 +194,9 @@ export function firstField(header: Uint8Array, name: string): string | undefined
 
 /** Options of a {@linkcode Header}. */
 export interface HeaderOptions {
-  /** Where it begins; 0 unless given. */
+  /** Where it begins; 0 if left out. */
   readonly from?: number;
-  /** Whether a line is a delimiter of a multipart around it; none is, unless given. */
+  /** Whether a line is a delimiter of an enclosing multipart; none is if left out. */
   readonly isDelimiter?: (start: number, end: number) => boolean;
 }
 
@@ -207,7 +207,7 @@ export class Header {
   /** Where the body begins. */
   readonly bodyStart: number;
 
-  /** Reads a header of a mail or a part, those fields of it that have one of the names, in lower case. */
+  /** Reads a header of a mail or a part: the fields with the given names, in lower case. */
   constructor(
     bytes: Uint8Array,
     names: readonly string[],
@@ -239,7 +239,7 @@ export class Header {
   }
 }
 
-/** A field's value in one line; encoded words in it stay what they are. */
+/** A field's value in one line; encoded words stay encoded. */
 function unfold(bytes: Uint8Array, { valueStart, end }: FieldSpan): string {
   let cut = Math.min(end, valueStart + maxFieldSize);
   // Not within a character of UTF-8.
@@ -248,12 +248,12 @@ function unfold(bytes: Uint8Array, { valueStart, end }: FieldSpan): string {
   return trimAscii(text.includes("\n") ? text.replaceAll(/\r?\n/g, "") : text);
 }
 
-/** How many bytes are looked at to know what ends a line. */
+/** How many bytes are searched to detect the line ends. */
 const lineEndWindow = 262_144;
 
 /**
- * A mail's bytes, or its header's. One whose lines end with carriage returns alone, as those of old Macs,
- * is copied with line feeds in their place.
+ * A mail's bytes, or its header's. If its lines end with lone carriage returns, as on old Macs, returns
+ * a copy with line feeds instead.
  */
 export function withLineFeeds(bytes: Uint8Array): Uint8Array {
   const start = bytes.subarray(0, lineEndWindow);

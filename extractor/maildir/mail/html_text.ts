@@ -1,5 +1,5 @@
 /**
- * The text that HTML shows, for searching.
+ * The visible text of HTML, for searching.
  *
  * @module
  */
@@ -12,11 +12,11 @@ const start = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\n--b\n" +
 
 /**
  * The text of an HTML document: without tags, comments, scripts and styles, with entities replaced and
- * blanks in a row made one. If that should fail, the HTML is the text.
+ * runs of blanks reduced to one. If that fails, the HTML is the text.
  *
- * Entities are postal-mime's part: it makes a text of HTML that a plain text stands beside, as here an
- * empty one. It could take the tags off as well, but some that don't end (`<a href=<a href=…`) take
- * version 4.0.0 a time that grows with their number squared.
+ * postal-mime replaces the entities: it converts HTML to text when there is a plain text beside it, here
+ * an empty one. It could remove the tags as well, but some unclosed ones (`<a href=<a href=…`) take version
+ * 4.0.0 quadratic time.
  */
 export async function htmlToText(html: string): Promise<string> {
   const line = withoutTags(html).replace(/[\s\u2028\u2029]+/g, " ").trim();
@@ -30,10 +30,10 @@ export async function htmlToText(html: string): Promise<string> {
   return pieces.join("");
 }
 
-/** Of so many characters at once entities are replaced, which may take a hundred times that in memory. */
+/** Entities are replaced in pieces of so many characters: it may take a hundred times that in memory. */
 const pieceLength = 65_536;
 
-/** The pieces of a line; if it can be helped none of them ends in an entity. */
+/** The pieces of a line; if possible, none of them ends in an entity. */
 function* piecesOf(line: string): Generator<string> {
   for (let at = 0; at < line.length;) {
     const piece = line.slice(at, at + pieceLength);
@@ -51,14 +51,14 @@ async function withoutEntities(piece: string): Promise<string> {
   return (text ?? "").trim() + (piece.endsWith(" ") ? " " : "");
 }
 
-/** What begins at a "<" that isn't one of the text. */
+/** The starts of tags and comments. */
 const markup = /<(?:(!--)|(!\[CDATA\[)|\/?([a-z][^\s/>]*)|[!?/])/gi;
 
 /** Tags that don't end a word. */
 const inline =
   /^(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|q|s|small|span|strong|sub|sup|tt|u|wbr)$/i;
 
-/** The text with blanks where tags were, and "&lt;" for each "<" that begins none. */
+/** The text with blanks in place of tags, and "&lt;" for each "<" that begins none. */
 function withoutTags(html: string): string {
   const scanner = new MarkupScanner(html);
   const pieces: string[] = [];
@@ -88,17 +88,17 @@ function withoutTags(html: string): string {
   return pieces.join("");
 }
 
-/** Finds the ends of tags, comments and elements, as browsers do, and looks at nothing over and over. */
+/** Finds the ends of tags, comments and elements, as browsers do, and scans nothing twice. */
 class MarkupScanner {
   readonly #html: string;
-  /** Where each text was found that was looked for last; the length of the HTML for nowhere. */
+  /** The last position of each searched text; the length of the HTML if there is none. */
   readonly #found: Map<string, number> = new Map();
 
   constructor(html: string) {
     this.#html = html;
   }
 
-  /** Where a text comes next; the length of the HTML for nowhere. The start grows from call to call. */
+  /** The next position of a text; the length of the HTML if there is none. `start` grows from call to call. */
   indexOf(text: string, from: number): number {
     const known = this.#found.get(text);
     if (known !== undefined && known >= from) return known;
@@ -108,7 +108,7 @@ class MarkupScanner {
     return index;
   }
 
-  /** Where a tag ends of which the name was read. Its attributes' values may be quoted. */
+  /** The end of a tag whose name was read. Its attributes' values may be quoted. */
   endOfTag(from: number): number {
     const html = this.#html;
     const stop = /[>=]/g;
@@ -123,12 +123,12 @@ class MarkupScanner {
       const quote = html[at + blanks.length];
       if (quote !== '"' && quote !== "'") continue;
       const end = this.indexOf(quote, at + blanks.length + 1);
-      // One that doesn't end would take all the rest with it.
+      // An unclosed one would swallow all the rest.
       if (end < html.length) at = end + 1;
     }
   }
 
-  /** Where a comment ends that begins at `start`; "<!-->" and "<!--->" are whole ones. */
+  /** The end of the comment that begins at `start`; "<!-->" and "<!--->" are complete comments. */
   endOfComment(start: number): number {
     const html = this.#html;
     const short = /^<!---?>/.exec(html.slice(start, start + 6));
@@ -138,7 +138,7 @@ class MarkupScanner {
     return end < other ? end + 3 : other + 4;
   }
 
-  /** Where the tag begins that ends an element in which no other tags are. */
+  /** The start of the tag that ends an element without other tags in it. */
   endOfElement(name: string, from: number): number {
     const end = name.toLowerCase() === "script" ? /<\/script(?=[\s/>])/gi : /<\/style(?=[\s/>])/gi;
     end.lastIndex = from;
@@ -146,7 +146,7 @@ class MarkupScanner {
   }
 }
 
-/** The blanks at a place. */
+/** The blanks at a position. */
 function blanksHere(html: string, at: number): string {
   const blanks = /\s*/y;
   blanks.lastIndex = at;

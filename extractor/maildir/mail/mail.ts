@@ -12,41 +12,40 @@ import { decodeText } from "./charset.ts";
 import { withLineFeeds } from "./header.ts";
 import { contentOf, parseParts, type Part } from "./parts.ts";
 
-/** A part as `extractor.proto` has it, from which the message can be made. */
+/** A part in the shape of `extractor.proto`. */
 export type MimePartInit = Exclude<MessageInitShape<typeof MimePartSchema>, { $typeName: string }>;
 
 /** A part and its content. */
 export interface PartContent {
   /** The part, without its content. */
   readonly part: MimePartInit;
-  /** The content with its transfer encoding removed; of a multipart, all of it as it came. */
+  /** The content without its transfer encoding; for a multipart, all of it, unchanged. */
   readonly data: Uint8Array;
 }
 
 /**
- * How deep parts are nested in a body. Decoders of protobuf accept 100 messages within messages by
- * default, @bufbuild/protobuf and Python's alike, and each part is two of them. Deeper parts stand side
- * by side in the deepest multipart, with their own paths; deeper mails are kept closed, and `part()`
- * returns them.
+ * How deep parts are nested in a body. Protobuf decoders, such as @bufbuild/protobuf and Python's, accept
+ * 100 nested messages by default, and each part is two of them. Deeper parts become siblings in the
+ * deepest multipart, with their own paths; deeper mails aren't opened, and `part()` returns them.
  */
 const maxDepth = 48;
 
-/** How many mailboxes the mails in a body have together at most, which bounds their memory. */
+/** The maximum number of mailboxes of all mails in a body together, which bounds their memory. */
 const maxMailboxes = 25_000;
 
-/** What a body has room for. */
+/** The room left in a body. */
 interface Room {
   mailboxes: number;
 }
 
-/** A mail that was taken apart; its texts and contents are decoded on request. */
+/** A parsed mail; its texts and contents are decoded on request. */
 export class ParsedMail {
-  /** What its header says. */
+  /** The fields of its header. */
   readonly head: HeadFields;
   readonly #root: Part;
   #parts: Map<string, Part> | undefined;
 
-  /** Takes a mail apart; see {@linkcode parseMail}. */
+  /** Parses a mail; see {@linkcode parseMail}. */
   constructor(mail: Uint8Array) {
     const bytes = withLineFeeds(plainBytes(mail));
     this.head = parseHead(bytes);
@@ -54,14 +53,14 @@ export class ParsedMail {
   }
 
   /**
-   * The body: texts decoded, with line breaks of LF alone, attachments without their contents. A text
-   * of no declared charset, or an unknown one, or ASCII, is UTF-8, or windows-1252 if it isn't that.
+   * The body: texts decoded, with LF as line breaks, attachments without their contents. A text with no
+   * charset, an unknown one, or ASCII, is UTF-8, or windows-1252 if it isn't valid UTF-8.
    */
   get body(): MimePartInit {
     return toMimePart(this.#root, 0, { mailboxes: maxMailboxes });
   }
 
-  /** A part and its content, even one that the body doesn't show; `undefined` if there is none. */
+  /** A part and its content, even if the body doesn't show it; `undefined` if there is none. */
   part(path: string): PartContent | undefined {
     const part = this.#partsByPath.get(path);
     if (part === undefined) return undefined;
@@ -69,7 +68,7 @@ export class ParsedMail {
     return { part: describe(part, data), data };
   }
 
-  /** All texts, in their order: of text parts that aren't attachments, those of mails in it as well. */
+  /** All texts in order: text parts that aren't attachments, including those of nested mails. */
   *texts(): Generator<{ contentType: string; text: string }> {
     for (const part of this.#partsByPath.values()) {
       if (isText(part)) {
@@ -78,7 +77,7 @@ export class ParsedMail {
     }
   }
 
-  /** The subjects, the mail's own first, then those of the mails in it. */
+  /** The subjects: the mail's own first, then those of nested mails. */
   *subjects(): Generator<string> {
     yield this.head.subject;
     for (const part of this.#partsByPath.values()) {
@@ -96,8 +95,8 @@ export class ParsedMail {
 }
 
 /**
- * Takes a mail apart. No bytes are an error: what can't be understood is a text, or is what
- * {@linkcode ParsedMail.part} returns.
+ * Parses a mail. Accepts any bytes: an invalid part is read as text, or {@linkcode ParsedMail.part}
+ * returns it.
  *
  * @example
  * ```ts
@@ -158,7 +157,7 @@ function toMimePart(part: Part, depth: number, room: Room): MimePartInit {
   return described;
 }
 
-/** A part of a multipart; where that is deep enough, the parts in it instead. */
+/** A part of a multipart; at the maximum depth, the parts in it instead. */
 function toMimeParts(part: Part, depth: number, room: Room): MimePartInit[] {
   if (part.kind !== "multipart" || depth < maxDepth) return [toMimePart(part, depth, room)];
   return part.parts.flatMap((child) => toMimeParts(child, depth, room));

@@ -1,5 +1,5 @@
 /**
- * Dates as mails have them (RFC 5322, 3.3 and 4.3). The same on each runtime, unlike `Date.parse()`.
+ * Dates in mails (RFC 5322, 3.3 and 4.3). The same on each runtime, unlike `Date.parse()`.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 import { monthOf, zoneOffset } from "./date_names.ts";
 
 /**
- * When it was, in seconds since 1970; `undefined` for what is no date, one whose time or offset isn't
- * clear, or one that isn't within the years 1 to 9999 in UTC.
+ * Seconds since 1970; `undefined` for an invalid date, an ambiguous time or offset, or a date outside the
+ * years 1 to 9999 in UTC.
  *
- * Beyond RFC 5322 the day may follow the month or the year, as in what C's asctime() and ISO 8601 write,
- * and the day of the week doesn't matter, in whatever language it is. Years of two digits are of 1950 to
- * 2049, and of three count from 1900 (RFC 5322, 4.3). An offset may have a colon, or a name before it as
- * in "GMT+0100". Zones that aren't known, those of one letter among them, are UTC, as it says there.
+ * Beyond RFC 5322 the day may follow the month or the year, as C's asctime() and ISO 8601 write it, and the
+ * day of the week is ignored, in any language. Two-digit years are 1950 to 2049, and three-digit ones count
+ * from 1900 (RFC 5322, 4.3). An offset may have a colon, or a name before it as in "GMT+0100". Unknown
+ * zones, including those of one letter, are UTC, as the RFC says.
  *
  * @example
  * ```ts
@@ -35,7 +35,7 @@ export function parseMailDate(value: string): number | undefined {
 /** A time of day, with its fraction of a second and "am" or "pm". */
 const timeOfDay =
   /(?<![\d.:])(\d{1,2}) ?: ?(\d{1,2})(?: ?[:.] ?(\d{1,2})(?:[.,]\d+)?)?(?![\d:])(?: ?([ap])\.?m\b\.?)?/i;
-/** One with dots, which dates have as well: after a year of four digits. */
+/** A time with dots, which dates have as well: after a year of four digits. */
 const dottedTime =
   /(?<=\d{4},? )(\d{1,2}) ?\. ?(\d{2})(?: ?\. ?(\d{2}))?(?![\d:.])(?: ?([ap])\.?m\b\.?)?/i;
 /** The form of ISO 8601 without separators, and Apache's, in which a colon follows the year. */
@@ -57,7 +57,7 @@ function secondsOf(text: string): number | undefined {
   let after = plain.slice(time.index + time[0].length).replace(/^[ ,]+/, "");
   let date = dateOf(before);
   if (date === undefined) {
-    // asctime() and date(1) write the year last, ahead of the zone or after it.
+    // asctime() and date(1) write the year last, before the zone or after it.
     const year = /^((?:[a-z]+|[+-]\d{1,2}:?\d\d) )?(\d{4})\b,?/i.exec(after);
     date = year === null ? undefined : dateOf(`${before} ${year[2]}`);
     if (year !== null) after = (year[1] ?? "") + after.slice(year[0].length).trim();
@@ -88,7 +88,7 @@ function dateOf(text: string): number | undefined {
   if (iso !== null) return midnight(iso[1], Number(iso[3]) - 1, iso[4]);
   const plain = text.replace(/(\d)(?:st|nd|rd|th)\b/gi, "$1");
   const tokens: string[] = plain.match(/[\p{L}\p{M}]+|\d+/gu) ?? [];
-  // The day of the week; it may be several words, and what a month is called elsewhere.
+  // The day of the week: possibly several words, or a month's name in another language.
   while (tokens.length > 3 && !/^\d/.test(tokens[0])) tokens.shift();
   if (tokens.length !== 3) return undefined;
   const at = tokens.findIndex((token) => !/^\d/.test(token));
@@ -103,7 +103,7 @@ function midnight(yearText: string, month: number, dayText: string): number | un
   if (!/^\d{2,4}$/.test(yearText) || !/^\d{1,2}$/.test(dayText)) return undefined;
   const day = Number(dayText);
   const date = new Date(0);
-  // Unlike Date.UTC(), this takes the years below 100 for what they are.
+  // Unlike Date.UTC(), this doesn't add 1900 to years below 100.
   date.setUTCFullYear(fullYear(yearText), month, day);
   const isDate = date.getUTCMonth() === month && date.getUTCDate() === day;
   return isDate ? date.getTime() : undefined;
@@ -115,7 +115,7 @@ function fullYear(year: string): number {
   return number + (year.length === 2 && number < 50 ? 2000 : 1900);
 }
 
-/** The text without what is in parentheses, which may have others in them. */
+/** The text without parentheses and the text in them; they may be nested. */
 function withoutComments(text: string): string {
   let depth = 0;
   let rest = "";

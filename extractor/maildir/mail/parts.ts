@@ -1,5 +1,5 @@
 /**
- * A mail taken apart into its parts (RFC 2045, RFC 2046), which stay where they are in its bytes.
+ * Splits a mail into its parts (RFC 2045, RFC 2046), which are views of its bytes.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { cleanText } from "./words.ts";
 /** A part of a mail. */
 export interface Part {
   /**
-   * Where it is: "" for the whole body, "2" for the second part in it, "2.1" for the first in that. The
-   * body of a mail within a mail is the first and only one in that.
+   * Its path: "" for the whole body, "2" for the second part in it, "2.1" for the first in that. The body
+   * of a nested mail is its first and only part.
    */
   readonly path: string;
   /** The type without parameters, in lower case. */
   readonly contentType: string;
-  /** The charset that was declared, in lower case; "" for none. */
+  /** The declared charset, in lower case; "" for none. */
   readonly charset: string;
-  /** "inline", "attachment", or what else was declared, in lower case; "" for none. */
+  /** "inline", "attachment", or another declared value, in lower case; "" for none. */
   readonly disposition: string;
   /** The decoded name of the file; "" for none. */
   readonly filename: string;
@@ -33,16 +33,16 @@ export interface Part {
   readonly encoding: TransferEncoding;
   /** Whether it contains parts, or a mail. */
   readonly kind: "leaf" | "multipart" | "mail";
-  /** The content as it came, encoded. */
+  /** The content, still encoded. */
   readonly encoded: Uint8Array;
   /** The parts in it; of a mail, its body. */
   readonly parts: readonly Part[];
 }
 
-/** Parts within so many others aren't taken apart. */
+/** Parts nested deeper aren't split. */
 const maxDepth = 256;
 
-/** After so many parts no other begins: the last one contains all the rest. */
+/** The maximum number of parts: the last one contains all the rest. */
 const maxParts = 20_000;
 
 const names = [
@@ -53,25 +53,25 @@ const names = [
 ];
 
 /**
- * Takes a mail apart. No bytes are an error:
+ * Splits a mail into parts. Accepts any bytes:
  *
- * - A multipart without parts, since it has no boundary or that never comes, contains one text, which is
- *   all of its content.
- * - A part ends where one around it goes on or ends, whether its own parts were ended or not, and where
- *   the mail ends. Its header ends there, too, and where the first part in it begins.
- * - Blanks at the end of a boundary don't count, neither where it is declared nor in delimiters. Where
- *   several open multiparts have the same one, it is the innermost's.
- * - Parts 256 deep in others aren't taken apart, and no part begins after the 20,000th.
- * - A mail within a mail may be encoded, which RFC 2046 forbids; another one encoded in that isn't
- *   taken apart, so that no mail is decoded over and over.
+ * - A multipart without parts, because its boundary is missing or never occurs, contains one text: all of
+ *   its content.
+ * - A part ends where an enclosing one continues or ends, whether its own parts have ended or not, and
+ *   where the mail ends. Its header ends there too, and where the first part in it begins.
+ * - Blanks at the end of a boundary are ignored, both in its declaration and in delimiters. If several open
+ *   multiparts have the same boundary, a delimiter belongs to the innermost.
+ * - Parts nested in 256 others aren't split, and no part begins after the 20,000th.
+ * - A nested mail may be encoded, which RFC 2046 forbids; another encoded mail in it isn't split, so that
+ *   no mail is decoded repeatedly.
  *
- * What stands before the first part and after the last of a multipart is left out (RFC 2046, 5.1.1).
+ * Text before the first part and after the last one of a multipart is left out (RFC 2046, 5.1.1).
  */
 export function parseParts(mail: Uint8Array): Part {
   return new PartsReader(mail, { path: "", depth: 0, readsEncodedMails: true }).read();
 }
 
-/** The content of a part, with its transfer encoding removed. */
+/** The content of a part, without its transfer encoding. */
 export function contentOf(part: Part): Uint8Array {
   return decodeTransfer(part.encoded, part.encoding);
 }
@@ -80,19 +80,19 @@ export function contentOf(part: Part): Uint8Array {
 interface OpenPart extends Part {
   readonly depth: number;
   readonly bodyStart: number;
-  /** The type of a part in it that declares none. */
+  /** The default type of parts in it. */
   readonly defaultType: string;
-  /** What is looked for in its body; `undefined` once it has ended. */
+  /** The boundary searched for in its body; `undefined` once it has ended. */
   boundary: Boundary | undefined;
   encoded: Uint8Array;
   parts: Part[];
 }
 
-/** What begins or ends at a line. */
+/** The part that begins or ends at a line. */
 interface Delimiter {
   readonly multipart: OpenPart;
   readonly isLast: boolean;
-  /** How many carriage returns its line ends with: so many do the lines before it. */
+  /** How many carriage returns end its line; the lines before it end the same way. */
   readonly returns: number;
 }
 
@@ -104,14 +104,14 @@ class PartsReader {
   readonly #path: string;
   readonly #depth: number;
   readonly #readsEncodedMails: boolean;
-  /** The parts that haven't ended, each after the one that contains it. */
+  /** The open parts, each after the one that contains it. */
   readonly #open: OpenPart[] = [];
   /** The open multiparts by the texts of their boundaries; the innermost is the last. */
   readonly #boundaries: Map<string, OpenPart[]> = new Map();
-  /** How many of their boundaries begin with each byte, so that most lines with dashes are told at once. */
+  /** How many of their boundaries begin with each byte: a fast check for most lines with dashes. */
   readonly #firstBytes: Uint16Array = new Uint16Array(256);
   #count = 0;
-  /** Those of the open multiparts whose boundaries end in a blank. */
+  /** The open multiparts whose boundaries end in a blank. */
   #blankBoundaries = 0;
 
   constructor(
@@ -144,7 +144,7 @@ class PartsReader {
     return root;
   }
 
-  /** Begins a part in another, or the whole: reads its header. A mail in it begins as well. */
+  /** Begins a part in another, or the whole mail: reads its header. Also begins a mail in it. */
   #begin(start: number, parent: OpenPart | undefined): OpenPart {
     const header = new Header(this.#bytes, names, {
       from: start,
@@ -175,7 +175,7 @@ class PartsReader {
     this.#open.push(part);
     this.#count++;
     if (part.kind === "multipart") this.#lookFor(boundaryOf(type), part);
-    // One that is encoded is read when all of it is known.
+    // An encoded mail is read when all of it is known.
     else if (part.kind === "mail" && encoding === "identity") this.#begin(part.bodyStart, part);
     return part;
   }
@@ -196,7 +196,7 @@ class PartsReader {
     if (boundary.endsInBlank) this.#blankBoundaries++;
   }
 
-  /** What a line begins or ends, given without its line feed. */
+  /** The part that a line, without its line feed, begins or ends. */
   #delimiterAt(start: number, lineEnd: number): Delimiter | undefined {
     if (this.#bytes[start] !== 0x2d || this.#firstBytes[this.#bytes[start + 2]] === 0) {
       return undefined;
@@ -224,7 +224,7 @@ class PartsReader {
     return { multipart: begun, isLast: false, returns };
   }
 
-  /** Ends what is open within a multipart; its delimiter is at `start`. */
+  /** Ends the open parts of a multipart; its delimiter is at `start`. */
   #endParts({ multipart, isLast, returns }: Delimiter, start: number): void {
     const bytes = this.#bytes;
     let end = start;
@@ -237,7 +237,7 @@ class PartsReader {
     if (isLast) this.#forget(multipart);
   }
 
-  /** Ends all open parts from one on. */
+  /** Ends all open parts from an index on. */
   #closeTo(first: number, end: number): void {
     while (this.#open.length > first) {
       const part = this.#open.pop()!;
@@ -255,7 +255,7 @@ class PartsReader {
     } else if (part.kind === "multipart" && part.parts.length === 0) addText(part);
   }
 
-  /** No delimiter of a multipart is looked for any more. */
+  /** Stops searching for a multipart's delimiters. */
   #forget(part: OpenPart): void {
     const { boundary } = part;
     if (boundary === undefined) return;
@@ -273,7 +273,7 @@ function pathIn({ path }: Part, number: number): string {
   return path === "" ? String(number) : `${path}.${number}`;
 }
 
-/** Puts all that a multipart without parts contains into a text, unless that is nothing. */
+/** Puts the content of a multipart without parts into a text, unless it is empty. */
 function addText(multipart: OpenPart): void {
   const { encoded, encoding, charset } = multipart;
   if (encoded.every((byte) => byte <= 0x20)) return;

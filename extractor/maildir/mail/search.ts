@@ -1,5 +1,5 @@
 /**
- * Searching mails for a pattern, in a time that is bounded for any pattern and any mail.
+ * Searches mails for a pattern, in bounded time for any pattern and any mail.
  *
  * @module
  */
@@ -9,21 +9,20 @@ import { ExtractorFailure } from "../../messages/failure.ts";
 import { htmlToText } from "./html_text.ts";
 import { parseMail } from "./mail.ts";
 
-/** How much a search may take. */
+/** The limits of a search. */
 export interface SearchLimits {
-  /** How many characters a pattern may have: 1,000. */
+  /** The maximum length of a pattern in characters: 1,000. */
   readonly maxPatternLength: number;
-  /** How many instructions of RE2 a pattern may compile to, where "{100}" counts a hundredfold: 1,000. */
+  /** The maximum number of RE2 instructions of a pattern, where "{100}" counts a hundredfold: 1,000. */
   readonly maxProgramSize: number;
   /** How many bytes of a mail are searched, from its start on: 32 MiB. */
   readonly maxMailSize: number;
   /** How many characters of HTML are searched in a mail: 4 Mi. */
   readonly maxHtmlLength: number;
   /**
-   * How many steps a mail may take at worst, which is the instructions of the pattern times the
-   * characters searched: 100 million, some two seconds. Texts after that aren't searched: with a
-   * pattern of 10 instructions those after 10 million characters, with one of 1,000 those after
-   * 100,000.
+   * The maximum number of steps for a mail, the pattern's instructions times the characters searched: 100
+   * million, some two seconds. Later texts aren't searched: with a pattern of 10 instructions those after 10
+   * million characters, with one of 1,000 those after 100,000.
    */
   readonly maxSteps: number;
 }
@@ -37,9 +36,9 @@ const defaultLimits: SearchLimits = {
 };
 
 /**
- * A pattern of RE2's syntax (https://github.com/google/re2/wiki/Syntax) that mails are searched for.
- * It has no back references and no lookahead, so that the time it takes grows with a text's length
- * alone: such patterns as `(a+)+$` are harmless.
+ * A pattern in RE2's syntax (https://github.com/google/re2/wiki/Syntax) to search mails for. It has no
+ * back references and no lookahead, so that its time is linear in a text's length: patterns such as
+ * `(a+)+$` are harmless.
  *
  * @example
  * ```ts
@@ -56,7 +55,7 @@ export class TextSearch {
   readonly #limits: SearchLimits;
 
   /**
-   * Compiles a pattern; throws `ExtractorFailure` "invalid" for one that is no pattern, or is too large.
+   * Compiles a pattern; throws an `ExtractorFailure` "invalid" for an invalid or too large one.
    */
   constructor(pattern: string, limits: Partial<SearchLimits> = {}) {
     this.#limits = { ...defaultLimits, ...limits };
@@ -64,8 +63,8 @@ export class TextSearch {
   }
 
   /**
-   * Whether the pattern finds something in the subject of a mail or in one of its texts; in mails
-   * within it as well, and not in attachments. HTML is searched as the text that it shows.
+   * Whether the pattern matches the subject of a mail or one of its texts, including nested mails but not
+   * attachments. HTML is searched as its visible text.
    */
   async matches(mail: Uint8Array): Promise<boolean> {
     const { maxMailSize, maxHtmlLength, maxSteps } = this.#limits;
@@ -92,7 +91,7 @@ function compile(pattern: string, { maxPatternLength, maxProgramSize }: SearchLi
   if (pattern.length > maxPatternLength) {
     throw new ExtractorFailure(
       "invalid",
-      `The pattern has ${pattern.length} characters, and may have ${maxPatternLength}. Shorten it.`,
+      `The pattern has ${pattern.length} characters; the limit is ${maxPatternLength}. Shorten it.`,
     );
   }
   let compiled: RE2JS;
@@ -102,7 +101,7 @@ function compile(pattern: string, { maxPatternLength, maxProgramSize }: SearchLi
     const reason = error instanceof Error ? error.message : String(error);
     throw new ExtractorFailure(
       "invalid",
-      `The pattern can't be read as a regular expression of RE2: ${reason}. Correct it, or put a ` +
+      `The pattern is not a valid regular expression of RE2: ${reason}. Correct it, or put a ` +
         'backslash before characters that are meant as they are, or all of it between "\\Q" and "\\E".',
       { cause: error },
     );
@@ -110,7 +109,7 @@ function compile(pattern: string, { maxPatternLength, maxProgramSize }: SearchLi
   if (compiled.programSize() > maxProgramSize) {
     throw new ExtractorFailure(
       "invalid",
-      `The pattern comes to ${compiled.programSize()} steps, and may come to ${maxProgramSize}. ` +
+      `The pattern compiles to ${compiled.programSize()} steps; the limit is ${maxProgramSize}. ` +
         'Shorten it, or repeat less often where it has counts such as "{100}".',
     );
   }

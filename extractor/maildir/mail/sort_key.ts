@@ -1,5 +1,5 @@
 /**
- * What mails are sorted by that only their headers say.
+ * Sort keys of mails that come from their headers.
  *
  * @module
  */
@@ -7,17 +7,17 @@
 import { firstField } from "./header.ts";
 import { decodeField, parseMailboxes } from "./words.ts";
 
-/** No sort key has more characters: keys that differ after so many are equal. */
+/** The maximum length of a sort key: keys that differ later are equal. */
 const maxKeyLength = 256;
 
 /**
- * What a mail is sorted by, read from the start of it or from its header. It is in lower case, and is to
- * be compared by code units.
+ * A mail's sort key, read from its start or from its header. It is in lower case, and must be compared by
+ * code units.
  *
  * - "sender": the address of the first mailbox of the header From, its name if it has no address
  * - "subject": the decoded subject; "Re:" and the like belong to it
  *
- * "" where there is none. Only that field is decoded, and nothing after it is read.
+ * "" if there is none. Only that field is decoded, and nothing after it is read.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ function senderOf(value: string): string {
   return first === undefined ? "" : first.address || first.name;
 }
 
-/** A short key must not keep the long text in memory that it was cut from. */
+/** A copy: a short key must not keep the long text in memory. */
 function shorten(text: string): string {
   return text.length <= maxKeyLength ? text : text.slice(0, maxKeyLength).toWellFormed();
 }

@@ -8,12 +8,12 @@ import { fromByteText, trimAscii } from "./byte_text.ts";
 import { decodeText } from "./charset.ts";
 import { cleanText, decodeField } from "./words.ts";
 
-/** More of such a field isn't read. */
+/** The maximum length of such a field; the rest isn't read. */
 const maxLength = 65_536;
 
 /**
- * A field with parameters, of which each character is a byte. It may be as broken as fields of real mails
- * are: blanks and comments between any two tokens, no semicolons, quotes that don't end.
+ * A field with parameters, of which each character is a byte. It accepts the errors of real mails: blanks
+ * and comments between any two tokens, no semicolons, unclosed quotes.
  *
  * @example
  * ```ts
@@ -38,12 +38,12 @@ export class StructuredField {
     this.#parameters = reader.readParameters();
   }
 
-  /** The bytes of a parameter, its continuations put together; "" for none. The first of a name counts. */
+  /** The bytes of a parameter, its continuations joined; "" for none. The first of a name counts. */
   parameter(name: string): string {
     return this.#find(name).bytes;
   }
 
-  /** The decoded text of a parameter, as one line can show it; "" for none. */
+  /** The decoded text of a parameter, on one line; "" for none. */
   text(name: string): string {
     const { bytes, charset } = this.#find(name);
     if (charset === undefined) return decodeField(bytes);
@@ -71,7 +71,7 @@ export class StructuredField {
   }
 }
 
-/** Puts the sections of a parameter together (RFC 2231, 3 and 4). */
+/** Joins the sections of a parameter (RFC 2231, 3 and 4). */
 function decodeSections(
   sections: readonly { readonly isEncoded: boolean; readonly value: string }[],
 ): { bytes: string; charset?: string } {
@@ -94,7 +94,7 @@ function decodePercent(text: string): string {
   );
 }
 
-/** Parameters that stand after an unquoted file name with blanks in it. */
+/** Parameters after an unquoted file name with blanks in it. */
 const afterFilename =
   /[ \t\r\n](?:filename|name|size|charset|boundary|format|delsp|type|[a-z]+-date|x-[a-z-]+)[*\d]*[ \t]{0,8}=/i;
 
@@ -106,7 +106,7 @@ function isFilename(name: string): boolean {
 class FieldReader {
   readonly #text: string;
   #at = 0;
-  /** Whether there is a comment that doesn't end: then "(" is what it is. */
+  /** Whether there is an unclosed comment: then "(" is a plain character. */
   #hasOpenComment = false;
   #semicolon = -2;
 
@@ -162,7 +162,7 @@ class FieldReader {
     return this.#text[this.#at] ?? "";
   }
 
-  /** Reads what a sticky pattern finds here, which may be nothing. */
+  /** Reads a match of a sticky pattern here, possibly nothing. */
   #readToken(pattern: RegExp): string {
     pattern.lastIndex = this.#at;
     const [token] = pattern.exec(this.#text) ?? [""];
@@ -170,7 +170,7 @@ class FieldReader {
     return token;
   }
 
-  /** Skips blanks and comments, which may have others in them. */
+  /** Skips blanks and comments, which may be nested. */
   #skipBlanks(): void {
     for (;;) {
       this.#readToken(/[ \t\r\n]*/y);
@@ -195,7 +195,7 @@ class FieldReader {
     return undefined;
   }
 
-  /** Reads a quoted string; one that doesn't end, or has nothing in it but more after it, isn't one. */
+  /** Reads a quoted string; returns nothing for an unclosed one, or an empty one with text right after it. */
   #readQuoted(name: string): string {
     const text = this.#text;
     const start = ++this.#at;
@@ -208,8 +208,8 @@ class FieldReader {
   }
 
   /**
-   * Reads a value without quotes. It ends at a blank, as in Dovecot; only file names may have blanks in
-   * them, since they often do.
+   * Reads a value without quotes. It ends at a blank, as in Dovecot; only file names may contain blanks,
+   * since they often do.
    */
   #readUnquoted(name: string): string {
     if (!isFilename(name)) {

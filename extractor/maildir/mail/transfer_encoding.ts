@@ -1,20 +1,20 @@
 /**
- * Removing transfer encodings (RFC 2045, 6). Any bytes decode to something.
+ * Decodes transfer encodings (RFC 2045, 6). Accepts any bytes.
  *
  * @module
  */
 
-/** How a content is encoded; "identity" is not at all, or in an unknown way. */
+/** A transfer encoding; "identity" for none or an unknown one. */
 export type TransferEncoding = "identity" | "base64" | "quoted-printable";
 
-/** Which encoding a Content-Transfer-Encoding names, with comments, quotes or other text around it or not. */
+/** The encoding in a Content-Transfer-Encoding, with or without comments, quotes or other text around it. */
 export function transferEncodingOf(value: string): TransferEncoding {
   const found = /(base[-_ ]?64)|quoted[-_ ]?printable/i.exec(value.slice(0, 256));
   if (found === null) return "identity";
   return found[1] === undefined ? "quoted-printable" : "base64";
 }
 
-/** Removes an encoding; bytes without one are returned as they are. */
+/** Decodes a content; without an encoding the bytes are returned as they are. */
 export function decodeTransfer(bytes: Uint8Array, encoding: TransferEncoding): Uint8Array {
   switch (encoding) {
     case "identity":
@@ -35,8 +35,8 @@ for (let value = 0; value < digits.length; value++) base64Values[digits.charCode
 base64Values[0x3d] = padding;
 
 /**
- * "=" ends a group, and more may come; what is no digit is left out, as RFC 2045 has it. Lines after the
- * end that aren't base64 are what a mailing list has added, and aren't decoded.
+ * "=" ends a group, and more may follow; invalid characters are skipped, as RFC 2045 says. Lines after the
+ * end that aren't base64 come from a mailing list, and aren't decoded.
  */
 function decodeBase64(bytes: Uint8Array): Uint8Array {
   const decoded = new Uint8Array(Math.ceil(bytes.length / 4) * 3);
@@ -44,7 +44,7 @@ function decodeBase64(bytes: Uint8Array): Uint8Array {
   let bits = 0;
   let count = 0;
   let isEnded = false;
-  /** How much was decoded where the last line began, if that is after the end. */
+  /** How many bytes were decoded at the start of the last line, if that is after the end. */
   let added: number | undefined;
   for (let at = 0; at < bytes.length; at++) {
     const value = base64Values[bytes[at]];
@@ -67,7 +67,7 @@ function decodeBase64(bytes: Uint8Array): Uint8Array {
   return decoded.subarray(0, size);
 }
 
-/** Writes the bytes of 2 to 4 digits; one alone is no byte. Returns how many bytes it wrote. */
+/** Writes the bytes of 2 to 4 digits; a single digit is no byte. Returns the number of bytes. */
 function writeGroup(to: Uint8Array, at: number, bits: number, count: number): number {
   if (count < 2) return 0;
   const group = bits << (4 - count) * 6;
@@ -81,11 +81,11 @@ const equals = 0x3d;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
-/** A "=" without two digits or a line break after it is itself, and line breaks stay as they are. */
+/** A "=" without two digits or a line break after it is kept, and line breaks stay as they are. */
 function decodeQuotedPrintable(bytes: Uint8Array): Uint8Array {
   const decoded = new Uint8Array(bytes.length);
   let size = 0;
-  /** Where the blanks begin that were just decoded: those at a line's end aren't part of the text. */
+  /** The start of the blanks just decoded: trailing blanks aren't part of the text. */
   let blanks = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
@@ -117,10 +117,10 @@ function hexValue(byte: number | undefined): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1000;
 }
 
-/** More blanks aren't looked at between the "=" at a line's end and that end. */
+/** How many blanks are skipped between a trailing "=" and the end of its line. */
 const maxBlanks = 78;
 
-/** Where the line break ends that the "=" at `start` removes; `start` if it removes none. */
+/** The end of the line break that the "=" at `start` removes; `start` if it removes none. */
 function endOfSoftBreak(bytes: Uint8Array, start: number): number {
   let at = start + 1;
   const limit = at + maxBlanks;

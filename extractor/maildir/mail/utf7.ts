@@ -1,5 +1,5 @@
 /**
- * UTF-7 (RFC 2152), which mail of old programs is in.
+ * UTF-7 (RFC 2152), which old programs use in mails.
  *
  * @module
  */
@@ -13,10 +13,10 @@ const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 for (let value = 0; value < digits.length; value++) digitValues[digits.charCodeAt(value)] = value;
 
 /**
- * The text of UTF-7 bytes; `undefined` for bytes that aren't 7-bit.
+ * Decodes UTF-7; returns `undefined` for bytes that aren't 7-bit.
  *
- * A "+" that begins no character, as in "1 + 1" or "C++", stays what it is. A character that is cut off
- * becomes U+FFFD, and so does half of a surrogate pair.
+ * A "+" that begins no character, as in "1 + 1" or "C++", is kept. A character that is cut off becomes
+ * U+FFFD, and so does a lone surrogate.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export function decodeUtf7(bytes: Uint8Array): string | undefined {
   return utf16Decoder.decode(units.subarray(0, count));
 }
 
-/** Writes the characters of a shifted sequence, its digits; returns how many units there are then. */
+/** Writes the characters of a shifted sequence, its digits; returns the new number of units. */
 function decodeShifted(sequence: Uint8Array, units: Uint16Array, count: number): number {
   let bits = 0;
   let size = 0;

@@ -24,8 +24,8 @@ export function decodeField(value: string): string {
 }
 
 /**
- * The mailboxes of an address field, of which each character is a byte, and at most `most` of them.
- * Mailboxes of groups are among them, without the groups' names.
+ * The mailboxes of an address field, of which each character is a byte, at most `most` of them. Includes
+ * the mailboxes of groups, without the groups' names.
  */
 export function parseMailboxes(field: string, most: number): Mailbox[] {
   const limited = limitMailboxes(field, most);
@@ -35,11 +35,11 @@ export function parseMailboxes(field: string, most: number): Mailbox[] {
   try {
     mailboxes = addressParser(limitGroups(value), { flatten: true });
   } catch {
-    // The others' fields are to be read all the same.
+    // An error in one field must not lose the others.
     mailboxes = [{ name: decodeWords(limited) }];
   }
   return mailboxes.slice(0, most).map(({ name, address = "" }) => {
-    // Of a name alone with words and other text it makes an address as well.
+    // It reads a lone name with words and other text as an address as well.
     const isName = address.replace(plainWords, "").trim() !== "" &&
       decodePlainWords(address) === name;
     return {
@@ -49,22 +49,22 @@ export function parseMailboxes(field: string, most: number): Mailbox[] {
   });
 }
 
-/** An address as the sender wrote it: words aren't decoded in one (RFC 2047, 5). */
+/** The address as the sender wrote it: it must not contain encoded words (RFC 2047, 5). */
 function withSources(address: string, sources: ReadonlyMap<string, string>): string {
   return address.replace(plainWords, (word) => sources.get(word) ?? word);
 }
 
 /**
- * A text as one line can show it: control characters and line breaks, which encoded words may contain,
- * become spaces; blanks at its ends are removed, and lone surrogates become U+FFFD, as protobuf requires.
+ * A text for one line: control characters and line breaks, which encoded words may contain, become spaces;
+ * blanks at its ends are removed, and lone surrogates become U+FFFD, as protobuf requires.
  */
 export function cleanText(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ").trim().toWellFormed();
 }
 
 /**
- * A field with its encoded words written anew in UTF-8 and base64, so that postal-mime, which decodes
- * them after it has taken the field apart, sees neither their charsets nor what is broken about them.
+ * A field with its encoded words encoded again in UTF-8 and base64: postal-mime decodes them after it has
+ * split the field, and then meets neither unknown charsets nor malformed words.
  */
 function withPlainWords(value: string): { value: string; sources: ReadonlyMap<string, string> } {
   const sources = new Map<string, string>();
@@ -86,8 +86,8 @@ function withPlainWords(value: string): { value: string; sources: ReadonlyMap<st
 }
 
 /**
- * Cuts off what follows as many commas and semicolons as mailboxes may have between them: a mailbox of
- * two characters takes a hundred times that in memory. Names may have some in them.
+ * Cuts a field off after as many commas and semicolons as separate the maximum number of mailboxes: a
+ * mailbox of two characters takes a hundred times that in memory. Names may contain some too.
  */
 function limitMailboxes(value: string, most: number): string {
   let left = Math.max(most, 1) * 4;
@@ -99,13 +99,13 @@ function limitMailboxes(value: string, most: number): string {
   return value;
 }
 
-/** How long a field with many colons may be, and how many those are. */
+/** The maximum length of a field with many colons, and that number of colons. */
 const maxGroupsLength = 65_536;
 const maxColons = 100;
 
 /**
- * Cuts off a long field with many colons, encoded or not. postal-mime takes each for the start of a
- * group, even within another group, and reads a group within 50 others 50 times.
+ * Cuts off a long field with many colons, encoded or not. postal-mime reads each as the start of a group,
+ * even within another group, and reads a group within 50 others 50 times.
  */
 function limitGroups(value: string): string {
   if (value.length <= maxGroupsLength) return value;

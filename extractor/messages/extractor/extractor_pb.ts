@@ -1,5 +1,5 @@
-// What an extractor is asked, and what it answers: the messages of versions 2 and 3 of JWebmail's IPC.
-// Version 1 says the same in arguments and JSON.
+// An extractor's requests and responses: the messages of versions 2 and 3 of JWebmail's IPC.
+// Version 1 writes the same as arguments and JSON.
 //
 // A method's name on the wire is that of its rpc, in lower case with hyphens: ReadMail is "read-mail".
 // Each response has a field "failure", number 15 in all of them; where it is set nothing else is.
@@ -21,7 +21,7 @@ export const file_extractor_extractor: GenFile = /*@__PURE__*/
   fileDesc("ChlleHRyYWN0b3IvZXh0cmFjdG9yLnByb3RvEglleHRyYWN0b3IiKAoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiKAoHQWRkcmVzcxIMCgRuYW1lGAEgASgJEg8KB2FkZHJlc3MYAiABKAki4wIKCE1haWxIZWFkEgsKA21pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJEgwKBHNpemUYAyABKAQSDAoEc2VlbhgEIAEoCBIPCgdzdWJqZWN0GAUgASgJEiAKBGZyb20YBiADKAsyEi5leHRyYWN0b3IuQWRkcmVzcxIeCgJ0bxgHIAMoCzISLmV4dHJhY3Rvci5BZGRyZXNzEh4KAmNjGAggAygLMhIuZXh0cmFjdG9yLkFkZHJlc3MSHwoDYmNjGAkgAygLMhIuZXh0cmFjdG9yLkFkZHJlc3MSMQoNZGF0ZV9yZWNlaXZlZBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJZGF0ZV9zZW50GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb250ZW50X3R5cGUYDCABKAkSDgoGZm9sZGVyGA0gASgJIvcBCghNaW1lUGFydBIMCgRwYXRoGAEgASgJEhQKDGNvbnRlbnRfdHlwZRgCIAEoCRIPCgdjaGFyc2V0GAMgASgJEhMKC2Rpc3Bvc2l0aW9uGAQgASgJEhAKCGZpbGVuYW1lGAUgASgJEhIKCmNvbnRlbnRfaWQYBiABKAkSDAoEc2l6ZRgHIAEoBBIOCgR0ZXh0GAggASgJSAASKQoJbXVsdGlwYXJ0GAkgASgLMhQuZXh0cmFjdG9yLk11bHRpcGFydEgAEicKBG1haWwYCiABKAsyFy5leHRyYWN0b3IuRW1iZWRkZWRNYWlsSABCCQoHY29udGVudCIvCglNdWx0aXBhcnQSIgoFcGFydHMYASADKAsyEy5leHRyYWN0b3IuTWltZVBhcnQiVAoMRW1iZWRkZWRNYWlsEiEKBGhlYWQYASABKAsyEy5leHRyYWN0b3IuTWFpbEhlYWQSIQoEYm9keRgCIAEoCzITLmV4dHJhY3Rvci5NaW1lUGFydCINCgtBdXRoUmVxdWVzdCIzCgxBdXRoUmVzcG9uc2USIwoHZmFpbHVyZRgPIAEoCzISLmV4dHJhY3Rvci5GYWlsdXJlIkoKC0xpc3RSZXF1ZXN0Eg0KBXN0YXJ0GAEgASgNEgsKA2VuZBgCIAEoDRIPCgdzb3J0X2J5GAMgASgJEg4KBmZvbGRlchgEIAEoCSJXCgxMaXN0UmVzcG9uc2USIgoFbWFpbHMYASADKAsyEy5leHRyYWN0b3IuTWFpbEhlYWQSIwoHZmFpbHVyZRgPIAEoCzISLmV4dHJhY3Rvci5GYWlsdXJlIh4KDENvdW50UmVxdWVzdBIOCgZmb2xkZXIYASABKAkiYQoNQ291bnRSZXNwb25zZRINCgVjb3VudBgBIAEoBBIMCgRzaXplGAIgASgEEg4KBnVuc2VlbhgDIAEoBBIjCgdmYWlsdXJlGA8gASgLMhIuZXh0cmFjdG9yLkZhaWx1cmUiMQoPUmVhZE1haWxSZXF1ZXN0EgsKA21pZBgBIAEoCRIRCgltYXJrX3NlZW4YAiABKAgifQoQUmVhZE1haWxSZXNwb25zZRIhCgRoZWFkGAEgASgLMhMuZXh0cmFjdG9yLk1haWxIZWFkEiEKBGJvZHkYAiABKAsyEy5leHRyYWN0b3IuTWltZVBhcnQSIwoHZmFpbHVyZRgPIAEoCzISLmV4dHJhY3Rvci5GYWlsdXJlIjAKDVNlYXJjaFJlcXVlc3QSDwoHcGF0dGVybhgBIAEoCRIOCgZmb2xkZXIYAiABKAkiWQoOU2VhcmNoUmVzcG9uc2USIgoFbWFpbHMYASADKAsyEy5leHRyYWN0b3IuTWFpbEhlYWQSIwoHZmFpbHVyZRgPIAEoCzISLmV4dHJhY3Rvci5GYWlsdXJlIhAKDkZvbGRlcnNSZXF1ZXN0IkcKD0ZvbGRlcnNSZXNwb25zZRIPCgdmb2xkZXJzGAEgAygJEiMKB2ZhaWx1cmUYDyABKAsyEi5leHRyYWN0b3IuRmFpbHVyZSIqCgtNb3ZlUmVxdWVzdBILCgNtaWQYASABKAkSDgoGZm9sZGVyGAIgASgJIjMKDE1vdmVSZXNwb25zZRIjCgdmYWlsdXJlGA8gASgLMhIuZXh0cmFjdG9yLkZhaWx1cmUiOQoKUmF3UmVxdWVzdBILCgNtaWQYASABKAkSDgoGb2Zmc2V0GAIgASgEEg4KBmxlbmd0aBgDIAEoBCJOCgtSYXdSZXNwb25zZRIMCgRkYXRhGAEgASgMEgwKBHNpemUYAiABKAQSIwoHZmFpbHVyZRgPIAEoCzISLmV4dHJhY3Rvci5GYWlsdXJlIigKC1BhcnRSZXF1ZXN0EgsKA21pZBgBIAEoCRIMCgRwYXRoGAIgASgJImQKDFBhcnRSZXNwb25zZRIhCgRwYXJ0GAEgASgLMhMuZXh0cmFjdG9yLk1pbWVQYXJ0EgwKBGRhdGEYAiABKAwSIwoHZmFpbHVyZRgPIAEoCzISLmV4dHJhY3Rvci5GYWlsdXJlImsKCkFkZFJlcXVlc3QSDgoGZm9sZGVyGAEgASgJEgwKBGRhdGEYAiABKAwSDAoEc2VlbhgDIAEoCBIxCg1kYXRlX3JlY2VpdmVkGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI/CgtBZGRSZXNwb25zZRILCgNtaWQYASABKAkSIwoHZmFpbHVyZRgPIAEoCzISLmV4dHJhY3Rvci5GYWlsdXJlIhwKDVJlbW92ZVJlcXVlc3QSCwoDbWlkGAEgASgJIjUKDlJlbW92ZVJlc3BvbnNlEiMKB2ZhaWx1cmUYDyABKAsyEi5leHRyYWN0b3IuRmFpbHVyZTKjBQoQRXh0cmFjdG9yU2VydmljZRI3CgRBdXRoEhYuZXh0cmFjdG9yLkF1dGhSZXF1ZXN0GhcuZXh0cmFjdG9yLkF1dGhSZXNwb25zZRI3CgRMaXN0EhYuZXh0cmFjdG9yLkxpc3RSZXF1ZXN0GhcuZXh0cmFjdG9yLkxpc3RSZXNwb25zZRI6CgVDb3VudBIXLmV4dHJhY3Rvci5Db3VudFJlcXVlc3QaGC5leHRyYWN0b3IuQ291bnRSZXNwb25zZRJDCghSZWFkTWFpbBIaLmV4dHJhY3Rvci5SZWFkTWFpbFJlcXVlc3QaGy5leHRyYWN0b3IuUmVhZE1haWxSZXNwb25zZRI9CgZTZWFyY2gSGC5leHRyYWN0b3IuU2VhcmNoUmVxdWVzdBoZLmV4dHJhY3Rvci5TZWFyY2hSZXNwb25zZRJACgdGb2xkZXJzEhkuZXh0cmFjdG9yLkZvbGRlcnNSZXF1ZXN0GhouZXh0cmFjdG9yLkZvbGRlcnNSZXNwb25zZRI3CgRNb3ZlEhYuZXh0cmFjdG9yLk1vdmVSZXF1ZXN0GhcuZXh0cmFjdG9yLk1vdmVSZXNwb25zZRI0CgNSYXcSFS5leHRyYWN0b3IuUmF3UmVxdWVzdBoWLmV4dHJhY3Rvci5SYXdSZXNwb25zZRI3CgRQYXJ0EhYuZXh0cmFjdG9yLlBhcnRSZXF1ZXN0GhcuZXh0cmFjdG9yLlBhcnRSZXNwb25zZRI0CgNBZGQSFS5leHRyYWN0b3IuQWRkUmVxdWVzdBoWLmV4dHJhY3Rvci5BZGRSZXNwb25zZRI9CgZSZW1vdmUSGC5leHRyYWN0b3IuUmVtb3ZlUmVxdWVzdBoZLmV4dHJhY3Rvci5SZW1vdmVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
- * Why a request came to nothing.
+ * Why a request failed.
  *
  * @generated from message extractor.Failure
  */
@@ -29,12 +29,12 @@ export type Failure = Message<"extractor.Failure"> & {
   /**
    * The kind:
    *
-   * - "not-found": there is no such mail, part or folder
-   * - "invalid": an argument is wrong, such as an order that doesn't exist or a pattern that can't be read
+   * - "not-found": the mail, part or folder is missing
+   * - "invalid": an argument is wrong, such as an unknown order or an invalid pattern
    * - "unsupported": the extractor doesn't know the method
-   * - "limit": it would be, or has become, too much; too large an answer, too long a search
-   * - "storage": the file system refused; no permission, no room
-   * - "internal": something else went wrong in the extractor
+   * - "limit": a limit was exceeded: too large an answer, too long a search
+   * - "storage": the file system refused: no permission, no space
+   * - "internal": another error in the extractor
    *
    * @generated from field: string code = 1;
    */
@@ -62,7 +62,7 @@ export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
  */
 export type Address = Message<"extractor.Address"> & {
   /**
-   * The name in clear, decoded; "" for none.
+   * The decoded name; "" for none.
    *
    * @generated from field: string name = 1;
    */
@@ -84,13 +84,13 @@ export const AddressSchema: GenMessage<Address> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 1);
 
 /**
- * What there is to know of a mail without its body.
+ * The data of a mail without its body.
  *
  * @generated from message extractor.MailHead
  */
 export type MailHead = Message<"extractor.MailHead"> & {
   /**
-   * The mail's name, which doesn't change as long as it exists; the same in each folder it is moved to.
+   * The mail's name, which stays the same as long as the mail exists, in whatever folder.
    *
    * @generated from field: string mid = 1;
    */
@@ -104,14 +104,14 @@ export type MailHead = Message<"extractor.MailHead"> & {
   messageId: string;
 
   /**
-   * How large the mail is, in bytes.
+   * The mail's size in bytes.
    *
    * @generated from field: uint64 size = 3;
    */
   size: bigint;
 
   /**
-   * Whether it has been read.
+   * Whether it is read.
    *
    * @generated from field: bool seen = 4;
    */
@@ -160,7 +160,7 @@ export type MailHead = Message<"extractor.MailHead"> & {
   dateReceived?: Timestamp | undefined;
 
   /**
-   * The header Date, in UTC; not set where that is no date.
+   * The header Date, in UTC; not set if it is missing or invalid.
    *
    * @generated from field: google.protobuf.Timestamp date_sent = 11;
    */
@@ -189,7 +189,7 @@ export const MailHeadSchema: GenMessage<MailHead> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 2);
 
 /**
- * A part of a mail. A mail's body is one, and may have others in it.
+ * A part of a mail. A mail's body is a part, and parts may contain others.
  *
  * @generated from message extractor.MimePart
  */
@@ -209,14 +209,14 @@ export type MimePart = Message<"extractor.MimePart"> & {
   contentType: string;
 
   /**
-   * The charset that was declared, in lower case; "" for none.
+   * The declared charset, in lower case; "" for none.
    *
    * @generated from field: string charset = 3;
    */
   charset: string;
 
   /**
-   * "inline", "attachment", or what else was declared; "" for none.
+   * "inline", "attachment", or another declared value; "" for none.
    *
    * @generated from field: string disposition = 4;
    */
@@ -237,14 +237,14 @@ export type MimePart = Message<"extractor.MimePart"> & {
   contentId: string;
 
   /**
-   * How large the content is, in bytes, with the transfer encoding taken off; 0 for a multipart.
+   * The size of the content in bytes, without its transfer encoding; 0 for a multipart.
    *
    * @generated from field: uint64 size = 7;
    */
   size: bigint;
 
   /**
-   * What is in it. Not set for any other content: the method Part brings that.
+   * Its content. Not set for content of another kind, which the method Part returns.
    *
    * @generated from oneof extractor.MimePart.content
    */
@@ -266,7 +266,7 @@ export type MimePart = Message<"extractor.MimePart"> & {
     case: "multipart";
   } | {
     /**
-     * A mail in it.
+     * A nested mail.
      *
      * @generated from field: extractor.EmbeddedMail mail = 10;
      */
@@ -304,7 +304,7 @@ export const MultipartSchema: GenMessage<Multipart> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 4);
 
 /**
- * A mail within a mail.
+ * A nested mail.
  *
  * @generated from message extractor.EmbeddedMail
  */
@@ -332,7 +332,7 @@ export const EmbeddedMailSchema: GenMessage<EmbeddedMail> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 5);
 
 /**
- * Takes no argument.
+ * Has no arguments.
  *
  * @generated from message extractor.AuthRequest
  */
@@ -353,7 +353,7 @@ export const AuthRequestSchema: GenMessage<AuthRequest> = /*@__PURE__*/
  */
 export type AuthResponse = Message<"extractor.AuthResponse"> & {
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -374,22 +374,21 @@ export const AuthResponseSchema: GenMessage<AuthResponse> = /*@__PURE__*/
  */
 export type ListRequest = Message<"extractor.ListRequest"> & {
   /**
-   * The first one, from 0 on.
+   * The first mail, from 0 on.
    *
    * @generated from field: uint32 start = 1;
    */
   start: number;
 
   /**
-   * The one behind the last; the folder's end where there are fewer.
+   * The index after the last mail; the folder's end if there are fewer.
    *
    * @generated from field: uint32 end = 2;
    */
   end: number;
 
   /**
-   * "date" (when it was delivered), "sender", "subject" or "size"; with "!" ahead of it the other way
-   * round. "" is "date".
+   * "date" (of delivery), "sender", "subject" or "size"; a "!" before it reverses the order. "" is "date".
    *
    * @generated from field: string sort_by = 3;
    */
@@ -417,14 +416,14 @@ export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
  */
 export type ListResponse = Message<"extractor.ListResponse"> & {
   /**
-   * In the order that was asked for.
+   * In the requested order.
    *
    * @generated from field: repeated extractor.MailHead mails = 1;
    */
   mails: MailHead[];
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -460,34 +459,34 @@ export const CountRequestSchema: GenMessage<CountRequest> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 10);
 
 /**
- * What a folder comes to.
+ * The totals of a folder.
  *
  * @generated from message extractor.CountResponse
  */
 export type CountResponse = Message<"extractor.CountResponse"> & {
   /**
-   * How many mails.
+   * The number of mails.
    *
    * @generated from field: uint64 count = 1;
    */
   count: bigint;
 
   /**
-   * How large they are together, in bytes.
+   * Their total size in bytes.
    *
    * @generated from field: uint64 size = 2;
    */
   size: bigint;
 
   /**
-   * How many of them haven't been read.
+   * The number of unread mails.
    *
    * @generated from field: uint64 unseen = 3;
    */
   unseen: bigint;
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -515,7 +514,7 @@ export type ReadMailRequest = Message<"extractor.ReadMailRequest"> & {
   mid: string;
 
   /**
-   * Whether it counts as read from here on.
+   * Whether to mark it as read.
    *
    * @generated from field: bool mark_seen = 2;
    */
@@ -550,7 +549,7 @@ export type ReadMailResponse = Message<"extractor.ReadMailResponse"> & {
   body?: MimePart | undefined;
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -571,8 +570,8 @@ export const ReadMailResponseSchema: GenMessage<ReadMailResponse> = /*@__PURE__*
  */
 export type SearchRequest = Message<"extractor.SearchRequest"> & {
   /**
-   * A regular expression of RE2's syntax, which finds a part of a subject or a text; "(?i)" ahead of it
-   * to ignore case.
+   * A regular expression of RE2's syntax, which matches a part of a subject or a text; "(?i)" before it
+   * ignores case.
    *
    * @generated from field: string pattern = 1;
    */
@@ -600,14 +599,14 @@ export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
  */
 export type SearchResponse = Message<"extractor.SearchResponse"> & {
   /**
-   * The ones that were delivered last first.
+   * The latest delivery first.
    *
    * @generated from field: repeated extractor.MailHead mails = 1;
    */
   mails: MailHead[];
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -622,7 +621,7 @@ export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 15);
 
 /**
- * Takes no argument.
+ * Has no arguments.
  *
  * @generated from message extractor.FoldersRequest
  */
@@ -637,20 +636,20 @@ export const FoldersRequestSchema: GenMessage<FoldersRequest> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 16);
 
 /**
- * All folders but the inbox.
+ * All folders except the inbox.
  *
  * @generated from message extractor.FoldersResponse
  */
 export type FoldersResponse = Message<"extractor.FoldersResponse"> & {
   /**
-   * Their names in order, levels parted by ".": "Archive.2024".
+   * Their names in order, levels separated by ".": "Archive.2024".
    *
    * @generated from field: repeated string folders = 1;
    */
   folders: string[];
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -665,7 +664,7 @@ export const FoldersResponseSchema: GenMessage<FoldersResponse> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 17);
 
 /**
- * Which mail, and where to.
+ * A mail and the target folder.
  *
  * @generated from message extractor.MoveRequest
  */
@@ -693,13 +692,13 @@ export const MoveRequestSchema: GenMessage<MoveRequest> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 18);
 
 /**
- * The mail is in the folder.
+ * The mail was moved.
  *
  * @generated from message extractor.MoveResponse
  */
 export type MoveResponse = Message<"extractor.MoveResponse"> & {
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -734,7 +733,7 @@ export type RawRequest = Message<"extractor.RawRequest"> & {
   offset: bigint;
 
   /**
-   * How many bytes at most; 0 for all.
+   * The maximum number of bytes; 0 for all.
    *
    * @generated from field: uint64 length = 3;
    */
@@ -762,14 +761,14 @@ export type RawResponse = Message<"extractor.RawResponse"> & {
   data: Uint8Array;
 
   /**
-   * How large the whole mail is, in bytes.
+   * The whole mail's size in bytes.
    *
    * @generated from field: uint64 size = 2;
    */
   size: bigint;
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -818,21 +817,21 @@ export const PartRequestSchema: GenMessage<PartRequest> = /*@__PURE__*/
  */
 export type PartResponse = Message<"extractor.PartResponse"> & {
   /**
-   * The part; without what is in it.
+   * The part, without its content.
    *
    * @generated from field: extractor.MimePart part = 1;
    */
   part?: MimePart | undefined;
 
   /**
-   * The content with its transfer encoding taken off, in the charset that it came in.
+   * The content without its transfer encoding, in its own charset.
    *
    * @generated from field: bytes data = 2;
    */
   data: Uint8Array;
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -847,7 +846,7 @@ export const PartResponseSchema: GenMessage<PartResponse> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 23);
 
 /**
- * A mail to keep.
+ * A mail to add.
  *
  * @generated from message extractor.AddRequest
  */
@@ -867,14 +866,14 @@ export type AddRequest = Message<"extractor.AddRequest"> & {
   data: Uint8Array;
 
   /**
-   * Whether it counts as read.
+   * Whether it is marked as read.
    *
    * @generated from field: bool seen = 3;
    */
   seen: boolean;
 
   /**
-   * When it was delivered; now if not set.
+   * The time of delivery; now if not set.
    *
    * @generated from field: google.protobuf.Timestamp date_received = 4;
    */
@@ -889,20 +888,20 @@ export const AddRequestSchema: GenMessage<AddRequest> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 24);
 
 /**
- * The mail is kept.
+ * The mail was added.
  *
  * @generated from message extractor.AddResponse
  */
 export type AddResponse = Message<"extractor.AddResponse"> & {
   /**
-   * Its name from here on.
+   * Its new name.
    *
    * @generated from field: string mid = 1;
    */
   mid: string;
 
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -938,13 +937,13 @@ export const RemoveRequestSchema: GenMessage<RemoveRequest> = /*@__PURE__*/
   messageDesc(file_extractor_extractor, 26);
 
 /**
- * The mail is gone.
+ * The mail was removed.
  *
  * @generated from message extractor.RemoveResponse
  */
 export type RemoveResponse = Message<"extractor.RemoveResponse"> & {
   /**
-   * Set if it came to nothing.
+   * Set if the request failed.
    *
    * @generated from field: extractor.Failure failure = 15;
    */
@@ -965,7 +964,7 @@ export const RemoveResponseSchema: GenMessage<RemoveResponse> = /*@__PURE__*/
  */
 export const ExtractorService: GenService<{
   /**
-   * Does nothing: that there is an answer says that the password was right.
+   * Does nothing: an answer shows that the password was right.
    *
    * @generated from rpc extractor.ExtractorService.Auth
    */
@@ -1045,7 +1044,7 @@ export const ExtractorService: GenService<{
     output: typeof RawResponseSchema;
   },
   /**
-   * A part of a mail, such as an attachment, with its transfer encoding taken off.
+   * A part of a mail, such as an attachment, without its transfer encoding.
    *
    * @generated from rpc extractor.ExtractorService.Part
    */
@@ -1065,7 +1064,7 @@ export const ExtractorService: GenService<{
     output: typeof AddResponseSchema;
   },
   /**
-   * Removes a mail for good.
+   * Removes a mail permanently.
    *
    * @generated from rpc extractor.ExtractorService.Remove
    */

@@ -1,8 +1,8 @@
 /**
- * Requests as version 1 makes them: positional arguments of the program, in the text that they are.
+ * Requests in version 1: positional text arguments of the program.
  *
- * Every argument is there, the empty ones too; those that say what a program of version 1 didn't ask
- * for come last and are left out where they say nothing.
+ * All arguments are present, even empty ones. Arguments that programs of version 1 didn't have come last,
+ * and are left out if they have their default values.
  *
  * @module
  */
@@ -21,21 +21,21 @@ import { formatDate, parseDate } from "./dates.ts";
 
 /** A request of version 1. */
 export interface Version1Request {
-  /** What stands behind the method's name on the command line. */
+  /** The arguments after the method's name on the command line. */
   readonly args: readonly string[];
-  /** What the program gets on its standard input: the mail to add, or nothing. */
+  /** The program's standard input: the mail to add, or nothing. */
   readonly input: Uint8Array;
 }
 
-/** The arguments of a method, and what they have to do with its message. */
+/** The arguments of a method, and the conversion from and to its message. */
 interface Parameters<Method extends ExtractorMethod> {
-  /** The names of those that are always there. */
+  /** The names of the required ones. */
   readonly required: readonly string[];
-  /** The names of those that may be left out behind them, each with what stands for none. */
+  /** The names of the optional ones after them, each with its default value. */
   readonly optional?: readonly (readonly [name: string, none: string])[];
-  /** The values of all of them. */
+  /** Writes the values of all of them. */
   write(request: ExtractorRequests[Method]): readonly string[];
-  /** What the values of all of them say. */
+  /** Reads the values of all of them. */
   read(values: Values): ExtractorRequestInit<Method>;
 }
 
@@ -114,10 +114,10 @@ const parameters: { readonly [Method in ExtractorMethod]: Parameters<Method> } =
 };
 
 /**
- * Writes a request as arguments. Unknown fields have no place in them, nor have parts of a second;
- * half of a character becomes U+FFFD.
+ * Writes a request as arguments. Unknown fields and fractions of a second are lost; lone surrogates become
+ * U+FFFD.
  *
- * Throws a {@linkcode LocalProtocolError} for a value that no argument can have.
+ * Throws a {@linkcode LocalProtocolError} for a value that is invalid as an argument.
  *
  * @example
  * ```ts
@@ -138,7 +138,7 @@ export function encodeArguments<Method extends ExtractorMethod>(
     const all = write(request);
     const said = all.findLastIndex((value, at) => value !== optional[at - required.length]?.[1]);
     const args = all.slice(0, Math.max(required.length, said + 1)).map((it) => it.toWellFormed());
-    // What can't be read isn't written either.
+    // An argument that couldn't be read isn't written either.
     decodeArguments(method, args);
     const bad = args.findIndex((value) => value.includes("\0"));
     if (bad >= 0) throw new RangeError(`${namesOf(method)[bad]} has a NUL in it`);
@@ -151,11 +151,11 @@ export function encodeArguments<Method extends ExtractorMethod>(
 }
 
 /**
- * Reads a request from arguments. A mail to add is the input as it is; other methods have none, and
- * what there is of it is left alone.
+ * Reads a request from arguments. The input is the mail to add; other methods have none, and it is
+ * ignored.
  *
- * Throws an {@linkcode ExtractorFailure} "invalid", which is to be answered, if one is missing, is one
- * too many, or isn't what it has to be.
+ * Throws an {@linkcode ExtractorFailure} "invalid", to send as the answer, for a missing, extra or invalid
+ * argument.
  */
 export function decodeArguments<Method extends ExtractorMethod>(
   method: Method,
@@ -218,8 +218,7 @@ class Values {
 
   #refuse(name: string, wanted: string): never {
     const given = JSON.stringify(this.text(name).slice(0, 100));
-    const message =
-      `The argument ${name} of "${this.#method}" is ${given} and has to be ${wanted}.`;
+    const message = `The argument ${name} of "${this.#method}" is ${given} and must be ${wanted}.`;
     throw new ExtractorFailure("invalid", message);
   }
 }

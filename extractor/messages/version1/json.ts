@@ -1,15 +1,15 @@
 /**
- * Responses as version 1 gives them: a line of JSON, and for `raw` and `part` the bytes behind it.
+ * Responses in version 1: a line of JSON, and for `raw` and `part` the bytes after it.
  *
- * A list or a search gives an array of heads, `folders` an array of names, a count
- * `{count, size, new}`, `add` `{mid}`, a mail its head and `body`; what has nothing to tell gives `{}`,
- * and what failed `{error, code}`. A body, and the `val` of a part, is a text, an array of parts
- * `{type, val, …}`, a mail within a mail, or `null` for what the method `part` brings.
+ * A list or a search returns an array of heads, `folders` an array of names, a count
+ * `{count, size, new}`, `add` `{mid}`, a mail its head and `body`; an empty response is `{}`, and a failure
+ * `{error, code}`. A body, and the `val` of a part, is a text, an array of parts `{type, val, …}`, a nested
+ * mail, or `null` for content that the method `part` returns.
  *
- * Webmails of version 1 know two shapes. The first ones have a head's fields beside `mid`, `size` and
- * `new`, and parts as `{type, val}`; the last ones have those fields under `head`, with one `date`, and
- * parts as `{head: {content_type}, body}`. Both are read, also mixed, and both are written, so that
- * either webmail shows what an extractor of ours answers.
+ * Webmails of version 1 use two shapes. The oldest have a head's fields beside `mid`, `size` and `new`, and
+ * parts as `{type, val}`; the newest have those fields under `head`, with one `date`, and parts as
+ * `{head: {content_type}, body}`. Both are read, also mixed, and both are written, so that either webmail
+ * can show the answers of our extractor.
  *
  * @module
  */
@@ -43,25 +43,25 @@ import {
 export interface Version1Response {
   /** The JSON in UTF-8, in one line, without the line's end. */
   readonly header: Uint8Array;
-  /** What stands behind that line. */
+  /** The bytes after that line. */
   readonly binary: Uint8Array;
 }
 
-/** How the responses of a method are written. */
+/** How a method's responses are written and read. */
 interface Format<Method extends ExtractorMethod> {
   /** The JSON. */
   write(response: ExtractorResponses[Method]): Json;
-  /** What the JSON and the bytes behind it say. */
+  /** Reads the JSON and the bytes after it. */
   read(json: JsonReader, binary: Uint8Array): ExtractorResponseInit<Method>;
 }
 
-/** What extractors without codes say, as they spell it, where there is no such mail. */
+/** The error of extractors without codes for a missing mail, as they spell it. */
 const NO_MAIL = /^(?:no such message|unkn?own mail-id)$/;
 
-/** Of what has nothing to tell. */
+/** For an empty response. */
 const nothing = { write: () => ({}), read: () => ({}) };
 
-/** Of what tells heads. */
+/** For a list of heads. */
 const heads = {
   write: ({ mails }: { readonly mails: readonly MailHead[] }) => mails.map(writeHead),
   read: (json: JsonReader) => ({ mails: json.items().map(readHead) }),
@@ -78,7 +78,7 @@ const formats: { readonly [Method in ExtractorMethod]: Format<Method> } = {
     }),
     read: (json) => ({
       count: json.get("count").size(),
-      // A program may say no more than how many there are.
+      // A program may send nothing but the count.
       size: json.get("size").size(0n),
       unseen: json.get(json.has("new") ? "new" : "unread").size(0n),
     }),
@@ -116,10 +116,9 @@ const formats: { readonly [Method in ExtractorMethod]: Format<Method> } = {
 };
 
 /**
- * Writes a response as JSON, and as bytes behind it. Unknown fields have no place there, nor have
- * parts of a second.
+ * Writes a response as JSON, and as bytes after it. Unknown fields and fractions of a second are lost.
  *
- * Throws a {@linkcode LocalProtocolError} for a value that JSON can't have.
+ * Throws a {@linkcode LocalProtocolError} for a value that JSON can't hold.
  */
 export function encodeJson<Method extends ExtractorMethod>(
   method: Method,
@@ -144,18 +143,18 @@ export function encodeJson<Method extends ExtractorMethod>(
   };
 }
 
-/** Writes as JSON that a request came to nothing. */
+/** Writes a failure as JSON. */
 export function jsonFailure({ code, message }: ExtractorFailure): Version1Response {
   const header = encodeUtf8(JSON.stringify({ error: message, code }));
   return { header, binary: new Uint8Array(0) };
 }
 
 /**
- * Reads a response from JSON and the bytes behind it. What the JSON doesn't say is left out, and what
- * it says besides is left alone.
+ * Reads a response from JSON and the bytes after it. Missing keys leave their fields unset, and unknown
+ * keys are ignored.
  *
- * Throws the {@linkcode ExtractorFailure} that it says, and a {@linkcode RemoteProtocolError} for what
- * is no response.
+ * Throws the {@linkcode ExtractorFailure} in it, and a {@linkcode RemoteProtocolError} if it is no
+ * response.
  */
 export function decodeJson<Method extends ExtractorMethod>(
   method: Method,
@@ -169,17 +168,15 @@ export function decodeJson<Method extends ExtractorMethod>(
     if (json.has("error")) {
       const message = json.get("error").text();
       const code = json.get("code").text("") || (NO_MAIL.test(message) ? "not-found" : "internal");
-      throw new ExtractorFailure(code, message || "The extractor didn't say why.");
+      throw new ExtractorFailure(code, message || "The extractor gave no reason.");
     }
     if (binary.length > 0 && schema.fields.every(({ name }) => name !== "data")) {
-      throw new WrongJson(`there are ${binary.length} bytes behind the JSON`);
+      throw new WrongJson(`there are ${binary.length} bytes after the JSON`);
     }
     init = read(json, binary);
   } catch (error) {
     if (error instanceof ExtractorFailure) throw error;
-    const message = `What the extractor answered is no response to "${method}": ${
-      reasonOf(error)
-    }.`;
+    const message = `The extractor's answer is no response to "${method}": ${reasonOf(error)}.`;
     throw new RemoteProtocolError(message, { cause: error, sent: true });
   }
   return create(schema, init);

@@ -1,5 +1,5 @@
 /**
- * Values of JSON: what they are, and reading what should be of a shape.
+ * JSON values: their types, and reading values of an expected shape.
  *
  * @module
  */
@@ -12,31 +12,31 @@ export interface JsonObject {
   readonly [key: string]: Json;
 }
 
-/** JSON that isn't of the shape that it has to be; the message says where, and what it has to be. */
+/** JSON of a wrong shape; the message says where, and what is expected. */
 export class WrongJson extends Error {
   /** The class's name. */
   override name = "WrongJson";
 }
 
-/** A size or a number as JSON can have it; throws a `RangeError` for one that it can't be exact about. */
+/** A size or a number for JSON; throws a `RangeError` if JSON can't hold it exactly. */
 export function writeSize(size: bigint): number {
   if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`${size} is too large for JSON`);
   return Number(size);
 }
 
-/** A value that should be of a shape, and where it was found. Its methods throw {@linkcode WrongJson}. */
+/** A value of an expected shape, and its place. Its methods throw {@linkcode WrongJson}. */
 export class JsonReader {
   /** The value; `undefined` where there is none. */
   readonly value: Json | undefined;
   readonly #place: string;
 
-  /** Makes one of a value, and the words for its place: "[3].size". */
+  /** Takes a value, and its place for errors: "[3].size". */
   constructor(value: Json | undefined, place = "") {
     this.value = value;
     this.#place = place;
   }
 
-  /** The value of a key of an object; one of `undefined` where there is no such key. */
+  /** The value of a key of an object; `undefined` within if there is no such key. */
   get(key: string): JsonReader {
     const { value } = this;
     if (!isObject(value)) return this.refuse("an object");
@@ -56,12 +56,12 @@ export class JsonReader {
     return isObject(this.value) ? Object.keys(this.value) : this.refuse("an object");
   }
 
-  /** Whether there is nothing: no such key, or `null`. */
+  /** Whether it is missing: no such key, or `null`. */
   get isNone(): boolean {
     return this.value === undefined || this.value === null;
   }
 
-  /** The items of an array; none where there is nothing. */
+  /** The items of an array; none if it is missing. */
   items(): readonly JsonReader[] {
     if (this.isNone) return [];
     const { value } = this;
@@ -69,15 +69,15 @@ export class JsonReader {
     return value.map((item, index) => new JsonReader(item, `${this.#place}[${index}]`));
   }
 
-  /** A string without halves of characters; where there is nothing what stands for it, if anything. */
+  /** A string without lone surrogates; the default, if given, if it is missing. */
   text(none?: string): string {
     if (this.isNone && none !== undefined) return none;
     return typeof this.value === "string" ? this.value.toWellFormed() : this.refuse("a string");
   }
 
   /**
-   * A number of things or bytes; where there is nothing what stands for it, if anything. Languages
-   * that tell numbers from strings by their last use write either.
+   * A number of things or bytes; the default, if given, if it is missing. Also accepts strings, since some
+   * languages don't tell them from numbers.
    */
   size(none?: bigint): bigint {
     if (this.isNone && none !== undefined) return none;
@@ -89,8 +89,7 @@ export class JsonReader {
   }
 
   /**
-   * `true` or `false`, also as the 1, 0 or "" of languages that have no such values; where there is
-   * nothing what stands for it.
+   * `true` or `false`, also as 1, 0 or "" from languages without booleans; the default if it is missing.
    */
   boolean(none: boolean): boolean {
     if (this.isNone) return none;
@@ -100,20 +99,20 @@ export class JsonReader {
     return this.refuse("true or false");
   }
 
-  /** What a function makes of a string; where there is nothing or "" nothing. */
+  /** Converts a string with a function; returns nothing if it is missing or "". */
   parsed<T>(parse: (text: string) => T | undefined, wanted: string): T | undefined {
     const text = this.text("");
     return text === "" ? undefined : parse(text) ?? this.refuse(wanted);
   }
 
-  /** Throws the error that says what the value has to be. */
+  /** Throws the error that names the expected value. */
   refuse(wanted: string): never {
     const found = this.value === undefined ? "nothing" : JSON.stringify(this.value).slice(0, 100);
-    throw new WrongJson(`${this.#place || "it"} has to be ${wanted} and is ${found}`);
+    throw new WrongJson(`${this.#place || "it"} must be ${wanted}, but is ${found}`);
   }
 }
 
-/** Not by `Array.isArray` itself, which doesn't know of arrays that are only read. */
+/** `Array.isArray` doesn't narrow readonly arrays. */
 function isArray(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value);
 }

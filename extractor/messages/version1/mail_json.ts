@@ -31,7 +31,7 @@ type PartInit = MessageInitShape<typeof MimePartSchema>;
 /** A part's content. */
 type Content = NonNullable<PartInit["content"]>;
 
-/** What there is to know of a part but its type and content. */
+/** The data of a part except its type and content. */
 interface PartFields {
   readonly path: string;
   readonly charset: string;
@@ -41,23 +41,23 @@ interface PartFields {
   readonly size: bigint;
 }
 
-/** How deep parts may be nested in each other: as deep as in the other versions. */
+/** The maximum nesting of parts, as in the other versions. */
 const MAX_DEPTH = 500;
 
 const DATE = 'a time such as "2024-06-12T15:11:29Z"';
 
-/** The keys of a head, apart from those of where the mail is kept. */
+/** The keys of a head, except those about the mail's storage. */
 const HEAD_KEYS = [
   ...["message_id", "subject", "from", "to", "cc", "bcc", "content_type"],
   ...["date", "date_received", "date_sent", "date_send"],
 ];
 
-/** The keys that stand beside a head's. */
+/** The keys beside a head's. */
 const OTHER_KEYS = ["mid", "size", "new", "folder", "head", "body", "part"];
 
 /**
- * Writes a head in both shapes that webmails of version 1 read: flat, as the first ones do, and with
- * what the header tells under "head" once more, as the last ones do. Those have one "date".
+ * Writes a head in both shapes that webmails of version 1 read: flat, as the oldest do, and the header's
+ * fields again under "head", as the newest do. The latter have one "date".
  */
 export function writeHead(head: MailHead): JsonObject {
   const header = {
@@ -88,13 +88,13 @@ function writeDate(time: Timestamp | undefined): string | null {
 }
 
 /**
- * Reads a head in either shape, or in both mixed, in which anything may be missing. One that has none
- * of a head's keys but others, or none at all, is of a shape that nobody knows and is refused.
+ * Reads a head in either shape, or in both mixed; any key may be missing. A head with other keys only, or
+ * without any, has an unknown shape and is refused.
  */
 export function readHead(json: JsonReader): HeadInit {
   refuseUnknownShape(json);
   const field = (key: string) => headField(json, key);
-  // Only one date: the time of delivery, or the header Date where the program doesn't know that.
+  // Only one date: the time of delivery, or the header Date if the program doesn't know that.
   const date = field("date");
   const dateOf = (...keys: readonly string[]) => {
     const key = keys.find((key) => hasHeadField(json, key));
@@ -109,7 +109,7 @@ export function readHead(json: JsonReader): HeadInit {
     cc: field("cc").items().map(readAddress),
     bcc: field("bcc").items().map(readAddress),
     dateReceived: dateOf("date_received"),
-    // Programs of version 1 call it either.
+    // Programs of version 1 use either name.
     dateSent: dateOf("date_sent", "date_send"),
     size: json.get("size").size(0n),
     contentType: field("content_type").text(""),
@@ -118,7 +118,7 @@ export function readHead(json: JsonReader): HeadInit {
   };
 }
 
-/** The value of a head's key: the one under "head" if it says something, else the flat one. */
+/** The value of a head's key: the one under "head" if it is set, else the flat one. */
 function headField(json: JsonReader, key: string): JsonReader {
   const head = json.get("head");
   const nested = head.isNone ? head : head.get(key);
@@ -134,12 +134,11 @@ function refuseUnknownShape(json: JsonReader): void {
   const keys = json.keys();
   const isKnown = keys.length > 0 && json.get("head").isNone &&
     keys.every((key) => OTHER_KEYS.includes(key));
-  if (!isKnown) json.refuse(`a mail with a head of known keys, such as "subject" and "from",`);
+  if (!isKnown) json.refuse(`a mail with a head of known keys, such as "subject" and "from"`);
 }
 
 /**
- * Writes a mail: its head's keys, "body" with what is in its body, and "part" with what else there is
- * to know of that.
+ * Writes a mail: its head's keys, "body" with its body's content, and "part" with the body's other data.
  */
 export function writeMail(head: MailHead | undefined, body: MimePart | undefined): JsonObject {
   return {
@@ -149,7 +148,7 @@ export function writeMail(head: MailHead | undefined, body: MimePart | undefined
   };
 }
 
-/** Reads a mail; its body is of its head's type where there is no "part". */
+/** Reads a mail; its body has its head's type if there is no "part". */
 export function readMail(json: JsonReader, depth = 0): { head: HeadInit; body?: PartInit } {
   const head = readHead(json);
   const body = json.get("body");
@@ -163,7 +162,7 @@ export function readMail(json: JsonReader, depth = 0): { head: HeadInit; body?: 
   return { head, body: { contentType, ...fields, content: readContent(body, fields.path, depth) } };
 }
 
-/** Writes what there is to know of a part but its type and content. */
+/** Writes the data of a part except its type and content. */
 export function writePartFields(part: MimePart): JsonObject {
   return {
     path: part.path,
@@ -175,7 +174,7 @@ export function writePartFields(part: MimePart): JsonObject {
   };
 }
 
-/** Reads what there is to know of a part but its type and content; its path is known if it isn't said. */
+/** Reads the data of a part except its type and content; its path is derived if it is missing. */
 export function readPartFields(json: JsonReader, path: string): PartFields {
   return {
     path: json.get("path").text(path),
@@ -206,8 +205,8 @@ function writeContent({ case: kind, value }: MimePart["content"]): Json {
 }
 
 /**
- * A part once more, in the shape of the last webmails. They show texts alone; with parts in parts twice
- * each, a mail would double its size at every level.
+ * A part again, in the newest webmails' shape. They show texts only; with parts twice at every level, a
+ * mail would double its size each time.
  */
 function nestedPart({ contentType, content }: MimePart): JsonObject {
   const head = { content_type: contentType };
@@ -215,7 +214,7 @@ function nestedPart({ contentType, content }: MimePart): JsonObject {
 }
 
 function readContent(json: JsonReader, path: string, depth: number): Content {
-  if (depth > MAX_DEPTH) throw new WrongJson(`there are parts in more than ${MAX_DEPTH} others`);
+  if (depth > MAX_DEPTH) throw new WrongJson(`parts are nested more than ${MAX_DEPTH} deep`);
   if (json.isNone) return { case: undefined };
   if (typeof json.value === "string") return { case: "text", value: json.text() };
   if (!Array.isArray(json.value)) return { case: "mail", value: readMail(json, depth + 1) };
@@ -226,14 +225,14 @@ function readContent(json: JsonReader, path: string, depth: number): Content {
   return { case: "multipart", value: { parts } };
 }
 
-/** What a part is and has: `{"type", "val"}`, or `{"head": {"content_type"}, "body"}`. */
+/** A part's type and content: `{"type", "val"}`, or `{"head": {"content_type"}, "body"}`. */
 function readTypeAndContent(
   part: JsonReader,
   path: string,
   depth: number,
 ): { contentType: string; content: Content } {
   if (!["type", "val", "head", "body"].some((key) => part.has(key))) {
-    part.refuse('a part with "type" and "val", or with "head" and "body",');
+    part.refuse('a part with "type" and "val", or with "head" and "body"');
   }
   const head = part.get("head");
   const type = part.get("type").isNone && !head.isNone

@@ -12,19 +12,19 @@ import { TemporaryMaildir } from "./temporary_maildir.ts";
 
 const program = fileURLToPath(new URL("./mover_process.ts", import.meta.url));
 
-/** A process that does something with a maildir's mails. */
+/** A process that moves or marks a maildir's mails. */
 interface Mover {
-  /** Ends it; rejects with what it said if it has ended by itself. */
+  /** Kills it; rejects with its stderr if it ended by itself. */
   kill(): Promise<void>;
 }
 
-/** Starts one, and resolves when it is at it. */
+/** Starts one, and resolves when it is working. */
 async function startMover(path: string, what: "move" | "mark" | "clean"): Promise<Mover> {
   const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
   const child = spawn(execPath, [...args, path, what], { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
   child.stderr.on("data", (text) => errors += text);
-  // From the start: one that ends by itself does so at any time.
+  // From the start: it could end by itself at any time.
   const closed = once(child, "close");
   await Promise.race([
     once(child.stdout, "data"),
@@ -50,9 +50,9 @@ function allMails(directory: TemporaryMaildir): string[] {
   }).map(uniqueName).sort();
 }
 
-test("no mail is lost when who moves it is killed", async () => {
+test("maildirs › a process killed while moving mails › loses none", async () => {
   const expected = Array.from({ length: 40 }, (_, number) => `${1000 + number}.x.host`);
-  // Each in a maildir of its own, since most of the time goes by with starting programs.
+  // One maildir each, since starting programs takes most of the time.
   await Promise.all([0, 1, 2, 3].map(async (worker) => {
     using directory = new TemporaryMaildir(...folders);
     for (const [number, mid] of expected.entries()) {
@@ -76,7 +76,7 @@ test("no mail is lost when who moves it is killed", async () => {
   }));
 });
 
-test("no mail is lost when two move it at once", async () => {
+test("maildirs › two processes moving the same mails › lose none", async () => {
   using directory = new TemporaryMaildir(...folders);
   const expected = Array.from({ length: 40 }, (_, number) => `${1000 + number}.x.host`);
   for (const mid of expected) directory.write(`new/${mid}`, mid);
@@ -89,7 +89,7 @@ test("no mail is lost when two move it at once", async () => {
   assert.deepEqual(allMails(directory), expected);
 });
 
-test("a mail that somebody removes before it is there isn't said to be", async () => {
+test("maildirs › a mail removed while it is added › is a failure", async () => {
   using directory = new TemporaryMaildir();
   const maildir = Maildir.open(directory.path);
   const mail = { folder: "", data: new Uint8Array(300_000), seen: false, received: undefined };
@@ -112,7 +112,7 @@ test("a mail that somebody removes before it is there isn't said to be", async (
   }
 });
 
-test("a mail that is renamed all the time is read and listed once", async () => {
+test("maildirs › a mail renamed all the time › is read, and listed once", async () => {
   using directory = new TemporaryMaildir();
   for (let number = 0; number < 30; number++) {
     directory.write(`cur/${100 + number}:2,`, "S: x\n\nx");
@@ -129,7 +129,7 @@ test("a mail that is renamed all the time is read and listed once", async () => 
       assert.equal(new Set(listed.map(({ mid }) => mid)).size, listed.length);
       assert(maildir.count("").count <= 30);
       for (const mail of mails.slice(0, 5)) {
-        // It may be somewhere else each time it is looked for: that is said then.
+        // It may be somewhere else at each search: then that is the failure.
         try {
           assert.equal(maildir.read(mail).length, 7);
           maildir.readHeader(maildir.find(mail.mid));

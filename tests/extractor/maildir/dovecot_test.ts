@@ -9,16 +9,16 @@ import { loadUnpackers, Maildir } from "../../../extractor/maildir/maildir.ts";
 import { type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { asOrdinaryUser } from "./temporary_maildir.ts";
 
-/** What Dovecot writes; each has a user of that name. */
+/** The formats that Dovecot writes; each has a user of that name. */
 const formats: readonly Format[] = ["gz", "bz2", "zstd", "lz4"];
 
-/** Settings by which each user's mail is compressed in the format that is the user's name. */
+/** Settings that compress each user's mail in the format of the user's name. */
 const settings: Readonly<Record<DovecotVersion, string>> = {
   "2.3": "mail_plugins = quota zlib\nplugin {\n  zlib_save = %n\n}\n",
   "2.4": "mail_plugins = quota mail_compress\nmail_compress_write_method = %{user}\n",
 };
 
-/** A mail of many chunks and blocks, and one that takes more room when it is compressed. */
+/** A mail of many chunks and blocks, and one that grows when it is compressed. */
 const mails = [
   `From: a@example.org\nSubject: Gepackt\n\n${"Grüße, 1 + 1.\n".repeat(20_000)}`,
   "Subject: short\n\nx\n",
@@ -27,7 +27,7 @@ const mails = [
 const fields = ["uid", "flags", "size.physical", "hdr.subject"] as const;
 
 for (const version of ["2.3", "2.4"] as const) {
-  test(`mails that Dovecot ${version} compressed › are read as it reads them`, async () => {
+  test(`maildirs › mails compressed by Dovecot ${version} › are read as Dovecot reads them`, async () => {
     await loadUnpackers();
     await using dovecot = await startDovecot({
       ...{ version, users: formats, extraConfig: settings[version] },
@@ -41,7 +41,7 @@ for (const version of ["2.3", "2.4"] as const) {
         return readdirSync(join(path, place)).map((name) => join(path, place, name));
       });
       assert.deepEqual(files.map((file) => formatOf(readFileSync(file))), [user, user]);
-      // As programs do that file mails by themselves.
+      // As programs do that move mails automatically.
       asOrdinaryUser(path, () => {
         writeFileSync(join(path, "new/1.M1P1.host:2,FS"), "Subject: seen\n\n");
         writeFileSync(join(path, "new/2.M1P1.host:2,"), "Subject: new\n\n");
@@ -76,7 +76,7 @@ for (const version of ["2.3", "2.4"] as const) {
       const large = maildir.list({ folder: "", start: 3, end: 4, sortBy: "size" })[0];
       const plain = decode(maildir.read(large));
       assert.equal(plain.replaceAll("\r\n", "\n"), mails[0]);
-      // Where one of both has moved it, the other one reads it.
+      // When either program has moved it, the other one reads it.
       asOrdinaryUser(path, () => maildir.move(maildir.markSeen(large), "Sent"));
       const [moved] = await read("Sent");
       assert.deepEqual(moved, { size: large.size, subject: "Gepackt", seen: true });

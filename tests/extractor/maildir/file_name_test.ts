@@ -8,7 +8,7 @@ import {
   uniqueName,
 } from "../../../extractor/maildir/file_name.ts";
 
-/** File name, unique name, seen or not, and the name that it has with the flag S. */
+/** File name, unique name, whether it is seen, and the name with the flag S. */
 const names: readonly (readonly [string, string, boolean, string])[] = [
   ["1.a.host", "1.a.host", false, "1.a.host:2,S"],
   ["1.a.host:2,", "1.a.host", false, "1.a.host:2,S"],
@@ -16,7 +16,7 @@ const names: readonly (readonly [string, string, boolean, string])[] = [
   ["1.a.host:2,FT", "1.a.host", false, "1.a.host:2,FST"],
   ["1.a.host:2,DFRSTab", "1.a.host", true, "1.a.host:2,DFRSTab"],
   ["1.a.host:2,ac", "1.a.host", false, "1.a.host:2,Sac"],
-  // Flags that nobody knows, and what else may be there.
+  // Unknown flags, and other text.
   ["1.a.host:2,AZ", "1.a.host", false, "1.a.host:2,ASZ"],
   ["1.a.host:2,F,S,x", "1.a.host", false, "1.a.host:2,FS,S,x"],
   ["1.a.host:2,,", "1.a.host", false, "1.a.host:2,S,"],
@@ -29,7 +29,7 @@ const names: readonly (readonly [string, string, boolean, string])[] = [
   ["S", "S", false, "S:2,S"],
 ];
 
-test("a file's name tells the mail's name and flags", () => {
+test("file names › any name › has the mail's name and flags", () => {
   for (const [name, mid, seen, afterwards] of names) {
     assert.equal(uniqueName(name), mid, name);
     assert.equal(isMarkedSeen(name), seen, name);
@@ -40,13 +40,13 @@ test("a file's name tells the mail's name and flags", () => {
   }
 });
 
-test("a mail in cur has flags, if none", () => {
+test("file names › a mail without flags in cur › gets an empty list of flags", () => {
   assert.equal(nameInCur("1.a.host"), "1.a.host:2,");
   assert.equal(nameInCur("1.a.host:2,FS"), "1.a.host:2,FS");
   assert.equal(nameInCur("1.a.host:1,x"), "1.a.host:1,x");
 });
 
-test("a file's name may tell the mail's size", () => {
+test("file names › a size in the name › is read", () => {
   assert.equal(sizeInName("1.a.host,S=1234"), 1234);
   assert.equal(sizeInName("1.a.host,S=1234,W=1300:2,S"), 1234);
   assert.equal(sizeInName("1.a.host,W=1300,S=1234:2,S"), 1234);

@@ -5,7 +5,7 @@ import { folderNames, isInbox } from "../../../extractor/maildir/folder_names.ts
 
 const one = (directory: string) => folderNames([directory]).get(directory);
 
-test("a folder is called what its directory's name says", () => {
+test("folder names › a directory's name in modified UTF-7 › is decoded", () => {
   assert.equal(one(".Sent"), "Sent");
   assert.equal(one(".Archive.2024"), "Archive.2024");
   assert.equal(one(".Entw&APw-rfe"), "Entwürfe");
@@ -14,7 +14,7 @@ test("a folder is called what its directory's name says", () => {
   assert.equal(one(".INBOX.Sent"), "INBOX.Sent");
 });
 
-test("what isn't modified UTF-7 stands for itself", () => {
+test("folder names › invalid modified UTF-7 › is used unchanged", () => {
   for (
     const name of [
       "Entwürfe",
@@ -23,13 +23,13 @@ test("what isn't modified UTF-7 stands for itself", () => {
       "&",
       "&AAA",
       "a&b-c",
-      // Encoded without need: dots, slashes, ampersands, letters in disguise.
+      // Encoded without need: hidden dots, slashes, ampersands, letters.
       "&AC4-",
       "&AC4ALgAv-x",
       "&AC8-etc&AC8-passwd",
       "&ACY-",
       "&AGE-",
-      // Padding bits, control characters, halves of characters.
+      // Padding bits, control characters, lone surrogates.
       "&APx-",
       encodeMutf7("a\0b"),
       encodeMutf7("a\nb"),
@@ -38,7 +38,7 @@ test("what isn't modified UTF-7 stands for itself", () => {
   ) assert.equal(one(`.${name}`), name);
 });
 
-test("what is no folder isn't one", () => {
+test("folder names › directories that are no folders › are left out", () => {
   for (
     const name of [
       ...["cur", "new", "tmp", "Sent", "dovecot-uidlist", "maildirfolder", "", "~"],
@@ -48,7 +48,7 @@ test("what is no folder isn't one", () => {
   ) assert.equal(one(name), undefined, name);
 });
 
-test("no two folders have one name", () => {
+test("folder names › names that would be equal › stay different", () => {
   const directories = [".Entw&APw-rfe", ".Entwürfe", ".Entw&-APw-rfe", ".A&-B", ".A&B", ".Sent"];
   const names = folderNames(directories);
   assert.deepEqual(Object.fromEntries(names), {
@@ -61,12 +61,12 @@ test("no two folders have one name", () => {
   });
 });
 
-test("folders come in order, each ahead of those within it", () => {
+test("folder names › several folders › are sorted, each before those within it", () => {
   const names = folderNames([".b", ".a-b", ".a.c", ".a", ".a.b.c", ".a.b"]);
   assert.deepEqual([...names.values()], ["a", "a.b", "a.b.c", "a.c", "a-b", "b"]);
 });
 
-test("the inbox has two names", () => {
+test("folder names › the inbox › has an empty name or INBOX", () => {
   for (const name of ["", "INBOX", "inbox", "InBoX"]) assert(isInbox(name), name);
   for (const name of ["INBOX.", "INBOX\n", " INBOX", ".", "İNBOX"]) assert(!isInbox(name), name);
 });

@@ -29,7 +29,7 @@ const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const encode = (text: string) => new TextEncoder().encode(text);
 const mids = (mails: readonly MailFile[]) => mails.map(({ mid }) => mid);
 
-/** Asserts that a call is refused, and why. */
+/** Asserts that a call fails with a code and a reason. */
 function refused(code: string, act: () => unknown, message = /./): void {
   assert.throws(act, (error) => {
     assert(error instanceof ExtractorFailure, String(error));
@@ -39,7 +39,7 @@ function refused(code: string, act: () => unknown, message = /./): void {
   });
 }
 
-test("a folder is counted and listed", () => {
+test("maildirs › a folder with mails › is counted and listed", () => {
   using directory = new TemporaryMaildir(".Sent", ".Entw&APw-rfe.2024");
   directory.write("new/3.c.host", "Subject: c\n\nccc\n", 3000);
   directory.write("cur/1.a.host:2,S", "Subject: a\n\n", 1000);
@@ -67,7 +67,7 @@ test("a folder is counted and listed", () => {
   assert.deepEqual(maildir.mails("inbox"), page.toReversed());
 });
 
-test("there are four orders, both ways round", () => {
+test("maildirs › four orders › sort in both directions", () => {
   using directory = new TemporaryMaildir();
   const mail = (from: string, subject: string, body = "") =>
     `X: y\nFrom: ${from}\nSubject: ${subject}\n\n${body}`;
@@ -106,7 +106,7 @@ test("there are four orders, both ways round", () => {
   }
 });
 
-test("names from outside never become part of a path", () => {
+test("maildirs › callers' names › never become part of a path", () => {
   using directory = new TemporaryMaildir(".Sent", ".&AC4ALgAv-x", "elsewhere");
   directory.write("cur/1:2,", "inbox");
   directory.write("elsewhere/cur/2:2,", "not a folder");
@@ -145,7 +145,7 @@ test("names from outside never become part of a path", () => {
   assert.deepEqual(directory.files("cur"), ["1:2,"]);
 });
 
-test("what isn't a mail isn't taken for one", async () => {
+test("maildirs › files that are no mails › aren't listed", async () => {
   using directory = new TemporaryMaildir(".Sent");
   directory.write("secret", "not yours");
   directory.write("cur/1:2,", "mail");
@@ -182,7 +182,7 @@ test("what isn't a mail isn't taken for one", async () => {
   }
 });
 
-test("a mail is read, wholly or in part", () => {
+test("maildirs › a mail › is read wholly or in part", () => {
   using directory = new TemporaryMaildir();
   directory.write("new/1", "0123456789");
   directory.write("new/2", "");
@@ -208,7 +208,7 @@ test("a mail is read, wholly or in part", () => {
   assert.equal(maildir.read(maildir.find("2")).length, 0);
 });
 
-test("a header is read as far as it goes", () => {
+test("maildirs › headers of all kinds › are read up to their end", () => {
   using directory = new TemporaryMaildir();
   const long = (length: number) => `X: ${"x".repeat(length - 4)}\n`;
   /** Mails, and the lengths of their headers. */
@@ -241,7 +241,7 @@ test("a header is read as far as it goes", () => {
   }
 });
 
-test("a mail is marked as seen", () => {
+test("maildirs › a mail marked as seen › has the flag S", () => {
   using directory = new TemporaryMaildir();
   for (
     const name of ["cur/1:2,", "cur/2:2,DTab", "cur/3:1,x", "cur/4:2,FS", "new/5", "new/6:2,S"]
@@ -265,7 +265,7 @@ test("a mail is marked as seen", () => {
   assert.equal(maildir.count("").unseen, 0);
 });
 
-test("a mail is moved with its name and its flags", () => {
+test("maildirs › a moved mail › keeps its name and its flags", () => {
   using directory = new TemporaryMaildir(".Entw&APw-rfe", ".Raw ü");
   for (const name of ["new/1", "cur/2:2,FSa", "cur/3,S=1,W=1:2,"]) directory.write(name, "x", 1000);
   const maildir = Maildir.open(directory.path);
@@ -274,7 +274,7 @@ test("a mail is moved with its name and its flags", () => {
     const after = maildir.move(before, "Entwürfe");
     assert.deepEqual(after, { ...before, folder: "Entwürfe", path: after.path });
     assert.deepEqual(maildir.find(mid), after);
-    // What it was is enough to find it.
+    // Its old data are enough to find it.
     assert.deepEqual(maildir.move(before, "Entwürfe"), after);
     assert.equal(decode(maildir.read(before)), "x");
   }
@@ -286,7 +286,7 @@ test("a mail is moved with its name and its flags", () => {
   assert.deepEqual(directory.files("cur"), ["2:2,FSa"]);
 });
 
-test("a mail takes its keywords along", () => {
+test("maildirs › a moved mail › keeps its keywords", () => {
   using directory = new TemporaryMaildir(".Sent", ".Plain");
   directory.write("dovecot-keywords", "0 $Forwarded\n1 Work\n2 $Junk\n25 last\n26 none\nrubbish\n");
   directory.write(".Sent/dovecot-keywords", "0 $Junk\n1 $Forwarded\n2 other\n3 Last\n");
@@ -307,17 +307,17 @@ test("a mail takes its keywords along", () => {
   directory.write(".Plain/cur/6:2,Sab", "x");
   maildir.move(maildir.find("6"), "Sent");
   assert(directory.files(".Sent/cur").includes("6:2,Sab"));
-  // Where nobody lets us read them.
+  // Where the keywords are unreadable.
   directory.write("cur/7:2,Sab", "x");
   chmodSync(join(directory.path, "dovecot-keywords"), 0);
   asOrdinaryUser(directory.path, () => maildir.move(maildir.find("7"), "Sent"));
   assert(directory.files(".Sent/cur").includes("7:2,Sab"));
 });
 
-/** Two file systems, where the machine has them. */
+/** Two file systems, if the machine has them. */
 const other = existsSync("/dev/shm") && statSync("/dev/shm").dev !== statSync(tmpdir()).dev;
 
-test("a mail can't go to another file system, and that is said", { skip: !other }, () => {
+test("maildirs › a move to another file system › is a failure", { skip: !other }, () => {
   using directory = new TemporaryMaildir();
   const path = directory.write("cur/1:2,", "x");
   const target = mkdtempSync("/dev/shm/dovewire-");
@@ -336,7 +336,7 @@ test("a mail can't go to another file system, and that is said", { skip: !other 
   assert.deepEqual(directory.files("cur"), ["1:2,"]);
 });
 
-test("a mail that is moved to where it is stays as it is", () => {
+test("maildirs › a move to the same folder › changes nothing", () => {
   using directory = new TemporaryMaildir();
   directory.write("new/1", "x");
   const maildir = Maildir.open(directory.path);
@@ -346,7 +346,7 @@ test("a mail that is moved to where it is stays as it is", () => {
   assert.deepEqual(directory.files("new"), ["1"]);
 });
 
-test("moving overwrites nothing", () => {
+test("maildirs › a move to a folder with that name › overwrites nothing", () => {
   using directory = new TemporaryMaildir(".Sent");
   directory.write("new/1", "one");
   directory.write(".Sent/cur/1:2,", "another");
@@ -354,23 +354,23 @@ test("moving overwrites nothing", () => {
   directory.write(".Sent/cur/2:2,S", "another");
   const maildir = Maildir.open(directory.path);
   for (const name of ["1", "2"]) {
-    refused("storage", () => maildir.move(maildir.find(name), "Sent"), /another of that name/);
+    refused("storage", () => maildir.move(maildir.find(name), "Sent"), /another mail of that name/);
   }
   assert.deepEqual(directory.files(".Sent/cur"), ["1:2,", "2:2,S"]);
   assert.equal(readFileSync(join(directory.path, "new/1"), "utf8"), "one");
   assert.equal(readFileSync(join(directory.path, "cur/2:2,F"), "utf8"), "two");
-  // One that came after the folder was looked at.
+  // One that came after the folder was read.
   directory.write("cur/3:2,", "three");
   directory.write(".Sent/cur/3:2,", "another");
-  refused("storage", () => maildir.move(maildir.find("3"), "Sent"), /another of that name/);
+  refused("storage", () => maildir.move(maildir.find("3"), "Sent"), /another mail of that name/);
   assert.equal(readFileSync(join(directory.path, ".Sent/cur/3:2,"), "utf8"), "another");
   directory.write("new/4", "four");
   directory.write("cur/4:2,S", "another");
   const fresh = maildir.mails("").find(({ path }) => path.endsWith("/new/4"))!;
-  refused("storage", () => maildir.markSeen(fresh), /another of that name/);
+  refused("storage", () => maildir.markSeen(fresh), /another mail of that name/);
 });
 
-test("a mail with two names isn't lost when it is moved from one to the other", () => {
+test("maildirs › a mail with two names, moved from one to the other › isn't lost", () => {
   using directory = new TemporaryMaildir(".Sent");
   directory.write("cur/1:2,S", "one");
   linkSync(join(directory.path, "cur/1:2,S"), join(directory.path, ".Sent/cur/1:2,S"));
@@ -381,7 +381,7 @@ test("a mail with two names isn't lost when it is moved from one to the other", 
   assert.equal(maildir.count("Sent").count, 1);
 });
 
-test("two mails of one name in a folder are both there", () => {
+test("maildirs › two mails of one name in a folder › are both listed", () => {
   using directory = new TemporaryMaildir(".Sent");
   directory.write("new/1", "one");
   directory.write("cur/1:2,S", "another");
@@ -397,7 +397,7 @@ test("two mails of one name in a folder are both there", () => {
   ]);
   assert.equal(new Set(mids(mails)).size, 3);
   for (const mail of mails) assert.deepEqual(maildir.find(mail.mid), mail);
-  // Who asks for one of them twice doesn't get the other.
+  // A caller that asks twice for one of them doesn't get the other.
   const [one, other] = mails.filter(({ mid }) => mid.startsWith("1"))
     .sort((first, second) => first.mid.length - second.mid.length);
   maildir.remove(one);
@@ -408,7 +408,7 @@ test("two mails of one name in a folder are both there", () => {
   assert.equal(maildir.count("").count, 2);
 });
 
-test("of a mail that was copied with its name the one is meant that was seen last", () => {
+test("maildirs › a mail copied with its name › is the one listed last", () => {
   using directory = new TemporaryMaildir(".Archive", ".Sent");
   for (const folder of ["", ".Archive", ".Sent"]) directory.write(join(folder, "cur/1:2,S"), "x");
   const maildir = Maildir.open(directory.path);
@@ -418,7 +418,7 @@ test("of a mail that was copied with its name the one is meant that was seen las
   }
 });
 
-test("a file whose name is no text is in no count", () => {
+test("maildirs › a file whose name is invalid text › isn't counted", () => {
   using directory = new TemporaryMaildir();
   directory.write("cur/1:2,", "x");
   directory.write("cur/\uFFFD2:2,", "x");
@@ -429,7 +429,7 @@ test("a file whose name is no text is in no count", () => {
   assert.deepEqual(maildir.count(""), { count: 2, size: 2, unseen: 2 });
 });
 
-test("what nobody lets us read is in nobody's way", () => {
+test("maildirs › unreadable mails and folders › don't fail the others", () => {
   using directory = new TemporaryMaildir(".Alien", ".Sent");
   directory.write("cur/1:2,", "Subject: x\n\n");
   directory.write("cur/2:2,", "Subject: a\n\n");
@@ -448,7 +448,7 @@ test("what nobody lets us read is in nobody's way", () => {
   });
 });
 
-test("a mail is added", () => {
+test("maildirs › an added mail › is listed with its data", () => {
   using directory = new TemporaryMaildir(".Sent");
   const maildir = Maildir.open(directory.path);
   const data = encode("Subject: x\r\n\r\n\0\xff");
@@ -480,7 +480,7 @@ test("a mail is added", () => {
   assert.equal(old.received.getTime(), -2000);
 });
 
-test("a mail that can't be added leaves nothing behind", () => {
+test("maildirs › an add that fails › leaves no file", () => {
   using directory = new TemporaryMaildir(".Sent");
   const maildir = Maildir.open(directory.path);
   const add = () =>
@@ -491,7 +491,7 @@ test("a mail that can't be added leaves nothing behind", () => {
     assert.deepEqual(directory.files(name), []);
     rmSync(join(directory.path, name), { recursive: true });
     symlinkSync(".Sent/cur", join(directory.path, name));
-    refused("storage", add, /put a mail into the inbox: it is no directory/);
+    refused("storage", add, /put a mail into the inbox: it is not a directory/);
     rmSync(join(directory.path, name));
     directory.makeFolder("");
   }
@@ -503,7 +503,7 @@ test("a mail that can't be added leaves nothing behind", () => {
   refused("not-found", () => maildir.count(""), /There is no inbox: the maildir's "cur"/);
 });
 
-test("directories that are missing are made for a mail", () => {
+test("maildirs › a mail added without cur and new › creates them", () => {
   using directory = new TemporaryMaildir(".Sent");
   for (const folder of ["", ".Sent"]) {
     chmodSync(join(directory.path, folder, "cur"), 0o710);
@@ -519,7 +519,7 @@ test("directories that are missing are made for a mail", () => {
   assert.equal(statSync(join(directory.path, ".Sent/new")).mode & 0o777, 0o710 & ~umask());
 });
 
-test("a mail is removed", () => {
+test("maildirs › a removed mail › is gone", () => {
   using directory = new TemporaryMaildir();
   directory.write("new/1", "x");
   const maildir = Maildir.open(directory.path);
@@ -535,7 +535,7 @@ test("a mail is removed", () => {
   refused("not-found", () => maildir.find("1"));
 });
 
-test("a mail that others renamed is found where it is", () => {
+test("maildirs › a mail renamed by another program › is found", () => {
   using directory = new TemporaryMaildir(".Sent");
   const path = directory.write("new/1", "x");
   const maildir = Maildir.open(directory.path);
@@ -558,7 +558,7 @@ test("a mail that others renamed is found where it is", () => {
   assert.equal(maildir.move(marked, "").path, join(directory.path, "cur/1:2,RSa"));
 });
 
-test("what others change within the same second is seen", () => {
+test("maildirs › changes within the same second › are noticed", () => {
   using directory = new TemporaryMaildir(".Sent");
   const maildir = Maildir.open(directory.path);
   const count = () => maildir.count("").count;
@@ -577,21 +577,25 @@ test("what others change within the same second is seen", () => {
   assert.equal(maildir.count("Newer").count, 0);
 });
 
-test("a folder that nobody changes is read once", async () => {
+test("maildirs › an unchanged folder › is read once", async () => {
   using directory = new TemporaryMaildir();
   directory.write("cur/1:2,", "x");
   const maildir = Maildir.open(directory.path);
-  assert.notEqual(maildir.count(""), maildir.count(""), "what was changed just now is read again");
+  assert.notEqual(
+    maildir.count(""),
+    maildir.count(""),
+    "a folder that has just changed is read again",
+  );
   const counted = later(10, () => maildir.count(""));
   assert.equal(counted.count, 1);
   assert.equal(maildir.count(""), counted);
-  // File systems and runtimes tell time in steps.
+  // File systems and runtimes store time in steps.
   await new Promise((resolve) => setTimeout(resolve, 50));
   directory.write("cur/2:2,", "x");
   assert.equal(maildir.count("").count, 2);
 });
 
-test("a change is seen even if the directory's old time is put back", async () => {
+test("maildirs › a change with the directory's old time restored › is noticed", async () => {
   using directory = new TemporaryMaildir();
   directory.write("cur/1:2,", "x");
   const then = new Date(1_700_000_000_000);
@@ -599,14 +603,14 @@ test("a change is seen even if the directory's old time is put back", async () =
   utimesSync(cur, then, then);
   const maildir = Maildir.open(directory.path);
   assert.equal(later(10, () => maildir.count("")).count, 1);
-  // One runtime tells such times in seconds.
+  // One runtime sets such times in whole seconds.
   await new Promise((resolve) => setTimeout(resolve, 1100));
   directory.write("cur/2:2,", "x");
   utimesSync(cur, then, then);
   assert.equal(maildir.count("").count, 2);
 });
 
-test("time that steps hides no change", () => {
+test("maildirs › times in whole steps › hide no change", () => {
   using directory = new TemporaryMaildir();
   directory.write("cur/1:2,", "x");
   directory.settle("", 1);
@@ -617,7 +621,7 @@ test("time that steps hides no change", () => {
   assert.equal(maildir.count("").count, 2);
 });
 
-test("what isn't remembered is read again", () => {
+test("maildirs › a folder that isn't cached › is read again", () => {
   using directory = new TemporaryMaildir(".A", ".B");
   for (const folder of ["", ".A", ".B"]) {
     for (let number = 0; number < 5; number++) {
@@ -635,7 +639,7 @@ test("what isn't remembered is read again", () => {
   }
 });
 
-test("a maildir that can't be read says so", () => {
+test("maildirs › an unreadable maildir › is a failure that says why", () => {
   using directory = new TemporaryMaildir(".Sent");
   refused(
     "storage",
@@ -648,7 +652,7 @@ test("a maildir that can't be read says so", () => {
     using links = new TemporaryMaildir(".Sent");
     rmSync(join(links.path, "cur"), { recursive: true });
     symlinkSync(".Sent/cur", join(links.path, "cur"));
-    refused("storage", () => Maildir.open(links.path), /"cur" is no directory/);
+    refused("storage", () => Maildir.open(links.path), /"cur" is not a directory/);
   }
   refused("invalid", () => Maildir.open(""));
   refused("invalid", () => Maildir.open("/tmp\0"));

@@ -1,7 +1,7 @@
 /**
  * Moves all mails of a maildir back and forth until it is killed: run by `busy_test.ts`, with the
- * maildir's path, and "mark" to take away and give the flag S by hand instead, or "clean" to remove what
- * is in `tmp`.
+ * maildir's path. With "mark" it removes and adds the flag S by hand instead, with "clean" it removes the
+ * files in `tmp`.
  *
  * @module
  */
@@ -37,7 +37,7 @@ function move(): void {
       try {
         maildir.move(maildir.markSeen(maildir.find(mid)), folder);
       } catch (error) {
-        // Another one may move it away again and again.
+        // Another process may move it away repeatedly.
         if (!(error instanceof ExtractorFailure && error.code === "not-found")) throw error;
       }
     }

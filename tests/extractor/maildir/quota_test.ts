@@ -13,12 +13,12 @@ function add(maildir: Maildir, size: number, folder = ""): string {
   return maildir.add({ folder, data: bytes(size), seen: true, received: undefined }).mid;
 }
 
-test("the quota is told of mails that come and go", () => {
+test("quota files › added and removed mails › are recorded", () => {
   using directory = new TemporaryMaildir(".Sent");
   const file = join(directory.path, "maildirsize");
   const maildir = Maildir.open(directory.path);
   add(maildir, 100);
-  assert(!directory.files("").includes("maildirsize"), "it is made where there are quotas");
+  assert(!directory.files("").includes("maildirsize"), "the extractor doesn't create it");
   directory.write("cur/1:2,S", "12345");
   directory.write("cur/2,S=70:2,S", "another size than its name says");
   writeFileSync(file, "1000S,10C\n105 3\n");
@@ -32,7 +32,7 @@ test("the quota is told of mails that come and go", () => {
   assert.equal(readFileSync(file, "utf8"), told);
 });
 
-test("a quota that can't be told keeps no mail back", () => {
+test("quota files › an unwritable quota › doesn't prevent adding a mail", () => {
   using directory = new TemporaryMaildir();
   const file = join(directory.path, "maildirsize");
   const target = join(directory.path, "target");
@@ -43,7 +43,7 @@ test("a quota that can't be told keeps no mail back", () => {
     () => symlinkSync(target, file),
     () => symlinkSync("nowhere", file),
     () => writeFileSync(file, "1000S\n", { mode: 0o400 }),
-    // They are no quota, and one that is counted anew.
+    // No valid quota file, and one that will be recounted.
     () => writeFileSync(file, ""),
     () => writeFileSync(file, long),
   ];
@@ -58,7 +58,7 @@ test("a quota that can't be told keeps no mail back", () => {
   assert.equal(readFileSync(target, "utf8"), "1000S\n");
 });
 
-test("Dovecot's quota is right behind an extractor", async () => {
+test("quota files › after an extractor's changes › Dovecot's quota is right", async () => {
   const user = "joe";
   const mail = { joe: { INBOX: ["Subject: a\n\na\n", "Subject: b\n\nb\n"], Sent: [] } };
   await using dovecot = await startDovecot({ users: [user], mail });
@@ -81,7 +81,7 @@ test("Dovecot's quota is right behind an extractor", async () => {
     maildir.move(maildir.find(kept), "Sent");
   });
   assert.deepEqual(await quota(), [31, 4]);
-  // Dovecot knows them, and must not count what it misses once more.
+  // Dovecot has them already, and must not count them again.
   const status = { user, field: ["messages"], mailboxMask: ["*"] } as const;
   await doveadm.run("mailbox status", status);
   asOrdinaryUser(path, () => {

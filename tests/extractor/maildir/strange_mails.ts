@@ -1,25 +1,25 @@
 /**
- * Mails as strange as they come: each has to give a head and a body all the same. The same ones at each
- * call, in the same order, made one by one, since some are large.
+ * Malformed mails, each of which must still have a head and a body. Each call yields the same ones in the
+ * same order, created one by one, since some are large.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 
-/** A strange mail. */
+/** A malformed mail. */
 export interface StrangeMail {
-  /** What is strange about it; no two have the same. */
+  /** Its description, which is unique. */
   readonly name: string;
   /** The mail. */
   readonly bytes: Uint8Array;
-  /** The subject that it has in clear, if that is beyond doubt. */
+  /** The expected decoded subject, if there is only one right answer. */
   readonly subject?: string;
-  /** The contents of its parts that are neither multiparts nor mails, in order, if beyond doubt. */
+  /** The expected contents of its leaf parts in order, if there is only one right answer. */
   readonly leaves?: readonly string[];
 }
 
-/** All of them; texts in `leaves` and `subject` are plain, but contents are strings of bytes. */
+/** All malformed mails; texts in `leaves` and `subject` are plain, but contents are strings of bytes. */
 export function* strangeMails(): Generator<StrangeMail> {
   const names = new Set<string>();
   for (const mails of [headers, addresses, dates, bodies, charsets, structures, broken, large]) {
@@ -31,7 +31,7 @@ export function* strangeMails(): Generator<StrangeMail> {
   }
 }
 
-/** A mail whose bytes are the characters of a string. */
+/** A mail from a string whose characters are bytes. */
 interface MailText {
   readonly name: string;
   readonly text: string;
@@ -55,7 +55,7 @@ function base64(bytes: string): string {
   return btoa(bytes).replace(/.{76}/g, "$&\r\n");
 }
 
-/** All bytes there are. */
+/** All 256 bytes. */
 const allBytes: string = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).join(
   "",
 );
@@ -120,13 +120,13 @@ function* headers(): Generator<MailText> {
     subject: "x",
   };
   yield {
-    name: "a name with a blank ahead of its colon",
+    name: "a name with a blank before its colon",
     text: `Subject : x\r\n${body}`,
     leaves,
     subject: "x",
   };
   yield {
-    name: "a name with a tab ahead of its colon",
+    name: "a name with a tab before its colon",
     text: `Subject\t: x\r\n${body}`,
     leaves,
     subject: "x",
@@ -161,7 +161,7 @@ function* headers(): Generator<MailText> {
     subject: "one two three",
   };
   yield {
-    name: "a subject that begins behind a fold",
+    name: "a subject that begins after a fold",
     text: `Subject:\r\n one\r\n${body}`,
     leaves,
     subject: "one",
@@ -541,23 +541,23 @@ function* structures(): Generator<MailText> {
   };
   yield {
     name: "text around the parts",
-    text: multipart("b", [`${text}one`]).replace("\r\n\r\n--b", "\r\n\r\nahead\r\n--b") +
-      "behind\r\n",
+    text: multipart("b", [`${text}one`]).replace("\r\n\r\n--b", "\r\n\r\nbefore\r\n--b") +
+      "after\r\n",
     leaves: ["one"],
   };
   yield {
-    name: "blanks behind delimiters",
+    name: "blanks after delimiters",
     text: multipart("b", [`${text}one`]).replaceAll(/--b(--)?/g, "$& \t"),
     leaves: ["one"],
   };
   yield {
-    name: "a blank ahead of a delimiter",
+    name: "a blank before a delimiter",
     text:
       "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n --b\r\n\r\ntwo\r\n--b--",
     leaves: ["one\r\n --b\r\n\r\ntwo"],
   };
   yield {
-    name: "a delimiter with more behind it",
+    name: "a delimiter with more after it",
     text:
       "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--bc\r\n--b-\r\n--b---\r\n--b--",
     leaves: ["one\r\n--bc\r\n--b-\r\n--b---"],
@@ -771,7 +771,7 @@ function* broken(): Generator<MailText> {
   }
 }
 
-/** Two megabytes, of which what takes a time that grows with the square of it takes hours. */
+/** Two megabytes each: an algorithm of quadratic time takes hours. */
 const size = 2_000_000;
 const tenMegabytes = 10_000_000;
 
@@ -786,7 +786,7 @@ function* large(): Generator<MailText> {
     subject: "x",
   };
   yield {
-    name: "10 MB of header ahead of the subject",
+    name: "10 MB of header before the subject",
     text: `${field.repeat(tenMegabytes / field.length)}Subject: x\r\n${body}`,
     leaves,
     subject: "x",
@@ -937,20 +937,20 @@ function* large(): Generator<MailText> {
   };
 }
 
-/** Multiparts within multiparts, a text ahead of and behind each. */
+/** Nested multiparts, with a text before and after each. */
 function nested(depth: number): MailText {
   let start = "";
   let end = "";
   const leaves: string[] = [];
   for (let level = 1; level <= depth; level++) {
     start +=
-      `Content-Type: multipart/mixed; boundary=b${level}x\r\n\r\n--b${level}x\r\n\r\nahead ${level}\r\n--b${level}x\r\n`;
-    leaves.push(`ahead ${level}`);
+      `Content-Type: multipart/mixed; boundary=b${level}x\r\n\r\n--b${level}x\r\n\r\nbefore ${level}\r\n--b${level}x\r\n`;
+    leaves.push(`before ${level}`);
   }
   leaves.push("innermost");
   for (let level = depth; level >= 1; level--) {
-    end += `\r\n--b${level}x\r\n\r\nbehind ${level}\r\n--b${level}x--`;
-    leaves.push(`behind ${level}`);
+    end += `\r\n--b${level}x\r\n\r\nafter ${level}\r\n--b${level}x--`;
+    leaves.push(`after ${level}`);
   }
   return { name: `${depth} multiparts deep`, text: `${start}${text}innermost${end}\r\n`, leaves };
 }

@@ -24,13 +24,13 @@ import { TemporaryMaildir } from "./temporary_maildir.ts";
 
 const program = fileURLToPath(new URL("./swapper_process.ts", import.meta.url));
 
-/** How long a race goes on, in milliseconds. */
+/** How long a race runs, in milliseconds. */
 const raceTime = 1200;
 
-/** What nobody may see, in the mails of another. */
+/** Secret text in another user's mails. */
 const secret = "secret";
 
-/** A process that swaps a directory for a link, and is at it already. */
+/** A running process that swaps a directory for a link. */
 async function startSwapper(directory: string, target: string): Promise<ChildProcess> {
   const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
   const child = spawn(execPath, [...args, directory, target], {
@@ -45,11 +45,11 @@ async function startSwapper(directory: string, target: string): Promise<ChildPro
   return child;
 }
 
-/** Does something again and again while a directory, or a file, is swapped for a link. */
+/** Repeats a call while a directory, or a file, is swapped for a link. */
 async function race(directory: string, target: string, act: () => void): Promise<void> {
   const swapper = await startSwapper(directory, target);
   try {
-    // What it is between the rounds: the one and the other have to be there while it is read.
+    // Both the directory and the link have to be seen during the race.
     let [links, directories] = [0, 0];
     const end = Date.now() + raceTime;
     while (Date.now() < end || links === 0 || directories === 0) {
@@ -70,7 +70,7 @@ async function race(directory: string, target: string, act: () => void): Promise
   }
 }
 
-/** Puts ten mails into a folder; the same names in each, so that one may be read in place of another. */
+/** Adds ten mails to a folder, with the same names in each, so that a wrong one could be read instead. */
 function fill(folder: string, text: string): void {
   for (const name of ["cur", "new", "tmp"]) mkdirSync(join(folder, name), { recursive: true });
   for (let number = 10; number < 20; number++) {
@@ -80,13 +80,13 @@ function fill(folder: string, text: string): void {
   writeFileSync(join(folder, "dovecot-keywords"), `0 ${text}\n`);
 }
 
-/** All that a maildir tells of a folder. */
+/** All data that a maildir returns about a folder. */
 function told(maildir: Maildir, folder: string): string {
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   const mails = maildir.mails(folder);
   maildir.count(folder);
   return mails.map((mail) => {
-    // Each mail may have gone by then.
+    // Each mail may be gone by then.
     try {
       return decode(maildir.read(mail)) + decode(maildir.readHeader(maildir.find(mail.mid)));
     } catch (error) {
@@ -96,7 +96,7 @@ function told(maildir: Maildir, folder: string): string {
   }).join("");
 }
 
-/** All that is in a directory, however deep, with what is in the files. */
+/** A directory's whole content, with the files' bytes. */
 function everythingIn(directory: string): string[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" }).sort().map((name) => {
     const path = join(directory, name);
@@ -105,7 +105,7 @@ function everythingIn(directory: string): string[] {
 }
 
 for (const [what, path] of [["folder", ".Sent"], ["directory cur", ".Sent/cur"]] as const) {
-  test(`a ${what} that is swapped for a link › shows nobody else's mail`, async () => {
+  test(`maildirs › a ${what} swapped for a link › shows no other user's mail`, async () => {
     using directory = new TemporaryMaildir(".Sent");
     using victim = new TemporaryMaildir();
     fill(join(directory.path, ".Sent"), "own");
@@ -121,7 +121,7 @@ for (const [what, path] of [["folder", ".Sent"], ["directory cur", ".Sent/cur"]]
   });
 }
 
-test("a mail user's folder that is swapped for a link › shows nobody else's mail", async () => {
+test("maildirs › a mail user's folder swapped for a link › shows no other user's mail", async () => {
   using users = new TemporaryMaildir("joe", "ann");
   fill(join(users.path, "joe"), "own");
   fill(join(users.path, "ann"), secret);
@@ -130,7 +130,7 @@ test("a mail user's folder that is swapped for a link › shows nobody else's ma
   });
 });
 
-test("a mail's file that is swapped for a link › is nobody else's", async () => {
+test("maildirs › a mail's file swapped for a link › shows no other user's mail", async () => {
   using directory = new TemporaryMaildir();
   using victim = new TemporaryMaildir();
   directory.write("cur/1:2,", "own");
@@ -143,7 +143,7 @@ test("a mail's file that is swapped for a link › is nobody else's", async () =
   });
 });
 
-test("a folder that is swapped for a link › changes nothing of another's", async () => {
+test("maildirs › a folder swapped for a link › leaves the other user's mails unchanged", async () => {
   using directory = new TemporaryMaildir(".Sent", ".Other");
   using victim = new TemporaryMaildir();
   fill(join(directory.path, ".Sent"), "own");
@@ -164,37 +164,41 @@ test("a folder that is swapped for a link › changes nothing of another's", asy
 /** The file descriptors that are open. */
 const descriptors = () => readdirSync("/proc/self/fd").length;
 
-test("thousands of calls › leave no file open", { skip: !existsSync("/proc/self/fd") }, () => {
-  using directory = new TemporaryMaildir(".Sent", ".Half");
-  fill(join(directory.path, ".Sent"), "own");
-  rmSync(join(directory.path, ".Half/cur"), { recursive: true });
-  symlinkSync(".Sent", join(directory.path, ".Linked"));
-  mkdirSync(join(directory.path, ".Sent/cur/directory:2,"));
-  writeFileSync(join(directory.path, ".Sent/cur/gz:2,"), Uint8Array.of(0x1f, 0x8b, 8, 0));
-  const maildir = Maildir.open(directory.path);
-  const refused = (act: () => unknown) => assert.throws(act, ExtractorFailure);
-  const round = () => {
-    maildir.list({ folder: "Sent", start: 0, end: 9, sortBy: "subject" });
-    maildir.count("Sent");
-    for (const folder of ["Half", "Linked", "None"]) refused(() => maildir.count(folder));
-    const [mail] = maildir.mails("Sent").filter(({ mid }) => mid.startsWith("10"));
-    maildir.read(mail);
-    refused(() => maildir.read(maildir.find("gz")));
-    refused(() => maildir.read({ ...mail, path: `${mail.path}/x` }) && maildir.find("none"));
-    maildir.move(maildir.move(mail, ""), "Sent");
-    refused(() => Maildir.open(join(directory.path, ".Half")));
-    const data = new Uint8Array(5);
-    maildir.remove(maildir.add({ folder: "Sent", data, seen: true, received: undefined }));
-    refused(() => maildir.add({ folder: "Half", data, seen: true, received: undefined }));
-  };
-  round();
-  const before = descriptors();
-  for (let count = 0; count < 20; count++) round();
-  for (let count = 0; count < 2000; count++) maildir.count("Sent");
-  assert(descriptors() <= before + 2, `${before} were open, and ${descriptors()} are`);
-});
+test(
+  "maildirs › thousands of calls › leave no file open",
+  { skip: !existsSync("/proc/self/fd") },
+  () => {
+    using directory = new TemporaryMaildir(".Sent", ".Half");
+    fill(join(directory.path, ".Sent"), "own");
+    rmSync(join(directory.path, ".Half/cur"), { recursive: true });
+    symlinkSync(".Sent", join(directory.path, ".Linked"));
+    mkdirSync(join(directory.path, ".Sent/cur/directory:2,"));
+    writeFileSync(join(directory.path, ".Sent/cur/gz:2,"), Uint8Array.of(0x1f, 0x8b, 8, 0));
+    const maildir = Maildir.open(directory.path);
+    const refused = (act: () => unknown) => assert.throws(act, ExtractorFailure);
+    const round = () => {
+      maildir.list({ folder: "Sent", start: 0, end: 9, sortBy: "subject" });
+      maildir.count("Sent");
+      for (const folder of ["Half", "Linked", "None"]) refused(() => maildir.count(folder));
+      const [mail] = maildir.mails("Sent").filter(({ mid }) => mid.startsWith("10"));
+      maildir.read(mail);
+      refused(() => maildir.read(maildir.find("gz")));
+      refused(() => maildir.read({ ...mail, path: `${mail.path}/x` }) && maildir.find("none"));
+      maildir.move(maildir.move(mail, ""), "Sent");
+      refused(() => Maildir.open(join(directory.path, ".Half")));
+      const data = new Uint8Array(5);
+      maildir.remove(maildir.add({ folder: "Sent", data, seen: true, received: undefined }));
+      refused(() => maildir.add({ folder: "Half", data, seen: true, received: undefined }));
+    };
+    round();
+    const before = descriptors();
+    for (let count = 0; count < 20; count++) round();
+    for (let count = 0; count < 2000; count++) maildir.count("Sent");
+    assert(descriptors() <= before + 2, `${before} were open, and ${descriptors()} are`);
+  },
+);
 
-test("a path that leads elsewhere › is no mail's", () => {
+test("maildirs › a mail's path that leads elsewhere › isn't used", () => {
   using directory = new TemporaryMaildir(".Sent");
   directory.write("cur/1:2,", "own");
   directory.write("outside", secret);
@@ -209,13 +213,13 @@ test("a path that leads elsewhere › is no mail's", () => {
       ...[`${directory.path}/.Sent/../outside/x`, "cur/1:2,", "", `${directory.path}/cur/\0`],
     ]
   ) {
-    // It is looked for by its name then.
+    // Then it is searched for by its name.
     assert.equal(new TextDecoder().decode(maildir.read({ ...mail, path })), "own", path);
     assert.throws(() => maildir.read({ ...mail, mid: "none", path }), { code: "not-found" });
   }
 });
 
-test("pipes in place of what is read or written › keep nothing waiting", () => {
+test("maildirs › pipes in place of files › block nothing", () => {
   using directory = new TemporaryMaildir(".Sent");
   directory.write("cur/1:2,a", "own");
   for (
@@ -234,13 +238,13 @@ test("pipes in place of what is read or written › keep nothing waiting", () =>
     rmSync(join(directory.path, ".Sent", name), { recursive: true });
     execFileSync("mkfifo", [join(directory.path, ".Sent", name)]);
     const mail = { folder: "Sent", data: new Uint8Array(1), seen: false, received: undefined };
-    assert.throws(() => maildir.add(mail), /it is no directory/);
+    assert.throws(() => maildir.add(mail), /it is not a directory/);
     rmSync(join(directory.path, ".Sent", name));
     directory.makeFolder(".Sent");
   }
 });
 
-test("a system without paths to open directories › has the same mails", () => {
+test("maildirs › a system without paths to open directories › lists the same mails", () => {
   setAnchors([]);
   try {
     using directory = new TemporaryMaildir(".Sent", ".Other");
@@ -253,13 +257,13 @@ test("a system without paths to open directories › has the same mails", () => 
     assert(existsSync(mail.path));
     const data = new TextEncoder().encode("x");
     maildir.remove(maildir.add({ folder: "", data, seen: true, received: undefined }));
-    // A link that stays is never followed.
+    // A permanent link is never followed.
     renameSync(join(directory.path, ".Sent"), join(directory.path, "away"));
     symlinkSync(victim.path, join(directory.path, ".Sent"));
     assert.throws(() => maildir.count("Sent"), { code: "not-found" });
     assert.throws(() => maildir.read(maildir.find("12.host")), { code: "not-found" });
     assert.deepEqual(maildir.folders(), ["Other"]);
-    // The maildir's own path may be one.
+    // The maildir's own path may be a link.
     symlinkSync(directory.path, join(victim.path, "linked"));
     assert.equal(Maildir.open(join(victim.path, "linked")).count("Other").count, 1);
     assert.throws(

@@ -1,6 +1,6 @@
 /**
- * Puts a link in a directory's place and takes it away again, as fast as it can, until it is killed: run
- * by `swapped_test.ts`, with the paths of the directory and of what the link is to lead to.
+ * Replaces a directory by a link and restores it, as fast as possible, until it is killed: run by
+ * `swapped_test.ts`, with the paths of the directory and of the link's target.
  *
  * @module
  */

@@ -17,18 +17,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-/** A maildir in a temporary directory, which is removed when it is disposed of. */
+/** A maildir in a temporary directory, which disposing of it removes. */
 export class TemporaryMaildir implements Disposable {
   /** Its path. */
   readonly path: string = mkdtempSync(join(tmpdir(), "dovewire-maildir-"));
 
-  /** Makes one, with folders by the names of their directories. */
+  /** Creates a maildir, with folders by the names of their directories. */
   constructor(...folders: string[]) {
     this.makeFolder("");
     for (const folder of folders) this.makeFolder(folder);
   }
 
-  /** Makes a folder by the name of its directory. */
+  /** Creates a folder by the name of its directory. */
   makeFolder(directory: string): void {
     for (const name of ["new", "cur", "tmp"]) {
       mkdirSync(join(this.path, directory, name), { recursive: true });
@@ -43,12 +43,12 @@ export class TemporaryMaildir implements Disposable {
     return path;
   }
 
-  /** The names of a directory's files in order. */
+  /** The sorted names of a directory's files. */
   files(directory: string): string[] {
     return readdirSync(join(this.path, directory)).sort();
   }
 
-  /** Gives a directory a time of change that is some seconds ago, as programs do that copy them. */
+  /** Sets a directory's times some seconds back, as programs do that copy it. */
   settle(directory = "", seconds = 10): void {
     const then = Math.floor(Date.now() / 1000) - seconds;
     for (const name of ["new", "cur"]) utimesSync(join(this.path, directory, name), then, then);
@@ -59,7 +59,7 @@ export class TemporaryMaildir implements Disposable {
   }
 }
 
-/** Does something as if it were some seconds later. */
+/** Calls a function as if it were some seconds later. */
 export function later<Result>(seconds: number, act: () => Result): Result {
   const { now } = Date;
   Date.now = () => now() + seconds * 1000;
@@ -70,10 +70,10 @@ export function later<Result>(seconds: number, act: () => Result): Result {
   }
 }
 
-/** The user that no system lacks. */
+/** A user that every system has. */
 const nobody = 65534;
 
-/** Does something as a user whom files' modes keep out; if that is root, nobody gets the directory. */
+/** Calls a function as a user that files' modes keep out; if that is root, no user may read the directory. */
 export function asOrdinaryUser<Result>(directory: string, act: () => Result): Result {
   if (process.geteuid?.() !== 0) return act();
   lchownSync(directory, nobody, nobody);

@@ -148,7 +148,7 @@ test("failureIn › any response › only a failure is found", () => {
   assert.equal(failureIn(large), undefined);
   // Missing fields get a default.
   const bare = failureIn(toBinary(AuthResponseSchema, create(AuthResponseSchema, { failure: {} })));
-  assert.deepEqual([bare?.code, bare?.message], ["internal", "The extractor didn't say why."]);
+  assert.deepEqual([bare?.code, bare?.message], ["internal", "The extractor gave no reason."]);
   assert.throws(() => failureIn(Uint8Array.of(255)), RemoteProtocolError);
 });
 
@@ -192,11 +192,11 @@ test('extractor messages › bytes that are no message › "invalid" for a reque
   assert.throws(() => decodeRequest("count", bytes), {
     name: "ExtractorFailure",
     code: "invalid",
-    message: /^The request "count" is no message of that method: .*[^.]\.$/,
+    message: /^The request "count" can't be decoded: .*[^.]\.$/,
   });
   assert.throws(() => decodeResponse("folders", bytes), {
     name: "RemoteProtocolError",
-    message: /^What the extractor answered is no response to "folders": .*[^.]\.$/,
+    message: /^The extractor's answer is no response to "folders": .*[^.]\.$/,
     sent: true,
   });
   // A text that isn't UTF-8.

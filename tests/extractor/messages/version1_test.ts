@@ -188,7 +188,7 @@ const responses: {
 for (const name of names) {
   const schemas: { request: DescMessage; response: DescMessage } = extractorMethods[name];
 
-  test(`version 1 arguments › ${name}, written by hand › encoded and decoded`, () => {
+  test(`version 1 arguments › ${name}, written by hand › are encoded and decoded`, () => {
     assert(requests[name].length > 0);
     for (const [init, args] of requests[name]) {
       assert.deepEqual(encodeArguments(name, init as never), { args, input: none });
@@ -252,7 +252,7 @@ for (const name of names) {
     for (const header of ["", "{", "null x", "\x00", '{"a":1}{}', "\xff"]) {
       assert.throws(() => decodeJson(name, { header: encodeUtf8(header), binary: none }), {
         name: "RemoteProtocolError",
-        message: new RegExp(`^What the extractor answered is no response to "${name}": .*[^.]\\.$`),
+        message: new RegExp(`^The extractor's answer is no response to "${name}": .*[^.]\\.$`),
       });
     }
   });
@@ -293,7 +293,7 @@ test('version 1 arguments › missing, wrong or too many › "invalid" with the 
     [
       "list",
       ["", "50", "", ""],
-      /start of "list" is "" and has to be a number from 0 to 4294967295/,
+      /start of "list" is "" and must be a number from 0 to 4294967295/,
     ],
     ["list", ["0", "fifty", "", ""], /end of "list" is "fifty"/],
     ["list", ["0", "4294967296", "", ""], /end of "list" is "4294967296"/],
@@ -306,7 +306,7 @@ test('version 1 arguments › missing, wrong or too many › "invalid" with the 
     [
       "read-mail",
       ["a", "yes"],
-      /mark-seen of "read-mail" is "yes" and has to be "true" or "false"/,
+      /mark-seen of "read-mail" is "yes" and must be "true" or "false"/,
     ],
     ["read-mail", ["a", ""], /mark-seen/],
     ["add", ["", "true", "today"], /date-received of "add" is "today"/],
@@ -354,26 +354,26 @@ test("version 1 › half a surrogate pair › becomes U+FFFD", () => {
 test("version 1 JSON › wrong types or missing values › RemoteProtocolError with the path", () => {
   const { head: _, ...mail } = mailInBothShapes;
   const wrong: readonly (readonly [ExtractorMethod, unknown, RegExp])[] = [
-    ["list", {}, /it has to be an array and is \{\}/],
+    ["list", {}, /it must be an array, but is \{\}/],
     [
       "list",
       [{ ...mail, size: "1k" }],
-      /\[0\]\.size has to be a whole number from 0 on and is "1k"/,
+      /\[0\]\.size must be a whole number from 0 on, but is "1k"/,
     ],
     ["list", [{ ...mail, size: "9007199254740993" }], /\[0\]\.size/],
     ["list", [{ ...mail, size: "" }], /\[0\]\.size/],
     ["list", [{ ...mail, size: 0.5 }], /\[0\]\.size/],
     ["list", [{ ...mail, size: -1 }], /\[0\]\.size/],
     ["list", [{ ...mail, size: 2 ** 53 }], /\[0\]\.size/],
-    ["list", [mail, 7], /\[1\] has to be an object and is 7/],
-    ["list", [{ ...mail, from: "joe" }], /\[0\]\.from has to be an array/],
-    ["list", [{ ...mail, from: [{ address: 1 }] }], /\[0\]\.from\[0\]\.address has to be a string/],
-    ["search", [{ ...mail, new: 2 }], /\[0\]\.new has to be true or false and is 2/],
-    ["search", [{ ...mail, date_sent: "today" }], /\[0\]\.date_sent has to be a time/],
-    ["count", { size: 1, new: 1 }, /\.count has to be a whole number from 0 on and is nothing/],
-    ["count", [], /it has to be an object/],
-    ["folders", ["a", null], /\[1\] has to be a string and is null/],
-    ["add", {}, /\.mid has to be a string and is nothing/],
+    ["list", [mail, 7], /\[1\] must be an object, but is 7/],
+    ["list", [{ ...mail, from: "joe" }], /\[0\]\.from must be an array/],
+    ["list", [{ ...mail, from: [{ address: 1 }] }], /\[0\]\.from\[0\]\.address must be a string/],
+    ["search", [{ ...mail, new: 2 }], /\[0\]\.new must be true or false, but is 2/],
+    ["search", [{ ...mail, date_sent: "today" }], /\[0\]\.date_sent must be a time/],
+    ["count", { size: 1, new: 1 }, /\.count must be a whole number from 0 on, but is nothing/],
+    ["count", [], /it must be an object/],
+    ["folders", ["a", null], /\[1\] must be a string, but is null/],
+    ["add", {}, /\.mid must be a string, but is nothing/],
     ["read-mail", { ...mail, body: 7 }, /\.body/],
     ["read-mail", { ...mail, body: [{ type: 7, val: "" }] }, /\.body\[0\]\.type/],
   ];
@@ -388,7 +388,7 @@ test("version 1 JSON › wrong types or missing values › RemoteProtocolError w
   const header = encodeUtf8("{}");
   assert.throws(
     () => decodeJson("move", { header, binary: new Uint8Array(3) }),
-    /"move": there are 3 bytes behind the JSON/,
+    /"move": there are 3 bytes after the JSON/,
   );
 });
 
@@ -448,14 +448,14 @@ test("version 1 JSON › output of the first extractors › accepted", () => {
   assert.equal(part.part?.size, 5n);
 });
 
-/** Reads a response of version 1 that has nothing behind its JSON. */
+/** Reads a response of version 1 without bytes after its JSON. */
 function readJson<Method extends ExtractorMethod>(method: Method, json: unknown) {
   return decodeJson(method, { header: encodeUtf8(JSON.stringify(json)), binary: none });
 }
 
 const address = (address: string, name = "") => ({ address, name });
 
-/** What the last webmail of version 1 has under "head". */
+/** The keys that the newest webmail of version 1 has under "head". */
 const nestedHead = {
   subject: "Käse",
   from: [address("ann@example.org", "Ann")],
@@ -468,7 +468,7 @@ const nestedHead = {
 
 const march = timestampFromMs(Date.UTC(2014, 2, 4, 12));
 
-test("version 1 › heads nested under head › are read as flat ones are", () => {
+test("version 1 › heads nested under head › are read like flat ones", () => {
   const kept = { mid: "1@example.org", size: 163, new: false };
   const { date, ...flat } = nestedHead;
   const dated = { date_received: date, date_sent: date };
@@ -484,7 +484,7 @@ test("version 1 › heads nested under head › are read as flat ones are", () =
       { ...kept, head: nestedHead },
       { ...kept, ...flat, ...dated },
       { ...kept, ...flat, date },
-      // Mixed, and what is under "head" counts unless it says nothing.
+      // Mixed: the value under "head" counts if it is set.
       { ...kept, subject: "Käse", head: { ...nestedHead, subject: null } },
       { ...kept, ...flat, ...dated, head: null },
       { ...kept, ...flat, subject: "x", head: { subject: "Käse", date } },
@@ -499,12 +499,12 @@ test("version 1 › heads nested under head › are read as flat ones are", () =
     assert.equal(body?.contentType, "text/plain");
     assert.deepEqual(body.content, { case: "text", value: "Hello.\n" });
   }
-  // What the file says is not under "head".
+  // The file's data aren't under "head".
   const [two] = readJson("search", [{ size: "220", mid: "2", new: true, head: nestedHead }]).mails;
   assert.deepEqual([two.mid, two.size, two.seen], ["2", 220n, false]);
 });
 
-test("version 1 › one date and others › the others count where they are there", () => {
+test("version 1 › one date and others › the others count if they are set", () => {
   const dates = (head: object) => {
     const [mail] = readJson("list", [head]).mails;
     return [mail.dateReceived, mail.dateSent];
@@ -548,21 +548,21 @@ test("version 1 › parts in either shape › have their type and content", () =
   }
 });
 
-test("version 1 › heads of a shape that nobody knows › are refused, not empty", () => {
+test("version 1 › heads of an unknown shape › are refused, not empty", () => {
   const unknown: readonly (readonly [unknown, RegExp])[] = [
-    [[{}], /\[0\] has to be a mail with a head of known keys/],
+    [[{}], /\[0\] must be a mail with a head of known keys/],
     [
       [mailInBothShapes, { mid: "1", size: 1, new: true, header: nestedHead }],
-      /\[1\] has to be a mail/,
+      /\[1\] must be a mail/,
     ],
-    [[{ mid: "1", head: {} }], /\[0\] has to be a mail/],
-    [[{ mid: "1", head: { Subject: "x" } }], /\[0\] has to be a mail/],
-    [[{ mid: "1", head: [] }], /\[0\] has to be a mail/],
-    [[{ subject: "x", head: "y" }], /\[0\]\.head has to be an object/],
-    [[{ mid: "1", head: { subject: 1 } }], /\.subject has to be a string and is 1/],
-    [[{ mid: "1", head: { from: { address: "x" } } }], /\.from has to be an array/],
-    [[{ mid: "1", head: { date: "today" } }], /\.date has to be a time/],
-    [[{ toString: "x", valueOf: 1 }], /\[0\] has to be a mail/],
+    [[{ mid: "1", head: {} }], /\[0\] must be a mail/],
+    [[{ mid: "1", head: { Subject: "x" } }], /\[0\] must be a mail/],
+    [[{ mid: "1", head: [] }], /\[0\] must be a mail/],
+    [[{ subject: "x", head: "y" }], /\[0\]\.head must be an object/],
+    [[{ mid: "1", head: { subject: 1 } }], /\.subject must be a string, but is 1/],
+    [[{ mid: "1", head: { from: { address: "x" } } }], /\.from must be an array/],
+    [[{ mid: "1", head: { date: "today" } }], /\.date must be a time/],
+    [[{ toString: "x", valueOf: 1 }], /\[0\] must be a mail/],
   ];
   for (const [json, said] of unknown) {
     assert.throws(() => readJson("list", json), (error) => {
@@ -571,21 +571,21 @@ test("version 1 › heads of a shape that nobody knows › are refused, not empt
       return true;
     });
   }
-  // Only own keys count, whatever they are called.
+  // Only own keys count, whatever their names.
   const named = '[{"__proto__": {"subject": "x"}, "constructor": {"from": []}}]';
   assert.throws(
     () => decodeJson("list", { header: encodeUtf8(named), binary: none }),
-    /\[0\] has to be a mail/,
+    /\[0\] must be a mail/,
   );
   assert.throws(
     () => readJson("read-mail", { head: nestedHead, body: [{ content: "x" }] }),
-    /\.body\[0\] has to be a part/,
+    /\.body\[0\] must be a part/,
   );
-  // A mail of which there is no more to say is none of these.
+  // A mail with the minimal data is accepted.
   assert.equal(readJson("list", [{ mid: "1" }]).mails[0].mid, "1");
 });
 
-test("version 1 › what is written › shows in webmails of either shape", () => {
+test("version 1 › written responses › can be read by webmails of either shape", () => {
   const part = (path: string, text: string) => ({
     ...{ path, contentType: "text/plain" },
     content: { case: "text", value: text },
@@ -616,12 +616,12 @@ test("version 1 › what is written › shows in webmails of either shape", () =
   assert.deepEqual(json.body.map((it: Part) => [it.head.content_type, it.body]), [
     ...[["text/plain", "a"], ["text/plain", "b"]],
   ]);
-  // The only date that there is.
+  // The only date.
   const sent = JSON.parse(decodeUtf8(encodeJson("list", { mails: [{ dateSent: march }] }).header));
   assert.equal(sent[0].head.date, "2014-03-04T12:00:00Z");
 });
 
-test("version 1 › parts in parts › are written in a size that grows with their number", () => {
+test("version 1 › parts in parts › take a size that grows linearly", () => {
   const nested = (levels: number): object => {
     const part = levels === 0
       ? { content: { case: "text", value: "x".repeat(1000) } }
@@ -630,10 +630,10 @@ test("version 1 › parts in parts › are written in a size that grows with the
   };
   const size = (levels: number) =>
     encodeJson("read-mail", { head, body: nested(levels) as never }).header.length;
-  assert(size(40) - size(20) === size(60) - size(40), "each level takes as much as the others");
+  assert(size(40) - size(20) === size(60) - size(40), "each level takes the same size");
 });
 
-test("version 1 › an error without a code › is not-found where it says so", () => {
+test("version 1 › an error without a code › is not-found if its text says so", () => {
   const code = (error: string) => {
     try {
       readJson("read-mail", { error, mid: "1" });
@@ -652,7 +652,7 @@ test("version 1 › a count with unread › is the number of new mails", () => {
   assert.equal(readJson("count", { count: 3, new: 1, unread: 2 }).unseen, 1n);
 });
 
-test("version 1: parts in parts without end are refused, as deep as the others go they aren't", () => {
+test("version 1 › parts nested too deep › are refused; 100 deep they aren't", () => {
   const nested = (levels: number) =>
     encodeUtf8(`{"body":${'[{"val":'.repeat(levels)}"Hi"${"}]".repeat(levels)}}`);
   const deep = decodeJson("read-mail", { header: nested(400), binary: none });

@@ -24,7 +24,7 @@ import {
   type MaildirHandlerOptions,
 } from "../../../extractor/server/mod.ts";
 
-/** Asks a handler, with all that goes over the wire really going over it. */
+/** Calls a handler, with requests and answers encoded and decoded. */
 type Ask = <Method extends ExtractorMethod>(
   method: Method,
   request?: ExtractorRequestInit<Method>,
@@ -75,7 +75,7 @@ async function withMaildir(act: (path: string) => Promise<void>): Promise<void> 
   }
 }
 
-/** That a request comes to nothing, by its code. */
+/** Asserts that a request fails with a code and a message. */
 function failure(code: string, message: RegExp): (error: unknown) => boolean {
   return (error) => {
     assert(error instanceof ExtractorFailure, String(error));
@@ -85,7 +85,7 @@ function failure(code: string, message: RegExp): (error: unknown) => boolean {
   };
 }
 
-test("all methods of a maildir", () =>
+test("maildir handler › all methods › answer from the maildir", () =>
   withMaildir(async (path) => {
     const ask = asking(Maildir.open(path));
     assert.equal((await ask("auth")).failure, undefined);
@@ -155,7 +155,7 @@ test("all methods of a maildir", () =>
     ]);
   }));
 
-test("what isn't there, and what can't be", () =>
+test("maildir handler › missing mails and invalid arguments › are failures", () =>
   withMaildir(async (path) => {
     const ask = asking(Maildir.open(path));
     const mid = "../cur/1.host:2,S";
@@ -175,17 +175,17 @@ test("what isn't there, and what can't be", () =>
     await assert.rejects(ask("list", { start: 2, end: 1 }), failure("invalid", /from 2 to 1/));
     await assert.rejects(ask("search", { pattern: "(" }), failure("invalid", /pattern/));
     const dateReceived = { seconds: 2n ** 60n, nanos: 0 };
-    await assert.rejects(ask("add", { dateReceived }), failure("invalid", /is none/));
+    await assert.rejects(ask("add", { dateReceived }), failure("invalid", /is invalid/));
   }));
 
-test("too much is a failure that says what to do", () =>
+test("maildir handler › requests over a limit › are failures that say what to do", () =>
   withMaildir(async (path) => {
     const maildir = Maildir.open(path);
     const few = asking(maildir, { maxPage: 2, maxResults: 1, maxMailSize: 150 });
     await assert.rejects(few("list", { end: 3 }), failure("limit", /more than 2/));
     await assert.rejects(few("list", { end: 2 ** 32 - 1 }), failure("limit", /more than 2/));
     assert.equal((await few("list", { start: 1, end: 3 })).mails.length, 2);
-    // A page may reach behind the folder's end.
+    // A page may extend past the folder's end.
     assert.equal((await few("list", { start: 1, end: 2 ** 32 - 1 })).mails.length, 2);
     const tooMany = failure("limit", /More than 1 mails match/);
     await assert.rejects(few("search", { pattern: "needle" }), tooMany);
@@ -202,9 +202,9 @@ test("too much is a failure that says what to do", () =>
     assert.equal((await ask("raw", { mid: "2.host", length: 100n }, narrow)).data.length, 100);
   }));
 
-test("a search that takes too long, or that nobody waits for, is given up", () =>
+test("maildir handler › a search that takes too long, or is aborted › ends early", () =>
   withMaildir(async (path) => {
-    // One file by 300 names takes less time to make than to search.
+    // Creating 300 links to one file takes less time than searching them.
     const file = join(path, "cur/10.host:2,");
     await writeFile(file, `Subject: long\r\n\r\n${"all work and no play ".repeat(10_000)}`);
     const names = Array.from({ length: 299 }, (_, index) => `${index + 11}.host:2,`);
@@ -221,7 +221,7 @@ test("a search that takes too long, or that nobody waits for, is given up", () =
     await assert.rejects(asking(maildir)("search", { pattern }, { signal }), /nobody waits/);
   }));
 
-test("a mail that is removed meanwhile is left out of the page", () =>
+test("maildir handler › a mail removed meanwhile › is left out of the page", () =>
   withMaildir(async (path) => {
     const maildir = Maildir.open(path);
     const { list } = maildir;
@@ -234,13 +234,13 @@ test("a mail that is removed meanwhile is left out of the page", () =>
     assert.deepEqual(page.map(({ mid }) => mid), ["1.host", "3.host"]);
   }));
 
-test("a mail that can't be read hides no other", () =>
+test("maildir handler › an unreadable mail › doesn't hide the others", () =>
   withMaildir(async (path) => {
     await chmod(join(path, "cur/2.host:2,S"), 0);
     await chmod(join(path, "new/3.host"), 0);
     const handler = maildirHandler(Maildir.open(path));
     const context = { signal: new AbortController().signal, maxMessageSize: 2 ** 26 };
-    // It goes through its first mails, the last that were delivered, before it waits for anything.
+    // It searches the latest mails before it waits for anything.
     const [listed, found] = asOrdinaryUser(path, () => [
       handler.list!(decodeRequest("list", encodeRequest("list", { end: 9 })), context),
       handler.search!(decodeRequest("search", encodeRequest("search", {})), context),
@@ -253,7 +253,7 @@ test("a mail that can't be read hides no other", () =>
     assert.deepEqual(await subjects(found), [["Plain", first]]);
   }));
 
-test("a mail that can't be marked as seen is read", () =>
+test("maildir handler › a mail that can't be marked as seen › is read", () =>
   withMaildir(async (path) => {
     await chmod(join(path, "new"), 0o500);
     const handler = maildirHandler(Maildir.open(path));
@@ -263,11 +263,11 @@ test("a mail that can't be marked as seen is read", () =>
       return handler["read-mail"]!(decodeRequest("read-mail", request), context);
     });
     assert.deepEqual([head?.seen, body?.content?.value], [false, "Nothing.\n"]);
-    // Nobody but root can remove what is in it otherwise.
+    // Otherwise only root can remove its files.
     await chmod(join(path, "new"), 0o700);
   }));
 
-test("heads in a list have no more mailboxes than take some memory", () =>
+test("maildir handler › heads with many mailboxes › have a limited number in a list", () =>
   withMaildir(async (path) => {
     await writeFile(join(path, "new/4.host"), `To: ${"a,".repeat(5000)}\n\n`);
     const ask = asking(Maildir.open(path));
@@ -276,13 +276,13 @@ test("heads in a list have no more mailboxes than take some memory", () =>
     assert.equal((await ask("read-mail", { mid: "4.host" })).head?.to.length, 5000);
   }));
 
-test("a maildir that can't be opened is each method's failure, but not that of auth", () =>
+test("maildir handler › a maildir that can't be opened › fails each method except auth", () =>
   withMaildir(async (path) => {
     const ask = asking(() => Maildir.open(join(path, "joe")));
     await ask("auth");
     await assert.rejects(ask("folders"), failure("storage", /Cannot open the maildir/));
     await assert.rejects(ask("count"), failure("storage", /Cannot open the maildir/));
-    // Until it can.
+    // Until it opens.
     for (const name of ["cur", "new", "tmp"]) {
       await mkdir(join(path, "joe", name), { recursive: true });
     }
@@ -290,7 +290,7 @@ test("a maildir that can't be opened is each method's failure, but not that of a
     await chmod(join(path, "joe"), 0o755);
   }));
 
-test("limits that can't be are refused", () =>
+test("maildir handler › invalid limits › throw", () =>
   withMaildir(async (path) => {
     const maildir = Maildir.open(path);
     for (const name of ["maxPage", "maxResults", "searchTimeout", "maxMailSize"]) {
@@ -301,7 +301,7 @@ test("limits that can't be are refused", () =>
     await Promise.resolve();
   }));
 
-/** A mail of 1188 bytes, as Dovecot's plugin would have written it. */
+/** A mail of 1188 bytes, as Dovecot's plugin writes it. */
 const gzipped = [
   "H4sIAAAAAAACA+2OsQ6CMBiE9z7FvyukIINpQERQw8BgJK6k4A+i0JK2JD6+MPIKhssNl/uSy12U7BlEQoDPhTjil/dD",
   "h7ZUzYHkkkGJi5JkaXa2Hqh0KwUDx6bkPpZvrAyDIBxNbe3DW3jFgVcfU9RBvAtOsSr0MKfIM6jCgCTcIIN8xC1QDzKu",
@@ -310,12 +310,12 @@ const gzipped = [
 
 const unpacked = 1188n;
 
-test("a compressed mail › is listed, counted, searched, read and fetched as it was", () =>
+test("maildir handler › a compressed mail › is listed, counted, searched, read and fetched as the original", () =>
   withMaildir(async (path) => {
     const bytes = Uint8Array.from(atob(gzipped), (character) => character.charCodeAt(0));
     const mid = "1700000009.M1P1.host,S=1188,W=1235";
     await writeFile(join(path, ".Sent/cur", `${mid}:2,S`), bytes);
-    // Damaged ones hide no others, and are named.
+    // Damaged mails don't hide the others, and errors name them.
     await writeFile(join(path, ".Sent/cur/broken,S=1188:2,S"), bytes.subarray(0, 100));
     await writeFile(join(path, ".Sent/cur/unknown.host:2,S"), bytes.subarray(0, 100));
     const ask = asking(Maildir.open(path));
@@ -359,18 +359,21 @@ test("a compressed mail › is listed, counted, searched, read and fetched as it
       }
     }
     const little = asking(Maildir.open(path, { maxUnpackedSize: 1187 }));
-    await assert.rejects(little("raw", { mid }), failure("limit", /comes to more than 1187 bytes/));
+    await assert.rejects(
+      little("raw", { mid }),
+      failure("limit", /unpacks to more than 1187 bytes/),
+    );
     await assert.rejects(little("read-mail", { mid }), failure("limit", /more than 1187 bytes/));
     const small = asking(Maildir.open(path), { maxMailSize: 1187 });
     await assert.rejects(small("read-mail", { mid }), failure("limit", /has 1188 bytes/));
-    // What it was moved from, and to, is as large.
+    // The sizes before and after the move are equal.
     await ask("move", { mid, folder: "" });
     const { mails } = await ask("list", { end: 9, sortBy: "!size" });
     assert.deepEqual([mails[0].mid, mails[0].size, mails[0].seen], [mid, unpacked, true]);
     await ask("remove", { mid });
   }));
 
-test("a mail in new that has flags › is seen as its flags say", () =>
+test("maildir handler › a mail in new with flags › is seen if its flags say so", () =>
   withMaildir(async (path) => {
     for (const [name, subject] of [["1.M1:2,S", "read"], ["2.M2:2,", "unread"], ["3.M3", "new"]]) {
       await writeFile(join(path, ".Sent/new", name), `Subject: ${subject}\n\nHello.\n`);
@@ -402,7 +405,7 @@ test("a mail in new that has flags › is seen as its flags say", () =>
     assert.deepEqual(names, ["1.M1:2,S", "2.M2:2,S", "3.M3:2,", "4.M4:2,FS"]);
   }));
 
-test("sizes in names that are nonsense › are no internal failure", () =>
+test("maildir handler › invalid sizes in names › are no internal failure", () =>
   withMaildir(async (path) => {
     const nonsense = ["-5", "", "x", "1e9", "0x10", "1.5", "99999999999999999999", "9".repeat(150)];
     const names = nonsense.map((size, index) => `${index}.host,S=${size}:2,S`);
@@ -413,40 +416,47 @@ test("sizes in names that are nonsense › are no internal failure", () =>
     }
     const ask = asking(Maildir.open(path));
     assert.equal((await ask("count", { folder: "Sent" })).size, BigInt(5 * names.length));
-    // As much as both JSON and messages hold.
+    // The most that both JSON and messages hold.
     assert.equal((await ask("count", { folder: "Archive.2024" })).size, BigInt(largest));
     for (const folder of ["Sent", "Archive.2024"]) {
       const { mails: [mail] } = await ask("list", { folder, end: 1, sortBy: "!size" });
       assert(mail.size === 5n || mail.size === BigInt(largest));
-      // What is read is what is there, and not what the name says.
+      // The file's bytes are read, whatever size its name has.
       const { data, size } = await ask("raw", { mid: mail.mid });
       assert.deepEqual([data.length, size], [5, 5n]);
       await ask("read-mail", { mid: mail.mid });
     }
   }));
 
-/** A file system that takes files with holes of any size. */
+/** A file system that accepts sparse files of any size. */
 const shm = existsSync("/dev/shm") ? "/dev/shm" : undefined;
 
-test("a file that is larger than numbers are › is a limit", { skip: !shm }, async () => {
-  const path = await mkdtemp("/dev/shm/dovewire-maildir-");
-  try {
-    for (const name of ["cur", "new", "tmp"]) await mkdir(join(path, name));
-    for (const name of ["1", "2", "3", "4"]) {
-      // 2^63 - 1 bytes: together they are more than 2^64.
-      execFileSync("truncate", ["-s", "9223372036854775807", join(path, `cur/${name}:2,`)]);
+test(
+  "maildir handler › a file larger than exact numbers › is the failure limit",
+  { skip: !shm },
+  async () => {
+    const path = await mkdtemp("/dev/shm/dovewire-maildir-");
+    try {
+      for (const name of ["cur", "new", "tmp"]) await mkdir(join(path, name));
+      for (const name of ["1", "2", "3", "4"]) {
+        // 2^63 - 1 bytes: together they are more than 2^64.
+        execFileSync("truncate", ["-s", "9223372036854775807", join(path, `cur/${name}:2,`)]);
+      }
+      const ask = asking(Maildir.open(path));
+      assert.equal((await ask("count")).size, BigInt(Number.MAX_SAFE_INTEGER));
+      const { mails } = await ask("list", { end: 9, sortBy: "size" });
+      assert.deepEqual(
+        mails.map(({ size }) => size),
+        Array(4).fill(BigInt(Number.MAX_SAFE_INTEGER)),
+      );
+      await assert.rejects(ask("raw", { mid: "1" }), failure("limit", /bytes/));
+      await assert.rejects(ask("read-mail", { mid: "1" }), failure("limit", /bytes/));
+      const { data } = await ask("raw", { mid: "1", offset: 2n ** 53n - 3n, length: 50n });
+      assert.equal(data.length, 2);
+      const far = await ask("raw", { mid: "1", offset: 2n ** 64n - 1n });
+      assert.equal(far.data.length, 0);
+    } finally {
+      await rm(path, { recursive: true });
     }
-    const ask = asking(Maildir.open(path));
-    assert.equal((await ask("count")).size, BigInt(Number.MAX_SAFE_INTEGER));
-    const { mails } = await ask("list", { end: 9, sortBy: "size" });
-    assert.deepEqual(mails.map(({ size }) => size), Array(4).fill(BigInt(Number.MAX_SAFE_INTEGER)));
-    await assert.rejects(ask("raw", { mid: "1" }), failure("limit", /bytes/));
-    await assert.rejects(ask("read-mail", { mid: "1" }), failure("limit", /bytes/));
-    const { data } = await ask("raw", { mid: "1", offset: 2n ** 53n - 3n, length: 50n });
-    assert.equal(data.length, 2);
-    const far = await ask("raw", { mid: "1", offset: 2n ** 64n - 1n });
-    assert.equal(far.data.length, 0);
-  } finally {
-    await rm(path, { recursive: true });
-  }
-});
+  },
+);

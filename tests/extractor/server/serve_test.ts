@@ -18,7 +18,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);
 const sleep = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
 
-/** A session in memory, and what it reports. */
+/** A session in memory, and the errors it reports. */
 interface Setup {
   readonly client: Transport;
   readonly session: Promise<number>;
@@ -35,7 +35,7 @@ function start(handler: ExtractorHandler, options: ServeExtractorOptions = {}): 
   return { client, session, errors };
 }
 
-/** Sends everything, closes its end, and gives what comes back, the code and the reported errors. */
+/** Sends everything, closes its end, and returns the response, the exit code and the reported errors. */
 async function converse(
   input: Uint8Array,
   handler: ExtractorHandler,
@@ -49,7 +49,7 @@ async function converse(
   return { output, code: await session, errors };
 }
 
-/** All that a transport still gives. */
+/** Everything that a transport still yields. */
 async function rest(transport: Transport): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for (let chunk; (chunk = await transport.read()) !== undefined;) chunks.push(chunk);
@@ -75,7 +75,7 @@ function requests(...pairs: readonly (readonly [string, Uint8Array])[]): Uint8Ar
 
 const nothing = new Uint8Array(0);
 
-test("version 3: requests and answers, byte for byte", () =>
+test("serveExtractor › version 3 › answers as expected, byte for byte", () =>
   leavingNothing(async () => {
     // deno-fmt-ignore
     const input = Uint8Array.of(
@@ -102,7 +102,7 @@ test("version 3: requests and answers, byte for byte", () =>
     assert.deepEqual([code, errors, asked], [0, [], ["Sent"]]);
   }));
 
-test("version 3: a failure is an answer, and the session goes on", () =>
+test("serveExtractor › version 3, a failure › is an answer, and the session goes on", () =>
   leavingNothing(async () => {
     const mistake = new TypeError("the secret is 42");
     const input = requests(
@@ -127,7 +127,7 @@ test("version 3: a failure is an answer, and the session goes on", () =>
       },
       part: () => Promise.reject(mistake),
       move: () => ({}),
-      // A mistake of the handler's that shows only when it is written.
+      // An error of the handler that shows only when its answer is written.
       "read-mail": () => ({ head: { size: -1n } }),
       auth: () => ({}),
     });
@@ -144,7 +144,7 @@ test("version 3: a failure is an answer, and the session goes on", () =>
     assert.deepEqual([code, errors.length], [0, 3]);
   }));
 
-test("version 3: broken requests end the session with 4, behind the answers before them", () =>
+test("serveExtractor › version 3, invalid requests › end the session with 4, after earlier answers", () =>
   leavingNothing(async () => {
     const good = requests(["auth", nothing]);
     const cases: [Uint8Array, RegExp][] = [
@@ -167,7 +167,7 @@ test("version 3: broken requests end the session with 4, behind the answers befo
     }
   }));
 
-test("an answer over the limit says so, and what to do", () =>
+test("serveExtractor › an answer over the limit › is a failure that says what to do", () =>
   leavingNothing(async () => {
     const handler: ExtractorHandler = {
       raw: ({ length }, { maxMessageSize }) => {
@@ -180,7 +180,7 @@ test("an answer over the limit says so, and what to do", () =>
     const input = requests(["raw", raw(998n)], ["raw", raw(997n)]);
     const [tooLarge, fits] = answersIn((await converse(input, handler, { limits })).output);
     assert.equal(failureIn(tooLarge)?.code, "limit");
-    assert.match(failureIn(tooLarge)!.message, /has 1001 bytes, and 1000 are the most.*offset/);
+    assert.match(failureIn(tooLarge)!.message, /has 1001 bytes; the limit is 1000.*offset/);
     assert.equal(fits.length, 1000);
 
     const second = await converse(raw(998n), handler, { version: 2, method: "raw", limits });
@@ -205,7 +205,7 @@ const codes: readonly (readonly [string, number])[] = [
   ["unsupported", 6],
 ];
 
-test("versions 1 and 2: a failure is told, and shows in the exit code", () =>
+test("serveExtractor › versions 1 and 2, a failure › is sent, and sets the exit code", () =>
   leavingNothing(async () => {
     for (const [failure, exitCode] of codes) {
       const handler: ExtractorHandler = {
@@ -223,7 +223,7 @@ test("versions 1 and 2: a failure is told, and shows in the exit code", () =>
     }
   }));
 
-test("version 2: one message in, one out", () =>
+test("serveExtractor › version 2 › reads one message and writes one", () =>
   leavingNothing(async () => {
     const handler: ExtractorHandler = {
       count: ({ folder }) => ({ count: BigInt(folder.length) }),
@@ -246,7 +246,7 @@ test("version 2: one message in, one out", () =>
     assert.match((tooLarge.errors[0] as Error).message, /maxMessageSize/);
   }));
 
-test("version 1: arguments in, JSON and bytes out", () =>
+test("serveExtractor › version 1 › reads arguments, writes JSON and bytes", () =>
   leavingNothing(async () => {
     const added: unknown[] = [];
     const handler: ExtractorHandler = {
@@ -277,7 +277,7 @@ test("version 1: arguments in, JSON and bytes out", () =>
     assert.equal((await run("folders", [])).code, 6);
   }));
 
-test("version 1 doesn't wait for an input that it has no use for", () =>
+test("serveExtractor › version 1 › doesn't wait for unused input", () =>
   leavingNothing(async () => {
     const [client, server] = memoryPair();
     server.read = () => Promise.reject(new Error("it was read"));
@@ -288,7 +288,7 @@ test("version 1 doesn't wait for an input that it has no use for", () =>
     await client.close();
   }));
 
-test("a client that reads nothing is answered no further", () =>
+test("serveExtractor › a client that reads nothing › gets no more answers", () =>
   leavingNothing(async () => {
     let answered = 0;
     const { client, session } = start({
@@ -309,7 +309,7 @@ test("a client that reads nothing is answered no further", () =>
     assert.equal(await session, 0);
   }));
 
-test("requests that come in pieces, and answers that leave in pieces", () =>
+test("serveExtractor › requests and answers in pieces › are complete", () =>
   leavingNothing(async () => {
     const [client, server] = memoryPair({ cut: () => 1, capacity: 7 });
     const session = serveExtractor(server, { folders: () => ({ folders: ["Sent", "Trash"] }) });
@@ -323,7 +323,7 @@ test("requests that come in pieces, and answers that leave in pieces", () =>
     assert.equal(await session, 0);
   }));
 
-test("the signal ends the session, whatever runs", () =>
+test("serveExtractor › an aborted signal › ends the session, even during a request", () =>
   leavingNothing(async () => {
     for (const isRunning of [false, true]) {
       const controller = new AbortController();
@@ -349,10 +349,10 @@ test("the signal ends the session, whatever runs", () =>
     await client.close();
   }));
 
-test("a client that is idle for too long is given up", () =>
+test("serveExtractor › a client idle for too long › is disconnected", () =>
   leavingNothing(async () => {
     const { client, session, errors } = start({
-      // Its own time doesn't count.
+      // The time for answering doesn't count.
       auth: async () => {
         await sleep(60);
         return {};
@@ -366,7 +366,7 @@ test("a client that is idle for too long is given up", () =>
     await client.close();
   }));
 
-test("a client that breaks off is told to nobody but the log", () =>
+test("serveExtractor › a client that disconnects › is only logged", () =>
   leavingNothing(async () => {
     const { client, session, errors } = start({
       raw: async () => {
@@ -380,7 +380,7 @@ test("a client that breaks off is told to nobody but the log", () =>
     assert.equal(errors.length, 1);
   }));
 
-test("a client that reads no more ends the session, though it doesn't end its own words", () =>
+test("serveExtractor › a client that stops reading › ends the session, even if it doesn't close its side", () =>
   leavingNothing(async () => {
     for (const version of [2, 3] as const) {
       const [client, server] = memoryPair();
@@ -407,7 +407,7 @@ test("a client that reads no more ends the session, though it doesn't end its ow
     }
   }));
 
-test("options that can't be are refused", async () => {
+test("serveExtractor › invalid options › reject", async () => {
   const [transport] = memoryPair();
   const cases: ServeExtractorOptions[] = [
     { version: 3, method: "auth" },

@@ -1,6 +1,6 @@
 /**
- * Compressed mails: as Dovecot 2.3 and 2.4 wrote them, which are the same but for bz2's level, and as xz
- * wrote one, which Dovecot reads and doesn't write.
+ * Compressed mails: as Dovecot 2.3 and 2.4 wrote them, which differ only in bz2's level, and one that xz
+ * wrote, which Dovecot reads but doesn't write.
  *
  * @module
  */

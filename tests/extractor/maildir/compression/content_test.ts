@@ -19,7 +19,7 @@ const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const joined = (...pieces: readonly Uint8Array[]) =>
   Uint8Array.from(pieces.flatMap((piece) => [...piece]));
 
-/** A maildir with one mail at a time, whatever its file is to be called. */
+/** A maildir with one mail at a time, with any file name. */
 class OneMail implements Disposable {
   readonly #directory = new TemporaryMaildir();
   readonly #options: { maxUnpackedSize?: number };
@@ -29,7 +29,7 @@ class OneMail implements Disposable {
     this.#options = options;
   }
 
-  /** Puts a mail there; gives what is read of it, and how large it is said to be. */
+  /** Writes a mail there; returns its content and its size as Maildir reports them. */
   read(bytes: Uint8Array, said = ""): { text: string; size: number } {
     const mid = `${++this.#number}.host${said}`;
     const path = join(this.#directory.path, "cur", `${mid}:2,`);
@@ -48,7 +48,7 @@ class OneMail implements Disposable {
   }
 }
 
-/** That a mail can't be unpacked, and that the format is named. */
+/** Asserts that a mail can't be unpacked, and that the error names the format. */
 function refuses(format: Format, read: () => unknown, code = "storage"): void {
   assert.throws(read, (error) => {
     assert(error instanceof ExtractorFailure, String(error));
@@ -61,7 +61,7 @@ function refuses(format: Format, read: () => unknown, code = "storage"): void {
 }
 
 for (const [format, bytes] of compressed) {
-  test(`compressed mails › ${format} as Dovecot has it › is read as it was`, () => {
+  test(`compressed mails › ${format} as Dovecot writes it › is read as the original`, () => {
     using directory = new TemporaryMaildir();
     for (const name of ["cur/1.host,S=145038,W=150041:2,S", "new/2.host"]) {
       writeFileSync(join(directory.path, name), bytes);
@@ -87,19 +87,19 @@ for (const [format, bytes] of compressed) {
 
   test(`compressed mails › ${format} that is cut off anywhere › is a failure`, () => {
     using maildir = new OneMail();
-    // As many bytes as it takes to tell the format.
+    // The first bytes, which identify the format.
     const magic = { gz: 2, bz2: 10, zstd: 4, xz: 6, lz4: 15 }[format];
     for (let length = magic; length < bytes.length; length++) {
-      // The middle of all is like any other place.
+      // The middle is the same everywhere.
       if (length === magic + 40) length = Math.max(length, bytes.length - 40);
       const cut = bytes.subarray(0, length);
       refuses(format, () => maildir.read(cut, `,S=${text.length}`));
-      // Nothing in lz4 tells that one of its chunks was the last.
+      // lz4 doesn't mark its last chunk.
       if (format !== "lz4") refuses(format, () => maildir.read(cut));
     }
   });
 
-  test(`compressed mails › ${format} with something behind it › is a failure`, () => {
+  test(`compressed mails › ${format} with other bytes after it › is a failure`, () => {
     using maildir = new OneMail();
     for (const rest of ["x", "garbage", "\x1f", "BZh", text.slice(0, 100)]) {
       refuses(format, () => maildir.read(joined(bytes, encode(rest)), `,S=${text.length}`));
@@ -107,14 +107,14 @@ for (const [format, bytes] of compressed) {
     }
   });
 
-  test(`compressed mails › ${format} with a wrong bit › is a failure, or as it was`, () => {
+  test(`compressed mails › ${format} with a wrong bit › is a failure, or read as the original`, () => {
     using maildir = new OneMail();
     for (let at = 0; at < bytes.length; at += at < 30 ? 1 : 11) {
       const wrong = bytes.slice();
       wrong[at] ^= 1 << at % 8;
       try {
         const found = maildir.read(wrong, `,S=${text.length}`).text;
-        // What has no checksum has the right length at least, and what isn't told any more is a text.
+        // Without a checksum at least the length is right; what isn't recognized as compressed is text.
         if (at < 16 && found.length < bytes.length * 2) continue;
         assert.equal(found.length, text.length, `bit ${at % 8} of ${at}`);
         if (format !== "zstd" && format !== "lz4") assert.equal(found, text, `byte ${at}`);
@@ -124,9 +124,9 @@ for (const [format, bytes] of compressed) {
     }
   });
 
-  test(`compressed mails › ${format} and a size that its name says wrong`, () => {
+  test(`compressed mails › ${format} with a wrong size in its name › is read if it has a checksum, else a failure`, () => {
     using maildir = new OneMail();
-    // What has a checksum is right whatever the name says; where nothing else tells, it is not.
+    // With a checksum the content is right whatever the name says; otherwise the size must match.
     const isChecked = format !== "zstd" && format !== "lz4";
     for (const said of [",S=1", ",S=145039"]) {
       if (isChecked) assert.equal(maildir.read(bytes, said).text, text);
@@ -138,7 +138,7 @@ for (const [format, bytes] of compressed) {
   });
 }
 
-test("compressed mails › streams that were joined › are one mail", () => {
+test("compressed mails › concatenated streams › are one mail", () => {
   using maildir = new OneMail();
   for (const format of ["gz", "bz2", "zstd", "xz"] as const) {
     const bytes = compressed.get(format)!;
@@ -149,13 +149,13 @@ test("compressed mails › streams that were joined › are one mail", () => {
       refuses(format, () => maildir.read(joined(bytes, bytes.subarray(0, bytes.length - cut))));
     }
   }
-  // Where the first one ends where a buffer does, too.
+  // Also where the first one ends at a buffer's end.
   const bytes = compressed.get("xz")!;
   const many = Array.from({ length: 65_536 / bytes.length + 2 }, () => bytes);
   assert.equal(maildir.read(joined(...many)).size, many.length * text.length);
 });
 
-test("compressed mails › gz in pieces of all sizes › is read as it was", () => {
+test("compressed mails › gz in pieces of all sizes › is read as the original", () => {
   using maildir = new OneMail();
   let random = 1;
   const noise = (length: number) =>
@@ -168,7 +168,7 @@ test("compressed mails › gz in pieces of all sizes › is read as it was", () 
       ...{ text: mail, size: mail.length },
     });
   }
-  // A header that goes on where the beginning ends.
+  // A header that continues after the first piece.
   const header = `X: ${noise(8000)}\n`.replaceAll("\n", "\n ").trimEnd() + "\n";
   using directory = new TemporaryMaildir();
   writeFileSync(join(directory.path, "cur/1:2,"), gzipSync(encode(`${header}\nbody`)));
@@ -190,7 +190,7 @@ test("compressed mails › zstd with a checksum › is compared with it", () => 
   }
 });
 
-/** A zstd frame of so many blocks that are 128 KiB of one byte, in a window of that size. */
+/** A zstd frame of `blocks` blocks of 128 KiB of one byte, with a given window. */
 function zstdOfZeros(blocks: number): Uint8Array {
   const header = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3);
   const size = 128 * 1024;
@@ -201,7 +201,7 @@ function zstdOfZeros(blocks: number): Uint8Array {
   return joined(header, ...Array.from({ length: blocks }, (_, at) => block(at === blocks - 1)));
 }
 
-/** A container of lz4 with so many chunks of 1 MiB of zeros. */
+/** A container of lz4 with some chunks of 1 MiB of zeros. */
 function lz4OfZeros(chunks: number): Uint8Array {
   const size = 1024 * 1024;
   const length = size - 1 - 4 - 15;
@@ -215,7 +215,7 @@ function lz4OfZeros(chunks: number): Uint8Array {
   return joined(magic, number(size), ...Array.from({ length: chunks }, () => chunk));
 }
 
-/** Mails of 2 MiB that take little room. */
+/** Mails of 2 MiB that are small when compressed. */
 const bombs: readonly (readonly [Format, Uint8Array])[] = [
   ["gz", gzipSync(new Uint8Array(2 ** 21))],
   ["bz2", zeros.bz2],
@@ -224,7 +224,7 @@ const bombs: readonly (readonly [Format, Uint8Array])[] = [
   ["lz4", lz4OfZeros(2)],
 ];
 
-test("compressed mails › more than may be unpacked › are a failure, and are listed", () => {
+test("compressed mails › larger than the limit › are a failure, and are listed", () => {
   for (const [format, bytes] of bombs) {
     using small = new OneMail({ maxUnpackedSize: 2 ** 21 - 1 });
     refuses(format, () => small.read(bytes), "limit");
@@ -265,14 +265,14 @@ test("compressed mails › headers that ask for much memory › are a failure", 
       lz4(0xff, 255, 255, 255),
       lz4(0, 1, 0, 0, 0xff, 255, 255, 255),
       lz4(0, 1, 0, 0, 0, 0, 0, 0),
-      // A copy of what is ahead of the start, none at all, lengths without end.
+      // A copy from before the start, a zero offset, lengths without end.
       lz4(0, 1, 0, 0, 0, 0, 0, 5, 0x10, 65, 2, 0, 0),
       lz4(0, 1, 0, 0, 0, 0, 0, 5, 0x10, 65, 0, 0, 0),
       lz4(0, 1, 0, 0, 0, 0, 0, 3, 0xf0, 255, 255),
       lz4(0, 0, 0, 2, 0, 0, 0, 4, 0x30, 65, 65, 65),
     ]
   ) refuses("lz4", () => maildir.read(bytes));
-  // What takes no room on the disk doesn't take time either.
+  // A sparse file doesn't take time either.
   using directory = new TemporaryMaildir();
   const path = join(directory.path, "cur/1:2,");
   writeFileSync(path, zstd(0, 0));
@@ -281,7 +281,7 @@ test("compressed mails › headers that ask for much memory › are a failure", 
   refuses("zstd", () => opened.read(opened.find("1")));
 });
 
-test("compressed mails › a mail that only begins like one › is read as it is", () => {
+test("compressed mails › a mail with only a format's first bytes › is read unchanged", () => {
   using maildir = new OneMail();
   for (
     const [format, start] of [
@@ -293,13 +293,13 @@ test("compressed mails › a mail that only begins like one › is read as it is
     assert.equal(maildir.read(bytes, `,S=${bytes.length}`).text, decode(bytes));
     refuses(format, () => maildir.read(bytes));
     refuses(format, () => maildir.read(bytes, `,S=${bytes.length + 1}`));
-    // A byte less than it takes.
+    // A byte less than needed.
     const shorter = Uint8Array.from(start.slice(0, -1), (character) => character.charCodeAt(0));
     assert.equal(maildir.read(shorter).text, decode(shorter));
   }
 });
 
-test("compressed mails › what unpacks them › is loaded when it is needed", () => {
+test("compressed mails › their unpackers › are loaded on demand", () => {
   using directory = new TemporaryMaildir();
   for (const [format, bytes] of compressed) {
     writeFileSync(join(directory.path, "cur", `${format},S=${text.length}:2,`), bytes);
@@ -313,13 +313,13 @@ test("compressed mails › what unpacks them › is loaded when it is needed", (
     "unsupported",
     `The mail is compressed as ${format}, which can't be unpacked yet. Await loadUnpackers() first.`,
   ];
-  // The runtime or this package unpack two of them.
+  // The runtime or this package unpacks two of them.
   assert.deepEqual(before, [length, length, refused("bz2"), refused("zstd"), refused("xz")]);
   assert.deepEqual(subjects, Array(5).fill("Gepackt"));
   assert.deepEqual(after, Array(5).fill(length));
 });
 
-test("compressed mails › a folder in place of one › is none", () => {
+test("compressed mails › a directory in place of one › isn't listed", () => {
   using directory = new TemporaryMaildir();
   mkdirSync(join(directory.path, "cur/1.host:2,"));
   assert.equal(Maildir.open(directory.path).count("").count, 0);

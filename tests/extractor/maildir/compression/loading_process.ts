@@ -1,6 +1,6 @@
 /**
- * Reads compressed mails before and after what unpacks them is loaded: run by `content_test.ts`, with a
- * maildir's path. Its mails are called as their formats. Prints JSON.
+ * Reads compressed mails before and after their unpackers are loaded: run by `content_test.ts`, with a
+ * maildir's path. Its mails are named after their formats. Prints JSON.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const maildir = Maildir.open(argv[2]);
 
 function lengths(): unknown[] {
   return ["gz", "lz4", "bz2", "zstd", "xz"].map((mid) => {
-    // It is in the file's name, so that nothing has to be unpacked to find it.
+    // The size is in the file's name, so that nothing has to be unpacked to find the mail.
     const mail = maildir.mails("").find((mail) => mail.mid.startsWith(`${mid},`))!;
     try {
       return maildir.read(mail).length;

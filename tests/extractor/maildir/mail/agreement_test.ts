@@ -9,12 +9,12 @@ import { Maildir } from "../../../../extractor/maildir/maildir.ts";
 import { strangeMails } from "../strange_mails.ts";
 import { TemporaryMaildir } from "../temporary_maildir.ts";
 
-/** More of a header isn't read for a list. */
+/** For a list, no more of a header is read. */
 const largestHeader = 256 * 1024;
 
 const folder = new URL("cases/", import.meta.url);
 
-test("strange mails › listed and read › have the same head and the same place in an order", () => {
+test("strange mails › listed and read › have the same head and sort key", () => {
   using directory = new TemporaryMaildir("");
   const mails = new Map<string, Uint8Array>();
   const put = (bytes: Uint8Array) => {

@@ -7,12 +7,12 @@ import { contents } from "./reading.ts";
 
 const folder = new URL("cases/", import.meta.url);
 
-/** What a mail says. */
+/** The expected content of a mail. */
 interface Expected {
   readonly subject?: string;
   readonly date?: string;
   readonly contents?: readonly string[];
-  /** A pattern that finds it. */
+  /** A pattern that matches the mail. */
   readonly found?: string;
 }
 
@@ -38,7 +38,7 @@ const cases: Record<string, Expected> = {
   "word-with-soft-break.eml": { subject: "Alle Mitglieder sind da", found: "Mitglieder" },
 };
 
-test("broken mails › each is read as its sender meant it, and found by search", async () => {
+test("broken mails › read and searched › have the content that the sender meant", async () => {
   assert.deepEqual(readdirSync(folder).sort(), Object.keys(cases).sort());
   for (const [name, expected] of Object.entries(cases)) {
     const bytes = new Uint8Array(readFileSync(new URL(name, folder)));

@@ -8,7 +8,7 @@ import { bytes, contents, mail, utf8 } from "./reading.ts";
 const text = "Schöne Grüße";
 const latin1 = "Sch\xf6ne Gr\xfc\xdfe";
 
-/** A text in a charset, in a body and in an encoded word: both are to say the same. */
+/** Asserts that a text in a charset is decoded alike in a body and in an encoded word. */
 function decoded(charset: string, content: string): string {
   const [body] = contents(mail(`Content-Type: text/plain; charset="${charset}"\n\n${content}`));
   if (!/[\s?"\\]/.test(charset) && charset.length <= 100) {
@@ -20,7 +20,7 @@ function decoded(charset: string, content: string): string {
   return body;
 }
 
-test("charsets › unknown, missing or UTF-8 by another name › UTF-8, or windows-1252 where it isn't that", () => {
+test("charsets › unknown, missing or UTF-8 by another name › are UTF-8, or windows-1252 if they aren't valid UTF-8", () => {
   const names = [
     "utf-8",
     "UTF8",
@@ -61,13 +61,13 @@ test("charsets › unknown, missing or UTF-8 by another name › UTF-8, or windo
   }
 });
 
-test("charsets › declared ones that the bytes aren't valid in › UTF-8, or windows-1252 where it isn't that", () => {
+test("charsets › bytes invalid in the declared one › are UTF-8, or windows-1252 if they aren't valid UTF-8", () => {
   const cases: [charset: string, content: string, text: string][] = [
     // As declared, since nothing shows that it is wrong.
     ["iso-8859-1", latin1, text],
     ["iso-8859-1", "\xc3\xa4", "Ã¤"],
     ["windows-1252", utf8(text), "SchÃ¶ne GrÃ¼ÃŸe"],
-    // Control characters that nobody writes, and bytes without a meaning.
+    // Unlikely control characters, and unassigned bytes.
     ["iso-8859-1", utf8(text), text],
     ["latin1", utf8("„Tür“"), "„Tür“"],
     ["windows-1252", utf8("Á"), "Á"],
@@ -82,7 +82,7 @@ test("charsets › declared ones that the bytes aren't valid in › UTF-8, or wi
     ["utf-16", `${utf8(text)}\n`, `${text}\n`],
     ["utf-16", `${latin1}\n`, `${text}\n`],
     ["utf-16le", `${utf8(text)} x`, `${text} x`],
-    // Broken, and still more what was declared than anything else.
+    // Invalid bytes, but the declared charset fits best.
     ["utf-8", "gr\xc3\xbc\xc3\x9fe \xfc", "grüße \ufffd"],
     ["utf-8", "\xc3\xbc cut \xc3", "ü cut \ufffd"],
     ["utf-8", "cut \xe2\x82", "cut \ufffd"],
@@ -99,7 +99,7 @@ test("charsets › declared ones that the bytes aren't valid in › UTF-8, or wi
   }
 });
 
-test("charsets › names as programs spell them › are the charset that they mean", () => {
+test("charsets › names as programs spell them › are recognized", () => {
   const cases: [content: string, text: string, ...names: string[]][] = [
     ["\x94\x81\xe1", "öüß", "cp850", "cp-850", "CP_850", "ibm850", "x-cp850", "850"],
     ["\x84", "ä", "cp437", "ibm437", "codepage437", "cp858", "cp852"],
@@ -174,7 +174,7 @@ test("charsets › names as programs spell them › are the charset that they me
   }
 });
 
-test("UTF-7 › any sequence, whole, cut or invalid › no character comes up that nobody wrote", () => {
+test("UTF-7 › any sequence, whole, cut or invalid › decodes to no other characters", () => {
   const cases: [content: string, text: string][] = [
     ["Sch+APY-ne Gr+APwA3w-e, 1 +- 1", "Schöne Grüße, 1 + 1"],
     ["+AOQ-", "ä"],
@@ -187,14 +187,14 @@ test("UTF-7 › any sequence, whole, cut or invalid › no character comes up th
     ["+AGEAYg-", "ab"],
     ["+/v8-a", "\ufeffa"],
     ["Gr+APw\nA3w-e", "Grü\nA3w-e"],
-    // These begin nothing.
+    // These begin no sequence.
     ["1 + 1", "1 + 1"],
     ["C++", "C++"],
     ["+", "+"],
     ["a+A", "a+A"],
     ["+AO-x", "+AO-x"],
     ["+-+-", "++"],
-    // Cut within a character, and half of a pair.
+    // Cut within a character, and half of a surrogate pair.
     ["+AOQA", "ä\ufffd"],
     ["+2D0-x", "\ufffdx"],
     ["", ""],
@@ -205,7 +205,7 @@ test("UTF-7 › any sequence, whole, cut or invalid › no character comes up th
   assert.equal(decodeUtf7(bytes("+AOQ-\xe4")), undefined);
 });
 
-test("UTF-7 › cut at each byte › is a start of the text, and U+FFFD at most", () => {
+test("UTF-7 › cut at each byte › is a prefix of the text, with at most U+FFFD after it", () => {
   const whole = "+AOQA9gD8- and +2D3eAA- so on";
   const decodedWhole = decodeUtf7(bytes(whole))!;
   for (let cut = 0; cut < whole.length; cut++) {
@@ -215,7 +215,7 @@ test("UTF-7 › cut at each byte › is a start of the text, and U+FFFD at most"
   }
 });
 
-test("charsets › many names › none is remembered for ever", () => {
+test("charsets › many names › the cache stays small", () => {
   for (let number = 0; number < 5000; number++) {
     assert.equal(decodeText(bytes(latin1), `x-none-${number}`), text);
   }

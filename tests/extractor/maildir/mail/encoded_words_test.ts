@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { parseHead } from "../../../../extractor/maildir/mail/head.ts";
 import { bytes } from "./reading.ts";
 
-test("encoded words › as broken as they come › in subjects and names what the sender wrote", () => {
+test("encoded words › malformed in subjects and names › have the text that the sender wrote", () => {
   const cases: [word: string, text: string][] = [
-    // Charsets that are unknown, or wrong.
+    // Unknown or wrong charsets.
     ["=?utf8mb4?Q?=C3=A4?=", "ä"],
     ["=?x-unknown?Q?=C3=A4?=", "ä"],
     ["=?x-unknown?Q?=E4?=", "ä"],
@@ -16,12 +16,12 @@ test("encoded words › as broken as they come › in subjects and names what th
     ["=?cp-850?Q?Sch=94n?=", "Schön"],
     ["=??Q?=C3=A4?=", "ä"],
     ["=?utf-8*de?Q?=C3=A4?=", "ä"],
-    // UTF-7, whose words are each for itself.
+    // UTF-7, whose words are decoded separately.
     ["=?utf-7?Q?Sch+APY-n?=", "Schön"],
     ["=?utf-7?Q?a+APY?= =?utf-7?Q?bc?=", "aöbc"],
     ["=?utf-7?B?U2NoK0FQWS1u?=", "Schön"],
     ["=?utf-7?Q?1 +?=", "1 +"],
-    // Soft line breaks, and other "=" that are no bytes.
+    // Soft line breaks, and other "=" that encode no bytes.
     ["=?iso-8859-1?Q?Alle Mitgli=  eder sind da?=", "Alle Mitglieder sind da"],
     ["=?utf-8?Q?Caf=C3=A9=  bar?=", "Cafébar"],
     ["=?utf-8?Q?abc=?= =?utf-8?Q?def?=", "abcdef"],
@@ -41,7 +41,7 @@ test("encoded words › as broken as they come › in subjects and names what th
     ["=?gb2312?B?xA==?= =?GB2312?B?4w==?=", "你"],
     ["=?iso-2022-jp?B?GyRCRnwbKEI=?= =?iso-2022-jp?B?GyRCRnwbKEI=?=", "日日"],
     ["=?utf-8?Q?=E4?= =?utf-8?Q?=C3=A4?=", "ää"],
-    // Where words begin and end.
+    // The start and end of words.
     ["=?utf-8?Q?Who are you??=", "Who are you?"],
     ["=?utf-8?Q?What?=20now?=", "What? now"],
     ["=?utf-8?Q?a?b?c?=", "a?b?c"],
@@ -86,7 +86,7 @@ test("encoded words › in address fields › are names, and never addresses", (
   }
 });
 
-test("encoded words › cut anywhere › are text, and no error", () => {
+test("encoded words › cut anywhere › are text, without an error", () => {
   const words = "=?utf-8?Q?=C3=A4_b?= =?iso-2022-jp?B?GyRCRnwbKEI=?= =?utf-7?Q?+AOQ-?= \xc3\xa4";
   for (let cut = 0; cut < words.length; cut++) {
     const field = words.slice(0, cut);

@@ -3,12 +3,12 @@ import { test } from "node:test";
 import { parseHead } from "../../../../extractor/maildir/mail/head.ts";
 import { sortKey } from "../../../../extractor/maildir/mail/sort_key.ts";
 
-/** A header of characters that are bytes. */
+/** A header from a string whose characters are bytes. */
 function header(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-test("heads: all that a header tells", () => {
+test("heads › a full header › has all fields", () => {
   const head = parseHead(header(
     "Message-ID: <1@example.org>\r\nSubject: =?utf-8?Q?=C3=84pfel?=\r\n" +
       'From: "J, X" <j@example.org>\r\nTo: a@b, C <c@d>\r\nCc: e@f\r\nBcc: g@h\r\n' +
@@ -26,7 +26,7 @@ test("heads: all that a header tells", () => {
   });
 });
 
-test("heads: a header that tells nothing", () => {
+test("heads › a header without fields › has empty values", () => {
   for (const text of ["", "\r\n", "\r\nSubject: of the body", "no header at all"]) {
     assert.deepEqual(parseHead(header(text)), {
       messageId: "",
@@ -41,7 +41,7 @@ test("heads: a header that tells nothing", () => {
   }
 });
 
-test("heads: addresses of all kinds", () => {
+test("heads › addresses of all kinds › are names and addresses", () => {
   const cases: [field: string, ...mailboxes: [name: string, address: string][]][] = [
     ["joe@example.org", ["", "joe@example.org"]],
     ["<joe@example.org>", ["", "joe@example.org"]],
@@ -68,30 +68,30 @@ test("heads: addresses of all kinds", () => {
   }
 });
 
-test("heads: of fields that are there twice the first counts", () => {
+test("heads › repeated fields › the first counts", () => {
   const head = parseHead(header("Subject: a\nFrom: a@b\nSubject: c\nFrom: c@d\n\n"));
   assert.equal(head.subject, "a");
   assert.deepEqual(head.from, [{ name: "", address: "a@b" }]);
 });
 
-test("heads: texts are such that protobuf takes them", () => {
+test("heads › invalid characters › become texts that protobuf accepts", () => {
   const head = parseHead(header("Subject: =?utf-16be?B?2AAAYQ==?= \xed\xa0\x80\n\n"));
   assert.equal(head.subject, head.subject.toWellFormed());
   assert.match(head.subject, /a/);
 });
 
-test("heads: many encoded words are decoded, and many groups are cut off", () => {
+test("heads › many encoded words and many groups › are decoded and cut off", () => {
   const words = "=?utf-8?B?YWFh?= ".repeat(10_000);
   const { subject, from } = parseHead(header(`Subject: ${words} end\nFrom: ${words} <a@b>\n\n`));
   assert.equal(subject, "aaa".repeat(10_000) + "  end");
   assert.deepEqual(from, [{ name: "aaa".repeat(10_000), address: "a@b" }]);
-  // Longer than a field with colons may be, and without any.
+  // Longer than the limit for a field with colons, but without any.
   const list = Array.from({ length: 20_000 }, (_, at) => `Joe <joe${at}@example.org>`);
   assert.equal(parseHead(header(`To: ${list.join(",\r\n ")}\r\n\r\n`)).to.length, 20_000);
   assert.ok(parseHead(header(`To: ${"a:".repeat(40_000)}${list}\n\n`)).to.length < 2000);
 });
 
-test("heads: no field has more mailboxes than are wanted", () => {
+test("heads › too many mailboxes in a field › are left out", () => {
   const list = "a,".repeat(60_000);
   for (const field of [`To: ${list}`, "To: a\n".repeat(60_000), `To: ${"a;".repeat(60_000)}`]) {
     assert.equal(parseHead(header(`Subject: x\n${field}\n\n`)).to.length, 25_000);
@@ -102,12 +102,12 @@ test("heads: no field has more mailboxes than are wanted", () => {
   assert.deepEqual(first, { name: ",".repeat(300), address: "a@b" });
 });
 
-test("heads: a field over 4 MiB is cut, not within a character", () => {
+test("heads › a field over 4 MiB › is cut, but not within a character", () => {
   const { subject } = parseHead(header(`Subject:${"\xc3\xa4".repeat(3_000_000)}\n\n`));
   assert.equal(subject, "ä".repeat(2_097_152));
 });
 
-test("sort keys: the sender's address, or his name", () => {
+test("sort keys › by sender › are the address, or the name", () => {
   const cases: [text: string, key: string][] = [
     ["From: Joe <JOE@example.org>\n\n", "joe@example.org"],
     ["To: x@y\nfrom : a@b, c@d\n\n", "a@b"],
@@ -121,7 +121,7 @@ test("sort keys: the sender's address, or his name", () => {
   for (const [text, key] of cases) assert.equal(sortKey(header(text), "sender"), key, text);
 });
 
-test("sort keys: the subject in small letters", () => {
+test("sort keys › by subject › are in lower case", () => {
   const cases: [text: string, key: string][] = [
     ["Subject: RE: =?utf-8?Q?=C3=84pfel?=\n\n", "re: äpfel"],
     ["Subject:\n folded\n\tsubject\n\n", "folded\tsubject".replace("\t", " ")],

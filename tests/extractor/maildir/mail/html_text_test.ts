@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { htmlToText } from "../../../../extractor/maildir/mail/html_text.ts";
 
-test("HTML › tags with quoted attributes › end at their own end", async () => {
+test("HTML › tags with quoted attributes › end after the quotes", async () => {
   const cases: [html: string, text: string][] = [
     ['<img alt="a > b">c', "c"],
     ["<img alt='a > b'>c", "c"],
@@ -17,7 +17,7 @@ test("HTML › tags with quoted attributes › end at their own end", async () =
     // A quote that begins no value.
     ['<a href=x"y>z</a>', "z"],
     ['<p "a>b', "b"],
-    // One that doesn't end.
+    // An unclosed quote.
     ['<a href="x>text</a> more', "text more"],
     ["<a href='x>text</a> more", "text more"],
   ];
@@ -49,7 +49,7 @@ test("HTML › comments, scripts, styles and character data › show what a brow
   for (const [html, text] of cases) assert.equal(await htmlToText(html), text, html);
 });
 
-test("HTML › a megabyte of what doesn't end › is read once", async () => {
+test("HTML › a megabyte of unclosed tags and comments › is scanned once", async () => {
   const pieces = [
     '<a b="',
     "<a b='",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseMailDate } from "../../../../extractor/maildir/mail/mail_date.ts";
 
-test("mail dates: what is one, in UTC", () => {
+test("mail dates › valid dates › are times in UTC", () => {
   const cases: [text: string, iso: string][] = [
     ["Tue, 06 Jan 2026 10:30:00 +0000", "2026-01-06T10:30:00Z"],
     ["6 Jan 2026 10:30 +0200", "2026-01-06T08:30:00Z"],
@@ -32,7 +32,7 @@ test("mail dates: what is one, in UTC", () => {
   }
 });
 
-test("mail dates: what is none", () => {
+test("mail dates › invalid dates › are undefined", () => {
   const cases = [
     "",
     "yesterday",
@@ -54,7 +54,7 @@ test("mail dates: what is none", () => {
   for (const text of cases) assert.equal(parseMailDate(text), undefined, text);
 });
 
-test("mail dates › the same time in many broken forms › is that time", () => {
+test("mail dates › one time in many malformed forms › is the same time", () => {
   const forms = [
     // Offsets.
     "Tue, 4 Mar 2014 12:00:00 +02:00",
@@ -115,7 +115,7 @@ test("mail dates › the same time in many broken forms › is that time", () =>
   }
 });
 
-test("mail dates › what isn't clear › is none rather than a wrong time", () => {
+test("mail dates › ambiguous dates › are undefined rather than wrong", () => {
   const forms = [
     "Tue, 4 Mar 2014",
     "2014-03-04",

@@ -15,12 +15,12 @@ import {
 } from "../../../../extractor/messages/extractor/extractor_pb.ts";
 import { strangeMails } from "../strange_mails.ts";
 
-/** A mail of characters that are bytes. */
+/** A mail from a string whose characters are bytes. */
 function mail(text: string): ParsedMail {
   return parseMail(Buffer.from(text, "latin1"));
 }
 
-/** The body as one gets it who reads the message from bytes. */
+/** The body after encoding and decoding the message. */
 function sent(mail: ParsedMail): MimePart {
   const { head, body } = mail;
   const bytes = toBinary(ReadMailResponseSchema, create(ReadMailResponseSchema, { head, body }));
@@ -30,7 +30,7 @@ function sent(mail: ParsedMail): MimePart {
   return read.body;
 }
 
-/** The parts in a part that are neither multiparts nor mails, in order. */
+/** The parts that are neither multiparts nor mails, in order. */
 function* leaves(part: MimePart): Generator<MimePart> {
   const { content } = part;
   if (content.case === "multipart") {
@@ -45,7 +45,7 @@ function text(part: MimePartInit | MimePart | undefined): string | undefined {
   return part?.content?.case === "text" ? part.content.value : undefined;
 }
 
-test("strange mails: each gives a head and a body, in which nothing is lost", () => {
+test("strange mails › parsed › have a head and a body without losses", () => {
   let count = 0;
   for (const { name, bytes, subject, leaves: expected } of strangeMails()) {
     count++;
@@ -61,7 +61,7 @@ test("strange mails: each gives a head and a body, in which nothing is lost", ()
       assert.equal(found.part.contentType, leaf.contentType, name);
       if (expected !== undefined) contents.push(Buffer.from(found.data).toString("latin1"));
     }
-    // A message of megabytes about two texts that differ is of no use.
+    // A failure message with megabytes of differing text doesn't help.
     if (expected !== undefined && bytes.length < 100_000) {
       assert.deepEqual(contents, expected, name);
     } else if (expected !== undefined) {
@@ -73,7 +73,7 @@ test("strange mails: each gives a head and a body, in which nothing is lost", ()
   assert.ok(count >= 200, `${count} mails`);
 });
 
-test("mails: paths, sizes and names of parts", () => {
+test("mails › parts › have paths, sizes and names", () => {
   const parsed = mail(
     "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" +
       "Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\none\r\n--c\r\n" +
@@ -171,7 +171,7 @@ test("mails: paths, sizes and names of parts", () => {
   }
 });
 
-test("mails: texts in their charsets", () => {
+test("mails › texts in several charsets › are decoded", () => {
   const cases: [type: string, bytes: string, text: string][] = [
     ["text/plain", "\xc3\xa4", "ä"],
     ["text/plain", "\xe4 \x80", "ä €"],
@@ -198,7 +198,7 @@ test("mails: texts in their charsets", () => {
   }
 });
 
-test("mails: a text that is attached is not in the body, but a part", () => {
+test("mails › an attached text › is a part, not in the body", () => {
   const parsed = mail("Content-Disposition: attachment; filename=a.txt\r\n\r\nattached\r\n");
   assert.equal(parsed.body.content, undefined);
   assert.equal(String(Buffer.from(parsed.part("")!.data)), "attached\r\n");
@@ -208,7 +208,7 @@ test("mails: a text that is attached is not in the body, but a part", () => {
   );
 });
 
-test("mails: a mail in base64 within one in base64 stays closed", () => {
+test("mails › a mail in base64 within one in base64 › isn't opened", () => {
   const inner = btoa("Subject: innermost\r\n\r\none");
   const start = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n";
   const parsed = mail(start + btoa(start + inner));
@@ -219,7 +219,7 @@ test("mails: a mail in base64 within one in base64 stays closed", () => {
   assert.equal(String(Buffer.from(parsed.part("1")!.data)), "Subject: innermost\r\n\r\none");
 });
 
-test("mails: what is too deep for a decoder of messages is side by side, or a part", () => {
+test("mails › parts nested too deep for protobuf decoders › become siblings, or attachments", () => {
   for (const [depth, deepest] of [[48, 49], [100, 49], [255, 49], [1000, 49]]) {
     let start = "";
     for (let level = 0; level < depth; level++) {
@@ -252,7 +252,7 @@ test("mails: what is too deep for a decoder of messages is side by side, or a pa
   assert.equal(String(Buffer.from(mails.part(Array(100).fill("1").join("."))!.data)), "one");
 });
 
-test("mails: behind 20,000 parts the last one has all the rest", () => {
+test("mails › more than 20,000 parts › the last one has all the rest", () => {
   const parsed = mail(
     `Content-Type: multipart/mixed; boundary=b\n\n${"--b\n\nx\n".repeat(30_000)}--b--`,
   );
@@ -261,7 +261,7 @@ test("mails: behind 20,000 parts the last one has all the rest", () => {
   assert.equal(text(found.at(-1)), `x\n${"--b\n\nx\n".repeat(10_001)}`.trimEnd());
 });
 
-/** A part of a mail that a test makes up. */
+/** A generated part of a mail. */
 type Made =
   | { type: "leaf"; encoding: string; content: Uint8Array; filename: string }
   | { type: "multipart"; parts: Made[] };
@@ -269,7 +269,7 @@ type Made =
 const leaf: fc.Arbitrary<Made> = fc.record({
   type: fc.constant("leaf"),
   encoding: fc.constantFrom("base64", "quoted-printable", "8bit"),
-  // A carriage return ahead of a delimiter's line feed belongs to that.
+  // A carriage return before a delimiter's line feed belongs to the delimiter.
   content: fc.uint8Array({ maxLength: 300 }).filter((bytes) => bytes.at(-1) !== 0x0d),
   filename: fc.stringMatching(/^[a-zäöü ]{1,20}$/).filter((name) => name.trim() === name),
 });
@@ -285,7 +285,7 @@ const { part: madePart } = fc.letrec<{ part: Made }>((tie) => ({
   ),
 }));
 
-/** Writes a part, with bytes as characters; no boundary comes up within another part. */
+/** Writes a part, with bytes as characters; no boundary occurs within another part. */
 function write(part: Made, path: string, lineEnd: string): string {
   if (part.type === "multipart") {
     const boundary = `=boundary ${path}x`;
@@ -310,7 +310,7 @@ function madeLeaves(part: Made): (Made & { type: "leaf" })[] {
   return part.type === "leaf" ? [part] : part.parts.flatMap(madeLeaves);
 }
 
-test("mails: parts of any content, encoding and nesting come out as they were put in, as in postal-mime", async () => {
+test("mails › parts of any content, encoding and nesting › are read as written, as by postal-mime", async () => {
   await fc.assert(
     fc.asyncProperty(madePart, fc.constantFrom("\n", "\r\n"), async (made, lineEnd) => {
       const bytes = Buffer.from(write(made, "", lineEnd), "latin1");
@@ -327,7 +327,7 @@ test("mails: parts of any content, encoding and nesting come out as they were pu
         found.map(({ filename }) => filename),
       );
       attachments.forEach(({ content }, at) => {
-        // postal-mime changes line ends where nothing is encoded, and adds one to quoted-printable.
+        // postal-mime changes line ends of unencoded parts, and adds one to quoted-printable.
         const added = { base64: 0, "quoted-printable": 1, "8bit": -1 }[expected[at].encoding] ?? -1;
         if (added === -1) return;
         const theirs = new Uint8Array(content as ArrayBuffer);
@@ -340,7 +340,7 @@ test("mails: parts of any content, encoding and nesting come out as they were pu
   );
 });
 
-test("mails: the mails in one have no more mailboxes than take some memory", () => {
+test("mails › nested mails with many mailboxes › have a limited number in all", () => {
   const inner = `--b\nContent-Type: message/rfc822\n\nSubject: y\nTo: ${"a,".repeat(9000)}\n\nz\n`;
   const { body } = mail(`Content-Type: multipart/digest; boundary=b\n\n${inner.repeat(5)}--b--\n`);
   assert(body.content?.case === "multipart");
@@ -352,7 +352,7 @@ test("mails: the mails in one have no more mailboxes than take some memory", () 
   assert.deepEqual(heads, [9000, 9000, 7000, 0, 0]);
 });
 
-test("mails: any bytes are a mail", () => {
+test("mails › any bytes › are a mail", () => {
   const piece = fc.oneof(
     fc.constantFrom(
       "\r\n",

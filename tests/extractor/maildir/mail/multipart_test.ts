@@ -7,7 +7,7 @@ const parts = "\n--cut\nContent-Type: text/plain\n\nHello.\n--cut\n" +
   "Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\nAAEC\n--cut--\n";
 const attachment = ["Hello.", "application/pdf a.pdf: \x00\x01\x02"];
 
-test("content types › broken ones of a multipart › its parts are found, and list says multipart", () => {
+test("content types › malformed ones of a multipart › its parts are found, and its type is multipart", () => {
   const types = [
     "multipart / mixed; boundary=cut",
     "multipart\t/\tmixed;\tboundary=cut\t",
@@ -53,7 +53,7 @@ test("content types › broken ones of a multipart › its parts are found, and 
   }
 });
 
-test("content types › doubled ones without parts › are taken once", () => {
+test("content types › doubled ones without parts › count once", () => {
   const types = [
     ["text/text/html", "text/html"],
     ["text/html/html", "text/html"],
@@ -71,13 +71,13 @@ test("content types › doubled ones without parts › are taken once", () => {
   }
 });
 
-test("content types › a doubled multipart whose boundary never comes › is one text", () => {
+test("content types › a doubled multipart whose boundary never occurs › is one text", () => {
   const text =
     "Content-Type: multipart/multipart/mixed; boundary=none\n\n--cut\n\nHello.\n--cut--\n";
   assert.deepEqual(contents(mail(text)), ["--cut\n\nHello.\n--cut--\n"]);
 });
 
-test("file names › quoted, unquoted, continued and encoded › are what the sender wrote", () => {
+test("file names › quoted, unquoted, continued and encoded › are read as the sender wrote them", () => {
   const names: [parameters: string, name: string][] = [
     ['filename="a b.pdf"', "a b.pdf"],
     ["filename=a b.pdf", "a b.pdf"],
@@ -125,7 +125,7 @@ test("file names › quoted, unquoted, continued and encoded › are what the se
 
 const binary = "Content-Type: application/x\nContent-Transfer-Encoding: 8bit\n\n";
 
-/** A mail of two parts with delimiters as they are given. */
+/** A mail of two parts with the given delimiters. */
 function delimited(
   [declared, delimiter, end]: readonly string[],
   { lineEnd = "\n", last = `${end}\nepilogue\n` } = {},
@@ -165,7 +165,7 @@ test("boundaries › with blanks at their ends, anywhere › leave no bytes of d
   }
 });
 
-test("boundaries › lines that only look like delimiters › belong to the part", () => {
+test("boundaries › lines similar to delimiters › belong to the part", () => {
   for (
     const line of [
       "--cut --",
@@ -184,21 +184,21 @@ test("boundaries › lines that only look like delimiters › belong to the part
   }
 });
 
-test("boundaries › never ended, or ended in the middle › the last part goes to the mail's end", () => {
+test("boundaries › unclosed, or cut off › the last part extends to the mail's end", () => {
   const open = delimited(["cut", "--cut"], { last: "" });
   assert.deepEqual(contents(mail(open)), ["Hello.", "application/x : ABC\n"]);
   const cut = delimited(["cut", "--cut"], { last: "--cut-" });
   assert.deepEqual(contents(mail(cut)), ["Hello.", "application/x : ABC\n--cut-"]);
 });
 
-/** A multipart of three parts, of which the first is an alternative. */
+/** A multipart of three parts; the first is an alternative. */
 function nested([outer, inner]: readonly string[], end = `\n--${inner}--`): string {
   return `Content-Type: multipart/mixed; boundary="${outer}"\n\n--${outer}\n` +
     `Content-Type: multipart/alternative; boundary="${inner}"\n\n--${inner}\n\none\n` +
     `--${inner}\nContent-Type: text/html\n\ntwo${end}\n--${outer}\n${binary}ABC\n--${outer}--\n`;
 }
 
-test("boundaries › one that begins with another, or is another › each part is in its multipart", () => {
+test("boundaries › one that begins with another, or equals it › each part is in its multipart", () => {
   const boundaries = [
     ["cut", "cut2"],
     ["cut2", "cut"],
@@ -214,7 +214,7 @@ test("boundaries › one that begins with another, or is another › each part i
     assert.deepEqual(contents(parsed), ["one", "two", "application/x : ABC"], String(boundary));
     assert.equal(parsed.part("1.2")?.part.contentType, "text/html", String(boundary));
   }
-  // The inner one isn't ended.
+  // The inner one isn't closed.
   assert.deepEqual(contents(mail(nested(["cut", "in"], ""))), [
     "one",
     "two",
@@ -222,7 +222,7 @@ test("boundaries › one that begins with another, or is another › each part i
   ]);
 });
 
-test("boundaries › a delimiter right after the header › begins the first part, and its fields are its own", () => {
+test("boundaries › a delimiter right after the header › begins the first part with its own fields", () => {
   const texts: [text: string, ...contents: string[]][] = [
     ['Content-Type: multipart/mixed; boundary="cut"\n--cut\n\none\n--cut--', "one"],
     ['Content-Type: multipart/mixed;\r\n boundary="cut"\r\n--cut\r\n\r\none\r\n--cut--', "one"],
@@ -252,7 +252,7 @@ test("boundaries › a delimiter right after the header › begins the first par
   }
 });
 
-test("headers › text right after the last field › is the body's", () => {
+test("headers › text right after the last field › belongs to the body", () => {
   const texts: [text: string, ...contents: string[]][] = [
     ["Subject: x\nHello there\nDear Joe: yes\n", "Hello there\nDear Joe: yes\n"],
     ["Subject: x\nHello there\n\nmore\n", "Hello there\n\nmore\n"],
@@ -270,14 +270,14 @@ test("headers › text right after the last field › is the body's", () => {
   for (const [text, ...expected] of texts) assert.deepEqual(contents(mail(text)), expected, text);
 });
 
-test("base64 › text that a mailing list added after it › isn't decoded", () => {
+test("base64 › text added by a mailing list › isn't decoded", () => {
   const start = "Content-Transfer-Encoding: base64\n\n";
   assert.deepEqual(contents(mail(`${start}SGVsbG8=\n`)), ["Hello"]);
   assert.deepEqual(contents(mail(`${start}SGVsbG8=\n____\nlist info, see http://x\n`)), ["Hello"]);
   assert.deepEqual(contents(mail(`${start}SGVs\nbG8=\nIHlvdQ==\n`)), ["Hello you"]);
 });
 
-test("transfer encodings › names that aren't spelt right › are understood", () => {
+test("transfer encodings › misspelt names › are recognized", () => {
   for (
     const name of ["base64", "BASE64", "base-64", "base 64", '"base64"', "base64;", "(x) base64"]
   ) {

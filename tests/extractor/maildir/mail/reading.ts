@@ -1,5 +1,5 @@
 /**
- * Reading mails in tests: from texts of which each character is a byte.
+ * Reads mails in tests, from strings whose characters are bytes.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import {
   parseMail,
 } from "../../../../extractor/maildir/mail/mail.ts";
 
-/** A mail of characters that are bytes. */
+/** A mail from a string whose characters are bytes. */
 export function mail(text: string): ParsedMail {
   return parseMail(bytes(text));
 }
 
-/** Bytes of characters that are bytes. */
+/** The bytes of such a string. */
 export function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "latin1"));
 }
@@ -26,7 +26,7 @@ export function utf8(text: string): string {
   return Buffer.from(text, "utf8").toString("latin1");
 }
 
-/** What a mail's parts are that contain no others: their texts, or a type, a name and bytes. */
+/** A mail's leaf parts: their texts, or type, name and bytes. */
 export function contents(parsed: ParsedMail): string[] {
   return [...leaves(parsed.body)].map((part) => {
     const { content, contentType, filename, path = "" } = part;

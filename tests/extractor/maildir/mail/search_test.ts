@@ -17,7 +17,7 @@ const mail = bytes(
     "Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ninside\r\n--b--\r\n",
 );
 
-test("search: subjects and texts, in clear", async () => {
+test("search › subjects and texts › are searched decoded", async () => {
   const cases: [pattern: string, matches: boolean][] = [
     ["Äpfel and", true],
     ["äpfel", false],
@@ -42,18 +42,18 @@ test("search: subjects and texts, in clear", async () => {
   }
 });
 
-test("search: patterns that are wrong or too large are told", () => {
+test("search › invalid or too large patterns › are failures", () => {
   const cases: [pattern: string, message: RegExp][] = [
-    ["(", /can't be read as a regular expression of RE2: .*missing closing \)/],
-    ["[", /can't be read/],
-    ["*", /can't be read/],
-    ["(?=a)", /can't be read/],
-    ["(a)\\1", /can't be read/],
-    ["a{1001}", /can't be read/],
-    ["(((a{100}){100}){100})", /can't be read/],
-    ["(a{500}){1,2}b{500}", /comes to \d+ steps, and may come to 1000/],
-    ["a".repeat(1001), /has 1001 characters, and may have 1000/],
-    ["(".repeat(999), /can't be read/],
+    ["(", /is not a valid regular expression of RE2: .*missing closing \)/],
+    ["[", /is not a valid regular expression/],
+    ["*", /is not a valid regular expression/],
+    ["(?=a)", /is not a valid regular expression/],
+    ["(a)\\1", /is not a valid regular expression/],
+    ["a{1001}", /is not a valid regular expression/],
+    ["(((a{100}){100}){100})", /is not a valid regular expression/],
+    ["(a{500}){1,2}b{500}", /compiles to \d+ steps; the limit is 1000/],
+    ["a".repeat(1001), /has 1001 characters; the limit is 1000/],
+    ["(".repeat(999), /is not a valid regular expression/],
     [`${"(".repeat(500)}${")".repeat(500)}`, /steps/],
   ];
   for (const [pattern, message] of cases) {
@@ -66,8 +66,8 @@ test("search: patterns that are wrong or too large are told", () => {
   }
 });
 
-test("search: patterns that take other engines for ever", async () => {
-  // With backtracking each of these takes longer than anybody has, from some thirty letters on.
+test("search › patterns that never end in backtracking engines › end in time", async () => {
+  // With backtracking each of these takes practically infinite time from some thirty letters on.
   const line = "a".repeat(1_000_000);
   const patterns = [
     "(a+)+$",
@@ -87,7 +87,7 @@ test("search: patterns that take other engines for ever", async () => {
   }
 });
 
-test("search: no mail is searched beyond the limits", async () => {
+test("search › large mails › are searched only up to the limits", async () => {
   const long = bytes(`Subject: x\n\n${"a".repeat(10_000)}needle`);
   assert.equal(await new TextSearch("needle").matches(long), true);
   assert.equal(await new TextSearch("needle", { maxMailSize: 10_000 }).matches(long), false);
@@ -95,7 +95,7 @@ test("search: no mail is searched beyond the limits", async () => {
   assert.equal(await new TextSearch("aaa$", { maxSteps: 0 }).matches(long), false);
 });
 
-test("HTML: the text that it shows", async () => {
+test("HTML › tags, entities and blanks › become the visible text", async () => {
   const cases: [html: string, text: string][] = [
     ["", ""],
     ["a  b\r\n\tc", "a b c"],
@@ -113,8 +113,8 @@ test("HTML: the text that it shows", async () => {
   for (const [html, text] of cases) assert.equal(await htmlToText(html), text, html);
 });
 
-test("HTML: megabytes of what doesn't end", async () => {
-  // Each of these takes hours if what was looked at is looked at again for each of them.
+test("HTML › megabytes of unclosed tags › end in time", async () => {
+  // Each of these takes hours if the same text is scanned again for each of them.
   for (
     const piece of [
       "<",
@@ -133,7 +133,7 @@ test("HTML: megabytes of what doesn't end", async () => {
   }
 });
 
-test("search: HTML of any length is shown in pieces", async () => {
+test("search › HTML of any length › is converted in pieces", async () => {
   const times = 50_000;
   assert.equal(await htmlToText("&lt;".repeat(times) + "b"), "<".repeat(times) + "b");
   assert.equal(await htmlToText("<p>a &amp; b ".repeat(times)), "a & b ".repeat(times).trim());
@@ -144,7 +144,7 @@ test("search: HTML of any length is shown in pieces", async () => {
   );
 });
 
-test("search: no more HTML is looked at than a limit says, in all parts of a mail", async () => {
+test("search › much HTML in several parts › is searched only up to the limit", async () => {
   const part = "--b\nContent-Type: text/html\n\n<p>needle</p> and hay\n";
   const mail = bytes(
     `Content-Type: multipart/mixed; boundary=b\n\n${part}${part}Haystack\n--b--\n`,
