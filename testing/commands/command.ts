@@ -1,5 +1,5 @@
 /**
- * What a command of the embedded server is.
+ * The shape of a command of the embedded server.
  *
  * @module
  */
@@ -8,33 +8,33 @@ import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import type { ReplyField, ServerRequest } from "../../doveadm/server/handler.ts";
 import type { MailSystem, MailUser } from "../mail_system.ts";
 
-/** A command that runs. */
+/** A running command. */
 export interface CommandCall {
   readonly system: MailSystem;
   readonly request: ServerRequest;
   readonly arguments: GivenOptions;
 }
 
-/** A command that acts on one user's mail, for each of the users that are asked for. */
+/** A command that acts on one user's mail, run for each selected user. */
 export interface MailCommandCall extends CommandCall {
   readonly user: MailUser;
 }
 
-/** What a command gives: the fields of its reply, as they come. */
+/** The output of a command: the fields of its reply, in order. */
 export type Fields = Iterable<ReplyField> | AsyncIterable<ReplyField>;
 
 /** A command of the embedded server; its parameters are those of the catalogue's entry. */
 export type Command =
-  /** One that acts on a user's mail: run once per user, with that user's name ahead of each row for `-A`. */
+  /** A command on a user's mail: run once per user; `-A` puts that user's name before each row. */
   | {
     readonly kind: "mail";
-    /** Throws a `CommandFailure` for arguments that can't be; called ahead of anything else. */
+    /** Throws a `CommandFailure` for invalid arguments; called first. */
     check?(arguments_: GivenOptions): void;
-    /** How many fields a row has, for the column with the user's name; asked once per call. */
+    /** The number of fields in a row, for the column with the user's name; called once per call. */
     columns(arguments_: GivenOptions): number;
     run(call: MailCommandCall): Fields;
   }
-  /** One that doesn't. */
+  /** A command that doesn't act on a user's mail. */
   | {
     readonly kind: "server";
     run(call: CommandCall): Fields;

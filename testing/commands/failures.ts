@@ -1,5 +1,5 @@
 /**
- * Failures of a command that goes on after them.
+ * Failures after which a command continues.
  *
  * @module
  */
@@ -8,20 +8,19 @@ import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { ServerRequest } from "../../doveadm/server/handler.ts";
 
 /**
- * Collects what fails while a command does what it was asked one after the other. Each failure is
- * logged; the code of the command is that of the first, as Dovecot has it in
- * src/doveadm/doveadm-mail.c.
+ * Collects the failures of a command that does several things in sequence. Each failure is logged; the
+ * command's exit code is that of the first, as in Dovecot's src/doveadm/doveadm-mail.c.
  */
 export class Failures {
   readonly #request: ServerRequest;
   #first: CommandFailure | undefined;
 
-  /** Makes one for a command. */
+  /** Creates the collection for a command. */
   constructor(request: ServerRequest) {
     this.#request = request;
   }
 
-  /** Does something; a `CommandFailure` is logged, with what was to be done, and kept. */
+  /** Calls a function; logs a `CommandFailure` with the action that failed, and keeps it. */
   attempt(what: string, action: () => void): void {
     try {
       action();

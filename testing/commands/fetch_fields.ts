@@ -1,5 +1,5 @@
 /**
- * The fields of "fetch": what can be asked of a mail.
+ * The fields of "fetch".
  *
  * @module
  */
@@ -25,42 +25,41 @@ import {
 import { messageText } from "../dovecot_message/part_text.ts";
 import { snippetOf } from "../dovecot_message/snippet.ts";
 
-/** A mail that something is asked of. */
+/** A mail to fetch fields of. */
 export interface FetchedMail {
-  /** The mail system that it is in. */
+  /** Its mail system. */
   readonly system: MailSystem;
-  /** Whose it is. */
+  /** Its user. */
   readonly user: MailUser;
-  /** The name of the mailbox that it is in. */
+  /** The name of its mailbox. */
   readonly mailboxName: string;
-  /** That mailbox. */
+  /** Its mailbox. */
   readonly mailbox: Mailbox;
   /** Its keywords. */
   readonly keywords: MailboxKeywords;
-  /** Where the mail stands in it, from 1 on. */
+  /** Its sequence number, from 1 on. */
   readonly sequence: number;
   /** The mail. */
   readonly mail: Mail;
 }
 
-/** What can be asked of a mail. */
+/** A field of a mail. */
 export interface FetchField {
   /** The name, in lower case. */
   readonly name: string;
-  /** Its value; throws a `CommandFailure` where the message doesn't allow for one. */
+  /** Its value; throws a `CommandFailure` if the message has no valid one. */
   read(fetched: FetchedMail): string | Uint8Array;
 }
 
 /**
- * Reads the names of fields, with spaces between them, in any case.
+ * Parses the names of fields, separated by spaces, in any case.
  *
  * They are those of Dovecot 2.3: `uid`, `flags`, `hdr`, `body`, `text` … as the server knows them,
  * `hdr.NAME`, `hdr.NAME.utf8`, `hdr.NAME.address`, `hdr.NAME.address_name`,
- * `hdr.NAME.address_name.utf8`, `body.SECTION` and `binary.SECTION`. A mail in memory has no place on
- * a disk: its `storageid` is its GUID, and its `refcount` the number of mails that share the message.
+ * `hdr.NAME.address_name.utf8`, `body.SECTION` and `binary.SECTION`. A mail in memory isn't on a disk: its
+ * `storageid` is its GUID, and its `refcount` the number of mails that share the message.
  *
- * Throws a `CommandFailure`, "USAGE", for a name that isn't known, where a real server closes the
- * connection.
+ * Throws a `CommandFailure`, "USAGE", for an unknown name, where a real server closes the connection.
  */
 export function parseFetchFields(names: string): readonly FetchField[] {
   return names.split(" ").filter((name) => name !== "").map((word) => {
@@ -76,7 +75,7 @@ export function parseFetchFields(names: string): readonly FetchField[] {
 
 type Read = FetchField["read"];
 
-/** A field that is read out of the message. */
+/** A field read from the message. */
 function ofMessage(read: (message: Message) => string | Uint8Array): Read {
   return ({ mail }) => read(parseMessage(mail.bytes));
 }
@@ -123,7 +122,7 @@ const simpleFields: ReadonlyMap<string, Read> = new Map<string, Read>([
   ["storageid", ({ mail }) => mail.guid],
 ]);
 
-/** How many mails share a message: a copy is another name of the same, as in a Maildir. */
+/** How many mails share a message: a copy is another name of the same message, as in a Maildir. */
 function referencesTo(system: MailSystem, { bytes }: Mail): number {
   let count = 0;
   for (const user of system.users.values()) {
@@ -134,21 +133,21 @@ function referencesTo(system: MailSystem, { bytes }: Mail): number {
   return count;
 }
 
-/** `hdr.NAME`, and what follows it; `undefined` for what isn't that. */
+/** `hdr.NAME` with its suffixes; `undefined` for another field. */
 function headerField(field: string): Read | undefined {
   if (!field.startsWith("hdr.")) return undefined;
   const [, name, filter] = /^([^.]*)(?:\.(.*))?$/.exec(field.slice("hdr.".length))!;
   const write = filter === "" ? undefined : headerFilters.get(filter ?? "");
   if (write === undefined) {
-    // As with Dovecot, nobody minds as long as there is no mail.
+    // As with Dovecot, an invalid suffix is no error as long as there is no mail.
     return () => {
       throw new CommandFailure("USAGE", {
-        log: `There is no ${JSON.stringify(field)} to fetch. Behind hdr.NAME, give one of ` +
+        log: `There is no ${JSON.stringify(field)} to fetch. After hdr.NAME, give one of ` +
           `${[...headerFilters.keys()].filter((name) => name !== "").join(" ")}, or nothing.`,
       });
     };
   }
-  // A line without a colon has no name, but isn't to be had by that.
+  // A line without a colon has no name, but can't be fetched by that.
   return ofMessage((message) => write(name === "" ? [] : message.fieldsNamed(name)));
 }
 
@@ -168,7 +167,7 @@ const headerFilters: ReadonlyMap<string, (fields: readonly HeaderField[]) => Uin
   ],
 ]);
 
-/** The values of fields, a line each, as a byte string. */
+/** The values of fields, one per line, as a byte string. */
 function valuesOf(fields: readonly HeaderField[]): string {
   return fields.map(({ value }) => withoutNuls(value)).join("\n");
 }
@@ -181,7 +180,7 @@ function namesIn(fields: readonly HeaderField[]): readonly string[] {
   return parseAddresses(valuesOf(fields)).map(({ name = "" }) => name);
 }
 
-/** `body.SECTION` and `binary.SECTION`; `undefined` for what isn't that. */
+/** `body.SECTION` or `binary.SECTION`; `undefined` for another field. */
 function sectionField(field: string): Read | undefined {
   const found = /^(body|binary)\.(.*)$/.exec(field);
   const section = found === null ? undefined : parseSection(found[2]);
@@ -190,7 +189,7 @@ function sectionField(field: string): Read | undefined {
   return ofMessage((message) => read(message, section));
 }
 
-/** When a message says that it was sent; at the beginning of time if it doesn't. */
+/** The date in the message's header; the epoch if it is missing. */
 function sentDate(message: Message): { seconds: number; offset: number } {
   const [field] = message.fieldsNamed("date");
   const { seconds = 0, offset = 0 } = field === undefined

@@ -13,7 +13,7 @@ import { openMailboxes } from "./mail_walk.ts";
 import { findMails } from "../search/match.ts";
 import { parseSearchQuery, type SearchKey, type SearchQuery } from "../search/query.ts";
 
-/** The flags that a mail has after a change, from those that it has and those that were given. */
+/** Computes a mail's flags from its old ones and the given ones. */
 type Change = (had: readonly string[], given: readonly string[]) => readonly string[];
 
 /** The commands that change flags, by name. */
@@ -32,11 +32,11 @@ function changing(change: Change): Command {
   };
 }
 
-/** What is asked for; throws a `CommandFailure` if it can't be. */
+/** Parses the arguments; throws a `CommandFailure` if they are invalid. */
 function givenIn(
   arguments_: GivenOptions,
 ): { readonly given: GivenFlags; readonly query: SearchQuery } {
-  // Given as options, flags take the place of the first argument, which belongs to the query then.
+  // If flags are given as options, the first argument belongs to the query.
   const words = [...arguments_.list("query")];
   const first = arguments_.text("flagstr");
   if (first !== undefined) words.unshift(first);
@@ -51,8 +51,8 @@ function givenIn(
 }
 
 /**
- * Keywords as Dovecot gets to know them: what a query asks for as it is spelled there, and first,
- * since the search begins ahead of the change.
+ * Adds keywords in Dovecot's order: first those in the query, as spelled there, since the search begins
+ * before the change.
  */
 function asSearched(keywords: readonly string[], query: SearchKey): readonly string[] {
   const given = new Set(keywords.map((keyword) => keyword.toLowerCase()));

@@ -1,5 +1,5 @@
 /**
- * IP addresses and ranges of them, as "who" and "kick" take them.
+ * IP addresses and ranges of them for "who" and "kick".
  *
  * @module
  */
@@ -8,11 +8,11 @@
 export interface IpRange {
   /** An address of the range: 4 or 16 bytes. */
   readonly address: readonly number[];
-  /** How many bits at the beginning all addresses of the range share. */
+  /** The length of the common prefix, in bits. */
   readonly bits: number;
 }
 
-/** A range of addresses ("192.0.2.0/24", "::1"); `undefined` where the text is none. */
+/** A range of addresses ("192.0.2.0/24", "::1"); `undefined` for an invalid text. */
 export function parseIpRange(text: string): IpRange | undefined {
   const slash = text.indexOf("/");
   const address = parseIp(slash === -1 ? text : text.slice(0, slash));
@@ -23,7 +23,7 @@ export function parseIpRange(text: string): IpRange | undefined {
   return /^\d+$/.test(bits) && Number(bits) <= size ? { address, bits: Number(bits) } : undefined;
 }
 
-/** Whether an address is in a range; an IPv4 address may be spelled as an IPv6 one. */
+/** Whether an address is in a range; an IPv4 address may be written as an IPv6 one. */
 export function isInRange(ip: string, { address: wanted, bits }: IpRange): boolean {
   const address = parseIp(ip);
   if (address === undefined) return false;
@@ -37,7 +37,7 @@ export function isInRange(ip: string, { address: wanted, bits }: IpRange): boole
   });
 }
 
-/** The bytes of an address, as URLs spell it, which is what inet_aton() and inet_pton() take. */
+/** The bytes of an address, as URLs write it, which inet_aton() and inet_pton() accept. */
 function parseIp(text: string): readonly number[] | undefined {
   const isIpv6 = text.includes(":");
   if (!(isIpv6 ? /^\[?[\da-f:.]+\]?$/i : /^[\dxa-f.]+$/i).test(text)) return undefined;

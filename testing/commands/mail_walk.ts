@@ -1,5 +1,5 @@
 /**
- * What the commands about mails share: their queries, and the mailboxes that they visit.
+ * The shared part of the commands about mails: their queries, and the mailboxes that they visit.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { simplify } from "../search/simplify.ts";
 import type { EarlierMailboxes } from "../search/sequence_set.ts";
 
 /**
- * Opens the mailboxes that a query is about, one after the other. One that can't be opened is a
- * failure, named as what `verb` says can't be done there.
+ * Opens the mailboxes of a query in sequence. One that can't be opened is a failure; `verb` is the action
+ * in its message.
  */
 export function* openMailboxes(
   query: SearchQuery,
@@ -23,7 +23,7 @@ export function* openMailboxes(
   { failures, verb, ignoreMissing = false }: {
     readonly failures: Failures;
     readonly verb: string;
-    /** Whether nothing is said of a mailbox that doesn't exist. */
+    /** Whether a missing mailbox is ignored. */
     readonly ignoreMissing?: boolean;
   },
 ): Iterable<SearchedMailbox> {
@@ -53,8 +53,8 @@ export function* openMailboxes(
 }
 
 /**
- * Throws a `CommandFailure`, "USAGE", for a query that takes mails out of mailboxes by accident: one
- * that leaves out the mailbox, or is about nothing but the mailbox, in one of its branches.
+ * Throws a `CommandFailure`, "USAGE", for a query that could remove mails by accident: one without a
+ * mailbox, or with nothing but the mailbox, in one of its branches.
  */
 export function checkIsSafe(query: SearchQuery, command: string): void {
   const danger = dangerOf(query);
@@ -65,8 +65,8 @@ export function checkIsSafe(query: SearchQuery, command: string): void {
 }
 
 /**
- * A query as Dovecot has it when it has seen that it is safe. Mailboxes are left out of one that no
- * mail can fit, so that it goes through all of them.
+ * A query as Dovecot runs it after its safety check. Mailboxes are removed from a query that no mail can
+ * match, so that it visits all of them.
  */
 export function simplified(query: SearchQuery): SearchQuery {
   return { ...query, key: simplify(query.key) };

@@ -12,7 +12,7 @@ import { type Mailbox, virtualSize } from "../mailbox.ts";
 import { canonicalName } from "../mailboxes/names.ts";
 import { reachedNames } from "../mailboxes/reached_names.ts";
 
-/** What can be asked of a mailbox, in the order of the answers, which is not that of the request. */
+/** The fields of a mailbox's status, in the order of the reply, not of the request. */
 const statusFields: Readonly<Record<string, (mailbox: Mailbox) => number | string>> = {
   messages: ({ count }) => count,
   recent: ({ mails, firstRecentUid }) => mails.filter(({ uid }) => uid >= firstRecentUid).length,
@@ -26,10 +26,10 @@ const statusFields: Readonly<Record<string, (mailbox: Mailbox) => number | strin
     mails.length === 0 ? "never" : Math.floor(mails[0].saved.getTime() / 1000),
 };
 
-/** What can be asked of several mailboxes together. */
+/** The fields that can be summed over several mailboxes. */
 const totalFields: readonly string[] = ["messages", "recent", "unseen", "vsize"];
 
-/** The command "mailbox status": a mailbox's name and what was asked for, or with -t the sums. */
+/** The command "mailbox status": a mailbox's name and the requested fields, or with -t the sums. */
 export const mailboxStatus: Command = {
   kind: "mail",
   columns: (arguments_) => fieldsOf(arguments_).length + (arguments_.has("total-sum") ? 0 : 1),
@@ -49,7 +49,7 @@ function* statusOf(call: MailCommandCall): Iterable<string> {
   const sums = fields.map(() => 0);
   const reached = reachedNames(masksOf(arguments_), user, (mask) => user.names({ mask }));
   for (const { name, exists } of reached) {
-    // A name that only has mailboxes below it; one that was given as it is counts as there.
+    // A name with only child mailboxes; a mailbox name given without wildcards is reported nevertheless.
     if (exists === false) continue;
     const values: (number | string)[] = [];
     failures.attempt(`Mailbox ${name}: Failed to lookup mailbox status`, () => {
@@ -68,7 +68,7 @@ function* statusOf(call: MailCommandCall): Iterable<string> {
   failures.finish();
 }
 
-/** The fields that are asked for; throws a `CommandFailure` for one that can't be. */
+/** The requested fields; throws a `CommandFailure` for an invalid one. */
 function fieldsOf(arguments_: GivenOptions): readonly string[] {
   const text = arguments_.has("field")
     ? arguments_.list("field").join(" ")
@@ -87,7 +87,7 @@ function fieldsOf(arguments_: GivenOptions): readonly string[] {
   return asked.includes("all") ? possible : possible.filter((field) => asked.includes(field));
 }
 
-/** The masks; without "fieldstr", whose place the first of them takes where there is -f. */
+/** The masks; without "fieldstr", which takes the first place unless there is -f. */
 function masksOf(arguments_: GivenOptions): readonly string[] {
   const first = arguments_.has("field") ? arguments_.text("fieldstr") : undefined;
   return [...first === undefined ? [] : [first], ...arguments_.list("mailbox-mask")];

@@ -14,7 +14,7 @@ import { encodeMutf7 } from "../../core/imap/mutf7.ts";
 import { reachedNames } from "../mailboxes/reached_names.ts";
 import { mailboxStatus } from "./mailbox_status.ts";
 
-/** A GUID, of which Dovecot takes no other spelling. */
+/** A GUID in the only spelling that Dovecot accepts. */
 const GUID = /^[0-9a-f]{32}$/i;
 
 /** The commands on mailboxes, by name. */
@@ -55,7 +55,7 @@ export const mailboxCommands: Readonly<Record<string, Command>> = {
   "mailbox unsubscribe": subscribing("unsubscribe", (user, name) => user.unsubscribe(name)),
 };
 
-/** A command that does something about subscriptions. */
+/** A command that changes subscriptions. */
 function subscribing(verb: string, change: (user: MailUser, name: string) => void): Command {
   return {
     kind: "mail",
@@ -110,7 +110,7 @@ function deleteMailboxes(call: MailCommandCall): Fields {
   if (arguments_.has("recursive")) {
     names = names.flatMap((name) => [...namesBelow(user, name), ...name === "" ? [] : [name]]);
   }
-  // From behind, so that mailboxes go ahead of those that they are below of.
+  // In reverse order, so that mailboxes come before their parents.
   for (const name of [...names].sort(byBytes).reverse()) {
     failures.attempt(`Can't delete mailbox ${name}`, () => user.delete(name, { mustBeEmpty }));
     if (arguments_.has("subscriptions")) {
@@ -121,11 +121,11 @@ function deleteMailboxes(call: MailCommandCall): Fields {
   return [];
 }
 
-/** The names below a mailbox's; for "" all names. */
+/** The names of a mailbox's descendants; for "" all names. */
 function namesBelow(user: MailUser, name: string): readonly string[] {
   const separator = user.separatorOf(name);
   const prefix = name === "" ? "" : `${canonicalName(name, separator)}${separator}`;
-  // The name may have a wildcard in it, so that the mask fits others, too.
+  // The name may contain a wildcard, so that the mask matches other names too.
   return [...user.names({ mask: `${prefix}*`, alwaysInbox: name === "" })]
     .map((below) => below.name)
     .filter((below) => below.startsWith(prefix));
@@ -145,7 +145,7 @@ function renameMailbox(call: MailCommandCall): Fields {
   return [];
 }
 
-/** Orders texts by their bytes in UTF-8, which is by their code points. */
+/** Orders texts by their UTF-8 bytes, which is the order of their code points. */
 function byBytes(a: string, b: string): number {
   const [one, other] = [[...a], [...b]];
   const at = one.findIndex((character, at) => character !== other[at]);

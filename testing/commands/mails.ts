@@ -37,18 +37,18 @@ export const mailCommands: Readonly<Record<string, Command>> = {
   },
 };
 
-/** The query of a command that has nothing else; throws a `CommandFailure` if it can't be. */
+/** The query of a command with only a query; throws a `CommandFailure` if it is invalid. */
 function queryOf(arguments_: GivenOptions): SearchQuery {
   const words = arguments_.list("query");
   if (words.length > 0) return parseSearchQuery(words);
   throw new CommandFailure("USAGE", { log: 'There is no search query. Give one, like "all".' });
 }
 
-/** What "fetch" is asked for; throws a `CommandFailure` if it can't be. */
+/** The arguments of "fetch"; throws a `CommandFailure` if they are invalid. */
 function fetchOf(
   arguments_: GivenOptions,
 ): { readonly fields: readonly FetchField[]; readonly query: SearchQuery } {
-  // Given as options, fields take the place of the first argument, which belongs to the query then.
+  // If fields are given as options, the first argument belongs to the query.
   const words = [...arguments_.list("query")];
   const first = arguments_.text("fieldstr");
   if (first !== undefined) words.unshift(first);
@@ -91,7 +91,7 @@ function* fetchMails(call: MailCommandCall): Iterable<ReplyField> {
   failures.finish();
 }
 
-/** A mail's values; none of them if one can't be read, for nobody could tell which one it is. */
+/** A mail's values; none if one can't be read, since the row's columns would be ambiguous. */
 function readRow(
   fields: readonly FetchField[],
   fetched: FetchedMail,

@@ -14,11 +14,11 @@ export const quotaCommands: Readonly<Record<string, Command>> = {
     columns: () => 5,
     run: ({ user }) => [...storageRow(user), ...messageRow(user)],
   },
-  // There is nothing to find out anew: the quota is never anything but the sum of the mails.
+  // Nothing to recalculate: the quota is always the sum of the mails.
   "quota recalc": { kind: "mail", columns: () => 0, run: () => [] },
 };
 
-/** Bytes are told in KiB, and each begun one counts. */
+/** Bytes are shown in KiB, rounded up. */
 function storageRow({ quota, use }: MailUser): readonly string[] {
   const { name, bytes = 0 } = quota;
   return row(name, "STORAGE", Math.ceil(use.bytes / 1024), Math.ceil(bytes / 1024));
@@ -29,7 +29,7 @@ function messageRow({ quota, use }: MailUser): readonly string[] {
   return row(name, "MESSAGE", use.messages, messages);
 }
 
-/** A row: the quota's name, the resource, what is used of it, the limit and the percentage. */
+/** A row: the quota's name, the resource, its usage, its limit and the percentage. */
 function row(name = "User quota", resource: string, value: number, limit: number): string[] {
   if (limit === 0) return [name, resource, `${value}`, "-", "0"];
   return [name, resource, `${value}`, `${limit}`, `${Math.floor(value * 100 / limit)}`];

@@ -1,5 +1,5 @@
 /**
- * The commands that put mails into mailboxes: "save", "copy" and "move".
+ * The commands that add mails to mailboxes: "save", "copy" and "move".
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { parseSearchQuery, type SearchQuery } from "../search/query.ts";
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** The commands that put mails into mailboxes, by name. */
+/** The commands that add mails to mailboxes, by name. */
 export const savingCommands: Readonly<Record<string, Command>> = {
   save: {
     kind: "mail",
@@ -28,7 +28,7 @@ export const savingCommands: Readonly<Record<string, Command>> = {
   move: transferring("move"),
 };
 
-/** Saves a command's input, with LF for its line ends, like a server whose mails have them. */
+/** Saves a command's input, with LF as line ends, like a server that stores mails so. */
 async function* saveMail(call: MailCommandCall): AsyncIterable<string> {
   const { request, user, arguments: arguments_ } = call;
   const name = arguments_.text("mailbox") ?? "INBOX";
@@ -59,7 +59,7 @@ function withLineFeeds(chunks: readonly Uint8Array[]): Uint8Array {
       from = to;
     };
     for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) {
-      // The CR may be the last of the chunk before.
+      // The CR may be the last of the previous chunk.
       add(at);
       if (joined[size - 1] === CR) size--;
     }
@@ -80,11 +80,11 @@ function transferring(verb: "copy" | "move"): Command {
   };
 }
 
-/** What is to be copied or moved. */
+/** The arguments of "copy" and "move". */
 interface Transfer {
-  /** Where to. */
+  /** The target mailbox. */
   readonly destination: string;
-  /** Whose mails; the same user's if left out. */
+  /** The source user; the same user if left out. */
   readonly sourceUser: string | undefined;
   readonly query: SearchQuery;
 }
@@ -125,10 +125,10 @@ function* transferMails(call: MailCommandCall, verb: "copy" | "move"): Iterable<
   });
   for (const target of targets) {
     const keywords = MailboxKeywords.of(target);
-    // What goes into a mailbox that is visited later is found there again.
+    // Mails added to a mailbox that is visited later are found there again.
     for (const searched of openMailboxes(query, source, { failures, verb: `${verb} from` })) {
       const found = [...findMails(query, searched)].map(({ mail }) => mail);
-      // A user's mails take no more room elsewhere.
+      // A move within a user's mailboxes doesn't change the quota.
       const needsRoom = verb === "copy" || source !== user;
       const copied = new Set<Mail>();
       let bytes = 0;
@@ -149,7 +149,7 @@ function* transferMails(call: MailCommandCall, verb: "copy" | "move"): Iterable<
   failures.finish();
 }
 
-/** A mail for another mailbox, whose keywords may be spelled otherwise. */
+/** A mail for another mailbox, with keywords as spelled there. */
 function copyOf({ bytes, guid, flags, received }: Mail, keywords: MailboxKeywords): NewMail {
   keywords.learn(flags);
   return { bytes, guid, received, flags: keywords.normalize(flags) };

@@ -1,6 +1,6 @@
 /**
- * The commands that keep a real server's files in order: "force-resync", "index" and "purge". In
- * memory there are none, so that these only look at their arguments.
+ * The commands that maintain a real server's files: "force-resync", "index" and "purge". In memory there
+ * are no files, so they only check their arguments.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Command } from "./command.ts";
 
-/** The commands that keep files in order, by name. */
+/** The commands that maintain files, by name. */
 export const upkeepCommands: Readonly<Record<string, Command>> = {
   "force-resync": {
     kind: "mail",

@@ -11,15 +11,15 @@ import type { Command, CommandCall } from "./command.ts";
 import type { MailUser } from "../mail_system.ts";
 import { fitsWildcards, hasWildcards } from "../mailboxes/wildcards.ts";
 
-/** What every user has, empty where nothing is known. */
+/** The fields that every user has, empty if unknown. */
 const basicFields: readonly string[] = ["uid", "gid", "home", "mail"];
 
-/** What "-x" may say of a login that the user database is asked for. */
+/** The login data that "-x" may set for the user database lookup. */
 const AUTH_INFO = /^(service|lip|rip)=|^(lport|rport)=\d+$/;
 
 /**
- * The command "user": one JSON text with the names that masks fit, or with what the user database says
- * of each of the users.
+ * The command "user": one JSON text with the names that match the masks, or with the user database's
+ * fields of each user.
  */
 export const userCommand: Command = {
   kind: "server",
@@ -47,7 +47,7 @@ function* describeUsers({ system, arguments: arguments_ }: CommandCall): Iterabl
   }
 }
 
-/** Throws a `CommandFailure` for arguments that can't be. */
+/** Throws a `CommandFailure` for invalid arguments. */
 function check(arguments_: GivenOptions): void {
   for (const info of arguments_.list("auth-info")) {
     if (!AUTH_INFO.test(info)) throw usage(`Unknown -x argument: ${info}`);
@@ -58,7 +58,7 @@ function check(arguments_: GivenOptions): void {
   if (arguments_.has("field")) throw usage("-e can't be used with -f");
 }
 
-/** What is said of a user, by name. */
+/** The fields of a user, by name. */
 function describe(
   name: string,
   user: MailUser | undefined,
@@ -92,7 +92,7 @@ function describe(
   return wanted === undefined ? all : all.filter(([field]) => field === wanted);
 }
 
-/** An expression with its variables put in (Dovecot's settings variables, the commonest of them). */
+/** Expands an expression's variables (the most common of Dovecot's settings variables). */
 function expanded(expression: string, user: MailUser): readonly [string, string] {
   const [local, domain = ""] = user.name.split(/@(.*)/s);
   const { home = "" } = user.fields;
@@ -129,7 +129,7 @@ function member([name, value]: readonly [string, string]): string {
   return `${json(name)}:${json(value)}`;
 }
 
-/** A text in JSON, escaped as Dovecot does it, which is as JSON does it but for two characters. */
+/** A text in JSON, escaped as Dovecot does, which differs from JSON.stringify() in two characters. */
 function json(text: string): string {
   return JSON.stringify(text).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }

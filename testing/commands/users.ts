@@ -23,17 +23,17 @@ export const userCommands: Readonly<Record<string, Command>> = {
     kind: "server",
     run: kickSessions,
   },
-  // It has no arguments in Dovecot either, and nothing here depends on a configuration.
+  // It has no arguments in Dovecot either, and the embedded server has no configuration to reload.
   reload: { kind: "server", run: () => [] },
 };
 
-/** Which sessions are meant. */
+/** Selects sessions. */
 interface SessionFilter {
   readonly username: string | undefined;
   readonly range: IpRange | undefined;
 }
 
-/** What the arguments of "who" and "kick" say; throws a `CommandFailure` for two masks of a kind. */
+/** The arguments of "who" and "kick"; throws a `CommandFailure` for two masks of a kind. */
 function filterOf(arguments_: GivenOptions): SessionFilter {
   let username: string | undefined;
   let range: IpRange | undefined;
@@ -44,7 +44,7 @@ function filterOf(arguments_: GivenOptions): SessionFilter {
       username = mask;
     } else {
       if (range !== undefined) throw usage("Multiple network masks not supported");
-      // All addresses are all sessions, also those without one.
+      // The range of all addresses matches all sessions, also those without an address.
       range = found.bits === 0 ? undefined : found;
     }
   }
@@ -62,7 +62,7 @@ function listSessions({ system, arguments: arguments_ }: CommandCall): Fields {
     return system.sessions.filter((session) => isMeant(session, filter))
       .flatMap(({ username, service, pid, ip = "" }) => [username, service, String(pid), ip]);
   }
-  // A user's sessions are shown together, also those that the masks don't fit.
+  // A user's sessions are shown together, also those that the masks don't match.
   const groups = new Map<string, Session[]>();
   for (const session of system.sessions) {
     const key = `${session.service}/${session.username}`;
@@ -84,7 +84,7 @@ function inParentheses(texts: readonly string[]): string {
   return `(${[...new Set(texts)].join(" ")})`;
 }
 
-/** Ends the processes that serve the sessions, and with them everybody else whom they serve. */
+/** Ends the processes that serve the sessions, and with them all other sessions of these processes. */
 function kickSessions({ system, arguments: arguments_ }: CommandCall): Fields {
   if (!arguments_.has("mask")) throw usage("user and/or ip[/bits] must be specified.");
   const filter = filterOf(arguments_);
@@ -92,7 +92,7 @@ function kickSessions({ system, arguments: arguments_ }: CommandCall): Fields {
   const pids = new Set(meant.map(({ pid }) => pid));
   const kicked = system.sessions.filter(({ pid }) => pids.has(pid));
   if (kicked.length === 0) {
-    throw new CommandFailure("NOTFOUND", { log: "No session fits, so that none was kicked" });
+    throw new CommandFailure("NOTFOUND", { log: "No session matches; none was kicked" });
   }
   const left = system.sessions.filter(({ pid }) => !pids.has(pid));
   system.sessions.splice(0, system.sessions.length, ...left);

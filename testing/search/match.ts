@@ -1,5 +1,5 @@
 /**
- * Finds mails that fit a search query, and the mailboxes to look into.
+ * Finds mails that match a search query, and the mailboxes to search.
  *
  * @module
  */
@@ -15,30 +15,30 @@ import { MailTexts } from "./text.ts";
 import type { EarlierMailboxes } from "./sequence_set.ts";
 import type { SearchTime } from "../../core/doveadm/query/search_time.ts";
 
-/** A mailbox that is searched. */
+/** A mailbox to search. */
 export interface SearchedMailbox {
   /** Its name. */
   readonly name: string;
-  /** What stands between the levels of its name; "/" if left out. */
+  /** The hierarchy separator of its name; "/" if left out. */
   readonly separator?: string;
   readonly mailbox: Mailbox;
-  /** When the search is made, for the likes of "2 days"; now if left out. */
+  /** The time of the search, for keys like "2 days"; now if left out. */
   readonly now?: Date;
-  /** What the query went through before; nothing if left out. */
+  /** The mailboxes that the query visited before; none if left out. */
   readonly earlier?: EarlierMailboxes;
 }
 
-/** A mail that a search found. */
+/** A found mail. */
 export interface FoundMail {
   readonly mail: Mail;
-  /** Its place in the mailbox, from 1 on. */
+  /** Its sequence number in the mailbox, from 1 on. */
   readonly sequence: number;
 }
 
 /**
- * The names of the mailboxes that a query is about, in the order in which Dovecot visits them. Names
- * that the query itself gives come as often as they are given, whether there is such a mailbox or
- * not; all others are those of mailboxes.
+ * The names of the mailboxes that a query selects, in the order in which Dovecot visits them. Names in the
+ * query itself occur as often as they are given, whether the mailbox exists or not; all others are
+ * existing mailboxes.
  */
 export function mailboxesOf(query: SearchQuery, user: MailUser): readonly string[] {
   const named = namedMailboxes(query.key);
@@ -59,14 +59,14 @@ export function mailboxesOf(query: SearchQuery, user: MailUser): readonly string
 
 type MailboxKey = SearchKey & { readonly type: "mailbox" | "mailbox-mask" };
 
-/** A key without wildcards is a mask as well, which only that name fits. */
+/** A key without wildcards is a mask as well, which matches only that name. */
 function maskOf(key: MailboxKey): string {
   return key.type === "mailbox" ? key.name : key.mask;
 }
 
 /**
- * The mailboxes of which a mail has to be in all; none if the query excludes one. Like Dovecot, it
- * doesn't see that a list is negated: `not ( mailbox Sent seen )` is about Sent alone.
+ * The mailboxes that a mail must be in, all of them; none if the query excludes one. Like Dovecot, it
+ * ignores the negation of a list: `not ( mailbox Sent seen )` selects only Sent.
  */
 function namedMailboxes(root: SearchKey): readonly MailboxKey[] {
   const named: MailboxKey[] = [];
@@ -81,7 +81,7 @@ function namedMailboxes(root: SearchKey): readonly MailboxKey[] {
   return visit(root) ? named : [];
 }
 
-/** Whether a mailbox can have mails that fit a key, or that don't, as far as its name goes. */
+/** Whether a mailbox's name allows mails that match a key, or that don't. */
 function canBeIn(key: SearchKey, isNot: boolean, name: string, separator: string): boolean {
   switch (key.type) {
     case "not":
@@ -100,7 +100,7 @@ function canBeIn(key: SearchKey, isNot: boolean, name: string, separator: string
   }
 }
 
-/** The mails of a mailbox that fit a query, in their order. */
+/** The mails of a mailbox that match a query, in order. */
 export function* findMails(
   query: SearchQuery,
   searched: SearchedMailbox,
@@ -108,7 +108,7 @@ export function* findMails(
   const { mails } = searched.mailbox;
   const now = searched.now ?? new Date();
   const key = simplify(query.key, now);
-  if (isGivenUp(key, searched)) return;
+  if (isSkipped(key, searched)) return;
   for (const [index, mail] of mails.entries()) {
     const found = { mail, sequence: index + 1 };
     const matcher = new Matcher({ ...searched, ...found, now, count: mails.length });
@@ -118,11 +118,11 @@ export function* findMails(
 }
 
 /**
- * Whether Dovecot gives up on a mailbox before it looks at any mail: it does for a modification
- * sequence that no mail has yet, even if that is ruled out by "not", and for "not" with a set that has
- * both the first and the last mail, whatever there is between them.
+ * Whether Dovecot skips a mailbox before it looks at any mail: it does for a modification sequence that
+ * no mail has yet, even after "not", and for "not" with a set that has both the first and the last mail,
+ * whatever is between them.
  */
-function isGivenUp(root: SearchKey, { mailbox, earlier }: SearchedMailbox): boolean {
+function isSkipped(root: SearchKey, { mailbox, earlier }: SearchedMailbox): boolean {
   const { count, highestModseq } = mailbox;
   const keys = root.type === "and" ? root.keys : [root];
   return keys.some((key) => {
@@ -133,21 +133,21 @@ function isGivenUp(root: SearchKey, { mailbox, earlier }: SearchedMailbox): bool
   });
 }
 
-/** A mail, and where it is. */
+/** A mail and its place. */
 export interface SearchedMail extends SearchedMailbox, FoundMail {
-  /** How many mails the mailbox has; what it has now if left out. */
+  /** The number of mails in the mailbox; the current number if left out. */
   readonly count?: number;
 }
 
 /**
- * Whether a mail fits a query.
+ * Whether a mail matches a query.
  *
- * The days of dates that a mail was received or saved are those of UTC, the days of the date that it
- * was sent those of its sender.
+ * Dates of reception and saving are compared by the day in UTC, dates of sending by the day in the sender's
+ * time zone.
  *
- * Three slips of Dovecot's are left out. In one search, it forgets sequence numbers that a mailbox
- * didn't have for all that follow; of two dates or sizes of a kind that are negated, it keeps the wrong
- * one; and "unflagged or undeleted" finds nothing in a mailbox whose mails are all deleted.
+ * Three bugs of Dovecot aren't imitated. In one search, it forgets sequence numbers that a mailbox didn't
+ * have for all later mailboxes; of two negated dates or sizes of a kind, it keeps the wrong one; and
+ * "unflagged or undeleted" finds nothing in a mailbox whose mails are all deleted.
  */
 export function matches(query: SearchQuery, searched: SearchedMail): boolean {
   return new Matcher(searched).fits(simplify(query.key, searched.now));
@@ -165,8 +165,8 @@ class Matcher {
   }
 
   /**
-   * Whether what Dovecot's index knows of the mail is enough to see that it doesn't fit a key. Such
-   * mails are passed over, so that "oldestonly" doesn't end at them.
+   * Whether Dovecot's index alone shows that the mail doesn't match a key. Such mails are skipped, so that
+   * "oldestonly" doesn't end at them.
    */
   isOutByIndex(key: SearchKey): boolean {
     return this.#fitsByIndex(key) === false;
@@ -248,7 +248,7 @@ class Matcher {
 
   #fitsDate(type: "before" | "on" | "since", date: SearchDate, time: SearchTime): boolean {
     const { seconds, offset } = this.#date(date);
-    // Who asks for a day means the day that it was where the date comes from.
+    // A day means the day in the time zone of the mail's date.
     const compared = time.type === "day" ? seconds + offset * 60 : seconds;
     const start = time.type === "ago" ? this.#now - time.seconds : time.seconds;
     switch (type) {
@@ -261,12 +261,12 @@ class Matcher {
     }
   }
 
-  /** A mail's date in seconds since 1970, and how far the clock that it is from is ahead of UTC. */
+  /** A mail's date in seconds since 1970, and the offset of its time zone from UTC. */
   #date(date: SearchDate): { readonly seconds: number; readonly offset: number } {
     const { mail } = this.#searched;
     if (date === "sent") {
       const [field] = this.#message.fieldsNamed("Date");
-      // No date at all is the first of all days.
+      // A missing date is earlier than all others.
       return (field && parseMessageDate(field.value)) ?? { seconds: 0, offset: 0 };
     }
     const time = date === "received" ? mail.received : mail.saved;
@@ -278,7 +278,7 @@ class Matcher {
   }
 }
 
-/** Whether there is a keyword, in any case; IMAP's own flags are none. */
+/** Whether a mail has a keyword, in any case; IMAP's own flags don't count. */
 function hasKeyword(flags: ReadonlySet<string>, keyword: string): boolean {
   const wanted = keyword.toLowerCase();
   return !wanted.startsWith("\\") && [...flags].some((flag) => flag.toLowerCase() === wanted);

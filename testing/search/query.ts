@@ -1,5 +1,5 @@
 /**
- * Search queries as the embedded server runs them: those that Dovecot 2.3 takes, but for two keys.
+ * Search queries for the embedded server: those of Dovecot 2.3, except two keys.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { SequenceSet } from "./sequence_set.ts";
 
 export type { FieldUse, SearchDate } from "../../core/doveadm/query/search_key.ts";
 
-/** The keys that differ from what was parsed: sets that know what is in them, and plain numbers. */
+/** The keys that differ from the parser's output: sets that know their numbers, and plain numbers. */
 type OwnKey =
   | { readonly type: "and" | "or"; readonly keys: readonly SearchKey[] }
   | { readonly type: "not"; readonly key: SearchKey }
@@ -21,23 +21,23 @@ type OwnKey =
   | { readonly type: "larger" | "smaller"; readonly size: number }
   | { readonly type: "modseq"; readonly modseq: number; readonly keyword?: string };
 
-/** What a mail has to be like. */
+/** A condition that mails match or don't. */
 export type SearchKey =
   | OwnKey
   | Exclude<ParsedKey, { readonly type: OwnKey["type"] | "in-thread" | "mime-part" }>;
 
 /** A search query. */
 export interface SearchQuery {
-  /** What the mails have to be like. */
+  /** The condition for mails. */
   readonly key: SearchKey;
-  /** Whether the first mail of a mailbox that isn't like that ends the search there. */
+  /** Whether the first mail of a mailbox that doesn't match ends the search there. */
   readonly oldestOnly: boolean;
 }
 
-/** The version whose grammar the embedded server knows. */
+/** The version of the embedded server's grammar. */
 const version = "2.3";
 
-/** Reads a query. Throws a `CommandFailure`, "USAGE", with the reason as its `log`. */
+/** Parses a query. Throws a `CommandFailure`, "USAGE", with the reason as its `log`. */
 export function parseSearchQuery(args: readonly string[]): SearchQuery {
   try {
     const { key, oldestOnly } = parseQuery(args, version);

@@ -6,22 +6,22 @@
 
 import { type NumberRange, readNumberSet } from "../../core/doveadm/query/number_set.ts";
 
-/** A set of numbers of mails: "1,3:5,10:*". */
+/** A set of mail numbers: "1,3:5,10:*". */
 export class SequenceSet {
   /** The ranges as they were written, the lower number first. */
   readonly ranges: readonly NumberRange[];
 
-  /** Makes a set of ranges; see {@linkcode parseSequenceSet}. */
+  /** Creates a set from ranges; see {@linkcode parseSequenceSet}. */
   constructor(ranges: readonly NumberRange[]) {
     this.ranges = ranges;
   }
 
-  /** Whether a UID is in it. As in doveadm's queries, "*" is no mail: "7:*" is 7 and all above. */
+  /** Whether a UID is in the set. As in doveadm's queries, "*" is no mail: "7:*" is 7 and all above. */
   hasUid(uid: number): boolean {
     return this.ranges.some(({ first, last }) => first <= uid && uid <= last);
   }
 
-  /** Whether nothing is in it. */
+  /** Whether the set is empty. */
   get isEmpty(): boolean {
     return this.ranges.length === 0;
   }
@@ -37,10 +37,10 @@ export class SequenceSet {
   }
 
   /**
-   * Whether a sequence number is in it, where "*" is the last mail, of `count`.
+   * Whether a sequence number is in the set, where "*" is the last mail, `count`.
    *
-   * A query over several mailboxes has one set for all of them, which Dovecot cuts to what there is in
-   * each, and keeps cut: of "5:*" the second mailbox gets what there was of it in the first.
+   * A query over several mailboxes has one set for all of them. Dovecot cuts it to the numbers of each
+   * mailbox, and keeps it cut: for "5:*" the second mailbox gets the numbers that the first one had.
    */
   hasSequence(sequence: number, count: number, earlier?: EarlierMailboxes): boolean {
     const last = earlier?.first ?? count;
@@ -48,7 +48,7 @@ export class SequenceSet {
       (this.hasUid(sequence) || (this.hasLast && sequence === last));
   }
 
-  /** The numbers that aren't in it, which must not have "*". */
+  /** The numbers that aren't in the set, which must not contain "*". */
   inverted(): SequenceSet {
     const rest: NumberRange[] = [];
     let first = 1;
@@ -60,7 +60,7 @@ export class SequenceSet {
     return new SequenceSet(rest);
   }
 
-  /** The numbers that are in both sets; "*" is one of them where it is in both. */
+  /** The numbers that are in both sets; "*" is one of them if it is in both. */
   intersection(other: SequenceSet): SequenceSet {
     const both: NumberRange[] = [];
     const [ours, theirs] = [this.#merged(), other.#merged()];
@@ -79,10 +79,10 @@ export class SequenceSet {
     return new SequenceSet(new SequenceSet([...this.ranges, ...other.ranges]).#merged());
   }
 
-  /** The same in rising order, as few ranges as it takes. */
+  /** The same numbers in rising order, with as few ranges as possible. */
   #merged(): readonly NumberRange[] {
     const merged: NumberRange[] = [];
-    // Not by their difference: that of two "*" is no number.
+    // Not by their difference: that of two "*" is NaN.
     const rising = [...this.ranges].sort((a, b) =>
       Number(a.first > b.first) - Number(a.first < b.first)
     );
@@ -98,15 +98,15 @@ export class SequenceSet {
 /** The highest number that isn't "*". */
 const highest = 2 ** 32 - 2;
 
-/** How many mails there were in the mailboxes that a query went through so far, but empty ones. */
+/** The numbers of mails in the mailboxes visited so far, except empty ones. */
 export interface EarlierMailboxes {
-  /** How many in the first one. */
+  /** That of the first one. */
   readonly first: number;
-  /** How many in the smallest one. */
+  /** That of the smallest one. */
   readonly smallest: number;
 }
 
-/** Reads a set; gives `undefined` for what is none. The empty text is the empty set. */
+/** Parses a set; returns `undefined` for an invalid one. The empty text is the empty set. */
 export function parseSequenceSet(text: string): SequenceSet | undefined {
   const ranges = readNumberSet(text);
   return ranges && new SequenceSet(ranges);

@@ -1,5 +1,5 @@
 /**
- * Search queries made simpler, as Dovecot makes them before it looks at mails.
+ * Simplifies search queries as Dovecot does before it looks at mails.
  *
  * @module
  */
@@ -7,24 +7,24 @@
 import type { SearchKey } from "./query.ts";
 import type { SequenceSet } from "./sequence_set.ts";
 
-/** The keys whose values all have to be the same for Dovecot to see that they are. */
+/** The keys whose values must all be equal for Dovecot to recognize that. */
 const comparable: ReadonlySet<string> = new Set(["flag", "keyword", "header", "body", "text"]);
 
 const all: SearchKey = { type: "all" };
 const none: SearchKey = { type: "not", key: all };
 
 /**
- * A key that fits the same mails, but for what Dovecot makes of it (2.3's
+ * Returns a key that matches the same mails, except for Dovecot's bugs (2.3's
  * src/lib-storage/mail-search-args-simplify.c).
  *
- * "not" stands ahead of single keys only, and of sets only where "*" is in them; lists have no lists
- * of their own kind; of the sets of a list there is one left: what is in all of them, or with "or" in
- * one. "*" isn't known when that is done, so that "* 3" is no mail at all, even where the third is the
- * last. Of several limits of a kind the one is left that decides, in which Dovecot forgets about
- * "not": of "not larger 1 not larger 9" it is the second. What can be seen to fit all mails, or none,
- * is "all", or "not all", and that alone if it decides.
+ * "not" only stands before single keys, and before sets only if they contain "*"; lists contain no lists of
+ * their own kind; the sets of a list become one: their intersection, or with "or" their union. "*" is still
+ * unknown then, so that "* 3" matches no mail, even if the third is the last. Of several limits of a kind
+ * the deciding one is left, for which Dovecot forgets "not": of "not larger 1 not larger 9" it is the
+ * second. A key that obviously matches all mails, or none, becomes "all", or "not all", and replaces the
+ * whole list if it decides.
  *
- * With `now`, times that say how long ago are moments.
+ * With `now`, relative times become absolute.
  */
 export function simplify(key: SearchKey, now?: Date): SearchKey {
   return new Simplifier(now).simplify(key, false);
@@ -114,7 +114,7 @@ function isSet(key: SearchKey): key is SetKey {
   return key.type === "sequences" || key.type === "uids";
 }
 
-/** Leaves one limit of each kind, in the place of the first. */
+/** Keeps one limit of each kind, in the place of the first. */
 function withMergedLimits(keys: readonly SearchKey[], type: "and" | "or"): readonly SearchKey[] {
   const best = new Map<string, { readonly key: SearchKey; readonly limit: Limit }>();
   for (const key of keys) {
@@ -135,12 +135,12 @@ function withMergedLimits(keys: readonly SearchKey[], type: "and" | "or"): reado
   });
 }
 
-/** What a key allows for. */
+/** The range that a key allows. */
 interface Limit {
-  /** The same for all that it can be compared with. */
+  /** Equal for all keys that it can be compared with. */
   readonly kind: string;
   readonly value: number;
-  /** Whether lower values allow for less, as it is without "not". */
+  /** Whether lower values match fewer mails, without "not". */
   readonly isUpper: boolean;
 }
 
@@ -170,7 +170,7 @@ function withoutTwins(keys: readonly SearchKey[]): readonly SearchKey[] {
   return keys.filter((key, at) => !keys.slice(0, at).some((other) => isSame(key, other)));
 }
 
-/** Whether there is a key and the same with "not". */
+/** Whether the keys contain a key and its negation. */
 function hasOpposites(keys: readonly SearchKey[]): boolean {
   return keys.some((key) => key.type === "not" && keys.some((other) => isSame(key.key, other)));
 }

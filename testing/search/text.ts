@@ -1,5 +1,5 @@
 /**
- * The texts of a mail as searches see them: decoded, and without differences of case.
+ * The texts of a mail for searches: decoded, and without differences of case.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import { partText } from "../dovecot_message/part_text.ts";
 import type { FieldUse } from "./query.ts";
 
 /**
- * A text as it is compared: each character in its title case, taken apart by one step, if it can
- * be. So "é" is "E" and an accent, and a search for "cafe" finds "café", but not the other way round.
+ * A text for comparison: each character in title case, decomposed by one step if possible. So "é" is "E"
+ * and an accent, and a search for "cafe" finds "café", but not the other way round.
  */
 export function normalise(text: string): string {
   if (!/[^\0-\x7f]/.test(text)) return text.toUpperCase();
@@ -29,16 +29,16 @@ function normaliseCharacter(character: string): string {
   const known = normalised.get(character);
   if (known !== undefined) return known;
   const upper = character.toUpperCase();
-  // What has more than one character in upper case, like "ß", has no title case of its own.
+  // Characters with several uppercase characters, like "ß", have no title case of their own.
   const title = Array.from(upper).length === 1 ? upper : character;
   const parts = takenApart(title);
-  // There are some 150,000 characters, and few in use.
+  // There are some 150,000 characters, and few are used.
   if (normalised.size > 10_000) normalised.clear();
   normalised.set(character, parts);
   return parts;
 }
 
-/** A character taken apart by one step: "Ǘ" is "Ü" and an accent, and not yet "U" and two. */
+/** A character decomposed by one step: "Ǘ" is "Ü" and an accent, and not yet "U" and two. */
 function takenApart(character: string): string {
   const parts = Array.from(character.normalize("NFD"));
   if (parts.length === 1) return parts[0] === character ? character.normalize("NFKD") : parts[0];
@@ -48,7 +48,7 @@ function takenApart(character: string): string {
   return parts.join("").normalize("NFC") + last;
 }
 
-/** The texts of one mail; each is made when it is first asked for. */
+/** The texts of one mail, each created on first use. */
 export class MailTexts {
   readonly #message: Message;
   #bodies: readonly string[] | undefined;
@@ -59,23 +59,23 @@ export class MailTexts {
     this.#message = message;
   }
 
-  /** Whether there is a field of a name with a text in its value; or at all, for an empty text. */
+  /** Whether a field of a name contains a text; for an empty text, whether there is such a field. */
   headerHas(name: string, text: string, use: FieldUse): boolean {
     const fields = this.#message.fieldsNamed(name);
     if (text === "") return fields.length > 0;
-    // A text that goes beyond a field's end is found in the next one of that name.
+    // A text longer than a field continues in the next field of that name.
     const values = fields.map((field) => `${fieldText(field, use)}\r\n`);
     return values.join("").includes(normalise(text));
   }
 
-  /** Whether the text of a part that is text has a text in it. */
+  /** Whether a text part contains a text. */
   bodyHas(text: string): boolean {
     const message = this.#message;
     this.#bodies ??= allParts(message.root).map((part) => bodyText(message, part));
     return someHas(this.#bodies, text);
   }
 
-  /** Whether a part has a text in its header or, if it is text, in its body. */
+  /** Whether a part contains a text in its header or, if it is a text part, in its body. */
   has(text: string): boolean {
     const message = this.#message;
     this.#texts ??= allParts(message.root).map((part) => {
@@ -112,12 +112,12 @@ function headerText({ fields, bodyStart, start }: MessagePart): string {
   return lines.join("") + (isEnded ? "\r\n" : "");
 }
 
-/** A part and all parts in it. */
+/** A part and all its descendants. */
 function allParts(part: MessagePart): MessagePart[] {
   return [part, ...part.children.flatMap(allParts)];
 }
 
-/** Whether the body of a part is looked into. */
+/** Whether the body of a part is searched. */
 function isText({ kind, fields }: MessagePart): boolean {
   if (kind === "multipart" || kind === "message") return false;
   const field = fields.findLast(({ name }) => name.toLowerCase() === "content-type");
@@ -130,7 +130,7 @@ function bodyText(message: Message, part: MessagePart): string {
   return isText(part) ? normalise(partText(message, part)) : "";
 }
 
-/** What has to stand between quotation marks, and there, behind a backslash. */
+/** Characters that need quotation marks, and a backslash within them. */
 const notInAtoms = /[^!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~\x80-\xff]/;
 const notInLocalParts = /[^!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~\x80-\xff]/;
 
@@ -161,7 +161,7 @@ function writeAddresses(addresses: readonly MailAddress[]): string {
   return text;
 }
 
-/** A name, between quotation marks if it needs them; encoded words can't stand there. */
+/** A name, in quotation marks if it needs them; encoded words aren't allowed there. */
 function quotedName(name: string): string {
   return name.includes("=?") ? name : quoted(name, notInAtoms);
 }

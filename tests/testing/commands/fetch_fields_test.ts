@@ -8,7 +8,7 @@ import { MailboxKeywords } from "../../../testing/mailboxes/flags.ts";
 import { MailSystem } from "../../../testing/mail_system.ts";
 import type { NewMail } from "../../../testing/mailbox.ts";
 
-/** What fields of a mail have; the mail is a byte string, or the last of several. */
+/** The fetched fields of a mail; the mail is a byte string, or the last of several. */
 function fetch(fields: string, ...given: readonly (string | NewMail)[]): readonly string[] {
   const mails = given.map((mail) => {
     return typeof mail === "string" ? { bytes: fromByteString(mail) } : mail;
@@ -29,7 +29,7 @@ function fetch(fields: string, ...given: readonly (string | NewMail)[]): readonl
 const lunch = 'From: Bob <bob@example.org>\nTo: a@b, "D, C" <c@d>\nSubject: Lunch?\n' +
   "Date: Mon, 05 Jan 2026 11:30:00 +0100\nMessage-ID: <1@x>\n\nAt noon?\n";
 
-test("fields of a mail", () => {
+test("fetch › fields of a mail › have Dovecot's values", () => {
   const mail = {
     bytes: fromByteString(lunch),
     uid: 7,
@@ -76,7 +76,7 @@ test("fields of a mail", () => {
   assert.equal(sent, `${received} (+0100)`);
 });
 
-test("several fields, none, and such as there aren't", () => {
+test("fetch › several, no and unknown fields › return values or fail", () => {
   assert.deepEqual(fetch(" seq  uid seq ", lunch), ["1", "1", "1"]);
   assert.deepEqual(fetch("", lunch), []);
   for (
@@ -98,7 +98,7 @@ test("several fields, none, and such as there aren't", () => {
       names,
     );
   }
-  // Only a mail makes them a mistake.
+  // Only a mail makes them an error.
   for (const names of ["hdr.from.bogus", "hdr.from."]) {
     parseFetchFields(names);
     assert.throws(
@@ -109,7 +109,7 @@ test("several fields, none, and such as there aren't", () => {
   }
 });
 
-test("header fields", () => {
+test("fetch › header fields › are decoded as asked", () => {
   const mail = "Received: one\r\nSubject:   folded\r\n\ttwice\r\n  over \r\nX-Empty:\r\n" +
     'received : two\r\nTo: =?utf-8?q?J=C3=B6?= <j@x>, g: "a b"@c (N);, bare\r\n' +
     "Subject: =?utf-8?b?w6Q=?= =?utf-8?q?=C3=B6?= a=?\r\nX-Nul: a\0b\r\n\r\n";
@@ -131,12 +131,12 @@ test("header fields", () => {
   }
 });
 
-test("dates that messages were sent", () => {
+test("fetch › dates of sending › are read like Dovecot's", () => {
   for (
     const [date, seconds] of [
       ["Mon, 05 Jan 2026 11:30:00 -0530", "1767632400"],
       ["nonsense", "0"],
-      // Of older and later ones, Dovecot keeps 32 bits.
+      // Dovecot keeps 32 bits of earlier and later ones.
       ["Thu, 01 Jan 1969 00:00:00 +0000", "4263431296"],
       ["Fri, 31 Dec 2199 23:59:59 +0000", "2963151103"],
     ]
@@ -178,7 +178,7 @@ text
 --bb--
 `;
 
-test("envelopes and structures", () => {
+test("fetch › envelopes and structures › are Dovecot's", () => {
   const text = (size: number, lines: number) =>
     `"text" "plain" ("charset" "us-ascii") NIL NIL "7bit" ${size} ${lines}`;
   for (
@@ -220,7 +220,7 @@ test("envelopes and structures", () => {
   }
 });
 
-test("sections", () => {
+test("fetch › sections › return parts of the message", () => {
   const inside = 'Subject: "inside"\r\n\r\n';
   const between = (start: string, end: string) =>
     multipart.slice(multipart.indexOf(start), multipart.indexOf(end));
@@ -251,14 +251,14 @@ test("sections", () => {
   assert(whole.endsWith(text));
   assert.match(text, /^preamble\r\n--bb\r\n.*\r\nContent-Transfer-Encoding: binary\r\n\r\nHällo/s);
   assert(!/quoted-printable|base64/.test(whole));
-  // Nothing is said to be binary that wasn't encoded.
+  // Parts that weren't encoded aren't marked as binary.
   const empty = "Content-Transfer-Encoding: base64\r\n\r\n";
   assert.deepEqual(fetch("binary. binary.text", empty), [empty, ""]);
   const nuls = "A: b\n\na\0b\n";
   assert.deepEqual(fetch("body.text binary.text text", nuls), ["a\ufffdb\r\n", "a\0b\r\n", nuls]);
 });
 
-test("what doesn't decode", () => {
+test("fetch › invalid encodings › fail or stay unchanged", () => {
   for (
     const [encoding, body, code] of [
       ["base64", "QUJ!", "DATAERR"],
@@ -276,7 +276,7 @@ test("what doesn't decode", () => {
   }
 });
 
-test("texts", () => {
+test("fetch › texts › are in UTF-8", () => {
   assert.deepEqual(fetch("text.utf8", multipart), [
     'From: a@b\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="bb"\n' +
     "Content-Language: en, de\n\nContent-Type: text/plain; charset=utf-8\n" +
@@ -295,7 +295,7 @@ test("texts", () => {
         "Content-Type: text/plain; charset=iso-8859-1\n\n\xe9",
         "Content-Type: text/plain; charset=iso-8859-1\n\né",
       ],
-      // A character that is cut off is dropped, whatever it begins with.
+      // A character that is cut off is dropped, whatever its first byte.
       ["\n\x85\xe9e", "\n\ufffd"],
     ]
   ) {
@@ -303,7 +303,7 @@ test("texts", () => {
   }
 });
 
-test("snippets", () => {
+test("fetch › snippets › begin the text", () => {
   const html = (body: string) => `Content-Type: text/html\n\n${body}`;
   const alternative = (first: string, second: string) =>
     `Content-Type: multipart/alternative; boundary=b\n\n--b\n${first}\n\n1\n--b\n${second}\n\n2\n`;

@@ -3,14 +3,14 @@ import { test } from "node:test";
 import { MailSystem } from "../../../testing/mail_system.ts";
 import { type Answers, answersOf } from "../answers.ts";
 
-/** Answers about three mails in alice's INBOX, of which the second has flags. */
+/** Runs commands on three mails in alice's INBOX, of which the second has flags. */
 function answersOfAlice(): Answers {
   const bytes = new Uint8Array();
   const mails = [{ bytes }, { bytes, flags: ["Work", "\\seen", "$a"] }, { bytes }];
   return answersOf(new MailSystem({ users: { alice: { mailboxes: { INBOX: { mails } } } } }));
 }
 
-test("flags add, remove and replace", async () => {
+test("flags › add, remove and replace › change the mails' flags", async () => {
   const answers = answersOfAlice();
   const inbox = ["mailbox", "INBOX"];
   for (
@@ -46,7 +46,7 @@ test("flags add, remove and replace", async () => {
   assert.deepEqual(await answers("fetch", ["flags", ...inbox, "3"]), ["\\Seen \\Recent x"]);
 });
 
-test("flags and mailboxes that can't be", async () => {
+test("flags › invalid flags and mailboxes › fail", async () => {
   const answers = answersOfAlice();
   for (
     const [args, expected] of [
@@ -64,7 +64,7 @@ test("flags and mailboxes that can't be", async () => {
   ) {
     assert.deepEqual(await answers("flags add", args), [expected], JSON.stringify(args));
   }
-  // Nobody looks at keywords where there is no mailbox for them.
+  // Keywords aren't checked if there is no mailbox for them.
   assert.deepEqual(await answers("flags replace", ["a(b", "mailbox", "Nope*"]), []);
   for (const keyword of ["a".repeat(50), "a[b", "$x,y/z", "NIL", "seen"]) {
     assert.deepEqual(await answers("flags add", [keyword, "mailbox", "INBOX", "1"]), [], keyword);

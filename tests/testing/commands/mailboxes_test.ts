@@ -3,14 +3,14 @@ import { test } from "node:test";
 import { MailSystem } from "../../../testing/mail_system.ts";
 import { type Answers, answersOf, type Line } from "../answers.ts";
 
-/** A mail system of alice and bob; alice has the mailboxes, made in this order. */
+/** A mail system of alice and bob; alice has the mailboxes, created in this order. */
 function systemOf(...mailboxes: readonly string[]): MailSystem {
   const system = new MailSystem({ users: { alice: {}, bob: {} } });
   for (const name of mailboxes) system.users.get("alice")!.create(name);
   return system;
 }
 
-/** Asks one after the other, and compares what is answered. */
+/** Runs commands in sequence, and compares the replies. */
 async function compare(
   answers: Answers,
   expected: readonly (readonly [line: Line, answer: readonly string[]])[],
@@ -20,7 +20,7 @@ async function compare(
   }
 }
 
-test("mailbox list", async () => {
+test("mailboxes › list › returns the matching names", async () => {
   const answers = answersOf(systemOf("b", "a/b", "é"));
   const list = (...args: string[]): Line => ["mailbox list", args];
   await compare(answers, [
@@ -30,7 +30,7 @@ test("mailbox list", async () => {
     [list("%/%"), ["a/b"]],
     [list("in*"), ["INBOX"]],
     [list("x*"), []],
-    // One name is a name, be there such a mailbox or not; several choose.
+    // A single name is returned whether the mailbox exists or not; several names select.
     [list("nosuch"), ["nosuch"]],
     [list("inbox"), ["inbox"]],
     [list(""), [""]],
@@ -45,7 +45,7 @@ test("mailbox list", async () => {
   ]);
 });
 
-test("the user that a command acts on, and the column for it", async () => {
+test("mailboxes › several users › add a column with the user", async () => {
   const answers = answersOf(systemOf("b"));
   await compare(answers, [
     [["mailbox list", ["-A"]], ["alice", "b", "alice", "INBOX"]],
@@ -69,7 +69,7 @@ test("the user that a command acts on, and the column for it", async () => {
   ]);
 });
 
-test("mailbox status", async () => {
+test("mailboxes › status › returns the requested fields", async () => {
   const saved = new Date("2026-01-05T11:30:00Z");
   const mail = { bytes: new TextEncoder().encode("a: b\n\nc\n"), saved };
   const guid = "0123456789abcdef0123456789abcdef";
@@ -103,7 +103,7 @@ test("mailbox status", async () => {
   ]);
 });
 
-test("mailbox create", async () => {
+test("mailboxes › create › creates them or fails", async () => {
   const answers = answersOf(systemOf("a"));
   const guid = "0123456789abcdef0123456789abcdef";
   await compare(answers, [
@@ -119,7 +119,7 @@ test("mailbox create", async () => {
   ]);
 });
 
-test("mailbox delete", async () => {
+test("mailboxes › delete › deletes them or fails", async () => {
   const system = systemOf("a", "a/b", "a/b/c", "d/e", "full", "a*", "axe/b");
   const answers = answersOf(system);
   system.users.get("alice")!.add("full", { bytes: new Uint8Array(1) });
@@ -142,7 +142,7 @@ test("mailbox delete", async () => {
   ]);
 });
 
-test("mailbox rename", async () => {
+test("mailboxes › rename › renames them or fails", async () => {
   const answers = answersOf(systemOf("a", "a/b", "c"));
   await compare(answers, [
     [["mailbox rename", ["a", "d/e"]], []],
@@ -157,7 +157,7 @@ test("mailbox rename", async () => {
   ]);
 });
 
-test("mailbox subscribe and unsubscribe", async () => {
+test("mailboxes › subscribe and unsubscribe › change subscriptions", async () => {
   const answers = answersOf(systemOf("a"));
   await compare(answers, [
     [["mailbox subscribe", ["z/y", "inbox", "a", "z", "a"]], []],
@@ -172,7 +172,7 @@ test("mailbox subscribe and unsubscribe", async () => {
   ]);
 });
 
-test("namespaces", async () => {
+test("mailboxes › namespaces › have prefixes and separators", async () => {
   const namespaces = [{}, { prefix: "Old/Deep/" }, { prefix: "Old/" }];
   const answers = answersOf(new MailSystem({ users: { alice: {} }, namespaces }));
   const list = (...args: string[]): Line => ["mailbox list", args];
@@ -200,7 +200,7 @@ test("namespaces", async () => {
   ]);
 });
 
-test("a prefix for INBOX's namespace", async () => {
+test("mailboxes › a prefix for INBOX's namespace › is accepted", async () => {
   const namespaces = [{ prefix: "Mail/" }];
   const answers = answersOf(new MailSystem({ users: { alice: {} }, namespaces }));
   await compare(answers, [
@@ -211,7 +211,7 @@ test("a prefix for INBOX's namespace", async () => {
     [["mailbox status", ["messages", "Mail/%"]], ["Mail/a", "0"]],
     [["mailbox status", ["messages", "INBOX"]], ["INBOX", "0"]],
     [["mailbox status", ["messages", "Mail/INBOX"]], ["Mail/INBOX", "0"]],
-    // Names of no namespace are missing, and stay so.
+    // Names outside all namespaces are missing, and can't be created.
     [["mailbox status", ["messages", "a"]], ["-NOTFOUND"]],
     [["mailbox status", ["messages", "a//b"]], ["-USAGE"]],
     [["mailbox create", ["a"]], ["-DATAERR"]],
@@ -224,7 +224,7 @@ test("a prefix for INBOX's namespace", async () => {
   ]);
 });
 
-test("upkeep has nothing to do", async () => {
+test("upkeep › valid arguments › do nothing", async () => {
   const answers = answersOf(systemOf());
   await compare(answers, [
     [["force-resync", ["-f", "*"]], []],
@@ -240,7 +240,7 @@ test("upkeep has nothing to do", async () => {
   ]);
 });
 
-test("commands that no server has", async () => {
+test("commands › unknown ones › are refused", async () => {
   const answers = answersOf(systemOf());
   for (
     const name of ["auth test", "config", "pw", "help", "mailbox", "", "toString", "MAILBOX LIST"]

@@ -20,7 +20,7 @@ function alice(): { system: MailSystem; answers: Answers } {
   return { system, answers: answersOf(system) };
 }
 
-test("search and fetch", async () => {
+test("mails › search and fetch › return the matching mails", async () => {
   const { answers } = alice();
   const inbox = ["mailbox", "INBOX"];
   const guid = "1".repeat(32);
@@ -57,7 +57,7 @@ test("search and fetch", async () => {
   assert.deepEqual(await answers("fetch", ["-A", "", ...inbox]), []);
 });
 
-test("a row with a value that can't be read isn't given", async () => {
+test("mails › a row with an unreadable value › is left out", async () => {
   const { system, answers } = alice();
   system.findUser("alice")!.add("A", {
     bytes: new TextEncoder().encode("Content-Transfer-Encoding: x\n\n"),
@@ -67,7 +67,7 @@ test("a row with a value that can't be read isn't given", async () => {
   assert.deepEqual(await answers("fetch", args), [..."1,,1,3,,3".split(","), "-DATAERR"]);
 });
 
-test("expunge", async () => {
+test("mails › expunge › removes the matching mails", async () => {
   for (
     const [query, answer, left] of [
       ["mailbox INBOX seen", [], "three four two"],
@@ -77,11 +77,11 @@ test("expunge", async () => {
       ["mailbox Nope* all", [], "three four one two"],
       ["( mailbox INBOX seen ) or ( mailbox A unseen )", [], "four two"],
       ["( mailbox INBOX or mailbox A ) 1", [], "four two"],
-      // "all" makes no difference to "not mailbox A", which is about all others.
+      // "all" doesn't change "not mailbox A", which selects all others.
       ["not ( mailbox A all ) seen", [], "three two"],
-      // What no mail can fit is about no mailbox.
+      // A query that no mail can match selects no mailbox.
       ["mailbox Nope seen unseen", [], "three four one two"],
-      // What could be more than was meant.
+      // Queries that could remove more than was meant.
       ["", ["-USAGE"], "three four one two"],
       ["all", ["-USAGE"], "three four one two"],
       ["mailbox INBOX", ["-USAGE"], "three four one two"],
@@ -98,7 +98,7 @@ test("expunge", async () => {
   }
 });
 
-test("expunge deletes mailboxes that are empty then", async () => {
+test("mails › expunge of all mails › deletes empty mailboxes", async () => {
   const { answers } = alice();
   assert.deepEqual(await answers("expunge", ["-d", "mailbox", "A/B", "all"]), []);
   assert.deepEqual(await answers("expunge", ["-d", "mailbox", "A", "seen"]), []);

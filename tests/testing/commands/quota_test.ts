@@ -3,14 +3,14 @@ import { test } from "node:test";
 import { MailSystem, type QuotaOptions } from "../../../testing/mail_system.ts";
 import { answersOf } from "../answers.ts";
 
-/** What "quota get" answers for mails of these sizes. */
+/** The reply of "quota get" for mails of these sizes. */
 function quotaOf(sizes: readonly number[], quota?: QuotaOptions): Promise<readonly string[]> {
   const mails = sizes.map((size) => new Uint8Array(size));
   const users = { alice: { mailboxes: { INBOX: mails.slice(1), a: mails.slice(0, 1) }, quota } };
   return answersOf(new MailSystem({ users }))("quota get");
 }
 
-test("quota get", async () => {
+test("quota › get › returns usage, limit and percentage", async () => {
   const name = "User quota";
   for (
     const [sizes, quota, storage, messages] of [
@@ -32,7 +32,7 @@ test("quota get", async () => {
   assert.equal((await quotaOf([], { name: "Mail" }))[0], "Mail");
 });
 
-test("the column for the user, and arguments that can't be", async () => {
+test("quota › several users and invalid arguments › add a column, and fail", async () => {
   const answers = answersOf(new MailSystem({ users: { alice: {} } }));
   assert.deepEqual(await answers("quota get", ["-A"]), [
     ...["alice", "User quota", "STORAGE", "0", "-", "0"],

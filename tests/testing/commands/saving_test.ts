@@ -30,7 +30,7 @@ function users(): { system: MailSystem; answers: Answers } {
   return { system, answers: answersOf(system) };
 }
 
-test("save", async () => {
+test("saving › save › adds a mail", async () => {
   for (
     const [args, input, result, saved] of [
       [[], "Subject: x\n\ny\n", "+", "Subject: x\n\ny\n"],
@@ -56,18 +56,18 @@ test("save", async () => {
   }
 });
 
-test("a message in pieces", async () => {
+test("saving › a message in pieces › is complete", async () => {
   const { system, answers } = users();
   const ask = askHandler(mailHandler(system));
   system.findUser("alice")!.quota = {};
-  // The pieces have 1000 bytes, so that a CR LF is in two of them.
+  // The pieces have 1000 bytes, so that one CR LF is split.
   const input = encodeUtf8(`${"x".repeat(999)}\r\n${"y".repeat(998)}\r\n`);
   await ask({ name: "save", args: ["-m", "Empty"], user: "alice", input });
   const [text] = await answers("fetch", ["text", "mailbox", "Empty"]);
   assert.equal(text, `${"x".repeat(999)}\n${"y".repeat(998)}\n`);
 });
 
-test("copy and move", async () => {
+test("saving › copy and move › add mails to the target", async () => {
   const fields = "hdr.subject flags date.received.unixtime";
   const three = ["three", "\\Recent $x work", "1767609000"];
   for (
@@ -110,7 +110,7 @@ test("copy and move", async () => {
   await answers("copy", ["A", "mailbox", "INBOX", "1"]);
   assert.equal((await guids()).filter((text) => text === guid).length, 2);
   assert.equal((await guids()).filter((text) => text === "2").length, 2);
-  // Keywords are spelled as the mailbox has them.
+  // Keywords get the mailbox's spelling.
   const [flags] = await answers("fetch", ["flags", "mailbox", "A", "2"]);
   assert.equal(flags, "\\Seen \\Recent work");
   await answers("move", ["A", "user", "bob", "mailbox", "*", "all"]);
@@ -118,7 +118,7 @@ test("copy and move", async () => {
   assert.equal(system.findUser("alice")!.open("A").count, 4);
 });
 
-test("copies that there is no room for, and moves, which need none", async () => {
+test("saving › copies over the quota, and moves › fail, and succeed", async () => {
   const { system, answers } = users();
   system.findUser("alice")!.quota = { messages: 4 };
   assert.deepEqual(await answers("copy", ["Empty", "mailbox", "INBOX"]), ["-UNKNOWN"]);
@@ -128,7 +128,7 @@ test("copies that there is no room for, and moves, which need none", async () =>
     await answers("fetch", ["hdr.subject", "mailbox", "Empty"]),
     ["one", "one", "two"],
   );
-  // What there is no room for stays where it is.
+  // A copy over the quota leaves the mail unchanged.
   assert.deepEqual(
     await answers("move", ["Empty", "user", "bob", "mailbox", "INBOX", "all"]),
     ["-UNKNOWN"],

@@ -22,7 +22,7 @@ function systemOf(): MailSystem {
   return system;
 }
 
-test("masks for users", () => {
+test("users › masks › match names", () => {
   for (
     const [mask, name, fits] of [
       ["*", "", true],
@@ -41,7 +41,7 @@ test("masks for users", () => {
   }
 });
 
-test("user", async () => {
+test("users › user › returns JSON", async () => {
   const answers = answersOf(systemOf());
   const all = '"uid":"1000","gid":"","home":"/mail/alice","mail":""';
   for (
@@ -73,7 +73,7 @@ test("user", async () => {
   }
 });
 
-test("who", async () => {
+test("users › who › returns the matching sessions", async () => {
   const answers = answersOf(systemOf());
   const alice = [
     ...["alice", "4", "imap", "(11 12 13)", "(192.0.2.1 192.0.2.2 ::ffff:10.1.2.3)"],
@@ -107,7 +107,7 @@ test("who", async () => {
   }
 });
 
-test("kick", async () => {
+test("users › kick › ends the matching sessions", async () => {
   const system = systemOf();
   const answers = answersOf(system);
   assert.deepEqual(await answers("kick", ["zoe"]), ["-NOTFOUND"]);
@@ -121,7 +121,7 @@ test("kick", async () => {
   assert.deepEqual(system.sessions, []);
 });
 
-test("reload", async () => {
+test("users › reload › does nothing", async () => {
   const answers = answersOf(systemOf());
   assert.deepEqual(await answers("reload"), []);
   assert.deepEqual(await answers("reload", ["x"]), ["-USAGE"]);

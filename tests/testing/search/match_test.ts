@@ -7,7 +7,7 @@ import { Mailbox, type NewMail } from "../../../testing/mailbox.ts";
 import { findMails, mailboxesOf } from "../../../testing/search/match.ts";
 import { parseSearchQuery } from "../../../testing/search/query.ts";
 
-/** Which of some mails a query finds, by their UIDs. */
+/** The UIDs of the mails that match a query. */
 function find(args: string | readonly string[], mails: readonly (string | NewMail)[]): number[] {
   const query = parseSearchQuery(typeof args === "string" ? args.split(" ") : args);
   const mailbox = new Mailbox({
@@ -22,13 +22,13 @@ function find(args: string | readonly string[], mails: readonly (string | NewMai
   });
 }
 
-/** Whether a query finds a message. */
+/** Whether a query matches a message. */
 function finds(args: readonly string[], message: string | Uint8Array): boolean {
   const bytes = typeof message === "string" ? encodeUtf8(message) : message;
   return find(args, [{ bytes }]).length === 1;
 }
 
-test("searches: numbers, flags, keywords and identifiers", () => {
+test("searches › numbers, flags, keywords and identifiers › match", () => {
   const bytes = encodeUtf8("x");
   const mails: NewMail[] = [
     { uid: 2, bytes, flags: ["\\Seen", "Work"], guid: "a", modseq: 5 },
@@ -70,7 +70,7 @@ test("searches: numbers, flags, keywords and identifiers", () => {
     ["guid a oldestonly", [2]],
     ["guid b oldestonly", []],
     ["not guid c oldestonly", [2, 3]],
-    // What the index tells is passed over.
+    // Mails excluded by the index are skipped.
     ["seen oldestonly", [2, 7]],
     ["uid 3:7 not guid c oldestonly", [3]],
     ["( deleted or guid a ) oldestonly", [2]],
@@ -78,7 +78,7 @@ test("searches: numbers, flags, keywords and identifiers", () => {
   for (const [args, uids] of cases) assert.deepEqual(find(args, mails), uids, args);
 });
 
-test("searches: dates", () => {
+test("searches › dates › match by day or moment", () => {
   const received = new Date("2026-01-08T23:30:00Z");
   const saved = new Date("2026-01-09T00:00:00Z");
   const mails: NewMail[] = [
@@ -100,12 +100,12 @@ test("searches: dates", () => {
     [["savedon", "2026-01-09"], [1, 2]],
     [["savedbefore", "1767916800"], []],
     [["savedbefore", "1767916801"], [1, 2]],
-    // The day that it was where the mail was sent; but a moment is a moment everywhere.
+    // The day in the sender's time zone; but a moment is the same everywhere.
     [["senton", "2026-01-07"], [1]],
     [["senton", "2026-01-08"], []],
     [["sentsince", "1767844800"], [1]],
     [["sentbefore", "1767844800"], [2]],
-    // A mail without a date is from the first of all days.
+    // A mail without a date is earlier than all others.
     [["senton", "1970-01-01"], [2]],
     [["before", "31-Feb-2026"], [1, 2]],
     [["since", "31-Feb-1999"], [1, 2]],
@@ -113,7 +113,7 @@ test("searches: dates", () => {
   for (const [args, uids] of cases) assert.deepEqual(find(args, mails), uids, args.join(" "));
 });
 
-test("searches: sizes, with CRLF for each line end", () => {
+test("searches › sizes › count each line end as CRLF", () => {
   const mails = ["a\nb\n", "a\r\nb\r\n", ""];
   const cases: [args: string, uids: number[]][] = [
     ["larger 5", [1, 2]],
@@ -124,7 +124,7 @@ test("searches: sizes, with CRLF for each line end", () => {
   for (const [args, uids] of cases) assert.deepEqual(find(args, mails), uids, args);
 });
 
-test("searches: fields", () => {
+test("searches › header fields › match their decoded values", () => {
   const message = [
     "From: =?utf-8?q?J=C3=BCrgen_M=C3=BCller?= <j@example.org>, nobody",
     'To: a@x.org, "Quoted, Name" <q@x.org>',
@@ -161,7 +161,7 @@ test("searches: fields", () => {
   for (const [args, found] of cases) assert.equal(finds(args, message), found, args.join(" "));
 });
 
-test("searches: text and case", () => {
+test("searches › text in any case › matches", () => {
   const cases: [text: string, wanted: string, found: boolean][] = [
     ["café", "CAFÉ", true],
     ["café", "cafe", true],
@@ -183,7 +183,7 @@ test("searches: text and case", () => {
   }
 });
 
-test("searches: bodies", () => {
+test("searches › bodies › match their decoded text", () => {
   const multipart = [
     "Subject: outer",
     "Content-Type: multipart/mixed; boundary=x",
@@ -239,7 +239,7 @@ test("searches: bodies", () => {
   }
 });
 
-test("searches: messages that are hardly any", () => {
+test("searches › malformed messages › match without an error", () => {
   assert(finds(["body", "needle"], "\nneedle"));
   assert(!finds(["body", "needle"], "needle"));
   assert(finds(["text", "needle"], "needle"));
@@ -258,7 +258,7 @@ const system = new MailSystem({
 });
 const user = system.users.get("alice")!;
 
-test("searches: which mailboxes a query visits", () => {
+test("searches › mailboxes of a query › are visited", () => {
   const others = ["Archive/Sent", "Sent", "Sent/2026", "Übung"];
   const cases: [args: string, names: string[]][] = [
     ["all", ["INBOX", ...others]],
@@ -286,13 +286,13 @@ test("searches: which mailboxes a query visits", () => {
   }
 });
 
-test("searches: names that a query gives come as given, INBOX in capitals", () => {
+test("searches › names in a query › are kept as written, except INBOX", () => {
   const cases: [args: string, names: string[]][] = [
     ["mailbox inbox", ["INBOX"]],
     ["mailbox missing seen", ["missing"]],
     ["mailbox Sent mailbox INBOX", ["Sent", "INBOX"]],
     ["mailbox Sent ( mailbox Sent )", ["Sent", "Sent"]],
-    // As Dovecot has it.
+    // As in Dovecot.
     ["not ( mailbox INBOX seen )", ["INBOX"]],
   ];
   for (const [args, names] of cases) {
@@ -300,7 +300,7 @@ test("searches: names that a query gives come as given, INBOX in capitals", () =
   }
 });
 
-test("searches: mailboxes come in the order in which they are listed", () => {
+test("searches › mailboxes › are visited in the order of the list", () => {
   const listed = [...user.names()].filter(({ exists }) => exists).map(({ name }) => name);
   assert.deepEqual(mailboxesOf(parseSearchQuery(["all"]), user), listed);
 });

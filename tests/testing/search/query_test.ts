@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CommandFailure } from "../../../doveadm/server/command_failure.ts";
 import { parseSearchQuery, type SearchKey } from "../../../testing/search/query.ts";
 
-/** A key in short: `and(seen, not(uids))`. */
+/** A key in short notation: `and(seen, not(uids))`. */
 function short(key: SearchKey): string {
   switch (key.type) {
     case "and":
@@ -31,7 +31,7 @@ function parse(args: string | readonly string[]): string {
   return short(parseSearchQuery(typeof args === "string" ? args.split(" ") : args).key);
 }
 
-test("search queries: keys and values", () => {
+test("search queries › keys and values › are parsed", () => {
   const cases: [args: string | string[], key: string][] = [
     [[], "and()"],
     ["all", "and(all)"],
@@ -61,7 +61,7 @@ test("search queries: keys and values", () => {
   for (const [args, key] of cases) assert.equal(parse(args), key, args.toString());
 });
 
-test('search queries: "not", "or" and parentheses', () => {
+test('search queries › "not", "or" and parentheses › are parsed', () => {
   const cases: [args: string, key: string][] = [
     ["not seen", "and(not(seen))"],
     ["not not seen", "and(not(not(seen)))"],
@@ -70,7 +70,7 @@ test('search queries: "not", "or" and parentheses', () => {
     ["seen or draft or flagged", "or(seen, draft, flagged)"],
     ["( seen or draft ) flagged", "and(or(seen, draft), flagged)"],
     ["seen ( draft or ( flagged all ) )", "and(seen, or(draft, and(flagged, all)))"],
-    // As Dovecot has it.
+    // As in Dovecot.
     ["seen draft or flagged", "or(seen, draft, flagged)"],
     ["or seen", "or(seen)"],
     ["seen not or draft", "or(seen, not(draft))"],
@@ -78,7 +78,7 @@ test('search queries: "not", "or" and parentheses', () => {
   for (const [args, key] of cases) assert.equal(parse(args), key, args);
 });
 
-test("search queries: wrong ones", () => {
+test("search queries › invalid ones › fail", () => {
   const cases: [args: string, why: RegExp][] = [
     ["bogus", /no key "bogus"/],
     ["seen or draft flagged", /parentheses/],
@@ -100,17 +100,17 @@ test("search queries: wrong ones", () => {
   }
 });
 
-test("search queries: nested too deep", () => {
+test("search queries › nested too deep › fail", () => {
   const nested = (depth: number) => [...Array(depth).fill("("), "all", ...Array(depth).fill(")")];
   assert.equal(parseSearchQuery(nested(400)).key.type, "and");
   for (const args of [nested(100_000), [...Array(100_000).fill("not"), "all"]]) {
     assert.throws(() => parseSearchQuery(args), /levels deep/);
   }
-  // Side by side is not nested.
+  // Sequential groups aren't nested.
   assert.equal(parse(Array(1000).fill("all")).length, "all, ".length * 1000 + 3);
 });
 
-test("search queries: oldestonly", () => {
+test("search queries › oldestonly › is a flag of the query", () => {
   assert.equal(parseSearchQuery(["seen"]).oldestOnly, false);
   assert.equal(parseSearchQuery(["seen", "oldestonly"]).oldestOnly, true);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseSequenceSet, type SequenceSet } from "../../../testing/search/sequence_set.ts";
 
-/** The numbers up to 9 that a set has: as UIDs, and as sequence numbers of 5 mails. */
+/** The numbers up to 9 in a set: as UIDs, and as sequence numbers of 5 mails. */
 function members(text: string): [uids: number[], sequences: number[]] {
   const set = parseSequenceSet(text)!;
   const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -12,7 +12,7 @@ function members(text: string): [uids: number[], sequences: number[]] {
   ];
 }
 
-test("sequence sets: what is in them", () => {
+test("sequence sets › valid texts › have their numbers", () => {
   const cases: [text: string, uids: number[], sequences: number[]][] = [
     ["3", [3], [3]],
     ["1,3:5,9", [1, 3, 4, 5, 9], [1, 3, 4, 5]],
@@ -31,7 +31,7 @@ test("sequence sets: what is in them", () => {
   }
 });
 
-test("sequence sets: what is none", () => {
+test("sequence sets › invalid texts › are undefined", () => {
   for (
     const text of ["0", "0:3", "3:0", "x", "1,,2", ",1", "1:2:3", "1-2", "1 2", "-1", "1:", "**"]
   ) {
@@ -39,7 +39,7 @@ test("sequence sets: what is none", () => {
   }
 });
 
-test("sequence sets: what is left of them behind other mailboxes", () => {
+test("sequence sets › after other mailboxes › are cut to their numbers", () => {
   const cases: [text: string, sequences: number[]][] = [
     ["2:4", [2, 3]],
     ["2:*", [2, 3]],
@@ -54,7 +54,7 @@ test("sequence sets: what is left of them behind other mailboxes", () => {
   }
 });
 
-test("sequence sets: what isn't in them, and what is in two", () => {
+test("sequence sets › complement and intersection › have the expected numbers", () => {
   const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9];
   const members = (set: SequenceSet) => numbers.filter((number) => set.hasUid(number));
   const [some, others, last] = ["2,5:3,4:6,8", "4:7,9", "7:*"].map((text) =>

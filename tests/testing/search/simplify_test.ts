@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { parseSearchQuery, type SearchKey } from "../../../testing/search/query.ts";
 import { simplify } from "../../../testing/search/simplify.ts";
 
-/** A key as a text: sets as their ranges, everything else by its type and value. */
+/** A key as a text: sets as their ranges, the rest by type and value. */
 function written(key: SearchKey): string {
   switch (key.type) {
     case "and":
@@ -32,7 +32,7 @@ function written(key: SearchKey): string {
   }
 }
 
-test("simple queries", () => {
+test("simplified queries › keys and lists › are Dovecot's", () => {
   const highest = 2 ** 32 - 2;
   for (
     const [query, expected] of [
@@ -87,7 +87,7 @@ test("simple queries", () => {
   }
 });
 
-test("simple queries: how long ago", () => {
+test("simplified queries › relative times › become absolute", () => {
   const { key } = parseSearchQuery(["since", "1d", "since", "100", "before", "0"]);
   assert.equal(
     written(simplify(key, new Date(86_450_999))),
@@ -103,7 +103,7 @@ test("simple queries: how long ago", () => {
   );
 });
 
-test("simple queries fit the same mails", () => {
+test("simplified queries › any query › matches the same mails", () => {
   const leaf = fc.oneof(
     fc.constantFrom("all", "seen", "unseen", "deleted", "undeleted").map((key) => [key]),
     fc.tuple(fc.constantFrom("1:3", "2,5", "4:6", "6"), fc.constantFrom("", "uid")).map(
@@ -130,7 +130,7 @@ test("simple queries fit the same mails", () => {
   }));
 });
 
-/** Whether a mail fits a key, by the plain meaning of keys. */
+/** Whether a mail matches a key, by the documented meaning of keys. */
 function fits(key: SearchKey, uid: number, flags: readonly string[]): boolean {
   switch (key.type) {
     case "all":
