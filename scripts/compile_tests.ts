@@ -1,8 +1,8 @@
 /**
  * Compiles the tests for the npm packages to JavaScript, for versions of Node that can't run TypeScript.
  *
- * `.cache/npm/tested/` gets what is in the package, and the tests in their folder of it: what they
- * import by paths such as `../../mod.ts` is what people install.
+ * `.cache/npm/tested/` gets the content of the package, and in it the tests: their imports by paths such as
+ * `../../mod.ts` are then the published modules.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const COMPILER_OPTIONS = {
   verbatimModuleSyntax: true,
   inlineSourceMap: true,
   inlineSources: true,
-  // Types are checked where the sources are.
+  // The sources' types are checked elsewhere.
   noCheck: true,
   noResolve: true,
   types: [],

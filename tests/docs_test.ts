@@ -1,5 +1,5 @@
 /**
- * The documentation names things that exist: recordings, files, tasks.
+ * The documentation refers to things that exist: recordings, files, tasks.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The Markdown files that people read, from the project's folder. */
+/** The Markdown files for readers, from the project's folder. */
 const documents: readonly string[] = [
   ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"],
   ...["bench/README.md", "extractor/README.md", "tests/transports/README.md"],
@@ -23,7 +23,7 @@ function read(file: string): string {
   return readFileSync(join(root, file), "utf8");
 }
 
-test("documents › a link to a file › leads to one", () => {
+test("documents › a link to a file › has a target", () => {
   for (const document of documents) {
     for (const [, target] of read(document).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
       if (/^[a-z]+:/.test(target)) continue;
@@ -37,12 +37,12 @@ test("documents › a task › exists", () => {
   const { tasks } = JSON.parse(read("deno.json"));
   for (const document of documents) {
     for (const [, task] of read(document).matchAll(/\b(?:deno|deno@[\d.]+) task ([a-z][\w:]*)/g)) {
-      assert(task in tasks, `${document} speaks of the task ${task}, which doesn't exist`);
+      assert(task in tasks, `${document} mentions the task ${task}, which doesn't exist`);
     }
   }
 });
 
-test("wire-doveadm.md › a recording in parentheses › exists for a server", () => {
+test("wire-doveadm.md › a recording in parentheses › exists", () => {
   const folder = join(root, "tests/core/doveadm/recordings");
   const names = new Set(
     readdirSync(folder).filter((file) => file.endsWith(".jsonl")).flatMap((file) =>
@@ -83,14 +83,14 @@ test("architecture.md › the states of a protocol › are those of its code", (
   assert(tables >= protocols.length, `${tables} tables for ${protocols.length} protocols`);
 });
 
-test("architecture.md › the way of a command › has functions that exist, and no file twice", () => {
+test("architecture.md › the way of a command › has existing functions, and no file twice", () => {
   const ways = [...sectionsOf("docs/architecture.md")].filter(([, text]) => /^1\. `/m.test(text));
   assert.equal(ways.length, 3);
   for (const [heading, text] of ways) {
     const steps = [...text.matchAll(/^\d+\. `([\w.]+)` \(`([\w/]+\.ts)`/gm)];
     assert(steps.length >= 10 && steps.length <= 15, `${heading}: ${steps.length} steps`);
     const files = steps.map(([, , file]) => file);
-    assert.equal(new Set(files).size, files.length, `${heading} goes back to a file`);
+    assert.equal(new Set(files).size, files.length, `${heading} names a file twice`);
     for (const [, name, file] of steps) {
       const source = read(file);
       for (const part of name.split(".")) {

@@ -10,16 +10,16 @@ import { type Installation, installExtractor } from "./extractor/harness/install
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** The runtime, as the adapters' files are named. */
+/** The runtime, as in the adapters' file names. */
 const runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
-/** A program that a reader is shown. */
+/** A program in the documentation. */
 interface Example {
   readonly file: string;
   readonly code: string;
 }
 
-/** The examples of a source file that need a server, and so aren't run by `deno test --doc`. */
+/** The examples in a source file that need a server, and so aren't run by `deno test --doc`. */
 function examplesIn(file: string): Example[] {
   const source = readFileSync(join(root, file), "utf8");
   return [...source.matchAll(/^ *\* ```ts ignore\n(.*?)^ *\* ```$/gms)]
@@ -33,13 +33,13 @@ function extractorReadme(): Example {
   return { file, code };
 }
 
-/** The blocks of a document that are run. */
+/** The blocks of a document to run. */
 function blocksOf(file: string): string[] {
   const text = readFileSync(join(root, file), "utf8");
   return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
 }
 
-/** A document as one program: the README's first block, and those of the document, which build on it. */
+/** A document as one program: the README's first block, and those of the document, which continue it. */
 function documentProgram(file: string): Example {
   const [first] = blocksOf("README.md");
   const blocks = blocksOf(file).filter((code) => code !== first);
@@ -53,13 +53,13 @@ function documentProgram(file: string): Example {
   return { file, code: [...imports, start, ...bodies.map((body) => `{\n${body}}\n`)].join("") };
 }
 
-/** The documents that have programs. */
+/** The documents with programs. */
 function documents(): Example[] {
   const files = readdirSync(join(root, "docs")).map((name) => join("docs", name));
   return ["README.md", ...files.filter((file) => blocksOf(file).length > 0)].map(documentProgram);
 }
 
-/** Listens for clients of an extractor; gives the socket's path, and what ends that. */
+/** Listens for clients of an extractor; returns the socket's path, and a function that ends it. */
 async function startExtractor(
   { folder }: Dovecot,
   { maildir }: Installation,

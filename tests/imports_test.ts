@@ -12,7 +12,7 @@ function readJson(...path: readonly string[]) {
   return JSON.parse(readFileSync(join(root, ...path), "utf8"));
 }
 
-/** What a part of the house may import besides itself. */
+/** The allowed imports of a part, besides its own files. */
 interface Rule {
   /** Other parts. */
   readonly all: readonly string[];
@@ -20,21 +20,21 @@ interface Rule {
   readonly main?: readonly string[];
   /** Packages of npm. */
   readonly packages?: readonly string[];
-  /** Whether modules of Node, which the other runtimes have as well. */
+  /** Whether it may import Node's modules, which the other runtimes have as well. */
   readonly node?: boolean;
 }
 
 const protobuf = "@bufbuild/protobuf";
 
-/** What mails are read with. */
+/** The packages that read mails. */
 const readers = [protobuf, "fzstd", "postal-mime", "re2js", "seek-bzip", "xz-decompress"];
 
-/** The parts of the house: the families know the core and the transports, and never one another. */
+/** The parts: the families know the core and the transports, and never one another. */
 const may: Readonly<Record<string, Rule>> = {
   core: { all: [] },
   transports: { all: ["core"], node: true },
   doveadm: { all: ["core", "transports"] },
-  // A package of its own: it knows the main one by its public names alone.
+  // A package of its own: it uses only public names of the main one.
   extractor: {
     all: [],
     main: ["core", "core/extractor", "core/imap", "transports"],
@@ -80,18 +80,18 @@ function sourcesIn(folder: string): string[] {
     .map((name) => join(root, folder, name));
 }
 
-/** The part of the house that a file is in: its first folder. */
+/** The part of a file: its first folder. */
 function partOf(path: string): string {
   return path.split("/")[0];
 }
 
-/** The package of npm that a specifier names, or `undefined` for a file or a module of the runtime. */
+/** The npm package in a specifier, or `undefined` for a file or a module of the runtime. */
 function packageOf(specifier: string): string | undefined {
   if (specifier.endsWith(".ts") || /^(node|cloudflare):/.test(specifier)) return undefined;
   return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
 }
 
-test("imports point down, or sideways in their own folder", () => {
+test("imports › of each part › point down, or stay in their own folder", () => {
   const seen = new Map<string, number>();
   for (const part of Object.keys(may)) {
     for (const file of sourcesIn(part)) {
@@ -115,7 +115,7 @@ test("imports point down, or sideways in their own folder", () => {
   }
 });
 
-test("npm packages › of an entry › are those that it can't do without", () => {
+test("npm packages › of an entry › are the necessary ones", () => {
   for (const [folder, entries] of Object.entries(dependencies)) {
     const { exports, imports = {} } = readJson(folder, "deno.json");
     for (const [entry, path] of Object.entries<string>(exports)) {
@@ -163,7 +163,7 @@ function mainFileOf(specifier: string): string {
   return readJson("deno.json").exports[specifier.replace(mainPackage, ".")];
 }
 
-/** The packages that a file and what it imports, however far, bring along; in order. */
+/** The npm packages that a file needs, also through its imports; sorted. */
 function packagesFrom(path: string): string[] {
   const files = new Set([join(root, path)]);
   const packages = new Set<string>();
@@ -178,14 +178,14 @@ function packagesFrom(path: string): string[] {
   return [...packages].sort();
 }
 
-test("only the adapters of a runtime name its globals", () => {
+test("runtime globals › in all sources › are used only by that runtime's adapters", () => {
   for (const folder of ["core", "doveadm", "extractor", "testing"]) {
     for (const file of sourcesIn(folder)) {
       const path = relative(root, file);
-      // Becoming another user is each runtime's own.
+      // Changing the user is different in each runtime.
       if (path === "extractor/program/privileges.ts") continue;
       let code = readFileSync(file, "utf8").replaceAll(/^\s*(\*|\/\/|\/\*\*).*$/gm, "");
-      // What is imported is no global.
+      // An imported name is no global.
       if (code.includes('import process from "node:process";')) {
         code = code.replaceAll(/\bprocess\./g, "");
       }

@@ -31,17 +31,17 @@ const CHECKS: readonly Check[] = [
   },
   { name: "format", args: () => ["fmt", "--check"] },
   { name: "lint", args: () => ["lint"] },
-  // Not into what npm's packages declare: that is documented there, if at all.
+  // Not the declarations of npm packages.
   { name: "documentation", args: (entries) => ["doc", "--lint", "--no-npm", ...entries] },
   { name: "publishable", args: () => ["publish", "--dry-run", "--allow-dirty"] },
 ];
 
-/** How long a check may take, in milliseconds. */
+/** The time limit of a check, in milliseconds. */
 const TIMEOUT = 600_000;
 
 /**
- * The jobs that run the checks of these names, or all of them if there are none, whose outcomes the
- * summary gets.
+ * The jobs that run the checks of these names, or all of them if there are none; the summary gets the
+ * outcomes.
  */
 export async function checkJobs(
   summary: Summary,
@@ -83,7 +83,7 @@ async function readEntries(): Promise<readonly string[]> {
   return entries;
 }
 
-/** What a package's deno.json says. */
+/** The content of a package's deno.json. */
 interface Manifest {
   readonly exports: Readonly<Record<string, string>>;
   /** The folders of the other packages, in the main one's. */

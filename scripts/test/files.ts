@@ -1,5 +1,5 @@
 /**
- * Finds the test files, and reads from their imports what each of them needs.
+ * Finds the test files, and reads their needs from their imports.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { dirname, join, normalize } from "node:path";
 import { ROOT } from "./paths.ts";
 
-/** A test file, and what there must be before it can run. */
+/** A test file, and its needs. */
 export interface TestFile {
   /** Path, from the project's folder. */
   readonly path: string;
@@ -19,18 +19,18 @@ export interface TestFile {
   readonly startsPrograms: boolean;
 }
 
-/** The modules that make a test need something, and that only tests that need it import. */
+/** The modules that make a test need something; only such tests import them. */
 const DOVECOT = "tests/harness/dovecot/dovecot.ts";
 const PACKAGE = "tests/npm/project.ts";
 
-/** The folders whose modules are looked at; the library's own start nothing by themselves. */
+/** The folders whose modules are searched; the library's own modules start nothing by themselves. */
 const LOOKED_AT = /^(tests|examples|scripts)\//;
 
 /** A value import of a module, or the URL of a module that is run as a program. */
 const IMPORT =
   /^(?:import|export)\s+(?!type\b)([^"';]*?)\s*\bfrom\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\("([^"]+)"\)|\bnew URL\(\s*"([^"]+\.ts)",\s*import\.meta\.url/gm;
 
-/** What one module imports. */
+/** The imports of a module. */
 interface Module {
   /** Paths of the project's modules, from the project's folder. */
   readonly imports: readonly string[];

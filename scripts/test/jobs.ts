@@ -1,10 +1,10 @@
 /**
- * Runs jobs side by side, and what has to be done before some of them.
+ * Runs jobs in parallel, and the preparations for some of them.
  *
  * @module
  */
 
-/** What some jobs need, done once and not before the first of them is about to run. */
+/** A preparation for some jobs, done once, just before the first of them runs. */
 export class Preparation {
   readonly #act: () => Promise<void>;
   #state: "idle" | "running" | "done" = "idle";
@@ -15,12 +15,12 @@ export class Preparation {
     this.#act = act;
   }
 
-  /** How far it is. */
+  /** Its state. */
   get state(): "idle" | "running" | "done" {
     return this.#state;
   }
 
-  /** Resolves when it is done; begins with it if nobody has. */
+  /** Resolves when it is done; starts it on the first call. */
   run(): Promise<void> {
     return this.#ended ??= this.#run();
   }
@@ -32,17 +32,17 @@ export class Preparation {
   }
 }
 
-/** Something to run. */
+/** A job. */
 export interface Job {
-  /** What has to be done before it. */
+  /** The preparation before it. */
   readonly needs: readonly Preparation[];
   /** Runs it; must not reject. */
   readonly run: () => Promise<void>;
 }
 
 /**
- * Runs jobs in their order, at most `limit` at a time; resolves when all have run. A job that waits for
- * a preparation lets others pass.
+ * Runs jobs in order, at most `limit` at a time; resolves when all have run. A job that waits for a
+ * preparation lets others run first.
  */
 export async function runJobs(jobs: readonly Job[], limit: number): Promise<void> {
   const queue = [...jobs];
@@ -50,7 +50,7 @@ export async function runJobs(jobs: readonly Job[], limit: number): Promise<void
     while (queue.length > 0) {
       const at = queue.findIndex(({ needs }) => needs.every(({ state }) => state !== "running"));
       if (at === -1) {
-        // All that is left waits for what others are preparing.
+        // All remaining jobs wait for running preparations.
         const running = queue.flatMap(({ needs }) => needs).filter(({ state }) =>
           state === "running"
         );

@@ -1,5 +1,5 @@
 /**
- * The folders that the programs of the tests work in.
+ * The folders of the test programs.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 /** Path of the project's folder. */
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Path of the folder for what can be made again. */
+/** Path of the folder for files that can be created again. */
 export const CACHE: string = join(ROOT, ".cache");
 
-/** Path of the folder for what programs write, and for the reports of their tests. */
+/** Path of the folder for programs' output, and for test reports. */
 export const REPORTS: string = join(CACHE, "reports");

@@ -1,26 +1,26 @@
 /**
- * Says which test files run on which runtimes, and which tests are in which task.
+ * Defines which test files run on which runtimes, and which tests belong to which task.
  *
  * @module
  */
 
 import type { TestFile } from "./files.ts";
 
-/** The names of the runtimes, in the order in which they are shown. */
+/** The names of the runtimes, in the order of the output. */
 export const RUNTIMES = ["deno", "node", "bun", "node20", "node26"] as const;
 
 /** The name of a runtime; "node" is Node 24. */
 export type RuntimeName = (typeof RUNTIMES)[number];
 
-/** The names of the sets of tests that tasks run. */
+/** The names of the test suites. */
 export const SUITES = ["all", "unit", "packages", "soak", "docs", "any"] as const;
 
-/** A set of tests: "any" is every file on every runtime. */
+/** A test suite: "any" is every file on every runtime. */
 export type Suite = (typeof SUITES)[number];
 
 /**
- * The test files that run on one runtime, or on some, and why. All others run on Deno, Node and Bun,
- * which differ in sockets, TLS, processes, timers, streams and text decoding.
+ * The test files that run on one runtime, or on some, and why. All others run on Deno, Node and Bun, which
+ * differ in sockets, TLS, processes, timers, streams and text decoding.
  */
 const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>> = {
   "tests/doveadm/client/same_rows_test.ts": {
@@ -48,16 +48,16 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
 };
 
 /**
- * The core computes and does nothing else, so that it runs once on each JavaScript engine: V8 in Deno
- * and JavaScriptCore in Bun. Node, whose engine is Deno's, runs what decodes and encodes text.
+ * The core only computes, so that it runs once on each JavaScript engine: V8 in Deno and JavaScriptCore in
+ * Bun. Node, which has Deno's engine, runs the tests that decode and encode text.
  */
 const CORE = /^tests\/core\//;
 const CORE_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
 
-/** The installed package: on the oldest Node and on Bun; `test:packages` has it on all runtimes. */
+/** The installed package: on the oldest Node and on Bun; `test:packages` runs it on all runtimes. */
 const PACKAGES = /^tests\/npm\//;
 
-/** What Node 20 and Node 26 can differ in: sockets, TLS, `fetch`, taking in the package. */
+/** The tests that may differ in Node 20 and Node 26: sockets, TLS, `fetch`, importing the package. */
 const OTHER_NODES: readonly RegExp[] = [
   /^tests\/transports\//,
   /^tests\/doveadm\/client\/connection_test\.ts$/,
@@ -76,8 +76,8 @@ const SOAK: readonly RegExp[] = [
 ];
 
 /**
- * The files that take longest, which start first, so that no runtime is alone with one at the end.
- * They take long by waiting or by computing; no unit test is among them.
+ * The slowest files, which start first, so that no runtime runs one alone at the end. They take long by
+ * waiting or by computing; none is a unit test.
  */
 const LONG: readonly string[] = [
   "tests/doveadm/client/same_rows_test.ts",
@@ -99,14 +99,14 @@ const LONG: readonly string[] = [
 /** The examples in the documentation, as programs. */
 const DOCS = /^tests\/examples_test\.ts$/;
 
-/** The static checks that a suite has; all of them for "all". */
+/** The static checks of a suite; all of them for "all". */
 export function checksOf(suite: Suite): readonly string[] | undefined {
   return suite === "all" ? undefined : suite === "docs" ? ["documentation", "examples"] : [];
 }
 
 /**
- * The paths and patterns that the plan has: one that no file has any more would leave out a test, or
- * run it on fewer runtimes, without anybody seeing it.
+ * The paths and patterns in the plan: one without a matching file would leave out a test, or run it on fewer
+ * runtimes, unnoticed.
  */
 export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(ONLY),
@@ -143,14 +143,14 @@ function runsOn(runtime: RuntimeName, path: string): boolean {
 }
 
 /**
- * Whether a file is a unit test: it starts no program, so that it needs neither a Dovecot nor a
- * package nor root, and takes seconds at most.
+ * Whether a file is a unit test: it starts no program, so that it needs neither a Dovecot nor a package nor
+ * root, and takes seconds at most.
  */
 export function isUnit({ path, startsPrograms }: TestFile): boolean {
   return !startsPrograms && !LONG.includes(path);
 }
 
-/** Where a file comes among those that run: the lower, the earlier. */
+/** A file's priority: the lower, the earlier. */
 export function rankOf(path: string): number {
   const place = LONG.indexOf(path);
   return place === -1 ? LONG.length : place;

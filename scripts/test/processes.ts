@@ -1,6 +1,5 @@
 /**
- * Runs programs in the project's folder, with a time limit, and ends them when the tests are
- * interrupted.
+ * Runs programs in the project's folder, with a time limit, and stops them when the tests are interrupted.
  *
  * @module
  */
@@ -10,28 +9,28 @@ import { ROOT } from "./paths.ts";
 
 /** How a program ended. */
 export interface Ending {
-  /** What went wrong, as the rest of a sentence about the program; `undefined` if nothing did. */
+  /** The error, as the rest of a sentence about the program; `undefined` for success. */
   readonly problem: string | undefined;
-  /** Whether it was killed because it took too long. */
+  /** Whether it was killed after the time limit. */
   readonly isLate: boolean;
 }
 
-/** How to run a program. */
+/** Options for running a program. */
 export interface RunOptions {
-  /** The file that gets its output; unless given it goes where ours goes. */
+  /** The file for its output; the parent's output if left out. */
   readonly log?: string;
-  /** What its environment has besides ours. */
+  /** Additional environment variables. */
   readonly env?: Readonly<Record<string, string>>;
-  /** How long it may take, in milliseconds. */
+  /** The time limit, in milliseconds. */
   readonly timeout: number;
 }
 
-/** How long a program that was asked to end may take to do so, in milliseconds. */
+/** How long a program has to end when asked to, in milliseconds. */
 const GRACE = 5_000;
 
 const running = new Set<Deno.ChildProcess>();
 
-/** Runs a program in the project's folder; never rejects for what the program does. */
+/** Runs a program in the project's folder; never rejects because of the program. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -47,7 +46,7 @@ export async function run(
   let killer: ReturnType<typeof setTimeout> | undefined;
   const timer = setTimeout(() => {
     isLate = true;
-    // Asked first: Node ends the processes of its test files then.
+    // Asked first: Node then ends the processes of its test files.
     child.kill("SIGTERM");
     killer = setTimeout(() => child.kill("SIGKILL"), GRACE);
   }, timeout);
@@ -55,7 +54,7 @@ export async function run(
   clearTimeout(timer);
   clearTimeout(killer);
   running.delete(child);
-  // A program that it started and left behind may hold the outputs open.
+  // A program that it started and that still runs may hold the outputs open.
   await Promise.race([
     logging,
     new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, GRACE))),
@@ -68,12 +67,12 @@ export async function run(
   return { problem, isLate };
 }
 
-/** Asks all programs that run to end. */
+/** Asks all running programs to end. */
 export function endAll(): void {
   for (const child of running) child.kill("SIGTERM");
 }
 
-/** Writes both outputs of a program to one file, in the order in which they come. */
+/** Writes both outputs of a program to one file, in the order of arrival. */
 async function writeLog(child: Deno.ChildProcess, path: string): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   using file = await Deno.open(path, { write: true, create: true, truncate: true });

@@ -1,5 +1,5 @@
 /**
- * Reads the reports that Deno, Node and Bun write of their tests: JUnit's XML, in three dialects.
+ * Reads the test reports of Deno, Node and Bun: JUnit's XML, in three dialects.
  *
  * @module
  */
@@ -7,22 +7,22 @@
 import { isAbsolute, relative } from "node:path";
 import { ROOT } from "./paths.ts";
 
-/** A test as a report tells it. */
+/** A test in a report. */
 export interface Test {
   /** Its name. */
   readonly name: string;
   /**
-   * Path, from the project's folder, of the file that has the test, or in Deno and Node of the one
-   * that called `test()` for it; empty when the report doesn't tell.
+   * Path, from the project's folder, of the file of the test, or in Deno and Node of the file that called
+   * `test()`; empty if the report doesn't have it.
    */
   readonly file: string;
-  /** What became of it. */
+  /** Its outcome. */
   readonly outcome: "passed" | "failed" | "skipped";
-  /** How long it took, in seconds. */
+  /** Its duration in seconds. */
   readonly seconds: number;
 }
 
-/** Reads a report; `undefined` where there is none. */
+/** Reads a report; returns `undefined` if there is none. */
 export async function readReport(path: string): Promise<readonly Test[] | undefined> {
   const xml = await Deno.readTextFile(path).catch(() => undefined);
   return xml === undefined ? undefined : parseReport(xml);
@@ -35,8 +35,8 @@ export function parseReport(xml: string): readonly Test[] {
   for (const [, attributes, body = ""] of xml.matchAll(testcase)) {
     const attribute = (name: string) =>
       decodeReferences(new RegExp(`\\s${name}="([^"]*)"`).exec(attributes)?.[1] ?? "");
-    // Node says "file", absolute; Bun "file", relative; Deno "classname", with "./" ahead. An old
-    // Node says nothing.
+    // Node has "file", absolute; Bun "file", relative; Deno "classname", with "./" before it. An old Node has
+    // none.
     const path = [attribute("file"), attribute("classname")].find((it) => it.endsWith(".ts")) ?? "";
     const file = isAbsolute(path) ? relative(ROOT, path) : path.replace(/^\.\//, "");
     const name = attribute("name");
@@ -46,7 +46,7 @@ export function parseReport(xml: string): readonly Test[] {
       : /<skipped[\s>/]/.test(body)
       ? "skipped"
       : "passed";
-    // A file without a test passes in Node as a test that is named for it.
+    // Node reports a file without a test as a passed test with the file's name.
     if (/_test\.[jt]s$/.test(name) && body === "") {
       tests.push({ name: "has no test", file, outcome: "failed", seconds });
     } else {

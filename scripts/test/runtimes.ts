@@ -9,19 +9,19 @@ import { findBun, findNode, type NodeMajor } from "../tools.ts";
 import { CACHE } from "./paths.ts";
 import type { RuntimeName } from "./plan.ts";
 
-/** A runtime that tests run on. */
+/** A runtime for tests. */
 export interface Runtime {
-  /** Finds its program, which is installed if it is missing; rejects where that can't be done. */
+  /** Finds its program, and installs it if it is missing; rejects if that is impossible. */
   readonly find: () => Promise<string>;
-  /** What its environment has besides ours. */
+  /** Additional environment variables. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether it runs the tests as JavaScript that was compiled for the package for npm. */
+  /** Whether it runs the tests as JavaScript, compiled for the npm package. */
   readonly isCompiled: boolean;
-  /** The arguments to run these files, one after the other, and to write a report. */
+  /** The arguments to run these files in sequence, and to write a report. */
   readonly args: (files: readonly string[], report: string) => readonly string[];
 }
 
-/** How long one test may take where the runtime can stop it, in milliseconds. */
+/** The time limit of one test if the runtime has one, in milliseconds. */
 const TEST_TIMEOUT = 120_000;
 
 /** The runtimes by name. */
@@ -29,8 +29,8 @@ export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
   deno: {
     find: () => Promise.resolve(Deno.execPath()),
     isCompiled: false,
-    // The types are checked among the static checks. Not with --parallel: it runs files as threads of
-    // one process, and tests that count its sockets would count each other's.
+    // The static checks include the types. Not with --parallel: it runs files as threads of one process, and
+    // tests that count its sockets would count each other's.
     args: (files, report) => [
       ...["test", "--allow-all", "--no-check", "--quiet", `--junit-path=${report}`],
       ...files,
@@ -44,7 +44,7 @@ export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
       // Not with --parallel: its workers have a socket to their parent, which tests would count.
       ...["test", `--timeout=${TEST_TIMEOUT}`],
       ...["--reporter=junit", `--reporter-outfile=${report}`],
-      // Without the dot a path is taken for a pattern.
+      // Without the dot a path is read as a pattern.
       ...files.map((file) => `./${file}`),
     ],
   },
@@ -55,13 +55,13 @@ export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
 function node(major: NodeMajor): Runtime {
   return {
     find: () => findNode(major),
-    // Saves half of what it takes to start: the types are stripped and the modules compiled already.
+    // Saves half of the start time: the types are already stripped and the modules compiled.
     env: { NODE_COMPILE_CACHE: join(CACHE, "node-modules-compiled") },
     // Node 20 can't run TypeScript.
     isCompiled: major === 20,
     args: (files, report) => [
-      // Not with --test-force-exit: what it cuts off is missing from the report. Node 20 has only a
-      // process for each file, and there the time goes for a file as well.
+      // Not with --test-force-exit: the report would miss what it cuts off. Node 20 has only one process per file,
+      // and its time limit is for a file as well.
       ...(major === 20 ? ["--test"] : ["--test", "--test-isolation=none"]),
       `--test-timeout=${major === 20 ? 600_000 : TEST_TIMEOUT}`,
       ...["--test-reporter=spec", "--test-reporter-destination=stdout"],

@@ -1,20 +1,20 @@
 /**
- * Adds up what ran, and prints it.
+ * Adds up the outcomes, and prints them.
  *
  * @module
  */
 
 import type { Test } from "./report.ts";
 
-/** What a job came to. */
+/** The outcome of a job. */
 export interface Outcome {
-  /** The row of the table that it is counted in: a runtime, or "checks". */
+  /** Its row of the table: a runtime, or "checks". */
   readonly row: string;
   /** The tests that ran. */
   readonly tests: readonly Test[];
-  /** What else went wrong, each as a sentence. */
+  /** Other problems, each as a sentence. */
   readonly problems: readonly string[];
-  /** How long it took, in seconds. */
+  /** Its duration in seconds. */
   readonly seconds: number;
 }
 
@@ -31,7 +31,7 @@ export class Summary {
     this.#outcomesOf(outcome.row).push(outcome);
   }
 
-  /** Counts something that went wrong by itself. */
+  /** Counts a problem outside a job. */
   addProblem(row: string, problem: string): void {
     this.add({ row, tests: [], problems: [problem], seconds: 0 });
   }
@@ -49,8 +49,8 @@ export class Summary {
   }
 
   /**
-   * Prints a table, the slowest files, what was skipped, what failed, and "N passed, N failed" on the
-   * last line; returns whether nothing failed. Where it is strict, a skipped test counts as failed.
+   * Prints a table, the slowest files, skipped and failed tests, and "N passed, N failed" on the last line;
+   * returns whether nothing failed. If it is strict, a skipped test counts as failed.
    */
   print(isStrict: boolean): boolean {
     const counted = [...this.#rows].map(([row, outcomes]) => ({ row, ...count(outcomes) }));
@@ -96,7 +96,7 @@ export class Summary {
         const times = new Map<string, number>();
         for (const { file, seconds } of tests) times.set(file, (times.get(file) ?? 0) + seconds);
         for (const [file, time] of times) {
-          // What a file takes that is alone in its process is more than what its tests take.
+          // A file alone in its process takes longer than its tests.
           if (file === "") continue;
           files.push({ name: `${row} ${file}`, seconds: times.size === 1 ? seconds : time });
         }
@@ -111,7 +111,7 @@ export class Summary {
   }
 }
 
-/** What outcomes add up to. */
+/** The sum of outcomes. */
 interface Count {
   readonly passed: number;
   readonly failed: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * Makes the jobs that run test files on the runtimes.
+ * Creates the jobs that run test files on the runtimes.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { readReport, type Test } from "./report.ts";
 import { runtimes } from "./runtimes.ts";
 import type { Summary } from "./summary.ts";
 
-/** How long the files of one job may take, in milliseconds. */
+/** The time limit for the files of one job, in milliseconds. */
 const TIMEOUT = 600_000;
 
 /** Test files for a runtime. */
@@ -30,7 +30,7 @@ export interface Assignment {
   readonly files: readonly TestFile[];
 }
 
-/** Makes jobs, whose outcomes a summary gets. */
+/** Creates jobs; a summary gets their outcomes. */
 export class TestJobs {
   readonly #summary: Summary;
   /** How many processes share the short files of a runtime. */
@@ -41,13 +41,13 @@ export class TestJobs {
   readonly #programs = new Map<RuntimeName, Promise<string>>();
   #isCompiled = false;
 
-  /** Creates an object that makes jobs. */
+  /** Creates an object that creates jobs. */
   constructor(summary: Summary, batches: number) {
     this.#summary = summary;
     this.#batches = batches;
   }
 
-  /** The jobs for all files, those that take longest first. */
+  /** The jobs for all files, the slowest first. */
   jobsFor(assignments: readonly Assignment[]): readonly Job[] {
     const jobs: (Job & { readonly rank: number })[] = [];
     const batches = assignments.flatMap(({ runtime, files }) =>
@@ -64,12 +64,11 @@ export class TestJobs {
   }
 
   /**
-   * Gives each file a process of its own, so that none counts another's sockets and all cores have
-   * work, but the short ones, for which starting a runtime is what takes longest: they share a few, in
-   * which one runs after the other.
+   * Gives each file a process of its own, so that none counts another's sockets and all cores have work. Short
+   * files, for which starting a runtime takes longest, share a few processes and run in sequence.
    */
   #split(runtime: RuntimeName, files: readonly TestFile[]): readonly (readonly TestFile[])[] {
-    // Node 20 would start a process for each of them all the same.
+    // Node 20 would start a process for each of them anyway.
     const short = files.filter((file) => isUnit(file) && runtime !== "node20");
     const batches = Array.from(
       { length: this.#batches },
@@ -104,7 +103,7 @@ export class TestJobs {
       const program = await this.#find(runtime);
       const args = runtimes[runtime].args(this.#pathsFor(runtime, paths), report);
       await Deno.mkdir(join(REPORTS, runtime), { recursive: true });
-      // An older run's report must not be taken for this one's.
+      // A report of an older run must not be used.
       await Deno.remove(report).catch(() => {});
       const { problem, isLate } = await run(program, args, {
         ...(isShown ? {} : { log }),
@@ -134,7 +133,7 @@ export class TestJobs {
     );
   }
 
-  /** Finds a runtime's program, once, and tells the summary of its version. */
+  /** Finds a runtime's program, once, and adds its version to the summary. */
   #find(runtime: RuntimeName): Promise<string> {
     let found = this.#programs.get(runtime);
     if (found === undefined) {
@@ -153,7 +152,7 @@ export class TestJobs {
     return paths.map(compiledPath);
   }
 
-  /** Builds the packages for npm. Where that fails, so do the tests of them. */
+  /** Builds the npm packages. If that fails, so do their tests. */
   async #build(): Promise<void> {
     const start = performance.now();
     const problems: string[] = [];
@@ -182,7 +181,7 @@ export class TestJobs {
   }
 }
 
-/** Installs both versions of Dovecot. Where that can't be done, the tests that start one say why. */
+/** Installs both versions of Dovecot. If that is impossible, the tests that start one say why. */
 async function installDovecot(): Promise<void> {
   await Promise.allSettled([ensureDovecot(), ensureDovecot24()]);
 }

@@ -1,5 +1,5 @@
 /**
- * Certificates for tests, good and bad ones. They are made once a week, and kept in `.cache/`.
+ * Certificates for tests, valid and invalid ones. They are created once a week, and kept in `.cache/`.
  *
  * @module
  */
@@ -17,17 +17,17 @@ export interface Pair {
   readonly key: string;
 }
 
-/** What {@linkcode certificates} makes. */
+/** The result of {@linkcode certificates}. */
 export interface Certificates {
-  /** The authority that signed what isn't said to be of another. */
+  /** The CA that signed the certificates that don't name another. */
   readonly ca: string;
-  /** An authority that signed `otherClient` and no server's certificate. */
+  /** A CA that signed `otherClient` and no server's certificate. */
   readonly otherCa: string;
   /** A server's, for "localhost" and 127.0.0.1. */
   readonly good: Pair;
   /** The same, but of January 2020. */
   readonly expired: Pair;
-  /** The same, but of no authority. */
+  /** The same, but signed by no CA. */
   readonly selfSigned: Pair;
   /** A server's, for "other.example" and 192.0.2.1. */
   readonly wrongName: Pair;
@@ -37,15 +37,15 @@ export interface Certificates {
   readonly otherClient: Pair;
 }
 
-/** What a certificate says. */
+/** The content of a certificate. */
 interface Wanted {
   /** The subject's common name. */
   readonly name: string;
-  /** Extensions, as openssl's configuration has them. */
+  /** Extensions in the syntax of openssl's configuration. */
   readonly extensions: readonly string[];
-  /** Who signs it; it does itself if left out. */
+  /** The issuer; itself if left out. */
   readonly issuer?: string;
-  /** Whether its time is over. */
+  /** Whether it has expired. */
   readonly expired?: boolean;
 }
 
@@ -63,7 +63,7 @@ const elsewhere = [
 ];
 const client = [...leaf, "extendedKeyUsage = clientAuth"];
 
-/** Each certificate by its file's name, authorities ahead of what they sign. */
+/** Each certificate by its file's name, CAs before the ones they sign. */
 const wanted: Readonly<Record<string, Wanted>> = {
   ca: { name: "Test authority", extensions: authority },
   otherCa: { name: "Other test authority", extensions: authority },
@@ -84,16 +84,16 @@ const CACHE = fileURLToPath(new URL("../../.cache", import.meta.url));
 let made: Promise<Certificates> | undefined;
 
 /**
- * The certificates, which are the same for all processes. Making them takes the program `openssl`,
- * which Debian's package of Dovecot depends on.
+ * The certificates, which are the same for all processes. Creating them needs the program `openssl`, which
+ * Debian's package of Dovecot depends on.
  */
 export function certificates(): Promise<Certificates> {
   return made ??= findOrMake();
 }
 
 /**
- * Takes this week's certificates, or makes them. They are one file, which appears whole or not at all
- * and never changes, so that all processes have the same ones.
+ * Reads this week's certificates, or creates them. They are one file, which appears complete and never
+ * changes, so that all processes have the same ones.
  */
 async function findOrMake(): Promise<Certificates> {
   const kind = createHash("sha256").update(configuration()).update(JSON.stringify(wanted));
@@ -110,10 +110,10 @@ async function findOrMake(): Promise<Certificates> {
     await mkdir(CACHE, { recursive: true });
     await writeFile(unfinished, JSON.stringify(certificates), { mode: 0o600 });
   } catch {
-    // In a folder that can't be written to each process has its own.
+    // If the folder isn't writable, each process has its own.
     return certificates;
   }
-  // The first process's are the ones that all take.
+  // All processes use those of the first one.
   await link(unfinished, path).catch(() => {});
   await rm(unfinished, { force: true });
   return JSON.parse(await readFile(path, "utf8"));
@@ -143,7 +143,7 @@ async function readAll(folder: string): Promise<Certificates> {
   };
 }
 
-/** One for all of them, with a section of extensions for each. */
+/** One configuration for all of them, with a section of extensions for each. */
 function configuration(): string {
   const lines = [
     ...["[req]", "distinguished_name = subject", "[subject]"],
@@ -154,19 +154,19 @@ function configuration(): string {
       "default_md = sha256",
       "policy = any",
     ],
-    // Two of them may be for the same name.
+    // Two of them may have the same name.
     ...["unique_subject = no", "rand_serial = yes"],
     ...["[any]", "commonName = supplied"],
   ];
   for (const [file, { extensions }] of Object.entries(wanted)) {
     lines.push(`[${file}]`, ...extensions);
-    // Who checks one of another's looks for the authority's key by this.
+    // Verifiers find the CA's key by this.
     lines.push("subjectKeyIdentifier = hash", "authorityKeyIdentifier = keyid");
   }
   return `${lines.join("\n")}\n`;
 }
 
-/** Makes a key and a certificate for it. */
+/** Creates a key and a certificate for it. */
 async function issue(
   folder: string,
   file: string,

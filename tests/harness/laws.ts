@@ -1,9 +1,8 @@
 /**
- * The laws that every protocol obeys, as one suite that takes any protocol.
+ * The laws of all protocols, as one test suite for any protocol.
  *
- * A protocol's own test describes conversations with it, what a caller can do wrong and what a peer
- * can send without end; the suite cuts the conversations in every way and looks whether the laws of
- * `core/protocol.ts` hold.
+ * A protocol's own test describes conversations, errors of a caller, and endless input from a peer; the suite
+ * cuts the conversations in every way and checks the laws of `core/protocol.ts`.
  *
  * @module
  */
@@ -12,63 +11,63 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LocalProtocolError, type Protocol, RemoteProtocolError } from "../../core/mod.ts";
 
-/** Something that happens in a conversation. */
+/** A step of a conversation. */
 export type Step<P> =
   /** The peer sends bytes. */
   | { readonly peer: Uint8Array }
-  /** The caller does something; a request gives its id, and so does the answer to one. */
+  /** The caller acts; a request returns its id, and so does the answer to one. */
   | { readonly local: (protocol: P) => number | void | { readonly answered: number } }
-  /** The peer sends no more. */
+  /** The peer ends its output. */
   | { readonly end: true };
 
 /** A conversation, from both sides. */
 export interface Conversation<P> {
-  /** What it is about. */
+  /** Its name. */
   readonly name: string;
-  /** Makes the protocol that it begins with. */
+  /** Creates its protocol. */
   readonly make: () => P;
-  /** What happens. */
+  /** Its steps. */
   readonly steps: readonly Step<P>[];
 }
 
-/** A protocol as the suite takes it. */
+/** A protocol as the suite tests it. */
 export interface LawSubject<P, Event> {
   /** The protocol's name. */
   readonly name: string;
-  /** Conversations, good ones and such that end in a peer's mistake. */
+  /** Conversations, valid ones and ones that end in a peer's error. */
   readonly conversations: readonly Conversation<P>[];
   /** An event as plain data that can be compared. */
   readonly snapshot: (event: Event) => unknown;
-  /** Joins two neighbouring events that are pieces of one value; `undefined` where they are not. */
+  /** Joins two neighbouring events that are pieces of one value; returns `undefined` for others. */
   readonly join?: (first: Event, second: Event) => Event | undefined;
   /** The id of the request that an event answers. */
   readonly answered: (event: Event) => number | undefined;
-  /** The id of the peer's request that an event tells of. */
+  /** The id of the peer's request that an event reports. */
   readonly begun?: (event: Event) => number | undefined;
-  /** What the caller does where the connection died under a request that it was to answer. */
+  /** The caller's reaction when the connection dies before its answer. */
   readonly abandon?: (protocol: P) => void;
-  /** The ids that an event reports as unanswered; `undefined` for all events but the last. */
+  /** The ids that an event reports as unanswered; `undefined` for all events except the last. */
   readonly unanswered: (event: Event) => readonly number[] | undefined;
-  /** Calls that are the caller's mistake, in a conversation that is open. */
+  /** Calls that are errors of the caller, in an open conversation. */
   readonly localMistakes: readonly {
     readonly name: string;
     readonly steps: readonly Step<P>[];
     readonly act: (protocol: P) => unknown;
   }[];
-  /** How to make the protocol that the mistakes are made with. */
+  /** Creates the protocol for these calls. */
   readonly make: () => P;
-  /** What a peer can send without end, and the limit that ends it. */
+  /** Endless input of a peer, and the limit that ends it. */
   readonly floods: readonly {
     readonly limit: string;
     readonly make: () => P;
     readonly steps: readonly Step<P>[];
     readonly chunk: (at: number) => Uint8Array;
-    /** How many bytes may pass before the limit shows, at most. */
+    /** How many bytes may pass before the limit takes effect, at most. */
     readonly most: number;
   }[];
 }
 
-/** What a conversation came to. */
+/** The result of a conversation. */
 interface Outcome {
   readonly events: readonly unknown[];
   readonly output: string;
@@ -86,7 +85,7 @@ export function lawTests<Event, P extends Protocol<Event>>(
   const run = (conversation: Conversation<P>, cut: Cut, stopAt = Infinity) =>
     converse(subject, conversation, cut, stopAt);
   return {
-    [`${name}: pieces don't matter`]: () => {
+    [`${name} › input cut anywhere › yields the same events`]: () => {
       for (const conversation of conversations) {
         const whole = run(conversation, (bytes) => [bytes]);
         compare(run(conversation, bytewise), whole, conversation.name, "byte by byte");
@@ -99,7 +98,7 @@ export function lawTests<Event, P extends Protocol<Event>>(
       }
     },
 
-    [`${name}: local mistakes throw and change nothing`]: () => {
+    [`${name} › local mistakes › throw and change nothing`]: () => {
       for (const { name: mistake, steps, act } of subject.localMistakes) {
         const good = { name: mistake, make: subject.make, steps };
         const bad = {
@@ -117,15 +116,15 @@ export function lawTests<Event, P extends Protocol<Event>>(
       }
     },
 
-    [`${name}: remote mistakes throw once and for ever after`]: () => {
+    [`${name} › remote mistakes › throw, and rethrow the same error afterwards`]: () => {
       const failed = conversations.filter((conversation) =>
         run(conversation, bytewise).error !== undefined
       );
       assert(failed.length > 0, "there is no conversation with a remote mistake");
-      // That the same error comes again is looked at wherever one comes, in converse().
+      // converse() checks that every error is rethrown.
     },
 
-    [`${name}: memory is bounded`]: () => {
+    [`${name} › endless input › is refused at the limit`]: () => {
       for (const { limit, make, steps, chunk, most } of subject.floods) {
         const protocol = make();
         converse(subject, { name: limit, make: () => protocol, steps }, bytewise, Infinity);
@@ -144,7 +143,7 @@ export function lawTests<Event, P extends Protocol<Event>>(
       }
     },
 
-    [`${name}: nothing is lost, wherever the connection dies`]: () => {
+    [`${name} › a connection that dies anywhere › loses no request`]: () => {
       for (const conversation of conversations) {
         const size = conversation.steps.reduce(
           (sum, step) => sum + ("peer" in step ? step.peer.length : 0),
@@ -166,7 +165,7 @@ export function lawTests<Event, P extends Protocol<Event>>(
       }
     },
 
-    [`${name}: it is a plain value`]: () => {
+    [`${name} › any conversation › uses no timers, promises or I/O`]: () => {
       withoutImpureGlobals(() => {
         for (const conversation of conversations) run(conversation, bytewise);
       });
@@ -174,7 +173,7 @@ export function lawTests<Event, P extends Protocol<Event>>(
   };
 }
 
-/** How bytes arrive. */
+/** How bytes are cut into chunks. */
 type Cut = (bytes: Uint8Array) => Uint8Array[];
 
 function bytewise(bytes: Uint8Array): Uint8Array[] {
@@ -193,7 +192,7 @@ function atRandom(sizes: Iterator<number>): Cut {
   };
 }
 
-/** Has a conversation, up to `stopAt` bytes of the peer, and writes down what comes of it. */
+/** Runs a conversation, up to `stopAt` bytes of the peer, and records the result. */
 function converse<Event, P extends Protocol<Event>>(
   subject: LawSubject<P, Event>,
   { make, steps }: Conversation<P>,
@@ -221,9 +220,9 @@ function converse<Event, P extends Protocol<Event>>(
     });
     for (let chunk; (chunk = protocol.takeOutput()) !== undefined;) output.push(chunk);
     if (error !== undefined) {
-      // What it said before may still be taken, but it says no more.
+      // Earlier output may still be taken, but there is no new output.
       if (!hasEnded) protocol.receive(Uint8Array.of(0x0a));
-      assert.equal(caught(() => protocol.nextEvent()), error, "the error isn't there for ever");
+      assert.equal(caught(() => protocol.nextEvent()), error, "the error isn't rethrown");
       assert.equal(protocol.takeOutput(), undefined, "a failed protocol has output");
     }
   };
@@ -238,7 +237,7 @@ function converse<Event, P extends Protocol<Event>>(
       left -= step.peer.length;
       if (left <= 0 && stopAt !== Infinity) break;
     } else if ("local" in step) {
-      // A caller that was told of the end asks for nothing more.
+      // A caller that got the end sends no more requests.
       if (error !== undefined || events.some((event) => subject.unanswered(event))) break;
       const did = step.local(protocol);
       if (typeof did === "number") made.push(did);
@@ -273,7 +272,7 @@ function converse<Event, P extends Protocol<Event>>(
 function compare(one: Outcome, other: Outcome, conversation: string, how: string): void {
   const what = `"${conversation}", ${how}`;
   assert.deepEqual(one.events, other.events, what);
-  // Where it is cut changes what an error quotes, and what could be written before; not what it is.
+  // The cut changes what an error quotes, and what could be written before it; not its type.
   if (one.error === undefined) assert.deepEqual(one.output, other.output, what);
   assert.equal((one.error as Error)?.name, (other.error as Error)?.name, what);
 }
@@ -286,7 +285,7 @@ function caught(act: () => unknown): unknown {
   }
 }
 
-/** Runs something that may use no timer, clock, randomness, promise or I/O. */
+/** Runs a function that may use no timer, clock, randomness, promise or I/O. */
 function withoutImpureGlobals(act: () => void): void {
   const places: readonly [object, string][] = [
     ...["setTimeout", "setInterval", "setImmediate", "queueMicrotask", "Promise", "fetch"]

@@ -1,5 +1,5 @@
 /**
- * Looks for what a test leaves open.
+ * Finds what a test leaves open.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import assert from "node:assert/strict";
 import { openSockets, socketsDownTo } from "./sockets.ts";
 
 /**
- * Runs something and fails if a socket or a timer is left of it.
+ * Runs a function and fails if it leaves a socket or a timer.
  *
- * Timers are counted by hand, since not every runtime tells which of them are running.
+ * Timers are counted by replacing setTimeout(), since not every runtime lists them.
  */
 export async function leavingNothing(act: () => Promise<void>): Promise<void> {
   const sockets = openSockets();

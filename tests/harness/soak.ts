@@ -1,15 +1,15 @@
 /**
- * How large the tests of load and of large data are.
+ * The size of the tests of load and of large data.
  *
  * @module
  */
 
 import process from "node:process";
 
-/** Whether they run at their full size, as `deno task test:soak` has them do. */
+/** Whether they run at full size, as in `deno task test:soak`. */
 export const isSoak: boolean = process.env.DOVEWIRE_SOAK === "1";
 
-/** The one number in a soak test, and otherwise the other. */
+/** Returns the first number in a soak test, otherwise the second. */
 export function atFullSize(full: number, usual: number): number {
   return isSoak ? full : usual;
 }

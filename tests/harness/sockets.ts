@@ -1,5 +1,5 @@
 /**
- * Sockets for tests: servers that are gone when a test is, and a count of what was left open.
+ * Sockets for tests: servers that end with a test, and a count of open sockets.
  *
  * Only loopback and UNIX sockets in temporary folders, so that tests need no network.
  *
@@ -15,21 +15,21 @@ import { setImmediate } from "node:timers";
 import { Worker } from "node:worker_threads";
 import type { Address } from "../../transports/transport.ts";
 
-/** Something that listens, until it is disposed of. */
+/** A listener, until it is disposed of. */
 export interface Listening extends AsyncDisposable {
-  /** Where to connect to. */
+  /** The address to connect to. */
   readonly address: Address;
 }
 
-/** What kind of socket a server listens at. */
+/** The kind of a server's socket. */
 export type SocketKind = Address["transport"];
 
 /**
  * Listens on a free port of loopback, or at a UNIX socket in a temporary folder, and hands each
  * connection to `onConnection`.
  *
- * Connections are half-open where one side ends, as they are in the protocols. What a connection dies
- * of is left to whoever reads or writes. Disposing destroys the connections that are left.
+ * Connections stay half-open when one side ends, as in the protocols. Readers and writers get a connection's
+ * errors. Disposing destroys the remaining connections.
  */
 export async function listen(
   kind: SocketKind,
@@ -55,7 +55,7 @@ export async function listen(
   };
 }
 
-/** Starts a server, on loopback or in a folder, and says where it listens. */
+/** Starts a server, on loopback or in a folder, and returns its address. */
 function listeningAt(server: Server, folder: string | undefined): Promise<Address> {
   return new Promise((resolve, reject) => {
     server.on("error", reject);
@@ -73,19 +73,19 @@ function listeningAt(server: Server, folder: string | undefined): Promise<Addres
   });
 }
 
-/** A server's end of a connection, which is read only when it is asked to. */
+/** A server's end of a connection, which is read only on request. */
 export interface SocketEnd {
-  /** The next bytes, or `undefined` once the other end has sent its last. */
+  /** The next bytes, or `undefined` at the end. */
   read(): Promise<Uint8Array | undefined>;
-  /** Resolves when the system has taken the bytes. */
+  /** Resolves when the system has accepted the bytes. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Ends what the other end reads, and goes on reading. */
+  /** Ends the output, and keeps reading. */
   closeWrite(): Promise<void>;
-  /** Closes the connection; what is still to be read breaks it off. */
+  /** Closes the connection; unread input resets it. */
   close(): Promise<void>;
 }
 
-/** A server's end of a connection, for tests that read from it as they go. */
+/** A server's end of a connection, for tests that read from it step by step. */
 export function endOf(socket: Socket): SocketEnd {
   const chunks: AsyncIterator<Uint8Array> = socket.iterator({ destroyOnReturn: false });
   return {
@@ -106,7 +106,7 @@ export function endOf(socket: Socket): SocketEnd {
   };
 }
 
-/** An address that a server listened at until a moment ago. */
+/** An address whose server has just closed. */
 export async function listenNowhere(kind: SocketKind): Promise<Listening> {
   await using server = await listen(kind, () => {});
   const { address } = server;
@@ -123,13 +123,13 @@ export async function listenNowhere(kind: SocketKind): Promise<Listening> {
   };
 }
 
-/** A folder that is removed, with what is in it, when it is disposed of. */
+/** A folder that disposing of it removes, with its content. */
 export async function temporaryFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), "dovewire-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Listens in a thread that is stuck, so that nobody accepts what connects. */
+/** Listens in a blocked thread, so that no connection is accepted. */
 const stuckListener = `
 const { parentPort, workerData } = require("node:worker_threads");
 const server = require("node:net").createServer();
@@ -140,7 +140,7 @@ server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
 });
 `;
 
-/** A TCP port whose queue of connections is full, so that connecting to it takes for ever. */
+/** A TCP port whose queue of connections is full, so that connecting to it hangs. */
 export async function listenAndNeverAccept(): Promise<Listening> {
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(stuckListener, { eval: true, workerData: gate });
@@ -150,7 +150,7 @@ export async function listenAndNeverAccept(): Promise<Listening> {
   });
   const hostname = "127.0.0.1";
   const queued: Socket[] = [];
-  // Not every runtime heeds the backlog that is asked for: it is full when a connection hangs.
+  // Not every runtime respects the requested backlog: it is full when a connection hangs.
   for (let isFull = false; !isFull;) {
     const socket = createConnection(port, hostname);
     queued.push(socket);
@@ -170,7 +170,7 @@ export async function listenAndNeverAccept(): Promise<Listening> {
 
 function connectsSoon(socket: Socket): Promise<boolean> {
   return new Promise((resolve) => {
-    // Where this process didn't get to run for so long, what happened meanwhile is told only now.
+    // If this process was suspended for so long, events are reported only now.
     const timer = setTimeout(() => setImmediate(() => resolve(!socket.connecting)), 300);
     socket.on("error", () => {});
     socket.once("connect", () => {
@@ -180,12 +180,12 @@ function connectsSoon(socket: Socket): Promise<boolean> {
   });
 }
 
-/** Whether {@linkcode openSockets} can count on this system. */
+/** Whether {@linkcode openSockets} works on this system. */
 export const canCountSockets: boolean = existsSync("/proc/self/fd");
 
 /**
- * How many sockets this process has open, by what Linux says of its file descriptors; 0 on a system
- * that doesn't say, where what tests leave open is not seen.
+ * How many sockets this process has open, by Linux's list of its file descriptors; 0 on other systems, where
+ * leaks aren't noticed.
  */
 export function openSockets(): number {
   if (!canCountSockets) return 0;
@@ -202,8 +202,8 @@ function isSocket(descriptor: string): boolean {
 }
 
 /**
- * Resolves when no more than `count` sockets are open, and rejects when that doesn't come to pass:
- * a runtime closes a socket some turns after it was told to.
+ * Resolves when at most `count` sockets are open, and rejects if that doesn't happen: a runtime closes a
+ * socket some turns after the call.
  */
 export async function socketsDownTo(count: number): Promise<void> {
   for (let turn = 0; openSockets() > count; turn++) {

@@ -33,7 +33,7 @@ test("release check › a package or the changelog has another version › names
   ]);
 });
 
-test("release check › a tag that names no version › is refused", async () => {
+test("release check › an invalid tag › is refused", async () => {
   for (const tag of ["1.2.3", "v1.2", "v1.2.3/../x", "latest", ""]) {
     const [problem] = await releaseProblems(tag);
     assert.match(problem, /is no tag of a version/, tag);

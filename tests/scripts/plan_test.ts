@@ -10,7 +10,7 @@ test("test plan › every test file › runs on at least one runtime", async () 
   assert.deepEqual(left.map(({ path }) => path), []);
 });
 
-test("test plan › a path or pattern that it names › is of a file that exists", async () => {
+test("test plan › a path or pattern in it › matches a file", async () => {
   const paths = (await findTests([])).map(({ path }) => path);
   const stale = NAMED.filter((named) =>
     !paths.some((path) => typeof named === "string" ? named === path : named.test(path))
@@ -18,7 +18,7 @@ test("test plan › a path or pattern that it names › is of a file that exists
   assert.deepEqual(stale, []);
 });
 
-test("test plan › a test that starts a program, by itself or by its imports › is no unit test", async () => {
+test("test plan › a test that starts a program, also by its imports › is no unit test", async () => {
   const files = await findTests([]);
   const find = (path: string) => files.find((file) => file.path === path) ?? assert.fail(path);
   for (

@@ -4,7 +4,7 @@ import { parseReport } from "../../scripts/test/report.ts";
 
 const file = "tests/core/bytes_test.ts";
 
-test("test report › as Deno, Node and Bun write it › gives the same tests", () => {
+test("test report › as Deno, Node and Bun write it › has the same tests", () => {
   const reports = [
     `<testcase name="a" classname="./${file}" time="0.5" line="3" col="1"></testcase>`,
     `<testcase name="a" time="0.5" classname="test" file="${
@@ -17,7 +17,7 @@ test("test report › as Deno, Node and Bun write it › gives the same tests", 
   }
 });
 
-test("test report › failures, errors and skipped tests › are told apart", () => {
+test("test report › failures, errors and skipped tests › are distinguished", () => {
   const report = [
     '<testcase name="a &lt;b&gt; &amp;quot;c&amp;quot; &#x41;&#66;" time="1"/>',
     '<testcase name="failure" time="1"><failure message="x">y</failure></testcase>',

@@ -12,17 +12,16 @@ import { runScript } from "./programs.ts";
 /**
  * Installs the packages that are its arguments, run by `sh -euc` as root.
  *
- * Several test files may get here at once, each in a process of its own: flock makes them queue,
- * and lets go by itself when a process dies. It locks a folder that is there anyway, so that no
- * lock file is left behind.
+ * Several test files may get here at once, each in a process of its own: flock makes them wait in turn, and
+ * releases the lock when a process dies. It locks an existing folder, so that no lock file remains.
  *
- * The packages start a system-wide server. A policy-rc.d that answers 101 forbids it. Where the
- * machine has such a file its word counts; else ours stands there while apt runs. Should this shell
- * be killed before it can remove the file, the file forbids nothing any more, because it asks
- * whether this shell lives, and the next installation replaces it.
+ * The packages start a system-wide server. A policy-rc.d that exits with 101 forbids it. If the machine has
+ * such a file, that one decides; otherwise ours is there while apt runs. If this shell is killed before it
+ * can remove the file, the file forbids nothing any more, because it checks whether this shell lives, and
+ * the next installation replaces it.
  *
- * A failed update isn't the end: one broken package source, which fails it, need not be these
- * packages'.
+ * A failed update doesn't stop it: one broken package source fails it, but may not be the source of these
+ * packages.
  */
 export const INSTALL_SCRIPT: string = `
 exec 9</var/lib/dpkg
@@ -49,7 +48,7 @@ apt-get -o DPkg::Lock::Timeout=120 update || true
 apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@" 9<&-
 `;
 
-/** Whether an os-release file is that of Debian, Ubuntu or a descendant. */
+/** Whether an os-release file describes Debian, Ubuntu or a descendant. */
 export function isDebianLike(osRelease: string): boolean {
   return osRelease.split("\n").some((line) => {
     const [, value] = /^ID(?:_LIKE)?=["']?([^"']*)["']?\s*$/.exec(line) ?? [];
@@ -58,10 +57,10 @@ export function isDebianLike(osRelease: string): boolean {
 }
 
 /**
- * Installs what is missing of some packages, without starting a server.
+ * Installs the missing ones of some packages, without starting a server.
  *
- * Rejects where that can't be done, and with the end of what apt said where it fails. The message
- * starts with what is missing and ends with how to come by it.
+ * Rejects if that is impossible or fails, with the end of apt's output. The message begins with what is
+ * missing and ends with how to install it.
  */
 export async function installPackages(
   packages: readonly string[],
@@ -83,10 +82,10 @@ export async function installPackages(
   });
 }
 
-/** Waits while another process is installing: the programs are there before their users are. */
+/** Waits while another process is installing: the programs exist before their users do. */
 export async function installationEnded(): Promise<void> {
   await new Promise<void>((resolve) => {
-    // Where this fails, for want of the program or of the folder, nobody is installing either.
+    // If this fails because the program or the folder is missing, no process is installing either.
     execFile("flock", ["--shared", "/var/lib/dpkg", "true"], () => resolve());
   });
 }

@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import process from "node:process";
 import { output } from "./programs.ts";
 
-/** What is in a configuration. */
+/** The settings of a configuration. */
 export interface Configuration {
   /** Path of the server's folder. */
   readonly folder: string;
@@ -24,15 +24,15 @@ export interface Configuration {
   readonly apiKey: string;
   /** Each user's storage quota. */
   readonly quota: string;
-  /** How many doveadm connections the server takes at once. */
+  /** The maximum number of doveadm connections. */
   readonly processLimit: number;
-  /** A port of a listener that speaks TLS from the first byte; the plain ones offer STARTTLS then. */
+  /** The port of a listener that uses TLS from the first byte; the plain ones offer STARTTLS then. */
   readonly tlsPort: number | undefined;
   /** Whether all plugins that have doveadm commands are on. */
   readonly everything: boolean;
-  /** Whether full text search has an index to search in. */
+  /** Whether full text search has an index. */
   readonly searchIndex: boolean;
-  /** What to put behind it. */
+  /** Settings to append. */
   readonly extra: string;
 }
 
@@ -112,7 +112,7 @@ ${settings.extra}
 `;
 }
 
-/** Every plugin and service that has doveadm commands, and what those work on. */
+/** All plugins and services with doveadm commands, and the data for them. */
 function everything({ folder, directorPort, searchIndex }: Configuration): string {
   return `
 mail_plugins = quota acl fts mail_crypt${searchIndex ? " fts_lucene" : ""}
@@ -157,9 +157,9 @@ metric openings {
 `;
 }
 
-/** What it takes to run as an ordinary user, who can neither become others nor chroot. */
+/** Settings to run as an ordinary user, who can neither change users nor chroot. */
 async function rootless(): Promise<string> {
-  // By name, and from id(1), which knows users that no file lists.
+  // By name, and from id(1), which also knows users that are in no file.
   const user = await output("id", "-un");
   const group = await output("id", "-gn");
   return `

@@ -7,7 +7,7 @@
 import { basename } from "node:path";
 import type { Configuration } from "./configuration_2_3.ts";
 
-/** The text of a dovecot.conf for Dovecot 2.4, which means the same as that for 2.3. */
+/** The text of a dovecot.conf for Dovecot 2.4, equivalent to that for 2.3. */
 export function configuration24(settings: Configuration): string {
   const { folder, port, httpPort, tlsPort, password, apiKey, quota, processLimit } = settings;
   return `
@@ -85,7 +85,7 @@ ${settings.extra}
 `;
 }
 
-/** Every plugin that has doveadm commands, and what those work on. */
+/** All plugins with doveadm commands, and the data for them. */
 function everything(folder: string): string {
   return `
 mail_plugins {

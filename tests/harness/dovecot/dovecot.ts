@@ -1,8 +1,8 @@
 /**
  * Starts real Dovecot servers for tests, each with a folder, sockets, users and mail of its own.
  *
- * A server ends with the test process that started it, however that ends, and leaves nothing
- * behind.
+ * A server ends with the test process that started it, even if that is killed, and leaves no process and no
+ * folder.
  *
  * @module
  */
@@ -24,35 +24,35 @@ import { type Mail, prepareFolder } from "./mail.ts";
 
 export { defaultMail, type Mail } from "./mail.ts";
 
-/** The versions of Dovecot that there are servers of. */
+/** The available versions of Dovecot. */
 export type DovecotVersion = "2.3" | "2.4";
 
-/** What a server is to be like. */
+/** Options for a server. */
 export interface DovecotOptions {
-  /** Which Dovecot it is to be, "2.3" unless given. */
+  /** The version of Dovecot; "2.3" if left out. */
   readonly version?: DovecotVersion;
-  /** Names of the users; alice, bob and carol unless given. */
+  /** Names of the users; alice, bob and carol if left out. */
   readonly users?: readonly string[];
-  /** What is in the mailboxes at the start, {@linkcode defaultMail} unless given. */
+  /** The initial mail, {@linkcode defaultMail} if left out. */
   readonly mail?: Mail;
-  /** Each user's storage quota in Dovecot's notation, "1G" unless given. */
+  /** Each user's storage quota in Dovecot's notation; "1G" if left out. */
   readonly quota?: string;
-  /** How many doveadm connections the server takes at once, 200 unless given. */
+  /** The maximum number of doveadm connections; 200 if left out. */
   readonly processLimit?: number;
   /**
-   * Whether to switch on everything that has doveadm commands, and what those work on: access
-   * control lists, Sieve, full text search, mail encryption, mailbox metadata, a dictionary, a
-   * filesystem, metrics, and in 2.3 a replicator and a director. False unless given.
+   * Whether to enable everything with doveadm commands, and add data for them: access control lists, Sieve,
+   * full text search, mail encryption, mailbox metadata, a dictionary, a filesystem, metrics, and in 2.3 a
+   * replicator and a director. False if left out.
    */
   readonly everything?: boolean;
   /**
-   * Whether full text search has an index in 2.3 as well, which only goes with `everything`. Each
-   * connection has one command then: Lucene's plugin crashes at the next. False unless given.
+   * Whether full text search has an index in 2.3 as well, which needs `everything`. Each connection runs only
+   * one command then: Lucene's plugin crashes at the next. False if left out.
    */
   readonly searchIndex?: boolean;
-  /** The server's certificate and key, as PEM, to speak TLS with; none unless given. */
+  /** The server's certificate and key, as PEM, to use TLS; none if left out. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Settings to put behind the others, in that version's syntax; a function is given the folder. */
+  /** Settings to append, in that version's syntax; a function gets the folder. */
   readonly extraConfig?: string | ((folder: string) => string);
 }
 
@@ -60,11 +60,11 @@ export interface DovecotOptions {
 export interface DovecotProcess {
   /** Its process id. */
   readonly pid: number;
-  /** What it calls itself, as in "dovecot-dwAb12Cd/doveadm-server [alice mailbox list]". */
+  /** Its title, as in "dovecot-dwAb12Cd/doveadm-server [alice mailbox list]". */
   readonly command: string;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface Dovecot extends AsyncDisposable {
   /** Path of a UNIX socket whose connections are authenticated from the start. */
   readonly socket: string;
@@ -74,39 +74,39 @@ export interface Dovecot extends AsyncDisposable {
   readonly port: number;
   /** TCP port on 127.0.0.1 of the HTTP API, which takes the password or the key. */
   readonly httpPort: number;
-  /** TCP port on 127.0.0.1 that speaks TLS from the first byte, where it was given a certificate. */
+  /** TCP port on 127.0.0.1 with TLS from the first byte, if the server has a certificate. */
   readonly tlsPort: number | undefined;
-  /** The password that they ask for, and that of each user. */
+  /** The password for them, and of each user. */
   readonly password: string;
   /** The key of the HTTP API. */
   readonly apiKey: string;
   /** Names of the users. */
   readonly users: readonly string[];
-  /** Path of the folder that everything of this server is in. */
+  /** Path of the folder of all of this server's files. */
   readonly folder: string;
   /** The server's version, as in "2.3.19.1". */
   readonly version: string;
   /** The master process. */
   readonly pid: number;
-  /** All that the server has logged and printed so far. */
+  /** The server's log and output so far. */
   log(): Promise<string>;
   /**
-   * The master's child processes that live now, sorted by pid, and among them a
-   * "…/doveadm-server" for each doveadm connection.
+   * The master's living child processes, sorted by pid, including a "…/doveadm-server" for each doveadm
+   * connection.
    *
-   * That one outlives its connection by some milliseconds; a server that was just started has none.
-   * Reads /proc, so it rejects where that is missing.
+   * That process outlives its connection by some milliseconds; a server that was just started has none. Reads
+   * /proc, so it rejects if that is missing.
    */
   processes(): Promise<readonly DovecotProcess[]>;
-  /** Ends the server and removes its folder; resolves when all of its processes are gone. */
+  /** Stops the server and removes its folder; resolves when all of its processes are gone. */
   stop(): Promise<void>;
 }
 
-/** How long a server may take until it answers, and until it is gone, in milliseconds. */
+/** Time limits for a server to answer, and to end, in milliseconds. */
 const START_TIMEOUT = 20_000;
 const STOP_TIMEOUT = 20_000;
 
-/** How many ports are tried when others keep taking the ones that were free. */
+/** How many ports are tried when other processes keep taking the free ones. */
 const PORT_ATTEMPTS = 5;
 
 /** A UNIX socket's path has at most 107 bytes; the longest one below a server's folder has 30. */
@@ -118,15 +118,14 @@ const API_KEY = "k3y";
 /**
  * Runs a server, as `sh -c WATCHDOG sh FOLDER PLACE PROGRAM…`, until standard input ends.
  *
- * The program is Dovecot's path, with what it takes to run it ahead, and PLACE is where the folder
- * really is: both are removed.
+ * The program is Dovecot's path, after the command to run it, and PLACE is the folder's real path: both are
+ * removed.
  *
- * That end comes when the test process closes it and when the test process dies, of SIGKILL even,
- * so there is one way out for everything. The server gets a process group of its own, so that what
- * is left of it can be killed at once: a master that died by itself leaves workers, and a worker
- * that was stopped keeps the master waiting. It is gone when that group has nothing but zombies,
- * which are for init to reap. What reads standard input is a process of its own, and cleans up
- * alone should the other be killed: Bun kills the child processes of a test that takes too long.
+ * Standard input ends when the test process closes it or dies, even of SIGKILL, so there is one way out for
+ * all cases. The server gets its own process group, so that its remaining processes can be killed at once:
+ * a master that died leaves workers, and a stopped worker keeps the master waiting. It is gone when that
+ * group has only zombies, which init reaps. The reader of standard input is a separate process, and cleans
+ * up alone if the other is killed: Bun kills the child processes of a test that takes too long.
  */
 const WATCHDOG = `
 cd /
@@ -167,14 +166,13 @@ done
 rm -rf "$place" "$folder"
 `;
 
-/** A port that was free a moment ago belongs to somebody else by now. */
+/** Another process has taken a port that was just free. */
 class PortTakenError extends Error {}
 
 /**
- * Starts a server and waits until it answers at its sockets for doveadm.
+ * Starts a server and waits until its doveadm sockets answer.
  *
- * Dovecot is installed first where that is possible. Rejects with the end of the server's log when
- * it does not come up.
+ * Installs Dovecot first if possible. Rejects with the end of the server's log if it doesn't start.
  */
 export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
   const program = options.version === "2.4" ? await findProgram24() : await findProgram23();
@@ -189,9 +187,9 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
 
 /** How to run a Dovecot. */
 interface Program {
-  /** Its path, with what it takes to run it ahead. */
+  /** Its path, after the command to run it. */
   readonly command: readonly string[];
-  /** The folder that it takes for "/"; empty for the real one. */
+  /** The folder that is "/" for it; empty for the real one. */
   readonly root: string;
   /** Its version, as in "2.3.19.1". */
   readonly version: string;
@@ -199,7 +197,7 @@ interface Program {
 
 let program23: Promise<Program> | undefined;
 
-/** Looks for it once in a process: asking a program for its version takes a process. */
+/** Searched once per process: a program's version takes a process. */
 function findProgram23(): Promise<Program> {
   return program23 ??= lookForProgram23();
 }
@@ -243,8 +241,8 @@ async function startOnce(program: Program, options: DovecotOptions): Promise<Dov
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
-    // A server that a test forgot must not keep the test process from its end. In Node and Deno the
-    // pipe counts by itself; in Bun it doesn't, and has no unref().
+    // A forgotten server must not keep the test process running. In Node and Deno the pipe keeps it running
+    // too; in Bun it doesn't, and has no unref().
     watchdog.unref();
     (watchdog.stdin as { unref?(): void } | null)?.unref?.();
     const { version } = program;
@@ -261,9 +259,9 @@ async function startOnce(program: Program, options: DovecotOptions): Promise<Dov
 }
 
 /**
- * Makes a server's folder, of one path inside and outside of the folder that it takes for "/".
+ * Creates a server's folder, with one path inside and outside of the folder that is "/" for it.
  *
- * Where that isn't the real one, the place is below it and a symbolic link leads there.
+ * If that isn't the real root, the folder is below it, and a symbolic link leads there.
  */
 async function makeFolder(root: string): Promise<{ folder: string; place: string }> {
   if (root === "") {
@@ -334,8 +332,8 @@ class DovecotServer implements Dovecot {
   }
 
   /**
-   * Resolves when a socket answers; rejects when the server ends, or takes too long. The master listens
-   * at all of them before it starts the process that answers, and one answer costs a process.
+   * Resolves when a socket answers; rejects when the server ends, or takes too long. The master listens at all
+   * of them before it starts the answering process, and one answer costs a process.
    */
   async started(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT;
@@ -370,7 +368,7 @@ class DovecotServer implements Dovecot {
   async processes(): Promise<readonly DovecotProcess[]> {
     const found: DovecotProcess[] = [];
     for (const name of await this.#candidates()) {
-      // It may have ended in between.
+      // It may have ended meanwhile.
       const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
       const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (Number(parent) !== this.#pid || state === "Z") continue;
@@ -381,7 +379,7 @@ class DovecotServer implements Dovecot {
     return found.sort((a, b) => a.pid - b.pid);
   }
 
-  /** The ids of processes that may be the master's children: those alone, where the kernel tells. */
+  /** The ids of processes that may be the master's children: exactly those, if the kernel lists them. */
   async #candidates(): Promise<readonly string[]> {
     const listed = `/proc/${this.#pid}/task/${this.#pid}/children`;
     const children = await readFile(listed, "utf8").catch(() => undefined);
@@ -408,7 +406,7 @@ function isWorker({ command }: DovecotProcess): boolean {
   return command.includes("/doveadm-server");
 }
 
-/** Tells the watchdog to end its server, and waits until both are gone. */
+/** Makes the watchdog stop its server, and waits until both are gone. */
 async function ended(watchdog: ChildProcess): Promise<void> {
   if (watchdog.exitCode !== null || watchdog.signalCode !== null) {
     watchdog.stdin?.end();
@@ -446,7 +444,7 @@ function answers(address: NetConnectOpts, deadline: number): Promise<boolean> {
   });
 }
 
-/** TCP ports on 127.0.0.1 that nobody listens on at this moment. */
+/** TCP ports on 127.0.0.1 that are free at this moment. */
 async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () =>

@@ -24,7 +24,7 @@ function plain(password: string): string {
   return `PLAIN\t${Buffer.from(`\0doveadm\0${password}`).toString("base64")}\n`;
 }
 
-/** The users that an answer to "user *" lists, sorted: their order isn't promised. */
+/** The users in a reply to "user *", sorted: Dovecot promises no order. */
 function usersIn(answer: string): readonly string[] {
   const [list] = /^\{"userList":.*\}$/m.exec(answer) ?? assert.fail(answer);
   return JSON.parse(list).userList.sort();
@@ -35,14 +35,14 @@ async function processesWith(text: string): Promise<readonly string[]> {
   const found: string[] = [];
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    // A zombie's is empty, and that of a process that ended in between is gone.
+    // A zombie's is empty, and that of a process that has just ended is missing.
     const line = await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "");
     if (line.includes(text)) found.push(`${name} ${line.replaceAll("\0", " ")}`);
   }
   return found;
 }
 
-/** What is left of a server: processes, and where its folder or the link to it are. */
+/** The rest of a server: its processes, and its folder or the link to it. */
 async function leftOf(folder: string): Promise<readonly string[]> {
   const parents = [dirname(folder), join(IMAGE, "tmp")];
   const names = await Promise.all(
@@ -63,7 +63,7 @@ async function assertGone(folder: string): Promise<void> {
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: a server answers on its three sockets`, async () => {
+  test(`Dovecot ${version} › three sockets › answer`, async () => {
     const dovecot = await startDovecot({ version });
     try {
       assert.match(
@@ -89,7 +89,7 @@ for (const version of VERSIONS) {
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: a password logs in, and a wrong one does not`, async () => {
+  test(`Dovecot ${version} › right and wrong passwords › log in, and don't`, async () => {
     const dovecot = await startDovecot({ version });
     try {
       for (
@@ -110,7 +110,7 @@ for (const version of VERSIONS) {
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: alice has mail and mailboxes, bob has an empty inbox`, async () => {
+  test(`Dovecot ${version} › default mail › is alice's, and bob's inbox is empty`, async () => {
     const dovecot = await startDovecot({ version });
     try {
       const run = (line: string) => ask({ path: dovecot.socket }, `${RAW}${line}\n`);
@@ -133,7 +133,7 @@ for (const version of VERSIONS) {
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: users, mail, quota and settings can be given`, async () => {
+  test(`Dovecot ${version} › options for users, mail, quota and settings › are used`, async () => {
     const dovecot = await startDovecot({
       version,
       users: ["dave", "eve@example.org"],
@@ -171,7 +171,7 @@ for (const version of VERSIONS) {
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: many connections at once are taken`, async () => {
+  test(`Dovecot ${version} › many connections at once › are accepted`, async () => {
     const dovecot = await startDovecot({ version });
     try {
       const address = { port: dovecot.port, host: "127.0.0.1" };
@@ -201,7 +201,7 @@ async function openWithWorker(dovecot: Dovecot): Promise<{ socket: Socket; worke
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: the worker of a connection can be found and killed`, async () => {
+  test(`Dovecot ${version} › a connection's worker › can be found and killed`, async () => {
     const dovecot = await startDovecot({ version });
     try {
       const { socket, worker } = await openWithWorker(dovecot);
@@ -220,7 +220,7 @@ for (const version of VERSIONS) {
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: stop() leaves no process and no folder, and may be called again`, async () => {
+  test(`Dovecot ${version} › stop(), also twice › leaves no process and no folder`, async () => {
     const dovecot = await startDovecot({ version });
     assert.ok((await processesWith(basename(dovecot.folder))).length >= 3);
     await Promise.all([dovecot.stop(), dovecot.stop()]);
@@ -230,14 +230,14 @@ for (const version of VERSIONS) {
   });
 }
 
-test("disposing of a server stops it", async () => {
+test("Dovecot › disposing of a server › stops it", async () => {
   const dovecot: AsyncDisposable & Dovecot = await startDovecot();
   await dovecot[Symbol.asyncDispose]();
   assert.deepEqual(await leftOf(dovecot.folder), []);
 });
 
 for (const version of VERSIONS) {
-  test(`${version}: stop() ends workers that are stopped or whose master was killed`, async () => {
+  test(`Dovecot ${version} › stopped workers, or a killed master › are ended by stop()`, async () => {
     const dovecots = await Promise.all([startDovecot({ version }), startDovecot({ version })]);
     for (const [index, dovecot] of dovecots.entries()) {
       const { socket, worker } = await openWithWorker(dovecot);
@@ -251,7 +251,7 @@ for (const version of VERSIONS) {
   });
 }
 
-test("servers side by side have nothing in common", async () => {
+test("Dovecot › two servers at once › share nothing", async () => {
   const [first, second] = await Promise.all([
     startDovecot(),
     startDovecot({ version: "2.4", users: ["dave"] }),
@@ -270,7 +270,7 @@ test("servers side by side have nothing in common", async () => {
 });
 
 for (const version of VERSIONS) {
-  test(`${version}: a server that cannot start says why and leaves nothing`, async () => {
+  test(`Dovecot ${version} › a server that cannot start › says why and leaves nothing`, async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", () => resolve()));
     const { port } = other.address() as AddressInfo;
@@ -293,13 +293,13 @@ for (const version of VERSIONS) {
   });
 }
 
-test("users and mailboxes that cannot be are refused", async () => {
+test("Dovecot › invalid users and mailboxes › are refused", async () => {
   await assert.rejects(startDovecot({ users: ["a:b"] }), /"a:b" cannot be the name of a user/);
   await assert.rejects(startDovecot({ mail: { zoe: {} } }), /"zoe", who is not among the users/);
   await assert.rejects(startDovecot({ mail: { bob: { "a.b": [] } } }), /"a\.b" cannot be the name/);
 });
 
-/** Starts a server in another process, which ends as told; checks that the server ends with it. */
+/** Starts a server in another process, which then runs `code` to end; checks that the server ends with it. */
 async function assertEndsWithParent(
   ending: string,
   { signal, version = "2.3" }: { signal?: NodeJS.Signals; version?: DovecotVersion } = {},
@@ -342,32 +342,32 @@ async function assertEndsWithParent(
 const WAIT = "setInterval(() => {}, 1000);";
 
 for (const version of VERSIONS) {
-  test(`${version}: a server ends when its test process is killed with SIGKILL`, async () => {
+  test(`Dovecot ${version} › a test process killed with SIGKILL › its server ends`, async () => {
     await assertEndsWithParent(WAIT, { signal: "SIGKILL", version });
   });
 }
 
-test("a server ends when its test process is ended with SIGTERM", async () => {
+test("Dovecot › a test process ended with SIGTERM › its server ends", async () => {
   await assertEndsWithParent(WAIT, { signal: "SIGTERM" });
 });
 
-test("a server ends when its test process is interrupted with SIGINT", async () => {
+test("Dovecot › a test process interrupted with SIGINT › its server ends", async () => {
   await assertEndsWithParent(WAIT, { signal: "SIGINT" });
 });
 
-test("a server ends when its test process fails", async () => {
+test("Dovecot › a test process that fails › its server ends", async () => {
   await assertEndsWithParent("setTimeout(() => { throw new Error('on purpose'); });");
 });
 
-test("a server ends when its test process exits", async () => {
+test("Dovecot › a test process that exits › its server ends", async () => {
   await assertEndsWithParent("process.exit(0);");
 });
 
-test("a server that was forgotten lets its test process end, and ends with it", async () => {
+test("Dovecot › a forgotten server › lets its test process end, and ends with it", async () => {
   await assertEndsWithParent("");
 });
 
-test("an installed Dovecot is found, and a version of no use is refused", async () => {
+test("Dovecot › installed versions › are found, or refused if unsupported", async () => {
   const folder = await mkdtemp(join(tmpdir(), "install"));
   try {
     assert.equal(await findDovecot([folder]), undefined);
@@ -390,7 +390,7 @@ test("an installed Dovecot is found, and a version of no use is refused", async 
   }
 });
 
-test("Dovecot is installed with apt on Debian and what descends from it", async () => {
+test("Dovecot › Debian and its descendants › install it with apt", async () => {
   assert.ok(isDebianLike('PRETTY_NAME="Debian"\nID=debian\n'));
   assert.ok(isDebianLike("ID=ubuntu\nID_LIKE=debian"));
   assert.ok(isDebianLike('ID=linuxmint\nID_LIKE="ubuntu debian"\n'));

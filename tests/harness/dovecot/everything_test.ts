@@ -8,7 +8,7 @@ import { ask, RAW } from "./wire.ts";
 
 const VERSIONS: readonly DovecotVersion[] = ["2.3", "2.4"];
 
-/** What a server's HTTP API answers; with a body it is asked to run commands. */
+/** A response of a server's HTTP API; with a body the request runs commands. */
 function askApi(
   { httpPort }: Dovecot,
   authorization: string | undefined,
@@ -40,7 +40,7 @@ function basic(password: string): string {
   return `Basic ${Buffer.from(`doveadm:${password}`).toString("base64")}`;
 }
 
-/** The names of all commands, as the HTTP API has them: "mailboxList". */
+/** The names of all commands, as the HTTP API writes them: "mailboxList". */
 async function commandsOf(dovecot: Dovecot): Promise<readonly string[]> {
   const { status, text } = await askApi(dovecot, basic(dovecot.password));
   assert.equal(status, 200, text);
@@ -48,12 +48,12 @@ async function commandsOf(dovecot: Dovecot): Promise<readonly string[]> {
 }
 
 for (const version of VERSIONS) {
-  test(`${version}: the HTTP API takes the password or the key`, async () => {
+  test(`Dovecot ${version} › HTTP API › accepts the password or the key`, async () => {
     const dovecot = await startDovecot({ version });
     try {
       const commands = await commandsOf(dovecot);
       assert.ok(commands.includes("mailboxList") && commands.includes("quotaGet"));
-      // Only everything has them.
+      // Only `everything` has them.
       assert.ok(!commands.some((name) => /^(acl|fts|mailboxCryptokey)/.test(name)));
       const run = JSON.stringify([["mailboxList", { user: "bob" }, "tag"]]);
       const key = `X-Dovecot-API ${Buffer.from(dovecot.apiKey).toString("base64")}`;
@@ -63,7 +63,7 @@ for (const version of VERSIONS) {
         assert.deepEqual(JSON.parse(text), [["doveadmResponse", [{ mailbox: "INBOX" }], "tag"]]);
       }
       for (const wrong of [undefined, basic("wrong"), `${key}x`]) {
-        // Without a body: where there is one, 2.3 does not always answer.
+        // Without a body: with one, 2.3 doesn't always answer.
         assert.equal((await askApi(dovecot, wrong)).status, 401);
       }
     } finally {
@@ -72,7 +72,7 @@ for (const version of VERSIONS) {
   });
 }
 
-/** The commands that everything adds, and those that Sieve and metadata are. */
+/** The commands that `everything` adds, and those of Sieve and metadata. */
 const COMMANDS: Readonly<Record<DovecotVersion, readonly string[]>> = {
   "2.3": [
     ...["aclGet", "aclRights", "aclSet", "aclAdd", "aclRemove", "aclDelete"],
@@ -99,12 +99,12 @@ const COMMANDS: Readonly<Record<DovecotVersion, readonly string[]>> = {
   ],
 };
 
-/** A command for a user ("" for none), and all that it answers, with the folder as "DIR". */
+/** A command for a user ("" for none), and its whole reply, with the folder as "DIR". */
 type Exchange = readonly [user: string, command: string, answer: string | RegExp];
 
 const OK = "\n+\n";
 
-/** What works alike; dictionary and filesystem are named in ways of their own. */
+/** Commands alike in both versions; those for dictionary and filesystem differ in name. */
 function common(dict: string, fs: string): readonly Exchange[] {
   return [
     ["", `dict set\t-u\talice\t${dict}\tpriv/color\tblue`, OK],
@@ -177,13 +177,13 @@ const EXCHANGES: Readonly<Record<DovecotVersion, readonly Exchange[]>> = {
     ["alice", "mail dict iter\t-R\tdict_server\tpriv/", /(^|\t)priv\/k\tv\t/],
     ["alice", "mail fs put\tmail_ext_attachment\tDIR/passwd\tmine/one", OK],
     ["alice", "mail fs iter\tmail_ext_attachment\tmine", "one\t\n+\n"],
-    // Root's, read as another user.
+    // Root's file, read as another user.
     ["alice", "mail fs get\tmail_ext_attachment\ttwo", /^alice:\{PLAIN\}/],
   ],
 };
 
 for (const version of VERSIONS) {
-  test(`${version}: everything offers all commands, and something for them to work on`, async () => {
+  test(`Dovecot ${version} › with everything › has all commands, and data for them`, async () => {
     const dovecot = await startDovecot({ version, everything: true, searchIndex: true });
     try {
       const commands = await commandsOf(dovecot);

@@ -1,5 +1,5 @@
 /**
- * Makes sure that there is a Dovecot 2.4 beside the installed 2.3, in an image of Debian 13.
+ * Provides a Dovecot 2.4 beside the installed 2.3, in an image of Debian 13.
  *
  * @module
  */
@@ -32,21 +32,21 @@ const CACHE = fileURLToPath(new URL("../../../.cache", import.meta.url));
 /** Path of the image. */
 export const IMAGE: string = join(CACHE, "dovecot-2.4");
 
-/** What a whole image says of itself in {@linkcode MARK_FILE}. Another one is made anew. */
+/** The mark of a complete image in {@linkcode MARK_FILE}. An image with another mark is replaced. */
 const MARK = `1 ${SUITE} ${PACKAGES.join(" ")}`;
 const MARK_FILE = "etc/dovewire-image";
 
 const DOVECOT = "/usr/sbin/dovecot";
 
 /**
- * Makes the image, run by `sh -euc` as root with the cache folder, the image's path, its mark, the
- * suite and the packages, by commas.
+ * Creates the image, run by `sh -euc` as root with the cache folder, the image's path, its mark, the suite
+ * and the packages, separated by commas.
  *
- * Several test files may get here at once: flock makes them queue, and the image appears whole or
- * not at all. What a killed run left is removed by the next one; in a mount namespace of its own
- * debootstrap leaves no mounts, which would make that dangerous.
+ * Several test files may get here at once: flock makes them wait in turn, and the image appears complete or
+ * not at all. The next run removes what a killed run left; in its own mount namespace debootstrap leaves no
+ * mounts, which would make that dangerous.
  *
- * It takes the mirror that apt takes for Debian's packages, or the one that debootstrap knows.
+ * It uses apt's mirror of Debian's packages, or debootstrap's default.
  */
 export const IMAGE_SCRIPT: string = `
 cache=$1 image=$2 mark=$3 suite=$4 packages=$5
@@ -81,11 +81,11 @@ const HOW_TO = "Dovecot 2.4 runs in an image of Debian 13, which takes root and 
 let ensured: Promise<DovecotImage> | undefined;
 
 /**
- * Makes sure that there is an image with Dovecot 2.4, and says where.
+ * Makes sure that there is an image with Dovecot 2.4, and returns its path.
  *
- * Makes it with debootstrap, which it installs with apt on Debian and Ubuntu, in a cache folder of
- * the project; that takes a minute, once. Rejects with an error that says what to do where that
- * can't be done or fails.
+ * Creates it with debootstrap, which it installs with apt on Debian and Ubuntu, in a cache folder of the
+ * project; that takes a minute, once. Rejects with an error that says what to do if that is impossible or
+ * fails.
  */
 export function ensureDovecot24(): Promise<DovecotImage> {
   return ensured ??= ensure();

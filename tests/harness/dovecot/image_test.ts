@@ -7,17 +7,17 @@ import process from "node:process";
 import { test } from "node:test";
 import { IMAGE_SCRIPT } from "./image.ts";
 
-/** A cache folder to make images in. */
+/** A cache folder to create images in. */
 interface Script {
   /** Path of the cache folder. */
   readonly cache: string;
-  /** Says what debootstrap is to do, as a shell script. */
+  /** Sets the shell script that replaces debootstrap. */
   readonly bootstrap: (text: string) => Promise<void>;
   /** Runs IMAGE_SCRIPT; resolves to its exit status. */
   readonly run: (mark: string) => Promise<number>;
 }
 
-/** Makes a folder, and runs IMAGE_SCRIPT there with a debootstrap that only writes a file. */
+/** Creates a folder, and runs IMAGE_SCRIPT there with a debootstrap that only writes a file. */
 async function withScript(act: (script: Script) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "image"));
   try {
@@ -45,7 +45,7 @@ async function withScript(act: (script: Script) => Promise<void>): Promise<void>
 
 const BOOTSTRAP = 'mkdir -p "$4/etc"; echo "$2 $3" >"$4/etc/made"';
 
-test("an image is made once, and anew when it is to have other things in it", async () => {
+test("Dovecot image › several runs › create it once, and again for another content", async () => {
   await withScript(async ({ cache, bootstrap, run }) => {
     await bootstrap(BOOTSTRAP);
     assert.equal(await run("1"), 0);
@@ -62,7 +62,7 @@ test("an image is made once, and anew when it is to have other things in it", as
   });
 });
 
-test("an image that could not be made is not there, and is made the next time", async () => {
+test("Dovecot image › a failed creation › leaves none, and the next run creates it", async () => {
   await withScript(async ({ cache, bootstrap, run }) => {
     await bootstrap('mkdir -p "$4/half"; exit 3');
     assert.notEqual(await run("1"), 0);
@@ -74,7 +74,7 @@ test("an image that could not be made is not there, and is made the next time", 
   });
 });
 
-test("test processes that want an image at once make one", async () => {
+test("Dovecot image › several processes at once › create one", async () => {
   await withScript(async ({ cache, bootstrap, run }) => {
     await bootstrap(`mkdir "${cache}/once"; ${BOOTSTRAP}`);
     assert.deepEqual(await Promise.all([run("1"), run("1"), run("1")]), [0, 0, 0]);

@@ -1,5 +1,5 @@
 /**
- * Delivers mail to a server's users and holds their mailboxes open, by Dovecot's own programs.
+ * Delivers mail to a server's users and keeps their mailboxes open, with Dovecot's own programs.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Dovecot } from "./dovecot.ts";
 
-/** How long an answer may take, in milliseconds. */
+/** The time limit for an answer, in milliseconds. */
 const PATIENCE = 20_000;
 
-/** The words that start one of Dovecot's programs, for a user who is logged in from the start. */
+/** The command line of one of Dovecot's programs, for a user who is logged in from the start. */
 function commandOf({ folder }: Dovecot, program: string, args: readonly string[]): string[] {
   return ["doveadm", "-c", join(folder, "dovecot.conf"), "exec", program, ...args];
 }
 
-/** Delivers a message, as a mail server does; `mailbox` is INBOX unless given. */
+/** Delivers a message, as a mail server does; `mailbox` is INBOX if left out. */
 export async function deliver(
   dovecot: Dovecot,
   { user, mail, mailbox = "INBOX" }: {
@@ -46,10 +46,10 @@ export class ImapSession implements AsyncDisposable {
   #tags = 0;
   #ended: Promise<void>;
 
-  /** Starts one. */
+  /** Starts a session. */
   constructor(dovecot: Dovecot, user: string) {
     const command = commandOf(dovecot, "imap", ["-u", user]);
-    // Some runtimes have sockets for pipes, and that program talks to no socket but its login's.
+    // Some runtimes use sockets as pipes, and that program accepts no socket but its login's.
     this.#server = spawn("sh", ["-c", '"$@" | cat', "sh", ...command]);
     this.#server.stdout.on("data", (chunk) => {
       this.#received += chunk;
@@ -58,7 +58,7 @@ export class ImapSession implements AsyncDisposable {
     this.#ended = new Promise((resolve) => this.#server.on("close", () => resolve()));
   }
 
-  /** Sends a command; resolves to what was said until its end, and rejects unless that is OK. */
+  /** Sends a command; resolves to the whole response, and rejects unless it is OK. */
   async command(text: string): Promise<string> {
     const tag = `t${++this.#tags}`;
     this.#server.stdin.write(`${tag} ${text}\r\n`);
@@ -67,19 +67,19 @@ export class ImapSession implements AsyncDisposable {
     return answer;
   }
 
-  /** Begins to wait for news, which {@linkcode until} gives. */
+  /** Begins IDLE, whose responses {@linkcode until} returns. */
   async idle(): Promise<void> {
     this.#server.stdin.write(`idle IDLE\r\n`);
     await this.until(/^\+ .*\r\n/m);
   }
 
-  /** Ends that. */
+  /** Ends IDLE. */
   async done(): Promise<void> {
     this.#server.stdin.write("DONE\r\n");
     await this.until(/^idle OK.*\r\n/m);
   }
 
-  /** Resolves to all that was said up to and with a match, which is then forgotten. */
+  /** Resolves to the output up to and including a match, and drops it. */
   async until(pattern: RegExp): Promise<string> {
     const deadline = Date.now() + PATIENCE;
     for (;;) {
@@ -91,7 +91,7 @@ export class ImapSession implements AsyncDisposable {
         return said;
       }
       const left = deadline - Date.now();
-      assert(left > 0, `${pattern} wasn't said within ${PATIENCE} ms, but ${this.#received}`);
+      assert(left > 0, `${pattern} didn't arrive within ${PATIENCE} ms, but ${this.#received}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#hear = () => {

@@ -1,8 +1,8 @@
 /**
  * Makes sure that Dovecot 2.3, which most tests run against, is installed.
  *
- * As a program (`deno run -A tests/harness/dovecot/install.ts`) it installs what is missing, of Dovecot 2.4
- * too, and says what it found.
+ * As a program (`deno run -A tests/harness/dovecot/install.ts`) it installs what is missing, including
+ * Dovecot 2.4, and prints what it found.
  *
  * @module
  */
@@ -24,10 +24,10 @@ export interface DovecotInstallation {
   readonly version: string;
 }
 
-/** What Debian and Ubuntu call the packages: the programs, IMAP, Sieve, and full text search. */
+/** The packages of Debian and Ubuntu: the programs, IMAP, Sieve, and full text search. */
 const PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-sieve", "dovecot-lucene"];
 
-/** Files, below Dovecot's folder of programs, that the packages behind the first one have. */
+/** Files of the packages after the first one, in Dovecot's folder of programs. */
 const PARTS = [
   "imap",
   "modules/doveadm/lib10_doveadm_sieve_plugin.so",
@@ -38,7 +38,7 @@ const HOW_TO =
   `Install Dovecot 2.3, its IMAP and its plugins for Sieve and Lucene ("apt-get install ` +
   `${PACKAGES.join(" ")}" as root on Debian 12 or Ubuntu) and run the tests again.`;
 
-/** The folders to look for programs in: PATH's, and those that PATH lacks for ordinary users. */
+/** The folders to search for programs: PATH's, and those that PATH lacks for ordinary users. */
 function programFolders(): readonly string[] {
   const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
   return [...path, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"];
@@ -55,7 +55,7 @@ function findProgram(
 /**
  * Finds the installed Dovecot, or `undefined` when `dovecot` or `doveadm` is missing.
  *
- * Rejects when `dovecot --version` fails or says something that is no version.
+ * Rejects if `dovecot --version` fails or prints no version.
  */
 export async function findDovecot(
   folders: readonly string[] = programFolders(),
@@ -66,21 +66,21 @@ export async function findDovecot(
   return { dovecot, doveadm, version: await versionOf(dovecot) };
 }
 
-/** What is not installed of that. */
+/** The parts that are missing. */
 async function missingParts(): Promise<readonly string[]> {
   const doveconf = findProgram("doveconf");
   if (doveconf === undefined) return PARTS;
-  // The default: the system-wide configuration need not be one that can be read.
+  // The default: the system-wide configuration may be unreadable.
   const folder = await output(doveconf, "-d", "-h", "libexec_dir");
   return PARTS.filter((part) => !existsSync(join(folder, part)));
 }
 
-/** Throws unless the version is one whose configuration the tests can write. */
+/** Throws unless the tests can write that version's configuration. */
 export function checkVersion({ dovecot, version }: DovecotInstallation): void {
   if (/^2\.3\./.test(version)) return;
   throw new Error(
     `${dovecot} is version ${version}, and the tests need 2.3: ` +
-      `they write its configuration, whose syntax is another one in other versions. ${HOW_TO}`,
+      `they write its configuration, whose syntax differs between versions. ${HOW_TO}`,
   );
 }
 
@@ -89,9 +89,8 @@ let ensured: Promise<void> | undefined;
 /**
  * Makes sure that Dovecot 2.3 is installed, with its IMAP and its plugins for Sieve and Lucene.
  *
- * Installs it with apt on Debian and Ubuntu, as root, without starting a system-wide server.
- * Rejects with an error that says what to install where that can't be done, where it fails, and
- * where another version is installed.
+ * Installs it with apt on Debian and Ubuntu, as root, without starting a system-wide server. Rejects with an
+ * error that says what to install if that is impossible or fails, or if another version is installed.
  */
 export function ensureDovecot(): Promise<void> {
   return ensured ??= ensure();
@@ -100,7 +99,7 @@ export function ensureDovecot(): Promise<void> {
 async function ensure(): Promise<void> {
   await installationEnded();
   const found = await findDovecot();
-  // One of no use gets no parts installed either.
+  // An unsupported version gets no parts installed either.
   if (found !== undefined) checkVersion(found);
   const parts = await missingParts();
   if (found === undefined || parts.length > 0) {
@@ -113,7 +112,7 @@ async function ensure(): Promise<void> {
     throw new Error(
       `${PACKAGES.join(", ")} are installed, but ` +
         `${installation === undefined ? "dovecot or doveadm" : left.join(", ")} ` +
-        `is not to be found. ${HOW_TO}`,
+        `is missing. ${HOW_TO}`,
     );
   }
   checkVersion(installation);

@@ -9,12 +9,12 @@ import { chmod, lchown, mkdir, readdir, utimes, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import process from "node:process";
 
-/** Messages by user and by mailbox ("INBOX", "Projects/2024"); an empty list makes a mailbox. */
+/** Messages by user and by mailbox ("INBOX", "Projects/2024"); an empty list creates a mailbox. */
 export type Mail = Readonly<
   Record<string, Readonly<Record<string, readonly (string | Uint8Array)[]>>>
 >;
 
-/** The mail that servers have unless told otherwise: alice has three messages, nobody else any. */
+/** The default mail: alice has three messages, the others none. */
 export const defaultMail: Mail = {
   alice: {
     INBOX: [
@@ -28,13 +28,13 @@ export const defaultMail: Mail = {
   },
 };
 
-/** Owner of the mail when root runs the server: "nobody" on every system that the tests know. */
+/** Owner of the mail if root runs the server: "nobody" on every system that the tests know. */
 const MAIL_ID = 65534;
 
 /**
- * Writes everything but the configuration: users, homes and mail.
+ * Writes everything except the configuration: users, homes and mail.
  *
- * Rejects when a user or a mailbox cannot have its name.
+ * Rejects for an invalid name of a user or a mailbox.
  */
 export async function prepareFolder(
   folder: string,
@@ -45,7 +45,7 @@ export async function prepareFolder(
   },
 ): Promise<void> {
   const { uid, gid } = mailOwner();
-  // The owner of the mail has to get to it.
+  // The owner of the mail needs access to it.
   await chmod(folder, 0o711);
   const lines = users.map((user) => {
     if (!/^[^\s:/\\\p{Cc}]+$/u.test(user) || user.startsWith(".")) {
@@ -57,7 +57,7 @@ export async function prepareFolder(
   // Dovecot's authentication process reads it, and is not root.
   await chmod(join(folder, "passwd"), 0o644);
   await mkdir(join(folder, "state"));
-  // What commands write as root and as any user; it gets its mode from the folder.
+  // For files that commands write as root and as any user; it gets its mode from the folder.
   await mkdir(join(folder, "users"));
   await chmod(join(folder, "users"), 0o777);
   await mkdir(join(folder, "mail"));
@@ -70,7 +70,7 @@ export async function prepareFolder(
     }
   }
   for (const user of Object.keys(mail)) {
-    // The default mail is alice's, and a test need not have her.
+    // The default mail is alice's, and a test may have no alice.
     if (mail === defaultMail || users.includes(user)) continue;
     throw new Error(`There is mail for ${JSON.stringify(user)}, who is not among the users.`);
   }
@@ -90,7 +90,7 @@ async function writeMailbox(
 ): Promise<void> {
   for (const name of ["cur", "new", "tmp"]) await mkdir(join(path, name), { recursive: true });
   for (const [index, message] of messages.entries()) {
-    // The name's time is what Dovecot sorts by, the file's is when the message was received.
+    // Dovecot sorts by the time in the name; the file's time is when the message was received.
     const received = Date.UTC(2026, 0, 10, 12, index) / 1000;
     const bytes = Buffer.from(message);
     const file = join(path, "cur", `${received}.M${index}P1.dovewire,S=${bytes.length}:2,`);
@@ -99,7 +99,7 @@ async function writeMailbox(
   }
 }
 
-/** A mailbox's name as a folder's: ".Projects.2024", in modified UTF-7 (RFC 3501, 5.1.3). */
+/** The folder's name of a mailbox: ".Projects.2024", in modified UTF-7 (RFC 3501, 5.1.3). */
 function folderName(mailbox: string): string {
   if (!/^[^./~]+(\/[^./]+)*$/.test(mailbox)) {
     throw new Error(`${JSON.stringify(mailbox)} cannot be the name of a Maildir++ folder.`);

@@ -6,7 +6,7 @@
 
 import { execFile, spawn } from "node:child_process";
 
-/** What a program prints, without white space around it; rejects when it fails. */
+/** A program's output, without white space around it; rejects if the program fails. */
 export function output(program: string, ...args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(program, args, (error, stdout, stderr) => {
@@ -19,7 +19,7 @@ export function output(program: string, ...args: readonly string[]): Promise<str
 /**
  * The version that `dovecot --version` prints, as in "2.3.19.1".
  *
- * Rejects when the program fails or says something that is no version.
+ * Rejects if the program fails or prints no version.
  */
 export async function versionOf(program: string, ...args: readonly string[]): Promise<string> {
   const command = [program, ...args, "--version"].join(" ");
@@ -28,16 +28,17 @@ export async function versionOf(program: string, ...args: readonly string[]): Pr
   });
   const version = /^\d+(\.\d+)+/.exec(printed)?.[0];
   if (version === undefined) {
-    throw new Error(`Cannot tell the version from ${command}: it says ${JSON.stringify(printed)}.`);
+    throw new Error(
+      `Cannot read the version from ${command}: it printed ${JSON.stringify(printed)}.`,
+    );
   }
   return version;
 }
 
 /**
- * Runs a script with `sh -euc`, quietly.
+ * Runs a script with `sh -euc` and hides its output.
  *
- * Rejects unless it ends with status 0: the message says how it ended, the cause is the end of what
- * it printed.
+ * Rejects unless it ends with status 0: the message says how it ended, the cause is the end of its output.
  */
 export function runScript(script: string, args: readonly string[]): Promise<void> {
   return new Promise<void>((resolve, reject) => {

@@ -7,16 +7,16 @@
 import { connect } from "node:net";
 import type { NetConnectOpts, Socket } from "node:net";
 
-/** With minor version 0 there are no packets to take apart. */
+/** With minor version 0 there are no packets. */
 export const RAW: string = "VERSION\tdoveadm-server\t1\t0\n";
-/** Connects; fails when nothing comes for 10 s, so that no test waits for ever. */
+/** Connects; fails if nothing arrives for 10 s, so that no test hangs. */
 export function open(address: NetConnectOpts): Socket {
   const socket = connect(address);
   socket.setTimeout(10_000, () => socket.destroy(new Error("nothing came for 10 s")));
   return socket;
 }
 
-/** Sends the text and then a FIN; resolves to all that came until the server closed. */
+/** Sends the text and then a FIN; resolves to the response until the server closes. */
 export function ask(address: NetConnectOpts, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = open(address);

@@ -1,6 +1,5 @@
 /**
- * The processes of a server that each serve one doveadm connection, for tests of what happens when
- * they stop or die.
+ * The processes of a server that each serve one doveadm connection, for tests in which they stop or die.
  *
  * @module
  */
@@ -9,13 +8,13 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import type { Dovecot } from "./dovecot.ts";
 
-/** The pids of the processes that serve doveadm's connections. */
+/** The pids of the processes that serve doveadm connections. */
 export async function workersOf(dovecot: Dovecot): Promise<number[]> {
   const processes = await dovecot.processes();
   return processes.filter(({ command }) => command.includes("doveadm")).map(({ pid }) => pid);
 }
 
-/** Sends a signal to each of them; there has to be one. */
+/** Sends a signal to each of them; there must be at least one. */
 export async function signalWorkers(dovecot: Dovecot, signal: NodeJS.Signals): Promise<void> {
   const workers = await workersOf(dovecot);
   assert(workers.length > 0, "no process serves a connection");
@@ -23,7 +22,7 @@ export async function signalWorkers(dovecot: Dovecot, signal: NodeJS.Signals): P
     try {
       process.kill(pid, signal);
     } catch (error) {
-      // It ended by itself in the meantime.
+      // It ended meanwhile.
       if ((error as { code?: unknown }).code !== "ESRCH") throw error;
     }
   }
