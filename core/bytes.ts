@@ -1,5 +1,5 @@
 /**
- * Bytes on their way in and out: joining, queueing, quoting.
+ * Helpers for bytes: joining, queueing, quoting.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The text of UTF-8 bytes; what isn't UTF-8 becomes U+FFFD, and a byte order mark stays. */
+/** The text of UTF-8 bytes; invalid bytes become U+FFFD, and a byte order mark stays. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
@@ -31,19 +31,19 @@ export function decodeUtf8Strictly(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Whether two secrets are the same, in a time that depends on the length of `given` alone: neither
- * where they differ nor how long `secret` is shows in it.
+ * Whether two secrets are equal. The time depends on the length of `given` only: timing reveals neither
+ * where they differ nor how long `secret` is.
  */
 export function sameSecret(given: Uint8Array, secret: Uint8Array): boolean {
   let difference = given.length ^ secret.length;
-  // Beyond the secret's end its bytes are compared once more, only so that it takes the same time.
+  // Past the secret's end, its bytes are compared again to take the same time.
   for (let at = 0; at < given.length; at++) {
     difference |= given[at] ^ (secret[at % (secret.length || 1)] ?? 0);
   }
   return difference === 0;
 }
 
-/** One array with the bytes of all; the only one of one is given back as it is. */
+/** One array with the bytes of all; a single chunk is returned as it is. */
 export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length === 1) return chunks[0];
   let size = 0;
@@ -58,20 +58,20 @@ export function concat(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Bytes as a plain `Uint8Array` over the same memory. Node's `Buffer` is one whose `slice()` doesn't
- * copy, which would be a trap; and what is no bytes at all gets a `LocalProtocolError`.
+ * Bytes as a plain `Uint8Array` over the same memory: the `slice()` of Node's `Buffer` doesn't copy. Throws
+ * a `LocalProtocolError` for anything that isn't a `Uint8Array`.
  */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
   if (bytes?.constructor === Uint8Array) return bytes;
   if (!(bytes instanceof Uint8Array)) {
-    throw new LocalProtocolError(`Bytes are wanted, and a ${typeof bytes} was given.`);
+    throw new LocalProtocolError(`Expected bytes, but got a ${typeof bytes}. Use a Uint8Array.`);
   }
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /**
- * Bytes as a message can show them: printable ASCII as it is, the rest escaped, and no more than the
- * first `length` bytes, 64 if left out.
+ * Bytes as messages show them: printable ASCII as it is, the rest escaped, and at most the first `length`
+ * bytes, 64 if left out.
  */
 export function quote(bytes: Uint8Array, length: number = 64): string {
   let text = "";
@@ -83,15 +83,14 @@ export function quote(bytes: Uint8Array, length: number = 64): string {
     else if (byte >= 0x20 && byte < 0x7f) text += String.fromCharCode(byte);
     else text += "\\x" + byte.toString(16).padStart(2, "0");
   }
-  return `"${text}"${bytes.length > length ? ` and ${bytes.length - length} bytes more` : ""}`;
+  return `"${text}"${bytes.length > length ? ` and ${bytes.length - length} more bytes` : ""}`;
 }
 
 /**
- * Where the first line feed of a range is, or -1.
+ * The index of the first line feed in a range, or -1.
  *
- * Short ranges are walked: a call into the runtime costs more than a few dozen bytes. Longer ones
- * are searched within their end only, so that a range that is looked at piece by piece, with other
- * things between, costs no more than its length.
+ * Short ranges are scanned in JavaScript: a call into the runtime costs more than a few dozen bytes. Longer
+ * ones are searched up to their end only, so that reading a chunk range by range takes linear time.
  */
 export function indexOfLineFeed(bytes: Uint8Array, start: number, end: number): number {
   const near = Math.min(end, start + 96);
@@ -102,20 +101,20 @@ export function indexOfLineFeed(bytes: Uint8Array, start: number, end: number): 
   return found === -1 ? -1 : near + found;
 }
 
-/** From this size on a piece is kept where it is, if it is most of its chunk, and not copied. */
+/** From this size on, a piece that is most of its chunk is kept as it is, and not copied. */
 const largePiece = 16_384;
 
-/** The size of the buffer for the first small pieces. */
+/** The size of the first buffer for small pieces. */
 const smallestBuffer = 512;
 
 /**
- * Bytes that arrive in pieces and are wanted as one. However small the pieces are, they take little
- * more than twice their size: small ones are copied together, and keep nothing of their chunks.
+ * Bytes that arrive in pieces and are needed as one. However small the pieces are, they take little more
+ * than twice their size: small ones are copied together, and keep no chunks alive.
  */
 export class GatheredBytes {
   #blocks: Uint8Array[] = [];
   #size = 0;
-  /** The small pieces of late are in `#tail[#from..#to)`. */
+  /** The latest small pieces are in `#tail[#from..#to)`. */
   #tail = new Uint8Array(0);
   #from = 0;
   #to = 0;
@@ -136,7 +135,7 @@ export class GatheredBytes {
     }
     if (this.#to + piece.length > this.#tail.length) {
       this.#endTail();
-      // A short line needs no large buffer; later ones are large, so that there are few of them.
+      // A short line needs no large buffer; later buffers are large, so that there are few of them.
       const least = this.#size <= smallestBuffer ? smallestBuffer : largePiece;
       this.#tail = new Uint8Array(Math.max(piece.length, least));
       this.#from = this.#to = 0;
@@ -145,14 +144,14 @@ export class GatheredBytes {
     this.#to += piece.length;
   }
 
-  /** Gives all of them, in a buffer that nobody else has, and begins anew. */
+  /** Returns all bytes, in a buffer of their own, and starts again. */
   take(): Uint8Array {
     this.#endTail();
     const [only] = this.#blocks;
     const taken = this.#blocks.length === 1 ? new Uint8Array(only) : concat(this.#blocks);
     this.#blocks = [];
     this.#size = 0;
-    // Everything was copied, so that the buffer can be used again, but for a very large one.
+    // Everything was copied, so that the buffer can be reused, unless it is very large.
     if (this.#tail.length > largePiece) this.#tail = new Uint8Array(0);
     this.#from = this.#to = 0;
     return taken;
@@ -164,11 +163,11 @@ export class GatheredBytes {
   }
 }
 
-/** How much a {@linkcode OutputQueue} joins into one chunk: what one write to a socket takes well. */
+/** The size of chunks that {@linkcode OutputQueue} joins, suitable for one write to a socket. */
 const outputChunk = 65_536;
 
 /**
- * Bytes that wait to be written. Many small ones leave as one chunk, large ones as they are.
+ * Bytes that wait to be written. Many small pieces are joined to one chunk; large ones stay as they are.
  *
  * @example
  * ```ts
@@ -206,7 +205,7 @@ export class OutputQueue {
     this.#pushed += chunk.length;
   }
 
-  /** Takes the oldest bytes, or gives `undefined` when there are none. */
+  /** Takes the oldest bytes; returns `undefined` if there are none. */
   take(): Uint8Array | undefined {
     const chunks = this.#chunks;
     if (this.#first === chunks.length) return undefined;
@@ -217,7 +216,7 @@ export class OutputQueue {
     }
     const taken = concat(chunks.slice(this.#first, last));
     this.#first = last;
-    // What was taken is cut off once it is half of the array, so that each chunk is moved once.
+    // Taken entries are removed once they are half of the array, so that each chunk moves only once.
     if (this.#first * 2 >= chunks.length) {
       this.#chunks = chunks.slice(this.#first);
       this.#first = 0;
@@ -226,7 +225,7 @@ export class OutputQueue {
     return taken;
   }
 
-  /** Throws away what was not taken. */
+  /** Discards the remaining bytes. */
   clear(): void {
     this.#chunks = [];
     this.#first = 0;

@@ -1,21 +1,21 @@
 /**
- * What can go wrong, and whose fault it was.
+ * The error classes.
  *
  * @module
  */
 
-/** What the errors of dovewire have beside a message. */
+/** Options for all errors of dovewire, besides a message. */
 export interface DovewireErrorOptions {
-  /** What this error came of. */
+  /** The cause of this error. */
   cause?: unknown;
   /** Whether the command may have run; `false` if left out. */
   sent?: boolean;
 }
 
 /**
- * The error that all others of dovewire extend.
+ * The base class of all errors of dovewire.
  *
- * Each has a `code` that stays the same from version to version, for programs to compare:
+ * Each has a `code` that is the same in all versions, for programs to compare:
  *
  * | code | class |
  * | --- | --- |
@@ -30,17 +30,17 @@ export interface DovewireErrorOptions {
  * | "privileges" | `PrivilegesError`: the extractor can't become the mail's owner |
  * | "other" | none of these |
  *
- * Four classes have more precise codes: `CommandError` and `CommandFailure` have Dovecot's own, in
- * capital letters ("NOTFOUND"); `TransportError` and `ExtractorFailure` say which ones they have.
+ * Four classes have more precise codes: `CommandError` and `CommandFailure` have Dovecot's own, in capital
+ * letters ("NOTFOUND"); the codes of `TransportError` and `ExtractorFailure` are listed there.
  */
 export class DovewireError extends Error {
   /** The class's name. */
   override name = "DovewireError";
-  /** What kind of error it is, as the table above tells; the same in all versions. */
+  /** The kind of error, as in the table above; the same in all versions. */
   readonly code: string = "other";
   /**
-   * Whether the command had begun to leave when this happened, so that the server may have run it,
-   * wholly or in part. `false` means that it can be sent again without doing anything twice.
+   * Whether the command was sent, at least in part, so that the server may have run it. If `false`, it can
+   * be sent again without running twice.
    */
   readonly sent: boolean;
 
@@ -51,7 +51,10 @@ export class DovewireError extends Error {
   }
 }
 
-/** The caller's mistake: a bad argument, or a call that can't be made now. Nothing was changed. */
+/**
+ * The caller's mistake: an invalid argument, or a call that is not allowed in this state. Nothing was
+ * changed.
+ */
 export class LocalProtocolError extends DovewireError {
   /** The class's name. */
   override name = "LocalProtocolError";
@@ -59,9 +62,9 @@ export class LocalProtocolError extends DovewireError {
   override readonly code: string = "local-protocol";
 }
 
-/** What a {@linkcode RemoteProtocolError} has beside a message. */
+/** Options for a {@linkcode RemoteProtocolError}, besides a message. */
 export interface RemoteProtocolErrorOptions extends DovewireErrorOptions {
-  /** The limit that the peer went over, by the name of its option. */
+  /** The limit that the peer exceeded, by the name of its option. */
   limit?: string;
   /** The ids of the requests that were made and will not be answered. */
   unanswered?: readonly number[];
@@ -73,7 +76,7 @@ export class RemoteProtocolError extends DovewireError {
   override name = "RemoteProtocolError";
   /** "remote-protocol". */
   override readonly code: string = "remote-protocol";
-  /** The limit that the peer went over, by the name of its option; `undefined` for other mistakes. */
+  /** The limit that the peer exceeded, by the name of its option; `undefined` for other mistakes. */
   readonly limit: string | undefined;
   /** The ids of the requests that were made and will not be answered, oldest first. */
   readonly unanswered: readonly number[];
@@ -86,7 +89,7 @@ export class RemoteProtocolError extends DovewireError {
   }
 }
 
-/** The server wants a password that was not given, or refused the one that was. */
+/** The server requires a password that is missing, or refused the given one. */
 export class AuthenticationError extends DovewireError {
   /** The class's name. */
   override name = "AuthenticationError";
@@ -110,16 +113,16 @@ export class ConnectionLostError extends DovewireError {
   override readonly code: string = "connection-lost";
 }
 
-/** What took too long. */
+/** The operation that took too long. */
 export type TimeoutPhase = "connect" | "handshake" | "command" | "write";
 
-/** Something took longer than it may; `sent` says whether the command may have run. */
+/** An operation took too long; `sent` says whether the command may have run. */
 export class TimeoutError extends DovewireError {
   /** The class's name. */
   override name = "TimeoutError";
   /** "timeout". */
   override readonly code: string = "timeout";
-  /** What took too long. */
+  /** The operation that took too long. */
   readonly phase: TimeoutPhase;
 
   /** Creates an error; the message says how long was too long. */

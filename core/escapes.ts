@@ -1,5 +1,5 @@
 /**
- * The escapes in which programs show texts: those of JSON, URLs and HTML.
+ * Decodes the escapes of JSON, URLs and HTML.
  *
  * @module
  */
@@ -12,9 +12,9 @@ const escapes = new RegExp(
     String.raw`\\u[0-9a-f]{4}`,
     String.raw`\\x[0-9a-f]{2}`,
     String.raw`\\["'\\/bfnrt]`,
-    // URLs: as many bytes as there are, which together are UTF-8.
+    // URLs: a run of bytes, which together are UTF-8.
     String.raw`(?:%[0-9a-f]{2})+`,
-    // HTML; a code point has seven digits at most.
+    // HTML; a code point has at most seven digits.
     String.raw`&#x[0-9a-f]{1,6};`,
     String.raw`&#[0-9]{1,7};`,
     String.raw`&(?:amp|lt|gt|quot|apos);`,
@@ -35,7 +35,7 @@ const named: Readonly<Record<string, string>> = {
   "\\t": "\t",
 };
 
-/** A text with each escape replaced by what it stands for; one that stands for nothing stays. */
+/** A text with its escapes decoded; invalid ones stay. */
 export function decodeEscapes(text: string): string {
   return text.replace(escapes, (escape) => {
     if (escape[0] === "%") return decodePercent(escape);

@@ -1,20 +1,20 @@
 /**
- * Bytes on their way in, where they wait for their turn.
+ * A queue of bytes that arrived.
  *
  * @module
  */
 
 import { GatheredBytes, indexOfLineFeed } from "./bytes.ts";
 
-/** Up to this size a chunk that waits is copied to others, so that its own buffer needn't be kept. */
+/** Up to this size a waiting chunk is copied to a shared buffer, so that its own can be released. */
 const smallChunk = 1024;
 
-/** How many bytes of small chunks are kept together. */
+/** The size of the shared buffers for small chunks. */
 const smallChunks = 8192;
 
 /**
- * Bytes that arrived and wait to be looked at, a line or a chunk at a time. However small the pieces
- * are in which they arrive, they take little more than their size.
+ * Bytes that arrived and wait to be read, a line or a chunk at a time. They take little more memory than
+ * their size, even if they arrive in small pieces.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export class InputQueue {
   #chunks: Uint8Array[] = [];
   #first = 0;
   #at = 0;
-  /** The buffer that the last chunk is the beginning of, if there is room in it. */
+  /** The buffer that the last chunk is at the start of, if there is room in it. */
   #tail: Uint8Array | undefined;
   #size = 0;
   #line = new GatheredBytes();
@@ -58,7 +58,7 @@ export class InputQueue {
       this.#tail.set(chunk, used);
       this.#chunks[last] = this.#tail.subarray(0, used + chunk.length);
     } else if (this.#first === this.#chunks.length) {
-      // Nothing waits, so that this one won't for long.
+      // Nothing else waits: this chunk will be taken soon.
       this.#tail = undefined;
       this.#chunks.push(chunk);
     } else {
@@ -69,8 +69,8 @@ export class InputQueue {
   }
 
   /**
-   * The next line, without its LF or CRLF, or `undefined` where its end isn't there yet. A line of
-   * more than `limit` bytes throws what `tooLong` gives, as soon as that shows.
+   * The next line, without its LF or CRLF, or `undefined` if its end hasn't arrived yet. A line of more
+   * than `limit` bytes throws the result of `tooLong` as soon as it is too long.
    */
   takeLine(limit: number, tooLong: (line: Uint8Array) => Error): Uint8Array | undefined {
     for (let chunk; (chunk = this.#chunks[this.#first]) !== undefined;) {
@@ -89,7 +89,7 @@ export class InputQueue {
     }
   }
 
-  /** The bytes that follow, up to the end of a chunk, or `undefined` where there are none. */
+  /** The next bytes, up to the end of a chunk, or `undefined` if there are none. */
   takeChunk(): Uint8Array | undefined {
     if (this.#line.size > 0) return this.#line.take();
     const whole = this.#chunks[this.#first];
@@ -99,7 +99,7 @@ export class InputQueue {
     return chunk;
   }
 
-  /** Puts bytes back that were taken as a chunk. */
+  /** Puts back bytes that were taken as a chunk. */
   untake(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#size += bytes.length;
@@ -112,7 +112,7 @@ export class InputQueue {
     else this.#chunks.unshift(bytes);
   }
 
-  /** Throws away what there is. */
+  /** Discards all bytes. */
   clear(): void {
     this.#chunks = [];
     this.#tail = undefined;
@@ -120,7 +120,7 @@ export class InputQueue {
     this.#line.take();
   }
 
-  /** Goes to a place in the first chunk, which may be its end. */
+  /** Moves to a position in the first chunk, which may be its end. */
   #skipTo(at: number): void {
     this.#size -= at - this.#at;
     this.#at = at;
@@ -128,7 +128,7 @@ export class InputQueue {
     this.#at = 0;
     this.#first++;
     if (this.#first === this.#chunks.length) this.#tail = undefined;
-    // What was taken is cut off once it is half of the array, so that each chunk is moved once.
+    // Taken chunks are removed once they are half of the array, so that each chunk moves only once.
     if (this.#first * 2 >= this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#first);
       this.#first = 0;

@@ -1,6 +1,6 @@
 /**
- * The contract that all protocols of dovewire share, and the pieces that they are made of. No I/O,
- * no dependency: it runs wherever there is a `Uint8Array`.
+ * The contract that all protocols of dovewire share, and their common parts. No I/O, no dependencies: it
+ * runs wherever there is a `Uint8Array`.
  *
  * @module
  */

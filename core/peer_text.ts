@@ -1,8 +1,8 @@
 /**
- * Texts of a peer, made safe for messages: no control characters, no secrets, not too long.
+ * Makes texts of a peer safe for messages: no control characters, no secrets, not too long.
  *
- * A peer may send anything, the password that it was given included, and what it sends ends up in
- * error messages, and with these in terminals and log files.
+ * A peer may send anything, including the password that it received, and its text ends up in error
+ * messages, terminals and log files.
  *
  * @module
  */
@@ -10,20 +10,20 @@
 import { decodeUtf8, encodeUtf8, quote } from "./bytes.ts";
 import { decodeEscapes } from "./escapes.ts";
 
-/** How many characters of a peer's text a message quotes. */
+/** The most characters of a peer's text that a message quotes. */
 const quotedLength = 200;
 
 /**
- * What no message shows as it is: control characters (C0, DEL, C1), line and paragraph separators,
- * signs that change the direction of the text, the byte order mark, and lone surrogates.
+ * Characters that messages escape: control characters (C0, DEL, C1), line and paragraph separators,
+ * characters that change the text's direction, the byte order mark, and lone surrogates.
  */
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}\ufeff]/gu;
 
 const shortEscapes: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
 /**
- * A peer's text as a message can show it: what could end a line, move the cursor or turn the text's
- * direction is shown as an escape, `\n`, `\x1b` or `\u202e`. Anything else stays as it is.
+ * A peer's text for messages: characters that end a line, move the cursor or change the text's direction
+ * are escaped, `\n`, `\x1b` or `\u202e`. Anything else stays as it is.
  *
  * @example
  * ```ts
@@ -42,9 +42,8 @@ export function escapeControls(text: string): string {
 }
 
 /**
- * A peer's text in quotes, as a message can show it: as {@linkcode escapeControls} gives it, with a
- * backslash before quotes and backslashes, and "…" after the first `length` characters, 200 if left
- * out.
+ * A peer's text in quotes, for messages: as {@linkcode escapeControls} returns it, with a backslash before
+ * quotes and backslashes, and "…" after the first `length` characters, 200 if left out.
  *
  * @example
  * ```ts
@@ -57,33 +56,32 @@ export function escapeControls(text: string): string {
  */
 export function quoteText(text: string, length: number = quotedLength): string {
   let shown = text.slice(0, length);
-  // A cut doesn't part the two halves of a character.
+  // A cut doesn't separate a surrogate pair.
   if (text.length > length && /[\ud800-\udbff]$/.test(shown)) shown = shown.slice(0, -1);
   const cut = shown.length < text.length ? "…" : "";
   return `"${escapeControls(shown.replace(/["\\]/g, "\\$&"))}${cut}"`;
 }
 
-/** What stands in the place of a secret. */
+/** Replaces a secret. */
 const concealed = "…";
 
-/** How many times an escape within an escape is decoded in search of a secret. */
+/** How many levels of escapes are decoded in search of a secret. */
 const deepestEscapes = 3;
 
-/** The least length of a piece of a secret that is concealed where it stands among other text. */
+/** The shortest piece of a secret that is concealed inside other text. */
 const leastPiece = 4;
 
 /**
- * Takes secrets out of texts of a peer, which may echo what it was sent.
+ * Removes secrets from texts of a peer, which may echo them.
  *
- * It finds a secret as it is and in the forms that programs show texts in: base64 (by itself or within
- * something longer, with either alphabet), hex, percent signs, and the escapes of JSON, of
- * {@linkcode quoteText}, HTML and Dovecot. Where the peer has cut it, more than half of a form is
- * taken for the secret. Secrets of up to three characters are found only as a word of their own, since
- * their letters stand in any text.
+ * It finds a secret as it is and in the usual encodings: base64 (alone or inside longer data, with either
+ * alphabet), hex, percent escapes, and the escapes of JSON, {@linkcode quoteText}, HTML and Dovecot. If the
+ * peer has cut it, more than half of an encoding counts as the secret. Secrets of up to three characters
+ * are found only as separate words, since their letters occur in any text.
  *
  * It also finds a secret of which only some characters are escaped, by decoding all escapes.
  *
- * Conceal before anything else is done to a text: what has been cut to fit a message can't be found.
+ * Conceal before any other change to a text: a secret that was cut for a message can't be found.
  *
  * @example
  * ```ts
@@ -97,19 +95,19 @@ const leastPiece = 4;
  */
 export class Concealer {
   readonly #secrets: readonly string[];
-  /** Forms of secrets, of which pieces are concealed as well; made when first they are needed. */
+  /** Encoded secrets of which pieces are concealed as well; created on first use. */
   #forms: readonly string[] | undefined;
-  /** Finds short secrets, which only count where they stand alone. */
+  /** Finds short secrets, which only count as separate words. */
   #words: RegExp | undefined;
 
-  /** Takes the secrets; those that are empty or `undefined` are left out. */
+  /** Takes the secrets; empty or `undefined` ones are ignored. */
   constructor(secrets: readonly (string | undefined)[]) {
     this.#secrets = secrets.filter((secret) => secret !== undefined && secret !== "") as string[];
   }
 
   /**
-   * The text with "…" in place of each secret, of its other forms, and of large pieces of these. Where a
-   * secret shows only after escapes in it are decoded, so are those of the text that is given back.
+   * The text with "…" in place of each secret, its encodings, and large pieces of these. If a secret is
+   * found only after escapes in it are decoded, the returned text has its escapes decoded, too.
    */
   conceal(text: string): string {
     let shown = this.#concealForms(text);
@@ -131,7 +129,7 @@ export class Concealer {
     return this.#words === undefined ? shown : shown.replace(this.#words, concealed);
   }
 
-  /** Whether a secret, or another form of one, stands in a text as a whole. */
+  /** Whether a text contains a whole secret, or an encoding of one. */
   isIn(text: string): boolean {
     this.#forms ??= this.#makeForms();
     return this.#forms.some((form) => text.includes(form));
@@ -161,10 +159,10 @@ interface Span {
 }
 
 /**
- * Adds to `found` where more than half of `form` stands in a text.
+ * Adds to `found` the ranges of a text that match more than half of `form`.
  *
- * Any piece of that size has one of a few short parts of the form in it whole, so that it is enough to
- * look for these and to see how far the text is the same around them.
+ * Each piece of that size contains at least one of a few short parts of the form, so that the search looks
+ * for these and extends the match around them.
  */
 function findPieces(text: string, form: string, found: Span[] | undefined): Span[] | undefined {
   const least = Math.max(leastPiece, (form.length >> 1) + 1);
@@ -199,16 +197,16 @@ function withoutSpans(text: string, spans: Span[]): string {
   return shown + text.slice(at);
 }
 
-/** The forms in which a text may be shown. */
+/** The encodings of a secret. */
 function formsOf(secret: string): string[] {
   const bytes = encodeUtf8(secret);
   const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
-  // Decoded anew, since a lone surrogate can't be encoded.
+  // Decoded again, since a lone surrogate can't be encoded.
   const percent = encodeURIComponent(decodeUtf8(bytes));
   return [
     secret,
-    // UTF-8 that was taken for Latin-1.
+    // UTF-8 that was read as Latin-1.
     binary,
     JSON.stringify(secret).slice(1, -1),
     quoteText(secret, Infinity).slice(1, -1),
@@ -240,8 +238,8 @@ const dovecotEscapes: Readonly<Record<string, string>> = {
 };
 
 /**
- * The base64 of a byte string within something longer, for each of the three places where it may
- * begin: without the characters at either end that depend on its neighbours, too.
+ * The base64 of a byte string inside longer data, for each of the three possible offsets: also without the
+ * characters at either end that depend on the neighbouring bytes.
  */
 function base64Cores(binary: string): string[] {
   return [0, 1, 2].flatMap((offset) => {

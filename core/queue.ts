@@ -4,7 +4,7 @@
  * @module
  */
 
-/** An item's place in a {@linkcode Queue}. */
+/** An item and its neighbours in a {@linkcode Queue}. */
 interface Entry<Item> {
   readonly item: Item;
   previous: Entry<Item> | undefined;
@@ -13,9 +13,9 @@ interface Entry<Item> {
 }
 
 /**
- * A first-in, first-out queue, from the middle of which items can be removed, too. Every operation
- * takes constant time, however long it is; an array's `shift()`, and the first item of a `Set` from
- * which many were deleted, do not.
+ * A first-in, first-out queue from which any item can be removed. Every operation takes constant time,
+ * whatever the length; an array's `shift()`, and the first item of a `Set` from which many were deleted, do
+ * not.
  *
  * @example
  * ```ts
@@ -42,12 +42,12 @@ export class Queue<Item> {
     return this.#size;
   }
 
-  /** The oldest item, which stays where it is; `undefined` where there is none. */
+  /** The oldest item, which is not removed; `undefined` if there is none. */
   get first(): Item | undefined {
     return this.#first?.item;
   }
 
-  /** Appends an item, and gives a function that removes it and says whether it was still there. */
+  /** Appends an item; returns a function that removes it and returns whether it was still there. */
   push(item: Item): () => boolean {
     const entry: Entry<Item> = { item, previous: this.#last, next: undefined, isQueued: true };
     if (this.#last === undefined) this.#first = entry;
@@ -57,7 +57,7 @@ export class Queue<Item> {
     return () => this.#remove(entry);
   }
 
-  /** Removes the oldest item and gives it; `undefined` where there is none. */
+  /** Removes and returns the oldest item; `undefined` if there is none. */
   shift(): Item | undefined {
     const entry = this.#first;
     if (entry === undefined) return undefined;
@@ -72,7 +72,7 @@ export class Queue<Item> {
     else entry.previous.next = entry.next;
     if (entry.next === undefined) this.#last = entry.previous;
     else entry.next.previous = entry.previous;
-    // A removed entry that is still known to somebody doesn't keep the others alive.
+    // So that a reference to a removed entry doesn't keep the others alive.
     entry.previous = entry.next = undefined;
     this.#size--;
     return true;

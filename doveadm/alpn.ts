@@ -1,5 +1,5 @@
 /**
- * What doveadm says of itself when TLS starts.
+ * The ALPN protocol of doveadm.
  *
  * @module
  */
@@ -7,8 +7,8 @@
 import type { TlsOptions } from "../transports/transport.ts";
 
 /**
- * TLS options that offer, or accept, the ALPN protocol "doveadm", unless they name others. Dovecot from
- * 2.4 on uses that name; 2.3 names none, which works with any.
+ * TLS options that offer, or accept, the ALPN protocol "doveadm", unless they name others. Dovecot 2.4 and
+ * later use that name; 2.3 names none, which works with any.
  */
 export function withDoveadmAlpn(options: TlsOptions = {}): TlsOptions {
   return { ...options, alpnProtocols: options.alpnProtocols ?? ["doveadm"] };

@@ -1,26 +1,26 @@
 /**
- * Clients on their way from a runtime that hands them over to a caller who asks for them.
+ * A queue of accepted clients, from a runtime that pushes them to a caller that asks for them.
  *
  * @module
  */
 
 import { Queue } from "../core/queue.ts";
 
-/** Clients that wait to be taken, or takers that wait for a client. */
+/** Clients that wait to be accepted, or calls that wait for a client. */
 export class AcceptQueue<Client> {
   #clients = new Queue<Client>();
-  /** What removes each client that waits from the queue. */
+  /** For each client that waits, what removes it from the queue. */
   #removals = new Map<Client, () => boolean>();
   #takers = new Queue<(client: Client | undefined) => void>();
   #closed = false;
   #discard: (client: Client) => void;
 
-  /** Creates one; `discard` closes a client that nobody accepts any more. */
+  /** Creates an empty queue; `discard` closes a client that nobody accepts any more. */
   constructor(discard: (client: Client) => void) {
     this.#discard = discard;
   }
 
-  /** Hands a client over. */
+  /** Adds a client. */
   add(client: Client): void {
     if (this.#closed) {
       this.#discard(client);
@@ -31,7 +31,7 @@ export class AcceptQueue<Client> {
     else taker(client);
   }
 
-  /** Lets go of a client that is gone before anybody took it. */
+  /** Removes a client that is gone before anybody accepted it. */
   forget(client: Client): void {
     this.#removals.get(client)?.();
     this.#removals.delete(client);
@@ -48,7 +48,7 @@ export class AcceptQueue<Client> {
     return new Promise((resolve) => void this.#takers.push(resolve));
   }
 
-  /** Discards the clients that wait, and tells the takers that none comes. */
+  /** Discards the clients that wait, and returns `undefined` to the calls that wait. */
   close(): void {
     this.#closed = true;
     for (let client; (client = this.#clients.shift()) !== undefined;) this.#discard(client);

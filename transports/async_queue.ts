@@ -1,23 +1,23 @@
 /**
- * What stands between somebody who pushes and somebody who takes.
+ * A queue between a producer and a consumer, with backpressure.
  *
  * @module
  */
 
 import { Queue } from "../core/queue.ts";
 
-/** How much may wait before who pushes is asked to wait, too. */
+/** The high-water mark for backpressure, if none is given. */
 const defaultHighWaterMark = 262_144;
 
-/** What an {@linkcode AsyncQueue} is made with. */
+/** Options for an {@linkcode AsyncQueue}. */
 export interface AsyncQueueOptions<Item> {
-  /** How much an item counts for. */
+  /** The size of an item. */
   sizeOf: (item: Item) => number;
-  /** How much may wait before who pushes is asked to wait, too; 256 Ki if left out. */
+  /** The high-water mark for backpressure; 256 Ki if left out. */
   highWaterMark?: number;
 }
 
-/** A queue that is as long as who takes from it is slow, and tells who fills it to wait. */
+/** A queue without a fixed length that makes its producer wait above its high-water mark. */
 export class AsyncQueue<Item> {
   #options: AsyncQueueOptions<Item>;
   #highWaterMark: number;
@@ -27,13 +27,13 @@ export class AsyncQueue<Item> {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** Makes an empty one. */
+  /** Creates an empty queue. */
   constructor(options: AsyncQueueOptions<Item>) {
     this.#options = options;
     this.#highWaterMark = options.highWaterMark ?? defaultHighWaterMark;
   }
 
-  /** Adds an item; where much is waiting already, resolves when some of it was taken. */
+  /** Adds an item; above the high-water mark, resolves when some items were taken. */
   push(item: Item): void | Promise<void> {
     if (this.#end !== undefined) return;
     this.#items.push(item);
@@ -46,21 +46,21 @@ export class AsyncQueue<Item> {
     }
   }
 
-  /** Ends the queue after the items that are in it, without or with an error. */
+  /** Ends the queue after the items in it, with or without an error. */
   end(end: { error?: unknown }): void {
     this.#end ??= end;
     this.#wakeReader?.();
     this.#wakeWriter?.();
   }
 
-  /** Throws away what waits, and what comes. */
+  /** Discards the items in the queue and all later ones. */
   discard(): void {
     this.#items = new Queue();
     this.#size = 0;
     this.end({});
   }
 
-  /** Whether there is another item, once that is known; throws the error that the queue ended with. */
+  /** Waits until it is known whether there is another item; throws the error that the queue ended with. */
   async hasNext(): Promise<boolean> {
     for (;;) {
       if (this.#items.size > 0) return true;

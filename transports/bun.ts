@@ -1,14 +1,14 @@
 /**
  * Byte pipes for Bun: `Bun.connect` for UNIX sockets, and `node:net` for TCP and for listening.
  *
- * `Bun.connect` can't be aborted. To a host that doesn't answer, its socket stays open for minutes
- * after the caller's time-out, and keeps the program from ending.
+ * `Bun.connect` can't be aborted. To a host that doesn't answer, its socket stays open for minutes after
+ * the caller's time-out and keeps the program from ending.
  *
- * TLS is that of `node:tls`, over UNIX sockets, too, but for `startTls()` on one that is connected, which
- * is "unsupported". When the peer of an encrypted conversation ends its direction Bun closes both, so
- * that nothing can be written any more.
+ * TLS is `node:tls`, also over UNIX sockets, except that `startTls()` on a connected UNIX socket is
+ * "unsupported". When the peer of an encrypted connection ends its direction, Bun closes both, so that
+ * nothing can be written any more.
  *
- * `Bun.listen` does nothing that `node:net` doesn't do as well and next to as fast.
+ * `Bun.listen` has no advantage over `node:net` and is hardly faster.
  *
  * @module
  */
@@ -47,7 +47,7 @@ export { stdio } from "./process/stdio.ts";
 
 /** The part of Bun's socket that is used here. */
 interface BunSocket {
-  /** How many bytes were taken; less than all, or -1 for a socket that is gone. */
+  /** How many bytes were taken; fewer than all, or -1 for a socket that is gone. */
   write(bytes: Uint8Array): number;
   flush(): void;
   shutdown(): void;
@@ -107,7 +107,7 @@ export function listen(address: Address, options: ListenOptions = {}): Promise<L
   return listenOverNode(address, options);
 }
 
-/** A UNIX socket connects at once or not at all, so that there is nothing to abort. */
+/** A UNIX socket connects or fails at once, so that there is nothing to abort. */
 async function connectUnix(
   address: Address & { transport: "unix" },
   { signal }: ConnectOptions,
@@ -135,16 +135,16 @@ async function connectUnix(
   return transport;
 }
 
-/** How much may wait to be read before the socket is paused, in bytes. */
+/** The high-water mark: above it the socket is paused, in bytes. */
 const highWaterMark = 262_144;
 
-/** Who waits for what comes next. */
+/** The pending read. */
 interface Reader {
   readonly resolve: (chunk: Uint8Array | undefined) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** What was written at once. */
+/** A write that completed at once. */
 const done: Promise<void> = Promise.resolve();
 
 class BunTransport implements Transport {
@@ -205,7 +205,7 @@ class BunTransport implements Transport {
     });
   }
 
-  /** Gives who reads what there is to give, if anything. */
+  /** Settles the pending read, if there is something for it. */
   #settleReader(): void {
     const reader = this.#reader;
     if (reader === undefined) return;
@@ -256,7 +256,7 @@ class BunTransport implements Transport {
     throw tlsError(
       "unsupported",
       this.peer,
-      "Bun can't do that over a UNIX socket that is connected already. Do without, or connect with " +
+      "Bun can't do that over a connected UNIX socket. Do without TLS, or connect with " +
         '"tls" if the server takes TLS from the first byte.',
     );
   }

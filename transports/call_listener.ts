@@ -1,12 +1,12 @@
 /**
- * Calling functions that the caller of the library gave.
+ * Calls functions that the caller of the library passed in.
  *
  * @module
  */
 
 /**
- * Calls a listener that the caller gave, if it gave one. What it throws is the caller's mistake and
- * disturbs nothing here: it surfaces as an uncaught error, as an event listener's does.
+ * Calls a listener that the caller may have set. An error that it throws is the caller's mistake and
+ * changes nothing here: it surfaces as an uncaught error, like that of an event listener.
  */
 export function callListener<Args extends readonly unknown[]>(
   listener: ((...args: Args) => void) | undefined,

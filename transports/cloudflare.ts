@@ -1,30 +1,29 @@
 /**
  * Byte pipes over `cloudflare:sockets`, for Cloudflare Workers.
  *
- * What the platform has, and lacks, is what these have and lack:
+ * The platform's limits:
  *
  * - There are no UNIX sockets and no listeners.
  * - Certificates are always checked against the platform's CAs. It takes no other CAs and no client
  *   certificate; options that ask for one are refused. It offers no ALPN protocols, whatever the
  *   options say.
- * - A connection belongs to the request that opened it, and is of no use to others. Make a client a
- *   request, and close it at its end. No more than six connections of a request open at a time.
- * - Its errors don't say why. A port where nobody listens, a name that doesn't exist and a bad
- *   certificate look the same, so that the code is "other" or "tls", and the message says what to
- *   look at.
- * - A peer that breaks the connection off looks the same as one that ends it where this side has
- *   ended its own direction, and may do so elsewhere. A reply that is cut short is an error of the
- *   protocol's. When a write has failed, what the peer sent before can't be read any more.
- * - A connection that is closed while a write is blocked is open, as the peer sees it, until the
- *   request ends.
- * - Bundlers take the other runtimes' adapters along with the client, so that a Worker with the
- *   client in it needs the compatibility flag "nodejs_compat".
- * - Connecting can't be stopped. A signal makes `connect()` reject at once; the socket is closed as
- *   soon as the platform has opened it.
+ * - A connection belongs to the request that opened it, and can't be used by others. Create a client for
+ *   each request, and close it at its end. A request can open at most six connections at a time.
+ * - Its errors give no reason. A port where nobody listens, a name that doesn't exist and a bad certificate
+ *   look the same: the code is "other" or "tls", and the message says what to check.
+ * - A reset by the peer looks like a normal end once this side has ended its own direction, and may do so
+ *   elsewhere; the protocol then reports the incomplete reply. After a failed write, what the peer sent
+ *   before can't be read any more.
+ * - If a connection is closed while a write is blocked, the peer sees it open until the request ends.
+ * - Bundlers include the other runtimes' adapters with the client, so that a Worker with the client needs
+ *   the compatibility flag "nodejs_compat".
+ * - Connecting can't be aborted. A signal makes `connect()` reject at once; the socket is closed as soon as
+ *   the platform has opened it.
  *
  * @module
  */
 
+import { messageOf } from "../core/error_text.ts";
 import {
   type Address,
   brokenError,
@@ -55,30 +54,29 @@ interface CloudflareSockets {
   ): CloudflareSocket;
 }
 
-/** A socket of that module's. */
+/** A socket of `cloudflare:sockets`. */
 interface CloudflareSocket {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
-  /** Resolves when there is a connection, and settles never where there won't be any answer. */
+  /** Resolves when the connection is open; stays pending if the server never answers. */
   readonly opened: Promise<unknown>;
-  /** Resolves when both directions are gone; the peer's end alone doesn't do that. */
+  /** Resolves when both directions have ended; the peer's end alone is not enough. */
   readonly closed: Promise<void>;
-  /** Gives another socket, at once: whether the handshake succeeds shows when it is used. */
+  /** Returns another socket at once; whether the handshake succeeds shows when it is used. */
   startTls(options: { expectedServerHostname: string }): CloudflareSocket;
-  /** Waits for what is being written, unless that is aborted first. */
+  /** Waits for the pending write, unless that is aborted first. */
   close(): Promise<void>;
 }
 
 /**
- * Connects to a TCP port, with `tls` encrypted from the first byte. Rejects with a
- * `TransportError`.
+ * Connects to a TCP port; with `tls`, encrypted from the first byte. Rejects with a `TransportError`.
  *
- * After `startTls()` this side has to send first: what arrives before that is taken for injected, since
- * the platform doesn't tell unencrypted bytes from encrypted ones. A bad certificate
- * shows in `startTls()` or, mostly, in the first write or read, which rejects with the code "tls".
+ * After `startTls()` this side has to send first: bytes that arrive before are treated as injected, since
+ * the platform doesn't distinguish unencrypted bytes from encrypted ones. A bad certificate shows in
+ * `startTls()` or, mostly, in the first write or read, which rejects with the code "tls".
  *
- * A `tls.serverName` other than the host's is something that the platform checks only there, so
- * that the same holds for a connection with one.
+ * If `tls.serverName` differs from the host, the platform checks it only there, so that the same holds for
+ * such a connection.
  *
  * @example
  * ```ts ignore
@@ -112,11 +110,11 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
   let socket: CloudflareSocket;
   try {
     socket = connect(
-      // A colon in the name would be taken for the port's.
+      // A colon in the name would be read as the start of the port.
       { hostname: hostname.includes(":") ? `[${hostname}]` : hostname, port },
       { secureTransport: isTlsAtOnce ? "on" : "starttls", allowHalfOpen: true },
     );
-    // What breaks a socket shows in read() and write(), where somebody waits for it.
+    // Errors of the socket show in read() and write(), where a caller waits for them.
     socket.closed.catch(() => {});
     await openedUnlessAborted(socket, signal);
   } catch (error) {
@@ -129,7 +127,7 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
 }
 
 async function importSockets(address: Address): Promise<CloudflareSockets> {
-  // Only Workers have it. Written out it would be looked for by whoever checks or bundles this.
+  // Only Workers have this module. As a literal import, bundlers and type checkers would look for it.
   const name = "cloudflare:sockets";
   try {
     return await import(name);
@@ -139,7 +137,7 @@ async function importSockets(address: Address): Promise<CloudflareSockets> {
   }
 }
 
-/** Waits for the connection, but no longer than the signal does. */
+/** Waits for the connection until the signal aborts. */
 async function openedUnlessAborted(
   socket: CloudflareSocket,
   signal: AbortSignal | undefined,
@@ -152,7 +150,7 @@ async function openedUnlessAborted(
   try {
     await Promise.race([socket.opened, aborted]);
   } catch (error) {
-    // Not waited for: the platform closes it only when it is open.
+    // Not awaited: the platform closes it only when it is open.
     socket.opened.catch(() => {});
     socket.close().catch(() => {});
     throw error;
@@ -161,7 +159,7 @@ async function openedUnlessAborted(
   }
 }
 
-/** What the options ask for and the platform lacks, as the rest of a message. */
+/** What the options ask for and the platform lacks, as the end of a message; `undefined` if nothing. */
 function lackingFor(options: TlsOptions): string | undefined {
   const { caCerts, cert, key, dangerouslyTrustAnyCertificate } = options;
   if (caCerts !== undefined) {
@@ -190,14 +188,14 @@ function whatItMayBe(address: Address, isTls: boolean, error: unknown): string {
 
 class CloudflareTransport implements Transport {
   readonly peer: string;
-  /** The server's name, for as long as TLS can be started. */
+  /** The server's name; `undefined` where TLS can't be started. */
   #hostname: string | undefined;
   #socket: CloudflareSocket;
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #state: "open" | "write-closed" | "encrypted" | "closed" = "open";
   #encrypted: Transport | undefined;
-  /** What broke the connection. The platform reports it to a write; a later read only ends. */
+  /** The error that broke the connection. The platform reports it to a write; a later read only ends. */
   #breakage: TransportError | undefined;
   #giveUp: (() => void) | undefined;
 
@@ -238,7 +236,7 @@ class CloudflareTransport implements Transport {
 
   async closeWrite(): Promise<void> {
     this.#assertUsable();
-    // The platform may never answer, then.
+    // The platform may never answer this.
     if (this.#breakage !== undefined) throw this.#breakage;
     const closing = this.#writer.close();
     this.#state = "write-closed";
@@ -259,14 +257,14 @@ class CloudflareTransport implements Transport {
     }
     let socket: CloudflareSocket;
     try {
-      // It takes streams that nobody holds, and it can't be asked twice.
+      // The platform refuses locked streams, and a second call.
       this.#reader.releaseLock();
       this.#writer.releaseLock();
       socket = this.#socket.startTls({ expectedServerHostname: serverName });
     } catch (error) {
       await this.close();
-      const help = `the platform says "${messageOf(error)}". Let reads and writes come to an end ` +
-        "first, and start it once.";
+      const help = `the platform says "${messageOf(error)}". Wait for pending reads and writes ` +
+        "first, and start TLS only once.";
       throw tlsError("tls", this.peer, help, error);
     }
     this.#state = "encrypted";
@@ -284,9 +282,8 @@ class CloudflareTransport implements Transport {
     if (this.#state === "closed") return Promise.resolve();
     this.#state = "closed";
     const reason = brokenError("closed", this.peer);
-    // A write that is under way is aborted. Otherwise the writing ends in good order: for the peer, what
-    // is aborted isn't closed before the request ends. Nothing of it is waited
-    // for.
+    // A pending write is aborted. Otherwise the writable side is closed in order: the platform keeps an
+    // aborted connection open for the peer until the request ends. None of this is awaited.
     const ending = this.#giveUp === undefined ? this.#writer.close() : this.#writer.abort(reason);
     ending.catch(() => {});
     this.#reader.cancel(reason).catch(() => {});
@@ -300,8 +297,8 @@ class CloudflareTransport implements Transport {
   }
 
   /**
-   * Whether the peer broke it off, rather than ended it: then both directions are gone, and not
-   * one. Where this side has ended its own, that is so in either case.
+   * Whether the peer reset the connection: then both directions are closed, not one. If this side has ended
+   * its own, both are closed in either case.
    */
   async #isGone(): Promise<boolean> {
     if (this.#state !== "open") return false;
@@ -309,7 +306,7 @@ class CloudflareTransport implements Transport {
     return await Promise.race([gone, turn().then(() => false)]);
   }
 
-  /** Waits for what was begun, but no longer than until this side closes. */
+  /** Waits for an operation until this side closes. */
   async #untilClosed(begun: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#giveUp = resolve;
@@ -328,7 +325,8 @@ class CloudflareTransport implements Transport {
   #assertUsable(): void {
     if (this.#state === "closed") throw brokenError("closed", this.peer);
     if (this.#state === "encrypted") {
-      const message = `The connection to ${this.peer} is encrypted. Use what startTls() gave.`;
+      const message =
+        `The connection to ${this.peer} is encrypted. Use the transport that startTls() returned.`;
       throw new TransportError("other", message);
     }
   }
@@ -353,14 +351,12 @@ class CloudflareTransport implements Transport {
 }
 
 /**
- * A connection whose encryption was started on the way, held to be encrypted only once that is
- * proven.
+ * A connection after STARTTLS, trusted to be encrypted only once that is proven.
  *
- * The platform gives what the peer sent unencrypted, before the handshake, as if it had come
- * encrypted (workerd of April 2026 does). Nothing tells the one from the other, nor when the
- * handshake is done, but this: a write leaves after the handshake. So whatever arrives before
- * the first byte was written is taken for injected. That costs nothing in protocols where the
- * client sends first after STARTTLS, as it does in all protocols of this library.
+ * The platform returns what the peer sent unencrypted before the handshake as if it had come encrypted
+ * (workerd of April 2026 does). The only evidence is that a write leaves after the handshake. So bytes that
+ * arrive before the first byte was written are treated as injected. Protocols in which the client sends
+ * first after STARTTLS lose nothing by that; all protocols of this library do.
  */
 class UpgradedTransport implements Transport {
   readonly peer: string;
@@ -368,7 +364,7 @@ class UpgradedTransport implements Transport {
   #serverName: string;
   #state: "unproven" | "proven" | "refused" | "closed" = "unproven";
   #refusal: TransportError | undefined;
-  /** The first read, begun here, so that what waits to be read shows without anybody reading. */
+  /** The first read, started here so that injected bytes show without a caller that reads. */
   #first: Promise<Uint8Array | undefined> | undefined;
 
   constructor(inner: Transport, serverName: string) {
@@ -379,7 +375,7 @@ class UpgradedTransport implements Transport {
     this.#first.catch(() => {});
   }
 
-  /** Gives what was injected early the time to show, and rejects if it does. */
+  /** Waits a moment for injected bytes, and rejects if there are any. */
   async refuseWhatIsThere(): Promise<void> {
     await turn();
     if (this.#refusal !== undefined) throw this.#refusal;
@@ -398,7 +394,7 @@ class UpgradedTransport implements Transport {
     if (this.#state === "proven" || chunk.length === 0) return await this.#inner.write(chunk);
     if (this.#refusal !== undefined) throw this.#refusal;
     try {
-      // One byte, since the peer may answer the whole before it is written.
+      // A single byte, since the peer may answer the whole before it is written.
       await this.#inner.write(chunk.subarray(0, 1));
     } catch (error) {
       throw this.#handshakeFailed(error);
@@ -430,20 +426,20 @@ class UpgradedTransport implements Transport {
       throw this.#handshakeFailed(error);
     });
     if (this.#state !== "unproven") return chunk;
-    // A handshake that fails looks like an end.
+    // A failed handshake looks like an end.
     if (chunk === undefined) throw this.#handshakeFailed(undefined);
     throw this.#refuse(
-      "bytes arrived after the request for it and before anything encrypted. Nothing of " +
-        "them was used; look for a man in the middle.",
+      "bytes arrived after the request for TLS and before any encrypted ones. None of " +
+        "them was used; check for a man in the middle.",
     );
   }
 
-  /** The error for what went wrong, as long as nothing has proven that there is encryption. */
+  /** The error for a failure before the encryption is proven. */
   #handshakeFailed(error: unknown): unknown {
     if (this.#refusal !== undefined) return this.#refusal;
     if (this.#state !== "unproven") return error;
     return this.#refuse(
-      "the handshake failed, or the other end closed instead; the platform doesn't say which. Look " +
+      "the handshake failed, or the other end closed instead; the platform doesn't say which. Check " +
         "whether the server speaks TLS there, and whether its certificate is for " +
         `"${this.#serverName}", in date and of a public CA.`,
       error,
@@ -458,11 +454,7 @@ class UpgradedTransport implements Transport {
   }
 }
 
-/** Lets happen what is ready to. */
+/** Lets pending tasks run. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,23 +1,22 @@
 /**
  * Byte pipes over `Deno.connect` and `Deno.listen`, and processes over `node:child_process`.
  *
- * What takes permissions:
+ * Permissions:
  *
  * - TCP: `--allow-net=host:port`
  * - to connect to a UNIX socket: `--allow-read=path`, `--allow-write=path` and `--allow-net=unix:path`;
- *   a Deno that doesn't know that form does without
- * - to listen at a UNIX socket: `--allow-read=folder`, `--allow-write=folder` and `--allow-net` without
- *   a list, since Deno permits sockets path by path, and this one goes by another name, which nobody can
- *   foretell, until its file has its mode
+ *   versions of Deno that don't know that form need no `--allow-net`
+ * - to listen at a UNIX socket: `--allow-read=folder`, `--allow-write=folder` and `--allow-net` without a
+ *   list: Deno permits sockets path by path, and this one has a random temporary name until its file has
+ *   its mode
  * - to start a process: `--allow-run=program` and `--allow-env`, of which `NODE_V8_COVERAGE` is enough
  *   where `env` is given
- * - to be a process's stdin and stdout: none
+ * - to use this process's stdin and stdout: none
  *
- * TLS takes none besides. It is that of Deno's `node:tls`, over a connection of `Deno.connect`'s: with
- * `Deno.startTls`, CAs of one's own would be trusted in addition to the runtime's, not instead, and it
- * has no server's end, no client certificates and no UNIX sockets. Deno doesn't tell a certificate that
- * has expired from one of an unknown CA. An end of TCP without close_notify reads as an end: a
- * conversation that was cut short shows in its protocol.
+ * TLS needs no more. It is Deno's `node:tls` over a connection of `Deno.connect`: `Deno.startTls` trusts
+ * the given CAs in addition to the runtime's, not instead, and has no server side, no client certificates
+ * and no UNIX sockets. Deno doesn't distinguish an expired certificate from one of an unknown CA. An end of
+ * TCP without close_notify reads as an end: the protocol reports a truncated conversation.
  *
  * @module
  */
@@ -88,7 +87,8 @@ async function connectPlain(
       return new DenoTransport(conn, peerName(address), clientOf(address));
     }
     const conn = await Deno.connect({ transport: "unix", path: address.path });
-    // A UNIX socket takes no signal: if it has aborted meanwhile, the socket is closed here.
+    // Connecting to a UNIX socket takes no signal: if that has aborted meanwhile, the socket is closed
+    // here.
     if (signal?.aborted) {
       conn.close();
       throw signal.reason;
@@ -144,7 +144,7 @@ class DenoListener implements Listener {
   #listener: Deno.TcpListener | Deno.UnixListener;
   #file: SocketFile | undefined;
   #closed = false;
-  /** The last of those who wait for a client. */
+  /** The last call that waits for a client. */
   #last: Promise<unknown> = Promise.resolve();
   #endPause: (() => void) | undefined;
 
@@ -159,7 +159,7 @@ class DenoListener implements Listener {
   }
 
   accept(): Promise<Transport | undefined> {
-    // Deno hands out clients to one at a time, and is "busy" to the others.
+    // Deno serves one accept() at a time, and throws "busy" for the others.
     const accepted = this.#last.then(() => this.#accept());
     this.#last = accepted;
     return accepted;
@@ -172,7 +172,7 @@ class DenoListener implements Listener {
       this.#listener.close();
       this.#endPause?.();
     }
-    // The socket is closed when nobody waits at it any more.
+    // The socket is closed when no call waits any more.
     await this.#last;
   }
 
@@ -205,7 +205,7 @@ class DenoListener implements Listener {
     }
   }
 
-  /** Lets time pass before the next try, so that a system that is short of something gets a chance. */
+  /** Waits before the next try, so that a system that is short of resources can recover. */
   #pause(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => {
@@ -218,41 +218,41 @@ class DenoListener implements Listener {
   }
 }
 
-/** Turns off the waiting for more to send. */
+/** Turns off Nagle's algorithm. */
 function sendAtOnce(conn: Deno.TcpConn): void {
   try {
     conn.setNoDelay(true);
   } catch {
-    // Not every system does that for a client that is gone already. Reading from it tells.
+    // Some systems refuse this for a client that is gone already. Reading from it reports that.
   }
 }
 
-/** An end of a TCP connection; those of a UNIX socket have no names that could be told. */
+/** An end of a TCP connection; those of a UNIX socket have no useful names. */
 function addressOf(end: Deno.Addr): Address | undefined {
   if (end.transport !== "tcp") return undefined;
   return { transport: "tcp", hostname: end.hostname, port: end.port };
 }
 
-/** How much is read at once at most, in bytes: while little comes, and while reads fill what they get. */
+/** The most bytes that are read at once: for small chunks, and while reads fill their buffers. */
 const leastReadSize = 65_536;
 const mostReadSize = 262_144;
 
-/** With less room than this a new buffer is taken for the next read, in bytes. */
+/** With less room than this, the next read gets a new buffer; in bytes. */
 const leastRoom = 16_384;
 
 class DenoTransport implements Transport {
   readonly peer: string;
   #conn: Deno.Conn;
   #role: TlsRole;
-  /** "superseded" once the conversation goes on encrypted, over the same connection. */
+  /** "superseded" once the connection is encrypted and used by another transport. */
   #state: "open" | "superseded" | "closed" = "open";
   #underWay = 0;
   #hungUp = false;
-  /** What the conversation goes on with, once it is encrypted. */
+  /** The encrypted transport that replaces this one. */
   #secured: Transport | undefined;
   #buffer = new Uint8Array(0);
   #readSize = leastReadSize;
-  /** The system tells of a reset only once, and then of an end. */
+  /** The system reports a reset only once, and after that an end. */
   #reset: unknown;
 
   constructor(conn: Deno.Conn, peer: string, role: TlsRole) {
@@ -284,7 +284,7 @@ class DenoTransport implements Transport {
       if (this.#underWay > 0) throw busyError(this.peer);
       this.#state = "superseded";
       const { startTlsOver } = await import("./tls/tls_over_transport.ts");
-      // What was sent unencrypted after the upgrade is still in the kernel: the handshake gets it, and
+      // What was sent unencrypted after the upgrade is still in the kernel: the handshake reads it and
       // fails.
       const transport = {
         peer: this.peer,
@@ -322,7 +322,7 @@ class DenoTransport implements Transport {
 
   async #read(): Promise<Uint8Array | undefined> {
     if (this.#state === "closed") throw brokenError("closed", this.peer);
-    // What was read is given away; the next read gets what follows.
+    // The caller owns the chunk; the next read fills what follows it.
     if (this.#buffer.length < leastRoom) this.#buffer = new Uint8Array(this.#readSize);
     const buffer = this.#buffer;
     let size: number | null;
@@ -347,7 +347,7 @@ class DenoTransport implements Transport {
   async #write(chunk: Uint8Array): Promise<void> {
     this.#underWay++;
     try {
-      // Also of nothing, which finds out whether the connection is still there.
+      // Also for an empty chunk, which checks whether the connection is still there.
       let rest = chunk;
       do rest = rest.subarray(await this.#conn.write(rest)); while (rest.length > 0);
     } catch (error) {
@@ -368,7 +368,7 @@ class DenoTransport implements Transport {
     }
   }
 
-  /** Closes the connection, whoever asks for it. */
+  /** Closes the connection, for any caller. */
   #hangUp(): void {
     if (this.#hungUp) return;
     this.#hungUp = true;
@@ -400,7 +400,7 @@ function codeOf(error: unknown): TransportErrorCode {
   return codeOfSystemError(error);
 }
 
-/** Which of Deno's permissions connecting takes, if one is missing. */
+/** The permissions for connecting, if one is missing. */
 function flagsToConnect(error: unknown, address: Address): string | undefined {
   if (!(error instanceof Deno.errors.NotCapable)) return undefined;
   if (address.transport === "tcp") return addFlags(netFlag(address));
@@ -408,7 +408,7 @@ function flagsToConnect(error: unknown, address: Address): string | undefined {
   return addFlags(`--allow-read=${path}, --allow-write=${path} and --allow-net=unix:${path}`);
 }
 
-/** Which of Deno's permissions listening takes, if one is missing. */
+/** The permissions for listening, if one is missing. */
 function flagsToListen(error: unknown, address: Address): string | undefined {
   if (!(error instanceof Deno.errors.NotCapable)) return undefined;
   if (address.transport === "tcp") return addFlags(netFlag(address));
@@ -421,5 +421,5 @@ function netFlag({ hostname, port }: Address & { transport: "tcp" }): string {
 }
 
 function addFlags(flags: string): string {
-  return `Deno doesn't permit it. Add ${flags}.`;
+  return `Deno doesn't permit this. Add ${flags}.`;
 }

@@ -23,9 +23,8 @@ export interface DrivableProtocol<Event extends { readonly type: string }> exten
 /**
  * Options for a {@linkcode Driver}.
  *
- * Every hook is called synchronously and may give the protocol something to send, followed by
- * {@linkcode Driver.flush}. What a hook throws ends the conversation: {@linkcode Driver.run} rejects
- * with it.
+ * Every hook is called synchronously and may pass output to the protocol, followed by {@linkcode
+ * Driver.flush}. An error thrown by a hook ends the conversation: {@linkcode Driver.run} rejects with it.
  */
 export interface DriverOptions<Event> {
   /**
@@ -64,14 +63,14 @@ export interface DriverOptions<Event> {
    */
   stallTimeout?: number;
   /**
-   * Called once when the transport breaks, so that it can't be read or can't be written any more; not for
+   * Called once when the transport breaks, so that it can't be read or can't be written any more; not after
    * {@linkcode Driver.close}.
    */
   onBroken?: (error: unknown) => void;
   /**
-   * Ends with a lingering close: the output that is left is written, this side is half-closed, and the
-   * peer gets this long to close its side, in milliseconds; 0 or `Infinity` for no limit. A transport that
-   * is closed while its peer still sends may lose what the peer hasn't read yet. If left out, the
+   * Ends with a lingering close: the driver writes the remaining output, half-closes, and waits for the
+   * peer to close its side for at most this many milliseconds; 0 or `Infinity` for no limit. A transport
+   * that is closed while its peer still sends may lose what the peer hasn't read yet. If left out, the
    * transport is closed at once.
    */
   lingerTimeout?: number;
@@ -104,7 +103,7 @@ export class Driver<Event extends { readonly type: string }> {
   #input: "idle" | "reading" | "arrived" | "ended" = "idle";
   /** "idle": no write is under way; "failed": nothing can be written any more. */
   #output: "idle" | "writing" | "failed" = "idle";
-  /** What `#input` being "arrived" is about. */
+  /** The chunk, end or error of `#input` "arrived". */
   #arrived: Read = { end: true };
   /** Settled when the read that is under way is over. */
   #readDone: Promise<void> = Promise.resolve();
@@ -112,7 +111,7 @@ export class Driver<Event extends { readonly type: string }> {
   #writeDone: Promise<void> = Promise.resolve();
   /** Settled when the half-close that is under way is over. */
   #halfCloseDone: Promise<void> | undefined;
-  /** Resolved when there may be something to do. */
+  /** Resolved when the loop may have something to do. */
   #wakeUp = newWakeUp();
   /** Why {@linkcode run} rejects. */
   #failure: { readonly error: unknown } | undefined;
@@ -161,7 +160,7 @@ export class Driver<Event extends { readonly type: string }> {
       if (this.#lingerTimeout !== undefined) await this.#lingeringClose(this.#lingerTimeout);
       await this.#transport.close();
       await this.#readDone;
-      // What is being written can be followed by what a hook provided.
+      // A hook may have added output during the write.
       while (this.#output === "writing") await this.#writeDone;
       await this.#halfCloseDone;
       // Nothing is written any more, and no hook is called.
@@ -171,23 +170,23 @@ export class Driver<Event extends { readonly type: string }> {
   }
 
   /**
-   * Writes the protocol's output; to be called after each call that gives the protocol something to send.
-   * Resolves when all of it is written, or can't be: {@linkcode run} tells about that.
+   * Writes the protocol's output; call it after each call that passes output to the protocol. Resolves when
+   * everything is written, or can't be: {@linkcode run} reports that.
    */
   flush(): Promise<void> {
     if (this.#output === "idle") {
       this.#output = "writing";
       this.#writeDone = this.#writeSoon();
     }
-    // The call may also have given the protocol a deadline, or brought it to its end.
+    // The call may also have set the protocol's deadline or ended the protocol.
     this.#wakeUp.resolve();
     return this.#writeDone;
   }
 
   /**
-   * Checks that the connection is still there, where the transport can tell without sending anything, and
-   * reports a broken one by `onBroken`. For a conversation that isn't read for a while: reading finds out
-   * by itself.
+   * Checks that the connection is still there, if the transport can tell without sending anything; calls
+   * `onBroken` if it is not. For a conversation that isn't read for a while: reading notices that by
+   * itself.
    */
   probe(): void {
     if (this.#output !== "idle" || this.#connection !== "open") return;
@@ -203,7 +202,7 @@ export class Driver<Event extends { readonly type: string }> {
 
   /** Moves events and bytes until the "end" event. */
   async #converse(): Promise<void> {
-    // Whoever calls run() finishes its own work first.
+    // The caller of run() finishes its own work first.
     await undefined;
     if (this.#options.writeOnly) this.#endInput({ end: true });
     for (;;) {
@@ -218,7 +217,7 @@ export class Driver<Event extends { readonly type: string }> {
     }
   }
 
-  /** Passes on an event and those after it; returns whether the last one was the end. */
+  /** Passes on an event and the following ones; returns whether the last one was the end. */
   async #passEvents(first: Event): Promise<boolean> {
     for (let event: Event | undefined = first; event; event = this.#protocol.nextEvent()) {
       if (event.type === "start-tls") {
@@ -246,7 +245,7 @@ export class Driver<Event extends { readonly type: string }> {
       const received = this.#protocol.takeUnread?.();
       this.#transport = await this.#transport.startTls(this.#options.tls ?? {}, received);
     } catch (error) {
-      // Nothing more goes over a transport that should have been encrypted.
+      // Nothing more is sent over a transport that should have been encrypted.
       await this.#transport.close();
       this.#endInput({ error });
       return;
@@ -257,15 +256,15 @@ export class Driver<Event extends { readonly type: string }> {
   }
 
   /**
-   * Writes the output and tells the peer that no more comes. Reading goes on meanwhile: the peer may read
-   * no more before its answers are read. A broken transport shows in reading.
+   * Writes the output and half-closes. Reading goes on meanwhile: the peer may stop reading until its own
+   * answers are read. A broken transport shows in reading.
    */
   async #halfClose(): Promise<void> {
     await this.flush();
     try {
       await this.#transport.closeWrite();
     } catch {
-      // There is nobody to tell.
+      // The peer is gone.
     }
   }
 
@@ -281,13 +280,13 @@ export class Driver<Event extends { readonly type: string }> {
       if ((this.#input as string) === "arrived" && !("chunk" in this.#arrived)) return;
       while (await this.#transport.read() !== undefined);
     } catch {
-      // It broke, or took too long: there is nobody left to wait for.
+      // It broke, or took too long: waiting is over.
     } finally {
       timer.stop();
     }
   }
 
-  /** Tells the protocol the time if its deadline has passed; returns whether it has. */
+  /** Calls the protocol's deadline if its time has come; returns whether it has. */
   #tellTime(): boolean {
     const { deadline } = this.#protocol;
     if (deadline === undefined) return false;
@@ -325,7 +324,7 @@ export class Driver<Event extends { readonly type: string }> {
     this.#wakeUp.resolve();
   }
 
-  /** Gives the protocol what was read. */
+  /** Passes the chunk to the protocol. */
   #takeIn(): void {
     if (this.#input !== "arrived") return;
     if ("chunk" in this.#arrived) {
@@ -334,7 +333,7 @@ export class Driver<Event extends { readonly type: string }> {
     } else this.#endInput(this.#arrived);
   }
 
-  /** Tells the protocol that nothing more arrives. */
+  /** Ends the protocol's input. */
   #endInput(how: InputEnd): void {
     if (this.#input === "ended") return;
     this.#input = "ended";
@@ -346,7 +345,7 @@ export class Driver<Event extends { readonly type: string }> {
     this.#options.onReadEnd?.();
   }
 
-  /** Writes the output that there is. */
+  /** Writes the pending output. */
   #startWriting(): void {
     if (this.#output !== "idle") return;
     const chunk = this.#protocol.takeOutput();
@@ -355,7 +354,7 @@ export class Driver<Event extends { readonly type: string }> {
     this.#writeDone = this.#write(chunk);
   }
 
-  /** Writes the output that there is, and what is added to it in this turn. */
+  /** Writes the pending output, and what is added to it in this turn. */
   async #writeSoon(): Promise<void> {
     await undefined;
     await this.#write(this.#protocol.takeOutput());
@@ -377,13 +376,13 @@ export class Driver<Event extends { readonly type: string }> {
       }
       this.#output = "idle";
       if (this.#options.onDrain !== undefined) this.#tell(this.#options.onDrain);
-      // A flush() in that hook writes what it provided; without one that is done here.
+      // A flush() in that hook writes what it added; without a flush, it is written here.
       if ((this.#output as string) === "idle") chunk = this.#protocol.takeOutput();
       if (chunk !== undefined) this.#output = "writing";
     } while (chunk !== undefined);
   }
 
-  /** Writes a chunk in pieces, so that a slow peer differs from one that has stopped to read. */
+  /** Writes a chunk in pieces, to tell a slow peer from one that has stopped reading. */
   async #writeInPieces(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at === 0 || at < chunk.length; at += pieceSize) {
       const piece = chunk.subarray(at, at + pieceSize);
@@ -397,7 +396,7 @@ export class Driver<Event extends { readonly type: string }> {
     }
   }
 
-  /** Closes the transport, whose peer reads nothing. */
+  /** Closes the transport whose peer has stopped reading. */
   #stall(): void {
     if (this.#connection === "closed") return;
     const error = new TimeoutError(
@@ -416,7 +415,7 @@ export class Driver<Event extends { readonly type: string }> {
     this.#options.onBroken?.(error);
   }
 
-  /** Calls a hook outside the loop; what it throws ends the conversation. */
+  /** Calls a hook outside the loop; an error that it throws ends the conversation. */
   #tell(hook: () => void): void {
     try {
       hook();
@@ -433,7 +432,7 @@ type InputEnd = { end: true } | { error: unknown };
 /** The outcome of a read. */
 type Read = { chunk: Uint8Array } | InputEnd;
 
-/** A promise and its `resolve`, as `Promise.withResolvers` returns them where a runtime has it. */
+/** A promise and its `resolve`, like the result of `Promise.withResolvers`, which some runtimes lack. */
 function newWakeUp(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = () => {};
   const promise = new Promise<void>((wake) => {

@@ -1,5 +1,5 @@
 /**
- * Two ends of a byte pipe in memory, for tests and for programs that talk to themselves.
+ * An in-memory pair of transports, for tests and for programs with both ends in one process.
  *
  * @module
  */
@@ -29,16 +29,16 @@ export {
 /** Options for a {@linkcode memoryPair}. */
 export interface MemoryPairOptions {
   /**
-   * How many of the waiting bytes the next read gives, at least 1; asked before each read. All of
+   * How many of the pending bytes the next read returns, at least 1; asked before each read. All bytes of
    * one write if left out.
    */
   cut?: (waiting: number) => number;
-  /** How many bytes may be on the way in one direction before a write waits; 64 KiB if left out. */
+  /** How many bytes may be pending in one direction before a write waits; 64 KiB if left out. */
   capacity?: number;
 }
 
 /**
- * Two transports, each of them the other's peer.
+ * Creates two connected transports.
  *
  * @example
  * ```ts
@@ -57,21 +57,22 @@ export function memoryPair(options: MemoryPairOptions = {}): [Transport, Transpo
   return [new MemoryTransport(back, there), new MemoryTransport(there, back)];
 }
 
-/** A listener in memory, and the way to it. */
+/** A listener in memory, and the function that connects to it. */
 export interface MemoryListener {
   /**
-   * Accepts whoever connects. Its address is a UNIX socket's, of the path "memory": there is no such
-   * file, and only `connect` leads there.
+   * The listener. Its address is that of a UNIX socket with the path "memory": there is no such file, and
+   * only `connect` leads there.
    */
   readonly listener: Listener;
   /**
-   * Connects to the listener, whatever the address is, so that a client can be given its real address. Rejects with a `TransportError` once the listener is closed.
+   * Connects to the listener, whatever the address is, so that a client can use its real address. Rejects
+   * with a `TransportError` once the listener is closed.
    */
   readonly connect: Connector;
 }
 
 /**
- * A listener without sockets, for a client and a server in one program. The options are those of each
+ * Creates a listener without sockets, for a client and a server in one program. The options apply to each
  * pair of transports.
  *
  * @example
@@ -103,7 +104,7 @@ export function memoryListener(options: MemoryPairOptions = {}): MemoryListener 
       [Symbol.asyncDispose]: close,
     },
     async connect(address, { signal, tls } = {}) {
-      // As late as with a socket, so that no caller comes to count on it being at once.
+      // Asynchronous as with a socket, so that no caller depends on an immediate result.
       await undefined;
       if (tls !== undefined) throw tlsUnsupported("memory");
       if (signal?.aborted) throw connectError("aborted", address, signal.reason);
@@ -115,7 +116,7 @@ export function memoryListener(options: MemoryPairOptions = {}): MemoryListener 
   };
 }
 
-/** What to say of a listener that is closed. */
+/** The advice for a closed listener. */
 const refused = "the listener in memory is closed. Connect while it is open.";
 
 /** One direction. */
@@ -146,7 +147,7 @@ class Pipe {
 
   async write(chunk: Uint8Array, peer: string): Promise<void> {
     if (this.#state !== "open") throw brokenError("reset", peer);
-    // A copy: what the writer does with its buffer next is none of the reader's business.
+    // A copy: the writer may reuse its buffer.
     if (chunk.length > 0) this.#chunks.push(new Uint8Array(chunk));
     this.#size += chunk.length;
     this.#wakeReader?.();
@@ -215,7 +216,7 @@ class MemoryTransport implements Transport {
     return this.close();
   }
 
-  /** Does something that rejects if this side was closed before it was done, however it ended. */
+  /** Runs an operation; rejects if this side was closed before it was done, whatever its outcome. */
   async #unlessClosed<T>(operation: () => T | Promise<T>): Promise<T> {
     if (this.#closed) throw brokenError("closed", this.peer);
     try {

@@ -1,9 +1,8 @@
 /**
- * Byte pipes, on whatever runtime this is, and the {@linkcode Driver} that runs any protocol over any
- * of them.
+ * Byte pipes for every runtime, and the {@linkcode Driver} that runs any protocol over any of them.
  *
- * An adapter of one runtime is in `@dovewire/dovewire/transports/deno`, `/node`, `/bun` and
- * `/cloudflare`; this module takes the one of the runtime that it runs on when it is first asked.
+ * The adapters are `@dovewire/dovewire/transports/deno`, `/node`, `/bun` and `/cloudflare`; this module
+ * loads the one for the current runtime on first use.
  *
  * @module
  */
@@ -52,22 +51,19 @@ export {
   type TransportErrorCode,
 } from "./transport.ts";
 
-/** Connects with the adapter of the runtime that it runs on. Rejects with a `TransportError`. */
+/** Connects with the current runtime's adapter. Rejects with a `TransportError`. */
 export async function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
   const adapter = await adapterOfRuntime();
   return await adapter.connect(address, options);
 }
 
-/** Listens with the adapter of the runtime that it runs on. Rejects with a `TransportError`. */
+/** Listens with the current runtime's adapter. Rejects with a `TransportError`. */
 export async function listen(address: Address, options: ListenOptions = {}): Promise<Listener> {
   const adapter = await adapterOfRuntime();
   return await adapter.listen(address, options);
 }
 
-/**
- * Starts a child process with the adapter of the runtime that it runs on. Rejects with a
- * `TransportError`.
- */
+/** Starts a child process with the current runtime's adapter. Rejects with a `TransportError`. */
 export async function spawn(
   command: readonly string[],
   options: SpawnOptions = {},
@@ -77,15 +73,15 @@ export async function spawn(
 }
 
 /**
- * This process's stdin and stdout as a transport, with the adapter of the runtime that it runs on; to
- * be asked for once. Rejects with a `TransportError` where there are none, as on Cloudflare Workers.
+ * This process's stdin and stdout as a transport, with the current runtime's adapter; call it once. Rejects
+ * with a `TransportError` where there are none, as on Cloudflare Workers.
  */
 export async function stdio(): Promise<Transport> {
   const adapter = await adapterOfRuntime();
   return adapter.stdio();
 }
 
-/** What an adapter exports. */
+/** The exports of an adapter. */
 interface Adapter {
   readonly connect: Connector;
   readonly listen: Listen;
@@ -93,7 +89,7 @@ interface Adapter {
   readonly stdio: () => Transport;
 }
 
-/** Bun, Deno and Workers may have `node:net` as well, so that they are looked for first. */
+/** Bun, Deno and Workers may have `node:net` as well, so that they are checked first. */
 async function adapterOfRuntime(): Promise<Adapter> {
   if ("Deno" in globalThis) return await import("./deno.ts");
   if ("Bun" in globalThis) return await import("./bun.ts");

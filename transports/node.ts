@@ -1,9 +1,8 @@
 /**
- * Byte pipes over `node:net`, from either end: for Node, and for whatever else has that module.
+ * Byte pipes over `node:net`, for both ends: for Node, and for any other runtime with that module.
  *
- * TLS is that of `node:tls`. An end of TCP without TLS's own end reads as an end: a conversation that was
- * cut short shows in its protocol. In Deno what is encrypted here is read on however much waits: use the
- * adapter for Deno there.
+ * TLS is `node:tls`. An end of TCP without close_notify reads as an end: the protocol reports a truncated
+ * conversation. On Deno, encrypted input is read without backpressure: use the adapter for Deno there.
  *
  * @module
  */
@@ -120,7 +119,7 @@ export async function listen(address: Address, options: ListenOptions = {}): Pro
       return securedListener(new NodeListener(started, address, undefined), options);
     }
     const { bound, file } = await bindSocketFile(address, options.mode ?? 0o600, {
-      // In a cluster the primary would bind it, and know nothing of the name that it gets.
+      // In a cluster the primary process would bind it, and not know about the temporary name.
       bind: (path) => startServer({ path, exclusive: true }),
       unbind({ server, arrivals }) {
         server.close();
@@ -135,7 +134,7 @@ export async function listen(address: Address, options: ListenOptions = {}): Pro
   }
 }
 
-/** A server that listens, and whom it has taken in. */
+/** A listening server and its queue of accepted clients. */
 interface Started {
   readonly server: Server;
   readonly arrivals: AcceptQueue<Arrival>;
@@ -144,20 +143,20 @@ interface Started {
 /** A client that nobody has accepted yet. */
 interface Arrival {
   readonly socket: Socket;
-  /** Where it came from, which is unknown once it is closed. */
+  /** Where it came from; unknown once it is closed. */
   readonly remote: Address | undefined;
 }
 
 function startServer(
   options: { host: string; port: number } | { path: string; exclusive: true },
 ): Promise<Started> {
-  // Who isn't accepted yet isn't read, so that those who wait cost a socket each and no more.
+  // A client isn't read before it is accepted, so that a waiting client costs no more than a socket.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
   const arrivals = new AcceptQueue<Arrival>(({ socket }) => void socket.destroy());
   server.on("connection", (socket: Socket) => {
     socket.setNoDelay(true);
     const arrival = { socket, remote: remoteAddress(socket) };
-    // Bun learns of a reset before anybody reads.
+    // Bun reports a reset before anybody reads.
     socket.on("error", () => {});
     socket.on("close", () => arrivals.forget(arrival));
     arrivals.add(arrival);
@@ -166,7 +165,7 @@ function startServer(
     server.once("error", reject);
     server.listen(options, () => {
       server.off("error", reject);
-      // What goes wrong later, when a client is taken in, is that client's loss.
+      // Later errors, when a client is accepted, affect that client only.
       server.on("error", () => {});
       resolve({ server, arrivals });
     });
@@ -205,7 +204,7 @@ class NodeListener implements Listener {
   close(): Promise<void> {
     this.#file?.remove();
     this.#file = undefined;
-    // Not waited for: a server is closed only when those whom it accepted are.
+    // Not awaited: a server is closed only when its accepted clients are.
     this.#server.close(() => {});
     this.#arrivals.close();
     return Promise.resolve();

@@ -25,21 +25,20 @@ import {
   TransportError,
 } from "./transport.ts";
 
-/** Called when something is done, or has failed. */
+/** Called when an operation is done or has failed. */
 type Done = (error?: Error | null) => void;
 
-/** What made the first write to a socket fail, if one did. */
+/** The error of the first write to a socket that failed. */
 export interface WriteFailure {
-  /** The error, of the first that failed. */
+  /** The error; `undefined` if no write failed. */
   error?: Error;
 }
 
 /**
- * Lets a socket be read when it can't be written any more.
+ * Keeps a socket readable after a failed write.
  *
- * A peer that answers and closes while we write makes the write fail. Node destroys the socket then,
- * and with it the answer that was not read yet. So it is never told, and `written` is whenever a write
- * is over.
+ * If the peer answers and closes while this side writes, the write fails. Node then destroys the socket,
+ * and the unread answer with it. So Node doesn't get the error; `written` is called after each write.
  */
 function outliveWriting(socket: Socket, failure: WriteFailure, written: () => void): void {
   const keep = (callback: Done): Done => (error) => {
@@ -55,39 +54,42 @@ function outliveWriting(socket: Socket, failure: WriteFailure, written: () => vo
   }
 }
 
-/** What is under an encrypted socket, where that has to be asked or told by itself. */
+/** What is under an encrypted socket, for questions that the encrypted socket doesn't answer. */
 export interface Underneath {
   /** Closes it at once. */
   destroy(): void;
-  /** What made writing fail. */
+  /** The error that made writing fail. */
   readonly failure?: WriteFailure;
-  /** Resolves when all of it is written, or can't be. */
+  /** Resolves when everything is written, or can't be. */
   written?(): Promise<void>;
-  /** Rejects if the connection is known to be broken; needed where encrypting nothing writes nothing. */
+  /**
+   * Rejects if the connection is known to be broken; needed where an encrypted write of nothing writes
+   * nothing.
+   */
   probe?(): Promise<void>;
-  /** Sets what has to be so for more to be read. */
+  /** Sets the condition for reading more. */
   readWhile?(wanted: () => boolean): void;
-  /** Learns that something was taken of what was read. */
+  /** Called when some of the read bytes were taken. */
   wasTaken?(): void;
 }
 
-/** How much may wait to be read before no more is, in bytes. */
+/** The high-water mark: above it no more is read, in bytes. */
 const highWaterMark = 65_536;
 
-/** How a promise that somebody waits for is settled. */
+/** The `resolve` and `reject` of a promise that a caller waits for. */
 interface Settling<Value> {
   readonly resolve: (value: Value) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** What was written at once. */
+/** A write that completed at once. */
 const done: Promise<void> = Promise.resolve();
 
-/** What a {@linkcode NodeTransport} is made with. */
+/** Options for a {@linkcode NodeTransport}. */
 export interface NodeTransportOptions {
   /** Who is at the other end. */
   readonly peer: string;
-  /** Which end of a handshake this one would be; "encrypted" if there was one. */
+  /** The side for a TLS handshake on it; "encrypted" if there was one already. */
   readonly role: TlsRole | "encrypted";
   /** What is under the socket. */
   readonly underneath?: Underneath;
@@ -100,12 +102,12 @@ export class NodeTransport implements Transport {
   #role: TlsRole | "encrypted";
   #writeFailure: WriteFailure;
   #underneath: Underneath | undefined;
-  /** What the conversation goes on with, once it is encrypted. */
+  /** The encrypted transport that replaces this one. */
   #secured: Transport | undefined;
-  /** "superseded" once the conversation goes on encrypted. */
+  /** "superseded" once the encrypted transport is used instead. */
   #state: "open" | "superseded" | "closed" = "open";
   #ended = false;
-  /** What came and wasn't taken yet. */
+  /** The chunks that arrived and weren't taken yet. */
   #chunks = new InputQueue();
   #paused = false;
   #reader: Settling<Uint8Array | undefined> | undefined;
@@ -130,25 +132,25 @@ export class NodeTransport implements Transport {
     this.#settleReader();
   };
 
-  /** Creates one; it owns the socket from here on. */
+  /** Creates a transport, which owns the socket from here on. */
   constructor(socket: Socket, { peer, role, underneath }: NodeTransportOptions) {
     this.#socket = socket;
     this.#role = role;
     this.#writeFailure = underneath?.failure ?? {};
     outliveWriting(socket, this.#writeFailure, () => this.#settleWriter());
     this.#underneath = underneath;
-    // Deno reads on however much there is.
+    // Deno keeps reading without backpressure.
     underneath?.readWhile?.(() => this.#chunks.size + socket.readableLength < highWaterMark);
     this.peer = peer;
     socket.on("data", this.#onData);
-    // One that was accepted is paused; one that is gone already would throw away what it has.
+    // An accepted socket is paused; one that is gone already would discard its data.
     if (!socket.destroyed) socket.resume();
     socket.on("end", this.#onEnd);
-    // What it was is kept by the socket, as "errored".
+    // The socket keeps the error as "errored".
     socket.on("error", () => this.#settleReader());
     socket.on("close", () => {
       this.#settleReader();
-      // Bun forgets a write that is under way when it destroys what is encrypted.
+      // Bun forgets a pending write when it destroys an encrypted socket.
       this.#settleWriter();
     });
   }
@@ -164,7 +166,7 @@ export class NodeTransport implements Transport {
     });
   }
 
-  /** Gives who reads what there is to give, if anything. */
+  /** Settles the pending read, if there is something for it. */
   #settleReader(): void {
     const reader = this.#reader;
     if (reader === undefined) return;
@@ -172,14 +174,14 @@ export class NodeTransport implements Transport {
     const { error } = this.#writeFailure;
     const chunk = this.#state === "open" ? this.#take() : undefined;
     if (chunk !== undefined) reader.resolve(chunk);
-    // The system tells of a reset only once. Where a write was told, reading just ends.
+    // The system reports a reset only once. If a write got it, reading just ends.
     else if (this.#state === "open" && this.#ended && !error) reader.resolve(undefined);
     else if (this.#state === "open" && !this.#ended && !socket.destroyed) return;
     else reader.reject(this.#broken(this.#ended ? error : undefined));
     this.#reader = undefined;
   }
 
-  /** The next of what came. */
+  /** Takes the next chunk. */
   #take(): Uint8Array | undefined {
     const chunk = this.#chunks.takeChunk();
     if (chunk === undefined) return this.#socket.destroyed ? this.#takeLast() : undefined;
@@ -191,7 +193,7 @@ export class NodeTransport implements Transport {
     return chunk;
   }
 
-  /** What came while the socket was paused. One that is destroyed tells of it no more. */
+  /** What arrived while the socket was paused. A destroyed socket no longer emits it. */
   #takeLast(): Uint8Array | undefined {
     this.#socket.off("data", this.#onData);
     const chunk: Uint8Array | null = this.#socket.read();
@@ -211,20 +213,20 @@ export class NodeTransport implements Transport {
     return this.#isWriting() ? this.#written() : done;
   }
 
-  /** Lets the socket say why it can't be written. */
+  /** Sends an empty write, which fails with the reason why the socket can't be written. */
   #writeInVain(chunk: Uint8Array): Promise<void> {
     return new Promise((_, reject) => {
       this.#socket.write(chunk, (error) => reject(this.#broken(error ?? this.#writeFailure.error)));
     });
   }
 
-  /** Whether a write is under way, or has failed. */
+  /** Whether a write is pending or has failed. */
   #isWriting(): boolean {
     const { writableLength, destroyed } = this.#socket;
     return writableLength > 0 || destroyed || this.#writeFailure.error !== undefined;
   }
 
-  /** Waits for a write that is under way. */
+  /** Waits for a pending write. */
   #written(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#writer = { resolve, reject };
@@ -237,22 +239,22 @@ export class NodeTransport implements Transport {
     if (writer === undefined) return;
     this.#writer = undefined;
     const failure = this.#writeFailure.error;
-    // Node 20 says of a write that waits when its socket is destroyed that it went well.
+    // Node 20 reports success for a pending write when its socket is destroyed.
     if (failure || this.#socket.destroyed) writer.reject(this.#broken(failure));
     else writer.resolve();
   }
 
-  /** Waits for a write that is under way, and for what it came to when it was encrypted. */
+  /** Waits for a pending write, including that of its encrypted form. */
   async #writtenUnderneath(): Promise<void> {
     await this.#written();
-    // Deno says that it has written what it has encrypted.
+    // Deno reports a write as done once it is encrypted.
     await this.#underneath?.written?.();
     const failure = this.#writeFailure.error;
     if (failure || this.#socket.destroyed) throw this.#broken(failure);
   }
 
   closeWrite(): Promise<void> {
-    // Node forgets what it was to call when a socket that is gone already is ended.
+    // Node doesn't call back when a socket that is gone already is ended.
     if (this.#socket.destroyed || this.#state !== "open") return Promise.reject(this.#broken());
     return new Promise((resolve, reject) => {
       this.#socket.end((error?: Error | null) => {
@@ -322,7 +324,7 @@ export class NodeTransport implements Transport {
     for (let chunk; (chunk = this.#chunks.takeChunk()) !== undefined;) unread.push(chunk);
     for (const chunk of unread.reverse()) if (chunk.length > 0) socket.unshift(chunk);
     const secured = await secure(socket, options, { role, peer });
-    // What closed the transport meanwhile closed the socket, and with it what is over it.
+    // A close of this transport meanwhile has closed the socket, and TLS over it.
     if ((this.#state as string) === "closed") {
       secured.destroy();
       throw this.#broken();
@@ -334,7 +336,7 @@ export class NodeTransport implements Transport {
     return this.#secured;
   }
 
-  /** Node doesn't tell of an encrypted write of nothing that it failed: the socket underneath does. */
+  /** Node doesn't report that an empty encrypted write failed: the socket underneath does. */
   async #probeUnderneath(): Promise<void> {
     const socket = this.#socket;
     if (socket.writable) {
@@ -345,13 +347,13 @@ export class NodeTransport implements Transport {
     throw brokenError(error === undefined ? "reset" : codeOfSystemError(error), this.peer, error);
   }
 
-  /** Lets the peer of an encrypted conversation know that it ends on purpose, where that takes no time. */
+  /** Sends close_notify to the peer, if that takes no time. */
   #sayGoodbye(): void {
     const { writableEnded, writableLength, destroyed } = this.#socket;
     if (!writableEnded && writableLength === 0 && !destroyed) this.#socket.end();
   }
 
-  /** The error for a socket that broke; what broke it tells more than what a write died of then. */
+  /** The error for a broken socket; its own error says more than the write's. */
   #broken(error?: Error): Error {
     const { peer } = this;
     const cause = this.#socket.errored ?? error;

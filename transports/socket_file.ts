@@ -1,5 +1,5 @@
 /**
- * The file of a UNIX socket that is listened at.
+ * The file of a listening UNIX socket.
  *
  * @module
  */
@@ -24,66 +24,62 @@ export interface SocketBinder<Bound> {
   bind(path: string): Bound | Promise<Bound>;
   /** Stops listening. */
   unbind(bound: Bound): void | Promise<void>;
-  /** Asks whether anybody listens. */
+  /** Checks whether a server listens there. */
   readonly connect: Connector;
 }
 
-/** What listens, and the file that leads to it. */
+/** A listener and its file. */
 export interface BoundSocket<Bound> {
   readonly bound: Bound;
   readonly file: SocketFile;
 }
 
-/** The file of a socket that is listened at. */
+/** The file of a listening socket. */
 export class SocketFile {
   #path: string;
   #id: FileId;
 
-  /** Makes one of the file that is there; {@linkcode bindSocketFile} does. */
+  /** Called by {@linkcode bindSocketFile} for the file that exists. */
   constructor(path: string, id: FileId) {
     this.#path = path;
     this.#id = id;
   }
 
   /**
-   * Removes the file, unless it is another's by now. To be called while the socket is open: it holds on
-   * to its inode, so that no other file has that number.
+   * Removes the file, unless another server has replaced it. Call it while the socket is open: that keeps
+   * the inode in use, so that no other file has its number.
    */
   remove(): void {
     try {
       const { dev, ino } = lstatSync(this.#path, { bigint: true });
-      // In one turn with the look at it, so that next to nobody gets in between.
+      // In the same turn as the check, to leave next to no time for another server.
       if (dev === this.#id.dev && ino === this.#id.ino) unlinkSync(this.#path);
     } catch {
-      // It is gone, or the folder is none of ours any more; the next server there sees to it.
+      // It is gone, or the folder isn't accessible any more; the next server there removes it.
     }
   }
 }
 
-/** Which file it is, whatever it is called. */
+/** The identity of a file, whatever its name. */
 interface FileId {
   readonly dev: bigint;
   readonly ino: bigint;
 }
 
-/**
- * The longest path of a UNIX socket, in bytes: what `sun_path` has room for on macOS, and Linux has 4
- * more.
- */
+/** The longest path of a UNIX socket, in bytes: the size of `sun_path` on macOS; Linux has 4 more. */
 const longestPath = 103;
 
-/** What the last part of a temporary path looks like. */
+/** The form of the last part of a temporary path. */
 const temporaryName = "/.XXXXXX/XXXXXX";
 
 /**
- * Listens at a UNIX socket whose file has its mode from the first, takes the place of a file that
- * nobody listens at any more, and disturbs nobody who does. Rejects with a `TransportError`, or with
- * what the runtime says.
+ * Listens at a UNIX socket whose file has its mode from the start. Replaces a stale file, and never
+ * disturbs a server that still listens. Rejects with a `TransportError`, or with the runtime's error.
  *
- * The umask would be the short way to the mode, but it is the whole process's, other threads included.
- * So the socket is bound in a folder that nobody else may enter, given its mode there, and then linked
- * to its place: a link takes no other file's place, as a rename would. (OpenSSH's ControlMaster makes
- * its sockets much the same way.)
+ * The umask would be the simple way to set the mode, but it applies to the whole process with all threads.
+ * So the socket is bound in a folder that only this user may enter, given its mode there, and then linked
+ * to its place: unlike a rename, a link never replaces another file. (OpenSSH's ControlMaster creates its
+ * sockets in a similar way.)
  */
 export async function bindSocketFile<Bound>(
   address: UnixAddress,
@@ -94,8 +90,8 @@ export async function bindSocketFile<Bound>(
   const { path } = address;
   const folder = await mkdtemp(`${dirname(path)}/.`);
   try {
-    // Runtimes unlink that name again when the socket is closed. No file of a name like this is
-    // anywhere, whatever the folder has become by then.
+    // Runtimes unlink that temporary name again when the socket is closed. No other file has such a name,
+    // even if the folder was replaced by then.
     const temporary = `${folder}/${basename(folder).slice(1)}`;
     const bound = await binder.bind(temporary);
     try {
@@ -108,12 +104,12 @@ export async function bindSocketFile<Bound>(
       throw error;
     }
   } finally {
-    // An empty folder that stays is no reason not to listen.
+    // An empty folder that remains is no reason to fail.
     await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }
 
-/** Refuses what would be cut off: not every runtime does. */
+/** Refuses a path that would be truncated: not every runtime does. */
 function checkLength(address: UnixAddress): void {
   const lengthOf = (path: string) => new TextEncoder().encode(path).length;
   const folder = dirname(address.path);
@@ -125,18 +121,18 @@ function checkLength(address: UnixAddress): void {
     "other",
     address,
     undefined,
-    `the path is too long for a UNIX socket. Take one of at most ${longestPath} bytes, in a folder ` +
-      `whose own is of at most ${room}.`,
+    `the path is too long for a UNIX socket. Use one of at most ${longestPath} bytes, in a folder ` +
+      `whose own path has at most ${room}.`,
   );
 }
 
-/** Gives the socket its name. */
+/** Links the socket to its path. */
 async function putInPlace(
   temporary: string,
   address: UnixAddress,
   connect: Connector,
 ): Promise<void> {
-  // More than once only while others start and stop there, too.
+  // Repeats only while other servers start and stop there, too.
   for (let attempt = 0; attempt < 10; attempt++) {
     if (await linked(temporary, address.path)) return;
     await removeStale(temporary, address, connect);
@@ -147,9 +143,8 @@ async function putInPlace(
 /**
  * Removes the file of a server that is gone; rejects if it is anything else.
  *
- * Of several servers that start at once each would take the next one's new file for the old one. So
- * one at a time: the lock is another link to the socket, from which anybody can tell whether its owner
- * still lives.
+ * Of several servers that start at once, each could remove the next one's new file. So one at a time: the
+ * lock is another link to the socket, which shows whether its owner still lives.
  */
 async function removeStale(
   temporary: string,
@@ -160,9 +155,9 @@ async function removeStale(
   const lock = `${dirname(path)}/.${basename(path)}.lock`;
   if (!await linked(temporary, lock)) {
     const owner = await stateOf(lock, connect);
-    // Its owner died within the few moments that it had it.
+    // Its owner died during the short time that it held the lock.
     if (owner.state === "stale") await unlink(lock).catch(ignoreMissing);
-    // Whoever has it is about to listen there.
+    // The owner of the lock is about to listen there.
     else if (owner.state !== "missing") {
       const help = `another server is just starting there. Remove ${lock} if none is.`;
       throw listenError("in-use", address, owner.cause, help);
@@ -180,17 +175,20 @@ async function removeStale(
   }
 }
 
-/** What stands in the place for a socket: "closed" is a socket that lets nobody connect, so that its state is unknown. */
+/**
+ * What is at a socket's path; "closed" is a socket that refuses to be connected to, so that its state is
+ * unknown.
+ */
 type FileState = "missing" | "stale" | "live" | "closed" | "no-socket";
 
 const helpFor: Partial<Record<FileState, string>> = {
-  "no-socket": "there is a file that is no socket. Take another path, or remove it if it is no " +
-    "good any more.",
-  closed: "there is a socket that can't be connected to, so that it isn't known whether " +
-    "another server listens. Remove it if none does, or take another path.",
+  "no-socket": "there is a file that is no socket. Use another path, or remove the file if it " +
+    "isn't needed any more.",
+  closed: "there is a socket that can't be connected to, so that it is unknown whether " +
+    "another server listens. Remove it if none does, or use another path.",
 };
 
-/** Looks at what is at a path, and connects if it is a socket. */
+/** Checks what is at a path, and connects if it is a socket. */
 async function stateOf(
   path: string,
   connect: Connector,
@@ -207,7 +205,7 @@ async function stateOf(
   }
 }
 
-/** Gives a file another name, and says whether that name was free. */
+/** Links a file to another name; returns whether that name was free. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
@@ -218,7 +216,7 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** What isn't there needn't be removed. */
+/** Ignores a file that isn't there. */
 function ignoreMissing(error: unknown): void {
   if (codeOfSystemError(error) !== "not-found") throw error;
 }

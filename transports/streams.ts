@@ -22,8 +22,8 @@ export interface StreamPair {
 }
 
 /**
- * A transport over a readable and a writable stream, which it locks and, when it is closed, cancels
- * and aborts. `peer` says who is at the other end, for messages.
+ * Creates a transport over a readable and a writable stream, which it locks and, when it is closed, cancels
+ * and aborts. `peer` names the other end in messages.
  *
  * @example A conversation with oneself
  * ```ts
@@ -50,7 +50,7 @@ class StreamsTransport implements Transport {
     this.peer = peer;
     this.#reader = streams.readable.getReader();
     this.#writer = streams.writable.getWriter();
-    // What breaks a stream shows in read() and write(), where somebody waits for it.
+    // Errors of the streams show in read() and write(), where a caller waits for them.
     this.#reader.closed.catch(() => {});
     this.#writer.closed.catch(() => {});
     this.#writer.ready.catch(() => {});
@@ -80,8 +80,8 @@ class StreamsTransport implements Transport {
   close(): Promise<void> {
     this.#closed = true;
     const reason = brokenError("closed", this.peer);
-    // A stream that broke or ended already can't be closed again, and needn't be. Nor are they waited
-    // for: a stream is aborted after the write that is under way, which may never end.
+    // A stream that broke or ended already can't be closed again. Closing isn't awaited: a stream is
+    // aborted after its pending write, which may never end.
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
     this.#giveUp?.();
@@ -92,7 +92,7 @@ class StreamsTransport implements Transport {
     return this.close();
   }
 
-  /** Waits for what was begun, but no longer than until this side closes. */
+  /** Waits for an operation until this side closes. */
   async #untilClosed(begun: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#giveUp = resolve;

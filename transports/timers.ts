@@ -1,10 +1,10 @@
 /**
- * Time limits and signals: what ends an operation before it is done, the same everywhere.
+ * Time limits and abort signals, which end an operation early, the same everywhere.
  *
  * - {@linkcode timeLimit} reads an option in milliseconds: 0 and `Infinity` mean no limit.
  * - {@linkcode startTimer} is the one way to start a timer.
- * - {@linkcode onAbort} is the one way to listen to an `AbortSignal`: one listener a signal, whatever
- *   number of operations waits for it.
+ * - {@linkcode onAbort} is the one way to listen to an `AbortSignal`: one listener per signal, whatever the
+ *   number of operations.
  * - {@linkcode Deadline} joins the three for one operation.
  *
  * @module
@@ -34,7 +34,7 @@ export function timeLimit(option: string, value: number): number {
   );
 }
 
-/** A timer that was started; it can be stopped as often as one likes. */
+/** A started timer; it can be stopped any number of times. */
 export interface Timer {
   /** Prevents the callback, if it hasn't been called yet. */
   stop(): void;
@@ -63,8 +63,8 @@ export function startTimer(delay: number, onTimeout: () => void): Timer {
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls back once, when a signal aborts; at once if it has aborted already. Gives a function that
- * prevents that.
+ * Calls back once, when a signal aborts; at once if it has aborted already. Returns a function that
+ * prevents the call.
  *
  * However many callbacks wait for one signal, it has one listener: on every runtime, adding a listener
  * takes time in proportion to those that are there. The callbacks are called in the order in which
@@ -75,14 +75,14 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     callback();
     return () => {};
   }
-  // Two calls may wait with the same function, and each is to be called.
+  // Two calls may wait with the same function, and each has to be called.
   const entry = () => callback();
   let callbacks = waiting.get(signal);
   if (callbacks === undefined) {
     callbacks = new Set();
     waiting.set(signal, callbacks);
   }
-  // A signal that nobody waits for has no listener, so that it keeps nothing of ours alive.
+  // A signal without callbacks has no listener, so that it keeps no objects alive.
   if (callbacks.size === 0) signal.addEventListener("abort", callAll);
   callbacks.add(entry);
   return () => {
@@ -92,21 +92,21 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   };
 }
 
-/** The listener of every signal. */
+/** The shared listener of all signals. */
 function callAll(this: AbortSignal): void {
   const callbacks = waiting.get(this)!;
   waiting.delete(this);
   for (const callback of [...callbacks]) {
-    // One that was called may have prevented another.
+    // An earlier callback may have removed a later one.
     if (callbacks.delete(callback)) callback();
   }
 }
 
 /** Options for a {@linkcode Deadline}. */
 export interface DeadlineOptions {
-  /** The time limit in milliseconds, as {@linkcode timeLimit} gives it. */
+  /** The time limit in milliseconds, as {@linkcode timeLimit} returns it. */
   readonly timeout: number;
-  /** Signals that end the operation before its time. */
+  /** Signals that end the operation early. */
   readonly signals?: readonly (AbortSignal | undefined)[];
   /**
    * Creates the error that the operation ends with: `aborted` is the signal that ended it, and
@@ -114,16 +114,16 @@ export interface DeadlineOptions {
    */
   readonly errorOf: (aborted: AbortSignal | undefined) => Error;
   /**
-   * Gets that error, once; not called any more after {@linkcode Deadline.stop}. Called by the
-   * constructor where a signal has aborted before.
+   * Called with that error, once; never after {@linkcode Deadline.stop}. Called by the constructor if a
+   * signal has aborted already.
    */
   readonly onEnd?: (error: Error) => void;
 }
 
 /**
- * When an operation has to end: when its time is over, or when one of its signals aborts, whichever
- * comes first. Creating, restarting and stopping one takes constant time, whatever number of others
- * waits for the same signals.
+ * When an operation has to end: when its time is over or when one of its signals aborts. Creating,
+ * restarting and stopping it takes constant time, whatever the number of operations that use the same
+ * signals.
  *
  * @example
  * ```ts ignore
@@ -147,7 +147,7 @@ export class Deadline {
   #isStopped = false;
   /** When the time is over; `Infinity` while it doesn't run. */
   #endsAt = Infinity;
-  /** What was left of the time when it was paused. */
+  /** The remaining time when it was paused. */
   #paused: number | undefined;
   #timer: Timer | undefined;
 
@@ -163,7 +163,7 @@ export class Deadline {
     this.restart();
   }
 
-  /** The error that the operation ended with; `undefined` as long as it hasn't. */
+  /** The error that the operation ended with; `undefined` if it hasn't. */
   get error(): Error | undefined {
     return this.#error;
   }
@@ -186,7 +186,7 @@ export class Deadline {
     return this.#paused ?? Math.max(1, Math.ceil(this.#endsAt - performance.now()));
   }
 
-  /** Starts the time anew, with all of the limit. */
+  /** Restarts the time with the full limit. */
   restart(): void {
     this.#run(this.#timeout);
   }
@@ -198,12 +198,12 @@ export class Deadline {
     this.#endsAt = Infinity;
   }
 
-  /** Goes on with what was left of the time at {@linkcode pause}. */
+  /** Continues with the time that was left at {@linkcode pause}. */
   resume(): void {
     if (this.#paused !== undefined) this.#run(this.#paused);
   }
 
-  /** Forgets the time and the signals: the operation is done, or somebody else looks after it. */
+  /** Stops the time and the signals: the operation is done, or has another deadline. */
   stop(): void {
     this.#isStopped = true;
     this.#timer?.stop();
@@ -214,7 +214,7 @@ export class Deadline {
     this.#paused = undefined;
     if (this.#isStopped || time === Infinity) return;
     this.#endsAt = performance.now() + time;
-    // A timer that is set stays so: it looks at the clock. A stream restarts at each piece.
+    // A running timer is kept: it checks the clock. A stream restarts its deadline for each piece.
     if (this.#timer === undefined) this.#startTimer(time);
   }
 
@@ -243,7 +243,7 @@ export function abortError(
   sent: boolean,
 ): AbortError {
   return new AbortError(
-    `"${name}" was given up by its signal` +
+    `"${name}" was aborted` +
       (sent ? "; it was sent and may run all the same." : " before it was sent."),
     { cause: signal?.reason, sent },
   );

@@ -1,9 +1,10 @@
 /**
- * What a runtime has to provide: byte pipes, and ways to open them from either end.
+ * What a runtime has to provide: byte pipes, and functions to open them from either end.
  *
  * @module
  */
 
+import { messageOf } from "../core/error_text.ts";
 import { DovewireError, type DovewireErrorOptions } from "../core/errors.ts";
 import type { ExitStatus } from "../core/exit_status.ts";
 
@@ -17,8 +18,8 @@ export type Address =
 /** How to encrypt a connection, from either end. */
 export interface TlsOptions {
   /**
-   * A client's: the name, or the IP address, that the server's certificate has to be for, and that the
-   * server is told; the address's host if left out. A UNIX socket has none, and takes this.
+   * A client's: the name or IP address that the server's certificate must be for, also sent to the server
+   * (SNI); the address's host if left out. Required for a UNIX socket, which has no host.
    */
   serverName?: string;
   /**
@@ -37,16 +38,16 @@ export interface TlsOptions {
    */
   alpnProtocols?: readonly string[];
   /**
-   * A client's: takes any certificate from anybody, so that who is on the way can read and change all
-   * there is. Only for tests and for finding faults.
+   * A client's: accepts any certificate, so that a man in the middle can read and change everything. Only
+   * for tests and debugging.
    */
   dangerouslyTrustAnyCertificate?: boolean;
 }
 
 /**
- * A conversation's bytes, both ways. Every adapter gives this, whatever runtime is under it.
+ * The bytes of a conversation, both ways. Every adapter returns this, on every runtime.
  *
- * One read and one write may be under way at a time.
+ * At most one read and one write may be pending at a time.
  */
 export interface Transport extends AsyncDisposable {
   /** The next bytes from the peer, or `undefined` once it has sent its last. */
@@ -56,11 +57,11 @@ export interface Transport extends AsyncDisposable {
    * and rejects where the system knows that the connection is broken, even if nobody reads it.
    */
   write(chunk: Uint8Array): Promise<void>;
-  /** Tells the peer that no more comes. Reading goes on. */
+  /** Half-closes: tells the peer that no more comes. Reading goes on. */
   closeWrite(): Promise<void>;
   /**
-   * The same conversation, encrypted from here on: as the client where it was connected, as the server
-   * where it was accepted. Of the transport itself only `close()` goes on working, and closes both.
+   * The same conversation, encrypted from here on: as the client if it was connected, as the server if it
+   * was accepted. Of this transport only `close()` still works, and closes both.
    *
    * Rejects with a `TransportError`, and closes the connection, where that fails. It is such a failure if the
    * peer has sent something unencrypted after what asked for TLS that is still to be read: somebody else
@@ -69,43 +70,43 @@ export interface Transport extends AsyncDisposable {
    */
   startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport>;
   /**
-   * Ends the conversation both ways, at once and as often as it is called; a read or a write that is
-   * under way rejects.
+   * Ends the conversation both ways, at once; may be called any number of times. A pending read or write
+   * rejects.
    */
   close(): Promise<void>;
-  /** Who is at the other end, for messages: "tcp 192.0.2.1:24245", "unix /run/dovecot/doveadm-server". */
+  /** The other end, for messages: "tcp 192.0.2.1:24245", "unix /run/dovecot/doveadm-server". */
   readonly peer: string;
   /**
-   * Whether what is sent goes over a network as it is, for others on the way to read: `true` for TCP to
-   * another machine without TLS. Left out, the transport doesn't know of any such way.
+   * Whether bytes go over a network unencrypted: `true` for TCP to another machine without TLS. If left
+   * out, the transport doesn't know.
    */
   readonly isExposed?: boolean;
 }
 
 /** Options for a {@linkcode Connector}. */
 export interface ConnectOptions {
-  /** Gives up connecting, the handshake of TLS included. */
+  /** Aborts connecting, the TLS handshake included. */
   signal?: AbortSignal;
   /** Encrypts from the first byte. */
   tls?: TlsOptions;
 }
 
-/** Opens a transport: what every adapter exports as `connect`. */
+/** Opens a transport: every adapter exports one as `connect`. */
 export type Connector = (address: Address, options?: ConnectOptions) => Promise<Transport>;
 
-/** Takes in clients: the other end of a {@linkcode Connector}. */
+/** Accepts clients: the other end of a {@linkcode Connector}. */
 export interface Listener extends AsyncDisposable {
-  /** Where it listens; with the port that was chosen, where 0 was asked for. */
+  /** Where it listens; with the chosen port if 0 was asked for. */
   readonly address: Address;
   /**
-   * The next client, or `undefined` once the listener is closed. Calls that wait are served in their
-   * order. It doesn't reject: clients that the system can't take in, for want of file descriptors say,
-   * wait until it can, or are lost.
+   * The next client, or `undefined` once the listener is closed. Pending calls are served in their order.
+   * It doesn't reject: clients that the system can't accept, for lack of file descriptors say, wait until
+   * it can, or are lost.
    */
   accept(): Promise<Transport | undefined>;
   /**
-   * Stops listening, at once and as often as it is called. Transports that were accepted go on;
-   * clients that wait to be are closed. A UNIX socket's file is removed, unless it is another's by now.
+   * Stops listening, at once; may be called any number of times. Accepted transports go on; clients that
+   * wait to be accepted are closed. A UNIX socket's file is removed, unless another server has replaced it.
    */
   close(): Promise<void>;
 }
@@ -113,67 +114,66 @@ export interface Listener extends AsyncDisposable {
 /** Options for a {@linkcode Listen}. */
 export interface ListenOptions {
   /**
-   * The mode of a UNIX socket's file, 0o600 if left out. Nobody whom it shuts out can connect, not even
-   * before it is set.
+   * The mode of a UNIX socket's file, 0o600 if left out. It applies from the start: no other user can
+   * connect before it is set.
    */
   mode?: number;
   /**
-   * Encrypts from the first byte. The handshake begins when a client is accepted, and shows in the
-   * reading and writing: these wait for it, and reject if it fails. How long it may take is the caller's
-   * to say, by closing.
+   * Encrypts from the first byte. The handshake begins when a client is accepted; reads and writes wait for
+   * it, and reject if it fails. It has no time limit: the caller limits it by closing.
    */
   tls?: TlsOptions;
 }
 
-/** Opens a listener: what every adapter that can exports as `listen`. */
+/** Opens a listener: adapters that can listen export one as `listen`. */
 export type Listen = (address: Address, options?: ListenOptions) => Promise<Listener>;
 
 /** Options for a {@linkcode Spawn}. */
 export interface SpawnOptions {
-  /** The folder that the process starts in; this one's if left out. */
+  /** The working directory of the process; this process's own if left out. */
   cwd?: string;
-  /** All of the process's environment; a copy of this one's if left out. */
+  /** The complete environment of the process; a copy of this process's if left out. */
   env?: Readonly<Record<string, string>>;
   /**
-   * Written to the process's descriptor 3, of which it then reads the end; for what shouldn't stand in
-   * arguments or the environment, where others can see it. It is copied at once. Left out, the process
-   * has no descriptor 3.
+   * Written to file descriptor 3 of the process, which then reads the end; for secrets, which other users
+   * could see in arguments or the environment. It is copied at once. If left out, the process has no file
+   * descriptor 3.
    */
   descriptor3?: Uint8Array;
   /**
-   * Gets what the process writes to its stderr, piece by piece; left out, that is thrown away. What
-   * this throws is nobody's: it gets the next piece all the same.
+   * Called with each chunk that the process writes to its stderr; if left out, stderr is discarded. An
+   * error thrown by this is ignored, and the next chunk is passed all the same.
    */
   onStderr?: (chunk: Uint8Array) => void;
-  /** Gives up starting the process, and ends it with SIGKILL if it has started. */
+  /** Aborts starting the process; ends it with SIGKILL if it has started. */
   signal?: AbortSignal;
 }
 
 /**
- * A child process. Disposing of it closes its transport, sees that it ends as
- * {@linkcode ChildProcess.transport} says, and waits for that.
+ * A child process. Disposing of it closes its transport, which ends the process as {@linkcode
+ * ChildProcess.transport} describes, and waits for that.
  */
 export interface ChildProcess extends AsyncDisposable {
   /**
-   * The process's stdin and stdout. `closeWrite()` ends its stdin. `close()` closes both, without
-   * waiting for the process: one that hasn't ended by itself half a second later gets a SIGTERM, and
-   * another two seconds later a SIGKILL.
+   * The process's stdin and stdout. `closeWrite()` ends its stdin. `close()` closes both, without waiting
+   * for the process: if it hasn't ended half a second later it gets a SIGTERM, and after another two
+   * seconds a SIGKILL.
    */
   readonly transport: Transport;
-  /** The process's number. */
+  /** The process's id. */
   readonly pid: number;
   /**
-   * How the process ended, once it has, and all that it wrote to its stdout has been read, or the
-   * transport was closed; everything of its stderr has been passed on by then. Never rejects.
+   * How the process ended, once it has ended, all of its stderr was passed on, and all of its stdout was
+   * read or the transport was closed. Never rejects.
    */
   readonly exited: Promise<ExitStatus>;
-  /** Sends it a signal, SIGTERM if left out; none once it has ended. */
+  /** Sends a signal, SIGTERM if left out; does nothing once the process has ended. */
   kill(signal?: "SIGTERM" | "SIGKILL"): void;
 }
 
 /**
- * Starts a child process: what every adapter that can exports as `spawn`. A program without a slash in
- * its name is looked for in the folders of PATH.
+ * Starts a child process: adapters that can do so export one as `spawn`. A program without a slash in its
+ * name is searched for in the folders of PATH.
  */
 export type Spawn = (
   command: readonly string[],
@@ -181,7 +181,7 @@ export type Spawn = (
 ) => Promise<ChildProcess>;
 
 /**
- * What became of a transport, a listener or a process:
+ * What happened to a transport, a listener or a process:
  *
  * - "refused": nobody listens there
  * - "in-use": somebody listens there already, or a file is in the way
@@ -193,7 +193,7 @@ export type Spawn = (
  * - "aborted": the caller's signal aborted it
  * - "certificate": the peer's certificate isn't trusted, is out of date, is for another name, or is missing
  * - "tls": the connection can't be encrypted, for another reason
- * - "invalid": that can't be asked of any system
+ * - "invalid": no system can do that
  * - "unsupported": this adapter can't do that
  * - "other": see `cause`
  */
@@ -215,7 +215,7 @@ export type TransportErrorCode =
 /**
  * A transport, a listener or a process that could not be opened or started, or a transport that broke.
  *
- * A transport knows of bytes alone: `sent` says whether it was open, so that some may have left.
+ * A transport knows nothing of commands: `sent` says whether it was open, so that some bytes may have left.
  */
 export class TransportError extends DovewireError {
   /** The class's name. */
@@ -237,17 +237,17 @@ export function peerName(address: Address): string {
   return `tcp ${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-/** Whether a name or an address is this machine's own: "localhost", 127.0.0.0/8, ::1. */
+/** Whether a name or an address is this machine itself: "localhost", 127.0.0.0/8, ::1. */
 export function isLoopback(hostname: string): boolean {
   const name = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase().replace(/\.$/, "");
   return name === "localhost" || name.endsWith(".localhost") || name === "::1" ||
     /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);
 }
 
-/** Who is at the other end of what a listener accepted, as in {@linkcode Transport.peer}. */
+/** The peer of an accepted connection, as in {@linkcode Transport.peer}. */
 export function clientName(remote: Address | undefined, listening: Address): string {
   if (remote !== undefined) return peerName(remote);
-  // A UNIX socket's clients have no names; those of a port have lost theirs when they are gone.
+  // Clients of a UNIX socket have no names; clients of a port lose theirs when they are gone.
   return listening.transport === "unix"
     ? peerName(listening)
     : `a client of ${peerName(listening)}`;
@@ -267,7 +267,7 @@ const advice: Partial<Record<TransportErrorCode, (address: Address) => string>> 
   aborted: () => "the signal aborted it.",
 };
 
-/** The error for a connection that can't be opened; `help` takes the place of the usual advice. */
+/** The error for a connection that can't be opened; `help` replaces the usual advice. */
 export function connectError(
   code: TransportErrorCode,
   address: Address,
@@ -281,22 +281,22 @@ export function connectError(
 const adviceForListening: Partial<Record<TransportErrorCode, (address: Address) => string>> = {
   "in-use": (address) =>
     address.transport === "unix"
-      ? "another server listens at that socket. Stop it, or take another path."
-      : "another server listens at that port. Stop it, or take another port; 0 is any that is free.",
+      ? "another server listens at that socket. Stop it, or use another path."
+      : "another server listens at that port. Stop it, or use another port; 0 selects any free one.",
   "not-found": (address) =>
     address.transport === "unix"
-      ? "there is no such folder. Make it first."
-      : "there is no host of that name. Look at the spelling.",
+      ? "there is no such folder. Create it first."
+      : "there is no host of that name. Check the spelling.",
   denied: (address) =>
     address.transport === "unix"
       ? "that is not permitted. Run as a user who may write to the folder."
-      : "that is not permitted. Take a port from 1024 on, or run as a user who may use that one.",
+      : "that is not permitted. Use a port from 1024 on, or run as a user who may use that one.",
   unreachable: () =>
-    "this machine has no such address. Take one that it has: 127.0.0.1 or ::1 for itself alone, " +
-    "0.0.0.0 or :: for everybody.",
+    "this machine has no such address. Use one that it has: 127.0.0.1 or ::1 for this machine only, " +
+    "0.0.0.0 or :: for all networks.",
 };
 
-/** The error for a listener that can't be opened; `help` takes the place of the usual advice. */
+/** The error for a listener that can't be opened; `help` replaces the usual advice. */
 export function listenError(
   code: TransportErrorCode,
   address: Address,
@@ -324,7 +324,7 @@ export function brokenError(
   cause?: unknown,
 ): TransportError {
   const what = code === "reset"
-    ? "the other end broke it off"
+    ? "the other end reset it"
     : code === "closed"
     ? "it was closed on this side"
     : messageOf(cause);
@@ -349,7 +349,7 @@ export function tlsUnsupported(peer: string): TransportError {
   return tlsError(
     "unsupported",
     peer,
-    "this transport has no TLS. Use one of TCP, or encrypt what is under it.",
+    "this transport has no TLS. Use one over TCP, or encrypt what is under it.",
   );
 }
 
@@ -375,17 +375,13 @@ const codesOfSystem: Readonly<Record<string, TransportErrorCode>> = {
   ABORT_ERR: "aborted",
 };
 
-/** What a runtime's error with a `code` such as ECONNREFUSED means here. */
+/** The code for a runtime's error with a `code` such as ECONNREFUSED. */
 export function codeOfSystemError(error: unknown): TransportErrorCode {
-  // Node tries each address of a name, and gathers the errors where all of them fail.
+  // Node tries each address of a name, and collects the errors if all of them fail.
   const first = error instanceof AggregateError ? error.errors[0] : error;
   if (first instanceof TransportError) return first.code;
   const code = (first as { code?: unknown } | undefined)?.code;
   return typeof code === "string" && Object.hasOwn(codesOfSystem, code)
     ? codesOfSystem[code]
     : "other";
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,5 +1,5 @@
 /**
- * The client end of the doveadm protocol, 1.0 to 1.4.
+ * The client side of the doveadm protocol, 1.0 to 1.4.
  *
  * Source: Dovecot's src/doveadm/client-connection-tcp.c and src/lib-doveadm/doveadm-client.c.
  *
@@ -31,27 +31,27 @@ import {
 import type { DoveadmReply } from "./reply.ts";
 import { ReplyReader } from "./reply_reader.ts";
 
-/** A request that has no reply yet. */
+/** A request without a reply. */
 interface Request {
   readonly id: number;
   readonly name: string;
   readonly streamed: boolean;
   readonly line: Uint8Array;
-  /** Stuffs the input; `undefined` for a command without and once the input has ended. */
+  /** Stuffs the input; `undefined` for a command without input and after the input has ended. */
   stuffer: DotStuffer | undefined;
   readonly takesInput: boolean;
-  /** Input that waits for its turn to be written. */
+  /** Input that can't be written yet. */
   waiting: Uint8Array[];
-  /** Where its line begins in the output; `undefined` as long as it isn't in it. */
+  /** The position of its line in the output; `undefined` if it isn't written yet. */
   outputAt: number | undefined;
 }
 
 const optionLine = encodeUtf8("\t\tOPTION\tlog-passthrough\n");
 
 /**
- * The client end of one doveadm connection, as a value that never touches a socket.
+ * The client side of one doveadm connection, as a value that never touches a socket.
  *
- * @example A session with a server that is only bytes
+ * @example A session with prepared bytes of a server
  * ```ts
  * import { DoveadmClientProtocol } from "@dovewire/dovewire/core/doveadm";
  * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
@@ -86,9 +86,9 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 
   #requests = new Map<number, Request>();
   #lastId = 0;
-  /** The oldest request that has no reply. */
+  /** The oldest request without a reply. */
   #head = 1;
-  /** The oldest request that is not wholly in the output. */
+  /** The oldest request that is not completely in the output. */
   #tail = 1;
 
   #channels: Demultiplexer | SingleChannel = new SingleChannel();
@@ -98,7 +98,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   #replies: ReplyReader;
   #log: LogReader;
 
-  /** Makes one; throws a {@linkcode LocalProtocolError} for options that can't be. */
+  /** Creates a protocol; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(options: DoveadmClientProtocolOptions = {}) {
     this.#limits = { ...defaultClientLimits, ...options.limits };
     checkLimits(this.#limits);
@@ -109,23 +109,23 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     this.#log = new LogReader(this.#limits.logLine);
   }
 
-  /** Whether {@linkcode send} takes requests: the conversation is neither over nor broken. */
+  /** Whether {@linkcode send} accepts requests: the conversation is neither over nor broken. */
   get isOpen(): boolean {
     return this.#state === "handshake" || this.#state === "open";
   }
 
-  /** What {@linkcode nextEvent} threw, once it has; the conversation ended with that. */
+  /** The error that {@linkcode nextEvent} threw, which ended the conversation; `undefined` before. */
   get failure(): DovewireError | undefined {
     return this.#failure;
   }
 
-  /** The requests that have no reply yet, oldest first. */
+  /** The requests without a reply, oldest first. */
   get unanswered(): readonly number[] {
     return [...this.#requests.keys()];
   }
 
   /**
-   * Whether a request without a reply had begun to leave with {@linkcode takeOutput}, so that the
+   * Whether a request without a reply was taken, at least in part, with {@linkcode takeOutput}, so that the
    * server may have run it.
    */
   isSent(id: number): boolean {
@@ -133,11 +133,10 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   }
 
   /**
-   * Asks for a command and gives the request's id: 1, 2, 3 … in wire order.
+   * Sends a command and returns the request's id: 1, 2, 3 … in wire order.
    *
-   * It is written once the handshake is over, and once the input of the command before it has ended.
-   * Throws a {@linkcode LocalProtocolError} for a command that can't be sent, and where the
-   * conversation is over.
+   * It is written after the handshake and after the input of the previous command. Throws a {@linkcode
+   * LocalProtocolError} for an invalid command, and after the end of the conversation.
    */
   send(command: DoveadmCommand): number {
     const { name, extraFields, input = false, streamed = false } = command;
@@ -153,7 +152,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
         } with extra fields: they need protocol 1.3, and the session ` +
           (this.#state === "open"
             ? `speaks 1.${this.#handshake.minor}. Leave them out.`
-            : 'isn\'t "ready" yet. Wait for that event and look at its "minor".'),
+            : 'isn\'t "ready" yet. Wait for that event and check its "minor".'),
       );
     }
     const line = encodeCommand(command);
@@ -173,11 +172,11 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   }
 
   /**
-   * Gives the next bytes of a command's input; they are dot-stuffed on the wire, and belong to the
-   * protocol from here on. Once the request was answered they go nowhere: a server that refuses a
-   * command doesn't wait for its input.
+   * Writes the next bytes of a command's input, which are dot-stuffed on the wire and belong to the
+   * protocol from here on. After the reply they are discarded: a server that refuses a command doesn't wait
+   * for its input.
    *
-   * Throws a {@linkcode LocalProtocolError} for a request that takes no input or whose input ended.
+   * Throws a {@linkcode LocalProtocolError} for a request without input or whose input has ended.
    */
   write(id: number, chunk: Uint8Array): void {
     const request = this.#openInput(id);
@@ -196,13 +195,13 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     this.#fillOutput();
   }
 
-  /** Says that the transport is encrypted now, after a "start-tls" event; the login follows. */
+  /** Call this when the transport is encrypted, after a "start-tls" event; the login follows. */
   tlsStarted(): void {
     if (this.#state !== "handshake") throw noTlsAsked();
     this.#handshake.tlsStarted();
   }
 
-  /** Ends the conversation on this side; what wasn't taken is not sent any more. */
+  /** Ends the conversation on this side; output that wasn't taken is discarded. */
   close(): void {
     if (this.#state === "over" || this.#state === "failed") return;
     this.#state = "closing";
@@ -214,24 +213,23 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   /** Takes bytes that arrived from the server. The chunk belongs to the protocol from here on. */
   receive(chunk: Uint8Array): void {
     if (this.#ended) {
-      throw new LocalProtocolError("receive() was called behind receiveEnd(). Leave one out.");
+      throw new LocalProtocolError("receive() was called after receiveEnd(). Leave one out.");
     }
     const bytes = plainBytes(chunk);
     if (this.#state === "handshake") this.#handshake.receive(bytes);
     else if (this.#state === "open") this.#channels.push(bytes);
   }
 
-  /** Learns that the server will send no more. */
+  /** Ends the input: the server will send no more. */
   receiveEnd(): void {
     this.#ended = true;
   }
 
   /**
-   * The next event in wire order, or `undefined` when it takes more bytes to know.
+   * The next event in wire order, or `undefined` if more bytes are needed.
    *
-   * Throws, once and for ever after, a {@linkcode RemoteProtocolError} where the server broke the
-   * protocol, and an `AuthenticationError` where it asks for a password that wasn't given or refuses
-   * the one that was.
+   * Throws a {@linkcode RemoteProtocolError} if the server broke the protocol, and an `AuthenticationError`
+   * if it requires a password that is missing or refuses the given one; rethrows the same error afterwards.
    */
   nextEvent(): DoveadmClientEvent | undefined {
     if (this.#failure !== undefined) throw this.#failure;
@@ -274,25 +272,25 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     }
   }
 
-  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  /** Bytes to write, oldest first, or `undefined` if there are none. */
   takeOutput(): Uint8Array | undefined {
     return this.#output.take();
   }
 
   /**
-   * When {@linkcode handleTimeout} wants to be called: only while it isn't clear whether the server
-   * is one of the oldest, which send no version.
+   * When to call {@linkcode handleTimeout}: only until it is clear whether the server is one of the oldest,
+   * which send no version.
    */
   get deadline(): number | undefined {
     return this.#state === "handshake" ? this.#handshake.deadline : undefined;
   }
 
-  /** Learns what time it is, in milliseconds. */
+  /** Passes the current time, in milliseconds. */
   handleTimeout(now: number): void {
     if (this.#state === "handshake") this.#handshake.handleTimeout(now);
   }
 
-  /** The request whose reply comes next, if it has begun to leave. */
+  /** The request whose reply comes next, if any of it was sent. */
   #running(): Request | undefined {
     const request = this.#requests.get(this.#head);
     return this.#hasLeft(request) ? request : undefined;
@@ -309,7 +307,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     if (request?.stuffer === undefined) {
       throw new LocalProtocolError(
         request === undefined
-          ? `There is no request ${id}. Use the id that send() gave.`
+          ? `There is no request ${id}. Use the id that send() returned.`
           : request.takesInput
           ? `The input of request ${id}, ${nameForMessages(request.name)}, has ended already.`
           : `Request ${id}, ${nameForMessages(request.name)}, takes no input. Set "input".`,
@@ -318,7 +316,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     return request;
   }
 
-  /** Puts into the output what may be written now. */
+  /** Writes to the output what may be sent now. */
   #fillOutput(): void {
     const mayWrite = this.#state === "open" ||
       (this.#state === "handshake" && this.#handshake.authenticated);
@@ -334,7 +332,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     }
   }
 
-  /** The handshake is over: what it didn't use is the conversation's beginning. */
+  /** Ends the handshake: the remaining bytes are the start of the conversation. */
   #open(): void {
     const { minor } = this.#handshake;
     this.#channels = minor >= 1 ? new Demultiplexer() : new SingleChannel();
@@ -397,7 +395,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     const refused = !reply.ok && (reply.code === "USAGE" || reply.code === "");
     if (request.stuffer === undefined && !refused) return;
     // The server reads the input as commands now. Its first line can't be one, so that the server
-    // closes the connection there; and what is not written yet never will be.
+    // closes the connection there; the rest of the input is never written.
     this.close();
   }
 
@@ -423,7 +421,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 function strayBytes(quoted: string): RemoteProtocolError {
   return new RemoteProtocolError(
     `The server sent ${quoted} while no request was running. Dovecot sends the rows of some ` +
-      'commands ("instance list", "service status" …) behind their reply if they aren\'t the first ' +
-      "of a connection: give such a command a connection of its own.",
+      'commands ("instance list", "service status" …) after their reply if they aren\'t the first ' +
+      "of a connection: use a separate connection for such a command.",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * The first lines of a connection: versions, STARTTLS, login.
+ * The start of a connection: versions, STARTTLS, login.
  *
  * @module
  */
@@ -16,23 +16,23 @@ import {
   noTlsAsked,
 } from "./handshake_options.ts";
 
-/** What the names in the VERSION lines begin with: swapped, and they stay so. */
+/** The names in the VERSION lines: each side sends the other's name. */
 const versionPrefix = encodeUtf8("VERSION\tdoveadm-client\t");
 
-/** How long a VERSION line is waited for behind a "+", in milliseconds. */
+/** How long to wait for a VERSION line after a "+", in milliseconds. */
 const versionGrace = 1000;
 
-/** How many bytes are looked at for an error that quotes them. */
+/** How many bytes are read for an error that quotes them. */
 const errorBytes = 1024;
 
-/** What a handshake comes to. */
+/** The result of a handshake. */
 export type HandshakeEvent =
   | { readonly type: "start-tls" }
   | { readonly type: "ready"; readonly minor: number; readonly preauthenticated: boolean };
 
-/** The options of a client that a handshake looks at. */
+/** The client options that matter to the handshake. */
 export interface HandshakeOptions {
-  /** The password, if there is one. */
+  /** The password; `undefined` for none. */
   password?: string;
   /** The name to log in with. */
   username?: string;
@@ -45,9 +45,9 @@ export interface HandshakeOptions {
 /** The handshake of a client, up to the last "+". */
 export class ClientHandshake {
   /**
-   * "greeting": the first "+" or "-" is to come; "tls": the transport is being encrypted; "login":
-   * the password was sent; "late-version": "+" came without a VERSION line, which servers of 2.2.33
-   * to 2.2.36 send behind it and older ones don't send at all; "done".
+   * "greeting": the first "+" or "-" is awaited; "tls": the transport is being encrypted; "login": the
+   * password was sent; "late-version": "+" came without a VERSION line, which servers of 2.2.33 to 2.2.36
+   * send after it and older ones don't send at all; "done".
    */
   #state: "greeting" | "tls" | "login" | "late-version" | "done" = "greeting";
   #output: OutputQueue;
@@ -63,7 +63,7 @@ export class ClientHandshake {
   #graceEnd: number | undefined;
   #graceIsOver = false;
 
-  /** Makes one and puts the client's VERSION line into the output. */
+  /** Creates a handshake and writes the client's VERSION line to the output. */
   constructor(options: HandshakeOptions, lineLimit: number, output: OutputQueue) {
     const { password, username = "doveadm", maxMinor = MAX_MINOR, starttls } = options;
     checkMaxMinor(maxMinor);
@@ -82,12 +82,12 @@ export class ClientHandshake {
     output.push(encodeUtf8(`VERSION\tdoveadm-server\t1\t${maxMinor}\n`));
   }
 
-  /** The minor version that both ends speak, once the handshake is over. */
+  /** The minor version of the connection, after the handshake. */
   get minor(): number {
     return Math.min(this.#maxMinor, this.#serverMinor ?? 0);
   }
 
-  /** Takes the password out of texts of the server's. */
+  /** Removes the password from texts of the server. */
   get concealer(): Concealer {
     return this.#concealer;
   }
@@ -97,12 +97,12 @@ export class ClientHandshake {
     return this.#state === "late-version" || this.#state === "done";
   }
 
-  /** When {@linkcode handleTimeout} wants to be called. */
+  /** When to call {@linkcode handleTimeout}. */
   get deadline(): number | undefined {
     return this.#state === "late-version" && !this.#graceIsOver ? this.#graceEnd ?? 0 : undefined;
   }
 
-  /** Learns what time it is. */
+  /** Passes the current time. */
   handleTimeout(now: number): void {
     if (this.#state !== "late-version") return;
     this.#graceEnd ??= now + versionGrace;
@@ -114,19 +114,19 @@ export class ClientHandshake {
     this.#input.push(chunk);
   }
 
-  /** What arrived and isn't the handshake's, chunk by chunk; `undefined` behind the last. */
+  /** The bytes after the handshake, chunk by chunk; `undefined` after the last. */
   takeRest(): Uint8Array | undefined {
     return this.#input.takeChunk();
   }
 
-  /** Goes on to the login, over the encrypted transport. */
+  /** Continues with the login, over the encrypted transport. */
   tlsStarted(): void {
     if (this.#state !== "tls") throw noTlsAsked();
-    // Bytes that came in clear stay where they are: the next event is the error that they are.
+    // Bytes that arrived unencrypted stay: the next event is an error for them.
     if (this.#input.size === 0) this.#sendLogin();
   }
 
-  /** The next event, or `undefined` when it takes more bytes to know; `ended`: no more will come. */
+  /** The next event, or `undefined` if more bytes are needed; `ended`: no more will come. */
   nextEvent(ended: boolean): HandshakeEvent | undefined {
     for (;;) {
       switch (this.#state) {
@@ -168,17 +168,17 @@ export class ClientHandshake {
     throw new RemoteProtocolError(
       `The server answered the handshake with ${
         this.#concealer.quote(encodeUtf8(line))
-      }, where "+", "-" or a VERSION ` +
-        "line stands. Is it a doveadm server?",
+      }, instead of "+", "-" or a VERSION ` +
+        "line. Check that it is a doveadm server.",
     );
   }
 
-  /** The server lets us in. */
+  /** The server accepts the client. */
   #accepted(): HandshakeEvent | undefined {
     if (this.#state === "greeting") {
       if (this.#starttls) {
         throw new RemoteProtocolError(
-          "The server let us in before TLS, and TLS was asked for. Somebody may be in the " +
+          "The server accepted the client before TLS, which was required. There may be a man in the " +
             'middle; a UNIX socket that needs no password needs no "starttls" either.',
         );
       }
@@ -191,7 +191,7 @@ export class ClientHandshake {
     return this.#done();
   }
 
-  /** The server asks for a password. */
+  /** The server requires a password. */
   #asked(): HandshakeEvent | undefined {
     if (this.#login === undefined) {
       throw new AuthenticationError(
@@ -204,8 +204,8 @@ export class ClientHandshake {
     }
     if (this.minor < 2) {
       throw new RemoteProtocolError(
-        `The server speaks protocol 1.${this.minor}, which has no STARTTLS, and TLS was asked ` +
-          'for. Use a listener with "ssl = yes", or leave "starttls" out to log in unencrypted.',
+        `The server speaks protocol 1.${this.minor}, which has no STARTTLS, but TLS was ` +
+          'required. Use a listener with "ssl = yes", or leave "starttls" out to log in unencrypted.',
       );
     }
     this.#output.push(encodeUtf8("STARTTLS\n"));
@@ -246,13 +246,13 @@ export class ClientHandshake {
     const line = this.#input.takeLine(this.#lineLimit, (bytes) =>
       new RemoteProtocolError(
         `The server sent ${this.#concealer.quote(bytes)} in the handshake, where a line has ` +
-          `${this.#lineLimit} bytes at most ("limits.handshakeLine"). Is it a doveadm server?`,
+          `${this.#lineLimit} bytes at most ("limits.handshakeLine"). Check that it is a doveadm server.`,
         { limit: "handshakeLine" },
       ));
     return line && decodeUtf8(line);
   }
 
-  /** The next `size` bytes, or as many as there are, which stay where they are. */
+  /** The next `size` bytes, or as many as there are; they are not removed. */
   #peek(size: number): Uint8Array {
     const chunks: Uint8Array[] = [];
     let left = size;
@@ -265,37 +265,37 @@ export class ClientHandshake {
     return bytes;
   }
 
-  /** The minor version of a server's VERSION line. */
+  /** The minor version in a server's VERSION line. */
   #parseVersion(line: string): number {
     const [, service, major, minor, ...rest] = line.split("\t");
     const isVersion = service === "doveadm-client" && /^\d{1,9}$/.test(major ?? "") &&
       /^\d{1,9}$/.test(minor ?? "") && rest.length === 0;
     if (!isVersion) {
       throw new RemoteProtocolError(
-        `The server sent ${this.#concealer.quote(encodeUtf8(line))} where its version stands. ` +
-          "Is it a doveadm server?",
+        `The server sent ${this.#concealer.quote(encodeUtf8(line))} instead of its version. ` +
+          "Check that it is a doveadm server.",
       );
     }
     if (major !== "1") {
       throw new RemoteProtocolError(
         `The server speaks version ${major} of the doveadm protocol, and only version 1 is known. ` +
-          "Look for a newer dovewire.",
+          "Check for a newer version of dovewire.",
       );
     }
     return Number(minor);
   }
 
-  /** The error for bytes in clear behind the point where TLS begins. */
+  /** The error for unencrypted bytes after the request for TLS. */
   #clearBytesError(bytes: Uint8Array): RemoteProtocolError {
     const isRefusal = bytes[0] === 0x2d;
     return new RemoteProtocolError(
-      `Something sent ${
+      `The client received unencrypted bytes after its request for TLS: ${
         this.#concealer.quote(bytes)
-      } in clear behind the point where TLS begins. ` +
-        "Nothing of it was used, and no password was sent: " +
+      }. ` +
+        "None of it was used, and no password was sent: " +
         (isRefusal
-          ? "a server without a doveadm_password answers so, or there is a man in the middle."
-          : "look for a man in the middle."),
+          ? "a server without a doveadm_password sends this; otherwise check for a man in the middle."
+          : "check for a man in the middle."),
     );
   }
 }

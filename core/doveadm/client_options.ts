@@ -1,5 +1,5 @@
 /**
- * Options for the client end of the doveadm protocol, and the events that it emits.
+ * Options and events of the client side of the doveadm protocol.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { LogLevel } from "./log.ts";
 import type { DoveadmReply } from "./reply.ts";
 import type { DoveadmField } from "./reply_reader.ts";
 
-/** How much a server can make a client hold, in bytes where nothing else is said. */
+/** Limits on the memory that a server can use, in bytes unless noted. */
 export interface DoveadmClientLimits {
   /** A line of the handshake; 1 KiB if left out. */
   handshakeLine: number;
@@ -27,21 +27,18 @@ export interface DoveadmClientLimits {
 
 /** Options for a `DoveadmClientProtocol`. */
 export interface DoveadmClientProtocolOptions {
-  /** The server's `doveadm_password`, for a server that asks for one. */
+  /** The server's `doveadm_password`, for a server that requires one. */
   password?: string;
-  /** The name to log in with; "doveadm" if left out, and Dovecot takes no other. */
+  /** The name to log in with; "doveadm" if left out, the only one that Dovecot accepts. */
   username?: string;
   /** The highest minor version to offer, 0 to 4; 4 if left out. */
   maxMinor?: number;
   /**
-   * "required" encrypts the connection before the login, as `doveadm+starttls://` does. A server that
-   * doesn't offer that is an error: nothing ever goes on unencrypted.
+   * "required" encrypts the connection before the login, as `doveadm+starttls://` does. It is an error if
+   * the server doesn't offer STARTTLS: the connection never continues unencrypted.
    */
   starttls?: "required";
-  /**
-   * Whether to ask for the log where it isn't sent unasked, from protocol 1.3 on. Servers of 1.1 and
-   * 1.2 always send it.
-   */
+  /** Whether to request the log, from protocol 1.3 on. Servers of 1.1 and 1.2 always send it. */
   logPassthrough?: boolean;
   /** Limits that differ from the defaults. */
   limits?: Partial<DoveadmClientLimits>;
@@ -52,8 +49,8 @@ export type DoveadmClientEvent =
   /** Write the output, encrypt the transport, then call `tlsStarted()`. */
   | { readonly type: "start-tls" }
   /**
-   * The handshake is over. `minor` is the version that both ends speak; `preauthenticated` says that
-   * the server asked for no password, whether one was given or not.
+   * The handshake is over. `minor` is the version of the connection; `preauthenticated` says that the
+   * server required no password.
    */
   | { readonly type: "ready"; readonly minor: number; readonly preauthenticated: boolean }
   /** A line of the server's log; `id` is the request that was running, if one was. */
@@ -70,7 +67,7 @@ export type DoveadmClientEvent =
   /** The conversation is over; `unanswered` has the requests that got no reply, oldest first. */
   | { readonly type: "end"; readonly unanswered: readonly number[] };
 
-/** The limits of a `DoveadmClientProtocol` whose options leave them out. */
+/** The default limits of a `DoveadmClientProtocol`. */
 export const defaultClientLimits: DoveadmClientLimits = {
   handshakeLine: 1024,
   reply: 128 * 1024 * 1024,

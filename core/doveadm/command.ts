@@ -1,5 +1,5 @@
 /**
- * A command and the line that it travels as.
+ * A command and its line on the wire.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import { tabEscape } from "./tab_escape.ts";
 
 /** A command for a doveadm server. */
 export interface DoveadmCommand {
-  /** The command's name as doveadm's manual has it, words parted by one space: "mailbox list". */
+  /** The command's name as in doveadm's manual, words separated by one space: "mailbox list". */
   name: string;
   /** Options and arguments, as on doveadm's command line: `["-f", "uid flags", "mailbox", "INBOX"]`. */
   args?: readonly string[];
-  /** The user to act on; one name, no mask. */
+  /** The user to act on; a single name, not a mask. */
   user?: string;
-  /** Ask for more log lines, as `doveadm -v` and `doveadm -D` do. */
+  /** Requests more log lines, as `doveadm -v` and `doveadm -D` do. */
   verbosity?: "verbose" | "debug";
   /**
-   * Fields that accompany the command: "proxy-ttl", "forward". From protocol 1.3 on, and so only
-   * once the session is known to speak it.
+   * Fields that accompany the command: "proxy-ttl", "forward". They need protocol 1.3, and so can be used
+   * only after "ready".
    */
   extraFields?: Readonly<Record<string, string | readonly string[]>>;
   /** Whether input follows the command, as for "save" and "sieve put". */
   input?: boolean;
-  /** Whether the fields are wanted as they arrive, not as one reply. */
+  /** Whether to emit the fields as they arrive, instead of one reply. */
   streamed?: boolean;
 }
 
@@ -39,7 +39,7 @@ export function encodeCommand(command: DoveadmCommand): Uint8Array {
     throw new LocalProtocolError(
       `${
         nameForMessages(name)
-      } is no command name. Give one as doveadm's manual has it, like "mailbox list".`,
+      } is not a command name. Use one from doveadm's manual, like "mailbox list".`,
     );
   }
   if (name === "OPTION") {
@@ -91,7 +91,7 @@ function flags(verbosity: DoveadmCommand["verbosity"], name: string): string {
   }
 }
 
-/** Refuses what a field can't carry, and escapes the rest. */
+/** Escapes a field; throws for characters that it can't carry. */
 function field(value: string, what: string, name: string): string {
   checkText(value, what, name);
   return tabEscape(value);
@@ -115,12 +115,12 @@ function checkText(value: unknown, what: string, name: string): asserts value is
       `The ${what} of ${
         nameForMessages(name)
       } contains half a surrogate pair, which UTF-8 can't carry. ` +
-        "Look where the string was cut.",
+        "Check where the string was cut.",
     );
   }
 }
 
-/** The extra fields as the server has them before it takes the escapes off once more. */
+/** The extra fields with the additional escapes that the server removes. */
 function encodeExtraFields(
   extraFields: NonNullable<DoveadmCommand["extraFields"]>,
   name: string,
@@ -128,7 +128,7 @@ function encodeExtraFields(
   const items: string[] = [];
   for (const [key, values] of Object.entries(extraFields)) {
     checkText(key, "extra field's name", name);
-    // deno-lint-ignore no-control-regex -- \x01 would begin an escape
+    // deno-lint-ignore no-control-regex -- \x01 would start an escape
     if (!/^[^\s=\x01]+$/.test(key)) {
       throw new LocalProtocolError(
         `${nameForMessages(name)} has an extra field named ${JSON.stringify(key)}. ` +

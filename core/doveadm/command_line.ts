@@ -1,5 +1,5 @@
 /**
- * The line that a command travels as, read by the server.
+ * Parses a command's line on the server.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import { RemoteProtocolError } from "../errors.ts";
 import type { DoveadmCommand } from "./command.ts";
 import { tabUnescape } from "./tab_escape.ts";
 
-/** A command as a line has it. */
+/** A parsed command line. */
 export interface CommandLine {
   /** The command. */
   readonly command: DoveadmCommand;
-  /** Why it can't be run as it is; `undefined` for a good one. */
+  /** Why it can't be run; `undefined` for a valid one. */
   readonly mistake: string | undefined;
 }
 
 /**
- * Takes a command's line apart; `extraFields` says whether the server knows them (protocol 1.3 on).
+ * Parses a command's line; `extraFields` says whether the server supports them (from protocol 1.3 on).
  *
  * Throws a {@linkcode RemoteProtocolError} for a line that can't be a command: Dovecot closes the
- * connection there. A field is cut at its first NUL, as Dovecot does it. Source: Dovecot's
+ * connection then. A field is cut at its first NUL, as in Dovecot. Source: Dovecot's
  * src/doveadm/client-connection-tcp.c.
  */
 export function parseCommandLine(line: Uint8Array, extraFields: boolean): CommandLine {
@@ -34,7 +34,7 @@ export function parseCommandLine(line: Uint8Array, extraFields: boolean): Comman
   const [user, name, ...args] = rest;
   if (name === undefined) {
     throw new RemoteProtocolError(
-      `The client sent ${quote(line)} where a command stands: flags, user, name, arguments.`,
+      `The client sent ${quote(line)} instead of a command: flags, user, name, arguments.`,
     );
   }
   const command: DoveadmCommand = { name, args };
@@ -58,16 +58,15 @@ function parseFlags(
   for (const flag of flags) {
     if (flag === "v" || flag === "D" || (flag === "x" && extraFields)) continue;
     throw new RemoteProtocolError(
-      `The client sent ${quote(line)} where a command stands: ${
-        JSON.stringify(flag)
-      } is no flag of one` + (flag === "x" ? " below protocol 1.3." : "."),
+      `The client sent ${quote(line)} instead of a command: ${JSON.stringify(flag)} is not a flag` +
+        (flag === "x" ? " below protocol 1.3." : "."),
     );
   }
   if (flags.includes("D")) return "debug";
   return flags.includes("v") ? "verbose" : undefined;
 }
 
-/** The fields that accompany a command: `key=value`, parted by TABs. */
+/** The fields that accompany a command: `key=value`, separated by TABs. */
 function parseExtraFields(text: string): Record<string, readonly string[]> {
   const fields: Record<string, string[]> = {};
   for (const item of text.split("\t").map(tabUnescape).map(cut)) {

@@ -1,20 +1,20 @@
 /**
- * How a command's input travels: lines that begin with a dot get one more, and a line with a lone
+ * Dot-stuffing of a command's input: lines that start with a dot get another one, and a line with a single
  * dot ends it (RFC 5321, section 4.5.2).
  *
- * Two things differ from mail. The line end before the closing dot is not part of the data, so one
- * is always added. And a server that refuses a command, for example for an unknown option, goes on to
- * read the command's input *as commands*, up to the first line that is not one. So the first line must
- * never be one: unless it is empty, it gets a dot in front, whatever it begins with. A server that reads
- * it as input takes the dot off again, as RFC 5321 says; one that reads it as a command takes the dot
- * for an unknown flag and closes the connection, as it does for an empty line.
+ * Two things differ from mail. The line end before the final dot is not part of the data, so one is always
+ * added. And a server that refuses a command, for example for an unknown option, reads the command's input
+ * *as commands*, up to the first line that is not one. So the first line must never be one: unless it is
+ * empty, it gets a dot in front, whatever it starts with. A server that reads it as input removes the dot,
+ * as in RFC 5321; one that reads it as a command takes the dot for an unknown flag and closes the
+ * connection, as it does for an empty line.
  *
- * A first line that begins with a CR gets no dot either. A server closes the connection on it, too,
- * since a CR is no flag; but one that reads it as input loses bytes after a dot and a CR (seen on
- * Dovecot 2.3.19.1 and 2.4.1), and after a dot and CR LF it takes the input to be over.
+ * A first line that starts with a CR gets no dot either. A server that reads it as a command closes the
+ * connection, too, since a CR is no flag; but one that reads it as input loses bytes after a dot and a CR
+ * (Dovecot 2.3.19.1 and 2.4.1), and takes a dot and CR LF for the end of the input.
  *
- * A test of the line's bytes could not tell which lines need the dot: a server removes the
- * tab-escapes of a line's flags before it looks at them.
+ * The line's bytes don't show whether it needs the dot: a server removes the tab-escapes of a line's flags
+ * before it checks them.
  *
  * Source: Dovecot's src/lib-mail/istream-dot.c, src/doveadm/client-connection-tcp.c.
  *
@@ -45,10 +45,13 @@ const closing = Uint8Array.of(CR, LF, DOT, CR, LF);
  * ```
  */
 export class DotStuffer {
-  /** "first": the first line begins; "start": another line begins; "within": in the middle of one. */
+  /**
+   * "first": at the start of the first line; "start": at the start of another line; "within": inside a
+   * line.
+   */
   #state: "first" | "start" | "within" = "first";
 
-  /** The next piece of the input as pieces of the wire, which refer to it and don't copy it. */
+  /** Stuffs the next piece of the input; the returned pieces refer to it and don't copy it. */
   push(piece: Uint8Array): Uint8Array[] {
     const wire: Uint8Array[] = [];
     if (piece.length === 0) return wire;
@@ -70,23 +73,23 @@ export class DotStuffer {
     return wire;
   }
 
-  /** What ends the input. */
+  /** The end of the input. */
   end(): Uint8Array[] {
     return [closing];
   }
 }
 
-/** A whole input as it travels. */
+/** A whole input, dot-stuffed. */
 export function dotStuff(input: Uint8Array): Uint8Array {
   const stuffer = new DotStuffer();
   return concat([...stuffer.push(input), ...stuffer.end()]);
 }
 
-/** What a {@linkcode DotUnstuffer} made of a piece. */
+/** The result for a piece of the wire. */
 export interface Unstuffed {
   /** The next bytes of the input. */
   readonly pieces: readonly Uint8Array[];
-  /** Where the bytes behind the closing dot's line begin; `undefined` as long as it wasn't there. */
+  /** The position after the final dot's line; `undefined` if it hasn't arrived yet. */
   readonly end: number | undefined;
 }
 
@@ -94,8 +97,8 @@ const carriageReturn = Uint8Array.of(CR);
 const nothing = new Uint8Array(0);
 
 /**
- * Takes a command's input off the wire, piece by piece. Line ends stay as they are; the one ahead of
- * the closing dot is not part of the input.
+ * Removes the dot-stuffing from a command's input, piece by piece. Line ends are preserved; the one before
+ * the final dot is not part of the input.
  *
  * @example
  * ```ts
@@ -111,14 +114,14 @@ const nothing = new Uint8Array(0);
  */
 export class DotUnstuffer {
   /**
-   * "start": a line begins, behind the line end that is held; "text": within one; "cr": behind a CR,
-   * which is held; "dot": behind a dot that begins a line; "dot-cr": behind that and a CR; "over".
+   * "start": at the start of a line, after a line end that is held; "text": inside a line; "cr": after a
+   * CR, which is held; "dot": after a dot at the start of a line; "dot-cr": after that and a CR; "over".
    */
   #state: "start" | "text" | "cr" | "dot" | "dot-cr" | "over" = "start";
   /** Bytes that are part of the input unless it ends here. */
   #held: Uint8Array = nothing;
 
-  /** Takes the next piece of the wire; what it gives refers to that and doesn't copy it. */
+  /** Takes the next piece of the wire; the result refers to it and doesn't copy it. */
   push(piece: Uint8Array): Unstuffed {
     const pieces: Uint8Array[] = [];
     for (let at = 0; at < piece.length;) {
@@ -158,7 +161,7 @@ export class DotUnstuffer {
     return { pieces, end: undefined };
   }
 
-  /** What is held is input. */
+  /** Appends the held bytes to the input. */
   #goOn(pieces: Uint8Array[]): void {
     if (this.#held.length > 0) pieces.push(this.#held);
     this.#hold("text", nothing);
@@ -175,7 +178,7 @@ export class DotUnstuffer {
     return { pieces, end };
   }
 
-  /** Gives lines up to one that may be the last or begins with a dot, and says where it stopped. */
+  /** Returns whole lines up to one that may be the last or starts with a dot, and the position of that. */
   #text(piece: Uint8Array, start: number, pieces: Uint8Array[]): number {
     let found = piece.indexOf(LF, start);
     while (found !== -1 && found + 1 < piece.length && piece[found + 1] !== DOT) {

@@ -1,12 +1,12 @@
 /**
- * The codes of failed replies and the exit codes that Dovecot gives for them.
+ * The codes of failed replies and Dovecot's exit codes for them.
  *
  * @module
  */
 
 /**
- * What a failure's code means as doveadm's exit code. Source: Dovecot's
- * src/lib-doveadm/doveadm-protocol.c and sysexits(3).
+ * doveadm's exit code for each failure code. Source: Dovecot's src/lib-doveadm/doveadm-protocol.c and
+ * sysexits(3).
  */
 export const exitCodes: Readonly<Record<string, number>> = {
   UNKNOWN: -1,
@@ -23,7 +23,7 @@ export const exitCodes: Readonly<Record<string, number>> = {
 };
 
 /**
- * The exit code of a failure's code; -1 for one that isn't known, as in Dovecot.
+ * The exit code of a failure's code; -1 for an unknown one, as in Dovecot.
  *
  * @example
  * ```ts
@@ -39,8 +39,8 @@ export function exitCode(code: string): number {
 }
 
 /**
- * The code that stands for an exit code: the reverse of {@linkcode exitCode}. "UNKNOWN" for one that
- * has no code, as in Dovecot.
+ * The code for an exit code: the reverse of {@linkcode exitCode}. "UNKNOWN" if there is none, as in
+ * Dovecot.
  */
 export function codeOfExit(status: number): string {
   const found = Object.entries(exitCodes).find(([, number]) => number === status);

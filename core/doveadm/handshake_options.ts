@@ -1,24 +1,24 @@
 /**
- * Options of both ends of a handshake.
+ * Checks of options for both sides of a handshake.
  *
  * @module
  */
 
 import { LocalProtocolError } from "../errors.ts";
 
-/** The highest minor version of the protocol that is known here. */
+/** The highest supported minor version of the protocol. */
 export const MAX_MINOR = 4;
 
-/** Refuses a minor version that isn't known. */
+/** Throws for an unsupported minor version. */
 export function checkMaxMinor(maxMinor: number = MAX_MINOR): void {
   if (!Number.isInteger(maxMinor) || maxMinor < 0 || maxMinor > MAX_MINOR) {
     throw new LocalProtocolError(
-      `"maxMinor" is ${maxMinor}. Use a whole number from 0 to ${MAX_MINOR}.`,
+      `"maxMinor" is ${maxMinor}. Use an integer from 0 to ${MAX_MINOR}.`,
     );
   }
 }
 
-/** Refuses a name or a password that PLAIN can't carry. */
+/** Throws for a name or a password that PLAIN can't carry. */
 export function checkCredential(option: string, value: unknown): void {
   // The value itself stays out of the message: it may be the password.
   if (typeof value !== "string" || value === "" || value.includes("\0")) {
@@ -28,27 +28,27 @@ export function checkCredential(option: string, value: unknown): void {
   }
 }
 
-/** Refuses what is no way to use STARTTLS. */
+/** Throws for an invalid value of "starttls". */
 export function checkStarttls(starttls: unknown, allowed: readonly string[]): void {
   if (starttls === undefined || allowed.some((value) => value === starttls)) return;
   const values = allowed.map((value) => `"${value}"`).join(" or ");
   throw new LocalProtocolError(
-    `"starttls" is ${JSON.stringify(starttls)}: set it to ${values}, or leave it out.`,
+    `"starttls" is ${JSON.stringify(starttls)}. Set it to ${values}, or leave it out.`,
   );
 }
 
-/** Refuses invalid limits. */
+/** Throws for invalid limits. */
 export function checkLimits(limits: object): void {
   for (const [name, limit] of Object.entries(limits)) {
     if (typeof limit !== "number" || !(limit > 0)) {
       throw new LocalProtocolError(
-        `"limits.${name}" is ${String(limit)}. Give a number of bytes above 0.`,
+        `"limits.${name}" is ${String(limit)}. Set it to a number of bytes above 0.`,
       );
     }
   }
 }
 
-/** The error for a `tlsStarted()` that nobody waits for. */
+/** The error for an unexpected `tlsStarted()`. */
 export function noTlsAsked(): LocalProtocolError {
   return new LocalProtocolError(
     'tlsStarted() answers a "start-tls" event, and there was none. Set "starttls" to get one.',

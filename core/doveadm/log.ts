@@ -1,5 +1,5 @@
 /**
- * The log lines that a server passes on to its client.
+ * Log lines that a server sends to its client.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { decodeUtf8, GatheredBytes, indexOfLineFeed } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 
-/** How bad it is. */
+/** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warning" | "error" | "fatal" | "panic";
 
-/** The levels in the order of the bytes that stand for them on the wire, from \x01 on. */
+/** The levels in the order of their bytes on the wire, from \x01 on. */
 export const logLevels: readonly LogLevel[] = [
   "debug",
   "info",
@@ -22,31 +22,31 @@ export const logLevels: readonly LogLevel[] = [
 
 /** One line of a server's log. */
 export interface LogLine {
-  /** How bad it is. */
+  /** The severity. */
   readonly level: LogLevel;
-  /** What it says, with the server's prefix in front: `doveadm(alice)<16524><Uxc…>: Failed to …`. */
+  /** The message, which starts with the server's prefix: `doveadm(alice)<16524><Uxc…>: Failed to …`. */
   readonly message: string;
 }
 
 /**
  * Reads the log channel: lines of a byte for the level, the message and LF.
  *
- * A line without a level counts as a warning, and an empty one for nothing, as in Dovecot's own client
- * (src/lib-doveadm/doveadm-client.c). Servers of 2.3 send such lines where a name that they quote has
- * a line feed in it.
+ * A line without a level is a warning, and an empty one is ignored, as in Dovecot's own client
+ * (src/lib-doveadm/doveadm-client.c). Servers of 2.3 send such lines if a name that they quote contains a
+ * line feed.
  */
 export class LogReader {
   #limit: number;
   #bytes = new GatheredBytes();
 
-  /** Makes one; a line may have `limit` bytes. */
+  /** Creates a reader; a line may have `limit` bytes. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   /**
-   * Reads on in `bytes[start..end)` up to the end of a line: what stands behind it begins at `next`.
-   * Throws a {@linkcode RemoteProtocolError} for a line that is longer than the limit.
+   * Reads `bytes[start..end)` up to the end of a line; the rest starts at `next`. Throws a {@linkcode
+   * RemoteProtocolError} for a line over the limit.
    */
   read(bytes: Uint8Array, start: number, end: number): { line?: LogLine; next: number } {
     const found = indexOfLineFeed(bytes, start, end);
@@ -65,13 +65,13 @@ export class LogReader {
     return found === -1 ? { next: end } : { line: lineOf(this.#bytes.take()), next: found + 1 };
   }
 
-  /** The line that the connection's end cut short, if there is one. */
+  /** The line that was cut by the connection's end, if any. */
   end(): LogLine | undefined {
     return lineOf(this.#bytes.take());
   }
 }
 
-/** What a line says, without its LF; nothing, if it is empty. */
+/** The log line of a line without its LF; `undefined` if it is empty. */
 function lineOf(line: Uint8Array): LogLine | undefined {
   if (line.length === 0) return undefined;
   const level = logLevels[line[0] - 1];

@@ -1,5 +1,5 @@
 /**
- * Dovecot's doveadm protocol, 1.0 to 1.4, and the pieces that it is made of, each usable alone.
+ * Dovecot's doveadm protocol, 1.0 to 1.4, and its parts, each of which can be used alone.
  *
  * @module
  */

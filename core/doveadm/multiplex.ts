@@ -2,11 +2,11 @@
  * The two formats in which a doveadm server sends several channels through one connection.
  *
  * - packets (protocol 1.1 to 1.3): `<u8 channel> <u32 big-endian length> <bytes>`
- * - the stream format (1.4): a header once, then bytes of the current channel, where `03 fe 00 C`
- *   makes C the current channel and `03 fe 01` stands for the one byte `03`
+ * - the stream format (1.4): a header once, then bytes of the current channel, where `03 fe 00 C` makes C
+ *   the current channel and `03 fe 01` escapes the byte `03`
  *
- * Which of them it is shows in the first five bytes: the stream header begins with five `ff`, which
- * no packet does. Source: Dovecot's src/lib/istream-multiplex.c and ostream-multiplex.c.
+ * The first five bytes identify the format: the stream header starts with five `ff`, which no packet does.
+ * Source: Dovecot's src/lib/istream-multiplex.c and ostream-multiplex.c.
  *
  * @module
  */
@@ -21,10 +21,10 @@ export const MAIN_CHANNEL = 0;
 /** The channel of the log, "L". */
 export const LOG_CHANNEL = 0x4c;
 
-/** How channels share a connection. */
+/** The format of the channels in a connection. */
 export type MultiplexFormat = "packet" | "stream";
 
-/** A range of a chunk, all of it of one channel. */
+/** A range of a chunk, all of one channel. */
 export interface Segment {
   /** The channel's number. */
   readonly channel: number;
@@ -40,10 +40,10 @@ const switchPrefix = [0x03, 0xfe] as const;
 const switchChannel = 0x00;
 const switchLiteral = 0x01;
 
-/** What a server of 1.4 sends ahead of its first output. */
+/** The header that a server of 1.4 sends before its first output. */
 const streamHeader = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x02, ...switchPrefix);
 
-/** How many bytes it takes to tell the formats apart; a packet's header is as long. */
+/** How many bytes identify the format; a packet's header is as long. */
 const headSize = 5;
 
 const literal = Uint8Array.of(switchPrefix[0]);
@@ -51,7 +51,7 @@ const literal = Uint8Array.of(switchPrefix[0]);
 const nothing = new Uint8Array(0);
 
 /**
- * Takes a multiplexed connection apart.
+ * Splits a multiplexed connection into channels.
  *
  * @example
  * ```ts
@@ -72,18 +72,18 @@ export class Demultiplexer {
   #waiting = new InputQueue();
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
-  /** The bytes of a header or a switch that is not there as a whole yet. */
+  /** The bytes of an incomplete header or switch. */
   #head: number[] = [];
   #channel = MAIN_CHANNEL;
   #left = 0;
 
-  /** Which format it is, or `undefined` as long as that can't be told. */
+  /** The format; `undefined` if it isn't known yet. */
   get format(): MultiplexFormat | undefined {
     if (this.#state === "unknown") return undefined;
     return this.#state.startsWith("packet") ? "packet" : "stream";
   }
 
-  /** Whether it ends well here: not within a packet, a header or a switch. */
+  /** Whether the input may end here: not within a packet, a header or a switch. */
   get complete(): boolean {
     return this.#at === this.#bytes.length && this.#waiting.size === 0 &&
       this.#head.length === 0 && this.#left === 0;
@@ -95,9 +95,9 @@ export class Demultiplexer {
   }
 
   /**
-   * The next bytes of one channel, or `undefined` when it takes more to know.
+   * The next bytes of one channel, or `undefined` if more are needed.
    *
-   * Throws a {@linkcode RemoteProtocolError} for a stream header or a switch that isn't known.
+   * Throws a {@linkcode RemoteProtocolError} for an unknown stream header or switch.
    */
   next(): Segment | undefined {
     for (;;) {
@@ -111,7 +111,7 @@ export class Demultiplexer {
     }
   }
 
-  /** Goes on by at least one byte of the current chunk, which has some. */
+  /** Consumes at least one byte of the current chunk, which is not empty. */
   #step(): Segment | undefined {
     switch (this.#state) {
       case "unknown":
@@ -194,12 +194,12 @@ export class Demultiplexer {
     return start === end ? undefined : { channel: this.#channel, bytes, start, end };
   }
 
-  /** A byte behind `03`, `03 fe` or `03 fe 00`. */
+  /** Takes a byte after `03`, `03 fe` or `03 fe 00`. */
   #switch(): Segment | undefined {
     const seen = this.#head.length;
     const byte = this.#bytes[this.#at];
     if (seen === 1 && byte !== switchPrefix[1]) {
-      // The 03 was only a 03, and this byte is looked at afresh: it may be one as well.
+      // The 03 was a plain 03; this byte is read again, since it may be one as well.
       this.#head = [];
       this.#state = "stream";
       return { channel: this.#channel, bytes: literal, start: 0, end: 1 };
@@ -217,13 +217,13 @@ export class Demultiplexer {
       return { channel: this.#channel, bytes: literal, start: 0, end: 1 };
     }
     throw new RemoteProtocolError(
-      `The server sent 0x${byte.toString(16)} behind the multiplex stream's switch prefix, ` +
-        "where 0 or 1 stands. The connection can't be used any longer.",
+      `The server sent 0x${byte.toString(16)} after the multiplex stream's switch prefix, ` +
+        "instead of 0 or 1. The connection can't be used any more.",
     );
   }
 }
 
-/** A connection that carries the conversation alone, with the face of a {@linkcode Demultiplexer}. */
+/** A connection without multiplexing, with the interface of a {@linkcode Demultiplexer}. */
 export class SingleChannel {
   #waiting = new InputQueue();
 
@@ -232,14 +232,14 @@ export class SingleChannel {
     this.#waiting.push(chunk);
   }
 
-  /** The next bytes, or `undefined` when there are none. */
+  /** The next bytes, or `undefined` if there are none. */
   next(): Segment | undefined {
     const bytes = this.#waiting.takeChunk();
     return bytes && { channel: MAIN_CHANNEL, bytes, start: 0, end: bytes.length };
   }
 }
 
-/** What stands ahead of the bytes of a packet. */
+/** The header of a packet. */
 export function encodePacketHead(channel: number, size: number): Uint8Array {
   const head = new Uint8Array(headSize);
   const view = new DataView(head.buffer);
@@ -254,7 +254,7 @@ export function encodePacket(channel: number, bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Writes the stream format: the header ahead of the first bytes, a switch where the channel changes.
+ * Writes the stream format: the header before the first bytes, a switch if the channel changes.
  *
  * @example
  * ```ts
@@ -271,7 +271,7 @@ export class StreamMultiplexer {
   #begun = false;
   #channel = MAIN_CHANNEL;
 
-  /** The bytes that carry these bytes on this channel. */
+  /** Encodes bytes of a channel. */
   encode(channel: number, bytes: Uint8Array): Uint8Array {
     if (bytes.length === 0) return bytes;
     const parts: Uint8Array[] = [];
@@ -285,7 +285,7 @@ export class StreamMultiplexer {
     }
     let start = 0;
     for (let at = 0; (at = bytes.indexOf(switchPrefix[0], at)) !== -1; at++) {
-      // A 03 at the end is escaped as well, so that the reader needn't wait for what is behind it.
+      // A 03 at the end is escaped as well, so that the reader needn't wait for the next byte.
       if (at + 1 < bytes.length && bytes[at + 1] !== switchPrefix[1]) continue;
       parts.push(bytes.subarray(start, at), Uint8Array.of(...switchPrefix, switchLiteral));
       start = at + 1;

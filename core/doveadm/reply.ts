@@ -9,53 +9,53 @@ import { splitInPlace, tabUnescape } from "./tab_escape.ts";
 
 const TAB = 0x09;
 
-/** What every reply has, whether the command went well or not. */
+/** The common fields of all replies, successful or not. */
 export interface DoveadmReplyBase {
   /** What kind of event it is. */
   readonly type: "reply";
   /** The request's id. */
   readonly id: number;
   /**
-   * The values, row behind row: who asked knows how many columns a row has. Decoded as UTF-8 when
-   * they are first asked for; a byte that isn't UTF-8 becomes U+FFFD.
+   * The values, row after row: the caller knows how many columns a row has. Decoded as UTF-8 on first use;
+   * a byte that isn't UTF-8 becomes U+FFFD.
    */
   readonly fields: readonly string[];
-  /** The same values as the bytes that the server has, for mail that isn't UTF-8. */
+  /** The same values as bytes, for mail that isn't UTF-8. */
   readonly rawFields: readonly Uint8Array[];
-  /** What stood behind the code, or behind the "+"; mostly nothing. */
+  /** The text after the code, or after the "+"; mostly empty. */
   readonly detail: string;
 }
 
-/** The reply to a command that went well. */
+/** The reply to a command that succeeded. */
 export interface DoveadmSuccess extends DoveadmReplyBase {
-  /** It went well. */
+  /** The command succeeded. */
   readonly ok: true;
 }
 
-/** The reply to a command that failed. Fields that came ahead of the failure are real ones. */
+/** The reply to a command that failed. Fields that came before the failure are valid. */
 export interface DoveadmFailure extends DoveadmReplyBase {
-  /** It failed. */
+  /** The command failed. */
   readonly ok: false;
   /**
-   * Why: "USAGE", "NOUSER", "NOTFOUND", "DATAERR", "TEMPFAIL", "NOPERM", "REFERRAL" (then `detail`
+   * The reason: "USAGE", "NOUSER", "NOTFOUND", "DATAERR", "TEMPFAIL", "NOPERM", "REFERRAL" (then `detail`
    * is `user@host`) or another word; "" for a command that the server doesn't know.
    */
   readonly code: string;
 }
 
-/** What a server answers to a command. */
+/** A server's reply to a command. */
 export type DoveadmReply = DoveadmSuccess | DoveadmFailure;
 
-/** A chunk that arrived, and its text, which many replies share. */
+/** A chunk that arrived, and its decoded text, which many replies share. */
 export class Chunk {
   /** The bytes. */
   readonly bytes: Uint8Array;
-  /** Whether the bytes are one reply's alone, so that they may be unescaped where they are. */
+  /** Whether only one reply uses the bytes, so that they can be unescaped in place. */
   readonly isOwn: boolean;
   #text: string | undefined;
   #textStart = 0;
 
-  /** Makes one. */
+  /** Creates a chunk. */
   constructor(bytes: Uint8Array, isOwn = false) {
     this.bytes = bytes;
     this.isOwn = isOwn;
@@ -64,9 +64,9 @@ export class Chunk {
   /**
    * The text of `bytes[start..end)`.
    *
-   * Decoding a chunk at once and cutting the text is several times faster than decoding each reply.
-   * It works where every byte is one character of the text, so wherever the chunk is ASCII. What is
-   * ahead of the first reply, a multiplex header mostly, isn't, and is left out.
+   * Decoding a whole chunk and slicing the text is several times faster than decoding each reply. It works
+   * if every byte is one character of the text, so for ASCII chunks. The bytes before the first reply,
+   * mostly a multiplex header, aren't ASCII, and are left out.
    */
   text(start: number, end: number): string {
     if (this.#text === undefined) {
@@ -90,10 +90,10 @@ export interface Range {
   readonly end: number;
 }
 
-/** Up to what size replies are unescaped as text; longer ones as bytes, which takes less memory. */
+/** Up to this size replies are unescaped as text; longer ones as bytes, which takes less memory. */
 const textUpTo = 4096;
 
-/** A reply whose fields are in `chunk[start..end)`, and decoded when they are first asked for. */
+/** A reply whose fields are in `chunk[start..end)` and are decoded on first use. */
 abstract class LazyReply implements DoveadmReplyBase {
   readonly type = "reply";
   readonly id: number;
@@ -125,7 +125,7 @@ abstract class LazyReply implements DoveadmReplyBase {
     if (this.#rawFields !== undefined || this.#end - this.#start > textUpTo) {
       return this.rawFields.map(decodeUtf8);
     }
-    // Every value ends in a TAB, but for the one JSON text that `user` answers with.
+    // Every value ends in a TAB, except the single JSON text that `user` answers with.
     const end = this.#chunk.bytes[this.#end - 1] === TAB ? this.#end - 1 : this.#end;
     const text = this.#chunk.text(this.#start, end);
     const fields = text.split("\t");
@@ -152,7 +152,7 @@ class LazyFailure extends LazyReply implements DoveadmFailure {
   }
 }
 
-/** The reply that a status line ends: `+ text`, `-`, `-CODE` or `-CODE text`, without its LF. */
+/** The reply for a status line: `+ text`, `-`, `-CODE` or `-CODE text`, without its LF. */
 export function makeReply(id: number, status: string, fields: Range): DoveadmReply {
   if (status === "+") return new LazySuccess(id, "", fields);
   if (status.startsWith("+")) return new LazySuccess(id, status.slice(1).trimStart(), fields);

@@ -22,19 +22,19 @@ export interface DoveadmField {
   readonly type: "field";
   /** The request's id. */
   readonly id: number;
-  /** The next bytes of the value, unescaped; may be empty. Where pieces are cut means nothing. */
+  /** The next bytes of the value, unescaped; may be empty. Pieces may be cut anywhere. */
   readonly chunk: Uint8Array;
   /** Whether the value ends with this piece. */
   readonly final: boolean;
 }
 
-/** How long a reply may be. */
+/** Limits on the length of a reply. */
 export interface ReplyLimits {
   /** All fields of a reply that isn't streamed, in bytes of the wire. */
   reply: number;
   /** How many fields a reply that isn't streamed may have. */
   values: number;
-  /** The status line behind the fields. */
+  /** The status line after the fields. */
   statusLine: number;
 }
 
@@ -42,33 +42,32 @@ const nothing: Range = { chunk: new Chunk(new Uint8Array(0)), start: 0, end: 0 }
 
 /** Reads replies, one at a time. */
 export class ReplyReader {
-  /** Where the bytes begin that {@linkcode read} has not used. */
+  /** The start of the bytes that {@linkcode read} has not used. */
   at = 0;
   #limits: ReplyLimits;
   #concealer: Concealer;
   #state: "fields" | "status" = "fields";
   #chunk = nothing.chunk;
-  /** The fields so far, as long as they are in one chunk; else they are gathered. */
+  /** The fields so far, if they are in one chunk; otherwise they are copied. */
   #fields = nothing;
-  /** The fields, or the status line, of which there is only a part so far. */
+  /** The incomplete fields, or the incomplete status line. */
   #gathered = new GatheredBytes();
-  /** How many fields have come, of a reply that is long enough for that to matter. */
+  /** How many fields have come, counted if the reply is long enough to reach the limit. */
   #values = 0;
   #unescaper = new TabUnescaper();
   #withinField = false;
 
-  /** Makes one that is at the beginning of a reply. */
+  /** Creates a reader at the start of a reply. */
   constructor(limits: ReplyLimits, concealer: Concealer) {
     this.#limits = limits;
     this.#concealer = concealer;
   }
 
   /**
-   * Reads `bytes[at..end)` up to the next event and moves `at` there; `undefined` when the bytes are
-   * used up. After a reply the next one begins.
+   * Reads `bytes[at..end)` up to the next event and moves `at` there; `undefined` if the bytes are used up.
+   * After a reply the next one starts.
    *
-   * Throws a {@linkcode RemoteProtocolError} for a status line that is none and for what goes over a
-   * limit.
+   * Throws a {@linkcode RemoteProtocolError} for an invalid status line and for an exceeded limit.
    */
   read(
     bytes: Uint8Array,
@@ -83,7 +82,7 @@ export class ReplyReader {
         if (field !== undefined) return field;
       }
     }
-    // The line above may have changed the state, which the compiler doesn't see.
+    // That call may have changed the state, which the compiler doesn't see.
     return (this.#state as string) === "status" && this.at < end
       ? this.#readStatus(bytes, end, request.id)
       : undefined;
@@ -103,7 +102,7 @@ export class ReplyReader {
         { limit: "reply" },
       );
     }
-    // Counting takes time, and most replies are too short to have so many fields.
+    // Counting takes time, and most replies are too short to reach the limit.
     if (size > this.#limits.values || soFar > 0) {
       if (this.#gathered.size === 0) this.#values = fieldsIn(this.#fields);
       this.#values += fieldsIn({ chunk: this.#chunk, start, end: stop });
@@ -144,7 +143,7 @@ export class ReplyReader {
       this.at = end;
       return chunk.length === 0 ? undefined : { type: "field", id, chunk, final: false };
     }
-    // A value ends in a TAB, but for the one JSON text that `user` answers with.
+    // Every value ends in a TAB, except the single JSON text that `user` answers with.
     const isValue = bytes[stop] === TAB || this.#withinField;
     this.#withinField = false;
     this.#unescaper.end();
@@ -163,8 +162,10 @@ export class ReplyReader {
     if (this.#gathered.size === 0) {
       if (bytes[start] !== PLUS && bytes[start] !== MINUS) {
         throw new RemoteProtocolError(
-          `The server sent ${this.#concealer.quote(bytes.subarray(start, end))} where a "+" or ` +
-            `"-" ends a reply. The connection can't be used any longer.`,
+          `The server sent ${
+            this.#concealer.quote(bytes.subarray(start, end))
+          } instead of a "+" or ` +
+            `"-" at the end of a reply. The connection can't be used any more.`,
         );
       }
       if (start + 1 < end && bytes[start] === PLUS && bytes[start + 1] === LF) {
@@ -186,7 +187,7 @@ export class ReplyReader {
     if (found === -1) return undefined;
     const line = this.#gathered.take();
     const status = decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line);
-    // A referral is to be followed: that a host's name has a part of the password in it is chance.
+    // A referral is needed as it is: a match of the password in a host's name is a coincidence.
     const isReferral = /^-REFERRAL \S+@\S+$/.test(status) && !this.#concealer.isIn(status);
     return this.#end(id, isReferral ? status : this.#concealer.conceal(status));
   }
@@ -200,7 +201,7 @@ export class ReplyReader {
   }
 }
 
-/** How many fields end in a range. */
+/** The number of fields that end in a range. */
 function fieldsIn({ chunk, start, end }: Range): number {
   const bytes = chunk.bytes.subarray(start, end);
   let fields = 0;

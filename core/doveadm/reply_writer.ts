@@ -1,6 +1,6 @@
 /**
- * What a server sends behind the handshake: values, status lines and the log, in the channels and
- * the format of the session.
+ * The server's output after the handshake: values, status lines and the log, in the channels and the format
+ * of the session.
  *
  * @module
  */
@@ -17,28 +17,28 @@ import {
 } from "./multiplex.ts";
 import { tabEscape, tabEscapeBytes } from "./tab_escape.ts";
 
-/** How much of the conversation is put into one packet if it comes in small pieces, as in Dovecot. */
+/** The largest packet for output in small pieces, as in Dovecot. */
 const packetSize = 8192;
 
 const tab = Uint8Array.of(0x09);
 const emptyLogLine = Uint8Array.of(0x0a);
 
-/** Writes a session's replies and log into an output. */
+/** Writes a session's replies and log to an output. */
 export class ReplyWriter {
   #output: OutputQueue;
   #stream: StreamMultiplexer | undefined;
   #isMultiplexed: boolean;
-  /** Bytes of the conversation that no packet has yet. */
+  /** Bytes of the conversation that are not in a packet yet. */
   #pending: Uint8Array[] = [];
   #pendingSize = 0;
   /**
-   * Pieces of a value that isn't ended. They wait for its end if it is short: Dovecot's own client
-   * prints a value that arrives in parts otherwise than one that arrives as a whole.
+   * Pieces of an incomplete value. They are held if the value is short: Dovecot's own client prints a value
+   * in parts differently from a whole one.
    */
   #pieces: Uint8Array[] = [];
   #piecesSize = 0;
 
-  /** Makes one; without a format there is one channel and no log. */
+  /** Creates a writer; without a format there is one channel and no log. */
   constructor(output: OutputQueue, format: MultiplexFormat | undefined) {
     this.#output = output;
     this.#isMultiplexed = format !== undefined;
@@ -65,7 +65,7 @@ export class ReplyWriter {
     this.#write(encodeUtf8(`\n${line}\n`));
   }
 
-  /** Puts all that was written into the output: nothing more comes. */
+  /** Writes everything to the output: nothing more comes. */
   close(): void {
     this.#endPieces();
     this.flush();
@@ -79,21 +79,21 @@ export class ReplyWriter {
     this.#writeLog(encodeUtf8(lines.join("")));
   }
 
-  /** Writes an empty line to the log, which no client shows; returns whether there is a log. */
+  /** Writes an empty line to the log, which clients skip; returns whether there is a log. */
   probe(): boolean {
     if (this.#isMultiplexed) this.#writeLog(emptyLogLine);
     return this.#isMultiplexed;
   }
 
-  /** Puts what is pending into the output, but for the pieces of a short value that isn't ended. */
+  /** Writes what is pending to the output, except pieces of a short incomplete value. */
   flush(): void {
     if (this.#pendingSize === 0) return;
     const pending = this.#pending;
     if (this.#stream !== undefined) {
       this.#output.push(this.#stream.encode(MAIN_CHANNEL, concat(pending)));
     } else {
-      // Only the last can be large, and isn't copied; a chunk for each of the others would be more
-      // than what is in it.
+      // Only the last can be large, and isn't copied; separate chunks for the others would take more memory
+      // than their bytes.
       const large = pending[pending.length - 1].length >= packetSize ? pending.pop() : undefined;
       if (this.#isMultiplexed) pending.unshift(encodePacketHead(MAIN_CHANNEL, this.#pendingSize));
       this.#output.push(concat(pending));
@@ -103,7 +103,7 @@ export class ReplyWriter {
     this.#pendingSize = 0;
   }
 
-  /** The pieces wait no longer. */
+  /** Stops holding the pieces. */
   #endPieces(): void {
     const pieces = this.#pieces;
     this.#pieces = [];
@@ -118,7 +118,7 @@ export class ReplyWriter {
     if (this.#pendingSize >= packetSize) this.flush();
   }
 
-  /** Writes to the log channel, behind what was written to the conversation before. */
+  /** Writes to the log channel, after the pending bytes of the conversation. */
   #writeLog(bytes: Uint8Array): void {
     this.#endPieces();
     this.flush();

@@ -1,8 +1,7 @@
 /**
- * The server end of the doveadm protocol, 1.0 to 1.4.
+ * The server side of the doveadm protocol, 1.0 to 1.4.
  *
- * Source: Dovecot's src/doveadm/client-connection-tcp.c, and what servers of 2.3 and 2.4 were seen to
- * do.
+ * Source: Dovecot's src/doveadm/client-connection-tcp.c, and tests of servers of 2.3 and 2.4.
  *
  * @module
  */
@@ -20,14 +19,14 @@ import { type LogLevel, logLevels } from "./log.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import { ServerHandshake, type ServerHandshakeOptions } from "./server_handshake.ts";
 
-/** Limits on what a client can make a server hold, in bytes. */
+/** Limits on the memory that a client can use, in bytes. */
 export interface DoveadmServerLimits {
   /** A line of the handshake; 8 KiB if left out. */
   handshakeLine: number;
   /** A command's line; 1 MiB if left out, as in Dovecot. */
   commandLine: number;
   /**
-   * What a client may send ahead while a command runs, and what it may leave unread of the answers to
+   * What a client may send in advance while a command runs, and what it may leave unread of the answers to
    * invalid commands; 16 MiB if left out. A caller that checks {@linkcode DoveadmServerProtocol.backlog}
    * before each read, and writes all output, never reaches it.
    */
@@ -37,8 +36,8 @@ export interface DoveadmServerLimits {
 /** Options for a {@linkcode DoveadmServerProtocol}. */
 export interface DoveadmServerProtocolOptions extends ServerHandshakeOptions {
   /**
-   * Whether a command is followed by input; {@linkcode takesInput} if left out. The input of a refused
-   * command can be skipped only where this is known.
+   * Returns whether a command is followed by input; {@linkcode takesInput} if left out. The input of a
+   * refused command can be skipped only if this is known.
    */
   takesInput?: (command: DoveadmCommand) => boolean;
   /** Limits that differ from the defaults. */
@@ -86,13 +85,13 @@ export function takesInput(command: DoveadmCommand): boolean {
 }
 
 /**
- * The server end of one doveadm connection, as a value that never touches a socket.
+ * The server side of one doveadm connection, as a value that never touches a socket.
  *
- * Commands are answered one at a time and in order: the next one is emitted after the reply to the one
- * before it. What a client sends ahead waits, and {@linkcode backlog} is how much that is: a caller that
- * reads only a little ahead holds back a client that sends without end.
+ * Commands are answered one at a time and in order: the next one is emitted after the reply to the previous
+ * one. What a client sends in advance waits, and {@linkcode backlog} is its size: a caller that reads only
+ * a little in advance holds back a client that sends without end.
  *
- * @example A session with a client that is only bytes
+ * @example A session with prepared bytes of a client
  * ```ts
  * import { DoveadmServerProtocol } from "@dovewire/dovewire/core/doveadm";
  * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
@@ -134,10 +133,10 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   #ended = false;
   #failure: DovewireError | undefined;
   #lastId = 0;
-  /** Whether the last command still waits for its answer. */
+  /** Whether the last command is not answered yet. */
   #isAnswered = true;
   #lastName = "";
-  /** How many bytes of answers to invalid commands were written since all output was taken. */
+  /** The bytes of answers to invalid commands since all output was last taken. */
   #refusals = 0;
   #unstuffer = new DotUnstuffer();
 
@@ -155,7 +154,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     this.#replies = new ReplyWriter(this.#output, undefined);
   }
 
-  /** How many bytes the client has sent ahead. */
+  /** How many bytes the client has sent in advance. */
   get backlog(): number {
     return this.#input.size;
   }
@@ -173,7 +172,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
 
   /**
    * Refuses the client of the "login" event; the conversation ends. `reason` is for the "refused" event,
-   * and the client isn't told.
+   * and is not sent to the client.
    */
   refuseLogin(reason?: string): void {
     this.#checkDeciding("refuseLogin");
@@ -189,7 +188,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     return this.#handshake.takeUnread();
   }
 
-  /** To be called when the transport is encrypted, after a "start-tls" event; the login follows. */
+  /** Call this when the transport is encrypted, after a "start-tls" event; the login follows. */
   tlsStarted(): void {
     if (this.#state !== "handshake") throw noTlsAsked();
     this.#handshake.tlsStarted();
@@ -211,14 +210,14 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     if (this.#mayAnswer(id)) this.#replies.field(bytes, final);
   }
 
-  /** Ends the running command's reply: it went well. Throws as {@linkcode writeField} does. */
+  /** Ends the running command's reply with success. Throws as {@linkcode writeField} does. */
   succeed(id: number): void {
     if (this.#mayAnswer(id)) this.#answer("+");
   }
 
   /**
-   * Ends the running command's reply: it failed. `code` is "NOUSER", "NOTFOUND" …, or "" for an
-   * unknown command; `detail` the text after it: for "REFERRAL" the user and host to go to.
+   * Ends the running command's reply with a failure. `code` is "NOUSER", "NOTFOUND" …, or "" for an unknown
+   * command; `detail` the text after it: for "REFERRAL" the user and host to go to.
    *
    * Throws as {@linkcode writeField} does, and for a code or a detail that a reply can't carry.
    */
@@ -270,7 +269,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     if (this.#isOpen) this.#input.push(bytes);
   }
 
-  /** Learns that the client will send no more. What it sent is still answered. */
+  /** Ends the input: the client will send no more. What it sent is still answered. */
   receiveEnd(): void {
     this.#ended = true;
   }
@@ -279,8 +278,8 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
    * The next event in wire order, or `undefined` until there are more bytes, or the running command is
    * answered.
    *
-   * Throws a {@linkcode RemoteProtocolError} where the client broke the protocol, and rethrows the same
-   * error afterwards: write the rest of {@linkcode takeOutput} and close the connection, as Dovecot does.
+   * Throws a {@linkcode RemoteProtocolError} if the client broke the protocol, and rethrows the same error
+   * afterwards: write the rest of {@linkcode takeOutput} and close the connection, as Dovecot does.
    */
   nextEvent(): DoveadmServerEvent | undefined {
     if (this.#failure !== undefined) throw this.#failure;
@@ -291,7 +290,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     }
   }
 
-  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  /** Bytes to write, oldest first, or `undefined` if there are none. */
   takeOutput(): Uint8Array | undefined {
     this.#replies.flush();
     const chunk = this.#output.take();
@@ -357,11 +356,11 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     }
   }
 
-  /** Returns no event; throws if the client has sent more ahead than it may. */
+  /** Returns no event; throws if the client has sent more in advance than it may. */
   #waiting(): undefined {
     if (this.#input.size <= this.#limits.backlog) return undefined;
     throw new RemoteProtocolError(
-      `The client sent ${this.#input.size} bytes ahead while it waited for an answer, and ` +
+      `The client sent ${this.#input.size} bytes in advance while it waited for an answer, but only ` +
         `${this.#limits.backlog} are allowed ("limits.backlog"). Read no more while "backlog" is high.`,
       { limit: "backlog" },
     );
@@ -370,7 +369,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   #open(minor: number): void {
     const format = minor === 0 ? undefined : minor < 4 ? "packet" : "stream";
     this.#replies = new ReplyWriter(this.#output, format);
-    // From 1.3 on clients ask for it.
+    // From 1.3 on clients request it.
     this.#sendsLog = minor === 1 || minor === 2;
     this.#state = "command";
   }
@@ -385,7 +384,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
       ));
   }
 
-  /** Begins a command; returns no event for one that is handled here. */
+  /** Starts a command; returns no event for one that is handled here. */
   #begin(line: Uint8Array): DoveadmServerEvent | undefined {
     // A server of 1.3 accepts these from every client, whatever version that offered.
     const isNew = (this.#options.maxMinor ?? MAX_MINOR) >= 3;
@@ -421,7 +420,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     );
   }
 
-  /** The next piece of the input, or `undefined` where there is none yet. */
+  /** The next piece of the input, or `undefined` if there is none yet. */
   #readInput(): DoveadmServerEvent | undefined {
     for (let chunk; (chunk = this.#input.takeChunk()) !== undefined;) {
       const { pieces, end } = this.#unstuffer.push(chunk);
@@ -436,7 +435,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
     }
   }
 
-  /** Whether the command's answer still matters; throws for one that isn't the running one. */
+  /** Whether the command's answer is still used; throws for one that isn't the running one. */
   #mayAnswer(id: number): boolean {
     if (id === this.#lastId && !this.#isAnswered) return this.#isOpen;
     throw new LocalProtocolError(
@@ -448,7 +447,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
 
   #answer(status: string): void {
     this.#replies.status(status);
-    // So that packets don't depend on when the output is taken.
+    // Makes packets independent of when the output is taken.
     this.#replies.flush();
     this.#isAnswered = true;
     this.#state = this.#state === "input" ? "skipping" : "command";

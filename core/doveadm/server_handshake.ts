@@ -1,5 +1,5 @@
 /**
- * The first lines of a connection, on the server's side: versions, STARTTLS, login.
+ * The start of a connection on the server side: versions, STARTTLS, login.
  *
  * @module
  */
@@ -25,9 +25,9 @@ export type ServerHandshakeEvent =
 
 /** Options for a server's handshake. */
 export interface ServerHandshakeOptions {
-  /** The password that lets a client in; nobody can log in if it is left out. */
+  /** The password that clients log in with; without it, no client can log in. */
   password?: string;
-  /** The name that goes with the password; "doveadm" if left out, and Dovecot knows no other. */
+  /** The name for the password; "doveadm" if left out, the only one that Dovecot knows. */
   username?: string;
   /**
    * Whether logins are decided by the caller: each is a "login" event, to be answered with
@@ -42,7 +42,7 @@ export interface ServerHandshakeOptions {
   starttls?: "offered" | "required";
 }
 
-/** The server's end of the handshake, up to the last "+". */
+/** The server side of the handshake, up to the last "+". */
 export class ServerHandshake {
   /**
    * "version": the client's first line is awaited; "login": its login is; "deciding": a "login" event waits
@@ -58,11 +58,11 @@ export class ServerHandshake {
   #isEncrypted = false;
   /** The name of the login that the caller decides on. */
   #candidate: string | undefined;
-  /** The caller's decision: the next event. */
+  /** The caller's decision, which becomes the next event. */
   #decision: ServerHandshakeEvent | undefined;
   #minor = 0;
 
-  /** Takes the queues of the protocol that it is a part of. */
+  /** Takes the queues of the protocol that uses it. */
   constructor(
     options: ServerHandshakeOptions,
     lineLimit: number,
@@ -94,7 +94,7 @@ export class ServerHandshake {
     this.#output = output;
   }
 
-  /** The minor version that both ends speak, once the handshake is over. */
+  /** The minor version of the connection, after the handshake. */
   get minor(): number {
     return this.#minor;
   }
@@ -104,7 +104,7 @@ export class ServerHandshake {
     return this.#state === "deciding" && this.#decision === undefined;
   }
 
-  /** Goes on with the login over the encrypted transport. */
+  /** Continues with the login over the encrypted transport. */
   tlsStarted(): void {
     if (this.#state !== "tls") throw noTlsAsked();
     this.#isEncrypted = true;
@@ -131,7 +131,7 @@ export class ServerHandshake {
       : this.#refuse(decision.reason ?? `the login of ${quoteText(this.#candidate!)} was refused`);
   }
 
-  /** The next event, or `undefined` when it takes more bytes, or a decision, to know. */
+  /** The next event, or `undefined` if more bytes, or a decision, are needed. */
   nextEvent(): ServerHandshakeEvent | undefined {
     for (;;) {
       switch (this.#state) {
@@ -146,7 +146,7 @@ export class ServerHandshake {
         case "tls":
           if (this.#input.size === 0) return undefined;
           throw new RemoteProtocolError(
-            "The client sent unencrypted bytes after STARTTLS. Nothing of them was used; check for a " +
+            "The client sent unencrypted bytes after STARTTLS. None of them was used; check for a " +
               "man in the middle.",
           );
         case "deciding":
@@ -160,12 +160,12 @@ export class ServerHandshake {
   }
 
   #readVersion(line: Uint8Array): ServerHandshakeEvent | undefined {
-    // Swapped: a client of doveadm says that it is "doveadm-server".
+    // Swapped: a doveadm client sends "doveadm-server".
     const found = /^VERSION\tdoveadm-server\t1\t(\d{1,9})$/.exec(decodeUtf8(line));
     if (found === null) {
       throw new RemoteProtocolError(
         `The client began with ${quote(line)}, not with "VERSION", "doveadm-server", 1 and a ` +
-          "number. Is it a doveadm client?",
+          "number. Check that it is a doveadm client.",
       );
     }
     const { maxMinor = MAX_MINOR, preauthenticated = false } = this.#options;
@@ -201,7 +201,7 @@ export class ServerHandshake {
       this.#candidate = username;
       return { type: "login", username, password: decodeUtf8(password) };
     }
-    // The password is compared in any case, so that the time tells nothing about the name either.
+    // The password is always compared, so that timing reveals nothing about the name.
     const isRight = sameSecret(password, this.#secret!);
     if (username !== this.#username) {
       return this.#refuse(`there is no ${quoteText(username)} to log in as`);
@@ -230,7 +230,7 @@ export class ServerHandshake {
   }
 
   #tooLong(line: Uint8Array): Error {
-    // A login's line has the password in it.
+    // The line of a login contains the password.
     const what = this.#state === "version" ? quote(line) : "a line";
     return new RemoteProtocolError(
       `The client sent ${what} in the handshake, where a line has ${this.#lineLimit} bytes at most ` +
@@ -240,7 +240,7 @@ export class ServerHandshake {
   }
 }
 
-/** The name and the password of a PLAIN line, or why there are none. */
+/** The name and the password in a PLAIN line, or why it is invalid. */
 function parsePlain(line: string): { username: string; password: Uint8Array } | string {
   const [mechanism, encoded = "", ...rest] = line.split("\t");
   if (mechanism !== "PLAIN" || rest.length > 0) return "it didn't log in with PLAIN";
@@ -250,7 +250,7 @@ function parsePlain(line: string): { username: string; password: Uint8Array } | 
   if (plain[0] !== 0 || end === -1) {
     return "it logged in with an authorisation identity, or without a password";
   }
-  // What is behind another NUL is not part of the password, as in Dovecot.
+  // As in Dovecot, the text after another NUL is not part of the password.
   const password = plain.subarray(end + 1);
   const nul = password.indexOf(0);
   return {
@@ -259,7 +259,7 @@ function parsePlain(line: string): { username: string; password: Uint8Array } | 
   };
 }
 
-/** The bytes of padded base64, or `undefined` for what isn't. */
+/** The bytes of padded base64, or `undefined` if it is invalid. */
 function fromBase64(text: string): Uint8Array | undefined {
   if (!/^(?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?$/.test(text) || text.includes("_")) {
     return undefined;

@@ -1,9 +1,9 @@
 /**
- * The escapes that keep TAB, LF, CR, NUL and \x01 out of the fields of a line.
+ * The escapes for TAB, LF, CR, NUL and \x01 in the fields of a line.
  *
  * `\x01` and one character stand for one byte: `0` NUL, `1` \x01, `t` TAB, `r` CR, `n` LF. Any other
- * character behind a `\x01` stands for itself, and a lone `\x01` at the end for nothing. Source:
- * Dovecot's src/lib/strescape.c.
+ * character after a `\x01` stands for itself, and a single `\x01` at the end is dropped. Source: Dovecot's
+ * src/lib/strescape.c.
  *
  * @module
  */
@@ -19,14 +19,14 @@ const escapes: Readonly<Record<string, string>> = {
   "\n": "\x01n",
 };
 
-/** What each byte stands for behind a `\x01`. */
+/** The byte for each byte after a `\x01`. */
 const unescaped = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 for (const [character, escape] of Object.entries(escapes)) {
   unescaped[escape.charCodeAt(1)] = character.charCodeAt(0);
 }
 
 /**
- * Escapes a text so that it can be a field of a line.
+ * Escapes a text for a field of a line.
  *
  * @example
  * ```ts
@@ -41,15 +41,12 @@ export function tabEscape(text: string): string {
   return text.replace(/[\0\x01\t\r\n]/g, (character) => escapes[character]);
 }
 
-/** Whether a byte can't stand in a field as it is. */
+/** Whether a byte has to be escaped in a field. */
 function isEscaped(byte: number): boolean {
   return byte <= 0x0d && (byte <= SOH || byte === TAB || byte === 0x0a || byte === 0x0d);
 }
 
-/**
- * Escapes bytes so that they can be a field of a line; bytes without anything to escape are given
- * back as they are.
- */
+/** Escapes bytes for a field of a line; returns the same bytes if there is nothing to escape. */
 export function tabEscapeBytes(bytes: Uint8Array): Uint8Array {
   let extra = 0;
   for (const byte of bytes) {
@@ -73,7 +70,7 @@ function unescapedUnit(unit: number): number {
 }
 
 /**
- * Gives the text that {@linkcode tabEscape} was given.
+ * Unescapes a text: the reverse of {@linkcode tabEscape}.
  *
  * @example
  * ```ts
@@ -94,14 +91,14 @@ export function tabUnescape(text: string): string {
 }
 
 /**
- * Gives the bytes that {@linkcode tabEscapeBytes} was given; bytes without an escape are given back
- * as they are, not copied.
+ * Unescapes bytes: the reverse of {@linkcode tabEscapeBytes}. Returns the same bytes, not a copy, if there
+ * is no escape.
  */
 export function tabUnescapeBytes(bytes: Uint8Array): Uint8Array {
   return bytes.indexOf(SOH) === -1 ? bytes : tabUnescapeInPlace(new Uint8Array(bytes));
 }
 
-/** How long a run of bytes without an escape must be for one call that moves it to be worth it. */
+/** From this length on, a run without escapes is moved by one call into the runtime. */
 const longRun = 24;
 
 /** As {@linkcode tabUnescapeBytes}, but moves the bytes within their buffer, from `at` on. */
@@ -121,19 +118,19 @@ function tabUnescapeInPlace(bytes: Uint8Array, at = 0): Uint8Array {
       while (from < size && bytes[from] !== SOH) bytes[at++] = bytes[from++];
       run = from - start;
     }
-    // Runs are about as long as the one before, in mail at least.
+    // Assumes a run of the same length as the previous one, which is usual in mail.
     isLong = run >= longRun;
     if (++from < size) bytes[at++] = unescaped[bytes[from]];
   }
   return bytes.subarray(0, at);
 }
 
-/** All empty values, of which there may be one for each byte: an array of its own takes 100 bytes. */
+/** Shared by all empty values, of which there may be one per byte: a separate array takes 100 bytes. */
 const emptyValue = new Uint8Array(0);
 
 /**
- * Takes values that each end in a TAB apart and unescapes them, within the buffer that they are in,
- * which must begin at a multiple of four bytes. What stands behind the last TAB is a value as well.
+ * Splits values that each end in a TAB and unescapes them in place; their buffer must start at a multiple
+ * of four bytes. The bytes after the last TAB are a value as well.
  */
 export function splitInPlace(bytes: Uint8Array): Uint8Array[] {
   const size = bytes.length;
@@ -162,8 +159,8 @@ export function splitInPlace(bytes: Uint8Array): Uint8Array[] {
 }
 
 /**
- * Where the next byte below 0x0b is: \x01, TAB and little else. Looks at four bytes at a time, which
- * takes a third of the time that three searches for single bytes take.
+ * The index of the next byte below 0x0b: \x01, TAB and few others. Checks four bytes at a time, which takes
+ * a third of the time of three searches for single bytes.
  */
 function indexOfControl(bytes: Uint8Array, words: Int32Array, from: number): number {
   const size = bytes.length;
@@ -172,7 +169,7 @@ function indexOfControl(bytes: Uint8Array, words: Int32Array, from: number): num
   let word = at >> 2;
   while (word < words.length) {
     const four = words[word];
-    // Whether any byte of the four is below 0x0b: its highest bit is set by the subtraction alone.
+    // Whether any byte of the four is below 0x0b: only the subtraction sets its highest bit.
     if (((four - 0x0b0b0b0b) & ~four & 0x80808080) !== 0) break;
     word++;
   }
@@ -199,7 +196,7 @@ function indexOfControl(bytes: Uint8Array, words: Int32Array, from: number): num
 export class TabUnescaper {
   #escaping = false;
 
-  /** Unescapes the next piece; what can't be told yet comes with the piece behind it. */
+  /** Unescapes the next piece; an incomplete escape is returned with the piece after it. */
   push(piece: Uint8Array): Uint8Array {
     if (!this.#escaping && piece.indexOf(SOH) === -1) return piece;
     if (piece.length === 0) return piece;
@@ -210,15 +207,15 @@ export class TabUnescaper {
     return tabUnescapeInPlace(target, start);
   }
 
-  /** Ends the value: a lone `\x01` at its end is dropped, and the next piece begins a new value. */
+  /** Ends the value: a single `\x01` at its end is dropped, and the next piece starts a new value. */
   end(): void {
     this.#escaping = false;
   }
 }
 
-/** Whether the last byte of `bytes[start..]` is a `\x01` that waits for its character. */
+/** Whether the last byte of `bytes[start..]` is the start of an incomplete escape. */
 function endsInEscape(bytes: Uint8Array, start: number): boolean {
-  // In a run of \x01 every second one is escaped by the one before it.
+  // In a run of \x01 every second one is escaped by the previous one.
   let run = 0;
   while (bytes.length - run > start && bytes[bytes.length - 1 - run] === SOH) run++;
   return run % 2 === 1;

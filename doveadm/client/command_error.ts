@@ -9,15 +9,15 @@ import { escapeControls } from "../../core/peer_text.ts";
 import { type DoveadmFailure, exitCode, type LogLine } from "../../core/doveadm/mod.ts";
 
 /**
- * What went wrong where a code alone doesn't tell.
+ * The reason for a failure that the code alone doesn't identify.
  *
- * - "quota": the user's quota is full. Servers have no code for it: over HTTP the exit code tells, and
- *   over doveadm's protocol that there is none, or the log.
- * - "exists": a mailbox of that name exists. Only the log tells, which HTTP doesn't have.
+ * - "quota": the user's quota is full. Servers have no code for it: it is recognised by the exit code over
+ *   HTTP, and by the missing code or the log over doveadm's protocol.
+ * - "exists": a mailbox of that name exists. It is recognised by the log, which HTTP lacks.
  */
 export type CommandErrorReason = "quota" | "exists";
 
-/** The server ran the command, or looked at it, and it failed. */
+/** The server ran the command, or checked it, and it failed. */
 export class CommandError extends DovewireError {
   /** The class's name. */
   override name = "CommandError";
@@ -26,22 +26,22 @@ export class CommandError extends DovewireError {
   /** "USAGE", "NOUSER", "NOTFOUND" …; "" for a command that the server doesn't know. */
   override readonly code: string;
   /**
-   * The exit code that doveadm would end with: 64 for "USAGE", 67 for "NOUSER"; -1 for others, unless
-   * the server told the number itself, as it does over HTTP, and for a full quota, which is 73.
+   * The exit code of doveadm: 64 for "USAGE", 67 for "NOUSER"; -1 for others, unless the server sent the
+   * number itself, as it does over HTTP; 73 for a full quota.
    */
   readonly exitCode: number;
-  /** What stood after the code: for "REFERRAL" the `user@host` to ask instead. */
+  /** The text after the code: for "REFERRAL" the `user@host` to ask instead. */
   readonly detail: string;
-  /** The log lines that came with the command; the last ones where they were many. */
+  /** The log lines that came with the command; the last 100 if there were more. */
   readonly log: readonly LogLine[];
   /** The reply, with the fields that came before the failure. */
   readonly reply: DoveadmFailure;
-  /** What went wrong, where more than the code tells; `undefined` where that is all there is. */
+  /** The reason, if it is more precise than the code; otherwise `undefined`. */
   readonly reason: CommandErrorReason | undefined;
 
   /**
-   * Makes one of a failed reply; of the exit code, where the server told it as a number; and of a
-   * sentence to stand at the message's end.
+   * Creates an error from a failed reply, the exit code if the server sent it as a number, and a sentence
+   * to append to the message.
    */
   constructor(
     command: string,
@@ -62,7 +62,7 @@ export class CommandError extends DovewireError {
   }
 }
 
-/** What doveadm ends with where a quota is full: EX_CANTCREAT of sysexits(3). */
+/** The exit code of doveadm for a full quota: EX_CANTCREAT of sysexits(3). */
 const exitOfQuota = 73;
 
 /** The commands whose only failure without a code is a full quota. */
@@ -77,7 +77,7 @@ function reasonOf(
   const says = (words: RegExp) =>
     log.some(({ level, message }) => level === "error" && words.test(message));
   if (status === exitOfQuota) return "quota";
-  // The words are a setting of the server's, "Quota exceeded (mailbox for user is full)" by default.
+  // The text is a server setting, "Quota exceeded (mailbox for user is full)" by default.
   const isQuota = code === "UNKNOWN" && status === undefined &&
     (saving.has(command) || says(/\bquota\b/i));
   if (isQuota) return "quota";

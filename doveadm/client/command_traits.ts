@@ -1,9 +1,9 @@
 /**
- * What a client must know of commands so that its callers needn't: which of them get along with
- * others on one connection, and what they die of.
+ * What a client has to know about commands: which can share a connection, and which mistakes make a server
+ * close it.
  *
- * Source: Dovecot's src/doveadm/doveadm-print-server.c, src/doveadm/doveadm-mail.c, and what servers
- * of 2.3 and 2.4 were seen to do.
+ * Source: Dovecot's src/doveadm/doveadm-print-server.c, src/doveadm/doveadm-mail.c, and tests of servers of
+ * 2.3 and 2.4.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { escapeControls } from "../../core/peer_text.ts";
 import { findCommand } from "../../core/doveadm/catalogue/mod.ts";
 
 /**
- * Whether a command may share its connection with others of the kind, as those that act on a user's
- * mail may.
+ * Whether a command can share its connection with others of this kind: commands that act on a user's mail
+ * can.
  *
- * Others may not. From the second command of a connection on, a server sends the rows of commands
- * that don't act on mail *behind* their reply; and a mail command leaves the server's process with
- * the mail user's rights (2.3), so that a later `who` dies and a later `user *` finds nobody.
+ * Others can't. From the second command of a connection on, a server sends the rows of commands that don't
+ * act on mail *after* their reply; and after a mail command the server's process keeps the mail user's
+ * rights (2.3), so that a later `who` aborts and a later `user *` finds no users.
  */
 export function sharesConnection(name: string): boolean {
   return findCommand(name)?.alone === false;
 }
 
-/** What makes a server end the connection instead of answering, command by command. */
+/** By command, the mistakes that make a server close the connection instead of answering. */
 const deadlyMistakes: Readonly<Record<string, string>> = {
   fetch: "an unknown field or a bad search query",
   search: "a bad search query",
@@ -40,19 +40,19 @@ const deadlyMistakes: Readonly<Record<string, string>> = {
 };
 
 /**
- * Why a server may have ended the connection instead of answering a command, as sentences: what it
- * logged for the command, where it did, and else what is likely.
+ * Why a server may have closed the connection instead of answering a command, as sentences: the last line
+ * that it logged for the command, or else the likely mistakes.
  */
 export function whyItMayHaveDied(name: string, log: readonly LogLine[] = []): string {
   const last = log.findLast(({ level, message }) =>
     level !== "debug" && level !== "info" && !message.includes("Raw backtrace:")
   );
   if (last !== undefined) {
-    return `The last that the server logged for it is: ${escapeControls(last.message)}`;
+    return `The server's last log line for it: ${escapeControls(last.message)}`;
   }
   const mistake = Object.hasOwn(deadlyMistakes, name)
     ? deadlyMistakes[name]
     : "a missing argument, or a name that isn't UTF-8";
-  return "Dovecot ends the connection without a word where a command gives up early: for " +
-    `"${name}" that may be ${mistake}. Its own log says more.`;
+  return "Dovecot closes the connection without an error if a command aborts early. For " +
+    `"${name}" the cause may be ${mistake}. Check Dovecot's log.`;
 }

@@ -1,5 +1,5 @@
 /**
- * The client for a target, whatever has to be spoken there.
+ * Creates the client for a target and its protocol.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { isHttpTarget } from "../http/target.ts";
 import type { DoveadmTarget } from "./target.ts";
 
 /**
- * A client for the doveadm server at a target; connections are opened when commands need them.
+ * Creates a client for the doveadm server at a target; it connects when a command needs a connection.
  *
  * `target` is one of
  *
@@ -22,7 +22,7 @@ import type { DoveadmTarget } from "./target.ts";
  *   socket;
  * - `http://host:8080` or `https://host`: Dovecot's HTTP API.
  *
- * Throws a `LocalProtocolError` for a target that is none of them.
+ * Throws a `LocalProtocolError` for any other target.
  *
  * @example
  * ```ts ignore
@@ -48,7 +48,7 @@ export function connect(
     | DoveadmTarget,
   options?: DoveadmOptions,
 ): Doveadm;
-/** A client for a target that is known when the program runs. */
+/** A client for a target that is known only at run time. */
 export function connect(
   target: string | URL | DoveadmTarget,
   options?: DoveadmOptions & DoveadmHttpOptions,

@@ -1,5 +1,5 @@
 /**
- * One connection to a doveadm server, with nothing hidden.
+ * A single connection to a doveadm server: the low-level client.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import {
   DoveadmClientProtocol,
   type LogLine,
 } from "../../core/doveadm/mod.ts";
+import { callListener } from "../../transports/call_listener.ts";
 import { Driver } from "../../transports/driver.ts";
 import type { Transport } from "../../transports/transport.ts";
 import { withDoveadmAlpn } from "../alpn.ts";
@@ -23,11 +24,11 @@ import { abortError, Deadline, defaultTimeout, timeLimit } from "../../transport
 import { checkPlaintext } from "./plaintext.ts";
 import type { DoveadmAnswer, DoveadmRequest, SendOptions } from "./request.ts";
 
-/** Where the outcome of a command goes. */
+/** Receives the outcome of a command. */
 interface Outcome {
   readonly resolve: (answer: DoveadmAnswer) => void;
   readonly reject: (error: unknown) => void;
-  /** Gets the values of a stream. */
+  /** Receives the values of a stream. */
   readonly queue?: FieldQueue;
 }
 
@@ -42,15 +43,15 @@ interface Pending extends Outcome {
   values: number;
 }
 
-/** How many log lines are kept for a command's answer. */
+/** How many log lines are kept for each command. */
 const logLinesKept = 100;
 
 /**
  * One connection to a doveadm server.
  *
- * Commands run in the order in which they are sent, one at a time; any number may be under way. The
- * server's ways are yours to know: which commands get along on one connection, and what ends it.
- * Where they shouldn't be, use {@linkcode Doveadm}.
+ * Commands run in the order in which they are sent, one at a time; any number may be pending. This class
+ * does not handle server quirks: which commands can share a connection, and which ones end it. {@linkcode
+ * Doveadm} does.
  *
  * @example
  * ```ts ignore
@@ -72,12 +73,12 @@ export class DoveadmConnection implements AsyncDisposable {
   #preauthenticated = false;
   #pending = new Map<number, Pending>();
   #handshakeTimeout: number;
-  /** Whether a command was sent, who then learned why the connection ended. */
+  /** Whether a command was sent whose caller got the reason why the connection ended. */
   #wasUsed = false;
   #inputTurn: Promise<void> = Promise.resolve();
-  /** Why the connection is ending, where that was decided on this side. */
+  /** Why this side closes the connection; `undefined` if it doesn't. */
   #reason: DovewireError | undefined;
-  /** What the connection ended with, where that was decided elsewhere. */
+  /** The error that the connection ended with otherwise. */
   #failure: unknown;
   #ended = false;
   #handshake: Promise<void>;
@@ -111,10 +112,9 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   /**
-   * Shakes hands with the server at the other end of a transport, which belongs to the connection
-   * from here on.
+   * Shakes hands with the server over a transport, which belongs to the connection from here on.
    *
-   * Rejects, with the transport closed, with an `AuthenticationError`, a `TimeoutError`, a
+   * On failure it closes the transport and rejects with an `AuthenticationError`, a `TimeoutError`, a
    * `ConnectionLostError`, a `RemoteProtocolError`, an `AbortError` or, for bad options, a
    * `LocalProtocolError`.
    */
@@ -133,7 +133,7 @@ export class DoveadmConnection implements AsyncDisposable {
     return connection;
   }
 
-  /** The minor version that both ends speak. */
+  /** The minor protocol version of the connection. */
   get minor(): number {
     return this.#minor;
   }
@@ -154,12 +154,12 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   /**
-   * Runs a command and gives what the server answered, a failure included.
+   * Runs a command and returns the server's answer, even if the command failed.
    *
-   * Rejects with a `LocalProtocolError` for a command that can't be sent; with a
-   * `ConnectionLostError`, `RemoteProtocolError`, `TimeoutError` or `AbortError` where no answer
-   * came. Each of them says by `sent` whether the command may have run. Giving up on a command, by
-   * signal or time-out, closes the connection, and so ends the others on it, too.
+   * Rejects with a `LocalProtocolError` for an invalid command; with a `ConnectionLostError`,
+   * `RemoteProtocolError`, `TimeoutError` or `AbortError` if there was no answer. Each has a `sent` flag:
+   * whether the command may have run. A signal or time-out closes the connection, and so ends its other
+   * commands, too.
    */
   send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmAnswer> {
     return new Promise((resolve, reject) => {
@@ -168,11 +168,11 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   /**
-   * Runs a command and gives its values as they arrive, read no faster than they are taken, so that
-   * an answer of any size passes through in constant memory.
+   * Runs a command and yields its values as they arrive, read no faster than they are taken, so that an
+   * answer of any size passes through in constant memory.
    *
-   * Behind the last value it throws what {@linkcode send} would reject with, and a `CommandError`
-   * where the command failed. Leaving the loop early closes the connection.
+   * After the last value it throws what {@linkcode send} would reject with, and a `CommandError` if the
+   * command failed. Leaving the loop early closes the connection.
    */
   async *stream(
     request: DoveadmRequest,
@@ -201,7 +201,7 @@ export class DoveadmConnection implements AsyncDisposable {
       if (!answered) {
         queue.discard();
         await this.#end(
-          new AbortError(`The stream of "${request.name}" was left before its end.`, {
+          new AbortError(`The stream of "${request.name}" was closed before its end.`, {
             sent: true,
           }),
         );
@@ -234,7 +234,7 @@ export class DoveadmConnection implements AsyncDisposable {
     });
     try {
       await this.#handshake;
-      // It may have been aborted right after the handshake.
+      // The signal may have aborted right after the handshake.
       if (deadline.error !== undefined) throw deadline.error;
     } catch (error) {
       await this.#driver.close();
@@ -245,7 +245,7 @@ export class DoveadmConnection implements AsyncDisposable {
     }
   }
 
-  /** The error for a handshake that was aborted, or took too long. */
+  /** The error for a handshake that was aborted or timed out. */
   #handshakeEnd(aborted: AbortSignal | undefined): DovewireError {
     if (aborted !== undefined) {
       const cause = aborted.reason;
@@ -253,8 +253,8 @@ export class DoveadmConnection implements AsyncDisposable {
     }
     return new TimeoutError(
       "handshake",
-      `The handshake with ${this.peer} took more than ${this.#handshakeTimeout} ms. Is it a ` +
-        "doveadm server, and has it a process to spare (process_limit)?",
+      `The handshake with ${this.peer} took more than ${this.#handshakeTimeout} ms. Check that it is a ` +
+        "doveadm server and has a free process (process_limit).",
     );
   }
 
@@ -288,7 +288,7 @@ export class DoveadmConnection implements AsyncDisposable {
     if (input !== undefined) this.#inputTurn = this.#writeInput(pending, input, this.#inputTurn);
   }
 
-  /** Writes a command's input once the one before it is written. */
+  /** Writes a command's input after the input of the previous command. */
   async #writeInput(pending: Pending, input: Input, turn: Promise<void>): Promise<void> {
     await turn;
     const { id, name } = pending;
@@ -301,7 +301,7 @@ export class DoveadmConnection implements AsyncDisposable {
       this.#protocol.end(id);
       await this.#driver.flush();
     } catch (error) {
-      // Half an input must not be taken for all of it: without its closing dot the server drops it.
+      // A partial input must not look complete: without its final dot the server discards it.
       const sent = this.#protocol.isSent(id);
       const what = `The input of "${name}" failed, so that the command was aborted.`;
       this.#giveUp(pending, new AbortError(what, { cause: error, sent }));
@@ -344,7 +344,7 @@ export class DoveadmConnection implements AsyncDisposable {
         if (isRow || valuesPerRow === undefined) deadline.restart();
         const taken = queue!.add(event.chunk, event.final);
         if (taken === undefined) return;
-        // A stream's time runs while the server is waited for, not the caller.
+        // A stream's time limit runs while the server is awaited, not while the caller is.
         deadline.pause();
         return taken.then(() => deadline.resume());
       }
@@ -363,25 +363,17 @@ export class DoveadmConnection implements AsyncDisposable {
     const pending = id === undefined ? undefined : this.#pending.get(id);
     pending?.log.push({ level, message });
     if (pending !== undefined && pending.log.length > logLinesKept) pending.log.shift();
-    try {
-      this.#options.onLog?.({ level, message, command: pending?.name });
-    } catch (error) {
-      // The caller's mistake, and no reason to end the conversation: it surfaces as an event
-      // listener's would.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    callListener(this.#options.onLog, { level, message, command: pending?.name });
   }
 
-  /** Takes a command off the list of those without an answer. */
+  /** Removes a command from the pending ones. */
   #settle(pending: Pending): Pending {
     this.#pending.delete(pending.id);
     pending.deadline.stop();
     return pending;
   }
 
-  /** Ends a command without an answer, which ends the connection. */
+  /** Ends a pending command, which ends the connection. */
   #giveUp(pending: Pending, error: DovewireError): void {
     if (!this.#pending.has(pending.id)) return;
     this.#settle(pending).reject(error);

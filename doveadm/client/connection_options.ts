@@ -15,18 +15,17 @@ export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
    */
   handshakeTimeout?: number;
   /**
-   * How long a command may take whose own options don't say, in milliseconds; 60 s if left out, 0 or
-   * `Infinity` for no limit.
+   * The default time limit of a command, in milliseconds; 60 s if left out, 0 or `Infinity` for no limit.
    */
   timeout?: number;
-  /** How to encrypt the transport where `starttls` asks for it. */
+  /** How to encrypt the transport, if `starttls` asks for it. */
   tls?: TlsOptions;
   /**
-   * Lets the password go in clear over a network. Without this it only does over UNIX sockets and
-   * loopback, and over transports that don't know where they lead.
+   * Allows sending the password unencrypted over a network. Without this it is only sent over UNIX sockets
+   * and loopback, and over transports that don't know whether they use a network.
    */
   allowPlaintextPassword?: boolean;
-  /** Gets each log line of the server as it arrives. */
+  /** Called with each log line of the server as it arrives. */
   onLog?: (log: DoveadmLog) => void;
   /** Aborts the handshake. */
   signal?: AbortSignal;
@@ -35,8 +34,8 @@ export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
 /** Options for `DoveadmConnection.stream`. */
 export interface StreamOptions extends SendOptions {
   /**
-   * How many values make a row. The time limit is then for a row, from the end of the one before it,
-   * so that a value without end takes too long at some time. Left out, it is for each piece of a value.
+   * How many values make a row. The time limit then applies to each row, from the end of the previous one,
+   * so that an endless value times out. If left out, it applies to each chunk of a value.
    */
   valuesPerRow?: number;
 }

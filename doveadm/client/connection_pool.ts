@@ -1,5 +1,5 @@
 /**
- * The connections of a client: which command gets which, and how many there are.
+ * The connections of a client: assigns commands to them and limits their number.
  *
  * @module
  */
@@ -24,49 +24,49 @@ import type { SendOptions } from "./request.ts";
 
 /** Options for a {@linkcode ConnectionPool}; times are in milliseconds, `Infinity` for no limit. */
 export interface ConnectionPoolOptions {
-  /** Opens a connection; rejects with the signal's reason where that aborts. */
+  /** Opens a connection; rejects with the signal's reason if that aborts. */
   readonly open: (signal: AbortSignal) => Promise<DoveadmConnection>;
   /** How many connections may be open at once. */
   readonly maxConnections: number;
-  /** How long a command may take whose own options don't say. */
+  /** The default time limit of a command. */
   readonly timeout: number;
-  /** How long the shared connection is kept without work. */
+  /** How long the idle shared connection is kept open. */
   readonly idleTimeout: number;
-  /** Who is at the other end, for messages. */
+  /** The other end, for messages. */
   readonly peer: string;
 }
 
-/** What a command needs of a connection. */
+/** A command and its demands on a connection. */
 export interface Work<Result> {
   /** The command's name. */
   readonly name: string;
-  /** Whether it may share a connection with others, one after the other. */
+  /** Whether it can share a connection with others, one after the other. */
   readonly isShared: boolean;
-  /** The caller's signal and time limit, from the call on. */
+  /** The caller's signal and time limit, counted from the call. */
   readonly options: SendOptions;
   /**
-   * Does the work on a connection that was picked; the options have the time that is left. Called once
-   * more, with another connection, where nothing was sent on the first.
+   * Runs the command on a connection; the options have the remaining time. Called again with another
+   * connection if nothing was sent on the first.
    */
   readonly run: (connection: DoveadmConnection, options: SendOptions) => Promise<Result>;
 }
 
-/** Work that waits for the shared connection. */
+/** A command that waits for the shared connection. */
 interface Job {
   readonly name: string;
   readonly options: SendOptions;
-  /** Resolves when the work is done; rejects with what it failed with. */
+  /** Resolves with the command's result; rejects with its error. */
   readonly run: (connection: DoveadmConnection, options: SendOptions) => Promise<void>;
   readonly reject: (error: unknown) => void;
-  /** Ends the waiting, once it has begun. */
+  /** The deadline for waiting; `undefined` before it starts. */
   deadline: Deadline | undefined;
-  /** Takes it off the queue, and says whether it was still there. */
+  /** Removes it from the queue; returns whether it was still there. */
   leave: () => boolean;
 }
 
 /**
- * Gives commands connections: those that may share one have their turn on it, in the order of the
- * calls; others have one of their own. Connections are opened when they are needed.
+ * Assigns commands to connections: those that can share one take turns on it, in the order of the calls;
+ * each other command gets its own. Connections are opened when they are needed.
  */
 export class ConnectionPool {
   #options: ConnectionPoolOptions;
@@ -75,13 +75,13 @@ export class ConnectionPool {
   #shared: DoveadmConnection | undefined;
   /** Whether the shared connection has answered anything. */
   #isProven = false;
-  /** Whether the last connection failed before it had answered anything. */
+  /** Whether the previous connection failed before it had answered anything. */
   #hasFailed = false;
   #idleTimer: Timer | undefined;
   #connections = new Set<DoveadmConnection>();
   #freeSlots: number;
   #waitingForSlot = new Queue<() => void>();
-  /** Aborts, with the error to give, when the client is closed. */
+  /** Aborts when the client is closed; the reason is the error for commands. */
   #closing = new AbortController();
 
   /** Creates a pool without connections. */
@@ -90,7 +90,7 @@ export class ConnectionPool {
     this.#freeSlots = Math.floor(options.maxConnections);
   }
 
-  /** Runs work on a connection, and gives its result. */
+  /** Runs a command on a connection and returns its result. */
   async use<Result>(work: Work<Result>): Promise<Result> {
     if (work.isShared) return await this.#enqueue(work);
     const { name, options, run } = work;
@@ -108,15 +108,13 @@ export class ConnectionPool {
     return connection;
   }
 
-  /** Closes a connection, so that there may be another. */
+  /** Closes a connection, which makes room for another. */
   async release(connection: DoveadmConnection): Promise<void> {
     if (this.#connections.delete(connection)) this.#freeSlot();
     await connection.close();
   }
 
-  /**
-   * Closes all connections. Work that isn't done, and that comes later, gets a `ConnectionLostError`.
-   */
+  /** Closes all connections. Pending and later commands get a `ConnectionLostError`. */
   async close(): Promise<void> {
     this.#closing.abort(
       new ConnectionLostError(`The client of ${this.#options.peer} was closed.`),
@@ -125,7 +123,7 @@ export class ConnectionPool {
     await Promise.all([...this.#connections].map((connection) => this.release(connection)));
   }
 
-  /** How long a command may wait for a connection, by the time and the signals that it has. */
+  /** How long a command may wait for a connection, by its time limit and its signals. */
   #deadline(name: string, options: SendOptions, onEnd?: (error: Error) => void): Deadline {
     const { signal, timeout = this.#options.timeout } = options;
     const closing = this.#closing.signal;
@@ -152,7 +150,7 @@ export class ConnectionPool {
     }
   }
 
-  /** Lets work wait for its turn on the shared connection. */
+  /** Queues a command for the shared connection. */
   #enqueue<Result>({ name, options, run }: Work<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const job: Job = {
@@ -169,7 +167,7 @@ export class ConnectionPool {
     });
   }
 
-  /** Sets how long a job waits, and says whether it may wait at all. */
+  /** Starts the deadline for waiting; returns whether it has not ended already. */
   #wait(job: Job, options: SendOptions): boolean {
     const deadline = this.#deadline(job.name, options, (error) => {
       if (job.leave()) job.reject(error);
@@ -178,14 +176,14 @@ export class ConnectionPool {
     return deadline.error === undefined;
   }
 
-  /** Does the work that waits for the shared connection, one after the other. */
+  /** Runs the queued commands on the shared connection, one after the other. */
   async #work(): Promise<void> {
     if (this.#isWorking) return;
     this.#isWorking = true;
     this.#idleTimer?.stop();
     for (let job; (job = this.#jobs.first) !== undefined;) {
       const connection = await this.#sharedConnection();
-      // Who waited first may have stopped waiting while it was opened.
+      // The first in the queue may have stopped waiting while the connection was opened.
       if (connection === undefined || this.#jobs.first !== job) continue;
       await this.#runJob(job, connection);
       if (!connection.isOpen || this.#waitingForSlot.size > 0) await this.#dropShared();
@@ -195,7 +193,7 @@ export class ConnectionPool {
     else this.#startIdling();
   }
 
-  /** Does the work of the job whose turn it is. */
+  /** Runs the next command of the queue. */
   async #runJob(job: Job, connection: DoveadmConnection): Promise<void> {
     const { left } = job.deadline!;
     job.deadline!.stop();
@@ -204,8 +202,8 @@ export class ConnectionPool {
       await job.run(connection, options);
     } catch (error) {
       if (isUnsent(error) && !this.#closing.signal.aborted) {
-        // What ended the connection came before the job. On one that had worked it may be another's
-        // fault; on a new one the next would end the same way.
+        // The connection ended before this command was sent. If it had worked before, another command may
+        // be the cause, so that a new connection may help; if it was new, the next would end the same way.
         if (this.#isProven) this.#wait(job, options);
         else this.#fail(error);
         return;
@@ -217,7 +215,9 @@ export class ConnectionPool {
     this.#hasFailed = false;
   }
 
-  /** The shared connection, opened if need be; `undefined` where that failed and the jobs know. */
+  /**
+   * The shared connection, opened if necessary; `undefined` if that failed and the commands got the error.
+   */
   async #sharedConnection(): Promise<DoveadmConnection | undefined> {
     if (this.#shared?.isOpen) return this.#shared;
     await this.#dropShared();
@@ -230,9 +230,9 @@ export class ConnectionPool {
   }
 
   /**
-   * Tells the jobs of a connection that failed before it had answered anything. What happens once may be
-   * an accident, which costs one job; what keeps a client from connecting, or happens twice, would keep
-   * them all waiting for nothing.
+   * Reports a connection that failed before it had answered anything. A first such failure may be an
+   * accident, and fails one command. A failure to connect, or a second one in a row, fails all queued
+   * commands, which would otherwise wait in vain.
    */
   #fail(error: unknown): void {
     const isAccident = isUnsent(error) && !this.#hasFailed;
@@ -257,7 +257,7 @@ export class ConnectionPool {
     });
   }
 
-  /** Opens a connection as soon as there may be another; throws the signal's reason where it aborts. */
+  /** Opens a connection as soon as the limit allows it; throws the signal's reason if it aborts. */
   async #open(signal: AbortSignal): Promise<DoveadmConnection> {
     await this.#takeSlot(signal);
     try {
@@ -272,7 +272,7 @@ export class ConnectionPool {
     }
   }
 
-  /** Waits until there may be one more connection. */
+  /** Waits until the limit allows one more connection. */
   async #takeSlot(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#freeSlots === 0 && !this.#isWorking) await this.#dropShared();
@@ -299,7 +299,7 @@ export class ConnectionPool {
   }
 }
 
-/** Whether a connection ended, by the server's doing, before a command had begun to leave. */
+/** Whether the server ended a connection before a command was sent. */
 function isUnsent(error: unknown): boolean {
   return (error instanceof RemoteProtocolError || error instanceof ConnectionLostError) &&
     !error.sent;

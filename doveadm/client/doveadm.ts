@@ -1,5 +1,5 @@
 /**
- * The client that people use: it opens connections as it needs them and knows the servers' ways.
+ * The high-level client: it opens connections as needed and handles server quirks.
  *
  * @module
  */
@@ -35,36 +35,33 @@ export interface DoveadmOptions extends Omit<DoveadmConnectionOptions, "signal">
    */
   connectTimeout?: number;
   /**
-   * How long a connection without work is kept, in milliseconds; 30 s if left out, 0 or `Infinity` for
-   * no limit.
+   * How long an idle connection is kept, in milliseconds; 30 s if left out, 0 or `Infinity` for no limit.
    */
   idleTimeout?: number;
   /** How many connections may be open at once; 10 if left out. Dovecot's own limit is 100. */
   maxConnections?: number;
-  /** Opens the transports; the adapter of the runtime that this is if left out. */
+  /** Opens the transports; the current runtime's adapter if left out. */
   connector?: Connector;
 }
 
 /**
- * A doveadm server, whatever number of connections that takes.
+ * A client for a doveadm server; it uses as many connections as it needs.
  *
- * Commands that act on a user's mail share one connection, one at a time and in the order of the
- * calls. Others have a connection of their own: Dovecot mixes up their rows, or gives up on them, on
- * one that was used before. So have streams, so that a command can be sent while one is read, and
- * commands whose input comes in pieces.
+ * Commands that act on a user's mail share one connection, one at a time and in the order of the calls.
+ * Each other command gets its own connection: on a used one, Dovecot mixes up its rows or aborts it. So do
+ * streams, so that other commands can be sent while one is read, and commands whose input comes in pieces.
  *
- * A connection that a command took down answers that command with an error, and the next command
- * gets another connection. Nothing that was sent is ever sent again.
+ * If a command makes the server close its connection, it gets an error, and the next command gets another
+ * connection. A command that was sent is never sent again.
  */
 export class Doveadm extends DoveadmClient {
-  /** Who is at the other end, for messages. */
+  /** The other end, for messages. */
   override readonly peer: string;
   #pool: ConnectionPool;
   #limits: DoveadmClientLimits;
 
   /**
-   * Creates a client, as `connect()` does. Throws a `LocalProtocolError` for an invalid target or
-   * option.
+   * Creates a client, as `connect()` does. Throws a `LocalProtocolError` for an invalid target or option.
    */
   constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions = {}) {
     super(options);
@@ -74,7 +71,7 @@ export class Doveadm extends DoveadmClient {
     const { timeout = defaultTimeout, connectTimeout = 0, handshakeTimeout = 0 } = options;
     if (!(maxConnections >= 1)) {
       throw new LocalProtocolError(
-        `"maxConnections" is ${maxConnections}. Give a number from 1 on.`,
+        `"maxConnections" is ${maxConnections}. Set it to a number from 1 on.`,
       );
     }
     if (starttls !== undefined && security === "tls") {
@@ -112,28 +109,27 @@ export class Doveadm extends DoveadmClient {
   }
 
   /**
-   * Runs a command and gives what the server answered.
+   * Runs a command and returns the server's answer.
    *
-   * Rejects with a `CommandError` where the command failed; with an `AuthenticationError` or a
-   * `ConnectError` where no connection was to be had; with a `TimeoutError`, an `AbortError`, a
-   * `ConnectionLostError` or a `RemoteProtocolError` where no answer came; and with a
-   * `LocalProtocolError` for a command that can't be sent. Each of them says by `sent` whether the
-   * command may have run.
+   * Rejects with a `CommandError` if the command failed; with an `AuthenticationError` or a `ConnectError`
+   * if connecting failed; with a `TimeoutError`, an `AbortError`, a `ConnectionLostError` or a
+   * `RemoteProtocolError` if there was no answer; and with a `LocalProtocolError` for an invalid command.
+   * Each has a `sent` flag: whether the command may have run.
    *
-   * The protocol has no way to cancel a command: one that was sent and is given up, by signal or
-   * time-out, may run all the same, and its connection is closed. Other commands don't notice.
+   * The protocol has no way to cancel a command: one that was aborted or timed out after it was sent may
+   * still run, and its connection is closed. Other commands are not affected.
    */
   override send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
     return this.#use(request, options, (connection, rest) => succeed(connection, request, rest));
   }
 
   /**
-   * Runs a command and gives its values as they arrive, read no faster than they are taken, so that
-   * an answer of any size passes through in constant memory. It begins when the first value is asked
-   * for, on a connection of its own; leaving the loop early closes that.
+   * Runs a command and yields its values as they arrive, read no faster than they are taken, so that an
+   * answer of any size passes through in constant memory. It starts when the first value is requested, on
+   * its own connection; leaving the loop early closes that.
    *
-   * Behind the last value it throws what {@linkcode send} would reject with. Dovecot cuts off a
-   * reader that takes nothing for a minute.
+   * After the last value it throws what {@linkcode send} would reject with. Dovecot disconnects a client
+   * that reads nothing for a minute.
    *
    * @example A mail as it comes
    * ```ts ignore
@@ -158,16 +154,13 @@ export class Doveadm extends DoveadmClient {
     }
   }
 
-  /**
-   * Closes all connections. A command without an answer gets a `ConnectionLostError`, and so does
-   * one that is sent from here on.
-   */
+  /** Closes all connections. Pending and later commands get a `ConnectionLostError`. */
   override async close(): Promise<void> {
     await this.#pool.close();
   }
 
   /**
-   * Runs a call, for each of its users if they are many.
+   * Runs a call, for each user in turn if it has several.
    *
    * @internal
    */
@@ -179,7 +172,7 @@ export class Doveadm extends DoveadmClient {
   }
 
   /**
-   * Runs a call and gives its rows as they arrive, user after user if they are many.
+   * Runs a call and yields its rows as they arrive, user after user if it has several.
    *
    * @internal
    */
@@ -193,7 +186,7 @@ export class Doveadm extends DoveadmClient {
   }
 
   /**
-   * Runs several calls, as far as they can at once.
+   * Runs several calls, concurrently as far as possible.
    *
    * @internal
    */
@@ -204,7 +197,7 @@ export class Doveadm extends DoveadmClient {
     return Promise.allSettled(calls.map((call) => this.runCall(call, options)));
   }
 
-  /** Runs a call for one user, or for none. */
+  /** Runs a call for one user or without a user. */
   #runFor(user: string | undefined, call: TypedCall, options: SendOptions): Promise<Row[]> {
     const { info: { name }, input } = call;
     return this.#use({ name, input }, options, async (connection, rest) => {
@@ -215,7 +208,7 @@ export class Doveadm extends DoveadmClient {
     });
   }
 
-  /** Runs a call for one user, or for none, and gives its rows as they arrive. */
+  /** Runs a call for one user or without a user, and yields its rows as they arrive. */
   async *#rowsFor(
     user: string | undefined,
     call: TypedCall,
@@ -234,7 +227,7 @@ export class Doveadm extends DoveadmClient {
     }
   }
 
-  /** The servers of 2.3 leave it to the client to find the users. */
+  /** Servers of 2.3 leave it to the client to look up the users. */
   async #namesOf(users: Users, options: SendOptions): Promise<readonly string[]> {
     if ("names" in users) return users.names;
     const call = new TypedCall("user", { userMask: [users.mask] });
@@ -246,7 +239,7 @@ export class Doveadm extends DoveadmClient {
     });
   }
 
-  /** Does something with a connection that suits a command. */
+  /** Runs an operation with a connection that suits a command. */
   #use<Result>(
     { name, input }: { readonly name: string; readonly input?: Input },
     options: SendOptions,
@@ -257,7 +250,7 @@ export class Doveadm extends DoveadmClient {
   }
 }
 
-/** Sends a command; rejects with a `CommandError` where it fails. */
+/** Sends a command; rejects with a `CommandError` if it failed. */
 async function succeed(
   connection: DoveadmConnection,
   request: DoveadmRequest,
@@ -265,7 +258,7 @@ async function succeed(
 ): Promise<DoveadmResult> {
   const answer = await connection.send(request, options);
   if (answer.ok) return answer;
-  // A server reads refused input as commands; a connection that it came on is not used again.
+  // The server reads refused input as commands: the connection is not used again.
   if (request.input !== undefined) void connection.close();
   throw new CommandError(request.name, answer, answer.log);
 }

@@ -1,5 +1,5 @@
 /**
- * What all clients have in common, whatever they speak to the server.
+ * The common base of all clients, for any protocol.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
 import { type Row, TypedCall } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
 
-/** The commands that can be called without a parameter. */
+/** The commands that can be called without parameters. */
 export type BareCommandName = {
   [Name in DoveadmCommandName]: Record<never, never> extends DoveadmParameters<Name> ? Name : never;
 }[DoveadmCommandName];
@@ -27,7 +27,7 @@ export type DoveadmCall = {
     | (Name extends BareCommandName ? readonly [name: Name] : never);
 }[DoveadmCommandName];
 
-/** What became of a call: its rows, or the error that {@linkcode DoveadmClient.run} rejects with. */
+/** The outcome of a call: its rows, or the error that {@linkcode DoveadmClient.run} rejects with. */
 export type DoveadmOutcome<Call> = PromiseSettledResult<
   Call extends readonly [infer Name extends DoveadmCommandName, infer Parameters]
     ? DoveadmRow<Name, Parameters>[]
@@ -40,27 +40,27 @@ export type DoveadmOutcome<Call> = PromiseSettledResult<
 export abstract class DoveadmClient implements AsyncDisposable {
   readonly #values: ValueOptions;
 
-  /** Who is at the other end, for messages. */
+  /** The other end, for messages. */
   abstract readonly peer: string;
 
-  /** Takes what reading values depends on. */
+  /** Stores the options for reading values. */
   protected constructor(values: ValueOptions) {
     this.#values = values;
   }
 
   /**
-   * Runs a command and gives what the server answered, without a look at the catalogue: fields as
-   * they come, row behind row.
+   * Runs a command and returns the server's answer without using the catalogue: the fields as they come,
+   * row after row.
    */
   abstract send(request: DoveadmRequest, options?: SendOptions): Promise<DoveadmResult>;
 
-  /** Runs a command and gives its values as they arrive, read no faster than they are taken. */
+  /** Runs a command and yields its values as they arrive, read no faster than they are taken. */
   abstract stream(
     request: DoveadmRequest,
     options?: SendOptions,
   ): AsyncGenerator<StreamedField, void, void>;
 
-  /** Lets go of everything; a command without an answer gets a `ConnectionLostError`. */
+  /** Closes all connections; a pending command gets a `ConnectionLostError`. */
   abstract close(): Promise<void>;
 
   /**
@@ -71,7 +71,7 @@ export abstract class DoveadmClient implements AsyncDisposable {
   protected abstract runCall(call: TypedCall, options: SendOptions): Promise<Row[]>;
 
   /**
-   * Runs a call and gives its rows as they arrive.
+   * Runs a call and yields its rows as they arrive.
    *
    * @internal
    */
@@ -81,7 +81,7 @@ export abstract class DoveadmClient implements AsyncDisposable {
   ): AsyncGenerator<Row, void, void>;
 
   /**
-   * Runs several calls, and tells what became of each.
+   * Runs several calls and returns the outcome of each.
    *
    * @internal
    */
@@ -91,19 +91,19 @@ export abstract class DoveadmClient implements AsyncDisposable {
   ): Promise<PromiseSettledResult<Row[]>[]>;
 
   /**
-   * Runs a command by the names of its parameters and gives its rows.
+   * Runs a command with named parameters and returns its rows.
    *
-   * Commands, parameters and columns have the names that Dovecot's HTTP API gives them, whatever the
-   * client speaks. Counts are numbers (bigint for 64-bit ones like "modseq"), dates are `Date`s,
-   * yes and no are booleans, raw mail is a `Uint8Array`, and what Dovecot shows as "-" for "no
-   * limit" is `null`. A command that answers nothing gives no rows.
+   * Commands, parameters and columns have the names of Dovecot's HTTP API, whatever protocol the client
+   * uses. Counts are numbers (bigint for 64-bit ones like "modseq"), dates are `Date`s, yes and no are
+   * booleans, raw mail is a `Uint8Array`, and "-", which Dovecot prints for "no limit", is `null`. A
+   * command without output returns no rows.
    *
-   * Commands on mail take `user`, and give the column "username" where that is a mask ("*",
-   * "*@example.org"), or with `allUsers` or `userFile`. Then all users have their turn, whatever
-   * fails for one of them; the first failure is thrown at the end.
+   * Commands on mail take `user`. If that is a mask ("*", "*@example.org"), or with `allUsers` or
+   * `userFile`, rows have a column "username". Then the command runs for every user, even if it fails for
+   * one; the first failure is thrown at the end.
    *
-   * Rejects with a `LocalProtocolError` for a command, a parameter or a field that the catalogue or
-   * the server's version doesn't have, and with what {@linkcode send} rejects with.
+   * Rejects with a `LocalProtocolError` for a command, a parameter or a field that the catalogue or the
+   * server's version lacks, and with what {@linkcode send} rejects with.
    *
    * @example
    * ```ts
@@ -134,8 +134,8 @@ export abstract class DoveadmClient implements AsyncDisposable {
   }
 
   /**
-   * Runs a command as {@linkcode run} does and gives its rows one by one as they arrive, read no
-   * faster than they are taken. Behind the last row it throws what {@linkcode run} would reject with.
+   * Runs a command as {@linkcode run} does and yields its rows one by one as they arrive, read no faster
+   * than they are taken. After the last row it throws what {@linkcode run} would reject with.
    *
    * @example
    * ```ts
@@ -157,7 +157,7 @@ export abstract class DoveadmClient implements AsyncDisposable {
     parameters: GivenParameters<Name, Given>,
     options?: SendOptions,
   ): AsyncGenerator<DoveadmRow<Name, Given>, void, void>;
-  /** Gives the rows of a command that needs no parameters. */
+  /** Yields the rows of a command that needs no parameters. */
   rows<Name extends BareCommandName>(
     name: Name,
   ): AsyncGenerator<DoveadmRow<Name, Record<never, never>>, void, void>;
@@ -170,11 +170,10 @@ export abstract class DoveadmClient implements AsyncDisposable {
   }
 
   /**
-   * Runs several commands and tells what became of each, as `Promise.allSettled()` does. Over HTTP
-   * they go in one request, which saves most of what they cost.
+   * Runs several commands and returns the outcome of each, as `Promise.allSettled()` does. Over HTTP they
+   * share requests, which saves most of their cost.
    *
-   * Rejects with a `LocalProtocolError` for a command that the catalogue doesn't have, and runs none
-   * then.
+   * Rejects with a `LocalProtocolError`, and runs none of them, for a command that the catalogue lacks.
    *
    * @example
    * ```ts
@@ -202,7 +201,7 @@ export abstract class DoveadmClient implements AsyncDisposable {
     return outcomes as { -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> };
   }
 
-  /** Lets go of everything, as {@linkcode close} does. */
+  /** Closes all connections, as {@linkcode close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -1,16 +1,21 @@
 /**
- * What to say of commands that a connection did not answer, and of connections that came to nothing.
+ * The errors for commands without an answer, and for failed connections.
  *
  * @module
  */
 
-import { AuthenticationError, type DovewireError, RemoteProtocolError } from "../../core/mod.ts";
+import {
+  AuthenticationError,
+  type DovewireError,
+  lowerFirst,
+  RemoteProtocolError,
+} from "../../core/mod.ts";
 import type { LogLine } from "../../core/doveadm/mod.ts";
 import { TransportError } from "../../transports/transport.ts";
 import { whyItMayHaveDied } from "./command_traits.ts";
 import { ConnectError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
 
-/** Why a handshake came to nothing; `failure` is what the connection ended with, if anything. */
+/** Why a handshake failed; `failure` is the error that the connection ended with, if any. */
 export function handshakeError(failure: unknown, peer: string): DovewireError {
   if (failure instanceof AuthenticationError) {
     return new AuthenticationError(
@@ -28,8 +33,8 @@ export function handshakeError(failure: unknown, peer: string): DovewireError {
     return new ConnectError(failure.message, { cause: failure });
   }
   return new ConnectionLostError(
-    `Cannot shake hands with ${peer}: the connection ended. A doveadm server does that where it ` +
-      "can't read our version; another one for reasons of its own.",
+    `Cannot shake hands with ${peer}: the connection ended. A doveadm server closes it if it ` +
+      "can't read the client's version. Check that a doveadm server listens there.",
     { cause: failure },
   );
 }
@@ -46,14 +51,14 @@ export function timeoutError(
   { peer, sent, isStream }: { peer: string; sent: boolean; isStream: boolean },
 ): TimeoutError {
   const what = isStream
-    ? `${peer} sent nothing more of "${name}" for ${timeout} ms.`
+    ? `${peer} sent no more of its answer to "${name}" for ${timeout} ms.`
     : `"${name}" was not answered by ${peer} within ${timeout} ms.`;
   return new TimeoutError("command", `${what} If it may take longer, raise "timeout".`, { sent });
 }
 
-/** How a connection stood to a command when it ended. */
+/** The state of a command when its connection ended. */
 export interface Unanswered {
-  /** Who was at the other end. */
+  /** The other end. */
   readonly peer: string;
   /** Whether the command may have run. */
   readonly sent: boolean;
@@ -61,11 +66,11 @@ export interface Unanswered {
   readonly isHead: boolean;
   /** The log lines that came with the command. */
   readonly log: readonly LogLine[];
-  /** Why the connection was ended, where that was decided on this side. */
+  /** Why this side ended the connection; `undefined` if it didn't. */
   readonly reason: DovewireError | undefined;
 }
 
-/** Why a command was not answered; `failure` is what the connection ended with, if anything. */
+/** Why a command was not answered; `failure` is the error that the connection ended with, if any. */
 export function unansweredError(
   name: string,
   failure: unknown,
@@ -79,19 +84,21 @@ export function unansweredError(
   if (failure instanceof RemoteProtocolError) {
     return new RemoteProtocolError(what + failure.message, { ...options, limit: failure.limit });
   }
-  if (!sent) return new ConnectionLostError(`${what}the connection ended before.`, options);
+  if (!sent) {
+    return new ConnectionLostError(`${what}the connection ended before it was sent.`, options);
+  }
   const why = isHead
     ? whyItMayHaveDied(name, log)
-    : "A command ahead of it may have ended the connection.";
+    : "A command before it may have ended the connection.";
   return new ConnectionLostError(`${what}the connection ended. ${why}`, options);
 }
 
-/** The error for a command that can't be sent, since the connection has ended; `cause` is why. */
+/** The error for a command that can't be sent since the connection has ended; `cause` is the reason. */
 export function closedError(
   name: string,
   { peer, cause, wasUsed }: { peer: string; cause: unknown; wasUsed: boolean },
 ): DovewireError {
-  // What the server did wrong ahead of the first command, nobody has learned yet.
+  // A protocol error before the first command has not been reported yet.
   if (!wasUsed && cause instanceof RemoteProtocolError) {
     const { message, limit } = cause;
     return new RemoteProtocolError(`Cannot send "${name}" to ${peer}: ${lowerFirst(message)}`, {
@@ -103,8 +110,4 @@ export function closedError(
     `Cannot send "${name}": the connection to ${peer} is closed. Open another.`,
     { cause },
   );
-}
-
-function lowerFirst(text: string): string {
-  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }

@@ -8,18 +8,18 @@ import { GatheredBytes } from "../../core/bytes.ts";
 import { decodeUtf8 } from "../../core/mod.ts";
 import { AsyncQueue } from "../../transports/async_queue.ts";
 
-/** A piece of a value. */
+/** A chunk of a value. */
 export interface Piece {
   readonly chunk: Uint8Array;
   readonly final: boolean;
-  /** How much memory it takes. */
+  /** Its size in memory. */
   readonly cost: number;
 }
 
-/** What a piece takes beside its bytes; an empty value takes memory as well. */
+/** The overhead of a chunk; an empty value takes memory as well. */
 const pieceCost = 64;
 
-/** What stands between the connection, which adds pieces, and the caller, who takes fields. */
+/** The queue between the connection, which adds chunks, and the caller, who takes fields. */
 export class FieldQueue extends AsyncQueue<Piece> {
   #buffer: ArrayBufferLike | undefined;
 
@@ -28,9 +28,9 @@ export class FieldQueue extends AsyncQueue<Piece> {
     super({ sizeOf: ({ cost }) => cost });
   }
 
-  /** Adds a piece of a value; where much is waiting already, resolves when some of it was taken. */
+  /** Adds a chunk of a value; above the high-water mark, resolves when some were taken. */
   add(chunk: Uint8Array, final: boolean): void | Promise<void> {
-    // Many pieces share what was read at once, of which each keeps all.
+    // Many chunks share a read buffer, and each keeps the whole buffer alive.
     const isNew = chunk.length > 0 && chunk.buffer !== this.#buffer;
     if (isNew) this.#buffer = chunk.buffer;
     const cost = pieceCost + chunk.length + (isNew ? chunk.buffer.byteLength : 0);
@@ -39,19 +39,19 @@ export class FieldQueue extends AsyncQueue<Piece> {
 }
 
 /**
- * One value of a streamed command. It is read once: as a text, as bytes, or chunk by chunk; what is
- * not read when the next value is asked for is skipped.
+ * One value of a streamed command. It can be read once: as text, as bytes, or chunk by chunk; unread chunks
+ * are skipped when the next value is requested.
  */
 export class StreamedField implements AsyncIterable<Uint8Array> {
   #queue: FieldQueue;
   #done = false;
 
-  /** Made by a stream, whose queue is at the value's first piece. */
+  /** Created by a stream whose queue is at the value's first chunk. */
   constructor(queue: FieldQueue) {
     this.#queue = queue;
   }
 
-  /** The value's bytes as they arrive; where they are cut means nothing. */
+  /** The value's bytes as they arrive, in chunks of any size. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     while (!this.#done) {
       const piece = await this.#queue.take();
@@ -70,7 +70,7 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The whole value; one of more than `limit` bytes throws what `tooLong` gives.
+   * The whole value; throws the result of `tooLong` if it has more than `limit` bytes.
    *
    * @internal
    */
@@ -98,7 +98,7 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
   }
 }
 
-/** The values in a queue, one behind the other. */
+/** The values in a queue, one after the other. */
 export async function* fieldsOf(queue: FieldQueue): AsyncGenerator<StreamedField> {
   while (await queue.hasNext()) {
     const field = new StreamedField(queue);

@@ -1,5 +1,5 @@
 /**
- * Where a command's input comes from.
+ * The input of a command.
  *
  * @module
  */
@@ -7,18 +7,18 @@
 import { encodeUtf8 } from "../../core/mod.ts";
 import type { CommandInput } from "../../core/doveadm/catalogue/mod.ts";
 
-/** A command's input: bytes, a text, or either in pieces as they come. */
+/** A command's input: bytes, a text, or an iterable of these. */
 export type Input = CommandInput;
 
-/** How much of a long input is passed on at once, in bytes. */
+/** The chunk size for a long input, in bytes. */
 const pieceSize = 65_536;
 
-/** Whether an input is there as a whole, so that nobody has to be waited for. */
+/** Whether the whole input is available, so that there is nothing to wait for. */
 export function isWhole(input: Input): input is Uint8Array | string {
   return typeof input === "string" || input instanceof Uint8Array;
 }
 
-/** The input in pieces of bytes; a text is encoded as UTF-8. */
+/** The input in chunks of bytes; a text is encoded as UTF-8. */
 export async function* piecesOf(input: Input): AsyncGenerator<Uint8Array> {
   for await (const part of isWhole(input) ? [input] : input) {
     const bytes = typeof part === "string" ? encodeUtf8(part) : part;

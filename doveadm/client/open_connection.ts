@@ -1,5 +1,5 @@
 /**
- * Opening a connection to an address: the transport, then the handshake.
+ * Opens a connection to an address: the transport, then the handshake.
  *
  * @module
  */
@@ -29,21 +29,21 @@ export interface OpenOptions extends Omit<DoveadmConnectionOptions, "signal" | "
   readonly security: Security;
   /** How long connecting may take, in milliseconds; 10 s if left out. */
   readonly connectTimeout?: number;
-  /** Opens the transports; the adapter of the runtime that this is if left out. */
+  /** Opens the transports; the current runtime's adapter if left out. */
   readonly connector?: Connector;
 }
 
 /**
- * Opens a connection. Rejects with a `ConnectError`, a `TimeoutError`, and with what
- * {@linkcode DoveadmConnection.open} rejects with; with the signal's reason, or an error that has it as
- * its cause, where the signal aborts.
+ * Opens a connection. Rejects with a `ConnectError`, a `TimeoutError`, and with what {@linkcode
+ * DoveadmConnection.open} rejects with; if the signal aborts, with its reason, or an error that has it as
+ * its cause.
  */
 export async function openConnection(
   options: OpenOptions,
   signal: AbortSignal,
 ): Promise<DoveadmConnection> {
   const { address, security, tls, ...rest } = options;
-  // The server's certificate has to be for the host that was asked for.
+  // The server's certificate must be for the host in the target.
   const serverName = address.transport === "tcp" ? address.hostname : undefined;
   const encryption: TlsOptions = { serverName, ...withDoveadmAlpn(tls) };
   return await DoveadmConnection.open(await openTransport(options, encryption, signal), {
@@ -82,12 +82,12 @@ async function openTransport(
 function connectTimeoutError(address: Address, timeout: number): TimeoutError {
   return new TimeoutError(
     "connect",
-    `Connecting to ${peerName(address)} took more than ${timeout} ms. Look at the address, the ` +
-      "firewall, and whether the server still accepts.",
+    `Connecting to ${peerName(address)} took more than ${timeout} ms. Check the address, the ` +
+      "firewall, and that the server still accepts connections.",
   );
 }
 
-/** What to look at in Dovecot where a transport can't be opened. */
+/** What to check in Dovecot if a transport can't be opened. */
 const advice: Partial<Record<TransportErrorCode, Record<Address["transport"], string>>> = {
   refused: {
     unix: "Is Dovecot running?",

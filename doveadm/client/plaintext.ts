@@ -1,5 +1,5 @@
 /**
- * When a password may go over the wire as it is.
+ * Whether a password may be sent unencrypted.
  *
  * @module
  */
@@ -7,32 +7,32 @@
 import { LocalProtocolError } from "../../core/mod.ts";
 import { isLoopback } from "../../transports/transport.ts";
 
-/** What there is to know of a connection before a password is sent. */
+/** The properties of a connection that matter before a password is sent. */
 export interface PasswordRoute {
   /** Who is at the other end, for messages. */
   readonly peer: string;
-  /** Whether it goes over a network as it is. */
+  /** Whether it goes over a network unencrypted. */
   readonly isExposed: boolean;
-  /** Whether the caller allowed it all the same. */
+  /** Whether the caller allows that. */
   readonly isAllowed: boolean | undefined;
   /** How to encrypt, in a sentence. */
   readonly howToEncrypt: string;
 }
 
-/** Whether a conversation with a host goes over a network; with a UNIX socket, which has none, it doesn't. */
+/** Whether a connection to a host uses a network; `undefined` stands for a UNIX socket, which doesn't. */
 export function isOverNetwork(hostname: string | undefined): boolean {
   return hostname !== undefined && !isLoopback(hostname);
 }
 
-/** Throws a `LocalProtocolError` where a secret would go in clear over a network. */
+/** Throws a `LocalProtocolError` if a secret would be sent unencrypted over a network. */
 export function checkPlaintext(
   secret: string,
   { peer, isExposed, isAllowed, howToEncrypt }: PasswordRoute,
 ): void {
   if (!isExposed || isAllowed) return;
   throw new LocalProtocolError(
-    `The ${secret} would go to ${peer} in clear, for everybody on the way to read. ${howToEncrypt} ` +
-      "Or use a UNIX socket or loopback, with a tunnel if the server is elsewhere. Or, where the " +
+    `The ${secret} would be sent to ${peer} unencrypted. ${howToEncrypt} ` +
+      "Or use a UNIX socket or loopback, with a tunnel if the server is elsewhere. Or, if the " +
       'network is as safe as these, set "allowPlaintextPassword: true".',
   );
 }

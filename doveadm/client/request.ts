@@ -1,5 +1,5 @@
 /**
- * What is asked of a server, and what it answers.
+ * Requests to a server and its answers.
  *
  * @module
  */
@@ -13,16 +13,16 @@ export interface DoveadmRequest extends Omit<DoveadmCommand, "input" | "streamed
   input?: Input;
 }
 
-/** How long to wait for a command, and when to give up on it. */
+/** The time limit and signal of a command. */
 export interface SendOptions {
   /**
-   * Gives up on the command. The protocol has no way to cancel one, so that a command that was sent
-   * is given up by closing its connection; it may run all the same.
+   * Aborts the command. The protocol has no way to cancel one: if it was sent, its connection is closed,
+   * and it may still run.
    */
   signal?: AbortSignal;
   /**
-   * How long the command may take, in milliseconds: from the call to the reply for one reply, between
-   * one piece and the next for a stream. The connection's `timeout` if left out; 0 for ever.
+   * How long the command may take, in milliseconds: from the call to the reply; for a stream, between one
+   * chunk and the next. The connection's `timeout` if left out; 0 or `Infinity` for no limit.
    */
   timeout?: number;
 }
@@ -33,8 +33,8 @@ export interface DoveadmLog extends LogLine {
   readonly command: string | undefined;
 }
 
-/** What a server answered, and what it logged meanwhile: the last 100 lines where it was more. */
+/** A server's answer and its log: the last 100 lines if there were more. */
 export type DoveadmAnswer = DoveadmReply & { readonly log: readonly LogLine[] };
 
-/** What a server answered to a command that went well. */
+/** A server's answer to a command that succeeded. */
 export type DoveadmResult = DoveadmAnswer & { readonly ok: true };

@@ -1,5 +1,5 @@
 /**
- * The rows of a typed call, from the values of its reply.
+ * Reads the rows of a typed call from the values of its reply.
  *
  * @module
  */
@@ -11,23 +11,23 @@ import { CommandError } from "./command_error.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { type Row, RowReader, type TypedCall, withUser } from "./typed_call.ts";
 
-/** What reading rows depends on. */
+/** Options for reading rows. */
 export interface RowOptions {
-  /** The version of Dovecot that the server's protocol tells. */
+  /** The version of Dovecot, known from the server's protocol. */
   readonly version: DovecotVersion;
-  /** What a row, or a text of JSON, may have at most. */
+  /** The limits of a row, or of a JSON text. */
   readonly limits: RowLimits;
 }
 
-/** The limits that rows have. */
+/** The limits of rows. */
 export type RowLimits = Pick<DoveadmClientLimits, "reply" | "values">;
 
-/** How many values make a row of a call: those of its columns, or one text of JSON. */
+/** How many values make a row of a call: those of its columns, or one JSON text. */
 export function valuesPerRow(call: TypedCall, version: DovecotVersion): number {
   return call.info.answer === "json" ? 1 : call.columnsFor(version).length;
 }
 
-/** The rows of a whole reply. Throws a `RemoteProtocolError` for values that make no rows. */
+/** The rows of a whole reply. Throws a `RemoteProtocolError` for invalid values. */
 export function rowsOfReply(
   call: TypedCall,
   values: readonly Uint8Array[],
@@ -40,8 +40,8 @@ export function rowsOfReply(
 }
 
 /**
- * The rows of a streamed reply, each as soon as it is there. Throws a `RemoteProtocolError` for values
- * that make no rows, and for a row that goes over the limit.
+ * The rows of a streamed reply, each as soon as it is complete. Throws a `RemoteProtocolError` for invalid
+ * values, and for a row over the limit.
  */
 export async function* rowsOfStream(
   call: TypedCall,
@@ -63,8 +63,8 @@ export async function* rowsOfStream(
 }
 
 /**
- * The rows of many users, each with its user's name. As Dovecot does it, a user that went meanwhile is
- * left out, and another failure is thrown when all have had their turn.
+ * The rows of many users, each with its user's name. As in Dovecot, a user that has been removed meanwhile
+ * is skipped, and another failure is thrown after all users.
  */
 export async function* rowsOfUsers(
   names: readonly string[],
@@ -83,8 +83,8 @@ export async function* rowsOfUsers(
 }
 
 /**
- * All rows of many users at once. Throws a `RemoteProtocolError` where they have more values together
- * than one reply may have: how many users there are, the server says.
+ * All rows of many users at once. Throws a `RemoteProtocolError` if together they have more values than one
+ * reply may have: the server decides how many users there are.
  */
 export async function allRows(
   call: TypedCall,
@@ -109,10 +109,10 @@ function rowTooLarge(name: string, limit: number): RemoteProtocolError {
   );
 }
 
-/** The signs of JSON of which each may begin a value: `{`, `[` and `,`. */
+/** The JSON characters that can start a value: `{`, `[` and `,`. */
 const jsonSigns = new Set([0x7b, 0x5b, 0x2c]);
 
-/** Throws for a text of JSON with more values than a reply may have. */
+/** Throws for a JSON text with more values than a reply may have. */
 function checkJson(name: string, text: Uint8Array, limit: number): void {
   if (text.length <= limit) return;
   let values = 0;

@@ -1,5 +1,5 @@
 /**
- * What to connect to, as a URL or as options.
+ * The target of a client, as a URL or as options.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { LocalProtocolError } from "../../core/errors.ts";
 import type { Address } from "../../transports/transport.ts";
 import { decodeUrlPart, parseUrl } from "./url_parts.ts";
 
-/** The port that Dovecot's documentation gives to doveadm. */
+/** The port for doveadm in Dovecot's documentation. */
 const defaultPort = 24245;
 
 /** Where a server listens: a TCP port or a UNIX socket. */
@@ -18,7 +18,7 @@ export type DoveadmTarget =
     readonly hostname: string;
     /** 24245 if left out. */
     readonly port?: number;
-    /** Whether the port speaks TLS from the first byte: Dovecot's `ssl = yes` of an `inet_listener`. */
+    /** Whether the port uses TLS from the first byte: Dovecot's `ssl = yes` of an `inet_listener`. */
     readonly tls?: boolean;
   }
   | {
@@ -26,10 +26,10 @@ export type DoveadmTarget =
     readonly path: string;
   };
 
-/** How a conversation is encrypted: not at all, from the first byte, or by STARTTLS. */
+/** How a connection is encrypted: not at all, from the first byte, or by STARTTLS. */
 export type Security = "none" | "tls" | "starttls";
 
-/** An address, how to encrypt, and the password where the URL had one. */
+/** An address, how to encrypt, and the password if the URL has one. */
 export interface ResolvedTarget {
   readonly address: Address;
   readonly security: Security;
@@ -54,10 +54,12 @@ export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTar
   }
   const { hostname, port = defaultPort, tls = false } = target;
   if (typeof hostname !== "string" || hostname === "") {
-    throw new LocalProtocolError('The target has neither "hostname" nor "path". Give one of them.');
+    throw new LocalProtocolError('The target has neither "hostname" nor "path". Set one of them.');
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new LocalProtocolError(`The target's "port" is ${port}. Give one from 1 to 65535.`);
+    throw new LocalProtocolError(
+      `The target's "port" is ${port}. Set it to a number from 1 to 65535.`,
+    );
   }
   const address: Address = { transport: "tcp", hostname, port };
   return { address, security: tls ? "tls" : "none", password: undefined };
@@ -67,7 +69,7 @@ const forms =
   'Use "doveadm://host:24245", "doveadms://host:24245", "doveadm+starttls://host:24245" or ' +
   '"doveadm+unix:///run/dovecot/doveadm-server".';
 
-/** How the schemes for TCP encrypt. */
+/** The encryption of each scheme for TCP. */
 const securities: Readonly<Record<string, Security>> = {
   "doveadm:": "none",
   "doveadms:": "tls",
@@ -76,7 +78,7 @@ const securities: Readonly<Record<string, Security>> = {
 
 function resolveUrl(target: string | URL): ResolvedTarget {
   const url = parseUrl(target);
-  if (url === undefined) throw new LocalProtocolError(`The target is no URL. ${forms}`);
+  if (url === undefined) throw new LocalProtocolError(`The target is not a URL. ${forms}`);
   if (url.search !== "" || url.hash !== "") {
     throw new LocalProtocolError(`A doveadm URL has no "?" and no "#". ${forms}`);
   }
@@ -93,7 +95,7 @@ function resolveUrl(target: string | URL): ResolvedTarget {
     case "doveadms:":
     case "doveadm+starttls:": {
       if (url.hostname === "" || !["", "/"].includes(url.pathname)) {
-        throw new LocalProtocolError(`The URL names no host, or something behind it. ${forms}`);
+        throw new LocalProtocolError(`The URL has no host, or has a path. ${forms}`);
       }
       const hostname = decodeUrlPart(url.hostname, forms).replace(/^\[(.*)\]$/, "$1");
       const port = url.port === "" ? defaultPort : Number(url.port);
@@ -104,9 +106,9 @@ function resolveUrl(target: string | URL): ResolvedTarget {
     case "http:":
     case "https:":
       throw new LocalProtocolError(
-        `A Doveadm doesn't speak HTTP. Use connect(), which gives a DoveadmHttp for it. ${forms}`,
+        `A Doveadm client can't use HTTP. Use connect(), which returns a DoveadmHttp for this URL. ${forms}`,
       );
     default:
-      throw new LocalProtocolError(`"${url.protocol}" is no scheme of doveadm's. ${forms}`);
+      throw new LocalProtocolError(`"${url.protocol}" is not a scheme for doveadm. ${forms}`);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A command that is called by the names of its parameters, and the rows that it gives.
+ * A command with named parameters, and its rows.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import { readValue, type Value, type ValueOptions } from "./values.ts";
 /** A row: values by the keys of their columns. */
 export type Row = Record<string, Value>;
 
-/** A value as JSON has it. */
+/** A JSON value. */
 type JsonValue = string | number | boolean | null;
 
-/** Whose mail a command acts on where that is not one user's alone. */
+/** Selects the users whose mail a command acts on, if that is not a single one. */
 export type Users = { readonly mask: string } | { readonly names: readonly string[] };
 
 /** The key of the column with the user's name. */
@@ -45,8 +45,8 @@ export class TypedCall {
   readonly #columns: Partial<Record<DovecotVersion, readonly ReplyColumn[]>> = {};
 
   /**
-   * Makes one; throws a `LocalProtocolError` for a command that the catalogue doesn't know, and for
-   * parameters that are wrong on every version.
+   * Creates a call; throws a `LocalProtocolError` for a command that the catalogue lacks, and for
+   * parameters that no version accepts.
    */
   constructor(name: string, parameters: object, options: ValueOptions = {}) {
     const info = findCommand(name);
@@ -59,10 +59,10 @@ export class TypedCall {
     }
     if (info.answer === "rows" && Object.keys(info.columns).length === 0) {
       throw new LocalProtocolError(
-        `Nobody can tell the columns of "${name}" beforehand. Send it with send().`,
+        `The columns of "${name}" aren't known in advance. Use send() for it.`,
       );
     }
-    // What is checked here is what is sent later, whatever becomes of the caller's object.
+    // A copy, so that later changes by the caller don't bypass the checks.
     const values = ownValues(parameters);
     checkParameters(info, values);
     this.info = info;
@@ -73,12 +73,12 @@ export class TypedCall {
     this.columnsFor(info.until ?? "2.4");
   }
 
-  /** The user whose mail the command acts on, if that is one. */
+  /** The user whose mail the command acts on, if it is a single one. */
   get user(): string | undefined {
     return this.#choice("user");
   }
 
-  /** The users whose mail the command acts on, if that may be more than one. */
+  /** The users whose mail the command acts on, if there may be several. */
   get users(): Users | undefined {
     if (!this.info.mail) return undefined;
     if (this.#values.allUsers === true) return { mask: "*" };
@@ -90,14 +90,14 @@ export class TypedCall {
     return user !== undefined && isMask(user) ? { mask: user } : undefined;
   }
 
-  /** The command's input, where it takes one. */
+  /** The command's input, if it takes any. */
   get input(): Input | undefined {
     const { input } = this.info;
-    // Whatever the types of parameters say, this one is what the caller gave for an input.
+    // Whatever the types say, this parameter is the caller's input.
     return input === undefined ? undefined : this.#values[input] as Input | undefined;
   }
 
-  /** Whether what to send, or how to read what comes, depends on the server's version. */
+  /** Whether the request or its rows depend on the server's version. */
   get dependsOnVersion(): boolean {
     const { parameters, columns } = this.info;
     return !isLasting(this.info) ||
@@ -111,7 +111,7 @@ export class TypedCall {
       !this.#hasLastingFields();
   }
 
-  /** Whether all versions have the fields that are asked for. */
+  /** Whether all versions have the requested fields. */
   #hasLastingFields(): boolean {
     try {
       this.columnsFor("2.3");
@@ -122,12 +122,12 @@ export class TypedCall {
     }
   }
 
-  /** The arguments of the command's line; throws a `LocalProtocolError` for bad parameters. */
+  /** The arguments as on doveadm's command line; throws a `LocalProtocolError` for bad parameters. */
   argumentsFor(version: DovecotVersion): string[] {
     return encodeArguments(this.info, this.#valuesFor(version), version);
   }
 
-  /** The parameters of the command's call over HTTP, but for its input. */
+  /** The parameters of the command's call over HTTP, without its input. */
   parametersFor(version: DovecotVersion): Record<string, HttpValue> {
     const given = givenParameters(this.info, this.#valuesFor(version), version);
     return Object.fromEntries(
@@ -137,8 +137,8 @@ export class TypedCall {
   }
 
   /**
-   * The columns that the command's rows may have, without that of the user's name. Those that are
-   * `optional` come from some servers of the version only.
+   * The columns of the command's rows, without that of the user's name. `optional` ones are sent by some
+   * servers of the version only.
    */
   columnsFor(version: DovecotVersion): readonly ReplyColumn[] {
     return this.#columns[version] ??= columnsOf(this.info.columns[version], this.#values, version);
@@ -158,7 +158,7 @@ export class TypedCall {
     return rows;
   }
 
-  /** A row of the values that came for its columns. */
+  /** A row from the values of its columns. */
   rowOf(
     columns: readonly ReplyColumn[],
     values: readonly (Uint8Array | JsonValue)[],
@@ -174,11 +174,11 @@ export class TypedCall {
     return rowsOfUsers(parseJson(this.info.name, text));
   }
 
-  /** The error for values that make no whole rows. */
+  /** The error for values that don't make whole rows. */
   wrongCount(values: number, columns: number): RemoteProtocolError {
     return new RemoteProtocolError(
-      `"${this.info.name}" gave ${values} values, which make no whole number of rows of ` +
-        `${columns}. Is it another command on this server? send() gives the values as they come.`,
+      `"${this.info.name}" returned ${values} values, which is no multiple of ` +
+        `${columns} columns. It may be another command on this server. Use send(), which returns the values as they come.`,
       { sent: true },
     );
   }
@@ -192,28 +192,28 @@ export class TypedCall {
     return typeof value === "string" && value !== "" ? value : undefined;
   }
 
-  /** Without a user a server ends the connection. */
+  /** A server closes the connection if there is no user. */
   #checkUser(): void {
     if (!this.info.mail || this.user !== undefined || this.users !== undefined) return;
     throw new LocalProtocolError(
-      `"${this.info.name}" acts on a user's mail. Give "user", or "allUsers: true".`,
+      `"${this.info.name}" acts on a user's mail. Set "user", or "allUsers: true".`,
     );
   }
 }
 
-/** Reads the rows of a reply whose values come one by one. */
+/** Reads the rows of a reply whose values arrive one by one. */
 export class RowReader {
   readonly #call: TypedCall;
   #columns: readonly ReplyColumn[];
   #values: Uint8Array[] = [];
 
-  /** Creates a reader for a call that was sent to a server of a version. */
+  /** Creates a reader for a call to a server of a version. */
   constructor(call: TypedCall, version: DovecotVersion) {
     this.#call = call;
     this.#columns = call.columnsFor(version);
   }
 
-  /** Takes a value and gives the rows that it completes. */
+  /** Takes a value and returns the rows that it completes. */
   push(value: Uint8Array): Row[] {
     if (this.#call.info.answer === "json") return this.#call.rowsOfJson(value);
     this.#values.push(value);
@@ -221,14 +221,14 @@ export class RowReader {
     return this.#values.length < this.#columns.length ? [] : this.#take();
   }
 
-  /** Gives the rows that are left when no more values come. */
+  /** Returns the remaining rows after the last value. */
   end(): Row[] {
     const rows = this.#take();
     if (this.#values.length === 0) return rows;
     throw this.#call.wrongCount(this.#values.length, this.#columns.length);
   }
 
-  /** Takes the rows that are whole; which columns they have is known from here on. */
+  /** Takes the complete rows; their columns are known from here on. */
   #take(): Row[] {
     if (this.#values.length === 0) return [];
     this.#columns = chooseColumns(this.#columns, this.#values);
@@ -240,17 +240,17 @@ export class RowReader {
   }
 }
 
-/** The object's own properties, in one that inherits none. */
+/** An object's own properties, in an object without a prototype. */
 function ownValues(parameters: object): ParameterValues {
   return Object.assign(Object.create(null), parameters);
 }
 
-/** Whether a user's name stands for all who match it. */
+/** Whether a user's name is a mask, for all users that match it. */
 export function isMask(user: string): boolean {
   return /[*?]/.test(user);
 }
 
-/** A row with the user's name ahead. */
+/** A row that starts with the user's name. */
 export function withUser(username: string, row: Row): Row {
   return { [userColumn]: username, ...row };
 }
@@ -258,27 +258,29 @@ export function withUser(username: string, row: Row): Row {
 /** The rows of the object that `user` answers with. */
 export function rowsOfUsers(answer: unknown): Row[] {
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
-    throw unexpectedUsers("JSON that is no object");
+    throw unexpectedUsers("JSON that is not an object");
   }
   if (Object.hasOwn(answer, "userList")) {
     const { userList } = answer as { readonly userList?: unknown };
     if (Array.isArray(userList) && userList.every((name) => typeof name === "string")) {
       return userList.map((name) => ({ [userColumn]: name }));
     }
-    throw unexpectedUsers("a list of users that aren't all names");
+    throw unexpectedUsers("a list of users in which not all are names");
   }
   return Object.entries(answer).map(([name, fields]) => {
     if (typeof fields === "object" && fields !== null && !Array.isArray(fields)) {
       return withUser(name, fields);
     }
-    throw unexpectedUsers(`fields of ${quoteText(name)} that are no object`);
+    throw unexpectedUsers(`fields of ${quoteText(name)} that are not an object`);
   });
 }
 
-/** A user's name that came as JSON. Throws a `RemoteProtocolError` for what is no text. */
+/** A user's name from JSON. Throws a `RemoteProtocolError` if it is not a text. */
 export function readName(name: unknown): string {
   if (typeof name === "string" || typeof name === "number") return String(name);
-  throw new RemoteProtocolError("A row came with a user's name that is no text.", { sent: true });
+  throw new RemoteProtocolError("The server sent a row whose user's name is not a text.", {
+    sent: true,
+  });
 }
 
 function unexpectedUsers(what: string): RemoteProtocolError {
@@ -289,8 +291,8 @@ function parseJson(command: string, text: Uint8Array | string): unknown {
   try {
     return JSON.parse(typeof text === "string" ? text : decodeUtf8(text));
   } catch {
-    // The runtime's own error quotes the text, which may have anything in it.
-    throw new RemoteProtocolError(`"${command}" was answered with what is no JSON.`, {
+    // The runtime's own error quotes the text, which may contain anything.
+    throw new RemoteProtocolError(`"${command}" was answered with invalid JSON.`, {
       sent: true,
     });
   }

@@ -1,12 +1,15 @@
 /**
- * Reading URLs that may have a password in them.
+ * Parses URLs that may contain a password.
  *
  * @module
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
 
-/** The URL of a text, or `undefined`: the runtime's error would quote it, and with it a password. */
+/**
+ * Parses a URL; returns `undefined` if it is invalid: the runtime's error would quote it, with the
+ * password.
+ */
 export function parseUrl(text: string | URL): URL | undefined {
   try {
     return new URL(text);
@@ -16,8 +19,8 @@ export function parseUrl(text: string | URL): URL | undefined {
 }
 
 /**
- * Takes the percent signs off a part of a URL; throws a `LocalProtocolError` where one begins no
- * escape. `forms` says in a sentence what URLs look like.
+ * Decodes the percent escapes in a part of a URL; throws a `LocalProtocolError` for an invalid one. `forms`
+ * is a sentence with the valid forms of URLs.
  */
 export function decodeUrlPart(part: string, forms: string): string {
   try {

@@ -1,5 +1,5 @@
 /**
- * Values as programs want them, of the texts that Dovecot sends.
+ * Converts the texts that Dovecot sends to typed values.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { decodeUtf8, encodeUtf8, quoteText, RemoteProtocolError } from "../../co
 import type { ColumnInfo } from "../../core/doveadm/catalogue/mod.ts";
 import { wallClockTime } from "./wall_clock.ts";
 
-/** What a value may be in a row. */
+/** The type of a value in a row. */
 export type Value =
   | string
   | number
@@ -20,16 +20,16 @@ export type Value =
   | readonly number[]
   | null;
 
-/** What reading values depends on. */
+/** Options for reading values. */
 export interface ValueOptions {
-  /** The time zone of the server's clock, as in "Europe/Helsinki"; that of the runtime if left out. */
+  /** The time zone of the server's clock, as in "Europe/Helsinki"; the runtime's if left out. */
   readonly timeZone?: string;
 }
 
 /**
- * Reads a value, that came as bytes or from JSON.
+ * Converts a value that came as bytes or from JSON.
  *
- * Throws a `RemoteProtocolError` for a text that isn't what the column has.
+ * Throws a `RemoteProtocolError` for a text that is invalid for its column.
  */
 export function readValue(
   column: ColumnInfo,
@@ -77,7 +77,9 @@ function readBigint(column: ColumnInfo, text: string): bigint {
 function readDate(column: ColumnInfo, text: string, { timeZone }: ValueOptions): Date {
   if (column.format === "unix") {
     const date = new Date(readNumber(column, text) * 1000);
-    if (Number.isNaN(date.getTime())) throw unreadable(column, text, "a time that a Date can have");
+    if (Number.isNaN(date.getTime())) {
+      throw unreadable(column, text, "a time in the range of a Date");
+    }
     return date;
   }
   const date = wallClockTime(text, timeZone);
@@ -92,9 +94,7 @@ function readList({ format }: ColumnInfo, text: string): string[] {
 
 function unreadable({ key }: ColumnInfo, text: string, wanted: string): RemoteProtocolError {
   return new RemoteProtocolError(
-    `The value ${
-      quoteText(text)
-    } of "${key}" is not ${wanted}. Get it with send(), which takes it as ` +
+    `The value ${quoteText(text)} of "${key}" is not ${wanted}. Use send(), which returns it as ` +
       "it comes.",
     { sent: true },
   );

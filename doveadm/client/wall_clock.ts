@@ -1,5 +1,5 @@
 /**
- * Dates that are written as a clock on a wall shows them.
+ * Dates in local time, without an offset from UTC.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 const form = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)$/;
 
 /**
- * The moment when a clock showed a text like "2026-01-05 11:30:00"; `undefined` for any other text.
+ * The moment of a local time like "2026-01-05 11:30:00"; `undefined` for any other text.
  *
- * The clock is in the time zone of the IANA name, or in the runtime's own. Of an hour that is there
- * twice, when summer time ends, it may be either; one that isn't there at all gives a moment around.
+ * The time zone is the given IANA name, or the runtime's own. When summer time ends, one hour occurs twice,
+ * and the result may be either; for a time in the hour that is skipped, the result is close to it.
  */
 export function wallClockTime(text: string, timeZone?: string): Date | undefined {
   const parts = form.exec(text)?.slice(1).map(Number);
@@ -18,14 +18,14 @@ export function wallClockTime(text: string, timeZone?: string): Date | undefined
   const [year, month, day, hour, minute, second] = parts;
   if (timeZone === undefined) return new Date(year, month - 1, day, hour, minute, second);
   const shown = Date.UTC(year, month - 1, day, hour, minute, second);
-  // How far the zone is from UTC depends on the moment, which is what we are looking for: a second
-  // look, from nearer by, finds it also next to a change.
+  // The zone's offset from UTC depends on the moment, which isn't known yet: a second iteration, from a
+  // closer guess, is correct near a change, too.
   let moment = shown - offsetAt(shown, timeZone);
   moment = shown - offsetAt(moment, timeZone);
   return new Date(moment);
 }
 
-/** How far a zone's clocks are ahead of UTC at a moment, in milliseconds. */
+/** The offset of a zone's local time from UTC at a moment, in milliseconds. */
 function offsetAt(moment: number, timeZone: string): number {
   const parts = new Intl.DateTimeFormat(
     "en-US",

@@ -12,7 +12,7 @@ import { RemoteProtocolError } from "../../core/errors.ts";
 import type { HttpLimits } from "./limits.ts";
 import { deepestNesting, JsonValue } from "./json_value.ts";
 
-/** What an answer body is made of. */
+/** An event of an answer body. */
 export type HttpAnswerEvent =
   | {
     /** A row of the answer that is arriving. */
@@ -25,7 +25,7 @@ export type HttpAnswerEvent =
     readonly type: "answer";
     /** Whether the command succeeded. */
     readonly kind: "doveadmResponse" | "error";
-    /** What it says where that is no list of rows. */
+    /** The answer, if it is not a list of rows. */
     readonly value?: unknown;
     /** How many rows came before it. */
     readonly rows: number;
@@ -35,11 +35,11 @@ export type HttpAnswerEvent =
 
 /** Options for an {@linkcode HttpAnswerReader}. */
 export interface HttpAnswerReaderOptions {
-  /** What an answer may have: all of its rows together, or each of them if they are streamed. */
+  /** The limits of an answer: of all its rows together, or of each row if they are streamed. */
   readonly limits: Required<HttpLimits>;
   /** Whether rows are taken one by one, so that no more than one is in memory. */
   readonly isStream: boolean;
-  /** Shows a text of the server in messages; without secrets, if it may echo any. */
+  /** Quotes a text of the server for messages, without secrets that it may echo. */
   readonly quote?: (text: string) => string;
 }
 
@@ -64,7 +64,7 @@ type State =
   | "after tag"
   | "over";
 
-/** Instead of a state: a value begins with this very byte. */
+/** Instead of a state: a value starts with this byte. */
 const value = Symbol("value");
 
 interface StateRules {
@@ -72,7 +72,7 @@ interface StateRules {
   readonly expected: string;
   /** The state after each character that may come. */
   readonly on: Readonly<Record<string, State | typeof value>>;
-  /** The same for all characters that `on` doesn't have; if left out, they are a mistake. */
+  /** The state after all other characters; if left out, they are an error. */
   readonly otherwise?: typeof value;
 }
 
@@ -82,8 +82,8 @@ const states: Readonly<Record<State, StateRules>> = {
   "first answer": { expected: 'an answer or "]"', on: { "[": "kind", "]": "over" } },
   "after answer": {
     expected: 'another answer or "]"',
-    // Dovecot 2.3 leaves out the comma where one of the two answers is an error that it found before
-    // it ran the command. Nothing else can be meant by it.
+    // Dovecot 2.3 leaves out the comma between two answers of which one is an error that it found before it
+    // ran the command. The body is unambiguous all the same.
     on: { ",": "answer", "[": "kind", "]": "over" },
   },
   "answer": { expected: "an answer", on: { "[": "kind" } },
@@ -95,7 +95,7 @@ const states: Readonly<Record<State, StateRules>> = {
   },
   "result": {
     expected: "what a command answered",
-    // A "," here: a command that prints nothing at all, not even an empty list.
+    // A "," here: a command that prints nothing, not even an empty list.
     on: { "[": "first row", ",": "tag" },
     otherwise: value,
   },
@@ -105,7 +105,7 @@ const states: Readonly<Record<State, StateRules>> = {
   "after row": { expected: 'another row or "]"', on: { ",": "row", "]": "after rows" } },
   "after rows": { expected: 'a "," after the rows', on: { ",": "tag or late row" } },
   "after result": { expected: 'a "," after what a command answered', on: { ",": "tag" } },
-  // Dovecot 2.3 ends the list of `who` after its first row, and gives the others here.
+  // Dovecot 2.3 ends the list of `who` after its first row, and sends the others here.
   "tag or late row": { expected: "the tag of an answer", on: { '"': value, "{": value } },
   "tag": { expected: "the tag of an answer", on: { '"': value } },
   "after tag": { expected: 'the "]" of an answer', on: { "]": "after answer" } },
@@ -123,7 +123,7 @@ export class HttpAnswerReader {
   #at = 0;
   /** The value that is being read. */
   #value: JsonValue | undefined;
-  /** The answer that is being read: its kind, what it says, and how much its rows were. */
+  /** The answer that is being read: its kind, its value, and the size of its rows. */
   #kind: "doveadmResponse" | "error" = "error";
   #result: unknown;
   #rows = 0;
@@ -137,13 +137,13 @@ export class HttpAnswerReader {
     this.#quote = quote;
   }
 
-  /** Takes bytes that arrived; those before them must have been read. */
+  /** Takes bytes that arrived, after all earlier ones have been read. */
   receive(chunk: Uint8Array): void {
     this.#chunk = chunk;
     this.#at = 0;
   }
 
-  /** Learns that no more comes. Throws a {@linkcode RemoteProtocolError} if something is missing. */
+  /** Ends the input. Throws a {@linkcode RemoteProtocolError} if something is missing. */
   receiveEnd(): void {
     if (this.#state === "over") return;
     throw new RemoteProtocolError(
@@ -154,9 +154,9 @@ export class HttpAnswerReader {
   }
 
   /**
-   * The next event, or `undefined` if it takes more bytes to know. Throws a
-   * {@linkcode RemoteProtocolError} for bytes that are no answer, and rethrows it afterwards; its
-   * message begins in lower case, to stand after what was asked of whom.
+   * The next event, or `undefined` if more bytes are needed. Throws a {@linkcode RemoteProtocolError} for
+   * an invalid answer, and rethrows the same error afterwards; its message starts in lower case, to follow
+   * the description of the request.
    */
   nextEvent(): HttpAnswerEvent | undefined {
     if (this.#failure !== undefined) throw this.#failure;
@@ -170,7 +170,7 @@ export class HttpAnswerReader {
     return undefined;
   }
 
-  /** Takes one byte of the frame, or begins a value at it. */
+  /** Takes one byte of the frame, or starts a value with it. */
   #readFrame(): void {
     const sign = String.fromCharCode(this.#chunk[this.#at]);
     if (sign === " " || sign === "\n" || sign === "\r" || sign === "\t") {
@@ -188,7 +188,7 @@ export class HttpAnswerReader {
     this.#state = next;
   }
 
-  /** Takes bytes of a value; those of the last one may make an event. */
+  /** Takes bytes of a value; its last byte may complete an event. */
   #readValue(json: JsonValue): HttpAnswerEvent | undefined {
     this.#at = json.read(this.#chunk, this.#at);
     if (json.isTooDeep) throw this.#failed(`it is nested deeper than ${deepestNesting}`);
@@ -200,7 +200,7 @@ export class HttpAnswerReader {
     try {
       parsed = json.parse();
     } catch {
-      throw this.#failed(`it is no JSON: ${this.#quote(json.beginning)}`);
+      throw this.#failed(`it is not JSON: ${this.#quote(json.beginning)}`);
     }
     return this.#takeValue(parsed, json);
   }
@@ -221,7 +221,7 @@ export class HttpAnswerReader {
         return this.#endRow(parsed, json);
       case "tag or late row":
         if (typeof parsed === "string") return this.#endAnswer(parsed);
-        // It stands after the list, but only if there is one: a tag is all that may come otherwise.
+        // Such a row can only follow a list with a first row: otherwise only a tag is allowed.
         if (this.#rows === 0) throw this.#failed("it has a row after an empty list of rows");
         this.#state = "after rows";
         return this.#endRow(parsed, json);
@@ -246,7 +246,7 @@ export class HttpAnswerReader {
       this.#size += json.size;
       this.#values += json.values;
     }
-    // A value that begins with "{" is an object.
+    // A value that starts with "{" is an object.
     return { type: "row", row: row as Readonly<Record<string, unknown>> };
   }
 

@@ -1,5 +1,5 @@
 /**
- * Requests to Dovecot's HTTP API: so many at once, each within its call's time.
+ * Requests to Dovecot's HTTP API: limits their number, and each by its call's deadline.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { Slots } from "./slots.ts";
 
 /** Options for a {@linkcode HttpApi}. */
 export interface HttpApiOptions {
-  /** What to send requests with; the runtime's own `fetch` if left out. */
+  /** Sends requests; the runtime's own `fetch` if left out. */
   readonly fetch?: typeof fetch;
   /** How many requests may be under way at once; 10 if left out. Others wait for their turn. */
   readonly maxConnections?: number;
@@ -24,14 +24,14 @@ export interface HttpApiOptions {
 
 /** The HTTP API at an endpoint. */
 export class HttpApi {
-  /** Where it is. */
+  /** The endpoint of the API. */
   readonly endpoint: HttpEndpoint;
-  /** How much a server can make a client hold. */
+  /** How much memory a server's answers may use. */
   readonly limits: Required<HttpLimits>;
   readonly #fetch: typeof fetch;
   readonly #slots: Slots;
 
-  /** Throws a `LocalProtocolError` for options that are out of range. */
+  /** Creates the API; throws a `LocalProtocolError` for invalid options. */
   constructor(endpoint: HttpEndpoint, options: HttpApiOptions = {}) {
     const { maxConnections = 10 } = options;
     if (!(maxConnections >= 1)) {
@@ -46,11 +46,11 @@ export class HttpApi {
   }
 
   /**
-   * Sends a request as soon as it is its turn, and gives the body of its response, which must be closed.
+   * Sends a request when it is its turn, and returns the body of its response, which must be closed.
    *
-   * Rejects with an `AuthenticationError`; a `ConnectError` if the runtime tells that no connection was
-   * made; a `ConnectionLostError` if it ended; a `RemoteProtocolError` for another HTTP status than
-   * 200; and with what the deadline ends with.
+   * Rejects with an `AuthenticationError`; a `ConnectError` if the runtime reports that no connection was
+   * made; a `ConnectionLostError` if it ended; a `RemoteProtocolError` for an HTTP status other than 200;
+   * and with the deadline's error.
    */
   async open(request: HttpRequest, deadline: CallDeadline): Promise<ResponseBody> {
     const slot = this.#slots.take();
@@ -87,7 +87,7 @@ export class HttpApi {
     if (body !== undefined) headers.set("content-type", "application/json");
     const waited = waitedFor(request);
     deadline.throwIfOver({ ...waited, sent: false });
-    // Called without its object, which runtimes' own `fetch` may refuse to be called on.
+    // Called without its object, since `fetch` of some runtimes throws if it is called on another object.
     const fetch = this.#fetch;
     try {
       const response = fetch(url, {

@@ -9,27 +9,30 @@ import type { CommandInfo } from "../../core/doveadm/catalogue/mod.ts";
 import type { HttpCommand } from "./request_body.ts";
 import type { JsonRows } from "./json_rows.ts";
 
-/** How many commands go in one request at most: Dovecot 2.4 takes lists of up to 1,024 items. */
+/** The most commands in one request: Dovecot 2.4 accepts lists of up to 1,024 items. */
 export const commandsPerRequest = 1000;
 
-/** How many bytes the commands of one request have at most: Dovecot 2.3 takes 1 MiB in all. */
+/** The most bytes of commands in one request: Dovecot 2.3 accepts 1 MiB in all. */
 const bytesPerRequest = 768 * 1024;
 
-/** What Dovecot 2.4 takes in a string, in bytes, and in a list: beyond, it refuses all commands. */
+/**
+ * The most bytes in a string, and items in a list, that Dovecot 2.4 accepts: above, it refuses all
+ * commands.
+ */
 const bytesPerString = 32_768;
 const itemsPerList = 1024;
 
-/** A call among several. */
+/** One of several calls. */
 export interface BatchedCall {
-  /** Its place among them. */
+  /** Its index among them. */
   readonly index: number;
-  /** What to send. */
+  /** The command to send. */
   readonly command: HttpCommand;
-  /** How to read what comes. */
+  /** Reads its rows. */
   readonly reader: JsonRows;
 }
 
-/** Calls that go in one request. */
+/** Calls that share one request. */
 export class Batch {
   readonly #calls: BatchedCall[] = [];
   #size = 0;
@@ -42,9 +45,9 @@ export class Batch {
   }
 
   /**
-   * Adds a call if there is room for it. After a command on mail Dovecot 2.3 has lost the right to run
-   * others, and takes all answers of the request along; and what may be too large for Dovecot 2.4 goes
-   * alone, since it would refuse the others with it.
+   * Adds a call if there is room for it. After a command on mail Dovecot 2.3 has no permission to run other
+   * kinds of commands, and loses all answers of the request. A command that may be too large for Dovecot
+   * 2.4 is sent alone, since it would refuse the others with it.
    */
   add(call: BatchedCall, { alone }: CommandInfo): boolean {
     const { parameters } = call.command;
@@ -66,7 +69,7 @@ export class Batch {
   }
 }
 
-/** How many bytes parameters have on the wire, but for those of their frame. */
+/** The size of parameters on the wire, without their frame. */
 function sizeOf(parameters: HttpCommand["parameters"]): number {
   const text = JSON.stringify(
     parameters,

@@ -1,5 +1,5 @@
 /**
- * How long a call over HTTP may take, from its beginning to its end.
+ * The deadline of a call over HTTP.
  *
  * @module
  */
@@ -10,26 +10,26 @@ import { timeoutError } from "../client/failures.ts";
 
 /** Options for a {@linkcode CallDeadline}. */
 export interface CallDeadlineOptions {
-  /** The time limit in milliseconds, as `timeLimit()` gives it. */
+  /** The time limit in milliseconds, as `timeLimit()` returns it. */
   readonly timeout: number;
   /**
-   * Whether the time is that of each row or value, and stands still while nobody asks for the next one;
-   * otherwise it is that of the whole call.
+   * Whether the limit applies to each row or value, and stops while the caller requests none; otherwise it
+   * applies to the whole call.
    */
   readonly isStream?: boolean;
   /** The caller's signal. */
   readonly signal?: AbortSignal;
   /** Aborts when the client is closed. */
   readonly closing?: AbortSignal;
-  /** Who is at the other end, for messages. */
+  /** The other end, for messages. */
   readonly peer: string;
 }
 
-/** What is waited for, for the error if that takes too long. */
+/** The current operation, for the error if it takes too long. */
 export interface Waited {
-  /** What messages call it: the command's name. */
+  /** Its name in messages: the command's name. */
   readonly name: string;
-  /** Whether the command has left, so that it may run. */
+  /** Whether the command was sent, so that it may run. */
   readonly sent: boolean;
 }
 
@@ -37,16 +37,16 @@ export interface Waited {
 const isOver = new Error("The call is over.");
 
 /**
- * The time limit and the signals of one call: one clock for all that it waits for, its input, the
- * server's version, its turn, and its requests.
+ * The time limit and signals of one call, shared by all its operations: its input, the server's version,
+ * its turn, and its requests.
  */
 export class CallDeadline {
-  /** Whether the time is that of each row or value. */
+  /** Whether the limit applies to each row or value. */
   readonly isStream: boolean;
   readonly #options: CallDeadlineOptions;
   readonly #deadline: Deadline;
   readonly #callbacks = new Set<() => void>();
-  /** What ended the call: a signal, or its time. */
+  /** What ended the call: a signal, or the time limit. */
   #endedBy: AbortSignal | "time" | undefined;
 
   /** Starts the time. */
@@ -67,7 +67,7 @@ export class CallDeadline {
     });
   }
 
-  /** The error for what was waited for when the call had to end; `undefined` if it hasn't. */
+  /** The error for the operation during which the call ended; `undefined` if it hasn't. */
   errorFor({ name, sent }: Waited): DovewireError | undefined {
     const { timeout, isStream = false, signal, closing, peer } = this.#options;
     if (this.#endedBy === undefined) return undefined;
@@ -83,25 +83,25 @@ export class CallDeadline {
     );
   }
 
-  /** Throws the error for what is about to be done if the call has to end. */
+  /** Throws the error for the next operation if the call has ended. */
   throwIfOver(waited: Waited): void {
     const error = this.errorFor(waited);
     if (error !== undefined) throw error;
   }
 
-  /** Calls back when the call has to end. Gives a function that prevents that. */
+  /** Calls back when the call ends. Returns a function that prevents that. */
   onEnd(callback: () => void): () => void {
     this.#callbacks.add(callback);
     return () => void this.#callbacks.delete(callback);
   }
 
-  /** Waits for something, but no longer than the call may take. */
+  /** Waits for a promise until the call ends. */
   async wait<T>(work: Promise<T>, waited: Waited): Promise<T> {
     let forget = () => {};
     try {
       return await new Promise<T>((resolve, reject) => {
         forget = this.onEnd(() => reject(this.errorFor(waited)));
-        // Also if nobody waits any more, so that a rejection is never an unhandled one.
+        // Called even if nobody waits any more, so that a rejection is never unhandled.
         work.then(resolve, reject);
         this.throwIfOver(waited);
       });
@@ -110,17 +110,17 @@ export class CallDeadline {
     }
   }
 
-  /** Learns that a row or value was given to the caller of a stream, who takes as long as they like. */
+  /** Pauses a stream's time limit: its caller got a row or value, and may take any time with it. */
   given(): void {
     if (this.isStream) this.#deadline.pause();
   }
 
-  /** Learns that the caller of a stream asks for the next row or value. */
+  /** Resumes a stream's time limit: its caller requests the next row or value. */
   asked(): void {
     if (this.isStream) this.#deadline.restart();
   }
 
-  /** Forgets the time and the signals: the call is done. */
+  /** Stops the time limit and the signals: the call is done. */
   stop(): void {
     this.#deadline.stop();
   }

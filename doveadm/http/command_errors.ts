@@ -1,5 +1,5 @@
 /**
- * Commands that the HTTP API answers with an error.
+ * Commands for which the HTTP API returns an error.
  *
  * @module
  */
@@ -7,32 +7,32 @@
 import { codeOfExit, exitCode } from "../../core/doveadm/exit_codes.ts";
 import { CommandError } from "../client/command_error.ts";
 
-const noLog = "HTTP tells no log lines: Dovecot's own log says why.";
+const noLog = "HTTP returns no log lines: check Dovecot's own log.";
 
-/** What stands for each type of error that a server finds before it runs a command. */
+/** The code and note for each type of error that a server finds before it runs a command. */
 const refusals: Readonly<Record<string, { readonly code: string; readonly note: string }>> = {
-  unknownMethod: { code: "", note: "Ask for the list of commands: other versions have others." },
-  unAuthorized: { code: "NOPERM", note: "Dovecot's doveadm_allowed_commands lacks it." },
+  unknownMethod: { code: "", note: "Check the list of commands, which differs between versions." },
+  unAuthorized: { code: "NOPERM", note: "Dovecot's doveadm_allowed_commands doesn't include it." },
   invalidRequest: {
     code: "USAGE",
     note: "A parameter has a name or a value that this version of Dovecot doesn't know; HTTP " +
-      "doesn't tell which.",
+      "doesn't report which.",
   },
   internalError: {
     code: "TEMPFAIL",
-    note: "Dovecot 2.4 says so, too, where another server has the user, and tells which in its " +
+    note: "Dovecot 2.4 also sends this if another server has the user, and names that in its " +
       "log only.",
   },
 };
 
 /**
- * The error for a command that was answered with `["error", {type, exitCode}, tag]`, or `undefined`
- * if `value` is no such thing. `quote` shows a text of the server without the secrets that it may echo.
+ * The error for an answer `["error", {type, exitCode}, tag]`; `undefined` if `value` is invalid. `quote`
+ * quotes a text of the server without the secrets that it may echo.
  *
- * An "exitCode" becomes its code. What Dovecot finds before it runs a command has the code that the
- * same mistake would have: "" for an unknown command, as over TCP, "NOPERM" for one that isn't allowed,
- * "USAGE" for a bad parameter, "TEMPFAIL" for an internal error. Its "exitCode" is left over from the
- * command before, and means nothing.
+ * An "exitCode" is converted to its code. Errors that Dovecot finds before it runs a command get the code
+ * that the same mistake has over TCP: "" for an unknown command, "NOPERM" for one that isn't allowed,
+ * "USAGE" for a bad parameter, "TEMPFAIL" for an internal error. Their "exitCode" is left over from the
+ * previous command, and is ignored.
  */
 export function commandError(
   command: string,

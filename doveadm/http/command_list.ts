@@ -28,15 +28,15 @@ export interface HttpMethodParameter {
 }
 
 /**
- * Asks a server which commands it offers. Rejects with what {@linkcode HttpApi.open} rejects with, and
- * with a `RemoteProtocolError` for an answer that is no such list, or over the limit of a reply.
+ * Requests the list of commands that a server offers. Rejects with what {@linkcode HttpApi.open} rejects
+ * with, and with a `RemoteProtocolError` for an invalid list, or one over the limit of a reply.
  */
 export async function listCommands(
   api: HttpApi,
   deadline: CallDeadline,
 ): Promise<readonly HttpMethod[]> {
   const request: HttpRequest = { endpoint: api.endpoint, commands: [], body: undefined };
-  const noJson = () => answerError("it is no JSON", request);
+  const noJson = () => answerError("it is not JSON", request);
   const body = await api.open(request, deadline);
   const json = new JsonValue();
   try {
@@ -57,7 +57,7 @@ export async function listCommands(
   }
   const methods = Array.isArray(list) ? list.map(methodOf) : [undefined];
   if (methods.includes(undefined)) {
-    throw answerError("it is no list of commands and their parameters", request);
+    throw answerError("it is not a list of commands and their parameters", request);
   }
   return methods as readonly HttpMethod[];
 }
@@ -72,7 +72,7 @@ function overLimit(
   return answerError(what, request, { limit });
 }
 
-/** Whether there is nothing but white space from `start` on. */
+/** Whether there is only white space from `start` on. */
 function isBlank(chunk: Uint8Array, start: number): boolean {
   return chunk.subarray(start).every((byte) =>
     byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
@@ -93,7 +93,7 @@ function parameterOf(value: unknown): HttpMethodParameter | undefined {
   return typeof name === "string" && typeof type === "string" ? { name, type } : undefined;
 }
 
-/** Properties of a value of JSON that are its own; none of what is no object. */
+/** The own properties of a JSON value; none if it is not an object. */
 function ownOf<Name extends string>(
   value: unknown,
   ...names: readonly Name[]

@@ -31,42 +31,43 @@ import { resolveHttpTarget } from "./target.ts";
 export interface DoveadmHttpOptions extends ValueOptions {
   /** Dovecot's `doveadm_password`. */
   password?: string;
-  /** The name that goes with the password; "doveadm" if left out, the only one that Dovecot takes. */
+  /** The name for the password; "doveadm" if left out, the only one that Dovecot accepts. */
   username?: string;
-  /** Dovecot's `doveadm_api_key`; where there is one, the password is not sent. */
+  /** Dovecot's `doveadm_api_key`; if set, the password is not sent. */
   apiKey?: string;
   /**
-   * Lets the password or the key go unencrypted over a network, with `http://`. Without this it only
-   * does over loopback.
+   * Allows sending the password or the key unencrypted over a network, with `http://`. Without this they
+   * are only sent over loopback.
    */
   allowPlaintextPassword?: boolean;
-  /** What to send requests with; the runtime's own `fetch` if left out. */
+  /** Sends requests; the runtime's own `fetch` if left out. */
   fetch?: typeof fetch;
   /**
-   * How long a call may take unless it says so itself, in milliseconds: all of it, waiting for its turn
-   * included. 60 s if left out; 0 and `Infinity` mean no limit.
+   * The default time limit of a call, in milliseconds, waiting for its turn included. 60 s if left out; 0
+   * and `Infinity` mean no limit.
    */
   timeout?: number;
   /** How many requests may be under way at once; 10 if left out. Others wait for their turn. */
   maxConnections?: number;
-  /** How much a server can make the client hold. */
+  /** How much memory a server's answers may use. */
   limits?: HttpLimits;
 }
 
 /**
- * A doveadm server behind its HTTP API (`POST /doveadm/v1`): an `inet_listener` that is named "http".
+ * A client for Dovecot's HTTP API (`POST /doveadm/v1`): an `inet_listener` that is named "http".
  *
- * The same calls give the same rows as over TCP, as far as HTTP carries them:
+ * The same calls return the same rows as over TCP, within the limits of HTTP:
  *
- * - There are no log lines, and a command that fails loses the rows that it had.
- * - ASCII comes back as it is at any length, with NUL, CR, TAB and other control characters; so does
- *   all UTF-8 in values of up to 8 KiB. Each byte that isn't UTF-8 becomes a U+FFFD and is lost.
- * - The text of a mail goes through a buffer of 8 KiB. Where a character lies across its end, Dovecot
- *   2.3.19.1 gives several U+FFFD in its place, and 2.4.1 crashes, so that no answer comes and the call
- *   rejects with a `ConnectionLostError`. Fetch mail that isn't ASCII over TCP.
- * - A request may have 1 MiB (2.3), or strings of 32 KiB (2.4). Inputs have to be UTF-8 without NUL.
- * - A field that is asked for twice is there once, and numbers of `stats dump` have lost the zeros at
- *   their ends.
+ * - There are no log lines, and a command that fails loses its rows.
+ * - ASCII is preserved at any length, with NUL, CR, TAB and other control characters; so is all UTF-8 in
+ *   values of up to 8 KiB. Each byte that isn't UTF-8 becomes a U+FFFD and is lost.
+ * - The text of a mail passes through a buffer of 8 KiB. If a character crosses its end, Dovecot 2.3.19.1
+ *   returns several U+FFFD in its place, and 2.4.1 crashes, so that the call rejects with a
+ *   `ConnectionLostError`. Fetch mail that isn't ASCII over TCP.
+ * - The limits are 1 MiB for a request (2.3), or 32 KiB for a string (2.4). Inputs have to be UTF-8 without
+ *   NUL.
+ * - A field that is requested twice is returned once, and numbers of `stats dump` lose their trailing
+ *   zeros.
  *
  * @example
  * ```ts ignore
@@ -83,7 +84,7 @@ export class DoveadmHttp extends DoveadmClient {
   readonly #timeout: number;
   readonly #closing = new AbortController();
 
-  /** Creates a client, as `connect()` does for a URL that begins with "http". */
+  /** Creates a client, as `connect()` does for a URL that starts with "http". */
   constructor(target: string | URL, options: DoveadmHttpOptions = {}) {
     super(options);
     const { apiKey, timeout = defaultTimeout } = options;
@@ -103,7 +104,7 @@ export class DoveadmHttp extends DoveadmClient {
     }
   }
 
-  /** Who is at the other end, for messages: the API's URL. */
+  /** The other end, for messages: the API's URL. */
   override get peer(): string {
     return this.#api.endpoint.peer;
   }
@@ -119,8 +120,8 @@ export class DoveadmHttp extends DoveadmClient {
   }
 
   /**
-   * Calls a command by its name in the API, without a look at the catalogue, and gives what the
-   * server answered as it is in JSON: an array of rows, or an object for `user`.
+   * Calls a command by its name in the API, without using the catalogue, and returns the server's JSON: an
+   * array of rows, or an object for `user`.
    *
    * Rejects with what {@linkcode DoveadmClient.run} rejects with.
    */
@@ -147,10 +148,10 @@ export class DoveadmHttp extends DoveadmClient {
   }
 
   /**
-   * Runs a command and gives what the server answered as over TCP: fields, row by row.
+   * Runs a command and returns the server's answer as over TCP: fields, row by row.
    *
-   * The API knows parameters by their names alone, so that the catalogue has to tell what the
-   * arguments are: a command that it doesn't have goes through {@linkcode call}.
+   * The API has only named parameters, so that the catalogue has to map the arguments: use {@linkcode call}
+   * for a command that it lacks.
    */
   override async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
     const rawFields: Uint8Array[] = [];
@@ -161,7 +162,7 @@ export class DoveadmHttp extends DoveadmClient {
     };
   }
 
-  /** Runs a command and gives its values as they arrive, read no faster than they are taken. */
+  /** Runs a command and yields its values as they arrive, read no faster than they are taken. */
   override async *stream(
     request: DoveadmRequest,
     options: SendOptions = {},
@@ -174,7 +175,7 @@ export class DoveadmHttp extends DoveadmClient {
     }
   }
 
-  /** Aborts all requests. One that is under way gets a `ConnectionLostError`. */
+  /** Aborts all requests. Pending calls get a `ConnectionLostError`. */
   override close(): Promise<void> {
     this.#closing.abort();
     return Promise.resolve();
@@ -192,7 +193,7 @@ export class DoveadmHttp extends DoveadmClient {
   }
 
   /**
-   * Runs a call and gives its rows as they arrive.
+   * Runs a call and yields its rows as they arrive.
    *
    * @internal
    */
@@ -204,8 +205,8 @@ export class DoveadmHttp extends DoveadmClient {
   }
 
   /**
-   * Runs several calls in as few requests as they fit in, one request after the other, and tells the
-   * outcome of each.
+   * Runs several calls in as few requests as possible, one request after the other, and returns the outcome
+   * of each.
    *
    * @internal
    */
@@ -261,7 +262,7 @@ export class DoveadmHttp extends DoveadmClient {
           try {
             for (const row of reader.rowsOf(event)) rows[event.command].push(row);
           } catch (reason) {
-            // What one command's rows are like says nothing of the others.
+            // An invalid row of one command does not affect the others.
             outcomes[index] ??= { status: "rejected", reason };
           }
           if (event.type === "end") {
@@ -277,9 +278,8 @@ export class DoveadmHttp extends DoveadmClient {
   /**
    * The rows of a call; `within` is the deadline of several calls, if it is one of them.
    *
-   * Where it has a list of users, each has a command of their own: Dovecot 2.3 takes the list, and finds
-   * nobody in it. As Dovecot does it, a user who isn't there is left out, and another failure is thrown
-   * when all have had their turn.
+   * With a list of users, each user gets a separate command: Dovecot 2.3 accepts the list, and finds nobody
+   * in it. As in Dovecot, a missing user is skipped, and another failure is thrown after all users.
    */
   async *#rows(
     call: TypedCall,
@@ -333,10 +333,10 @@ export class DoveadmHttp extends DoveadmClient {
     }
   }
 
-  /** What to send for a call, and how to read what comes of it. */
+  /** The command for a call, and the reader of its rows. */
   async #prepare(call: TypedCall, deadline: CallDeadline): Promise<Prepared> {
     const { name, method } = call.info;
-    // Where versions don't differ, any that has the command will do.
+    // If versions don't differ, any that has the command will do.
     const version = call.dependsOnVersion ? await this.#version.get(name, deadline) : "2.4";
     const parameters = {
       ...call.parametersFor(version),
@@ -346,7 +346,7 @@ export class DoveadmHttp extends DoveadmClient {
     return { command: { name, method, parameters }, reader };
   }
 
-  /** The time and the signals of a call, from now on. */
+  /** Starts the deadline of a call. */
   #deadline({ signal, timeout }: SendOptions, isStream = false): CallDeadline {
     return new CallDeadline({
       timeout: timeout === undefined ? this.#timeout : timeLimit("timeout", timeout),
@@ -355,7 +355,7 @@ export class DoveadmHttp extends DoveadmClient {
   }
 }
 
-/** What a call is to the server, and how to read what comes of it. */
+/** The command for a call, and the reader of its rows. */
 type Prepared = Omit<BatchedCall, "index">;
 
 /** The users of a call that has a list of them. */
@@ -363,12 +363,12 @@ function namesOf({ users }: TypedCall): readonly string[] | undefined {
   return users !== undefined && "names" in users ? users.names : undefined;
 }
 
-/** A command, and the user from a list of them whose command it is. */
+/** A command, and its user if the call has a list of users. */
 interface UserCommand extends HttpCommand {
   readonly user?: string;
 }
 
-/** The requests for a command: one, or as many as it takes for a list of users. */
+/** The commands for a call: one, or one for each of a list of users. */
 function* requestsFor(
   command: HttpCommand,
   names: readonly string[] | undefined,
@@ -382,7 +382,7 @@ function* requestsFor(
   }
 }
 
-/** The fields that an event would bring over TCP. */
+/** The fields that an event's values would be over TCP. */
 function fieldsOf(event: HttpEvent & { type: "row" | "end" }): Uint8Array[] {
   if (event.type === "row") return Object.values(event.row).map(fieldOf);
   return event.value === undefined ? [] : [fieldOf(event.value)];

@@ -1,5 +1,5 @@
 /**
- * Where Dovecot's HTTP API is, how to prove who we are, and what must not be shown of that.
+ * The endpoint of Dovecot's HTTP API: its URL, the credentials, and how messages conceal them.
  *
  * @module
  */
@@ -12,35 +12,35 @@ export interface HttpEndpointOptions {
   readonly url: URL;
   /** Dovecot's `doveadm_password`, for Basic authentication. */
   readonly password?: string;
-  /** The name that goes with the password; "doveadm" if left out, the only one that Dovecot takes. */
+  /** The name for the password; "doveadm" if left out, the only one that Dovecot accepts. */
   readonly username?: string;
-  /** Dovecot's `doveadm_api_key`; if there is one, the password is not sent. */
+  /** Dovecot's `doveadm_api_key`; if set, the password is not sent. */
   readonly apiKey?: string;
 }
 
-/** How a client proves itself: not at all, by the password of a name, or by an API key. */
+/** How a client authenticates: not at all, by a password, or by an API key. */
 export type HttpCredentials =
   | { readonly type: "none" }
   | { readonly type: "password"; readonly username: string }
   | { readonly type: "api-key" };
 
-/** How much of a text is looked at: far more than is shown, so that no secret is cut where it shows. */
+/** How much of a text is searched for secrets: far more than is shown, so that no cut secret shows. */
 const mostConcealed = 8192;
 
-/** How long a message is that quotes the peer, in characters. */
+/** The longest message that quotes the peer, in characters. */
 const longestMessage = 500;
 
 /** Dovecot's HTTP API at a URL, with the credentials for it. */
 export class HttpEndpoint {
   /** The URL to send requests to; `fetch` refuses one with a name or password in it. */
   readonly url: URL;
-  /** What the Authorization header says; `undefined` without credentials. */
+  /** The value of the Authorization header; `undefined` without credentials. */
   readonly authorization: string | undefined;
-  /** Which credentials there are. */
+  /** The kind of credentials. */
   readonly credentials: HttpCredentials;
   readonly #concealer: Concealer;
 
-  /** Takes what {@linkcode HttpEndpointOptions} has. */
+  /** Creates an endpoint from its options. */
   constructor({ url, password, username = "doveadm", apiKey }: HttpEndpointOptions) {
     this.url = new URL(url);
     this.url.username = "";
@@ -60,7 +60,7 @@ export class HttpEndpoint {
     this.#concealer = new Concealer([apiKey, password, sent, url.password]);
   }
 
-  /** Who is at the other end, for messages: the URL without what might be secret. */
+  /** The other end, for messages: the URL without secrets. */
   get peer(): string {
     return this.url.origin + this.url.pathname;
   }
@@ -70,13 +70,13 @@ export class HttpEndpoint {
     return this.#concealer.conceal(text);
   }
 
-  /** A message that quotes the peer as it can be shown: without the secrets, and not too long. */
+  /** A message that quotes the peer, without the secrets and shortened. */
   shorten(message: string): string {
     const shown = escapeControls(this.conceal(message.slice(0, mostConcealed)));
     return shown.length <= longestMessage ? shown : `${shown.slice(0, longestMessage)}…`;
   }
 
-  /** A text of the peer as a message can show it: in quotes, short, without the secrets. */
+  /** A text of the peer for messages: quoted, shortened, without the secrets. */
   quote(text: string): string {
     return quoteText(this.conceal(text.slice(0, mostConcealed)));
   }

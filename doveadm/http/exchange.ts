@@ -1,7 +1,7 @@
 /**
- * One request to Dovecot's HTTP API, `POST /doveadm/v1`, and what it answers, as it arrives.
+ * One request to Dovecot's HTTP API, `POST /doveadm/v1`, and its answers as they arrive.
  *
- * What Dovecot 2.3.19.1 and 2.4.1 were seen to do, over and above their documentation:
+ * Behaviour of Dovecot 2.3.19.1 and 2.4.1 beyond their documentation:
  *
  * - **Answers.** Most commands answer with a list of rows, an empty one where they print nothing.
  *   `user` answers with an object. A command that fails loses the rows that it had. Answers come in
@@ -37,10 +37,10 @@ import { commandError } from "./command_errors.ts";
 import { encodeCommands, type HttpCommand, indexOfTag, tagOf } from "./request_body.ts";
 import { answerError, type HttpRequest, lostError, nameOf } from "./request_errors.ts";
 
-/** What comes of a request: for each command any number of rows, then one "end" or "failure". */
+/** The events of a request: for each command any number of rows, then one "end" or "failure". */
 export type HttpEvent =
   | {
-    /** A row, as soon as it is there. */
+    /** A row, as soon as it has arrived. */
     readonly type: "row";
     /** The index in the request of the command that it belongs to. */
     readonly command: number;
@@ -48,11 +48,11 @@ export type HttpEvent =
     readonly row: Readonly<Record<string, unknown>>;
   }
   | {
-    /** The command went well. */
+    /** The command succeeded. */
     readonly type: "end";
     /** Its index in the request. */
     readonly command: number;
-    /** What it answered, where that is no list of rows. */
+    /** The answer, if it is not a list of rows. */
     readonly value?: unknown;
   }
   | {
@@ -60,21 +60,21 @@ export type HttpEvent =
     readonly type: "failure";
     /** Its index in the request. */
     readonly command: number;
-    /** Why. */
+    /** The reason. */
     readonly error: CommandError;
   };
 
 /**
- * Sends commands in one request and gives what comes of them, as many events at once as have arrived.
+ * Sends commands in one request and yields the events, as many at once as have arrived.
  *
- * The answer is read no faster than events are taken, chunk by chunk. Every command gets its rows and one "end" or "failure", or the generator throws. An answer is matched by
- * its tag; since that comes after the rows, these are taken to belong to the first command that has
- * no answer yet, which is the order in which Dovecot answers, and the tag has to agree. Leaving the
- * loop early closes the connection.
+ * The answer is read no faster than events are taken, chunk by chunk. Every command gets its rows and one
+ * "end" or "failure", or the generator throws. An answer is matched by its tag, which comes after the rows.
+ * So rows are assigned to the first command without an answer, which is the order in which Dovecot answers,
+ * and the tag has to agree. Leaving the loop early closes the connection.
  *
- * Throws, at the first step, a `LocalProtocolError` for a command that can't be sent; what
- * {@linkcode HttpApi.open} rejects with; a `ConnectionLostError` if the connection ended; a
- * `RemoteProtocolError` for an answer that can't be used; and what the deadline ends with.
+ * Throws, at the first step, a `LocalProtocolError` for an invalid command; what {@linkcode HttpApi.open}
+ * rejects with; a `ConnectionLostError` if the connection ended; a `RemoteProtocolError` for an invalid
+ * answer; and the deadline's error.
  */
 export async function* exchange(
   api: HttpApi,
@@ -115,12 +115,12 @@ function checkEnd(reader: HttpAnswerReader, request: HttpRequest): void {
     reader.receiveEnd();
   } catch (error) {
     if (!(error instanceof RemoteProtocolError)) throw error;
-    // Not every runtime tells a connection that broke off from an answer that is over.
+    // Some runtimes report a broken connection as the end of the answer.
     throw lostError(request, `the response was cut short (${error.message})`);
   }
 }
 
-/** Which commands have their answer, and whose one that arrives is. */
+/** Which commands have their answer, and which one comes next. */
 class AnswerMatcher {
   readonly #request: HttpRequest;
   readonly #isAnswered: boolean[];
@@ -132,7 +132,7 @@ class AnswerMatcher {
     this.#isAnswered = request.commands.map(() => false);
   }
 
-  /** The events of what a reader has received, and the error that comes after them, if one does. */
+  /** The events of what a reader has received, and the error that follows them, if any. */
   eventsOf(reader: HttpAnswerReader): { events: readonly HttpEvent[]; error?: unknown } {
     const events: HttpEvent[] = [];
     try {
@@ -154,7 +154,7 @@ class AnswerMatcher {
     throw this.#error(`it has no answer to "${names}"`);
   }
 
-  /** What an event is to the caller. Throws if it doesn't fit the request. */
+  /** The caller's event for a reader's event. Throws if it doesn't fit the request. */
   #eventOf(event: HttpAnswerEvent): HttpEvent {
     if (event.type === "row") {
       if (this.#next === this.#isAnswered.length) {
@@ -201,7 +201,9 @@ class AnswerMatcher {
   }
 }
 
-/** Why an answer doesn't fit its request, to stand after what was asked of whom. */
+/**
+ * The error for an answer that doesn't fit its request; the message follows the description of the request.
+ */
 function mismatch(what: string): RemoteProtocolError {
   return new RemoteProtocolError(what);
 }

@@ -1,10 +1,10 @@
 /**
- * What runtimes say of a `fetch` that failed, each in its own words.
+ * The errors of `fetch`, which differ between runtimes.
  *
  * @module
  */
 
-/** An error and what it came of, however the runtime chains them. */
+/** An error and its causes, however the runtime chains them. */
 interface Link {
   readonly name?: unknown;
   readonly message?: unknown;
@@ -14,26 +14,26 @@ interface Link {
   readonly errors?: unknown;
 }
 
-/** How deep a chain is looked at. */
+/** The depth to which a chain is followed. */
 const deepest = 5;
 
 function chainOf(error: unknown, depth = 0): readonly Link[] {
   if (!isLink(error) || depth > deepest) return [];
-  // Node tries all addresses of a name, and gives one error for each.
+  // Node tries all addresses of a name, and throws one error for each.
   const all: readonly unknown[] = Array.isArray(error.errors) ? error.errors : [];
   return [error, ...[error.cause, ...all].flatMap((it) => chainOf(it, depth + 1))];
 }
 
-/** What the innermost error says, which is what went wrong. */
+/** The message of the innermost error, which is the actual reason. */
 export function innermostMessage(error: unknown): string {
   const messages = chainOf(error).map(({ message }) => message);
   const said = messages.findLast((message) => typeof message === "string" && message !== "");
-  return String(said ?? "the runtime doesn't say why").replace(/[.:?!\s]+$/, "");
+  return String(said ?? "the runtime reports no reason").replace(/[.:?!\s]+$/, "");
 }
 
 /**
- * A runtime's error with its names, codes and messages alone, at any depth, each as `show` shows it.
- * Runtimes keep more at theirs: Node's has the bytes of a response that is no HTTP.
+ * A copy of a runtime's error with only the names, codes and messages, at any depth, each passed through
+ * `show`. Runtimes attach more: Node's has the bytes of an invalid response.
  */
 export function plainCause(error: unknown, show: (text: string) => string): Error | undefined {
   if (typeof error !== "object" || error === null) return undefined;
@@ -60,8 +60,8 @@ function isLink(value: unknown): value is Link {
 }
 
 /**
- * What runtimes say of connections that could not be made: Node's `code`s, at `cause`; Bun's, at the error
- * itself. Codes that may come later as well, such as ECONNRESET, are not among them.
+ * Codes for connections that could not be made: Node's, in `cause`; Bun's, in the error itself. Codes that
+ * may also come later, such as ECONNRESET, are not among them.
  */
 const neverConnected: ReadonlySet<unknown> = new Set([
   "ECONNREFUSED",
@@ -72,7 +72,7 @@ const neverConnected: ReadonlySet<unknown> = new Set([
   "ENETUNREACH",
   "EADDRNOTAVAIL",
   "UND_ERR_CONNECT_TIMEOUT",
-  // TLS: no answer to the greeting, or a certificate that isn't trusted.
+  // TLS: no answer to the ClientHello, or a certificate that isn't trusted.
   "EPROTO",
   "ERR_SSL_WRONG_VERSION_NUMBER",
   "ERR_SSL_PACKET_LENGTH_TOO_LONG",
@@ -87,19 +87,19 @@ const neverConnected: ReadonlySet<unknown> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
-/** Whether the error tells that nothing was sent. */
+/** Whether the error means that nothing was sent. */
 export function isBeforeSending(error: unknown): boolean {
   return chainOf(error).some(({ code, syscall, message }) =>
     neverConnected.has(code) || syscall === "connect" || syscall === "getaddrinfo" ||
-    // Deno has words only; "Connect" is the stage of its HTTP client, TLS included.
+    // Deno has only the message; "Connect" is the stage of its HTTP client, TLS included.
     (typeof message === "string" &&
       (message.includes("client error (Connect)") ||
-        // Ports that the standard for fetch forbids.
+        // Ports that the fetch standard forbids.
         message === "bad port" || /Requests to port \d+ are blocked/.test(message)))
   );
 }
 
-/** Whether the error tells that what came is no HTTP: Node's, Bun's and Deno's words for it. */
+/** Whether the error means that the response is not HTTP, as Node, Bun and Deno report it. */
 export function isNoHttp(error: unknown): boolean {
   return chainOf(error).some(({ name, code, message }) =>
     name === "HTTPParserError" || code === "Malformed_HTTP_Response" ||

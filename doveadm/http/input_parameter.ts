@@ -1,5 +1,5 @@
 /**
- * A command's input, which is one of its parameters over HTTP.
+ * A command's input, which is a parameter over HTTP.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { largestRequest } from "./request_errors.ts";
 /**
  * A command's input as a parameter; no parameter if there is no input.
  *
- * Rejects with an `AbortError` if the input fails, and with a `LocalProtocolError` for one that HTTP
+ * Rejects with an `AbortError` if the input fails, and with a `LocalProtocolError` for an input that HTTP
  * can't carry.
  */
 export async function inputParameter(
@@ -38,7 +38,7 @@ export async function inputParameter(
     : decodeUtf8Strictly(await deadline.wait(gather(name, input, deadline), waited));
   if (text === undefined) {
     throw new LocalProtocolError(
-      `The input of "${name}" isn't UTF-8, and HTTP carries text alone. Use TCP for it.`,
+      `The input of "${name}" isn't UTF-8, and HTTP carries only text. Use TCP for it.`,
     );
   }
   if (text.includes("\0")) {
@@ -49,7 +49,7 @@ export async function inputParameter(
   return { [parameter]: text };
 }
 
-/** The bytes of an input, of which no more is taken once the call is over. */
+/** The bytes of an input, which is read no further once the call has ended. */
 async function gather(name: string, input: Input, deadline: CallDeadline): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;

@@ -1,5 +1,5 @@
 /**
- * Typed rows of the JSON that a command answers with over HTTP.
+ * Typed rows from a command's JSON answer over HTTP.
  *
  * @module
  */
@@ -22,12 +22,12 @@ export class JsonRows {
   readonly #call: TypedCall;
   readonly #columns: readonly ReplyColumn[];
   readonly #endpoint: HttpEndpoint;
-  /** Whether there are columns that some servers don't have. */
+  /** Whether there are columns that some servers lack. */
   readonly #hasOptional: boolean;
-  /** Whether rows may have the name of their user. */
+  /** Whether rows may include the name of their user. */
   readonly #hasUsers: boolean;
 
-  /** Reads what a call of `version` is answered with. */
+  /** Creates a reader for answers to a call to a server of `version`. */
   constructor(call: TypedCall, version: DovecotVersion, endpoint: HttpEndpoint) {
     this.#call = call;
     this.#columns = call.columnsFor(version);
@@ -36,17 +36,14 @@ export class JsonRows {
     this.#hasUsers = call.users !== undefined;
   }
 
-  /**
-   * The rows that an event brings. Throws a `RemoteProtocolError` for values that the columns don't
-   * have.
-   */
+  /** The rows in an event. Throws a `RemoteProtocolError` for invalid values. */
   rowsOf(event: HttpEvent & { type: "row" | "end" }): Row[] {
     try {
       if (event.type === "row") return [this.#rowOf(event.row)];
       return event.value === undefined ? [] : this.#rowsOfValue(event.value);
     } catch (error) {
       if (!(error instanceof RemoteProtocolError)) throw error;
-      // The message may quote a value, of any length.
+      // The message may quote a value of any length.
       throw new RemoteProtocolError(this.#endpoint.shorten(error.message), { sent: error.sent });
     }
   }
@@ -64,7 +61,7 @@ export class JsonRows {
     object: Readonly<Record<string, unknown>>,
     column: string,
   ): string | number | boolean | null {
-    // Dovecot's API has keys in lower case, however a field was asked for.
+    // Dovecot's API has keys in lower case, in whatever case a field was requested.
     const key = Object.hasOwn(object, column) ? column : column.toLowerCase();
     const value = Object.hasOwn(object, key) ? object[key] : undefined;
     switch (typeof value) {
@@ -74,8 +71,8 @@ export class JsonRows {
         return value;
       case "undefined":
         throw this.#error(
-          `A row of "${this.#call.info.name}" came without "${column}". Is it another command on ` +
-            "this server?",
+          `A row of "${this.#call.info.name}" came without "${column}". It may be another command on ` +
+            "this server.",
         );
       default:
         if (value === null) return null;
@@ -89,7 +86,9 @@ export class JsonRows {
 
   #rowsOfValue(value: unknown): Row[] {
     if (this.#call.info.answer === "json") return rowsOfUsers(value);
-    throw this.#error(`"${this.#call.info.name}" was answered with JSON that is no rows.`);
+    throw this.#error(
+      `"${this.#call.info.name}" was answered with JSON that is not a list of rows.`,
+    );
   }
 
   #error(message: string): RemoteProtocolError {

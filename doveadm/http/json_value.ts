@@ -1,5 +1,5 @@
 /**
- * One JSON value that arrives in pieces: where it ends, how much it is, and what it is.
+ * One JSON value that arrives in chunks: finds its end and its size, and parses it.
  *
  * @module
  */
@@ -14,13 +14,12 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** How deep a value may be nested: Dovecot's own go down to 3. */
+/** The deepest nesting that is accepted: Dovecot's own values reach 3. */
 export const deepestNesting = 64;
 
 /**
- * Finds the end of a value byte by byte, looking at nothing twice, and keeps its bytes until then. The
- * value itself is left to `JSON.parse`, which is exact and many times faster than building it from
- * tokens.
+ * Finds the end of a value in one pass over its bytes, and keeps them until then. `JSON.parse` parses the
+ * value: it is exact and many times faster than building it from tokens.
  */
 export class JsonValue {
   /** The bytes so far, if they are not all in one chunk. */
@@ -32,17 +31,17 @@ export class JsonValue {
   #escaped = false;
   #text: string | undefined;
 
-  /** Whether all of it is there. */
+  /** Whether it is complete. */
   get isWhole(): boolean {
     return this.#text !== undefined;
   }
 
-  /** How many bytes it has so far. */
+  /** Its number of bytes so far. */
   get size(): number {
     return this.#size;
   }
 
-  /** How many values there are in it so far, itself left out, as its commas and brackets tell. */
+  /** How many values it contains so far, without itself, counted by its commas and brackets. */
   get values(): number {
     return this.#values;
   }
@@ -52,12 +51,12 @@ export class JsonValue {
     return this.#depth > deepestNesting;
   }
 
-  /** How it begins, for messages. */
+  /** Its first bytes, for messages. */
   get beginning(): string {
     return this.#text ?? "";
   }
 
-  /** Takes `chunk` from `start` on, up to the value's end or its own, and gives where that is. */
+  /** Takes `chunk` from `start` on, up to the end of the value or the chunk, and returns that position. */
   read(chunk: Uint8Array, start: number): number {
     const { at, isWhole } = this.#scan(chunk, start);
     this.#size += at - start;
@@ -71,7 +70,7 @@ export class JsonValue {
     return at;
   }
 
-  /** The value. Throws a `SyntaxError` for what is no JSON. */
+  /** Parses the value. Throws a `SyntaxError` for invalid JSON. */
   parse(): unknown {
     return parseJson(this.#text ?? "");
   }
@@ -81,7 +80,7 @@ export class JsonValue {
     for (let at = start; at < end; at++) {
       if (this.#inString) {
         at = this.#skipString(chunk, at);
-        // The end of a text that is the whole value.
+        // The end of a string that is the whole value.
         if (at < end && this.#depth === 0) return { at: at + 1, isWhole: true };
         continue;
       }
@@ -96,7 +95,7 @@ export class JsonValue {
           break;
         case CLOSE_BRACE:
         case CLOSE_BRACKET:
-          // The end of a number or a word, which isn't part of it.
+          // The end of a number or a word; the byte isn't part of it.
           if (this.#depth === 0) return { at, isWhole: true };
           if (--this.#depth === 0) return { at: at + 1, isWhole: true };
           break;
@@ -108,7 +107,7 @@ export class JsonValue {
     return { at: end, isWhole: false };
   }
 
-  /** Where the text that is being read has its closing quote, or the chunk's length. */
+  /** The position of the closing quote of the current string, or the chunk's length. */
   #skipString(chunk: Uint8Array, start: number): number {
     let at = start;
     if (this.#escaped) {
@@ -128,26 +127,26 @@ export class JsonValue {
 }
 
 /**
- * The value of a JSON text. Throws a `SyntaxError` for what is no JSON.
+ * Parses a JSON text. Throws a `SyntaxError` for invalid JSON.
  *
- * A whole number beyond 2^53 comes as the text of its digits, which is how Dovecot gives most of its
- * numbers anyway: `stats dump` alone prints real ones, and sums of 64 bits are among them.
+ * An integer beyond 2^53 becomes a string of its digits, the form in which Dovecot sends most numbers: only
+ * `stats dump` prints JSON numbers, among them 64-bit sums.
  */
 export function parseJson(text: string): unknown {
   const value = JSON.parse(text);
   return longNumber.test(text) ? JSON.parse(quoteLongNumbers(text)) : value;
 }
 
-/** The digits of the largest number up to which all whole ones are exact. */
+/** The number of digits up to which all integers are exact. */
 const safeDigits = String(Number.MAX_SAFE_INTEGER).length;
 
 /**
- * Finds a number of many digits after a ":", "[" or ",", or at the beginning. It may also be within a
- * string: then the text is read once more for nothing.
+ * Finds a number of many digits after a ":", "[" or ",", or at the start. A match may also be inside a
+ * string: then the text is scanned once more without a change.
  */
 const longNumber = new RegExp(String.raw`(?:^|[:\[,])\s*-?\d{${safeDigits}}`);
 
-/** Puts quotes around whole numbers that are not safe. */
+/** Quotes integers that are not safe. */
 function quoteLongNumbers(text: string): string {
   let quoted = "";
   let from = 0;
@@ -174,7 +173,7 @@ function isDigit(letter: string): boolean {
   return letter >= "0" && letter <= "9";
 }
 
-/** Where the string that begins at a quote ends. The text is known to be JSON. */
+/** The end of the string that starts at a quote, in valid JSON. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1;; at++) {
     if (text[at] === "\\") at++;

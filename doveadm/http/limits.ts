@@ -1,26 +1,26 @@
 /**
- * How much a server can make a client over HTTP hold.
+ * Limits on the memory that a server's answers may use.
  *
  * @module
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
 
-/** How much a server can make a client hold. */
+/** Limits on the memory that a server's answers may use. */
 export interface HttpLimits {
   /**
-   * The answer to one command, in bytes, decompressed; 128 MiB if left out. If rows are streamed, each of
-   * them has this limit.
+   * The answer to one command, in bytes, decompressed; 128 MiB if left out. If rows are streamed, the limit
+   * applies to each row.
    */
   reply?: number;
   /**
-   * How many values an answer may have, or a row if rows are streamed, since an empty one takes memory as
-   * well; 2,000,000 if left out.
+   * The number of values in an answer, or in a row if rows are streamed, since an empty value takes memory
+   * as well; 2,000,000 if left out.
    */
   values?: number;
 }
 
-/** The limits, with what was left out. Throws a `LocalProtocolError` for limits out of range. */
+/** The limits with their defaults. Throws a `LocalProtocolError` for limits out of range. */
 export function limitsWithDefaults(
   { reply = 128 * 1024 * 1024, values = 2_000_000 }: HttpLimits = {},
 ): Required<HttpLimits> {

@@ -1,5 +1,5 @@
 /**
- * A request with arguments as they stand on a command's line, for the API, which knows names alone.
+ * Converts positional arguments to the named parameters of the API.
  *
  * @module
  */
@@ -20,8 +20,8 @@ import type { HttpCommand } from "./request_body.ts";
 import type { ServerVersion } from "./server_version.ts";
 
 /**
- * A request as it goes over HTTP; the server's version is looked up if the versions read its arguments
- * differently. Rejects with a `LocalProtocolError` for what can't go.
+ * Converts a request for HTTP; looks up the server's version if versions read the arguments differently.
+ * Rejects with a `LocalProtocolError` for a request that HTTP can't carry.
  */
 export async function commandOfRequest(
   { name, user, args = [], input, verbosity, extraFields }: DoveadmRequest,
@@ -32,7 +32,7 @@ export async function commandOfRequest(
   if (info === undefined) {
     throw new LocalProtocolError(
       `The catalogue has no command ${JSON.stringify(name)}, and over HTTP arguments need names. ` +
-        "Call it with call().",
+        "Use call() for it.",
     );
   }
   if (verbosity !== undefined || extraFields !== undefined) {
@@ -48,13 +48,13 @@ export async function commandOfRequest(
   };
 }
 
-/** The parameters where all versions read the arguments alike. */
+/** The parameters, if all versions read the arguments alike. */
 function alikeInAll(info: CommandInfo, args: readonly string[]): ParameterValues | undefined {
   try {
     const newest = parametersOf(info, args, "2.4");
     return textOf(newest) === textOf(parametersOf(info, args, "2.3")) ? newest : undefined;
   } catch {
-    // What one version doesn't take another may, and the error is to name the server's.
+    // Another version may accept them, and the error has to name the server's version.
     return undefined;
   }
 }
@@ -73,21 +73,21 @@ function parametersOf(
   } catch (error) {
     if (!(error instanceof LocalProtocolError)) throw error;
     throw new LocalProtocolError(
-      `The arguments of "${info.name}" are none that it takes on Dovecot ${version}: ` +
+      `The arguments of "${info.name}" are not accepted by Dovecot ${version}: ` +
         `${error.message}.`,
       { cause: error },
     );
   }
 }
 
-/** The user of a command on mail: a server ends the connection where there is none. */
+/** Checks the user of a command on mail: a server closes the connection if there is none. */
 function userOf(
   { name, mail }: CommandInfo,
   user: string | undefined,
 ): Readonly<Record<string, string>> {
   if (!mail) return {};
   if (user === undefined || user === "") {
-    throw new LocalProtocolError(`"${name}" acts on a user's mail. Give "user".`);
+    throw new LocalProtocolError(`"${name}" acts on a user's mail. Set "user".`);
   }
   if (isMask(user)) {
     throw new LocalProtocolError(

@@ -1,12 +1,12 @@
 /**
- * The body of a request: commands as the API reads them.
+ * The body of a request: commands in the API's JSON.
  *
  * @module
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
 
-/** What a parameter can be. A `bigint` is sent as the text of its digits. */
+/** The type of a parameter. A `bigint` is sent as a string of its digits. */
 export type HttpValue = string | number | bigint | boolean | readonly string[];
 
 /** One command of a request. */
@@ -15,7 +15,7 @@ export interface HttpCommand {
   readonly method: string;
   /** Its parameters by their names in the API; those that are `undefined` are left out. */
   readonly parameters: Readonly<Record<string, HttpValue | undefined>>;
-  /** What messages call it: "mailbox status"; the method if left out. */
+  /** Its name in messages: "mailbox status"; the method if left out. */
   readonly name?: string;
 }
 
@@ -64,21 +64,23 @@ function encodeValue(value: HttpValue, what: string): string | number | boolean 
       return String(value);
     case "number":
       if (Number.isSafeInteger(value)) return value;
-      throw new LocalProtocolError(`Cannot send ${value} as ${what}. Give a whole number.`);
+      throw new LocalProtocolError(`Cannot send ${value} as ${what}. Use an integer.`);
     default:
       if (Array.isArray(value)) return value.map((item) => checkText(item, `an item of ${what}`));
       throw new LocalProtocolError(
-        `Cannot send ${what}: it is neither a text, a whole number, a boolean, nor a list of texts.`,
+        `Cannot send ${what}: it is not a string, an integer, a boolean or a list of strings.`,
       );
   }
 }
 
-/** A text as Dovecot can read it. */
+/** Checks a text for Dovecot. */
 function checkText(text: unknown, what: string): string {
-  if (typeof text !== "string") throw new LocalProtocolError(`Cannot send ${what}: it is no text.`);
+  if (typeof text !== "string") {
+    throw new LocalProtocolError(`Cannot send ${what}: it is not a string.`);
+  }
   if (text.includes("\0")) {
     throw new LocalProtocolError(`Cannot send ${what}: it has a NUL, which Dovecot refuses.`);
   }
-  // Half a surrogate pair becomes U+FFFD, as over TCP; Dovecot would refuse the whole request.
+  // A lone surrogate becomes U+FFFD, as over TCP; Dovecot would refuse the whole request.
   return text.toWellFormed();
 }

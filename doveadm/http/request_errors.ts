@@ -1,5 +1,5 @@
 /**
- * Requests over HTTP that failed, in words.
+ * The errors of requests over HTTP.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { innermostMessage, isBeforeSending, isNoHttp, plainCause } from "./fetch
 
 /** A request to the API. */
 export interface HttpRequest {
-  /** Where it goes. */
+  /** The endpoint. */
   readonly endpoint: HttpEndpoint;
-  /** The names of its commands, for messages; none for a request that runs nothing. */
+  /** The names of its commands, for messages; empty for a request that runs none. */
   readonly commands: readonly string[];
   /** Its body; `undefined` for the list of commands, which is asked for with GET. */
   readonly body: string | undefined;
@@ -34,7 +34,7 @@ export function waitedFor({ commands }: HttpRequest): Waited {
 /** How many commands a message names. */
 const commandsNamed = 3;
 
-/** What a request is called in messages, which put it into quotes. */
+/** The name of a request in messages, which quote it. */
 export function nameOf(commands: readonly string[]): string {
   if (commands.length === 0) return "GET /doveadm/v1";
   const named = commands.slice(0, commandsNamed).join(", ");
@@ -42,15 +42,15 @@ export function nameOf(commands: readonly string[]): string {
   return more > 0 ? `${named} and ${more} more` : named;
 }
 
-/** What a request can be at most, as Dovecot has it; both limits are compiled in. */
+/** Dovecot's limits for a request; both are compiled in. */
 const sizes =
   "Dovecot 2.3 takes requests of up to 1 MiB; 2.4 takes strings of up to 32,768 bytes, " +
   "and lists, of commands too, of up to 1,024 items. Send less at once, or use TCP.";
 
-/** What no Dovecot takes more of in a request, in bytes. */
+/** The most bytes that any Dovecot accepts in a request. */
 export const largestRequest = 1024 * 1024;
 
-/** Why `fetch` gave no response. */
+/** The error for a failed `fetch`. */
 export function fetchError(error: unknown, request: HttpRequest): DovewireError {
   const { endpoint, commands } = request;
   const { peer } = endpoint;
@@ -65,8 +65,8 @@ export function fetchError(error: unknown, request: HttpRequest): DovewireError 
   }
   if (isNoHttp(error)) {
     return new RemoteProtocolError(
-      `What ${peer} answered is no HTTP. Is it the port of Dovecot's inet_listener named "http"? ` +
-        "One of another name speaks doveadm's own protocol.",
+      `The answer of ${peer} is not HTTP. Check that it is the port of Dovecot's inet_listener named "http". ` +
+        "One with another name uses doveadm's own protocol.",
       { cause, sent: commands.length > 0 },
     );
   }
@@ -75,7 +75,7 @@ export function fetchError(error: unknown, request: HttpRequest): DovewireError 
 
 const crashOfFetch =
   " Over HTTP, 2.4.1 crashes as well on long values that aren't ASCII; TCP has no " +
-  "trouble with them.";
+  "such limit.";
 
 /** The error for a connection that ended before the answer did; `error` is the runtime's. */
 export function lostError(
@@ -89,9 +89,9 @@ export function lostError(
     : commands.length === 1
     ? whyItMayHaveDied(commands[0]) + (commands[0] === "fetch" ? crashOfFetch : "")
     : commands.length === 0
-    ? "Its own log may say more."
-    : "Any of the commands may have ended it, and took what the others answered along: on Dovecot " +
-      "2.3 one after a command that acts on mail does. Send them one by one to know.";
+    ? "Check its log."
+    : "Any of the commands may have ended it, which loses all answers: on Dovecot " +
+      "2.3, a command after one that acts on mail does. Send them one by one to find it.";
   return new ConnectionLostError(
     `"${nameOf(commands)}" was not answered by ${endpoint.peer}: ${what}, and the connection ` +
       `ended. ${why}`,
@@ -99,7 +99,7 @@ export function lostError(
   );
 }
 
-/** The error for a response that isn't the answer: a refusal, a redirect, or somebody else's. */
+/** The error for a response with another status: a refusal, a redirect, or another server's. */
 export function statusError(
   response: Response,
   body: string,
@@ -117,7 +117,7 @@ export function statusError(
     const where = location === null ? "elsewhere" : `to ${endpoint.quote(location)}`;
     return new RemoteProtocolError(
       `${peer} redirects ${where}, and redirects are not followed, since the password or key would ` +
-        "go along. If that is the right place, give its URL.",
+        "go along. If that is the right place, use its URL.",
     );
   }
   switch (status) {
@@ -126,11 +126,11 @@ export function statusError(
     case 403:
     case 405:
       return new RemoteProtocolError(
-        `${what} Dovecot doesn't say that; is there a reverse proxy in front?`,
+        `${what} Dovecot doesn't send that; is there a reverse proxy in front?`,
       );
     case 404:
       return new RemoteProtocolError(
-        `${what} There is no doveadm at that place. Is the path "/doveadm/v1", and the port that of ` +
+        `${what} There is no doveadm API at that URL. Check that its path is "/doveadm/v1" and its port that of ` +
           'Dovecot\'s inet_listener named "http"?',
       );
     case 400:
@@ -138,8 +138,8 @@ export function statusError(
       return new RemoteProtocolError(`${what} ${sizes}`, { sent });
     case 500:
       return new RemoteProtocolError(
-        `${what} Dovecot says that where neither doveadm_password nor doveadm_api_key is set; its ` +
-          "log says more.",
+        `${what} Dovecot sends that if neither doveadm_password nor doveadm_api_key is set; check its ` +
+          "log.",
         { sent: commands.length > 0 },
       );
     default:
@@ -180,20 +180,20 @@ function authenticationError(
 
 /** Options for {@linkcode answerError}. */
 export interface AnswerErrorOptions {
-  /** The limit that the answer goes over. */
+  /** The limit that the answer exceeds. */
   readonly limit?: string;
-  /** The commands that got no answer, by their index. */
+  /** The indexes of the commands without an answer. */
   readonly unanswered?: readonly number[];
 }
 
-/** The error for an answer that can't be read or doesn't fit the request. */
+/** The error for an answer that is invalid or doesn't fit the request. */
 export function answerError(
   what: string,
   { endpoint, commands }: HttpRequest,
   options: AnswerErrorOptions = {},
 ): RemoteProtocolError {
   return new RemoteProtocolError(
-    `What ${endpoint.peer} answered to "${nameOf(commands)}" (HTTP 200) can't be used: ${what}.`,
+    `The answer of ${endpoint.peer} to "${nameOf(commands)}" (HTTP 200) is invalid: ${what}.`,
     { ...options, sent: commands.length > 0 },
   );
 }

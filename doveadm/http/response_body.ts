@@ -1,5 +1,5 @@
 /**
- * The body of a response, read within its call's time.
+ * The body of a response, limited by its call's deadline.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { type HttpRequest, lostError, waitedFor } from "./request_errors.ts";
 
 /** Options for a {@linkcode ResponseBody}. */
 export interface ResponseBodyOptions {
-  /** What it answers. */
+  /** The request. */
   readonly request: HttpRequest;
-  /** How long reading may take. */
+  /** The call's deadline. */
   readonly deadline: CallDeadline;
-  /** Is called when it is closed. */
+  /** Called when it is closed. */
   readonly onClose: () => void;
 }
 
@@ -26,15 +26,15 @@ export class ResponseBody {
   readonly #options: ResponseBodyOptions;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
-  /** Takes the body of a response. */
+  /** Creates a reader for the body of a response. */
   constructor({ body }: Response, options: ResponseBodyOptions) {
     this.#options = options;
     this.#reader = body?.getReader();
   }
 
   /**
-   * The next bytes, decompressed if they were compressed; `undefined` at the end. Rejects with a
-   * `ConnectionLostError` if the connection breaks off, and with what the deadline ends with.
+   * The next bytes, decompressed; `undefined` at the end. Rejects with a `ConnectionLostError` if the
+   * connection breaks, and with the deadline's error.
    */
   async next(): Promise<Uint8Array | undefined> {
     const { request, deadline } = this.#options;
@@ -50,7 +50,7 @@ export class ResponseBody {
     }
   }
 
-  /** How the body of a refusal begins; nothing if that can't be had. */
+  /** The first bytes of a refusal's body; empty if it can't be read. */
   async beginning(): Promise<string> {
     const { request, deadline } = this.#options;
     const chunks: Uint8Array[] = [];
@@ -66,7 +66,7 @@ export class ResponseBody {
     return decodeUtf8(concat(chunks).subarray(0, refusalRead));
   }
 
-  /** Ends the request, if it is still under way. */
+  /** Aborts the request, if it is still under way. */
   close(): void {
     this.#options.onClose();
     this.#reader?.cancel().catch(() => {});

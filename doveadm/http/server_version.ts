@@ -1,5 +1,5 @@
 /**
- * Which version a server over HTTP is.
+ * The Dovecot version of a server over HTTP.
  *
  * @module
  */
@@ -9,27 +9,28 @@ import type { HttpApi } from "./api.ts";
 import { CallDeadline } from "./call_deadline.ts";
 import { listCommands } from "./command_list.ts";
 
-/** A request for the list of commands, for all who wait for what it tells. */
+/** A pending request for the list of commands, shared by all calls that wait for the version. */
 interface Lookup {
   readonly version: Promise<DovecotVersion>;
   readonly controller: AbortController;
   waiting: number;
 }
 
-/** The version of a server: the first call that needs it asks for it, and then it is known. */
+/** The version of a server: requested by the first call that needs it, and cached. */
 export class ServerVersion {
   readonly #api: HttpApi;
   #version: DovecotVersion | undefined;
   #lookup: Lookup | undefined;
 
-  /** The version of the server behind an API. */
+  /** Creates it for the server of an API. */
   constructor(api: HttpApi) {
     this.#api = api;
   }
 
   /**
-   * The version. Rejects with why the server doesn't tell, and with what the deadline ends with; `name`
-   * is the command that needs it. One request serves all who wait; it ends when nobody waits any more.
+   * The version. Rejects with the reason if the server doesn't report it, and with the deadline's error;
+   * `name` is the command that needs it. Waiting calls share one request, which is aborted when no call
+   * waits any more.
    */
   async get(name: string, deadline: CallDeadline): Promise<DovecotVersion> {
     if (this.#version !== undefined) return this.#version;
@@ -49,13 +50,13 @@ export class ServerVersion {
 
   #ask(): Lookup {
     const controller = new AbortController();
-    // How long it may take is for those to say who wait for it.
+    // The waiting calls have time limits; this request has none.
     const deadline = new CallDeadline({
       ...{ timeout: Infinity, signal: controller.signal, peer: this.#api.endpoint.peer },
     });
     const version = listCommands(this.#api, deadline).then(versionOfList)
       .finally(() => deadline.stop());
-    // Nobody may wait for it any more.
+    // Perhaps no call waits for it any more.
     version.catch(() => {});
     return { version, controller, waiting: 0 };
   }

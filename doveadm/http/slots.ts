@@ -1,30 +1,30 @@
 /**
- * A bound on how many operations run at once; the others wait in the order in which they came.
+ * Limits how many operations run at once; the others wait in their order.
  *
  * @module
  */
 
 import { Queue } from "../../core/queue.ts";
 
-/** A place that was taken, or that is waited for. */
+/** A slot, or a wait for one. */
 export interface Slot {
-  /** Resolves when the place is the operation's own. */
+  /** Resolves when the operation has the slot. */
   readonly taken: Promise<void>;
-  /** Gives the place back, or stops waiting for it; may be called as often as one likes. */
+  /** Releases the slot, or stops waiting for it; may be called any number of times. */
   free(): void;
 }
 
-/** Places for operations. */
+/** The slots for operations. */
 export class Slots {
   #free: number;
   readonly #waiting = new Queue<() => void>();
 
-  /** Creates that number of places. */
+  /** Creates that number of slots. */
   constructor(size: number) {
     this.#free = size;
   }
 
-  /** Asks for a place. */
+  /** Requests a slot. */
   take(): Slot {
     let isOwn = false;
     let leave = (): unknown => undefined;

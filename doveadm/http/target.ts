@@ -1,5 +1,5 @@
 /**
- * Where an HTTP API is, as a URL.
+ * The URL of an HTTP API.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { LocalProtocolError } from "../../core/mod.ts";
 import { decodeUrlPart, parseUrl } from "../client/url_parts.ts";
 
-/** The URL of the API, and the name and password that stood in the one that was given. */
+/** The URL of the API, and the name and password from the given URL. */
 export interface HttpTarget {
   readonly url: URL;
   readonly username: string | undefined;
@@ -16,22 +16,22 @@ export interface HttpTarget {
 
 const forms = 'Use "http://host:8080" or "https://host", with or without "/doveadm/v1".';
 
-/** Where the API is on a server. */
+/** The path of the API on a server. */
 const apiPath = "/doveadm/v1";
 
-/** Whether a target is to be spoken to over HTTP. */
+/** Whether a target is for the HTTP client. */
 export function isHttpTarget(target: unknown): target is string | URL {
   return /^https?:/i.test(typeof target === "string" || target instanceof URL ? `${target}` : "");
 }
 
 /**
- * Reads `http://host:8080`, whose path is `/doveadm/v1` unless it says another. Throws a
- * `LocalProtocolError` that never shows a password.
+ * Reads `http://host:8080`; the path is `/doveadm/v1` if it has none. Throws a `LocalProtocolError` that
+ * never shows a password.
  */
 export function resolveHttpTarget(target: string | URL): HttpTarget {
   const url = parseUrl(target);
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new LocalProtocolError(`The target is no URL of HTTP's. ${forms}`);
+    throw new LocalProtocolError(`The target is not an HTTP URL. ${forms}`);
   }
   if (url.search !== "" || url.hash !== "") {
     throw new LocalProtocolError(`A URL of doveadm's HTTP API has no "?" and no "#". ${forms}`);
@@ -40,7 +40,7 @@ export function resolveHttpTarget(target: string | URL): HttpTarget {
   if (["", "/"].includes(url.pathname)) url.pathname = apiPath;
   url.username = "";
   url.password = "";
-  // They may be there and empty.
+  // Either may be present and empty.
   url.search = "";
   url.hash = "";
   return {

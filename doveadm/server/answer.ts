@@ -1,5 +1,5 @@
 /**
- * Has a handler answer a command.
+ * Runs a handler and writes its answer to a command.
  *
  * @module
  */
@@ -15,9 +15,9 @@ const highWaterMark = 65_536;
 /** How many characters of a command's name a message quotes. */
 const nameLength = 60;
 
-/** Where a command's answer goes. */
+/** The destination of a command's answer. */
 export interface AnswerTarget {
-  /** The protocol that has the command. */
+  /** The connection's protocol. */
   readonly protocol: DoveadmServerProtocol;
   /** Writes the protocol's output; resolves when it is written. */
   readonly flush: () => Promise<void>;
@@ -26,9 +26,9 @@ export interface AnswerTarget {
 }
 
 /**
- * Runs the handler for a request and writes its fields, no faster than the client reads them; what the
- * handler throws becomes a failure code and a line in the log. Never rejects. Returns a function that ends
- * the reply, after which the protocol may emit the next command.
+ * Runs the handler for a request and writes its fields, no faster than the client reads them; an error of
+ * the handler becomes a failure code and a log line. Never rejects. Returns a function that ends the reply,
+ * after which the protocol may emit the next command.
  */
 export async function answer(
   id: number,
@@ -42,7 +42,7 @@ export async function answer(
     await writeFields(id, request, handler, target);
   } catch (error) {
     const { code, detail, log } = request.signal.aborted
-      // Whatever was thrown is a consequence of that.
+      // The handler's error is a consequence of the abort.
       ? { code: "TEMPFAIL", detail: "", log: String(request.signal.reason) }
       : failureOf(error, request, target);
     if (log !== undefined) protocol.log("error", log);
@@ -68,7 +68,7 @@ async function writeFields(
   } else if (Symbol.iterator in reply) {
     for (const field of reply) {
       const written = writer.write(field);
-      // Thousands of short fields take one turn of the event loop, not thousands.
+      // Thousands of short fields are written in one turn of the event loop.
       if (written !== undefined) await written;
     }
   } else throw notAReply(reply);
@@ -134,14 +134,14 @@ class FieldWriter {
   }
 }
 
-/** The failure that the client gets for what a handler threw. */
+/** The failure that the client gets for an error of the handler. */
 function failureOf(
   error: unknown,
   { name }: ServerRequest,
   { onError }: AnswerTarget,
 ): { code: string; detail: string; log: string | undefined } {
   if (error instanceof CommandFailure) return error;
-  // A CommandError of the client, where a handler asks another server.
+  // A CommandError of the client, if the handler asks another server.
   if (error instanceof DovewireError && "code" in error && typeof error.code === "string") {
     const { code, message } = error;
     const detail = "detail" in error && typeof error.detail === "string" ? error.detail : "";

@@ -1,5 +1,5 @@
 /**
- * How a handler says that a command failed.
+ * The error with which a handler fails a command.
  *
  * @module
  */
@@ -17,8 +17,8 @@ export interface CommandFailureOptions {
 }
 
 /**
- * A command that failed, to be thrown by a handler: the code goes into the reply, and `log` to the client's
- * log. Rows that were sent before stay valid.
+ * A command that failed, to be thrown by a handler: the code goes into the reply, and `log` into the
+ * client's log. Rows that were sent before stay valid.
  *
  * @example
  * ```ts

@@ -40,28 +40,28 @@ export interface ServerConnectionOptions extends ClientTimeouts {
   readonly checkLogin: CheckLogin | undefined;
   /** Counts a refused login; returns how long to delay the refusal, in milliseconds. */
   readonly nextRefusalDelay: (peer: string) => number;
-  /** Called with what went wrong. */
+  /** Called with each error. */
   readonly onError: (error: unknown, peer: string) => void;
 }
 
-/** How much is read ahead of the command that runs, in bytes. */
+/** How much is read in advance while a command runs, in bytes. */
 const readAhead = 65_536;
 
-/** How often a client that isn't read is checked for being there, in milliseconds. */
+/** How often a client that isn't read is checked for being connected, in milliseconds. */
 const probeInterval = 1000;
 
-/** How long a client gets to close its side when the conversation is over, in milliseconds. */
+/** The time limit of the lingering close, in milliseconds. */
 const lingerTimeout = 1000;
 
 const noTimer: Timer = startTimer(Infinity, () => {});
 
-/** A command that is being answered. */
+/** The running command. */
 interface Running {
   readonly id: number;
   readonly controller: AbortController;
   /** Its input, as far as the handler hasn't read it; `undefined` for a command without. */
   readonly input: AsyncQueue<Uint8Array> | undefined;
-  /** "arriving": the client has to send more of it; "full": the handler has to read; "complete". */
+  /** "arriving": the client has to send more; "full": the handler has to read; "complete". */
   inputState: "arriving" | "full" | "complete";
 }
 
@@ -74,13 +74,13 @@ export class ServerConnection {
   #protocol: DoveadmServerProtocol;
   #driver: Driver<DoveadmServerEvent>;
   /**
-   * "handshake": the client has to log in; "login": its login is checked; "refused": it waits to be told
-   * that its login was refused; "open"; "closing": no further command is begun; "closed".
+   * "handshake": the client has to log in; "login": its login is checked; "refused": its refusal is
+   * delayed; "open"; "closing": no further command is started; "closed".
    */
   #state: "handshake" | "login" | "refused" | "open" | "closing" | "closed" = "handshake";
   #client: DoveadmPeer | undefined;
   #running: Running | undefined;
-  /** For logging in, and then for the delay of a refusal. */
+  /** The time limit for logging in, and then the delay of a refusal. */
   #loginTimer: Timer;
   #idleTimer = noTimer;
   #probeTimer = noTimer;
@@ -117,20 +117,20 @@ export class ServerConnection {
     return this.#state === "handshake" || this.#state === "login" ? "pending" : "done";
   }
 
-  /** Closes the connection when the command that runs is answered, or at once if none does. */
+  /** Closes the connection when the running command is answered, or at once if there is none. */
   finish(): void {
     if (this.#running === undefined) this.#closeProtocol();
     else if (this.#state !== "closed") this.#state = "closing";
   }
 
-  /** Aborts the command that runs; the connection closes when its handler ends. */
+  /** Aborts the running command; the connection closes when its handler ends. */
   abort(reason: unknown): void {
     this.finish();
     this.#running?.controller.abort(reason);
     this.#running?.input?.end({ error: reason });
   }
 
-  /** Closes the connection now; the command that runs is aborted for `reason`. */
+  /** Closes the connection now; the running command is aborted for `reason`. */
   async close(reason: unknown): Promise<void> {
     this.#abandon(reason);
     await this.#driver.close();
@@ -141,7 +141,7 @@ export class ServerConnection {
     try {
       await this.#driver.run();
     } catch (error) {
-      // A client that goes away is no error; one that breaks the protocol is.
+      // A client that disconnects is no error; one that breaks the protocol is.
       if (!(error instanceof TransportError)) this.#report(error);
     } finally {
       this.#state = "closed";
@@ -153,7 +153,7 @@ export class ServerConnection {
   #onEvent(event: DoveadmServerEvent): void | Promise<void> {
     switch (event.type) {
       case "login":
-        // Not awaited: the client may go away meanwhile.
+        // Not awaited: the client may disconnect meanwhile.
         void this.#checkLogin(event.username, event.password);
         return;
       case "ready":
@@ -186,7 +186,7 @@ export class ServerConnection {
       void this.#driver.flush();
       return;
     }
-    // It counts even if the client has gone, or its time is over.
+    // It counts even if the client has disconnected, or its time is over.
     const delay = this.#options.nextRefusalDelay(this.#peer);
     this.#reportRefusal(login.refusal);
     if (!this.#isState("login")) return;
@@ -271,31 +271,31 @@ export class ServerConnection {
     });
   }
 
-  /** Whether more may be read: while something else is done, only a little ahead. */
+  /** Whether more may be read: while something else is done, only a little in advance. */
   get #mayRead(): boolean {
     return !this.#isClientWaiting || this.#protocol.backlog < readAhead;
   }
 
-  /** Whether the client waits for this side: for a command's answer, or to be let in or refused. */
+  /** Whether the client waits for this side: for an answer, or for the result of its login. */
   get #isClientWaiting(): boolean {
     return this.#running !== undefined || this.#state === "login" || this.#state === "refused";
   }
 
   /** Whether the client has to send something: a command, or more of an input. */
   get #isClientAwaited(): boolean {
-    // A client that is written to has to read first, and "stallTimeout" is the limit for that.
+    // A client that is written to has to read first, which "stallTimeout" limits.
     if (this.#driver.isWriting || this.#state === "closed") return false;
     if (this.#running !== undefined) return this.#running.inputState === "arriving";
     return this.#state === "open";
   }
 
-  /** Restarts the time limit for the client to send something, where it has to. */
+  /** Restarts the time limit for the client to send something, if it has to. */
   #restartIdleTimer(): void {
     this.#idleTimer.stop();
     if (!this.#isClientAwaited) return;
     const { idleTimeout } = this.#options;
     this.#idleTimer = startTimer(idleTimeout, () => {
-      // Where it has been written to meanwhile, the limit starts again when that is done.
+      // If it was written to meanwhile, the limit restarts when that is done.
       if (this.#isClientAwaited) this.#closeIdle(`it sent nothing for ${idleTimeout} ms`);
     });
   }
@@ -303,7 +303,7 @@ export class ServerConnection {
   #closeIdle(why: string): void {
     const input = this.#running?.input;
     if (input === undefined) return this.#closeFor(why);
-    // The command is to be answered, and its client may still read that.
+    // The command is still answered, since the client may read that.
     this.#state = "closing";
     const message = `The input of ${this.#peer} was ended before its dot: ${why}.`;
     this.#report(new DovewireError(message));
@@ -319,9 +319,9 @@ export class ServerConnection {
   }
 
   /**
-   * Checks now and then whether a client that waits is still there. Reading and writing show that by
-   * themselves, but nothing is read while a handler leaves its input unread, and a client that has closed
-   * its side may still read, or may have gone.
+   * Checks regularly whether a waiting client is still there. Reading and writing show that by themselves,
+   * but nothing is read while a handler leaves its input unread, and a client that has closed its side may
+   * still read, or may be gone.
    */
   #restartProbeTimer(): void {
     this.#probeTimer.stop();
@@ -332,14 +332,14 @@ export class ServerConnection {
     });
   }
 
-  /** Writes an empty line to the client's log, which it skips; where there can be none, nothing at all. */
+  /** Writes an empty line, which clients skip, to the log; does nothing without a log. */
   #probe(): void {
-    // What is pending is the beginning of a value, which had better stay in one piece.
+    // The start of a value is pending, which should stay in one piece.
     if (this.#protocol.pendingOutput === 0 && this.#protocol.probe()) void this.#driver.flush();
     else this.#driver.probe();
   }
 
-  /** Ends the conversation, which nobody waits for any more. */
+  /** Ends the conversation when the client is gone. */
   #abandon(reason: unknown): void {
     this.#running?.controller.abort(reason);
     this.#running?.input?.end({ error: reason });
@@ -348,7 +348,7 @@ export class ServerConnection {
 
   #closeProtocol(): void {
     if (this.#state !== "closed") this.#state = "closing";
-    // Nobody is told of a refusal any more.
+    // No client waits for the refusal any more.
     this.#loginTimer.stop();
     this.#protocol.close();
     void this.#driver.flush();
@@ -362,18 +362,18 @@ export class ServerConnection {
     this.#report(new AuthenticationError(`${this.#peer} could not log in: ${reason}.`));
   }
 
-  /** Asks anew, where something was awaited since the state was looked at. */
+  /** Returns the current state, which may have changed during an await. */
   #isState(state: string): boolean {
     return this.#state === state;
   }
 }
 
-/** About how many bytes of memory a piece of input takes, however small it is. */
+/** The approximate memory for a chunk of input, however small it is. */
 function costOf({ length }: Uint8Array): number {
   return length + 200;
 }
 
-/** The input as handlers get it: can be read once, and needn't be read to its end. */
+/** The input for handlers: can be read once, and needn't be read to its end. */
 function piecesOf(queue: AsyncQueue<Uint8Array> | undefined): AsyncIterable<Uint8Array> {
   return {
     async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {

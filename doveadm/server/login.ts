@@ -1,5 +1,5 @@
 /**
- * Who may log in.
+ * Checks logins.
  *
  * @module
  */
@@ -12,17 +12,17 @@ export type Authenticate = (
   password: string,
 ) => string | undefined | Promise<string | undefined>;
 
-/** What became of a login: the name that the client gets, or why it was refused. */
+/** The result of a login: the client's name, or why it was refused. */
 export type Login = { readonly username: string } | { readonly refusal: string };
 
 /** Checks a login. */
 export type CheckLogin = (username: string, password: string) => Login | Promise<Login>;
 
-/** Checks logins against the one name and password that are right. */
+/** Checks logins against a single name and password. */
 export function passwordCheck(rightName: string, rightPassword: string): CheckLogin {
   const secret = encodeUtf8(rightPassword);
   return (username, password) => {
-    // The password is compared in any case, so that the time tells nothing about the name.
+    // The password is always compared, so that timing reveals nothing about the name.
     const isRight = sameSecret(encodeUtf8(password), secret);
     if (username !== rightName) {
       return { refusal: `there is no ${quoteText(username)} to log in as` };
@@ -31,7 +31,10 @@ export function passwordCheck(rightName: string, rightPassword: string): CheckLo
   };
 }
 
-/** Checks logins with a function of the program's; `onError` gets what it throws, and nobody is let in. */
+/**
+ * Checks logins with the program's function; an error that it throws goes to `onError` and refuses the
+ * login.
+ */
 export function programCheck(
   authenticate: Authenticate,
   onError: (error: unknown) => void,

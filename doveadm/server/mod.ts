@@ -1,5 +1,5 @@
 /**
- * Be a doveadm server: listen for its clients, and answer their commands with a function.
+ * A doveadm server: it listens for clients and answers their commands with a function.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Decides who may run which commands on whose mail.
+ * Rules for which client may run which commands on whose mail.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type { Authenticate } from "./login.ts";
 import type { DoveadmHandler, ServerRequest } from "./handler.ts";
 import { compileMask } from "./policy_mask.ts";
 
-/** What a client may do. Masks have `*` for any text and `?` for one character. */
+/** The permissions of a client. In masks, `*` matches any text and `?` any character. */
 export interface PolicyRule {
   /** The secret that the client logs in with, as doveadm's password; none if it logs in otherwise. */
   readonly token?: string;
@@ -34,39 +34,39 @@ export interface PolicyRule {
    */
   readonly users: readonly string[];
   /**
-   * Whether the client is trusted like the server's administrator, so that its commands' arguments
-   * may also name files of the server, other servers, programs and settings; `false` if left out. Goes
-   * with the mask "*" in `users`.
+   * Whether the client is trusted like the server's administrator, so that its commands' arguments may also
+   * name files of the server, other servers, programs and settings; `false` if left out. Requires the mask
+   * "*" in `users`.
    */
   readonly trusted?: boolean;
 }
 
-/** A command that a {@linkcode Policy} decides about: a request of `serve`, or what is known of one. */
+/** A command for a {@linkcode Policy}: a request of `serve`, or its relevant fields. */
 export type PolicyRequest =
   & Pick<ServerRequest, "name" | "args" | "user">
   & Partial<Pick<ServerRequest, "extraFields">>;
 
 /** The rules of {@linkcode policy}, ready to be used. */
 export interface Policy {
-  /** Lets a client in whose password is the token of a rule, under that rule's name. */
+  /** Lets a client in if its password is the token of a rule, under that rule's name. */
   readonly authenticate: Authenticate;
   /**
-   * The failure that a command gets, with the reason in its `log`; `undefined` for one that is allowed.
-   * `who` is the name of the client's rule.
+   * The failure of a command, with the reason in its `log`; `undefined` for an allowed command. `who` is
+   * the name of the client's rule.
    */
   check(who: string | undefined, request: PolicyRequest): CommandFailure | undefined;
-  /** A handler that fails for what the rules don't allow, and has another answer the rest. */
+  /** Wraps a handler: commands that the rules don't allow fail, and the handler answers the others. */
   guard(handler: DoveadmHandler): DoveadmHandler;
 }
 
 /**
- * Makes a policy of rules, by the names of those that they are for.
+ * Creates a policy from rules, by the names of their clients.
  *
- * A command that a rule doesn't allow fails with NOPERM before its handler is called. What a command
- * can reach is known from the catalogue: whether it acts on a user's mail, and which of its arguments,
- * read as Dovecot 2.3 and 2.4 read them, name other users, files, servers, programs or settings.
- * Arguments that neither version would take fail with USAGE, and so never reach the handler either. A
- * command that isn't in the catalogue is refused to everybody.
+ * A command that a rule doesn't allow fails with NOPERM before its handler is called. The catalogue knows
+ * what a command can reach: whether it acts on a user's mail, and which of its arguments, as Dovecot 2.3
+ * and 2.4 read them, name other users, files, servers, programs or settings. Arguments that neither version
+ * accepts fail with USAGE, also before the handler is called. A command that isn't in the catalogue is
+ * refused to all clients.
  *
  * Throws a `LocalProtocolError` for an invalid rule.
  *
@@ -97,7 +97,7 @@ export function policy(rules: Readonly<Record<string, PolicyRule>>): Policy {
   );
   checkTokens(compiled);
 
-  /** All tokens are compared, so that the time tells nothing. */
+  /** All tokens are compared, so that timing reveals nothing. */
   function authenticate(_username: string, password: string): string | undefined {
     const given = encoder.encode(password);
     const found = [...compiled].filter(([, { token }]) =>
@@ -134,10 +134,10 @@ interface Objection {
   readonly why: string;
 }
 
-/** A rule, checked and ready to be used. */
+/** A checked rule. */
 interface CompiledRule {
   readonly token: Uint8Array | undefined;
-  /** The names of the commands that it allows. */
+  /** The names of the allowed commands. */
   readonly commands: ReadonlySet<string>;
   readonly allowsEveryUser: boolean;
   /** Whether its masks allow a user. */
@@ -148,13 +148,13 @@ interface CompiledRule {
 const encoder = new TextEncoder();
 const versions: readonly DovecotVersion[] = ["2.3", "2.4"];
 
-/** How many characters of what getopt says are shown. */
+/** The most characters of getopt's message that are shown. */
 const shownUsage = 200;
 
-/** The fields that a server which passes a command on adds to it, and which choose nothing. */
+/** Fields that a proxy server adds to a command, and which select nothing. */
 const harmlessFields: ReadonlySet<string> = new Set(["proxy-ttl"]);
 
-/** What arguments name that only a trusted client may name. */
+/** Descriptions of what only a trusted client may name. */
 const beyond: Readonly<Record<Exclude<Reach, "nothing" | "user">, string>> = {
   file: "a file or a storage of the server",
   server: "another server or socket",
@@ -191,7 +191,7 @@ function objectionToUser(
   return objectionToName(user, rule, "it acts on");
 }
 
-/** What is wrong with a name of one user. */
+/** The objection to a name of one user; `undefined` if there is none. */
 function objectionToName(name: string, rule: CompiledRule, what: string): Objection | undefined {
   if (rule.allowsEveryUser) return undefined;
   if (/[*?]/.test(name)) {
@@ -203,7 +203,7 @@ function objectionToName(name: string, rule: CompiledRule, what: string): Object
   return noPermission(`${what} ${quoteText(name, 60)}, and its rule doesn't allow that user`);
 }
 
-/** Looks at the arguments as each version would read them that has the command. */
+/** Checks the arguments as read by each version that has the command. */
 function objectionToArguments(
   info: CommandInfo,
   args: readonly string[],
@@ -235,7 +235,7 @@ function objectionToThing(
   rule: CompiledRule,
 ): Objection | undefined {
   if (reach === undefined) {
-    return noPermission(`the catalogue doesn't tell what its argument "${parameter}" names`);
+    return noPermission(`the catalogue doesn't know what its argument "${parameter}" names`);
   }
   if (reach !== "user") return objectionToReach(reach, `its argument "${parameter}"`);
   for (const value of values) {
@@ -246,7 +246,7 @@ function objectionToThing(
   }
 }
 
-/** What only a trusted client may reach. */
+/** The objection to a target that only a trusted client may reach. */
 function objectionToReach(reach: Reach, what: string): Objection | undefined {
   if (reach === "nothing" || reach === "user") return undefined;
   return noPermission(`${what} names ${beyond[reach]}, which only a trusted client may do`);
@@ -260,7 +260,7 @@ function noPermission(why: string): Objection {
 function compileRule(who: string, rule: PolicyRule): CompiledRule {
   const invalid = (what: string) =>
     new LocalProtocolError(`The rule of ${quoteText(who, 60)} ${what}.`);
-  if (typeof rule !== "object" || rule === null) throw invalid("is no object");
+  if (typeof rule !== "object" || rule === null) throw invalid("is not an object");
   const { token, commands: commandMasks, users, trusted = false, ...others } = rule;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
@@ -277,7 +277,7 @@ function compileRule(who: string, rule: PolicyRule): CompiledRule {
   if (!isListOfTexts(users)) {
     throw invalid('needs "users", a list of masks such as ["alice", "*@example.org"]');
   }
-  if (typeof trusted !== "boolean") throw invalid('has a "trusted" that is no boolean');
+  if (typeof trusted !== "boolean") throw invalid('has a "trusted" that is not a boolean');
   const allowsEveryUser = users.includes("*");
   if (trusted && !allowsEveryUser) {
     throw invalid('is trusted, and so has to allow every user. Put "*" into "users"');
@@ -297,7 +297,7 @@ function isListOfTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
-/** A token has to tell whose it is. */
+/** Checks that no two rules have the same token. */
 function checkTokens(rules: ReadonlyMap<string, CompiledRule>): void {
   const owners = new Map<string, string>();
   for (const [who, { token }] of rules) {

@@ -6,29 +6,31 @@
 
 import { LocalProtocolError, quoteText } from "../../core/mod.ts";
 
-/** How long a mask may be, and a name that may fit one; so that no pair of them takes long. */
+/** The longest mask, and the longest name that can match: together they limit the time of a match. */
 const longest = 1000;
 
 /**
- * A mask as a function that tells whether a name fits it: `*` stands for any text, also for none, and
- * `?` for one character; anything else stands for itself, in its own case. A name of more than 1000
- * characters fits no mask.
+ * Compiles a mask to a function that returns whether a name matches: `*` stands for any text, also none,
+ * and `?` for one character; anything else stands for itself, with its case. A name of more than 1000
+ * characters never matches.
  *
- * It takes time in proportion to the name's length times the mask's, whatever they are.
+ * The time is at most proportional to the name's length times the mask's.
  *
  * Throws a `LocalProtocolError` for a mask that is empty, or longer than 1000 characters.
  */
 export function compileMask(mask: string): (name: string) => boolean {
   if (mask === "" || mask.length > longest) {
     throw new LocalProtocolError(
-      `${quoteText(mask, 40)} is no mask: it has ${mask.length} characters. Use 1 to ${longest}.`,
+      `${
+        quoteText(mask, 40)
+      } is not a valid mask: it has ${mask.length} characters. Use 1 to ${longest}.`,
     );
   }
   const signs = [...mask.replaceAll(/\*+/g, "*")];
   return (name) => name.length <= longest && fits(signs, [...name]);
 }
 
-/** Compares from the left; where a mismatch comes, the last `*` takes one character more. */
+/** Compares from the left; at a mismatch, the last `*` takes one more character. */
 function fits(mask: readonly string[], name: readonly string[]): boolean {
   let at = 0;
   let star = -1;

@@ -1,5 +1,5 @@
 /**
- * How long refusals of logins are delayed.
+ * The delays of refused logins.
  *
  * @module
  */
@@ -12,13 +12,13 @@ const most = 16;
 /** How long a refused login counts, in milliseconds: 10 minutes. */
 const memory = 600_000;
 
-/** How many addresses are remembered at least; twice as many are at most. */
+/** The number of addresses that are always remembered; at most twice as many are. */
 const fewestRemembered = 5_000;
 
 /** The refused logins of an address. */
 interface Refusals {
   readonly count: number;
-  /** When the last one was, by `performance.now()`. */
+  /** The time of the last one, by `performance.now()`. */
   readonly lastAt: number;
 }
 
@@ -26,24 +26,24 @@ interface Refusals {
  * Delays for refused logins, which grow with each one from the same address: the first delay, twice as much
  * for the second, up to sixteen times as much.
  *
- * That slows down guessing a password, over many connections at once as well: each wrong guess counts when
- * it is made, not when its delay is over. Logins that are accepted are not counted and not
- * delayed, so that a guesser locks nobody out, not even behind the same address. Addresses of IPv6 count by
- * their first 64 bits, since whoever has one has all of these. A refused login counts for 10 minutes after
- * the last one, and 10,000 addresses are remembered at most.
+ * This slows down password guessing, also over many connections at once: each wrong guess counts when it is
+ * made, not when its delay is over. Accepted logins are neither counted nor delayed, so that an attacker
+ * locks nobody out, not even other clients at the same address. IPv6 addresses count by their first 64
+ * bits, since one subscriber has all addresses of such a prefix. A refused login counts for 10 minutes
+ * after the last one, and at most 10,000 addresses are remembered.
  */
 export class RefusalDelays {
   #first: number;
-  /** By address; each call takes the same time, however many there are. */
+  /** By address; each operation takes constant time. */
   #recent = new Map<string, Refusals>();
-  /** Those before `#recent`, until that is full, or as old as refusals are remembered. */
+  /** The previous generation, until `#recent` is full, or 10 minutes old. */
   #older = new Map<string, Refusals>();
   /** When `#recent` was empty. */
   #recentSince = 0;
 
   /**
-   * Takes the first delay in milliseconds, 0 for none at all. Throws a `LocalProtocolError` for what is no
-   * finite number of milliseconds.
+   * Takes the first delay in milliseconds, 0 for none. Throws a `LocalProtocolError` if it is not a finite
+   * number from 0 on.
    */
   constructor(first: number) {
     if (typeof first !== "number" || !(first >= 0 && first < Infinity)) {
@@ -56,14 +56,14 @@ export class RefusalDelays {
     this.#first = first;
   }
 
-  /** How many addresses are remembered; one that is in both generations counts twice. */
+  /** How many addresses are remembered; one in both generations counts twice. */
   get size(): number {
     return this.#recent.size + this.#older.size;
   }
 
   /**
-   * Counts a refused login of a peer, as a transport names it; returns how long to delay the refusal, in
-   * milliseconds: 0 for a peer that isn't connected over TCP.
+   * Counts a refused login of a peer, by its transport's name for it; returns the delay in milliseconds: 0
+   * for a peer that isn't connected over TCP.
    */
   next(peer: string, now: number = performance.now()): number {
     const address = this.#first > 0 ? addressOf(peer) : undefined;
@@ -88,7 +88,7 @@ function addressOf(peer: string): string | undefined {
   return ipv6 === undefined ? other : networkOf(ipv6);
 }
 
-/** The first 64 bits of an IPv6 address; of one that stands for an IPv4 address, the latter. */
+/** The first 64 bits of an IPv6 address; for an IPv4-mapped address, the IPv4 address. */
 function networkOf(address: string): string {
   const ipv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   if (ipv4 !== null) return ipv4[1];

@@ -1,5 +1,5 @@
 /**
- * Serves doveadm's protocol: listens, lets clients in, and has a handler answer their commands.
+ * Serves doveadm's protocol: listens, accepts clients, and lets a handler answer their commands.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import {
   type DoveadmServerProtocolOptions,
 } from "../../core/doveadm/mod.ts";
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
+import { callListener } from "../../transports/call_listener.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
 import { onAbort, startTimer, timeLimit } from "../../transports/timers.ts";
 import type { Address, Listener, TlsOptions, Transport } from "../../transports/transport.ts";
@@ -37,47 +38,45 @@ export interface ServeSettings
   /** The password that lets a client in. */
   password?: string;
   /**
-   * Decides who may log in, in place of a password: returns the name by which the handler will know the
-   * client, or `undefined` for nobody. Compare secrets with `sameSecret` of the core.
+   * Decides who may log in, instead of a password: returns the client's name for the handler, or
+   * `undefined` to refuse it. Compare secrets with `sameSecret` of the core.
    */
   authenticate?: Authenticate;
   /**
    * How long the first refusal of a login is delayed for an address that connects over TCP, in
    * milliseconds; 500 if left out, 0 for no delay. Each further refusal takes twice as long, up to sixteen
-   * times the first delay, until 10 minutes go by without one. Logins that are accepted are never delayed.
-   * A client that waits for its refusal takes a place of `maxConnections`, and is the first to lose it.
+   * times the first delay, until there is none for 10 minutes. Accepted logins are never delayed. A client
+   * that waits for its refusal counts for `maxConnections`, and is the first to be disconnected at the
+   * limit.
    */
   refusalDelay?: number;
-  /**
-   * Whether clients needn't log in. If left out, that is so at a UNIX socket with the mode 0600, and
-   * nowhere else.
-   */
+  /** Whether clients needn't log in. If left out, `true` only for a UNIX socket with the mode 0600. */
   preauthenticated?: boolean;
   /**
-   * The server's certificate and key, to speak TLS with: from the first byte, unless `starttls` says
-   * that it is asked for. With `caCerts` clients need a certificate, too.
+   * The server's certificate and key, for TLS: from the first byte, unless `starttls` is set. With
+   * `caCerts`, clients need a certificate, too.
    */
   tls?: TlsOptions;
-  /** Whether clients begin unencrypted and may ask for TLS before they log in, or have to. */
+  /** Whether clients start unencrypted and may, or must, ask for TLS before they log in. */
   starttls?: "offered" | "required";
   /**
-   * How many connections may be open at once, `Infinity` for any number; 1000 if left out. At the limit a
-   * new client takes the place of one whose login was refused, or else of the one that has taken longest
-   * to log in, and is turned away if all are logged in.
+   * How many connections may be open at once, `Infinity` for no limit; 1000 if left out. At the limit, a
+   * new client replaces one whose login was refused, or else the one that has taken longest to log in; it
+   * is refused if all are logged in.
    */
   maxConnections?: number;
   /** How long a client may take to log in; 10 s if left out. */
   handshakeTimeout?: number;
   /**
-   * How long a client may send nothing while its next command, or a command's input, is awaited; 10
-   * minutes if left out.
+   * How long a client may send nothing while the server waits for its next command, or for a command's
+   * input; 10 minutes if left out.
    */
   idleTimeout?: number;
-  /** How long a client may read nothing while it is written to; 60 s if left out, as in Dovecot. */
+  /** How long a client may read nothing while the server writes to it; 60 s if left out, as in Dovecot. */
   stallTimeout?: number;
   /**
-   * Called with what went wrong with a client: a login that was refused, bytes that break the protocol, a
-   * time limit that was exceeded, an error of the handler. Nothing of it stops the server.
+   * Called with each error of a client: a refused login, an invalid protocol message, an exceeded time
+   * limit, an error of the handler. None of them stops the server.
    */
   onError?: (error: unknown, peer: string) => void;
   /** Closes the server when it aborts. */
@@ -90,27 +89,27 @@ export type ServeOptions = ServePlace & ServeSettings;
 /** Options for closing a server. */
 export interface CloseOptions {
   /**
-   * How long commands that run may go on before they are aborted, in milliseconds; 5 s if left out, 0 or
+   * How long running commands may continue before they are aborted, in milliseconds; 5 s if left out, 0 or
    * `Infinity` for no limit.
    */
   timeout?: number;
 }
 
-/** Numbers among the options, checked and with their defaults. */
+/** The numeric options, checked and with their defaults. */
 interface ServeNumbers extends ClientTimeouts {
   readonly maxConnections: number;
   readonly refusalDelays: RefusalDelays;
 }
 
-/** How long handlers that were aborted may take to end, in milliseconds. */
+/** How long aborted handlers may take to end, in milliseconds. */
 const abortGrace = 500;
 
 /**
- * Listens for doveadm's clients and has a handler answer their commands.
+ * Listens for doveadm clients and lets a handler answer their commands.
  *
- * Resolves when it listens. Rejects with a `TransportError` where it can't, and with a
- * `LocalProtocolError` for invalid options, among them a place where anybody could connect without a
- * password, unless `preauthenticated` says that this is meant.
+ * Resolves when it listens. Rejects with a `TransportError` if it can't, and with a `LocalProtocolError`
+ * for invalid options, for example an address at which anybody could connect without a password, unless
+ * `preauthenticated` allows that.
  *
  * @example
  * ```ts
@@ -139,7 +138,7 @@ export async function serve(
   const preauthenticated = checkAccess(options);
   checkTls(options);
   const settings = { ...options, tls: tlsOptions(options), preauthenticated };
-  // Both are checked again for the server and for each client, when it would be too late to refuse them.
+  // Checked here since it would be too late when a client connects.
   numbersOf(settings);
   new DoveadmServerProtocol({ ...protocolOptions(settings), password: options.password });
   options.signal?.throwIfAborted();
@@ -147,7 +146,7 @@ export async function serve(
   return new DoveadmServer(listener, settings, handler);
 }
 
-/** Whether clients needn't log in; throws where nobody or everybody could. */
+/** Whether clients needn't log in; throws if nobody or everybody could. */
 function checkAccess(options: ServeOptions): boolean {
   const { password, authenticate } = options;
   const isPrivate = "path" in options && (options.mode ?? 0o600) === 0o600;
@@ -158,8 +157,8 @@ function checkAccess(options: ServeOptions): boolean {
   }
   if (!preauthenticated && !hasLogin) {
     throw new LocalProtocolError(
-      'There is neither "password" nor "authenticate", so that nobody could log in. Set one; or ' +
-        'use a UNIX socket with the mode 0o600, or "preauthenticated: true" where everybody who ' +
+      'There is neither "password" nor "authenticate", so that nobody could log in. Set one, ' +
+        'or use a UNIX socket with the mode 0o600, or "preauthenticated: true" if everybody who ' +
         "can connect may run commands.",
     );
   }
@@ -171,7 +170,7 @@ function checkTls({ tls, starttls }: ServeSettings): void {
     throw new LocalProtocolError('"tls" lacks "cert" or "key", and a server needs both, as PEM.');
   }
   if (starttls !== undefined && tls === undefined) {
-    throw new LocalProtocolError('"starttls" needs a certificate and a key. Give them as "tls".');
+    throw new LocalProtocolError('"starttls" needs a certificate and a key. Set them in "tls".');
   }
 }
 
@@ -184,7 +183,7 @@ function numbersOf(settings: ServeSettings): ServeNumbers {
   const { maxConnections = 1000, refusalDelay = 500 } = settings;
   if (typeof maxConnections !== "number" || !(maxConnections >= 1)) {
     throw new LocalProtocolError(
-      `"maxConnections" is ${String(maxConnections)}: set it to a number from 1 on.`,
+      `"maxConnections" is ${String(maxConnections)}. Set it to a number from 1 on.`,
     );
   }
   return {
@@ -215,7 +214,7 @@ function listenAt(options: ServeOptions): Promise<Listener> | Listener {
   return listenWithRuntime({ transport: "tcp", hostname, port }, encryption);
 }
 
-/** A server that listens, as {@linkcode serve} returns it. */
+/** A listening server, as {@linkcode serve} returns it. */
 export class DoveadmServer implements AsyncDisposable {
   /** Resolves when the server is closed. */
   readonly finished: Promise<void>;
@@ -229,7 +228,7 @@ export class DoveadmServer implements AsyncDisposable {
   #accepting: Promise<void>;
   #finish: () => void = () => {};
 
-  /** Created by {@linkcode serve}. */
+  /** Called by {@linkcode serve}. */
   constructor(listener: Listener, settings: ServeSettings, handler: DoveadmHandler) {
     this.#listener = listener;
     this.#settings = settings;
@@ -246,7 +245,7 @@ export class DoveadmServer implements AsyncDisposable {
     }
   }
 
-  /** Where it listens, with the port that was chosen. */
+  /** Where it listens, with the chosen port. */
   get address(): Address {
     return this.#listener.address;
   }
@@ -257,9 +256,9 @@ export class DoveadmServer implements AsyncDisposable {
   }
 
   /**
-   * Stops listening, and closes each connection as soon as no command runs on it; commands that take
-   * longer than `timeout` are aborted. Resolves when all is closed; rejects with a `LocalProtocolError`
-   * for an invalid `timeout`. Further calls wait for the first one.
+   * Stops listening, and closes each connection as soon as no command runs on it; commands that take longer
+   * than `timeout` are aborted. Resolves when everything is closed; rejects with a `LocalProtocolError` for
+   * an invalid `timeout`. Further calls wait for the first one.
    */
   async close({ timeout = 5000 }: CloseOptions = {}): Promise<void> {
     const limit = timeLimit("timeout", timeout);
@@ -301,7 +300,7 @@ export class DoveadmServer implements AsyncDisposable {
     }
   }
 
-  /** Whether there is room for another client, made where it can be. */
+  /** Makes room for another client; returns whether there is any. */
   #makeRoom(transport: Transport): boolean {
     const { maxConnections } = this.#numbers;
     if (this.#connections.size < maxConnections) return true;
@@ -319,7 +318,7 @@ export class DoveadmServer implements AsyncDisposable {
     return true;
   }
 
-  /** The connection that has been open for longest of those whose handshake is so far. */
+  /** The connection that has been open for longest among those in that state of the handshake. */
   #oldestIn(handshake: ServerConnection["handshake"]): ServerConnection | undefined {
     for (const connection of this.#connections) {
       if (connection.handshake === handshake) return connection;
@@ -344,14 +343,7 @@ export class DoveadmServer implements AsyncDisposable {
   }
 
   #report(error: unknown, peer: string): void {
-    try {
-      this.#settings.onError?.(error, peer);
-    } catch (mistake) {
-      // It is the program's, and no client's.
-      queueMicrotask(() => {
-        throw mistake;
-      });
-    }
+    callListener(this.#settings.onError, error, peer);
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from "@dovewire/dovewire/core/extractor";
 import { DovewireError, LocalProtocolError } from "@dovewire/dovewire/core";
 import {
+  callListener,
   type DrivableProtocol,
   Driver,
   startTimer,
@@ -233,14 +234,7 @@ class Session {
   }
 
   #report(error: unknown): void {
-    try {
-      this.#options.onError?.(error);
-    } catch (mistake) {
-      // An error of the calling program, not of a client.
-      queueMicrotask(() => {
-        throw mistake;
-      });
-    }
+    callListener(this.#options.onError, error);
   }
 }
 

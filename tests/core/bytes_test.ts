@@ -42,7 +42,7 @@ test("output queue › many large pieces › returns each once", () => {
 
 test("quote › any bytes › shows printable ones, escapes others, limits the length", () => {
   assert.equal(quote(encodeUtf8('a"\t\n\r\\\x01é')), '"a\\"\\t\\n\\r\\\\\\x01\\xc3\\xa9"');
-  assert.match(quote(new Uint8Array(100)), /and 36 bytes more$/);
+  assert.match(quote(new Uint8Array(100)), /and 36 more bytes$/);
 });
 
 test("gathered bytes › any pieces › one array in a buffer of its own", () => {

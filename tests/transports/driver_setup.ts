@@ -140,5 +140,5 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-export const reset = new TransportError("reset", "The other end broke it off.");
+export const reset = new TransportError("reset", "The other end reset it.");
 export const much = 8_388_608;

@@ -158,7 +158,7 @@ if (isDeno) {
       return JSON.parse(text);
     };
     const refused = (program: string, env: string) =>
-      `denied: Cannot start ${program}: Deno doesn't permit it. Add --allow-run=${program} and ${env}.`;
+      `denied: Cannot start ${program}: Deno doesn't permit this. Add --allow-run=${program} and ${env}.`;
     assert.deepEqual(await run(), [
       refused("/bin/cat", "--allow-env"),
       refused("/bin/cat", "--allow-env=NODE_V8_COVERAGE"),

@@ -1,11 +1,11 @@
 /**
- * Child processes over `node:child_process`, which Deno and Bun have as well; `Deno.Command` has no
- * file descriptors beyond stderr.
+ * Child processes over `node:child_process`, which Deno and Bun have as well; `Deno.Command` has no file
+ * descriptors after stderr.
  *
- * What Deno does in another way: a process with a file descriptor 3 gets a variable DENO_EXTRA_STDIO_FDS in
- * its environment, and one that can't be started costs a file descriptor. Where the program or an argument
- * is the path of Deno itself, later arguments that Node would take are translated to Deno's, or
- * left out; those of `deno run` stay as they are.
+ * Differences on Deno: a process with a file descriptor 3 gets a variable DENO_EXTRA_STDIO_FDS in its
+ * environment, and a process that can't be started leaks a file descriptor. If the program or an argument
+ * is the path of Deno itself, later arguments in Node's form are translated to Deno's or left out; those of
+ * `deno run` stay as they are.
  *
  * @module
  */
@@ -27,13 +27,13 @@ import {
   type Transport,
 } from "../transport.ts";
 
-/** How long a process has to end by itself once its pipes are closed, in milliseconds. */
+/** How long a process may take to end by itself after its pipes are closed, in milliseconds. */
 const grace = 500;
 
-/** How long it has from a SIGTERM to a SIGKILL, in milliseconds. */
+/** The time between SIGTERM and SIGKILL, in milliseconds. */
 const lastGrace = 2000;
 
-/** How long its stderr may be held open by others when it has ended and is closed, in milliseconds. */
+/** How long other processes may hold its stderr open after it has ended and is closed, in milliseconds. */
 const stderrGrace = 200;
 
 /**
@@ -77,30 +77,30 @@ function check([program, ...args]: readonly string[], { cwd, env }: SpawnOptions
     throw spawnError(
       "invalid",
       "a process",
-      "there is no program. Name one as the command's first.",
+      "there is no program. Set it as the command's first item.",
     );
   }
   const refuse = (what: string): never => {
     throw spawnError("invalid", program.replaceAll("\0", "?"), what);
   };
-  if (program.includes("\0")) refuse("there is a NUL in the program's name. Take it out.");
+  if (program.includes("\0")) refuse("there is a NUL in the program's name. Remove it.");
   args.forEach((arg, i) => {
     if (typeof arg !== "string") refuse(`argument ${i + 1} is no string.`);
-    if (arg.includes("\0")) refuse(`there is a NUL in argument ${i + 1}. Take it out.`);
+    if (arg.includes("\0")) refuse(`there is a NUL in argument ${i + 1}. Remove it.`);
   });
-  if (cwd?.includes("\0")) refuse('there is a NUL in "cwd". Take it out.');
+  if (cwd?.includes("\0")) refuse('there is a NUL in "cwd". Remove it.');
   for (const [name, value] of Object.entries<unknown>(env ?? {})) {
     const shown = JSON.stringify(name);
     if (name === "" || /[=\0]/.test(name)) refuse(`"env" has a variable of the name ${shown}.`);
     if (typeof value !== "string") {
-      refuse(`"env" has no string for ${shown}. Leave out what isn't set.`);
+      refuse(`"env" has no string for ${shown}. Leave it out if it isn't set.`);
     } else if (value.includes("\0")) {
-      refuse(`there is a NUL in ${shown} of "env". Take it out.`);
+      refuse(`there is a NUL in ${shown} of "env". Remove it.`);
     }
   }
 }
 
-/** The variables without the one that Node and Deno would add of their own. */
+/** The variables without the one that Node and Deno would add themselves. */
 function exactly(env: Readonly<Record<string, string>>): Record<string, string | undefined> {
   return { NODE_V8_COVERAGE: undefined, ...env };
 }
@@ -122,11 +122,11 @@ function started(
   });
 }
 
-/** The error for a program that couldn't be started; the system's doesn't say what it couldn't find. */
+/** The error for a program that couldn't be started; the system's error doesn't name what is missing. */
 function whyNot(error: unknown, program: string, { cwd, env }: StartOptions): Error {
   if (error instanceof Error && error.name === "NotCapable") {
     const flags = `--allow-run=${program} and --allow-env${env ? "=NODE_V8_COVERAGE" : ""}`;
-    return spawnError("denied", program, `Deno doesn't permit it. Add ${flags}.`, error);
+    return spawnError("denied", program, `Deno doesn't permit this. Add ${flags}.`, error);
   }
   const code = codeOfSystemError(error);
   const folder = cwd === undefined ? undefined : whyNotIn(cwd.toString());
@@ -134,29 +134,29 @@ function whyNot(error: unknown, program: string, { cwd, env }: StartOptions): Er
     return spawnError(code, program, folder, error);
   }
   const why = code === "not-found"
-    ? `there is no such program${program.includes("/") ? "" : " in PATH"}. Look at the spelling.`
+    ? `there is no such program${program.includes("/") ? "" : " in PATH"}. Check the spelling.`
     : code === "denied"
-    ? "that is not permitted. Look at the mode of the program and of its folders, and whether it is one."
+    ? "that is not permitted. Check the mode of the program and of its folders, and whether it is a program."
     : error instanceof Error
     ? error.message
     : String(error);
   return spawnError(code, program, why, error);
 }
 
-/** Why no process can start in a folder, if none can. */
+/** Why no process can start in a folder; `undefined` if one can. */
 function whyNotIn(cwd: string): string | undefined {
   try {
     if (statSync(cwd).isDirectory()) return undefined;
-    return `its folder ${cwd} is none.`;
+    return `its folder ${cwd} isn't a folder.`;
   } catch (error) {
-    // Deno lets only who may read it ask.
+    // Deno needs read permission for this check.
     return error instanceof Error && error.name === "NotCapable"
       ? `there is no such program, or no folder ${cwd} to start it in.`
       : `there is no folder ${cwd} to start it in.`;
   }
 }
 
-/** What a {@linkcode Child} is made with. */
+/** Options for a {@linkcode Child}. */
 interface ChildOptions {
   readonly program: string;
   readonly secret: Uint8Array | undefined;
@@ -208,12 +208,12 @@ class Child implements ChildProcess {
 
   kill(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): void {
     if (this.#state === "ended") return;
-    // Deno sends no second signal to what was sent one.
+    // Deno doesn't send a second signal to the same process.
     (this.#process as { killed: boolean }).killed = false;
     try {
       this.#process.kill(signal);
     } catch {
-      // It has ended this moment, or is another user's by now, and will end by itself.
+      // It has just ended, or now belongs to another user and will end by itself.
     }
   }
 
@@ -222,7 +222,7 @@ class Child implements ChildProcess {
     await this.exited;
   }
 
-  /** Resolves when the process has ended and nothing of what it wrote is on the way any more. */
+  /** Resolves when the process has ended and all of its output has arrived. */
   async #allDone(
     ended: Promise<ExitStatus>,
     readToEnd: Promise<void>,
@@ -231,7 +231,7 @@ class Child implements ChildProcess {
     const status = await ended;
     await readToEnd;
     const { stderr: stream } = this.#process;
-    // Others may have got it from the process, and hold it open for as long as they live.
+    // Other processes may have inherited it, and hold it open as long as they live.
     let isOver = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     this.#closed.then(() => {
@@ -243,7 +243,7 @@ class Child implements ChildProcess {
     return status;
   }
 
-  /** Sees to it that the process ends. */
+  /** Makes sure that the process ends. */
   #hurry(): void {
     this.#onClosed();
     if (this.#state === "ended") return;
@@ -254,7 +254,7 @@ class Child implements ChildProcess {
   }
 }
 
-/** Passes on what a process writes to its stderr; resolves after the last of it. */
+/** Passes on what a process writes to its stderr; resolves after the last chunk. */
 function passOn(
   stderr: Readable | null,
   onStderr: ((chunk: Uint8Array) => void) | undefined,
@@ -264,7 +264,7 @@ function passOn(
     try {
       onStderr(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     } catch {
-      // It is the caller's, and the process has to be read on however it fares.
+      // The caller's mistake; the process's stderr has to be read all the same.
     }
   });
   return new Promise((resolve) => {
@@ -274,10 +274,10 @@ function passOn(
   });
 }
 
-/** Writes what a process gets from a file descriptor, and closes it; a process need not read it. */
+/** Writes to a file descriptor of the process, and closes it; the process need not read it. */
 function hand(secret: Uint8Array, descriptor: Duplex): void {
   descriptor.on("error", () => {});
-  // Nobody reads what comes from there.
+  // No input is expected from there.
   descriptor.resume();
   descriptor.once("close", () => secret.fill(0));
   descriptor.end(secret, () => descriptor.destroy());

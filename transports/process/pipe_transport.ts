@@ -1,5 +1,5 @@
 /**
- * A byte pipe over two streams of Node's, one to read and one to write, that don't know of each other.
+ * A byte pipe over two independent Node streams, one to read and one to write.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import {
   type Transport,
 } from "../transport.ts";
 
-/** What a {@linkcode PipeTransport} is made with. */
+/** Options for a {@linkcode PipeTransport}. */
 export interface PipeTransportOptions {
-  /** Who is at the other end. */
+  /** The other end, for messages. */
   readonly peer: string;
-  /** Called once, when `close()` is called first. */
+  /** Called once, at the first `close()`. */
   readonly onClose?: () => void;
 }
 
-/** A transport over two streams. That one of them breaks is nothing to the other. */
+/** A transport over two streams. An error of one does not affect the other. */
 export class PipeTransport implements Transport {
   readonly peer: string;
-  /** Resolves when all that there was to read has been taken, or no more ever will be. */
+  /** Resolves when all input has been taken, or no more can come. */
   readonly readToEnd: Promise<void>;
   #input: Readable;
   #output: Writable;
@@ -36,7 +36,7 @@ export class PipeTransport implements Transport {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  /** Creates one; it owns the streams from here on. */
+  /** Creates a transport, which owns the streams from here on. */
   constructor(input: Readable, output: Writable, { peer, onClose }: PipeTransportOptions) {
     this.#input = input;
     this.#output = output;
@@ -47,7 +47,7 @@ export class PipeTransport implements Transport {
       input.on("close", resolve);
     });
     input.on("readable", () => {
-      // The end shows only to who asks for what is there.
+      // The stream reports its end only to a reader.
       if (this.#wakeReader === undefined && input.readableLength === 0) input.read(0);
       this.#wakeReader?.();
     });
@@ -139,14 +139,14 @@ export class PipeTransport implements Transport {
 
   #broken(error?: Error | null): Error {
     if (this.#state === "closed") return brokenError("closed", this.peer, error ?? undefined);
-    // What Deno says of a write that waits when the process at the other end has ended.
+    // Deno's message for a pending write when the process at the other end has ended.
     const isCancelled = (error as { code?: string } | undefined)?.code === "ECANCELED";
     const code = error && !isCancelled ? codeOfSystemError(error) : "reset";
     return brokenError(code, this.peer, error ?? undefined);
   }
 }
 
-/** Destroys a stream, and waits until what is under it is closed. */
+/** Destroys a stream, and waits until its file descriptor is closed. */
 export function destroyed(stream: Readable | Writable): Promise<void> {
   if (stream.closed) return Promise.resolve();
   return new Promise((resolve) => {

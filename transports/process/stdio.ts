@@ -1,10 +1,10 @@
 /**
- * This process's own stdin and stdout as a byte pipe: pipes, sockets, files, as they come.
+ * This process's own stdin and stdout as a byte pipe, whether they are pipes, sockets or files.
  *
  * Nothing else may read or write them, `console.log` included; stderr is free.
  *
- * What a runtime can't: a pipe that Deno has for its stdout ends when the process does, and not before,
- * since Deno keeps a copy of it. So does, on Bun, a socket that is both stdin and stdout.
+ * Limits: on Deno a pipe as stdout ends only when the process does, since Deno keeps a copy of it. The same
+ * is true on Bun for a socket that is both stdin and stdout.
  *
  * @module
  */
@@ -27,12 +27,12 @@ interface BunSink {
   write(chunk: Uint8Array): unknown;
   flush(): unknown;
   end(): unknown;
-  /** Lets the process end while there is something to write. */
+  /** Allows the process to end while there is something to write. */
   unref(): void;
 }
 
 /**
- * This process's stdin and stdout, to be asked for once. `closeWrite()` ends stdout, `close()` both.
+ * This process's stdin and stdout; call it once. `closeWrite()` ends stdout, `close()` both.
  *
  * @example
  * ```ts ignore
@@ -47,7 +47,7 @@ export function stdio(): Transport {
   const input = bun ? process.stdin : inputOf(0);
   const output = bun ? writableOver(bun.file(1).writer()) : outputOf(1);
   const transport = new PipeTransport(input, output, { peer: "stdin and stdout" });
-  // Those who hold the other ends can't see it else. Deno, and streams of files, do it themselves.
+  // Otherwise the other ends don't see the close. Deno and file streams do it themselves.
   if (bun || isStream(0) && !("Deno" in globalThis)) input.once("close", () => release(0));
   if (bun || isStream(1) && !("Deno" in globalThis)) output.once("close", () => release(1));
   return transport;
@@ -76,7 +76,7 @@ function writableOver(sink: BunSink): Writable {
   return new Writable({
     write(chunk: Uint8Array, _encoding, done): void {
       new Promise((resolve, reject) => {
-        // What breaks the pipe shows in what was written, and the rest of it is never flushed then.
+        // A broken pipe shows in earlier writes; the rest is never flushed then.
         Promise.resolve(sink.write(chunk)).catch(reject);
         Promise.resolve(sink.flush()).then(resolve, reject);
       }).then(() => done(), done);
@@ -85,7 +85,7 @@ function writableOver(sink: BunSink): Writable {
       Promise.resolve(sink.end()).then(() => done(), done);
     },
     destroy(error, done): void {
-      // What is still on its way can't be called back; nobody waits for it.
+      // A pending write can't be cancelled, and isn't awaited.
       sink.unref();
       Promise.resolve(sink.end()).catch(() => {});
       done(error);

@@ -1,5 +1,5 @@
 /**
- * Handshakes of `node:tls`, from either end.
+ * TLS handshakes by `node:tls`, for both ends.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import { handshakeError, settingsOf, type TlsRole, type TlsSettings } from "./tl
 import type { TlsOptions } from "../transport.ts";
 
 /**
- * Encrypts what goes over a stream. Rejects with a `TransportError`, and destroys the stream, where that
- * fails; destroying the stream makes it fail.
+ * Encrypts a stream. Rejects with a `TransportError`, and destroys the stream, if that fails; destroying
+ * the stream makes it fail.
  */
 export async function secure(
   stream: Duplex,
@@ -38,8 +38,8 @@ export async function secure(
 
 function shakeHands(stream: Duplex, role: TlsRole, settings: TlsSettings): Promise<TLSSocket> {
   return new Promise<TLSSocket>((resolve, reject) => {
-    // Not every runtime tells the encrypted socket that what is under it is gone. Where one does, that
-    // says more, and comes within this turn.
+    // Some runtimes don't report to the encrypted socket that the socket under it is gone. Those that do
+    // report it within this turn, with a better message.
     const gone = () => void setTimeout(() => failed(stream.errored ?? hungUp()), 0);
     const settle = () => {
       stream.off("close", gone);
@@ -66,11 +66,11 @@ function secureAsClient(
   secured: (socket: TLSSocket) => void,
   failed: (error: unknown) => void,
 ): void {
-  // The types don't know of allowHalfOpen here.
+  // The types lack allowHalfOpen here.
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     socket: stream,
     host: serverName,
-    // An IP address is no name to tell the server.
+    // SNI takes no IP addresses.
     servername: isIP(serverName) ? "" : serverName,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert, key }),
@@ -83,7 +83,7 @@ function secureAsClient(
   socket.on("error", failed);
   socket.once("close", () => failed(socket.errored ?? hungUp()));
   socket.once("secureConnect", () => {
-    // It would have failed already. Not to depend on that in each runtime.
+    // It would have failed already; this check doesn't rely on each runtime for that.
     if (verifies && !socket.authorized) failed(socket.authorizationError);
     else secured(socket);
   });
@@ -96,7 +96,7 @@ function secureAsServer(
   failed: (error: unknown) => void,
 ): void {
   const verifies = ca !== undefined;
-  // One that never listens: it is only told of a connection.
+  // A server that never listens: it only gets a connection.
   const options: ServerOptions = {
     cert,
     key,
@@ -112,15 +112,15 @@ function secureAsServer(
   });
   server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
     socket.on("error", () => {});
-    // Where the client's certificate isn't trusted Node just hangs up.
+    // If the client's certificate isn't trusted, Node just hangs up.
     failed(causeOf(socket) ?? error);
   });
   server.emit("connection", stream);
 }
 
-/** What is wrong with the peer's certificate, where a socket knows. */
+/** What is wrong with the peer's certificate, if a socket knows. */
 function causeOf({ authorizationError }: TLSSocket): Error | undefined {
-  // The types say that it is an error; it is an error's code.
+  // The types declare an error; it is an error's code.
   const code: unknown = authorizationError;
   if (code instanceof Error) return code;
   return typeof code === "string" ? Object.assign(new Error(code), { code }) : undefined;

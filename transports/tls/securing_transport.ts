@@ -37,12 +37,12 @@ export async function securedFor(
   }
 }
 
-/** A listener whose clients are encrypted if the options say so; throws where these can't be meant. */
+/** A listener whose clients are encrypted if the options ask for it; throws for invalid options. */
 export function securedListener(listener: Listener, { tls }: ListenOptions): Listener {
   return tls === undefined ? listener : new SecuringListener(listener, tls);
 }
 
-/** Refuses options that no client could be taken in with, before anything listens. */
+/** Refuses invalid options before anything listens. */
 export function checkListenOptions(address: Address, { tls }: ListenOptions): void {
   if (tls !== undefined) settingsOf(tls, { side: "server" }, `clients of ${peerName(address)}`);
 }
@@ -72,7 +72,7 @@ class SecuringListener implements Listener {
   }
 }
 
-/** A transport that lets itself be used from the first moment of its handshake. */
+/** A transport that can be used from the start of its handshake. */
 class SecuringTransport implements Transport {
   readonly peer: string;
   #transport: Transport;
@@ -82,7 +82,7 @@ class SecuringTransport implements Transport {
     this.peer = transport.peer;
     this.#transport = transport;
     this.#secured = transport.startTls(tls);
-    // What becomes of it shows in reading and writing.
+    // Errors of the handshake show in reading and writing.
     this.#secured.then((secured) => {
       this.#transport = secured;
     }, () => {});

@@ -1,5 +1,5 @@
 /**
- * What can be wrong with TLS, in words.
+ * TLS options and error messages.
  *
  * @module
  */
@@ -14,29 +14,29 @@ import {
   type TransportErrorCode,
 } from "../transport.ts";
 
-/** Which end of a handshake this one is, and of what. */
+/** The side of a handshake. */
 export type TlsRole =
   /** It connected; `host` is the name that it connected to, if there was one. */
   | { readonly side: "client"; readonly host: string | undefined }
   /** It was accepted. */
   | { readonly side: "server" };
 
-/** The role of who connects to an address. */
+/** The role of a client that connects to an address. */
 export function clientOf(address: Address): TlsRole {
   return { side: "client", host: address.transport === "tcp" ? address.hostname : undefined };
 }
 
-/** Whether what is sent without a handshake goes over a network: `undefined` where that isn't known. */
+/** Whether bytes without TLS go over a network; `undefined` if that isn't known. */
 export function isExposedAs(role: TlsRole): boolean | undefined {
   if (role.side === "server") return undefined;
   return role.host !== undefined && !isLoopback(role.host);
 }
 
-/** The options, with what was left out. */
+/** The options with their defaults. */
 export interface TlsSettings {
   /** The name that the server's certificate has to be for; empty if it is unused. */
   readonly serverName: string;
-  /** Authorities, as PEM, or `undefined` for the runtime's (a client) or for nobody's (a server). */
+  /** CAs, as PEM, or `undefined` for the runtime's (a client) or none (a server). */
   readonly ca: string[] | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
@@ -45,11 +45,11 @@ export interface TlsSettings {
   readonly verifies: boolean;
 }
 
-/** Looks through options, and throws a `TransportError` where they can't be meant. */
+/** Checks options; throws a `TransportError` for invalid ones. */
 export function settingsOf(options: TlsOptions, role: TlsRole, peer: string): TlsSettings {
   const { caCerts, cert, key, alpnProtocols = [] } = options;
   const refuse = (why: string) => tlsError("tls", peer, why);
-  // Not every runtime takes an empty list for what it says, or minds what is no certificate.
+  // Some runtimes accept an empty list or an invalid certificate without an error.
   if (caCerts?.length === 0) {
     throw refuse('"caCerts" is empty, so that nobody would be trusted. Leave it out, or fill it.');
   }
@@ -95,23 +95,23 @@ export function encryptedError(peer: string): TransportError {
 export function supersededError(peer: string): TransportError {
   return new TransportError(
     "closed",
-    `The connection to ${peer} goes on encrypted: use what startTls() gave.`,
+    `The connection to ${peer} is encrypted now. Use the transport that startTls() returned.`,
   );
 }
 
-/** What went wrong in a handshake, or in what came of one. */
+/** What went wrong in a handshake. */
 export interface TlsFault {
   readonly code: TransportErrorCode;
-  /** What is wrong, and what to do about it. */
+  /** What is wrong, and what to do. */
   readonly why: string;
 }
 
 const anotherCa = 'Set "caCerts" to the certificate of its CA if that is one of your own.';
 
-/** Faults of the peer's certificate by the codes that OpenSSL gives them, and other runtimes, too. */
+/** Faults of the peer's certificate by OpenSSL's codes, which other runtimes use, too. */
 const certificateFaults: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "its certificate has expired. It has to get a new one.",
-  CERT_NOT_YET_VALID: "its certificate isn't valid yet. Look at the clocks of both ends.",
+  CERT_HAS_EXPIRED: "its certificate has expired. Renew it.",
+  CERT_NOT_YET_VALID: "its certificate isn't valid yet. Check the clocks of both ends.",
   DEPTH_ZERO_SELF_SIGNED_CERT:
     `its certificate is signed by itself, and by nobody who is trusted here. ${anotherCa}`,
   SELF_SIGNED_CERT_IN_CHAIN: `the CA of its certificate isn't trusted here. ${anotherCa}`,
@@ -126,21 +126,21 @@ const certificateFaults: Readonly<Record<string, string>> = {
   CERT_REVOKED: "its certificate was revoked. It has to get a new one.",
 };
 
-/** What the peer may have against this end's certificate, by the end of the alert's name. */
+/** Why the peer refuses this end's certificate, by the end of the alert's name. */
 const refusals: Readonly<Record<string, string>> = {
-  CERTIFICATE_REQUIRED: 'it wants a certificate of this end. Set "cert" and "key".',
+  CERTIFICATE_REQUIRED: 'it requires a certificate of this end. Set "cert" and "key".',
   BAD_CERTIFICATE: "it refuses this end's certificate as bad, or as one for another name.",
   CERTIFICATE_EXPIRED: "it refuses this end's certificate as expired. Get a new one.",
-  CERTIFICATE_UNKNOWN: "it refuses this end's certificate. Look at its log for why.",
+  CERTIFICATE_UNKNOWN: "it refuses this end's certificate. Check its log for the reason.",
   UNSUPPORTED_CERTIFICATE: "it refuses this end's certificate as one of the wrong kind.",
   CERTIFICATE_REVOKED: "it refuses this end's certificate as revoked. Get a new one.",
   UNKNOWN_CA: "it doesn't trust the CA of this end's certificate.",
   NO_APPLICATION_PROTOCOL: 'it speaks none of "alpnProtocols".',
-  PROTOCOL_VERSION: "it speaks no version of TLS that this end does.",
-  HANDSHAKE_FAILURE: "it finds no way to encrypt that both ends know, or misses a certificate.",
+  PROTOCOL_VERSION: "both ends have no TLS version in common.",
+  HANDSHAKE_FAILURE: "both ends have no cipher in common, or a certificate is missing.",
 };
 
-/** What is wrong, if it is TLS that is. */
+/** The reason, if TLS failed. */
 export function faultOf(error: unknown, serverName = ""): TlsFault | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = String((error as { code?: unknown }).code ?? "");
@@ -158,10 +158,10 @@ export function faultOf(error: unknown, serverName = ""): TlsFault | undefined {
     return { code: "tls", why: refusals[alert] };
   }
   if (code === "ERR_SSL_NO_APPLICATION_PROTOCOL") {
-    return { code: "tls", why: 'it speaks none of "alpnProtocols".' };
+    return { code: "tls", why: 'it supports none of "alpnProtocols".' };
   }
   if (/WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH|RECORD_LAYER|INVALID_CONTENT/.test(code)) {
-    return { code: "tls", why: "it speaks something other than TLS. Look at the port." };
+    return { code: "tls", why: "it speaks something other than TLS. Check the port." };
   }
   if (/^(?:ERR_SSL|ERR_TLS|ERR_OSSL|ERR_CRYPTO|EPROTO)/.test(code)) {
     return { code: "tls", why: `the handshake failed: ${error.message.trim()}.` };
@@ -175,11 +175,11 @@ export function handshakeError(error: unknown, peer: string, serverName: string)
   if (fault !== undefined) return tlsError(fault.code, peer, fault.why, error);
   const code = codeOfSystemError(error);
   const why = code === "reset"
-    ? "the other end broke the connection off. Does it speak TLS at that port?"
+    ? "the other end reset the connection. Does it speak TLS at that port?"
     : code === "closed"
     ? "the connection was closed on this side."
     : `the handshake failed: ${error instanceof Error ? error.message : error}.`;
-  // What isn't of the system is of the handshake.
+  // An error that isn't the system's belongs to the handshake.
   return tlsError(code === "other" ? "tls" : code, peer, why, error);
 }
 

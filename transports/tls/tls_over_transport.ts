@@ -11,9 +11,9 @@ import { duplexOver } from "./transport_duplex.ts";
 import type { TlsOptions, Transport } from "../transport.ts";
 
 /**
- * Encrypts what goes over a transport, which nobody else may read or write from here on. Closing either
- * closes both. Rejects with a `TransportError`, with the transport closed. `received` is what a server
- * has read of the client's handshake already.
+ * Encrypts a transport, which must not be used otherwise from here on. Closing either closes both. Rejects
+ * with a `TransportError`, with the transport closed. `received` holds the bytes that a server has read of
+ * the client's handshake already.
  */
 export async function startTlsOver(
   transport: Pick<Transport, "read" | "write" | "closeWrite" | "close" | "peer">,

@@ -1,5 +1,5 @@
 /**
- * A transport in the form in which `node:tls` takes what it encrypts.
+ * A transport as a Node stream, the form that `node:tls` encrypts.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { Duplex } from "node:stream";
 import type { Transport } from "../transport.ts";
 import type { Underneath, WriteFailure } from "../node_transport.ts";
 
-/** A stream over a transport, and how that fares. */
+/** A stream over a transport, and its state. */
 export interface TransportDuplex extends Underneath {
   readonly stream: Duplex;
 }
@@ -21,7 +21,7 @@ export function duplexOver(
   let wakeWriter: (() => void) | undefined;
   let wakeReader: (() => void) | undefined;
   let isFull: (() => boolean) | undefined;
-  /** Waits while what was read already is still to be taken. */
+  /** Waits while bytes that were read already are still to be taken. */
   const untilWanted = async () => {
     while (isFull?.() && !stream.destroyed) {
       await new Promise<void>((resolve) => {
@@ -29,7 +29,7 @@ export function duplexOver(
       });
     }
   };
-  // A write that fails must not end the reading: the peer may have said why.
+  // A failed write must not end the reading: the peer may have sent its reason.
   const keep = (error: Error) => {
     failure.error ??= error;
   };
@@ -56,7 +56,7 @@ export function duplexOver(
       wakeReader?.();
     },
   });
-  // Who uses it learns of what breaks it.
+  // The stream's user gets the error.
   stream.on("error", () => {});
   return {
     stream,
@@ -66,7 +66,7 @@ export function duplexOver(
       isFull = () => !wanted();
     },
     wasTaken: () => wakeReader?.(),
-    // Deno never says that it has encrypted nothing.
+    // Deno never calls back for an encrypted write of nothing.
     probe: () => stream.writableLength > 0 ? Promise.resolve() : transport.write(new Uint8Array(0)),
     async written(): Promise<void> {
       while (stream.writableLength > 0 && !stream.destroyed) {

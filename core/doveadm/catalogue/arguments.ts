@@ -1,5 +1,5 @@
 /**
- * A command's parameters as the arguments of its line.
+ * Converts a command's parameters to arguments of its command line.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import type {
   ParameterType,
 } from "./command_info.ts";
 
-/** What parameters may be. */
+/** The type of a parameter's value. */
 export type ParameterValue = string | number | bigint | boolean | readonly string[];
 
-/** Parameters by their names, as over HTTP; one that is `undefined` or `false` counts as not given. */
+/** Parameters by their names, as over HTTP; `undefined` and `false` count as not set. */
 export type ParameterValues = Readonly<Record<string, ParameterValue | undefined>>;
 
 /** Whether a version has something. */
@@ -25,7 +25,7 @@ export function existsIn({ since, until }: Lifetime, version: DovecotVersion): b
   return since <= version && (until === undefined || version <= until);
 }
 
-/** What a parameter's value is on a version. */
+/** The type of a parameter's value in a version. */
 export function typeIn(parameter: ParameterInfo, version: DovecotVersion): ParameterType {
   return parameter.typeIn?.[version] ?? parameter.type;
 }
@@ -35,14 +35,14 @@ export function isLasting({ since, until }: Lifetime): boolean {
   return since === "2.3" && until === undefined;
 }
 
-/** The value of a parameter: a property of the object's own, and none that it inherits. */
+/** The value of a parameter: an own property of the object, not an inherited one. */
 export function valueOf(values: ParameterValues, name: string): ParameterValue | undefined {
   return Object.hasOwn(values, name) ? values[name] : undefined;
 }
 
 /**
- * Checks parameters as far as that takes no version: that the command has them, that their values are
- * of their types and what some version takes, and that none is missing that all versions require.
+ * Checks parameters without a version: that the command has them, that their values have the right type and
+ * are accepted by some version, and that none is missing that all versions require.
  *
  * Throws a `LocalProtocolError` that names the parameter.
  */
@@ -57,7 +57,7 @@ export function checkParameters(info: CommandInfo, values: ParameterValues): voi
   checkSizes(info, values);
 }
 
-/** Whether it takes the version to say if parameters are right. */
+/** Whether the version decides if parameters are valid. */
 export function areVersioned(info: CommandInfo, values: ParameterValues): boolean {
   return info.parameters.some((parameter) => {
     const value = valueOf(values, parameter.name);
@@ -66,10 +66,10 @@ export function areVersioned(info: CommandInfo, values: ParameterValues): boolea
 }
 
 /**
- * The parameters that were given, in the order of the catalogue, with those that they imply.
+ * The parameters that were set, in the order of the catalogue, with those that they imply.
  *
- * Throws a `LocalProtocolError` where {@linkcode checkParameters} does, and where the version hasn't
- * the command or a parameter, or requires another.
+ * Throws a `LocalProtocolError` where {@linkcode checkParameters} does, and if the version lacks the
+ * command or a parameter, or requires another.
  */
 export function givenParameters(
   info: CommandInfo,
@@ -79,7 +79,7 @@ export function givenParameters(
   checkParameters(info, values);
   if (!existsIn(info, version)) {
     throw new LocalProtocolError(
-      `"${info.name}" is no command of Dovecot ${version}${whenItExists(info)}.`,
+      `"${info.name}" is not a command of Dovecot ${version}${whenItExists(info)}.`,
     );
   }
   const given: [ParameterInfo, Exclude<ParameterValue, false>][] = [];
@@ -104,7 +104,7 @@ export function givenParameters(
   return given;
 }
 
-/** A value as the version takes it, which may want a string for what others take as something else. */
+/** A value in the version's type, which may be a string instead of an array. */
 function valueFor(
   { name: command }: CommandInfo,
   parameter: ParameterInfo,
@@ -115,16 +115,16 @@ function valueFor(
   if (typeof value !== "object") return String(value);
   if (value.length === 1) return value[0];
   throw new LocalProtocolError(
-    `The parameter "${parameter.name}" of "${command}" takes one value on Dovecot ${version}, not ` +
-      `${value.length}. Make a call for each.`,
+    `The parameter "${parameter.name}" of "${command}" accepts one value on Dovecot ${version}, not ` +
+      `${value.length}. Send one call for each.`,
   );
 }
 
 /**
- * The arguments that say the same on a command's line as parameters do over HTTP: each of them as a
- * long option, so that none is mistaken for another, whatever its value begins with.
+ * Converts parameters to command line arguments: each to a long option, so that no value is mistaken for an
+ * option.
  *
- * The command's input and the choice of users have no place on the line, and are left out.
+ * The command's input and the choice of users are not arguments, and are left out.
  */
 export function encodeArguments(
   info: CommandInfo,
@@ -142,7 +142,7 @@ export function encodeArguments(
   return args;
 }
 
-/** The parameters of commands on mail that say whose mail is meant. */
+/** The parameters of commands on mail that select the users. */
 export const userParameters: ReadonlySet<string> = new Set(["user", "allUsers", "userFile"]);
 
 /** A parameter's name as a long option: "--mailbox-mask" for "mailboxMask". */
@@ -156,17 +156,17 @@ function checkNames(info: CommandInfo, values: ParameterValues): void {
     const names = info.parameters.map((parameter) => `"${parameter.name}"`);
     throw new LocalProtocolError(
       `"${info.name}" has no parameter ${JSON.stringify(name)}. ` +
-        (names.length === 0 ? "It takes none." : `It has ${names.join(", ")}.`),
+        (names.length === 0 ? "It has none." : `It has ${names.join(", ")}.`),
     );
   }
 }
 
 function checkMissing({ name: command }: CommandInfo, { name, required }: ParameterInfo): void {
   if (!required) return;
-  throw new LocalProtocolError(`"${command}" needs the parameter "${name}". Give it.`);
+  throw new LocalProtocolError(`"${command}" needs the parameter "${name}". Set it.`);
 }
 
-/** Without a version, looks only at commands of which all versions need one of the same parameters. */
+/** Without a version, checks only commands for which all versions require one of the same parameters. */
 function checkMissingOneOf(
   info: CommandInfo,
   values: ParameterValues,
@@ -180,10 +180,10 @@ function checkMissingOneOf(
   const isNeeded = possible.length > 0 && (version !== undefined || possible.some(isLasting));
   if (!isNeeded || possible.some(({ name }) => isGiven(valueOf(values, name)))) return;
   const names = possible.map(({ name }) => `"${name}"`).join(" or ");
-  throw new LocalProtocolError(`"${command}" needs the parameter ${names}. Give one of them.`);
+  throw new LocalProtocolError(`"${command}" needs the parameter ${names}. Set one of them.`);
 }
 
-/** Checks numbers that others are limits of. */
+/** Checks numbers against the parameters that limit them. */
 function checkSizes({ name: command, parameters }: CommandInfo, values: ParameterValues): void {
   for (const { name, atMost } of parameters) {
     const value = valueOf(values, name);
@@ -192,12 +192,12 @@ function checkSizes({ name: command, parameters }: CommandInfo, values: Paramete
     if (BigInt(value as number) <= BigInt(limit as number)) continue;
     throw new LocalProtocolError(
       `The parameter "${name}" of "${command}" is ${value}, which is above its "${atMost}", ` +
-        `${limit}. Raise that.`,
+        `${limit}. Increase that.`,
     );
   }
 }
 
-/** Whether a value says anything: `false` and an empty array are like none. */
+/** Whether a value counts as set: `false` and an empty array don't. */
 export function isGiven(
   value: ParameterValue | undefined,
 ): value is Exclude<ParameterValue, false> {
@@ -208,7 +208,7 @@ function impliedValue({ implied }: ParameterInfo, values: ParameterValues): stri
   return implied !== undefined && isGiven(valueOf(values, implied.by)) ? implied.value : undefined;
 }
 
-/** What values look like. */
+/** The valid values of each type. */
 interface Check {
   readonly isRight: (value: unknown) => boolean;
   readonly wanted: string;
@@ -219,7 +219,7 @@ const inputCheck: Check = {
     typeof value === "string" ||
     (typeof value === "object" && value !== null &&
       (Symbol.iterator in value || Symbol.asyncIterator in value)),
-  wanted: "a string, a Uint8Array, or something that gives these piece by piece",
+  wanted: "a string, a Uint8Array, or an iterable of these",
 };
 
 const checks: Readonly<Record<ParameterType, Check>> = {
@@ -228,7 +228,7 @@ const checks: Readonly<Record<ParameterType, Check>> = {
   integer: {
     isRight: (value) =>
       typeof value === "bigint" ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value),
-    wanted: "an integer of 64 bits",
+    wanted: "a 64-bit integer",
   },
   array: {
     isRight: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
@@ -236,7 +236,7 @@ const checks: Readonly<Record<ParameterType, Check>> = {
   },
 };
 
-/** Checks that a server of the version takes a value, or without a version, that some server does. */
+/** Checks that the version accepts a value; without a version, that some version does. */
 function checkContent(
   { name: command, input }: CommandInfo,
   parameter: ParameterInfo,
@@ -246,7 +246,7 @@ function checkContent(
   const { name } = parameter;
   const fault = name === input ? undefined : contentFault(parameter, value, version);
   if (fault === undefined) return;
-  throw new LocalProtocolError(`The parameter "${name}" of "${command}" is wrong: ${fault}.`);
+  throw new LocalProtocolError(`The parameter "${name}" of "${command}" is invalid: ${fault}.`);
 }
 
 function checkValue(
@@ -262,7 +262,7 @@ function checkValue(
   if (name === input) return;
   if ([value].flat().some((item) => String(item).includes("\0"))) {
     throw new LocalProtocolError(
-      `${what} has a NUL in it, at which Dovecot would cut it off. Leave it out.`,
+      `${what} contains a NUL, at which Dovecot would cut it. Remove the NUL.`,
     );
   }
   if (implied !== undefined && value !== implied.value) {
@@ -272,5 +272,5 @@ function checkValue(
 }
 
 function whenItExists({ since, until }: Lifetime): string {
-  return until === undefined ? `; it came with ${since}` : `; it went after ${until}`;
+  return until === undefined ? `; it was added in ${since}` : `; it was removed after ${until}`;
 }

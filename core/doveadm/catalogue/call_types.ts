@@ -1,10 +1,10 @@
 /**
- * What the generated signatures are made of: how rows follow from parameters.
+ * The types that generated signatures use: how rows follow from parameters.
  *
  * @module
  */
 
-/** Whose mail a command acts on: one user's, that of all who match, or that of all in a list. */
+/** Selects the users whose mail a command acts on: one, all that match a mask, or all in a list. */
 export type UserChoice =
   | {
     /** The user's name, or a mask: `*` stands for any text and `?` for any character. */
@@ -13,19 +13,19 @@ export type UserChoice =
     readonly userFile?: undefined;
   }
   | {
-    /** All users that the server's user databases list, one after the other. */
+    /** All users that the server's user databases list. */
     readonly allUsers: true;
     readonly user?: undefined;
     readonly userFile?: undefined;
   }
   | {
-    /** The names of the users, one a line; not the name of a file. */
+    /** The names of the users, one per line; not a file name. */
     readonly userFile: string;
     readonly user?: undefined;
     readonly allUsers?: false;
   };
 
-/** A command's input: bytes, a text, or either in pieces as they come. */
+/** A command's input: bytes, a text, or an iterable of these. */
 export type CommandInput =
   | Uint8Array
   | string
@@ -35,12 +35,12 @@ export type CommandInput =
 /** No parameters, or no columns. */
 export type Nothing = Record<never, never>;
 
-/** The type with its members side by side, for editors. */
+/** Merges an intersection to one object type, for editors. */
 export type Flat<T> = { [Key in keyof T]: T[Key] };
 
 /**
- * The column with the user's name, where more than one user may answer; the name is there, too, where
- * `user` is a text that isn't known before the program runs and turns out to be a mask.
+ * The column with the user's name, if more than one user may answer. It is optional if `user` is a
+ * `string`, which may be a mask at run time.
  */
 export type UserColumn<Parameters> = Parameters extends { readonly allUsers: true }
   ? { username: string }
@@ -51,19 +51,19 @@ export type UserColumn<Parameters> = Parameters extends { readonly allUsers: tru
     : unknown
   : unknown;
 
-/** Columns that depend on whether a parameter is given. */
+/** Columns that depend on whether a parameter is set. */
 export type When<Parameters, Name extends string, Then, Otherwise> = Parameters extends
   { readonly [Key in Name]: infer Value } ? Value extends false | undefined ? Otherwise
   : boolean extends Value ? Then | Otherwise
   : Then
   : Otherwise;
 
-/** The names in a text with spaces or commas between them. */
+/** The words in a text, separated by spaces or commas. */
 export type Words<Text extends string> = Text extends
   `${infer First} ${infer Rest}` | `${infer First},${infer Rest}` ? Words<First> | Words<Rest>
   : Text;
 
-/** The columns of fields that have names of their own or are of a family: "hdr.subject". */
+/** The columns of fields with fixed names or of families: "hdr.subject". */
 export type Named<Fields, Families, Names> = {
   [Name in Names & (keyof Fields | keyof Families)]: Name extends keyof Fields ? Fields[Name]
     : Name extends keyof Families ? Families[Name]
@@ -71,8 +71,8 @@ export type Named<Fields, Families, Names> = {
 };
 
 /**
- * The columns of the fields that an array asks for. Where it isn't known before the program runs,
- * each field that it may name may be there.
+ * The columns of the fields in an array. If the fields are known only at run time, each possible column is
+ * optional.
  */
 export type Asked<Parameters, Name extends string, Fields, Families> = Parameters extends
   { readonly [Key in Name]: infer Names extends readonly string[] }
@@ -80,7 +80,7 @@ export type Asked<Parameters, Name extends string, Fields, Families> = Parameter
   : Named<Fields, Families, Names[number]>
   : Partial<Fields>;
 
-/** The columns of the fields that an array asks for, or where it has "all" in it, all of them. */
+/** The columns of the fields in an array, or all columns if it contains "all". */
 export type AskedOrAll<Parameters, Name extends string, Fields, Families, All> = Parameters extends
   { readonly [Key in Name]: infer Names extends readonly string[] }
   ? number extends Names["length"] ? "all" extends Names[number] ? Partial<All>
@@ -89,7 +89,7 @@ export type AskedOrAll<Parameters, Name extends string, Fields, Families, All> =
   : Asked<Parameters, Name, Fields, Families>
   : Partial<Fields>;
 
-/** The columns of the fields that a text asks for, and the usual ones where there is no text. */
+/** The columns of the fields in a text, or the default ones without a text. */
 export type AskedInText<Parameters, Name extends string, Fields, Families, Usual> =
   Parameters extends { readonly [Key in Name]: infer Text extends string }
     ? string extends Text ? Partial<Fields & Families> : Named<Fields, Families, Words<Text>>
@@ -98,7 +98,7 @@ export type AskedInText<Parameters, Name extends string, Fields, Families, Usual
 /** All keys of the members of a union. */
 export type KeysOf<Union> = Union extends unknown ? keyof Union : never;
 
-/** Parameters, and an error for each one that the command doesn't have. */
+/** Parameters, with an error type for each one that the command lacks. */
 export type Exactly<Given, Allowed> =
   & Given
   & { readonly [Key in Exclude<keyof Given, KeysOf<Allowed>>]: never };

@@ -1,5 +1,5 @@
 /**
- * The types of a call: what a command takes, and the rows that it gives for what it is given.
+ * The types of a call: a command's parameters, and the rows that result.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import type {
   DoveadmRowsByName,
 } from "./signatures.ts";
 
-/** What a command takes. */
+/** The parameters of a command. */
 export type DoveadmParameters<Name extends DoveadmCommandName> = DoveadmParametersByName[Name];
 
-/** The parameters of a call, with an error for each that the command doesn't have. */
+/** The parameters of a call, with an error type for each that the command lacks. */
 export type GivenParameters<Name extends DoveadmCommandName, Given> = Exactly<
   Given,
   DoveadmParameters<Name>
 >;
 
-/** A row that a command gives when it is called with some parameters. */
+/** A row of a command's answer to a call with given parameters. */
 export type DoveadmRow<Name extends DoveadmCommandName, Parameters = DoveadmParameters<Name>> =
   DoveadmRowsByName<Parameters>[Name] extends infer Row ? [Row] extends [never] ? never
     : DoveadmParameters<Name> extends UserChoice ? Flat<UserColumn<Parameters> & Row>

@@ -1,5 +1,5 @@
 /**
- * Which columns a command's rows have.
+ * The columns of a command's rows.
  *
  * @module
  */
@@ -11,19 +11,19 @@ import type { ColumnInfo, ColumnRule, DovecotVersion, FieldInfo } from "./comman
 import { fieldTables } from "./commands.ts";
 import { fetchFieldFault } from "./fetch_field.ts";
 
-/** A column as the server sends it, and the key that the caller knows it by. */
+/** A column as the server sends it, and its key for the caller. */
 export interface ReplyColumn extends ColumnInfo {
-  /** What the caller asked for, where something more exact is asked of the server: "date.received". */
+  /** The requested field, if a more precise one is sent to the server instead: "date.received". */
   readonly asked?: string;
-  /** Whether not every server of the version sends it; see {@linkcode chooseColumns}. */
+  /** Whether some servers of the version don't send it; see {@linkcode chooseColumns}. */
   readonly optional?: true;
 }
 
 /**
- * The columns that a command's rows have, in the order of their values.
+ * The columns of a command's rows, in the order of their values.
  *
- * Throws a `LocalProtocolError` for a field that the catalogue doesn't know, or the version lacks:
- * asking for one ends a connection to Dovecot without a word.
+ * Throws a `LocalProtocolError` for a field that the catalogue or the version lacks: for an unknown field,
+ * Dovecot closes the connection without an error.
  */
 export function columnsOf(
   rule: ColumnRule | undefined,
@@ -43,9 +43,8 @@ export function columnsOf(
 }
 
 /**
- * The columns that a server's rows turn out to have: all of those that were expected, or those that
- * every server has. It takes the first values of the reply to tell: as many as all columns have, or
- * all that came.
+ * The columns that a server actually sends: all expected ones, or only those that every server has. They
+ * are chosen by the first values of the reply: as many as there are columns, or all that came.
  */
 export function chooseColumns(
   columns: readonly ReplyColumn[],
@@ -63,7 +62,7 @@ function isGuid(value: Uint8Array): boolean {
     value.every((byte) => "0123456789abcdef".includes(String.fromCharCode(byte)));
 }
 
-/** Parameters as they are to be sent: more exact fields in the place of those that have such. */
+/** The parameters to send: fields are replaced by more precise ones if there are any. */
 export function parametersToSend(
   rule: ColumnRule | undefined,
   values: ParameterValues,
@@ -111,7 +110,7 @@ function fieldColumns(
   }));
   if (rule.order === "table") columns.sort((one, other) => one.at - other.at);
   return columns.map(({ at: _, ...column }) => column)
-    // Dovecot gives a field of such a table once, however often it was asked for.
+    // Dovecot returns a field of such a table once, however often it was requested.
     .filter(({ key }, at) =>
       rule.order === "asked" || columns.findIndex((other) => other.key === key) === at
     );
@@ -125,7 +124,7 @@ function column(name: string, info: FieldInfo): ReplyColumn {
   };
 }
 
-/** The names of the fields that are asked for. */
+/** The names of the requested fields. */
 function namesIn(rule: FieldsRule, values: ParameterValues): readonly string[] {
   const value = valueOf(values, rule.parameter);
   if (value === undefined) return rule.usual ?? [];
@@ -133,13 +132,13 @@ function namesIn(rule: FieldsRule, values: ParameterValues): readonly string[] {
   const names = String(value).split(/[ ,]/).filter((name) => name !== "");
   if (names.length > 0) return names;
   throw new LocalProtocolError(
-    `"${rule.parameter}" names no field. Leave it out for ${quotedNames(rule.usual ?? [])}.`,
+    `"${rule.parameter}" contains no field. Leave it out for ${quotedNames(rule.usual ?? [])}.`,
   );
 }
 
 function findField(rule: FieldsRule, name: string, version: DovecotVersion): FieldInfo {
   const { table, parameter, all } = rule;
-  // Of these two, only "fetch" takes names in any case.
+  // Of these two tables, only that of "fetch" ignores the case of names.
   const plain = table === "fetch" ? name.toLowerCase() : name;
   const field = fieldTables[table].find((field) => matches(field.name, plain));
   if (field !== undefined && existsIn(field, version)) {
@@ -153,16 +152,16 @@ function findField(rule: FieldsRule, name: string, version: DovecotVersion): Fie
     .map(({ name }) => name);
   throw new LocalProtocolError(
     field === undefined
-      ? `There is no field ${JSON.stringify(name)} for "${parameter}". There are ` +
+      ? `There is no field ${JSON.stringify(name)} for "${parameter}". The fields are ` +
         `${quotedNames(all === undefined ? names : [...names, all])}.`
-      : `The field "${name}" came with Dovecot ${field.since}, and the server is ${version}.`,
+      : `The field "${name}" was added in Dovecot ${field.since}, and the server is ${version}.`,
   );
 }
 
 function withoutSum({ table, parameter, sumsIf }: FieldsRule, name: string): LocalProtocolError {
   const names = fieldTables[table].filter(({ summable }) => summable).map(({ name }) => name);
   return new LocalProtocolError(
-    `The field "${name}" of "${parameter}" has no sum, and "${sumsIf}" is given. There are sums of ` +
+    `The field "${name}" of "${parameter}" has no sum, and "${sumsIf}" is set. Fields with sums are ` +
       `${quotedNames(names)}.`,
   );
 }
@@ -171,12 +170,12 @@ function quotedNames(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(", ");
 }
 
-/** Whether a name is a field's, or of its family. */
+/** Whether a name is that of a field, or of its family. */
 function matches(field: string, name: string): boolean {
   const star = field.indexOf("*");
   if (star === -1) return field === name;
   const [before, after] = [field.slice(0, star), field.slice(star + 1)];
-  // "body." is the whole message, as "BODY[]" is with IMAP.
+  // "body." is the whole message, like "BODY[]" in IMAP.
   const least = before.length + after.length + (before.endsWith(".") ? 0 : 1);
   return name.length >= least && name.startsWith(before) && name.endsWith(after);
 }

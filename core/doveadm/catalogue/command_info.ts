@@ -1,5 +1,5 @@
 /**
- * What the catalogue tells of a command.
+ * The types of the catalogue's entries.
  *
  * @module
  */
@@ -7,31 +7,31 @@
 /** A version of Dovecot that the catalogue knows; each stands for all of its releases. */
 export type DovecotVersion = "2.3" | "2.4";
 
-/** In which versions something exists. */
+/** The versions in which something exists. */
 export interface Lifetime {
   /** The first version of the catalogue that has it. */
   readonly since: DovecotVersion;
-  /** The last one that has it; left out where the newest still does. */
+  /** The last one that has it; left out if the newest still does. */
   readonly until?: DovecotVersion;
 }
 
-/** What a parameter's value is: "array" is of strings, "integer" is one of 64 bits. */
+/** The type of a parameter's value: "array" is of strings, "integer" has 64 bits. */
 export type ParameterType = "string" | "integer" | "boolean" | "array";
 
 /**
- * What a parameter's value has to be like where its type doesn't tell.
+ * Restrictions on a parameter's value besides its type.
  *
- * - "query" and "removal-query": the words of a search query; the latter one that names a mailbox
- *   and something besides.
+ * - "query" and "removal-query": the words of a search query; the latter must name a mailbox and another
+ *   condition.
  * - "flags": system flags and keywords.
- * - "date": in one of the ways of search queries.
+ * - "date": in one of the formats of search queries.
  * - "guid": 32 hexadecimal digits.
- * - "uint32" and "uint64": a number from 0 on of so many bits.
+ * - "uint32" and "uint64": a number from 0 on of that many bits.
  * - "nanoseconds": a time since 1970, a second or more.
- * - "metadata-key", "acl-id", "acl-right", "script-name", "cache-decision", "path-type", "ip",
- *   "auth-info": what those are called.
- * - "not-empty" and "single": any text but the empty one, and any one value.
- * - "unusable": nothing at all, since servers crash.
+ * - "metadata-key", "acl-id", "acl-right", "script-name", "cache-decision", "path-type", "ip", "auth-info":
+ *   the valid names of these.
+ * - "not-empty" and "single": any text except the empty one, and a single value.
+ * - "unusable": no value, since servers crash.
  */
 export type ParameterContent =
   | "query"
@@ -58,42 +58,42 @@ export type ParameterContent =
 export interface ParameterInfo extends Lifetime {
   /** Its name over HTTP: "mailboxMask". As a long option it is "--mailbox-mask". */
   readonly name: string;
-  /** What its value is on the newest version that has it. */
+  /** Its type in the newest version that has it. */
   readonly type: ParameterType;
-  /** What it is on versions where that is something else. */
+  /** Its type in versions where it differs. */
   readonly typeIn?: Readonly<Partial<Record<DovecotVersion, ParameterType>>>;
   /** The letter of its short option. */
   readonly short?: string;
-  /** Whether a word that is no option stands for it, and for an array all that are left. */
+  /** Whether it can be positional: a word that is no option; an array takes all remaining ones. */
   readonly positional?: true;
-  /** The word that comes ahead of it where it stands without an option: "user" for "sourceUser". */
+  /** The word before it if it is positional: "user" for "sourceUser". */
   readonly keyword?: string;
-  /** Whether an array that stands without an option is one word, with spaces between its values. */
+  /** Whether a positional array is one word, with spaces between its values. */
   readonly joined?: true;
   /** Whether the command fails without it. */
   readonly required?: true;
-  /** What its value has to be like, where that is more than its type. */
+  /** Restrictions on its value besides its type. */
   readonly content?: ParameterContent;
-  /** The parameter whose value it can't be above, where that isn't given 0. */
+  /** The parameter that is its upper limit, unless that is 0. */
   readonly atMost?: string;
-  /** The value that it must have, and shall get unasked, where another parameter is given. */
+  /** Its only valid value, which is added if another parameter is set. */
   readonly implied?: { readonly by: string; readonly value: string };
 }
 
 /**
- * How a value's text is to be read.
+ * How to read a value's text.
  *
- * - "string" and "bytes": as it is; "bytes" where it needn't be text in UTF-8. `format` is "guid" where
- *   it always has 32 hexadecimal digits.
- * - "number" and "bigint": decimal; "bigint" where 2^53 isn't enough.
- * - "boolean": true where it is `format`.
+ * - "string" and "bytes": as it is; "bytes" if it may not be UTF-8. `format` is "guid" if it always has 32
+ *   hexadecimal digits.
+ * - "number" and "bigint": decimal; "bigint" if it may exceed 2^53.
+ * - "boolean": `true` if it equals `format`.
  * - "date": `format` is "unix" for seconds since 1970, and "local" for "2026-01-05 11:30:00" on the
  *   server's clock.
  * - "strings" and "numbers": `format` is "spaces" for "a b", "parentheses" for "(a b)" and "commas"
  *   for "a,b".
  */
 export interface ValueInfo {
-  /** What becomes of it. */
+  /** The type of the result. */
   readonly type:
     | "string"
     | "bytes"
@@ -103,97 +103,97 @@ export interface ValueInfo {
     | "date"
     | "strings"
     | "numbers";
-  /** How it is written, for the types that need it. */
+  /** The format, for the types that have several. */
   readonly format?: string;
-  /** The texts that mean that there is no value: "-" for a quota without a limit. */
+  /** Texts for "no value": "-" for a quota without a limit. */
   readonly null?: readonly string[];
 }
 
 /** A column of a command's rows. */
 export interface ColumnInfo extends ValueInfo {
-  /** Its key in JSON over HTTP, and in the rows that clients give. */
+  /** Its key in JSON over HTTP, and in the rows of clients. */
   readonly key: string;
 }
 
-/** A field that a caller may ask for. */
+/** A field that a caller may request. */
 export interface FieldInfo extends ValueInfo, Lifetime {
   /** Its name; a "*" in it stands for any text, as in "hdr.*". */
   readonly name: string;
-  /** The field to ask the server for in its place, whose value is more exact. */
+  /** The field that is sent to the server instead, since its value is more precise. */
   readonly askedAs?: string;
-  /** Whether it has a sum. */
+  /** Whether sums are available for it. */
   readonly summable?: true;
-  /** Whether it came after the first release of the version, so that not every server has it. */
+  /** Whether it was added after the first release of the version, so that some servers lack it. */
   readonly later?: true;
 }
 
-/** The tables of fields that columns come from. */
+/** The tables of fields. */
 export type FieldTable = "fetch" | "mailboxStatus" | "statsDump";
 
 /** The columns of a command, and what they depend on. */
 export type ColumnRule =
   | {
-    /** They are always the same. */
+    /** The columns are fixed. */
     readonly type: "fixed";
-    /** Them, in the order of their values. */
+    /** The columns, in the order of their values. */
     readonly columns: readonly ColumnInfo[];
   }
   | {
-    /** They depend on whether a parameter is given. */
+    /** The columns depend on whether a parameter is set. */
     readonly type: "when";
     /** The parameter's name. */
     readonly parameter: string;
-    /** The columns where it is. */
+    /** The columns if it is. */
     readonly then: readonly ColumnInfo[];
-    /** The columns where it isn't. */
+    /** The columns if it isn't. */
     readonly otherwise: readonly ColumnInfo[];
   }
   | {
-    /** They are the fields that were asked for. */
+    /** The columns are the requested fields. */
     readonly type: "fields";
-    /** The table that the fields are in. */
+    /** The table with the fields. */
     readonly table: FieldTable;
-    /** The parameter that names them: an array, or a string with spaces between them. */
+    /** The parameter with their names: an array, or a string with spaces between them. */
     readonly parameter: string;
-    /** "asked" where they come as they were asked for, "table" where they come as in the table. */
+    /** "asked" for the order of the request, "table" for that of the table. */
     readonly order: "asked" | "table";
-    /** The columns ahead of them. */
+    /** The columns before them. */
     readonly ahead: readonly ColumnInfo[];
     /**
-     * The parameter with which there is one row of sums: the columns ahead are left out, and fields
-     * have to be `summable`.
+     * The parameter that requests a single row of sums: the columns before are left out, and fields have to
+     * be `summable`.
      */
     readonly sumsIf?: string;
     /** The name that stands for all fields. */
     readonly all?: string;
-    /** The fields where none is asked for. */
+    /** The fields if none is requested. */
     readonly usual?: readonly string[];
   };
 
 /** A command of Dovecot's servers. */
 export interface CommandInfo extends Lifetime {
-  /** Its name over UNIX sockets and TCP, as doveadm has it: "mailbox status". */
+  /** Its name over UNIX sockets and TCP, as in doveadm: "mailbox status". */
   readonly name: string;
   /** Its name over HTTP: "mailboxStatus". */
   readonly method: string;
   /** What it does, in a sentence. */
   readonly summary: string;
-  /** Whether it acts on a user's mail, so that it takes a user, or all of them. */
+  /** Whether it acts on users' mail, and so takes a user, or all of them. */
   readonly mail: boolean;
   /**
-   * Whether it needs a connection of its own: one that was used before sends its rows behind the
-   * reply, or has lost the right to run it.
+   * Whether it needs a new connection: after other commands, a server sends its rows after the reply, or
+   * has no permission to run it.
    */
   readonly alone: boolean;
   /** Whether it may change something on the server. */
   readonly changes: boolean;
-  /** "json" for one JSON text in place of rows; "nothing" where no value comes back. */
+  /** "json" for one JSON text instead of rows; "nothing" for no values. */
   readonly answer: "rows" | "json" | "nothing";
   /** The parameter that is the command's input: "file" of "save". */
   readonly input?: string;
-  /** Parameters of which the command fails without any. */
+  /** Parameters of which at least one is required. */
   readonly needsOneOf?: readonly string[];
-  /** Its parameters, in the order in which words that are no options fill the positional ones. */
+  /** Its parameters, in the order of the positional ones. */
   readonly parameters: readonly ParameterInfo[];
   /** Its columns in each version that has it. */
   readonly columns: Readonly<Partial<Record<DovecotVersion, ColumnRule>>>;

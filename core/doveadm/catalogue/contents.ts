@@ -1,10 +1,10 @@
 /**
- * What the values of parameters have to be like where their type doesn't tell.
+ * Checks values of parameters beyond their type.
  *
- * A server that is given another value gives up on the command and ends the connection, mostly
- * without a word of why, so that all that can be known beforehand is said here.
+ * For an invalid value a server aborts the command and closes the connection, mostly without an error, so
+ * that everything that can be checked in advance is checked here.
  *
- * Source: the commands' files in Dovecot's src/doveadm and src/plugins, and real servers.
+ * Source: the commands' files in Dovecot's src/doveadm and src/plugins, and tests of servers.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import { dangerOf } from "../query/safe_query.ts";
 import { readSearchTime, readUnsigned } from "../query/search_time.ts";
 import type { DovecotVersion, ParameterContent, ParameterInfo } from "./command_info.ts";
 
-/** Why a value is wrong, as a sentence without its beginning; `undefined` for one that is right. */
+/** Why a value is invalid, as a part of a sentence; `undefined` for a valid one. */
 type Check = (value: string, version: DovecotVersion) => string | undefined;
 
 const versions: readonly DovecotVersion[] = ["2.3", "2.4"];
 
 /**
- * Why a server of a version gives up on a parameter's value, as a sentence without its beginning;
- * `undefined` where it takes it. Without a version, why all of them do.
+ * Why a server of a version refuses a parameter's value, as a part of a sentence; `undefined` if it accepts
+ * it. Without a version, why all versions refuse it.
  */
 export function contentFault(
   { content }: ParameterInfo,
@@ -36,7 +36,7 @@ export function contentFault(
   return faults.every((fault) => fault !== undefined) ? faults.at(-1) : undefined;
 }
 
-/** Whether some versions take a value and others don't. */
+/** Whether only some versions accept a value. */
 export function isContentVersioned(
   parameter: ParameterInfo,
   value: string | number | bigint | true | readonly string[],
@@ -58,7 +58,7 @@ function faultIn(
     case "flags":
       return flagsFault(items, version);
     case "single":
-      return items.length === 1 ? undefined : "it takes one value. Make a call for each";
+      return items.length === 1 ? undefined : "it accepts one value. Send one call for each";
   }
   for (const item of items) {
     const fault = checks[content](item, version);
@@ -75,7 +75,7 @@ function queryFault(
     const query = parseQuery(words, version);
     return removes ? dangerOf(query) : undefined;
   } catch (error) {
-    // Whether Dovecot has the stack for it isn't known.
+    // It is unknown whether Dovecot's stack is large enough.
     if (error instanceof DeepQueryError) return undefined;
     if (error instanceof QueryError) return error.reason;
     throw error;
@@ -85,7 +85,7 @@ function queryFault(
 const systemFlags = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", "\\Recent"];
 
 function flagsFault(items: readonly string[], version: DovecotVersion): string | undefined {
-  // 2.3 takes them for one text with spaces between.
+  // 2.3 reads them as one text with spaces between.
   const text = items.join(" ");
   const flags = version === "2.4" ? items : text === "" ? [] : text.split(" ");
   for (const flag of flags) {
@@ -96,7 +96,7 @@ function flagsFault(items: readonly string[], version: DovecotVersion): string |
 
 function systemFlagFault(flag: string): string | undefined {
   if (systemFlags.some((known) => known.toLowerCase() === flag.toLowerCase())) return undefined;
-  return `${JSON.stringify(flag)} is no system flag. Those are ${systemFlags.join(", ")}; a ` +
+  return `${JSON.stringify(flag)} is not a system flag. Those are ${systemFlags.join(", ")}; a ` +
     "keyword, which can be any word, has no backslash";
 }
 
@@ -130,12 +130,12 @@ const checks: Readonly<
   date: (value, version) =>
     value === "-1" || readSearchTime(value, version) !== undefined
       ? undefined
-      : `${JSON.stringify(value)} is no date. Give one like "2026-01-31", "31-Jan-2026", ` +
+      : `${JSON.stringify(value)} is not a date. Use one like "2026-01-31", "31-Jan-2026", ` +
         '"2 days" (ago), or a time in seconds since 1970',
   guid: (value) =>
     /^[\da-f]{32}$/i.test(value)
       ? undefined
-      : `${JSON.stringify(value)} is no GUID, which has 32 hexadecimal digits`,
+      : `${JSON.stringify(value)} is not a GUID, which has 32 hexadecimal digits`,
   "not-empty": (value) => value === "" ? "it is empty. Leave it out if there is none" : undefined,
   uint32: (value) =>
     readUnsigned(value, 32) !== undefined ? undefined : `${value} isn't from 0 to 4294967295`,
@@ -151,7 +151,7 @@ const checks: Readonly<
   "acl-id": (value) =>
     /^(user=|group=|group-override=|(owner|authenticated|anyone|anonymous)$)/.test(value)
       ? undefined
-      : `${JSON.stringify(value)} is no identifier. Give "user=NAME", "group=NAME", ` +
+      : `${JSON.stringify(value)} is not an identifier. Use "user=NAME", "group=NAME", ` +
         '"group-override=NAME", "owner", "authenticated" or "anyone"',
   "acl-right": (value) =>
     /^-?:/.test(value) || rights.includes(value.replace(/^-/, ""))
@@ -167,12 +167,12 @@ const checks: Readonly<
   "cache-decision": (value) =>
     decisions.includes(value)
       ? undefined
-      : `${JSON.stringify(value)} is none of ${decisions.join(", ")}`,
+      : `${JSON.stringify(value)} is not one of ${decisions.join(", ")}`,
   "path-type": (value, version) =>
     pathTypes[version].includes(value)
       ? undefined
-      : `${JSON.stringify(value)} is none of ${pathTypes[version].join(", ")}`,
-  ip: (value) => isAddress(value) ? undefined : `${JSON.stringify(value)} is no IP address`,
+      : `${JSON.stringify(value)} is not one of ${pathTypes[version].join(", ")}`,
+  ip: (value) => isAddress(value) ? undefined : `${JSON.stringify(value)} is not an IP address`,
   "auth-info": authInfoFault,
   unusable: () => "Dovecot 2.3 and 2.4 crash on it. Leave it out",
 };
@@ -183,22 +183,22 @@ function authInfoFault(value: string, version: DovecotVersion): string | undefin
   switch (name) {
     case "lip":
     case "rip":
-      return isAddress(rest) ? undefined : `${JSON.stringify(rest)} is no IP address`;
+      return isAddress(rest) ? undefined : `${JSON.stringify(rest)} is not an IP address`;
     case "lport":
     case "rport":
       return readUnsigned(rest, 16)
         ? undefined
-        : `${JSON.stringify(rest)} is no port, which is from 1 to 65535`;
+        : `${JSON.stringify(rest)} is not a port, which is from 1 to 65535`;
     case "service":
       return undefined;
     case "protocol":
       if (version === "2.4") return undefined;
   }
-  return `${JSON.stringify(value)} is none of "service=NAME", "lip=ADDRESS", "rip=ADDRESS", ` +
+  return `${JSON.stringify(value)} is not one of "service=NAME", "lip=ADDRESS", "rip=ADDRESS", ` +
     '"lport=PORT", "rport=PORT"';
 }
 
-/** Whether it is an address as inet_aton() and inet_pton() take them. */
+/** Whether inet_aton() or inet_pton() accept the address. */
 function isAddress(text: string): boolean {
   if (text.includes(":")) return /^\[?[\da-f:.]+(%[^\]]+)?\]?$/i.test(text);
   const parts = text.split(".");

@@ -6,12 +6,12 @@
 
 import type { DovecotVersion } from "./command_info.ts";
 
-/** What may stand after a header field's name. */
+/** The suffixes after a header field's name. */
 const filters = ["utf8", "address", "address_name", "address_name.utf8"];
 
 /**
- * Why Dovecot gives up on a field of one of the families, in lower case, as a sentence without its
- * beginning; `undefined` where it takes it.
+ * Why Dovecot refuses a field of one of the families, which is in lower case, as a part of a sentence;
+ * `undefined` if it accepts it.
  *
  * Source: Dovecot's src/doveadm/doveadm-mail-fetch.c and src/lib-imap-storage/imap-msgpart.c.
  */
@@ -36,7 +36,7 @@ export function fetchFieldFault(field: string, version: DovecotVersion): string 
   return `after the header field's name may come ${filters.map((name) => `".${name}"`).join(", ")}`;
 }
 
-/** Whether it is a section as IMAP names them (RFC 3501, 6.4.5). */
+/** Whether it is a section as in IMAP (RFC 3501, 6.4.5). */
 function isSection(text: string): boolean {
   const numbers = /^\d+(\.\d+)*(?=\.|$)/.exec(text)?.[0] ?? "";
   const what = text.slice(numbers.length).replace(numbers === "" ? "" : /^\.(?=.)/, "");

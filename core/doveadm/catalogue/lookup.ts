@@ -1,5 +1,5 @@
 /**
- * Finding one's way in the catalogue.
+ * Lookups in the catalogue.
  *
  * @module
  */
@@ -7,26 +7,26 @@
 import type { CommandInfo, DovecotVersion } from "./command_info.ts";
 import { commands } from "./commands.ts";
 
-/** A command's entry by its name, as in "mailbox status"; `undefined` for one that isn't there. */
+/** A command's entry by its name, as in "mailbox status"; `undefined` for an unknown one. */
 export function findCommand(name: string): CommandInfo | undefined {
   return Object.hasOwn(commands, name)
     ? (commands as Readonly<Record<string, CommandInfo>>)[name]
     : undefined;
 }
 
-/** The version whose commands a server has that speaks a minor version of the protocol. */
+/** The version of a server with that minor version of the protocol. */
 export function versionOf(minor: number): DovecotVersion {
   return minor <= 2 ? "2.3" : "2.4";
 }
 
-/** The version of a server that lists its commands over HTTP (`GET /doveadm/v1`). */
+/** The version of a server, by its list of commands over HTTP (`GET /doveadm/v1`). */
 export function versionOfList(
   list: readonly {
     readonly command: string;
     readonly parameters: readonly { readonly name: string }[];
   }[],
 ): DovecotVersion {
-  // 2.4 gave it to all commands on mail, which servers of any configuration have.
+  // New in 2.4 for all commands on mail, which servers of any configuration have.
   return list.some(({ parameters }) => parameters.some(({ name }) => name === "noUserdbLookup"))
     ? "2.4"
     : "2.3";

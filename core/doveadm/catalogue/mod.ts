@@ -1,6 +1,6 @@
 /**
- * What each command of Dovecot's servers takes and gives: names, parameters, columns and their types,
- * for Dovecot 2.3 and 2.4.
+ * The catalogue of Dovecot's server commands: names, parameters, columns and their types, for Dovecot 2.3
+ * and 2.4.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the arguments of a command's line name.
+ * What the arguments of a command line name.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import type { CommandInfo, DovecotVersion, ParameterInfo } from "./command_info.
 import { decodeArguments } from "./options.ts";
 import { parameterReach, type Reach } from "./reach.ts";
 
-/** A parameter that was given, and what it names. */
+/** A parameter that is set, and what it names. */
 export interface NamedThing {
   /** What it names; `undefined` for a parameter that {@linkcode parameterReach} doesn't know. */
   readonly reach: Reach | undefined;
   /** The parameter's name: "sourceUser". */
   readonly parameter: string;
-  /** The parameter's values; `["true"]` for one that is only there or not. */
+  /** The parameter's values; `["true"]` for a flag. */
   readonly values: readonly string[];
 }
 
 /**
- * What the arguments of a command's line name, as a server of that version reads them.
+ * What the arguments of a command line name, as a server of that version reads them.
  *
  * Throws a `LocalProtocolError` for arguments that the server refuses.
  */
@@ -43,9 +43,9 @@ function textsOf(value: ParameterValue): readonly string[] {
 }
 
 /**
- * The parameters as a command on mail gets them in 2.3: all words of positional parameters, also of
- * those that were given as options, stand in one row in the parameters' order, and count by their
- * place alone. So `import --query=A --query=B --query=C` imports from A.
+ * The parameters as a command on mail gets them in 2.3: the words of all positional parameters, also of
+ * those that were set by options, form one list in the parameters' order, and count by their position only.
+ * So `import --query=A --query=B --query=C` imports from A.
  *
  * Source: Dovecot's src/doveadm/doveadm-mail.c, doveadm_cmd_ver2_to_mail_cmd_wrapper().
  */
@@ -63,7 +63,7 @@ function byPlace(
   for (let nth = 0; nth < positional.length && at < words.length; nth++) {
     const parameter = positional[nth];
     if (parameter.implied !== undefined) {
-      // The word that announces the next parameter, whatever its case. Without it neither is there.
+      // The keyword before the next parameter, in any case. Without it, both are missing.
       const isThere = words[at].toLowerCase() === parameter.implied.value && at + 1 < words.length;
       if (isThere) values[parameter.implied.by] = words[at + 1];
       at += isThere ? 2 : 0;
@@ -76,7 +76,7 @@ function byPlace(
   return values;
 }
 
-/** The words that a positional parameter's values stand as. */
+/** The words of a positional parameter's values. */
 function wordsOf(
   parameter: ParameterInfo,
   given: Readonly<Record<string, ParameterValue>>,
@@ -86,7 +86,7 @@ function wordsOf(
   return parameter.joined === true ? [texts.join(" ")] : texts;
 }
 
-/** Whether a positional parameter takes all words that are left. */
+/** Whether a positional parameter takes all remaining words. */
 function isList(parameter: ParameterInfo): boolean {
   return typeIn(parameter, "2.3") === "array" && parameter.joined !== true;
 }

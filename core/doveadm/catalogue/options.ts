@@ -1,5 +1,5 @@
 /**
- * Options and arguments of a command, taken apart as Dovecot's getopt_long() does it.
+ * Parses options and arguments of a command as Dovecot's getopt_long() does.
  *
  * @module
  */
@@ -8,37 +8,37 @@ import { LocalProtocolError } from "../../errors.ts";
 import { existsIn, longOption, type ParameterValue, typeIn } from "./arguments.ts";
 import type { CommandInfo, DovecotVersion, ParameterInfo, ParameterType } from "./command_info.ts";
 
-/** An option of a command, or an argument, as getopt knows it. */
+/** An option of a command, or an argument, as getopt defines it. */
 export interface Option {
   /** The name of the long option, without its dashes: "mailbox-mask". */
   readonly name: string;
   /** The letter of the short option; none for one that has only a long one. */
   readonly short?: string;
-  /** "flag" takes no value; "list" may come more than once, and as the last argument takes all. */
+  /** "flag" has no value; "list" may occur more than once, and as the last argument takes all. */
   readonly type: "flag" | "string" | "list" | "number";
-  /** Whether it stands on the line by its place, without an option's name. */
+  /** Whether it is positional: it stands on the line without an option's name. */
   readonly positional?: boolean;
-  /** The word that stands ahead of it there. */
+  /** The word before it if it is positional. */
   readonly keyword?: string;
 }
 
-/** What a line's options and arguments are, by name. */
+/** A line's options and arguments, by name. */
 export interface GivenOptions {
-  /** Whether an option was given. */
+  /** Whether an option is set. */
   has(name: string): boolean;
-  /** The value of a string; `undefined` where it wasn't given. */
+  /** The value of a string; `undefined` if it isn't set. */
   text(name: string): string | undefined;
   /** The value of a number. */
   number(name: string): number | undefined;
-  /** The values of a list, none where it wasn't given. */
+  /** The values of a list; empty if it isn't set. */
   list(name: string): readonly string[];
 }
 
 /**
- * The options and arguments that a version's command knows, in their order.
+ * The options and arguments of a command in a version, in their order.
  *
- * Where a parameter is `joined`, Dovecot has two: one that is an option, and one, with "str" behind
- * its name, whose word stands on the line.
+ * For a `joined` parameter Dovecot has two: an option, and a positional one, with "str" after its name,
+ * which is a single word.
  */
 export function optionsOf(info: CommandInfo, version: DovecotVersion): readonly Option[] {
   return info.parameters.filter((parameter) => existsIn(parameter, version)).flatMap((parameter) =>
@@ -49,10 +49,10 @@ export function optionsOf(info: CommandInfo, version: DovecotVersion): readonly 
 }
 
 /**
- * The parameters that the arguments of a command's line stand for: what {@linkcode encodeArguments}
- * does, the other way round, and for all that getopt takes.
+ * The parameters for the arguments of a command line: the reverse of {@linkcode encodeArguments}, for
+ * everything that getopt accepts.
  *
- * Throws a `LocalProtocolError` for what {@linkcode parseOptions} doesn't take.
+ * Throws a `LocalProtocolError` for arguments that {@linkcode parseOptions} refuses.
  */
 export function decodeArguments(
   info: CommandInfo,
@@ -61,7 +61,7 @@ export function decodeArguments(
 ): Record<string, ParameterValue> {
   const given = parseOptions(args, optionsOf(info, version));
   const values: Record<string, ParameterValue> = {};
-  /** A word that stands for a joined parameter, which was given already, and so begins the next list. */
+  /** The word of a joined parameter that is set already: it starts the next list. */
   let ahead: string | undefined;
   for (const parameter of info.parameters) {
     const name = optionName(parameter);
@@ -111,7 +111,7 @@ function option(parameter: ParameterInfo, version: DovecotVersion): Option {
     type: optionTypes[typeIn(parameter, version)],
     ...(short === undefined ? {} : { short }),
     ...(positional === true && parameter.joined !== true ? { positional } : {}),
-    // The word is a parameter of its own on 2.3, which the "sourceType" of "copy" is.
+    // On 2.3 this keyword is a separate parameter: the "sourceType" of "copy".
     ...(keyword === undefined || version === "2.3" ? {} : { keyword }),
   };
 }
@@ -125,16 +125,16 @@ function twin(parameter: ParameterInfo): string {
 }
 
 /**
- * Takes apart what stands behind a command's name.
+ * Parses the words after a command's name.
  *
- * Options may stand anywhere ahead of "--": short ones ("-f"), several of them in one ("-sf"), with
- * their value ("-fuid", "-f uid"); long ones and what is left of them when they are shortened
- * ("--field=uid", "--fie uid"). What is no option fills the positional parameters in their order,
- * also those whose place an option took: `--mailbox A B` gives B to the one behind "mailbox". A
- * number that isn't one counts as not given. As Dovecot has it in src/doveadm/doveadm-cmd.c.
+ * Options may stand anywhere before "--": short ones ("-f"), several of them in one ("-sf"), with their
+ * value ("-fuid", "-f uid"); long ones, also shortened ("--field=uid", "--fie uid"). Other words fill the
+ * positional parameters in their order, also those that were set by options: in `--mailbox A B`, B goes to
+ * the parameter after "mailbox". An invalid number counts as not set. Source: Dovecot's
+ * src/doveadm/doveadm-cmd.c.
  *
- * Throws a `LocalProtocolError`, with getopt's words, for an option that isn't known, or ambiguous, or lacks its value,
- * or has one that it doesn't take, and for more arguments than there are parameters.
+ * Throws a `LocalProtocolError`, with getopt's message, for an option that is unknown or ambiguous, lacks
+ * its value or has a value that it doesn't take, and for too many arguments.
  */
 export function parseOptions(
   args: readonly string[],
@@ -156,8 +156,8 @@ export function parseOptions(
 }
 
 /**
- * Gives the words that are no options to the positional ones. The search goes on where the last word
- * found its parameter, so that a keyword counts at its own place alone, and not among a list's words.
+ * Assigns the words that are no options to the positional parameters. The search continues where the last
+ * word found its parameter, so that a keyword counts only at its own position, and not in a list.
  */
 function fillPositional(operands: string[], options: readonly Option[], given: Given): void {
   let place = 0;
@@ -182,12 +182,12 @@ function fillPositional(operands: string[], options: readonly Option[], given: G
   }
 }
 
-/** Whether a keyword stands there, with a word behind it. */
+/** Whether a keyword stands there, with a word after it. */
 function isKeyword(keyword: string, operands: readonly string[], at: number): boolean {
   return operands[at] === keyword && at + 1 < operands.length;
 }
 
-/** A line of arguments, and how many of them were read. */
+/** A line of arguments, and how many were read. */
 interface Line {
   readonly args: readonly string[];
   at: number;
@@ -218,14 +218,14 @@ function readLong(
   given.set(option, value);
 }
 
-/** A long option, whose name may be cut short. */
+/** Finds a long option, whose name may be shortened. */
 function findLong(name: string, options: readonly Option[]): Option {
   const exact = options.find((option) => option.name === name);
   if (exact !== undefined) return exact;
   const [first, ...others] = options.filter((option) => option.name.startsWith(name));
   if (first === undefined) throw usage(`unrecognized option '--${name}'`);
-  // getopt_long() tells options apart by their letters and whether they take a value; for two that
-  // are alike in both, it takes the first.
+  // getopt_long() compares options by their letters and whether they take a value; of two that are equal in
+  // both, it takes the first.
   const differs = others.some((other) =>
     other.short !== first.short || (other.type === "flag") !== (first.type === "flag")
   );
@@ -236,7 +236,7 @@ function findLong(name: string, options: readonly Option[]): Option {
   return first;
 }
 
-/** Reads short options that stand together, without the dash. */
+/** Reads combined short options, without the dash. */
 function readShort(
   letters: string,
   line: Line,
@@ -261,7 +261,7 @@ function readShort(
 class Given implements GivenOptions {
   readonly #values = new Map<string, string[]>();
 
-  /** Sets one: a list grows, of anything else the last value counts. */
+  /** Sets an option: a list grows; for other types the last value counts. */
   set({ name, type }: Option, value: string): void {
     const values = this.#values.get(name);
     if (type === "number" && !isNumber(value)) this.#values.delete(name);
@@ -287,7 +287,7 @@ class Given implements GivenOptions {
   }
 }
 
-/** Whether it is a number in Dovecot's eyes: decimal digits, signed or not, of 64 bits. */
+/** Whether Dovecot accepts it as a number: decimal digits, signed or not, of 64 bits. */
 function isNumber(text: string): boolean {
   return /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 }

@@ -1,5 +1,5 @@
 /**
- * What a command can reach beyond the mail of the user that it acts on, by its arguments or by itself.
+ * What a command can access beyond the mail of its user, by its arguments or by itself.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { DoveadmCommandName } from "./signatures.ts";
 /**
  * What an argument names.
  *
- * - "nothing": nothing beyond the user's own mail, or the state that the command is about. Among these
- *   are mailboxes, search queries, and whom the user shares a mailbox with.
+ * - "nothing": nothing beyond the user's own mail, or the state that the command is about. Examples are
+ *   mailboxes, search queries, and the users that a mailbox is shared with.
  * - "user": users, by their names or masks.
  * - "file": a file or folder of the server, a mail storage by its location, a dictionary, a file system.
  * - "server": another server, or another socket of this one.
- * - "program": commands or programs to run, or a conversation in a protocol that isn't doveadm's.
+ * - "program": commands or programs to run, or a conversation in another protocol than doveadm's.
  * - "settings": settings that override the server's, or texts in which it expands variables.
  */
 export type Reach = "nothing" | "user" | "file" | "server" | "program" | "settings";
@@ -25,13 +25,13 @@ const mail: Readonly<Record<string, Reach>> = {
   allUsers: "user",
   socketPath: "server",
   user: "user",
-  // Flags that switch off notifications of plugins, among others.
+  // Flags that disable notifications of plugins, among others.
   transFlags: "settings",
   noUserdbLookup: "settings",
   userFile: "file",
 };
 
-/** The parameters named, which all name the same kind of thing. */
+/** Parameters that all name the same kind of thing. */
 function named(reach: Reach, names: string): Readonly<Record<string, Reach>> {
   return Object.fromEntries(names.split(" ").map((name) => [name, reach]));
 }

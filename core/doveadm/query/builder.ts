@@ -1,12 +1,11 @@
 /**
- * Builds search queries, so that nobody has to know how Dovecot wants them written.
+ * Builds search queries in the form that Dovecot requires.
  *
- * Each query is an array of words, which is what the parameter `query` of every command takes. They
- * can be combined with {@linkcode and}, {@linkcode or} and {@linkcode not}, which put parentheses
- * where they are needed, and take arrays of words that were written by hand as well. A text needs no
- * quotes and no escapes, whatever is in it.
+ * Each query is an array of words, for the parameter `query` of any command. Combine them with {@linkcode
+ * and}, {@linkcode or} and {@linkcode not}, which add parentheses as needed, and also accept arrays of
+ * words that were written by hand. Texts need no quotes and no escapes.
  *
- * What Dovecot would refuse throws a `LocalProtocolError` at once, where the query is built.
+ * A query that Dovecot would refuse throws a `LocalProtocolError` when it is built.
  *
  * @example
  * ```ts
@@ -42,9 +41,9 @@ export type { QueryDate, QueryNumbers, QuerySize } from "./builder_values.ts";
 /** A search query: the words that the parameter `query` takes. */
 export type Query = readonly string[];
 
-/** Queries that can stand next to others without parentheses: lists of conditions that all count. */
+/** Queries that need no parentheses next to others: lists of conditions that all have to match. */
 const lists = new WeakSet<Query>();
-/** Queries that are one condition, so that "not" and "or" can stand before them. */
+/** Queries of a single condition, which can follow "not" and "or". */
 const conditions = new WeakSet<Query>();
 
 function condition(...words: readonly string[]): Query {
@@ -68,7 +67,7 @@ export const all: Query = condition("all");
 /** No message. */
 export const nothing: Query = condition("not", "all");
 
-/** Messages that meet all of some conditions; with none, every message. */
+/** Messages that match all conditions; without conditions, every message. */
 export function and(...queries: readonly Query[]): Query {
   if (queries.length === 0) return all;
   if (queries.length === 1) return checked(queries[0]);
@@ -78,7 +77,7 @@ export function and(...queries: readonly Query[]): Query {
   }));
 }
 
-/** Messages that meet at least one of some conditions; with none, no message. */
+/** Messages that match at least one condition; without conditions, no message. */
 export function or(...queries: readonly Query[]): Query {
   if (queries.length === 0) return nothing;
   if (queries.length === 1) return checked(queries[0]);
@@ -87,16 +86,15 @@ export function or(...queries: readonly Query[]): Query {
 }
 
 /**
- * Messages that don't meet a condition.
+ * Messages that don't match a condition.
  *
- * Dovecot takes a mailbox that is named in a negated list for one to look into. Name mailboxes outside
- * of it.
+ * Dovecot also searches a mailbox that is named in a negated list. Name mailboxes outside of it.
  */
 export function not(query: Query): Query {
   return conditionOf(["not", ...asCondition(query)]);
 }
 
-/** A query that was written by hand, word by word; throws where Dovecot would refuse it. */
+/** A query that was written by hand, word by word; throws if Dovecot would refuse it. */
 export function words(...query: readonly string[]): Query {
   return checked(Object.freeze([...query]));
 }
@@ -170,7 +168,7 @@ export const old: Query = condition("old");
 export function keyword(keyword: string): Query {
   if (!keyword.startsWith("\\")) return condition("keyword", text("keyword", keyword));
   throw new LocalProtocolError(
-    `${JSON.stringify(keyword)} is no keyword. Use the query for that flag, like "seen".`,
+    `${JSON.stringify(keyword)} is not a keyword. Use the query for that flag, like "seen".`,
   );
 }
 
@@ -224,27 +222,27 @@ export function savedSince(date: QueryDate): Query {
   return condition("savedsince", dateText("savedSince", date));
 }
 
-/** So many seconds ago. */
+/** A number of seconds ago. */
 export function seconds(count: number): string {
   return ago("seconds", count, 1);
 }
 
-/** So many minutes ago. */
+/** A number of minutes ago. */
 export function minutes(count: number): string {
   return ago("minutes", count, 60);
 }
 
-/** So many hours ago. */
+/** A number of hours ago. */
 export function hours(count: number): string {
   return ago("hours", count, 3600);
 }
 
-/** So many days of 24 hours ago. */
+/** A number of days of 24 hours ago. */
 export function days(count: number): string {
   return ago("days", count, 86_400);
 }
 
-/** So many weeks ago. */
+/** A number of weeks ago. */
 export function weeks(count: number): string {
   return ago("weeks", count, 604_800);
 }
@@ -259,11 +257,11 @@ export function smaller(size: QuerySize): Query {
   return condition("smaller", sizeText("smaller", size));
 }
 
-/** Messages whose header has a field with a text in it; without a text, those that have the field. */
+/** Messages with a text in a header field; without a text, those that have the field. */
 export function header(field: string, part = ""): Query {
   if (!/^[!-9;-~]+$/.test(field)) {
     throw new LocalProtocolError(
-      `${JSON.stringify(field)} is no name of a header field. Give one like "List-Id".`,
+      `${JSON.stringify(field)} is not the name of a header field. Use one like "List-Id".`,
     );
   }
   return condition("header", field, text("header", part));
@@ -304,12 +302,12 @@ export function anywhere(part: string): Query {
   return condition("text", text("anywhere", part));
 }
 
-/** Messages that changed since: those whose modification sequence is this or a higher one. */
+/** Messages that changed since: those with this modification sequence or a higher one. */
 export function modseq(modseq: number | bigint): Query {
   return condition("modseq", wholeNumber("modseq", modseq));
 }
 
-/** The query itself, once it is known to be right; throws a `LocalProtocolError` where it isn't. */
+/** The query itself if it is valid; throws a `LocalProtocolError` if it isn't. */
 function checked(query: Query): Query {
   if (lists.has(query) || conditions.has(query)) return query;
   if (query.length === 0) {
@@ -317,7 +315,7 @@ function checked(query: Query): Query {
   }
   for (const word of query) text("words", word);
   const { type, keys } = parsed(query);
-  // What the caller may still change can't be remembered.
+  // Mutable arrays can't be cached.
   const built = Object.freeze([...query]);
   if (type === "and") lists.add(built);
   if (type === "and" && keys.length === 1) conditions.add(built);
@@ -329,7 +327,7 @@ function parsed(query: Query): { readonly type: "and" | "or"; readonly keys: rea
     return parseQuery(query, "2.3").key;
   } catch (error) {
     if (!(error instanceof QueryError)) throw error;
-    // What one version takes may be right.
+    // One version accepts it.
     return parseQuery(query, "2.4").key;
   }
 }

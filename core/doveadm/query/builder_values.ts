@@ -1,5 +1,5 @@
 /**
- * Values in search queries, as programs have them and as Dovecot reads them.
+ * Converts typed values to words of search queries.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { readSearchSize, readSearchTime } from "./search_time.ts";
 /**
  * A day or a moment.
  *
- * A `Date` is that moment, to the second. A text is a day, "2026-01-31" or "31-Jan-2026", or how long
- * ago it was: "2 days", "3d", "1week", "12hours"; `days()` and the like make such texts.
+ * A `Date` is a moment, to the second. A text is a day, "2026-01-31" or "31-Jan-2026", or a relative time:
+ * "2 days", "3d", "1week", "12hours"; `days()` and the like return such texts.
  */
 export type QueryDate = Date | string;
 
 /** A size in bytes: a number, or a text like "2000", "10k" or "10M", where "k" is 1024. */
 export type QuerySize = number | bigint | string;
 
-/** Numbers of messages, from 1 on: one, several, or a set like "1,3:5,10:*" ("*" is the last one). */
+/** Message numbers, from 1 on: one, several, or a set like "1,3:5,10:*" ("*" is the last one). */
 export type QueryNumbers = number | readonly number[] | string;
 
-/** A text that may stand in a query. */
+/** Checks a text for a query. */
 export function text(name: string, value: string): string {
   if (typeof value === "string" && !value.includes("\0")) return value;
   throw new LocalProtocolError(
@@ -32,24 +32,24 @@ export function text(name: string, value: string): string {
   );
 }
 
-/** A whole number from 0 on of 64 bits. */
+/** Converts an integer from 0 on of 64 bits. */
 export function wholeNumber(name: string, value: number | bigint): string {
   const isRight = typeof value === "bigint"
     ? value >= 0n && value < 2n ** 64n
     : Number.isSafeInteger(value) && value >= 0;
   if (isRight) return String(value);
   throw new LocalProtocolError(
-    `${name}() in a search query needs a whole number from 0 on, and not ${String(value)}.`,
+    `${name}() in a search query needs an integer from 0 on, and not ${String(value)}.`,
   );
 }
 
-/** A date as Dovecot reads it. */
+/** Converts a date. */
 export function dateText(name: string, date: QueryDate): string {
   if (date instanceof Date) {
-    // Dovecot compares seconds; a part of one is over when the next begins.
+    // Dovecot compares whole seconds: a fraction is rounded up.
     const seconds = Math.ceil(date.getTime() / 1000);
     if (Number.isFinite(seconds) && seconds !== -1) return String(seconds);
-    throw new LocalProtocolError(`${name}() in a search query needs a Date that is valid.`);
+    throw new LocalProtocolError(`${name}() in a search query needs a valid Date.`);
   }
   const isRight = typeof date === "string" &&
     (readSearchTime(date, "2.3") ?? readSearchTime(date, "2.4")) !== undefined;
@@ -60,22 +60,22 @@ export function dateText(name: string, date: QueryDate): string {
   );
 }
 
-/** What a relative date may be at most, in seconds: Dovecot has 32 bits for it. */
+/** The longest relative time, in seconds: Dovecot uses 32 bits for it. */
 const longestAgo = 2 ** 32 - 1;
 
-/** How long ago something is, as Dovecot reads it. */
+/** Converts a relative time. */
 export function ago(unit: string, count: number, length: number): string {
   const seconds = Math.round(count * length);
   if (seconds >= 0 && seconds <= longestAgo) {
     return Number.isInteger(count) ? `${count} ${unit}` : `${seconds} seconds`;
   }
   throw new LocalProtocolError(
-    `${unit}(${count}) is no time ago in a search query: it takes from 0 to ` +
-      `${Math.floor(longestAgo / length)} ${unit}.`,
+    `${unit}(${count}) is not a valid time in a search query. Use a number from 0 to ` +
+      `${Math.floor(longestAgo / length)}.`,
   );
 }
 
-/** A size as Dovecot reads it. */
+/** Converts a size. */
 export function sizeText(name: string, size: QuerySize): string {
   if (typeof size !== "string") return wholeNumber(name, size);
   if (readSearchSize(size) !== undefined) return size;
@@ -85,10 +85,10 @@ export function sizeText(name: string, size: QuerySize): string {
   );
 }
 
-/** What sets may have at most: the number above it stands for "*". */
+/** The highest number in a set: the number above it stands for "*". */
 const highestNumber = 2 ** 32 - 2;
 
-/** A set of numbers as Dovecot reads it; "" for none. */
+/** Converts a set of numbers; "" for none. */
 export function setText(name: string, numbers: QueryNumbers): string {
   const set = typeof numbers === "string"
     ? numbers
@@ -102,7 +102,7 @@ export function setText(name: string, numbers: QueryNumbers): string {
   );
 }
 
-/** Rising numbers as a set, as short as it gets. */
+/** Rising numbers as a set of ranges. */
 function rangesOf(numbers: readonly number[]): string {
   const ranges: string[] = [];
   for (let at = 0; at < numbers.length;) {

@@ -1,5 +1,5 @@
 /**
- * What stands after MIMEPART in a search query: conditions for one of a message's parts.
+ * Reads the argument of MIMEPART in a search query: conditions for one of a message's parts.
  *
  * Source: Dovecot's src/lib-storage/mail-search-mime-register.c and mail-search-mime-build.c.
  *
@@ -10,10 +10,10 @@ import type { DovecotVersion } from "../catalogue/command_info.ts";
 import { type QueryWords, upperCase } from "./query_words.ts";
 import { readSearchDay, readUnsigned } from "./search_time.ts";
 
-/** What a key is read in: EXISTS is right only directly after PARENT or CHILD. */
+/** The context of a key: EXISTS is valid only directly after PARENT or CHILD. */
 type Place = "list" | "relation" | "top";
 
-/** Keys with texts after them, and how many. */
+/** Keys with texts after them, and the number of texts. */
 const texts: Readonly<Record<string, number>> = {
   DESCRIPTION: 1,
   ENCODING: 1,
@@ -38,13 +38,13 @@ const texts: Readonly<Record<string, number>> = {
   TEXT: 1,
 };
 
-/** Keys with one of these words after them, and how many texts after that. */
+/** Keys with one of these words after them, and the number of texts after that. */
 const choices: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   DISPOSITION: { TYPE: 1, PARAM: 2 },
   FILENAME: { IS: 1, CONTAINS: 1, BEGINS: 1, ENDS: 1 },
 };
 
-/** Keys with a number after them, of so many bits, with one of these words between. */
+/** Keys with one of these words and a number after them, and the number's bits. */
 const numbers: Readonly<
   Record<string, { readonly words: readonly string[]; readonly bits: number }>
 > = {
@@ -53,7 +53,7 @@ const numbers: Readonly<
   INDEX: { words: [], bits: 32 },
 };
 
-/** Reads what MIMEPART needs after it: one key, or a list of them. */
+/** Reads the argument of MIMEPART: one key, or a list of them. */
 export function readMimePart(words: QueryWords, version: DovecotVersion): void {
   new MimePartReader(words, version).readRequired("top");
 }
@@ -67,7 +67,7 @@ class MimePartReader {
     this.#version = version;
   }
 
-  /** Reads a key that has to follow. */
+  /** Reads a required key. */
   readRequired(place: Place): void {
     const { key, keyAt } = this.#words;
     if (!this.#read(place)) {
@@ -75,7 +75,7 @@ class MimePartReader {
     }
   }
 
-  /** Reads a key; says whether there was one, or the list ended instead. */
+  /** Reads a key; returns whether there was one, or the list ended. */
   #read(place: Place): boolean {
     const name = this.#words.nextKey();
     if (name === undefined) return false;

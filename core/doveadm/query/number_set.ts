@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The numbers from the first to the last, both included; `Infinity` is the "*". */
+/** The numbers from the first to the last, both included; `Infinity` stands for "*". */
 export interface NumberRange {
   /** The lowest number. */
   readonly first: number;
@@ -12,15 +12,14 @@ export interface NumberRange {
   readonly last: number;
 }
 
-/** The highest number: the one above it is how Dovecot keeps a "*". */
+/** The highest number: Dovecot stores "*" as the number above it. */
 const highest = 2 ** 32 - 2;
 
 /**
- * Reads a set, like "1,3:5,10:*"; gives `undefined` for what is none. The ranges are in the order of
- * the text. The empty text is the empty set, and a comma at the end doesn't matter.
+ * Reads a set, like "1,3:5,10:*"; returns `undefined` for an invalid one. The ranges are in the order of
+ * the text. The empty text is the empty set, and a comma at the end is allowed.
  *
- * A number of more than 32 bits counts without its upper bits, as in Dovecot up to 2.4.1; later
- * versions refuse it.
+ * A number of more than 32 bits loses its upper bits, as in Dovecot up to 2.4.1; later versions refuse it.
  *
  * Source: Dovecot's src/lib-imap/imap-seqset.c.
  */

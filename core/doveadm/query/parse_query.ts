@@ -16,23 +16,23 @@ import type { FieldUse, SearchDate, SearchKey, SearchQuery } from "./search_key.
 import { readSearchSize, readSearchTime, readUnsigned, type SearchTime } from "./search_time.ts";
 
 /**
- * Reads a query: keys with their values, all of which a message has to match, or with "or" between
- * any two of them, one of which. No key at all matches each message.
+ * Reads a query: keys with their values, which all have to match; of keys joined by "or", at least one. A
+ * query without keys matches every message.
  *
- * As with Dovecot, `a b or c` is `a or b or c`, and `a or b c` is refused. The versions differ in the
- * dates that they take. Throws a `QueryError` for what that version refuses, and for a query that is
- * nested more than 500 levels deep.
+ * As in Dovecot, `a b or c` is `a or b or c`, and `a or b c` is refused. The versions accept different
+ * dates. Throws a `QueryError` for a query that the version refuses, or that is nested more than 500 levels
+ * deep.
  */
 export function parseQuery(words: readonly string[], version: DovecotVersion): SearchQuery {
   return new QueryParser(words, version).parse();
 }
 
-/** A list of keys that is being read, and what stands before the last one. */
+/** The keys of a list so far, and the operator before the last one. */
 interface List {
   type: "and" | "or";
 }
 
-/** What the values of keys are, for messages. */
+/** The kinds of values, for messages. */
 const wanted = {
   set: 'a set of numbers like "1,3:5,10:*"',
   size: 'a size like "2000" or "10M"',
@@ -81,7 +81,7 @@ class QueryParser {
     return { type, keys };
   }
 
-  /** Reads a key; gives `undefined` where the list ends instead. */
+  /** Reads a key; returns `undefined` at the end of the list. */
   #readKey(list: List): SearchKey | undefined {
     const name = this.#words.nextKey();
     if (name === undefined) return undefined;
@@ -113,7 +113,7 @@ class QueryParser {
         list.type = "or";
         return this.#readRequired(list);
       case "FUZZY":
-        // Only an index for full text search takes it less exactly.
+        // Only an index for full text search treats it differently.
         return this.#readRequired(list);
       case "OLDESTONLY":
         this.#oldestOnly = true;
@@ -124,7 +124,7 @@ class QueryParser {
         return not({ type: "keyword", keyword: this.#text() });
       case "UID": {
         const value = this.#words.value(wanted.set);
-        // The result of an earlier search, and there is none here.
+        // The result of an earlier search, which doesn't exist here.
         return { type: "uids", ranges: value === "$" ? [] : this.#set(value) };
       }
       case "X-REAL-UID":
@@ -189,11 +189,11 @@ class QueryParser {
     if (seconds === 0) throw this.#words.wrongValue(wanted.seconds);
     const date = "received";
     if (name === "YOUNGER") return { type: "since", date, time: { type: "ago", seconds } };
-    // One that is exactly so old is older as well.
+    // A message of exactly this age counts as older, too.
     return { type: "before", date, time: { type: "ago", seconds: seconds - 1 } };
   }
 
-  /** Reads a modification sequence, before which a flag and what it is about may stand. */
+  /** Reads a modification sequence, after an optional flag and its type. */
   #readModseq(): SearchKey {
     let value = this.#words.value(wanted.modseq);
     const name = value.toLowerCase();
@@ -216,7 +216,7 @@ class QueryParser {
     if (!threadAlgorithms.includes(algorithm)) throw this.#words.wrongValue(wanted.thread);
     const list: List = { type: "and" };
     const key = this.#readRequired(list);
-    // With "or" there, Dovecot forgets about the thread.
+    // After an "or" in it, Dovecot ignores the thread.
     return list.type === "or" ? { type: "or", keys: [key] } : { type: "in-thread", algorithm, key };
   }
 
@@ -254,7 +254,7 @@ class QueryParser {
   }
 }
 
-/** A name in modified UTF-7 without the bytes that Dovecot lets pass after the first "&". */
+/** A name in modified UTF-7 without the invalid bytes that Dovecot accepts after the first "&". */
 function withoutIgnored(name: string): string {
   const at = name.indexOf("&");
   return at === -1 ? name : name.slice(0, at) + name.slice(at).replaceAll(/[^ -~]/g, " ");
@@ -266,14 +266,14 @@ function not(key: SearchKey): SearchKey {
   return { type: "not", key };
 }
 
-/** The keys that take no value. */
+/** The keys without a value. */
 const simpleKeys: ReadonlyMap<string, SearchKey> = new Map<string, SearchKey>([
   ["ALL", all],
   ["SAVEDATESUPPORTED", all],
   ["RECENT", { type: "recent" }],
   ["OLD", not({ type: "recent" })],
   ["NEW", { type: "and", keys: [{ type: "recent" }, not({ type: "flag", flag: "\\Seen" })] }],
-  // The result of an earlier search, and there is none here.
+  // The result of an earlier search, which doesn't exist here.
   ["$", { type: "uids", ranges: [] }],
   ...["Answered", "Deleted", "Draft", "Flagged", "Seen"].flatMap((name) => {
     const key: SearchKey = { type: "flag", flag: `\\${name}` };
@@ -282,7 +282,7 @@ const simpleKeys: ReadonlyMap<string, SearchKey> = new Map<string, SearchKey>([
   }),
 ]);
 
-/** The keys that take a date. */
+/** The keys with a date. */
 const dates = new Map(
   (["before", "on", "since"] as const).flatMap((type) => {
     const key = (date: SearchDate) => ({ type, date });

@@ -1,35 +1,35 @@
 /**
- * The words of a search query, read one after the other, and what to say of one that is wrong.
+ * Reads the words of a search query one after the other, and creates errors for them.
  *
  * @module
  */
 
 import { LocalProtocolError } from "../../errors.ts";
 
-/** What is wrong with a search query, and at which of its words. */
+/** An invalid search query, with the word at fault. */
 export class QueryError extends LocalProtocolError {
   /** The class's name. */
   override name = "QueryError";
   /** The word's index, from 0; the number of words for one that is missing at the end. */
   readonly index: number;
-  /** What is wrong, as a sentence without its beginning. */
+  /** The reason, as a part of a sentence. */
   readonly reason: string;
 
-  /** Makes one. `what` is what the query is called in the message. */
+  /** Creates an error. `what` names the query in the message. */
   constructor(reason: string, index: number, what = "The search query") {
-    super(`${what} is wrong: ${reason}.`);
+    super(`${what} is invalid: ${reason}.`);
     this.index = index;
     this.reason = reason;
   }
 }
 
-/** A query that is nested deeper than {@linkcode deepestQuery}: whether it is right isn't known. */
+/** A query that is nested deeper than {@linkcode deepestQuery}, which may be valid otherwise. */
 export class DeepQueryError extends QueryError {
   /** The class's name. */
   override name = "DeepQueryError";
 }
 
-/** How deep lists, "not" and the like may be nested for a query to be read. */
+/** The deepest nesting of lists, "not" and the like in a query. */
 export const deepestQuery = 500;
 
 /** Reads the words of a query. */
@@ -38,26 +38,26 @@ export class QueryWords {
   #at = 0;
   #lists = 0;
   #depth = 0;
-  /** The index of the key that is being read. */
+  /** The index of the current key. */
   #keyAt = 0;
 
   constructor(words: readonly string[]) {
     this.#words = words;
   }
 
-  /** The key that is being read, in quotes. */
+  /** The current key, in quotes. */
   get key(): string {
     return quoted(this.#words[this.#keyAt]);
   }
 
-  /** Where the key that is being read stands. */
+  /** The index of the current key. */
   get keyAt(): number {
     return this.#keyAt;
   }
 
   /**
-   * The next key: a name, or "(" for a list, which is open from then on; `undefined` where the list,
-   * or the query, ends instead.
+   * The next key: a name, or "(" for a list, which is open from then on; `undefined` at the end of the list
+   * or the query.
    */
   nextKey(): string | undefined {
     const word = this.#words[this.#at];
@@ -78,7 +78,7 @@ export class QueryWords {
     return word;
   }
 
-  /** The value that has to follow the key; `wanted` says what it is. */
+  /** The value after the key; `wanted` describes it. */
   value(wanted: string): string {
     const word = this.#words[this.#at];
     if (word !== undefined) {
@@ -88,7 +88,7 @@ export class QueryWords {
     throw this.wrong(`${this.key} ${this.#place(this.#keyAt)} needs ${wanted} after it`, this.#at);
   }
 
-  /** Takes the next word if it is this one, in any case. */
+  /** Skips the next word if it is this one, in any case; returns whether it was. */
   skip(upper: string): boolean {
     const isThere = this.#words[this.#at] !== undefined &&
       upperCase(this.#words[this.#at]) === upper;
@@ -96,7 +96,7 @@ export class QueryWords {
     return isThere;
   }
 
-  /** Reads something that may hold more of its kind; throws where that goes too deep. */
+  /** Reads a nested structure; throws if it is too deep. */
   nested<Result>(read: () => Result): Result {
     if (++this.#depth > deepestQuery) {
       throw new DeepQueryError(
@@ -109,7 +109,7 @@ export class QueryWords {
     return result;
   }
 
-  /** The error for the value that was read last, which isn't what was wanted. */
+  /** The error for the last value, which is not what was wanted. */
   wrongValue(wanted: string): QueryError {
     const at = this.#at - 1;
     return this.wrong(
@@ -119,7 +119,7 @@ export class QueryWords {
     );
   }
 
-  /** The error for the key that was read last. */
+  /** The error for the current key. */
   wrongKey(what: string): QueryError {
     return this.wrong(`${what} ${this.key} ${this.#place(this.#keyAt)}`, this.#keyAt);
   }
@@ -129,18 +129,18 @@ export class QueryWords {
     return new QueryError(reason, index);
   }
 
-  /** Where a word stands, as words. */
+  /** The position of a word, for messages. */
   #place(index: number): string {
     return `(word ${index + 1} of ${this.#words.length})`;
   }
 }
 
-/** A text with the letters of ASCII in upper case, as Dovecot compares names. */
+/** A text with its ASCII letters in upper case: Dovecot compares names without case. */
 export function upperCase(text: string): string {
   return text.replaceAll(/[a-z]+/g, (letters) => letters.toUpperCase());
 }
 
-/** A word as a message shows it: in quotes, and not too long. */
+/** A word for messages: quoted and shortened. */
 function quoted(word: string): string {
   return JSON.stringify(word.length > 60 ? `${word.slice(0, 60)}…` : word);
 }

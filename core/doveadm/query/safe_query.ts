@@ -1,12 +1,12 @@
 /**
- * Whether a query may choose messages that are to be removed.
+ * Checks queries whose messages are to be removed.
  *
  * Source: expunge_search_args_check() in Dovecot's src/doveadm/doveadm-mail-expunge.c.
  *
  * @module
  */
 
-/** A key, as far as it matters here, whether it was just parsed or is about to be run. */
+/** The part of a key that matters here, for parsed and prepared queries. */
 interface Key {
   readonly type: string;
   readonly keys?: readonly Key[];
@@ -14,9 +14,9 @@ interface Key {
 }
 
 /**
- * Why Dovecot refuses a query for "expunge", and for "move" from another user, as a sentence without
- * its beginning; `undefined` where it takes it. A query that removes messages names a mailbox in each
- * of its branches, and something besides.
+ * Why Dovecot refuses a query for "expunge", and for "move" from another user, as a part of a sentence;
+ * `undefined` if it accepts it. A query that removes messages has to name a mailbox in each of its
+ * branches, and another condition besides.
  */
 export function dangerOf({ key }: { readonly key: Key }): string | undefined {
   const keys = key.type === "and" ? partsOf(key) : [key];
@@ -25,13 +25,13 @@ export function dangerOf({ key }: { readonly key: Key }): string | undefined {
       "mailbox-guid";
   }
   if (!choosesMessages(keys)) {
-    return "to avoid accidents, each branch of it has to say more than the mailbox. Add " +
+    return "to avoid accidents, each branch of it needs a condition besides the mailbox. Add " +
       '"all" if it is all messages';
   }
   return undefined;
 }
 
-/** Whether keys, all of which count, name a mailbox. */
+/** Whether a list of keys names a mailbox. */
 function namesMailbox(keys: readonly Key[]): boolean {
   const plain = keys.map(withoutNot);
   if (plain.some((key) => isMailbox(key) || namesMailbox(keysOf(key)))) return true;
@@ -39,13 +39,13 @@ function namesMailbox(keys: readonly Key[]): boolean {
   return branches.length > 0 && branches.every(namesMailboxInAll);
 }
 
-/** Whether a key names a mailbox whichever of its branches it is that counts. */
+/** Whether a key names a mailbox in each of its branches. */
 function namesMailboxInAll(key: Key): boolean {
   if (key.type === "or") return partsOf(key).map(withoutNot).every(namesMailboxInAll);
   return isMailbox(key) || namesMailbox(keysOf(key));
 }
 
-/** Whether keys, all of which count, are about more than mailboxes. */
+/** Whether a list of keys has other conditions than mailboxes. */
 function choosesMessages(keys: readonly Key[]): boolean {
   return keys.map(withoutNot).some((key) =>
     key.type === "and" || key.type === "or" ? choosesMessagesInAll(key) : !isMailbox(key)
@@ -57,12 +57,12 @@ function choosesMessagesInAll(key: Key): boolean {
   return key.type === "and" ? choosesMessages(partsOf(key)) : !isMailbox(key);
 }
 
-/** The keys that count as a list: those of one, and the one of a thread. */
+/** The keys that are combined as a list: those of an "and", and the one of a thread. */
 function keysOf(key: Key): readonly Key[] {
   return key.type === "and" || key.type === "in-thread" ? partsOf(key) : [];
 }
 
-/** All keys that are in one. */
+/** All direct parts of a key. */
 function partsOf({ keys, key }: Key): readonly Key[] {
   return keys ?? (key === undefined ? [] : [key]);
 }

@@ -1,5 +1,5 @@
 /**
- * Dates and sizes of search queries, in all the ways in which doveadm takes them.
+ * Dates and sizes of search queries, in all formats of doveadm.
  *
  * Source: mail_parse_human_timestamp() in Dovecot's src/lib-storage/mail-storage.c, and
  * src/lib/str-parse.c (src/lib-settings/settings-parser.c in 2.3).
@@ -9,20 +9,20 @@
 
 import type { DovecotVersion } from "../catalogue/command_info.ts";
 
-/** A moment that messages are compared with. */
+/** A moment to compare messages with. */
 export type SearchTime =
-  /** Midnight of a day, in seconds since 1970, on the clock that the message's date is from. */
+  /** Midnight of a day, in seconds since 1970, in the time zone of the message's date. */
   | { readonly type: "day"; readonly seconds: number }
   /** A moment, in seconds since 1970. */
   | { readonly type: "moment"; readonly seconds: number }
-  /** A moment so many seconds before the search. */
+  /** A number of seconds before the search. */
   | { readonly type: "ago"; readonly seconds: number };
 
 /**
- * Reads "2026-01-31", "31-Jan-2026", a time in seconds since 1970, how long ago it is ("2 days",
- * "1w", "12hours"), or on 2.4 "31-Jan-2026 10:00:00 +0100". Gives `undefined` for anything else.
+ * Reads "2026-01-31", "31-Jan-2026", a time in seconds since 1970, a relative time ("2 days", "1w",
+ * "12hours"), or on 2.4 "31-Jan-2026 10:00:00 +0100". Returns `undefined` for anything else.
  *
- * A day that isn't in the calendar is a day of the next month, or far away, on 2.3; 2.4 refuses it.
+ * A day that isn't in the calendar is a day of the next month, or out of range, on 2.3; 2.4 refuses it.
  */
 export function readSearchTime(text: string, version: DovecotVersion): SearchTime | undefined {
   const iso = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
@@ -35,7 +35,7 @@ export function readSearchTime(text: string, version: DovecotVersion): SearchTim
   }
   if (/^-?\d+$/.test(text)) {
     const seconds = readInteger(text, 64);
-    // Dovecot's sign of failure is a time as well.
+    // This is a valid time as well, but Dovecot uses it for a failure.
     return seconds === undefined || seconds === -1n
       ? readAgo(text)
       : { type: "moment", seconds: Number(seconds) };
@@ -43,7 +43,7 @@ export function readSearchTime(text: string, version: DovecotVersion): SearchTim
   return readAgo(text);
 }
 
-/** Reads a day as IMAP has it, "31-Jan-2026"; gives `undefined` for anything else. */
+/** Reads a day as IMAP writes it, "31-Jan-2026"; returns `undefined` for anything else. */
 export function readSearchDay(text: string, version: DovecotVersion): SearchTime | undefined {
   const day = readDayName(text);
   return day && readImapDay(day, version);
@@ -72,23 +72,23 @@ function readDayName(text: string): Day | undefined {
 function readImapDay(day: Day, version: DovecotVersion): SearchTime | undefined {
   const seconds = secondsOf(day);
   if (isInCalendar(day, seconds)) return { type: "day", seconds };
-  // Farther away than any message can be.
+  // Out of the range of any message's date.
   if (day[0] <= 2000) return { type: "day", seconds: -Infinity };
   return version === "2.3" ? { type: "day", seconds: Infinity } : undefined;
 }
 
-/** Cuts "31-Jan-2026 10:00:00 +0100" in two at the time of the day, if there is one. */
+/** Splits "31-Jan-2026 10:00:00 +0100" at the time of day, if there is one. */
 function splitAtTime(text: string): [date: string, time?: string] {
   const at = text.indexOf(" ", 1);
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** A day, a time of it, and after that a zone, or anything else, which counts as UTC. */
+/** A day, a time of day, and an optional zone; anything else after it counts as UTC. */
 function readImapTime(day: Day, text: string): SearchTime | undefined {
   const found = /^(\d\d):(\d\d):(\d\d) ([^]*)$/.exec(text);
   if (found === null) return undefined;
   const [hour, minute, second] = found.slice(1, 4).map(Number);
-  // A leap second is the one before it.
+  // A leap second is treated as the second before it.
   const exact = [...day, hour, minute, second === 60 ? 59 : second];
   const local = secondsOf(exact);
   if (!isInCalendar(exact, local) || local === -1) {
@@ -100,15 +100,15 @@ function readImapTime(day: Day, text: string): SearchTime | undefined {
   return seconds === -1 ? undefined : { type: "moment", seconds };
 }
 
-/** Seconds since 1970 of a time in UTC; what is too much of a field is carried over. */
+/** Seconds since 1970 of a time in UTC; fields out of range are carried over. */
 function secondsOf([year, month, day, ...time]: readonly number[]): number {
   const [hour = 0, minute = 0, second = 0] = time;
-  // Date.UTC() takes the years up to 99 for those of the last century.
+  // Date.UTC() adds 1900 to years up to 99.
   const midnight = new Date(0).setUTCFullYear(year, month, day) / 1000;
   return midnight + hour * 3600 + minute * 60 + second;
 }
 
-/** Whether nothing was carried over. */
+/** Whether no field was carried over. */
 function isInCalendar(fields: readonly number[], seconds: number): boolean {
   const date = new Date(seconds * 1000);
   const found = [
@@ -122,7 +122,7 @@ function isInCalendar(fields: readonly number[], seconds: number): boolean {
   return fields.every((field, at) => field === found[at]);
 }
 
-/** What a unit's name may be cut short from, and its milliseconds; the first that fits counts. */
+/** The names of each unit, which may be shortened, and its milliseconds; the first match counts. */
 const units: readonly (readonly [names: readonly string[], milliseconds: bigint])[] = [
   [["secs", "seconds"], 1000n],
   [["mins", "minutes"], 60_000n],
@@ -132,7 +132,7 @@ const units: readonly (readonly [names: readonly string[], milliseconds: bigint]
   [["weeks"], 604_800_000n],
 ];
 
-/** Reads how long something takes. */
+/** Reads a duration. */
 function readAgo(text: string): SearchTime | undefined {
   const found = /^(\d+) *([a-z]*)$/i.exec(text);
   const count = found === null ? undefined : readUnsigned(found[1], 64);
@@ -142,7 +142,7 @@ function readAgo(text: string): SearchTime | undefined {
   const [, length] = units.find(([names]) => names.some((name) => name.startsWith(unit))) ?? [];
   if (length === undefined) return undefined;
   const milliseconds = count * length;
-  // What 32 bits hold.
+  // The range of 32 bits.
   if (milliseconds % 1000n !== 0n || milliseconds / 1000n >= 2n ** 32n) return undefined;
   return { type: "ago", seconds: Number(milliseconds / 1000n) };
 }
@@ -154,7 +154,7 @@ const sizeUnits: Readonly<Record<string, bigint>> = {
   t: 2n ** 40n,
 };
 
-/** Reads a size in bytes: "1000", "10k", "2 MB", "1GiB"; gives `undefined` for anything else. */
+/** Reads a size in bytes: "1000", "10k", "2 MB", "1GiB"; returns `undefined` for anything else. */
 export function readSearchSize(text: string): bigint | undefined {
   const found = /^(\d+) *(?:b|([kmgt])i?b?)?$/i.exec(text);
   const count = found === null ? undefined : readUnsigned(found[1], 64);
@@ -163,16 +163,16 @@ export function readSearchSize(text: string): bigint | undefined {
   return size < 2n ** 64n ? size : undefined;
 }
 
-/** Reads a number without sign of so many bits; gives `undefined` for anything else. */
+/** Reads an unsigned number of that many bits; returns `undefined` for anything else. */
 export function readUnsigned(text: string, bits: number): bigint | undefined {
   if (!/^\d+$/.test(text)) return undefined;
-  // Zeros in front don't count, and no number needs more digits than these.
+  // Leading zeros don't count, and no valid number has more digits than these.
   const digits = text.replace(/^0+(?=\d)/, "");
   const number = digits.length > 20 ? 2n ** 64n : BigInt(digits);
   return number < 2n ** BigInt(bits) ? number : undefined;
 }
 
-/** Reads a number with or without sign of so many bits; gives `undefined` for anything else. */
+/** Reads a signed number of that many bits; returns `undefined` for anything else. */
 function readInteger(text: string, bits: number): bigint | undefined {
   const isNegative = text.startsWith("-");
   const size = readUnsigned(isNegative ? text.slice(1) : text, bits);

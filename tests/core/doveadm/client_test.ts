@@ -329,7 +329,7 @@ test("requests: rows behind the reply say what they are", () => {
   outputOf(client);
   client.receive(server.main("\n+\n/run/dovecot\t"));
   assert.equal(client.nextEvent()?.type, "reply");
-  assert.throws(() => client.nextEvent(), /rows .* behind their reply/);
+  assert.throws(() => client.nextEvent(), /rows .* after their reply/);
 });
 
 test("input: written in order, whatever the order of the calls", () => {

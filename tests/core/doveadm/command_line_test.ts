@@ -162,17 +162,17 @@ test("command lines: a text that isn't UTF-8 is an invalid command", () => {
 
 test("command lines: what can't be a command is refused, and shown", () => {
   const cases: readonly (readonly [line: string, message: RegExp, extraFields?: boolean])[] = [
-    ["", /sent "" where a command stands: flags, user, name, arguments\.$/],
-    ["\talice", /sent "\\talice" where/],
-    ["who", /"w" is no flag of one\.$/],
-    ["Subject: x", /"S" is no flag/],
-    [".\t\twho", /"\." is no flag/],
-    ["\xff\t\twho", /sent "\\xff\\t\\twho" where/],
-    ["\x011\t\twho", /is no flag/],
-    ["q\x010\t\twho", /"q" is no flag/],
-    ["\t\0\twho", /sent "\\t\\x00\\twho" where/],
+    ["", /sent "" instead of a command: flags, user, name, arguments\.$/],
+    ["\talice", /sent "\\talice" instead/],
+    ["who", /"w" is not a flag\.$/],
+    ["Subject: x", /"S" is not a flag/],
+    [".\t\twho", /"\." is not a flag/],
+    ["\xff\t\twho", /sent "\\xff\\t\\twho" instead/],
+    ["\x011\t\twho", /is not a flag/],
+    ["q\x010\t\twho", /"q" is not a flag/],
+    ["\t\0\twho", /sent "\\t\\x00\\twho" instead/],
     ["x\t\twho", /flags, user, name, arguments\.$/],
-    ["x\ta=1\t\twho", /"x" is no flag of one below protocol 1\.3\.$/, false],
+    ["x\ta=1\t\twho", /"x" is not a flag below protocol 1\.3\.$/, false],
   ];
   for (const [line, message, extraFields] of cases) {
     assert.throws(

@@ -42,7 +42,10 @@ const misfortunes = {
   "AuthenticationError: a password is wanted": failsWith(AuthenticationError, /none was given/),
   "AuthenticationError: it is a wrong one": failsWith(AuthenticationError, /refused the password/),
   "RemoteProtocolError: no STARTTLS there": failsWith(RemoteProtocolError, /has no STARTTLS/),
-  "RemoteProtocolError: bytes ahead of TLS": failsWith(RemoteProtocolError, /in clear behind/),
+  "RemoteProtocolError: bytes before TLS": failsWith(
+    RemoteProtocolError,
+    /unencrypted bytes after/,
+  ),
   "RemoteProtocolError: rows behind a reply": failsWith(RemoteProtocolError, /no request was run/),
   "end: no welcome": ({ events }) => {
     assert.deepEqual(events, [{ type: "end", unanswered: [] }]);
@@ -66,7 +69,7 @@ const traps: readonly Row<keyof typeof misfortunes>[] = [
   ["AuthenticationError: a password is wanted", /\/command-before-auth-m/],
   ["AuthenticationError: it is a wrong one", /\/auth-wrong-(password|user)-m/],
   ["RemoteProtocolError: no STARTTLS there", /[/-]starttls(-[a-z]+)*-m[01]$/],
-  ["RemoteProtocolError: bytes ahead of TLS", /\/starttls-no-password-configured-m[2-4]$/],
+  ["RemoteProtocolError: bytes before TLS", /\/starttls-no-password-configured-m[2-4]$/],
   ["RemoteProtocolError: rows behind a reply", /\/rows-after-reply(-pipelined)?-m/],
   ["RemoteProtocolError: rows behind a reply", /\/(service-status|who-imap-session)-m/],
   ["end: no welcome", /\/tls-implicit-plaintext-client-m/],

@@ -195,11 +195,11 @@ async function checkLocal(client: DoveadmClient): Promise<void> {
   const calls: readonly (readonly [work: Promise<unknown>, message: RegExp])[] = [
     [
       client.run("flags add", { user, flag: ["\\Spam"], query: ["mailbox", "INBOX", "all"] }),
-      /The parameter "flag" of "flags add" is wrong: "\\\\Spam" is no system flag/,
+      /The parameter "flag" of "flags add" is invalid: "\\\\Spam" is not a system flag/,
     ],
     [
       client.run("search", { user, query: ["mailbox", "INBOX", "uid"] }),
-      /The parameter "query" of "search" is wrong: "uid" \(word 3 of 3\) needs a set of numbers/,
+      /The parameter "query" of "search" is invalid: "uid" \(word 3 of 3\) needs a set of numbers/,
     ],
     [client.run("expunge", { user, query: ["all"] }), /has to name a mailbox/],
     [

@@ -32,6 +32,6 @@ test("command traits › what the server logged for a command › is told in pla
     { level: "error", message: "doveadm: Raw backtrace: #0 x" },
     { level: "info", message: "something" },
   ]);
-  assert.equal(why, "The last that the server logged for it is: Quota exceeded");
+  assert.equal(why, "The server's last log line for it: Quota exceeded");
   assert.match(whyItMayHaveDied("copy", [{ level: "info", message: "x" }]), /a full quota/);
 });

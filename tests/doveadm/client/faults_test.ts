@@ -187,7 +187,7 @@ test("faults: a server that stops in the middle of a stream", async () => {
     })());
     assert(error instanceof TimeoutError, String(error));
     assert(error.sent);
-    assert.match(error.message, /sent nothing more of "fetch" for 1000 ms/);
+    assert.match(error.message, /sent no more of its answer to "fetch" for 1000 ms/);
     await signalWorkers(dovecot, "SIGKILL");
   });
 });

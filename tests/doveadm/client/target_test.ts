@@ -75,7 +75,7 @@ test("targets: a password goes in clear only where nobody can read it", () => {
         assert(error instanceof LocalProtocolError, `${inspect(target)}: ${error}`);
         assert.match(
           error.message,
-          /in clear.*(doveadms|https):\/\/.*UNIX.*allowPlaintextPassword/s,
+          /unencrypted.*(doveadms|https):\/\/.*UNIX.*allowPlaintextPassword/s,
         );
         assert(!inspect(error).includes(password));
         return true;

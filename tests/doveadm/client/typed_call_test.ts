@@ -99,7 +99,7 @@ test("calls › parameters that change after the call › don't change it", asyn
 
 test("calls › parameters by inherited names › don't count", () => {
   const inherited = Object.create({ user: "alice", allUsers: true });
-  assert.throws(() => new TypedCall("quota get", inherited), /Give "user"/);
+  assert.throws(() => new TypedCall("quota get", inherited), /Set "user"/);
   const own = JSON.parse('{"user":"alice","__proto__":{"allUsers":true}}');
   assert.throws(() => new TypedCall("quota get", own), /no parameter "__proto__"/);
   for (const name of ["__proto__", "toString", "constructor"]) {

@@ -11,7 +11,7 @@ test("HTTP errors › each type › its code", () => {
       { type: "exitCode", exitCode: 67 },
       "NOUSER",
       67,
-      /no such user \(NOUSER\)\. HTTP tells no log/,
+      /no such user \(NOUSER\)\. HTTP returns no log/,
     ],
     [{ type: "exitCode", exitCode: 68 }, "NOTFOUND", 68, /isn't there/],
     [{ type: "exitCode", exitCode: -1 }, "UNKNOWN", -1, /see the code \(UNKNOWN\)/],

@@ -419,13 +419,13 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       const { http, requests } = clientOf(dovecot);
       const save = { name: "save", user: "bob", args: ["-m", "INBOX"] };
       const refused: readonly (readonly [DoveadmRequest, RegExp])[] = [
-        [{ name: "nosuch" }, /has no command "nosuch".*Call it with call\(\)/],
+        [{ name: "nosuch" }, /has no command "nosuch".*Use call\(\)/],
         [{ name: "who", verbosity: "debug" }, /can't carry "verbosity"/],
         [{ name: "who", extraFields: { x: "y" } }, /can't carry "extraFields"/],
-        [{ name: "mailbox list" }, /"mailbox list" acts on a user's mail. Give "user"/],
-        [{ name: "mailbox list", user: "" }, /Give "user"/],
+        [{ name: "mailbox list" }, /"mailbox list" acts on a user's mail. Set "user"/],
+        [{ name: "mailbox list", user: "" }, /Set "user"/],
         [{ name: "mailbox list", user: "a*" }, /"a\*" is a mask/],
-        [{ name: "mailbox list", user: "bob\0" }, /has a NUL/],
+        [{ name: "mailbox list", user: "bob\0" }, /contains a NUL/],
         [{ name: "who", input: "x" }, /"who" takes no input/],
         [{ ...save, input: "a\0b" }, /The input of "save" has a NUL/],
         [{ ...save, input: new Uint8Array([0x61, 0]) }, /The input of "save" has a NUL/],
@@ -443,7 +443,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
           http.send({ name: "instance list", args }),
           LocalProtocolError,
         );
-        assert.match(message, /The arguments of "instance list" are none that it takes on Dovecot/);
+        assert.match(message, /The arguments of "instance list" are not accepted by Dovecot/);
       }
       assert.deepEqual(requests, ["list"]);
       const failed = { ...save, input: failingInput() };

@@ -253,7 +253,7 @@ test("HTTP › each status of Dovecot's and of proxies' › its error and its ad
       response("Path Not Found\r\n", "404 Path Not Found"),
       RemoteProtocolError,
       false,
-      /HTTP 404, saying "Path Not Found"\. There is no doveadm at that place/,
+      /HTTP 404, saying "Path Not Found"\. There is no doveadm API at that URL/,
     ],
     [
       response("JSON parse error: Excessive string size (> 32768)\r\n", "400 Bad Request"),
@@ -312,7 +312,10 @@ test("HTTP › a connection that ends too early › ConnectionLostError with the
   const head = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
   const row = '[["doveadmResponse",[{"a":"1"}';
   const cases: readonly [answer: string | ((socket: Socket) => void), message: RegExp][] = [
-    ["", /no response came, and the connection ended\. Dovecot ends the connection without a word/],
+    [
+      "",
+      /no response came, and the connection ended\. Dovecot closes the connection without an error/,
+    ],
     [(socket) => socket.resetAndDestroy(), /no response came/],
     [`${head}Content-Length: 100\r\n\r\n${row}`, /the response was cut short/],
     [`${head}Transfer-Encoding: chunked\r\n\r\n1e\r\n${row}\r\n`, /the response was cut short/],
@@ -337,7 +340,7 @@ test("HTTP › a connection that ends too early › ConnectionLostError with the
 test("HTTP › a server of doveadm's own protocol › is told from HTTP", async () => {
   const error = await errorFor("VERSION\tdoveadm-client\t1\t2\n-\n");
   assert(error instanceof RemoteProtocolError, `${error}`);
-  assert.match(error.message, /is no HTTP/);
+  assert.match(error.message, /is not HTTP/);
 });
 
 test("HTTP › no server, and no TLS › ConnectError", async () => {
@@ -405,7 +408,10 @@ test("HTTP › time-outs of a call and of a stream's pieces › TimeoutError", a
       });
       assert(error instanceof TimeoutError, `${error}`);
       assert.deepEqual([error.phase, error.sent], ["command", true]);
-      assert.match(error.message, isStream ? /nothing more of "mailbox list"/ : /within 100 ms/);
+      assert.match(
+        error.message,
+        isStream ? /no more of its answer to "mailbox list"/ : /within 100 ms/,
+      );
     }
   }
   // A stream's time stands still while nobody asks.

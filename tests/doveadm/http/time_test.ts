@@ -116,7 +116,7 @@ test("HTTP time › a stream › its time stands still while nobody asks", async
   const start = performance.now();
   const error = await timeoutOf(rows.next());
   assert(performance.now() - start >= 140);
-  assert.match(error.message, /sent nothing more of "mailbox list" for 150 ms/);
+  assert.match(error.message, /sent no more of its answer to "mailbox list" for 150 ms/);
 });
 
 const methods: readonly [

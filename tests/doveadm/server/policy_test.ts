@@ -326,8 +326,8 @@ test("policy › a token › lets its client in under its rule's name", async ()
 test("policy › invalid rules › are refused with what is wrong, and without the token", () => {
   const good: PolicyRule = { token: "s3cret", commands: ["purge"], users: ["tss"] };
   const invalid: readonly (readonly [rule: unknown, message: RegExp])[] = [
-    [null, /The rule of "one" is no object/],
-    ["*", /is no object/],
+    [null, /The rule of "one" is not an object/],
+    ["*", /is not an object/],
     [{ ...good, user: ["tss"] }, /has "user"\. A rule has/],
     [{ ...good, token: "" }, /empty "token"/],
     [{ ...good, token: 5 }, /empty "token"/],
@@ -335,10 +335,10 @@ test("policy › invalid rules › are refused with what is wrong, and without t
     [{ ...good, commands: "purge" }, /needs "commands"/],
     [{ ...good, commands: [5] }, /needs "commands"/],
     [{ ...good, users: "*" }, /needs "users"/],
-    [{ ...good, commands: [""] }, /is no mask/],
-    [{ ...good, users: [""] }, /is no mask/],
+    [{ ...good, commands: [""] }, /is not a valid mask/],
+    [{ ...good, users: [""] }, /is not a valid mask/],
     [{ ...good, users: ["x".repeat(1001)] }, /it has 1001 characters/],
-    [{ ...good, trusted: "yes" }, /"trusted" that is no boolean/],
+    [{ ...good, trusted: "yes" }, /"trusted" that is not a boolean/],
     [{ ...good, trusted: true }, /Put "\*" into "users"/],
   ];
   for (const [rule, message] of invalid) {

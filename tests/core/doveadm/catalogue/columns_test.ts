@@ -94,14 +94,14 @@ test("fields in a text, and the usual ones", () => {
   }
   assert.match(messageOf(() => keysOf("stats dump", { fields: "bogus" })), /no field "bogus"/);
   for (const fields of ["", " ", ", "]) {
-    assert.match(messageOf(() => keysOf("stats dump", { fields })), /"fields" names no field/);
+    assert.match(messageOf(() => keysOf("stats dump", { fields })), /"fields" contains no field/);
   }
 });
 
 test("fields that aren't, or not yet", () => {
   for (
     const [name, field, message] of [
-      ["fetch", "nosuch", /^There is no field "nosuch" for "field"\. There are .*"uid"/],
+      ["fetch", "nosuch", /^There is no field "nosuch" for "field"\. The fields are .*"uid"/],
       // Who lists what there is leaves out what the server lacks.
       ["fetch", "nosuch", /^(?!.*mime\.parts)/],
       ["fetch", "", /no field ""/],
@@ -118,8 +118,8 @@ test("fields that aren't, or not yet", () => {
       ["fetch", "body.preview.", /no section/],
       ["fetch", "body.header.fields (from)", /Dovecot 2\.3 takes no spaces/],
       ["mailbox status", "UIDNEXT", /no field "UIDNEXT"/],
-      ["fetch", "mime.parts", /"mime\.parts" came with Dovecot 2\.4, and the server is 2\.3/],
-      ["mailbox status", "deleted", /"deleted" came with Dovecot 2\.4/],
+      ["fetch", "mime.parts", /"mime\.parts" was added in Dovecot 2\.4, and the server is 2\.3/],
+      ["mailbox status", "deleted", /"deleted" was added in Dovecot 2\.4/],
     ] as const
   ) {
     const values = { field: [field] };

@@ -54,7 +54,7 @@ test("contents › every command's parameters › wrong values are refused, and 
         (error) =>
           error instanceof LocalProtocolError && !error.sent &&
           error.message.startsWith(
-            `The parameter "${parameter.name}" of "${info.name}" is wrong: `,
+            `The parameter "${parameter.name}" of "${info.name}" is invalid: `,
           ),
         `${info.name} ${parameter.name} ${String(value)}`,
       );
@@ -66,7 +66,7 @@ test("contents › a parameter that crashes servers › is refused, and may be l
   const user = findCommand("user")!;
   assert.throws(
     () => checkParameters(user, { userMask: ["alice"], userdbOnly: true }),
-    /"userdbOnly" of "user" is wrong: Dovecot 2\.3 and 2\.4 crash/,
+    /"userdbOnly" of "user" is invalid: Dovecot 2\.3 and 2\.4 crash/,
   );
   checkParameters(user, { userMask: ["alice"], userdbOnly: false });
 });
@@ -86,12 +86,15 @@ test("contents › what one version takes › is refused for the other alone", (
     for (const [version, isRight] of [["2.3", in23], ["2.4", in24]] as const) {
       const encode = () => encodeArguments(search, values, version);
       if (isRight) assert.deepEqual(encode(), ["--query=since", `--query=${date}`]);
-      else assert.throws(encode, /"query" of "search" is wrong: "since" needs a date/, date);
+      else assert.throws(encode, /"query" of "search" is invalid: "since" needs a date/, date);
     }
   }
   const flags = { user: "alice", flag: ["\\Seen \\Flagged"], query: ["all"] };
   encodeArguments(findCommand("flags add")!, flags, "2.3");
-  assert.throws(() => encodeArguments(findCommand("flags add")!, flags, "2.4"), /no system flag/);
+  assert.throws(
+    () => encodeArguments(findCommand("flags add")!, flags, "2.4"),
+    /not a system flag/,
+  );
   const path = { user: "alice", mailbox: ["INBOX"], type: "list-index" };
   encodeArguments(findCommand("mailbox path")!, path, "2.4");
   assert.throws(() => encodeArguments(findCommand("mailbox path")!, path, "2.3"), /"list-index"/);

@@ -15,7 +15,7 @@ function faultOf(query: readonly string[], version: "2.3" | "2.4" = "2.3"): [str
     parseQuery(query, version);
   } catch (error) {
     assert(error instanceof QueryError && error instanceof LocalProtocolError, String(error));
-    assert.equal(error.message, `The search query is wrong: ${error.reason}.`);
+    assert.equal(error.message, `The search query is invalid: ${error.reason}.`);
     return [error.reason, error.index];
   }
   return assert.fail(`${query.join(" ")} is right`);
@@ -173,6 +173,6 @@ test("queries that remove › without a mailbox, or with nothing else › are da
     assert.match(danger(query)!, /has to name a mailbox/, query);
   }
   for (const query of ["mailbox a", "not mailbox a", "mailbox a or mailbox b"]) {
-    assert.match(danger(query)!, /more than the mailbox/, query);
+    assert.match(danger(query)!, /besides the mailbox/, query);
   }
 });
