@@ -43,12 +43,16 @@ function blocksOf(file: string): string[] {
 function documentProgram(file: string): Example {
   const [first] = blocksOf("README.md");
   const blocks = blocksOf(file).filter((code) => code !== first);
-  const imports = new Set<string>();
+  const imported = new Map<string, Set<string>>();
   const [start, ...bodies] = [first, ...blocks].map((code) =>
-    code.replaceAll(/^import .*\n/gm, (line) => {
-      imports.add(line.replace("jsr:", ""));
+    code.replaceAll(/^import \{(.*)\} from "(?:jsr:)?(.*)";\n/gm, (_, names: string, from) => {
+      if (!imported.has(from)) imported.set(from, new Set());
+      for (const name of names.split(",")) imported.get(from)!.add(name.trim());
       return "";
     })
+  );
+  const imports = [...imported].map(([from, names]) =>
+    `import { ${[...names].join(", ")} } from "${from}";\n`
   );
   return { file, code: [...imports, start, ...bodies.map((body) => `{\n${body}}\n`)].join("") };
 }

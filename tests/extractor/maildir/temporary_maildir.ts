@@ -73,7 +73,10 @@ export function later<Result>(seconds: number, act: () => Result): Result {
 /** A user that every system has. */
 const nobody = 65534;
 
-/** Calls a function as a user that files' modes keep out; if that is root, no user may read the directory. */
+/**
+ * Calls a function as a user that files' modes keep out, until the promise that it may return settles. If
+ * the process isn't root, its own user is such a one.
+ */
 export function asOrdinaryUser<Result>(directory: string, act: () => Result): Result {
   if (process.geteuid?.() !== 0) return act();
   lchownSync(directory, nobody, nobody);
@@ -81,9 +84,12 @@ export function asOrdinaryUser<Result>(directory: string, act: () => Result): Re
     lchownSync(join(directory, name), nobody, nobody);
   }
   process.seteuid!(nobody);
+  const restore = () => process.seteuid!(0);
+  let result: Result | undefined;
   try {
-    return act();
+    result = act();
+    return result instanceof Promise ? result.finally(restore) as Result : result;
   } finally {
-    process.seteuid!(0);
+    if (!(result instanceof Promise)) restore();
   }
 }
