@@ -15,6 +15,9 @@ import type {
   DoveadmCommand,
   LogLevel,
 } from "../../../core/doveadm/mod.ts";
+import { strictDecoder, toBytes, unescape, utf8 } from "./byte_strings.ts";
+
+export { escape, fromBytes, fromUtf8, isUtf8, toBytes, unescape, utf8 } from "./byte_strings.ts";
 
 /** The servers that were recorded, by version. */
 export const servers = ["2.3.19.1", "2.4.1", "main"] as const;
@@ -98,24 +101,6 @@ export interface Unit {
   readonly byte: string;
   /** The place of its last byte on the wire. */
   readonly at: number;
-}
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
-
-/** Bytes as a string, one character per byte. */
-export function fromBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("latin1");
-}
-
-/** The bytes of a string with one character per byte. */
-export function toBytes(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, "latin1"));
-}
-
-/** The text that bytes are in UTF-8; what isn't becomes U+FFFD. */
-export function utf8(bytes: string): string {
-  return decoder.decode(toBytes(bytes));
 }
 
 /** All recordings of a server. */
@@ -270,38 +255,6 @@ function extraFieldsOf(field: string): Record<string, string> {
 /** The text that a field stands for; throws where it isn't UTF-8. */
 function textOf(field: string): string {
   return strictDecoder.decode(toBytes(unescape(field)));
-}
-
-/** Whether bytes are UTF-8. */
-export function isUtf8(bytes: string): boolean {
-  return fromUtf8(utf8(bytes)) === bytes;
-}
-
-/** The UTF-8 bytes of a text. */
-export function fromUtf8(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
-}
-
-const escapes: Readonly<Record<string, string>> = {
-  0: "\0",
-  1: "\x01",
-  t: "\t",
-  r: "\r",
-  n: "\n",
-};
-
-/** A field without its escapes. */
-export function unescape(field: string): string {
-  // deno-lint-ignore no-control-regex -- \x01 is the protocol's escape character
-  return field.replaceAll(/\x01(.?)/gs, (_, escaped) => escapes[escaped] ?? escaped);
-}
-
-/** A field with its escapes. */
-export function escape(text: string): string {
-  return Array.from(text, (byte) => {
-    const letter = Object.keys(escapes).find((letter) => escapes[letter] === byte);
-    return letter === undefined ? byte : `\x01${letter}`;
-  }).join("");
 }
 
 /** What comes of a script, by what the server sent. */

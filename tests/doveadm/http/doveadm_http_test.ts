@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import {
   AbortError,
   AuthenticationError,
@@ -8,126 +8,26 @@ import {
   ConnectError,
   ConnectionLostError,
   type DoveadmClient,
-  DoveadmHttp,
-  type DoveadmHttpOptions,
   type DoveadmRequest,
   DovewireError,
   LocalProtocolError,
   RemoteProtocolError,
-  TimeoutError,
 } from "../../../mod.ts";
 import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-import { listen, openSockets, socketsDownTo } from "../../harness/sockets.ts";
-import { warmUpFetch } from "./warm_up.ts";
-
-/** A body in small pieces, whatever the runtime's are, and how much of it was asked for. */
-function inPieces(
-  body: ReadableStream<Uint8Array>,
-  onRead: (size: number) => void,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  let rest: Uint8Array = new Uint8Array(0);
-  return new ReadableStream<Uint8Array>({
-    async pull(controller): Promise<void> {
-      if (rest.length === 0) {
-        const { done, value } = await reader.read();
-        if (done) return controller.close();
-        rest = value;
-      }
-      const piece = rest.slice(0, 4096);
-      rest = rest.subarray(piece.length);
-      onRead(piece.length);
-      controller.enqueue(piece);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
-}
-
-const rowsOfLarge = 3000;
-const mail = {
-  alice: {
-    INBOX: ["Lunch?", "Minutes", "Grüße"].map((subject) => `Subject: ${subject}\n\nHello.\n`),
-    Sent: [],
-    Projects: [],
-    Large: Array.from({ length: rowsOfLarge }, (_, at) => `Subject: ${at}\n\nHello.\n`),
-  },
-  bob: { INBOX: ["Subject: For Bob\n\nHello.\n"] },
-};
-
-/** A client that tells which requests it made: how many commands each had, or "list". */
-interface Counting {
-  readonly http: DoveadmHttp;
-  readonly requests: (number | "list")[];
-}
-
-function counting(target: string, options: DoveadmHttpOptions = {}): Counting {
-  const requests: (number | "list")[] = [];
-  const http = new DoveadmHttp(target, {
-    ...options,
-    fetch(input, init): Promise<Response> {
-      const { body } = init!;
-      requests.push(
-        body ? JSON.parse(new TextDecoder().decode(body as Uint8Array)).length : "list",
-      );
-      return fetch(input, init);
-    },
-  });
-  return { http, requests };
-}
-
-function clientOf({ httpPort, password }: Dovecot, options: DoveadmHttpOptions = {}): Counting {
-  return counting(`http://127.0.0.1:${httpPort}`, { password, ...options });
-}
-
-/** The error that something rejects with, which is one of ours and shows no secret. */
-async function errorOf<E extends DovewireError>(
-  work: Promise<unknown>,
-  kind: new (...args: never[]) => E,
-): Promise<E> {
-  const error = await work.then(() => assert.fail("it went well"), (error) => error);
-  assert(error instanceof kind, String(error));
-  assert(!error.message.includes("s3cret") && !error.message.includes("k3y"), error.message);
-  return error;
-}
-
-async function listOf<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = [];
-  for await (const item of items) list.push(item);
-  return list;
-}
-
-const messages = { field: ["messages"], mailboxMask: ["INBOX"] } as const;
-const inbox = (count: number) => [{ mailbox: "INBOX", messages: count }];
-
-/** What became of each call, as short as it can be told. */
-function told(outcomes: readonly PromiseSettledResult<unknown>[]): unknown[] {
-  return outcomes.map((outcome) =>
-    outcome.status === "fulfilled"
-      ? outcome.value
-      : outcome.reason instanceof CommandError
-      ? outcome.reason.code
-      : (outcome.reason as Error).name
-  );
-}
-
-/** A server that answers nothing, and tells when the first request is there. */
-async function silence(): Promise<{ url: string; asked: Promise<void> } & AsyncDisposable> {
-  let wake = () => {};
-  const asked = new Promise<void>((resolve) => wake = resolve);
-  const server = await listen("tcp", (socket) => {
-    socket.on("data", () => wake());
-    socket.on("end", () => socket.end());
-  });
-  assert(server.address.transport === "tcp");
-  return {
-    url: `http://127.0.0.1:${server.address.port}`,
-    asked,
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
-}
-
-before(warmUpFetch);
+import {
+  clientOf,
+  errorOf,
+  failingInput,
+  inbox,
+  inPieces,
+  listOf,
+  mail,
+  messages,
+  pieces,
+  rowsOfLarge,
+  told,
+} from "./clients.ts";
 
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
   let dovecot: Dovecot;
@@ -586,143 +486,3 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 }
-
-function failingInput(): AsyncIterable<string> {
-  return (async function* () {
-    yield "Subject: x\n\n";
-    await Promise.resolve();
-    throw new Error("no more input");
-  })();
-}
-
-async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (const byte of bytes) {
-    await Promise.resolve();
-    yield Uint8Array.of(byte);
-  }
-}
-
-test("DoveadmHttp › close() during a request › the request gets a ConnectionLostError", async () => {
-  await using server = await silence();
-  await leavingNothing(async () => {
-    const http = connect(server.url, { password: "s3cret" });
-    const work = errorOf(http.run("mailbox list", { user: "bob" }), ConnectionLostError);
-    await server.asked;
-    await http.close();
-    const error = await work;
-    assert.equal(error.sent, true);
-    assert.match(error.message, /The client of http:.* was closed/);
-  });
-});
-
-test("DoveadmHttp › signals and time-outs, of requests and of what comes before them › say whether it was sent", async () => {
-  await using server = await silence();
-  await leavingNothing(async () => {
-    const { http, requests } = counting(server.url, { timeout: 0 });
-    const sockets = openSockets();
-    const calls: readonly (readonly [boolean, (options: object) => Promise<unknown>])[] = [
-      [true, (options) => http.run("mailbox list", { user: "bob" }, options)],
-      [true, (options) => http.rows("mailbox list", { user: "bob" }, options).next()],
-      [true, (options) => http.send({ name: "mailbox list", user: "bob" }, options)],
-      [true, (options) => http.call("mailboxList", {}, options)],
-      // These wait for the list of commands.
-      [false, (options) => http.run("replicator status", {}, options)],
-      [false, (options) => http.send({ name: "who", args: ["-x"] }, options)],
-      // And these for their input.
-      [false, (options) => http.run("save", { user: "bob", file: endless() }, options)],
-      [
-        false,
-        (options) => http.send({ name: "save", user: "bob", input: endless() }, options),
-      ],
-    ];
-    for (const [sent, call] of calls) {
-      const late = await errorOf(call({ timeout: 20 }), TimeoutError);
-      // Node's fetch keeps a connection in stock where a request follows one that was just given up.
-      await socketsDownTo(sockets);
-      assert.equal(late.sent, sent);
-      const controller = new AbortController();
-      const given = errorOf(call({ signal: controller.signal }), AbortError);
-      setTimeout(() => controller.abort(new Error("enough")), 20);
-      const error = await given;
-      await socketsDownTo(sockets);
-      assert.equal(error.sent, sent);
-      assert.match(String(error.cause), /enough/);
-      requests.length = 0;
-      const ahead = await errorOf(call({ signal: AbortSignal.abort() }), AbortError);
-      assert.equal(ahead.sent, false);
-      assert.deepEqual(requests, []);
-    }
-    const signal = AbortSignal.timeout(20);
-    const outcomes = await http.runAll(
-      [["mailbox list", { user: "bob" }], ["mailbox list", { user: "alice" }]],
-      { signal },
-    );
-    assert.deepEqual(told(outcomes), ["AbortError", "AbortError"]);
-    await http.close();
-  });
-});
-
-/** An input that never comes, and never ends. */
-async function* endless(): AsyncGenerator<string> {
-  yield "Subject: x\n";
-  await new Promise(() => {});
-}
-
-test("DoveadmHttp › a list of commands that failed › is asked for again", async () => {
-  const methods = [{ command: "who", parameters: [] }];
-  const answers = [
-    new Response("[", { status: 200 }),
-    Response.json(methods),
-    Response.json([["doveadmResponse", [], "0"]]),
-  ];
-  const asked: unknown[] = [];
-  const http = connect("http://127.0.0.1:9/", {
-    fetch(_, init): Promise<Response> {
-      asked.push(init?.method);
-      return Promise.resolve(answers.shift()!);
-    },
-  });
-  const run = () => http.run("replicator add", { userMask: "x" });
-  await errorOf(run(), RemoteProtocolError);
-  assert.deepEqual(await run(), []);
-  assert.deepEqual(asked, ["GET", "GET", "POST"]);
-});
-
-test("DoveadmHttp › a list of commands for several calls › goes on when one of them is aborted", async () => {
-  let answer = (_: Response) => {};
-  let asked = 0;
-  const http = connect("http://127.0.0.1:9/", {
-    fetch(_, init): Promise<Response> {
-      asked++;
-      if (init?.method === "POST") {
-        return Promise.resolve(Response.json([["doveadmResponse", [], "0"]]));
-      }
-      return new Promise((resolve, reject) => {
-        answer = resolve;
-        init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason));
-      });
-    },
-  });
-  const controller = new AbortController();
-  const { signal } = controller;
-  const first = errorOf(http.run("replicator add", { userMask: "x" }, { signal }), AbortError);
-  const second = http.run("replicator add", { userMask: "x" });
-  controller.abort();
-  await first;
-  answer(Response.json([]));
-  assert.deepEqual(await second, []);
-  assert.equal(asked, 2);
-});
-
-test("DoveadmHttp › an answer that one call of several can't read › does not fail the others", async () => {
-  const http = connect("http://127.0.0.1:9/", {
-    fetch: () =>
-      Promise.resolve(Response.json([
-        ["doveadmResponse", [{ nosuch: "INBOX" }, { mailbox: "Sent" }], "0"],
-        ["doveadmResponse", [{ mailbox: "INBOX" }], "1"],
-      ])),
-  });
-  const user = "bob";
-  const outcomes = await http.runAll([["mailbox list", { user }], ["mailbox list", { user }]]);
-  assert.deepEqual(told(outcomes), ["RemoteProtocolError", [{ mailbox: "INBOX" }]]);
-});
