@@ -310,6 +310,6 @@ function unsentError(name: string, timeout: number): DovewireError {
   return new TimeoutError(
     "command",
     `"${name}" was not sent within ${timeout} ms: it waited for a connection, or for the ` +
-      'commands ahead of it. If that may take longer, raise "timeout".',
+      'commands before it. If that may take longer, raise "timeout".',
   );
 }

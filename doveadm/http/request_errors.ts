@@ -131,7 +131,7 @@ export function statusError(
     case 404:
       return new RemoteProtocolError(
         `${what} There is no doveadm API at that URL. Check that its path is "/doveadm/v1" and its port that of ` +
-          'Dovecot\'s inet_listener named "http"?',
+          'Dovecot\'s inet_listener named "http".',
       );
     case 400:
     case 413:

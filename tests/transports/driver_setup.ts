@@ -48,7 +48,7 @@ export class TestProtocol implements DrivableProtocol<TestEvent> {
   }
 
   receive(chunk: Uint8Array): void {
-    assert.equal(this.#ends, 0, "It received something behind the end.");
+    assert.equal(this.#ends, 0, "It received something after the end.");
     this.#events.push({ type: "chunk", chunk });
     if (this.answer !== undefined) this.send(this.answer);
   }

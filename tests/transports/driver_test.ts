@@ -6,7 +6,7 @@ import { type Transport, TransportError } from "../../transports/transport.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
 import { changed, much, reset, Setup, TestProtocol, text, turn } from "./driver_setup.ts";
 
-test("the peer ends: the end is passed on, the transport closed, run() resolves", async () => {
+test("the peer ends › the end is passed on, the transport closed, run() resolves", async () => {
   const setup = new Setup();
   const running = setup.driver.run();
   await setup.say("one");
@@ -16,7 +16,7 @@ test("the peer ends: the end is passed on, the transport closed, run() resolves"
   assert.equal(await setup.hear(), "");
 });
 
-test("the transport breaks: the end is passed on, run() rejects with the transport's error", async () => {
+test("the transport breaks › the end is passed on, run() rejects with the transport's error", async () => {
   const setup = new Setup({
     change: (transport) => changed(transport, { read: () => Promise.reject(reset) }),
   });
@@ -111,7 +111,7 @@ test("two ends that both write much before they read don't wait for each other",
   await Promise.all(running);
 });
 
-test("close-write: what there is is written first, and reading goes on meanwhile", async () => {
+test("close-write › what there is is written first, and reading goes on meanwhile", async () => {
   const setup = new Setup();
   setup.protocol.send(new Uint8Array(much));
   setup.protocol.sendNoMore();
@@ -130,7 +130,7 @@ test("close-write: what there is is written first, and reading goes on meanwhile
 });
 
 for (const how of ["is gone", "is closed meanwhile"]) {
-  test(`close-write: a transport that ${how} is told by reading`, async () => {
+  test(`close-write › a transport that ${how} is told by reading`, async () => {
     let broken = 0;
     const setup = new Setup({
       onBroken: () => broken++,
@@ -175,7 +175,7 @@ test("nothing more is read while onEvent is at work", async () => {
   assert.deepEqual(setup.passed, ["one", "two", "three", "end"]);
 });
 
-test("what arrives while onEvent is at work on something else comes behind it", async () => {
+test("what arrives while onEvent is at work on something else comes after it", async () => {
   const gate = Promise.withResolvers<void>();
   const setup = new Setup({ onEvent: ({ type }) => type === "timeout" ? gate.promise : undefined });
   const running = setup.driver.run();
@@ -224,7 +224,7 @@ test("nothing is read that may not be, until a flush() finds that it may", async
 });
 
 for (const how of ["throws", "rejects"]) {
-  test(`onEvent ${how}: run() rejects with that, the transport is closed`, async () => {
+  test(`onEvent ${how} › run() rejects with that, the transport is closed`, async () => {
     const mistake = new Error("a mistake");
     const setup = new Setup({
       onEvent: () => {
@@ -240,7 +240,7 @@ for (const how of ["throws", "rejects"]) {
   });
 }
 
-test("onEvent throws with a write blocked: run() rejects with that all the same", async () => {
+test("onEvent throws with a write blocked › run() rejects with that all the same", async () => {
   const mistake = new Error("a mistake");
   const setup = new Setup({
     onEvent: () => {
@@ -254,7 +254,7 @@ test("onEvent throws with a write blocked: run() rejects with that all the same"
   await running;
 });
 
-test("the protocol throws: run() rejects with that, the transport is closed", async () => {
+test("the protocol throws › run() rejects with that, the transport is closed", async () => {
   const violation = new Error("a violation");
   const setup = new Setup();
   const running = assert.rejects(setup.driver.run(), (error) => error === violation);
@@ -266,7 +266,7 @@ test("the protocol throws: run() rejects with that, the transport is closed", as
   assert.equal(await setup.hear(), "");
 });
 
-test("a write breaks: what the peer had to say is read to its end", async () => {
+test("a write breaks › what the peer had to say is read to its end", async () => {
   const setup = new Setup({
     change: (transport) => changed(transport, { write: () => Promise.reject(reset) }),
   });
@@ -312,7 +312,7 @@ test("close() while onEvent is at work lets it finish, and run() resolves", asyn
 });
 
 for (const [when, deadline] of [["to come", 30], ["in the past", 0]] as const) {
-  test(`a deadline ${when}: the protocol is told a time that isn't before it`, async () => {
+  test(`a deadline ${when} › the protocol is told a time that isn't before it`, async () => {
     const setup = new Setup();
     setup.protocol.deadline = deadline === 0 ? 0 : performance.now() + deadline;
     const running = setup.driver.run();
@@ -323,7 +323,7 @@ for (const [when, deadline] of [["to come", 30], ["in the past", 0]] as const) {
   });
 }
 
-test("no deadline, or one that is far off: the protocol isn't told the time", async () => {
+test("no deadline, or one that is far off › the protocol isn't told the time", async () => {
   for (const deadline of [undefined, performance.now() + 60_000, 2 ** 40, Infinity]) {
     await leavingNothing(async () => {
       const setup = new Setup();
@@ -356,7 +356,7 @@ test("a deadline that the protocol has since it was given something is kept", as
   assert.deepEqual(setup.passed, ["timeout", "end"]);
 });
 
-/** Logs what is done with the transport before TLS, and goes on with another behind it. */
+/** Logs what is done with the transport before TLS, and goes on with another after it. */
 function withTls(log: string[], encrypted: Promise<Transport>): (plain: Transport) => Transport {
   return (plain) =>
     changed(plain, {
@@ -393,7 +393,7 @@ test('"start-tls": the output goes first, and the rest over the new transport', 
   assert.equal(await peer.read(), undefined);
 });
 
-test("TLS fails: the end is passed on, run() rejects with that, nothing goes out in clear", async () => {
+test("TLS fails › the end is passed on, run() rejects with that, nothing goes out unencrypted", async () => {
   const setup: Setup = new Setup({
     onEvent: () => {
       setup.protocol.send("a secret");
@@ -419,7 +419,7 @@ test("close() while TLS starts closes what comes of it, and run() resolves", asy
   assert.equal(await peer.read(), undefined);
 });
 
-test("close() while TLS starts and fails for that: run() resolves", async () => {
+test("close() while TLS starts and fails for that › run() resolves", async () => {
   const starting = Promise.withResolvers<Transport>();
   const setup = new Setup({ change: withTls([], starting.promise) });
   setup.protocol.askForTls();

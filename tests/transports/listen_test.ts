@@ -64,7 +64,7 @@ testTransport({
   refusesTls: true,
 });
 
-test("memory.ts: connecting leads to the listener, whatever the address", async () => {
+test("memory.ts › connecting leads to the listener, whatever the address", async () => {
   const { listener, connect } = memoryListener({ cut: () => 1 });
   assert.equal(peerName(listener.address), "unix memory");
   await using client = await connect({ transport: "tcp", hostname: "mail.example.com", port: 1 });
@@ -73,7 +73,7 @@ test("memory.ts: connecting leads to the listener, whatever the address", async 
   assert.deepEqual(await accepted.read(), Uint8Array.of(1), "The options are not passed on.");
 });
 
-test("memory.ts: a signal gives up on connecting", async () => {
+test("memory.ts › a signal aborts connecting", async () => {
   const { listener, connect } = memoryListener();
   const controller = new AbortController();
   const { signal } = controller;
@@ -100,7 +100,7 @@ test("mod.ts listens with the runtime's own adapter", async () => {
 if ("Deno" in globalThis) {
   const adapter = JSON.stringify(new URL("../../transports/deno.ts", import.meta.url).href);
 
-  test("deno.ts: listening takes the permissions that it says, and asks for them", async () => {
+  test("deno.ts › listening takes the permissions that it says, and asks for them", async () => {
     await using folder = await temporaryFolder();
     const run = (...flags: string[]) =>
       runWith(
@@ -132,7 +132,7 @@ if ("Deno" in globalThis) {
     assert.deepEqual(await run("--allow-net=127.0.0.1"), [denied[0], "ok"]);
   });
 
-  test("deno.ts: connecting takes the permissions that it says, and asks for them", async () => {
+  test("deno.ts › connecting takes the permissions that it says, and asks for them", async () => {
     await using folder = await temporaryFolder();
     await using server = await listenAnywhere("unix", (socket) => socket.destroy());
     assert.ok(server.address.transport === "unix");

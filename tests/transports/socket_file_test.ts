@@ -129,7 +129,7 @@ test("a file that is gone by itself is in nobody's way", async () => {
   bound.close();
 });
 
-test("a file that comes and goes is given up on", async () => {
+test("a file that comes and goes is aborted on", async () => {
   await using nowhere = await listenNowhere("unix");
   assert.ok(nowhere.address.transport === "unix");
   const { path } = nowhere.address;

@@ -94,7 +94,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
     return ["/bin/sh", "-c", script, "sh", ...program, ...args];
   };
 
-  test(`stdio.ts: the last words get through ${to} to somebody slow`, async () => {
+  test(`stdio.ts › the last words get through ${to} to somebody slow`, async () => {
     let said = "";
     await using child = await spawn(command("lastWords", String(mebibyte)), {
       onStderr: (chunk) => said += new TextDecoder().decode(chunk),
@@ -106,7 +106,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
     assert.equal(said, " 4\n");
   });
 
-  test(`stdio.ts: close() gives up on ${to}, and nothing keeps the process`, async () => {
+  test(`stdio.ts › close() aborts ${to}, and nothing keeps the process`, async () => {
     let said = "";
     await using child = await spawn(command("blocked"), {
       onStderr: (chunk) => said += new TextDecoder().decode(chunk),
@@ -118,7 +118,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
   });
 }
 
-test("stdio.ts: a reader that is gone breaks the writing, and not the reading", async () => {
+test("stdio.ts › a reader that is gone breaks the writing, and not the reading", async () => {
   let said = "";
   const script = 'exec 3<&0; "$@" <&3 | head -c 1000 >/dev/null';
   await using child = await spawn(["/bin/sh", "-c", script, "sh", ...program, "broken"], {

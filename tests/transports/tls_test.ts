@@ -51,8 +51,8 @@ async function textOf(transport: Transport): Promise<string> {
 const trusted: [what: string, server: tls.TlsOptions, client: TlsOptions, says: string][] = [
   ["a good certificate, by name", {}, { caCerts: [ca], serverName: "localhost" }, "- localhost"],
   ["a good certificate, by address", {}, { caCerts: [ca] }, "- -"],
-  ["one authority of several", {}, { caCerts: [otherCa, ca] }, "- -"],
-  ["one authority of several in one text", {}, { caCerts: [otherCa + ca] }, "- -"],
+  ["one CA of several", {}, { caCerts: [otherCa, ca] }, "- -"],
+  ["one CA of several in one text", {}, { caCerts: [otherCa + ca] }, "- -"],
   [
     "an ALPN protocol that it offers",
     { ALPNProtocols: ["imap", "x"] },
@@ -87,7 +87,7 @@ const trusted: [what: string, server: tls.TlsOptions, client: TlsOptions, says: 
 ];
 
 for (const [what, serverOptions, options, says] of trusted) {
-  test(`TLS: a client takes ${what}`, async () => {
+  test(`TLS › a client takes ${what}`, async () => {
     await using server = await serverWith(serverOptions);
     for (const open of bothWays(server.address, options)) {
       await using transport = await open();
@@ -113,8 +113,8 @@ const refused: [
     "certificate",
     "mail.example",
   ],
-  ["an unknown authority", {}, { caCerts: [otherCa] }, "certificate", '"caCerts"'],
-  ["authorities of the runtime's alone", {}, { caCerts: undefined }, "certificate", '"caCerts"'],
+  ["an unknown CA", {}, { caCerts: [otherCa] }, "certificate", '"caCerts"'],
+  ["CAs of the runtime's alone", {}, { caCerts: undefined }, "certificate", '"caCerts"'],
   [
     "another ALPN",
     { ALPNProtocols: ["imap"] },
@@ -122,13 +122,13 @@ const refused: [
     "tls",
     '"alpnProtocols"',
   ],
-  ["no authority at all", {}, { caCerts: [] }, "tls", '"caCerts" is empty'],
+  ["no CA at all", {}, { caCerts: [] }, "tls", '"caCerts" is empty'],
   ["what is no certificate", {}, { caCerts: ["rubbish"] }, "tls", "PEM"],
   ["a certificate without a key", {}, { cert: client.cert }, "tls", '"cert" and "key"'],
 ];
 
 for (const [what, serverOptions, options, code, telling] of refused) {
-  test(`TLS: a client refuses ${what}`, async () => {
+  test(`TLS › a client refuses ${what}`, async () => {
     const before = openSockets();
     {
       await using server = await serverWith(serverOptions);
@@ -149,13 +149,13 @@ const clients: [
 ][] = [
   ["a good certificate", client, undefined, ""],
   ["no certificate", {}, "certificate", "has no certificate"],
-  ["another authority's certificate", otherClient, "certificate", "its certificate"],
+  ["another CA's certificate", otherClient, "certificate", "its certificate"],
   ["another ALPN", { ...client, ALPNProtocols: ["imap"] }, "tls", '"alpnProtocols"'],
 ];
 
 for (const [what, options, code, telling] of clients) {
   for (const encryption of ["TLS", "STARTTLS"]) {
-    test(`${encryption}: a listener asks for a certificate and gets ${what}`, async () => {
+    test(`${encryption} › a listener asks for a certificate and gets ${what}`, async () => {
       const own: TlsOptions = { ...good, caCerts: [ca], alpnProtocols: ["doveadm"] };
       await using listener = await listen(port, encryption === "TLS" ? { tls: own } : {});
       const socket = await connectSocket(listener.address);
@@ -177,7 +177,7 @@ for (const [what, options, code, telling] of clients) {
   }
 }
 
-test("TLS: a client without the certificate that is asked for gets nothing", async () => {
+test("TLS › a client without the certificate that is asked for gets nothing", async () => {
   await using listener = await listen(port, { tls: { ...good, caCerts: [ca] } });
   const connecting = connect(listener.address, { tls: { caCerts: [ca] } });
   await using accepted = await next(listener);
@@ -188,13 +188,13 @@ test("TLS: a client without the certificate that is asked for gets nothing", asy
   assert.equal(await transport.read().catch(() => undefined), undefined);
 });
 
-test("TLS: listening takes a certificate", async () => {
+test("TLS › listening takes a certificate", async () => {
   await rejectsWith("tls", listen(port, { tls: {} }), '"cert" and "key"');
 });
 
-test("STARTTLS: what was sent in clear behind the upgrade is refused", async () => {
+test("STARTTLS › what was sent unencrypted after the upgrade is refused", async () => {
   const ok = new TextEncoder().encode("+OK\n");
-  // Whether they come ahead of the handshake or into it is chance. Fewer than five bytes would be taken
+  // Whether they come before the handshake or into it is chance. Fewer than five bytes would be taken
   // for the beginning of a record then, and more waited for.
   for (const words of ["+INJECTED\n", "\x16\x03\x03\x00\x05INJECTED\n"]) {
     await using server = await listenAnywhere("tcp", (socket) => {
@@ -211,7 +211,7 @@ test("STARTTLS: what was sent in clear behind the upgrade is refused", async () 
   }
 });
 
-test("STARTTLS: a client's bytes in clear behind the upgrade are refused", async () => {
+test("STARTTLS › a client's bytes unencrypted after the upgrade are refused", async () => {
   await using listener = await listen(port);
   const socket = await connectSocket(listener.address);
   socket.write("STARTTLS\nINJECTED\n");
@@ -222,7 +222,7 @@ test("STARTTLS: a client's bytes in clear behind the upgrade are refused", async
   socket.destroy();
 });
 
-test("STARTTLS: a read under way is in its way", async () => {
+test("STARTTLS › a read under way is in its way", async () => {
   await using server = await listenAnywhere("tcp", () => {});
   const transport = await connect(server.address);
   const reading = rejectsWith("closed", transport.read());
@@ -231,7 +231,7 @@ test("STARTTLS: a read under way is in its way", async () => {
   await reading;
 });
 
-test("STARTTLS: the transport itself only closes any more", async () => {
+test("STARTTLS › the transport itself only closes any more", async () => {
   await using server = await serverWith({});
   const plain = await connect(server.address);
   const transport = await plain.startTls({ caCerts: [ca] });
@@ -245,7 +245,7 @@ test("STARTTLS: the transport itself only closes any more", async () => {
   await reading;
 });
 
-test("TLS: the signal gives up in the handshake", async () => {
+test("TLS › the signal aborts in the handshake", async () => {
   const before = openSockets();
   await using server = await listenAnywhere("tcp", () => {});
   const controller = new AbortController();
@@ -258,7 +258,7 @@ test("TLS: the signal gives up in the handshake", async () => {
   await socketsDownTo(before + 2);
 });
 
-test("TLS: close() ends a handshake, at either end", async () => {
+test("TLS › close() ends a handshake, at either end", async () => {
   await using server = await listenAnywhere("tcp", () => {});
   const plain = await connect(server.address);
   const securing = rejectsWith("closed", plain.startTls({ caCerts: [ca] }));
@@ -275,7 +275,7 @@ test("TLS: close() ends a handshake, at either end", async () => {
   socket.destroy();
 });
 
-test("TLS: a peer that goes away in the handshake, or speaks otherwise, is told of", async () => {
+test("TLS › a peer that goes away in the handshake, or speaks otherwise, is told of", async () => {
   await using gone = await listenAnywhere(
     "tcp",
     (socket) => socket.once("data", () => socket.end()),
@@ -290,7 +290,7 @@ test("TLS: a peer that goes away in the handshake, or speaks otherwise, is told 
 });
 
 if ("Bun" in globalThis) {
-  test("bun.ts: there is no STARTTLS over a UNIX socket", async () => {
+  test("bun.ts › there is no STARTTLS over a UNIX socket", async () => {
     await using server = await listenAnywhere("unix", () => {});
     const transport = await connect(server.address);
     await rejectsWith("unsupported", transport.startTls({}), "Bun");

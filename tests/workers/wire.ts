@@ -12,7 +12,7 @@ export type Asked =
   | { readonly ask: "abort" | "piece" | "write" | "read" | "closeWrite" | "close" }
   | { readonly ask: "startTls"; readonly tls: TlsOptions };
 
-/** What the Worker answers, with a chunk's bytes behind it where one was read. */
+/** What the Worker answers, with a chunk's bytes after it where one was read. */
 export type Answered =
   | { readonly ok: true; readonly end?: boolean; readonly peer?: string }
   | {

@@ -32,7 +32,7 @@ interface WorkerModule {
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /**
- * Starts the Worker that a file of the project has, which trusts the authority of
+ * Starts the Worker that a file of the project has, which trusts the CA of
  * {@linkcode certificates}; `bindings` is its environment.
  */
 export async function startWorker(
@@ -60,7 +60,7 @@ export async function startWorker(
 
 let miniflare: Promise<typeof import("miniflare")> | undefined;
 
-/** Loads miniflare, which looks once, then, for authorities to trust. */
+/** Loads miniflare, which looks once, then, for CAs to trust. */
 function importMiniflare(): Promise<typeof import("miniflare")> {
   return miniflare ??= importTrusting();
 }

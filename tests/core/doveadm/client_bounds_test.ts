@@ -94,7 +94,7 @@ test("chunks › 200,000 of a byte each before nextEvent() › one reply", () =>
   }
 });
 
-test("handshake › 200,000 chunks of a byte before nextEvent() › the conversation behind it is whole", () => {
+test("handshake › 200,000 chunks of a byte before nextEvent() › the conversation after it is whole", () => {
   const protocol = new DoveadmClientProtocol({ maxMinor: 2 });
   protocol.send({ name: "mailbox list", user: "a" });
   const handshake = encodeUtf8("VERSION\tdoveadm-client\t1\t2\n+\n");

@@ -144,7 +144,7 @@ function conversationsOf(minor: number): Conversation<Client>[] {
       ],
     },
     {
-      name: `1.${minor}: input, and commands behind it`,
+      name: `1.${minor}: input, and commands after it`,
       make,
       steps: [
         ...welcome,
@@ -191,7 +191,7 @@ function startTls(): Conversation<Client> {
 
 function startTlsWithBytesBehindIt(): Conversation<Client> {
   return {
-    name: "STARTTLS with bytes in clear behind it",
+    name: "STARTTLS with unencrypted bytes after it",
     make: () => new DoveadmClientProtocol({ password: "s3cret", starttls: "required" }),
     steps: [
       { local: (client) => client.send(list) },
@@ -200,13 +200,13 @@ function startTlsWithBytesBehindIt(): Conversation<Client> {
   };
 }
 
-/** The VERSION line behind the "+", as servers of 2.2.33 to 2.2.36 send it, and things like it. */
+/** The VERSION line after the "+", as servers of 2.2.33 to 2.2.36 send it, and things like it. */
 function lateVersions(): Conversation<Client>[] {
   const server = new ServerBytes(1);
   const make = () => new DoveadmClientProtocol();
   return [
     {
-      name: "the version behind the +",
+      name: "the version after the +",
       make,
       steps: [
         { local: (client) => client.send(list) },
@@ -289,7 +289,7 @@ function remoteMistakes(): Conversation<Client>[] {
       steps: [...asked, { peer: server.main("INBOX\t\nwhat\n") }],
     },
     {
-      name: "rows behind the reply",
+      name: "rows after the reply",
       make: () => new DoveadmClientProtocol(),
       steps: [...asked, { peer: server.main("\n+\n\n+\nINBOX\t") }],
     },

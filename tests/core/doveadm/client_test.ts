@@ -56,7 +56,7 @@ function replyTo(bytes: string | Uint8Array): DoveadmReply {
   return reply;
 }
 
-test("versions: the lower of both minors counts, and maxMinor caps what is offered", () => {
+test("versions › the lower of both minors counts, and maxMinor caps what is offered", () => {
   for (const [ours, theirs, both] of [[4, 2, 2], [4, 4, 4], [1, 4, 1], [3, 4, 3], [4, 9, 4]]) {
     const client = new DoveadmClientProtocol({ maxMinor: ours });
     assert.equal(outputOf(client), `VERSION\tdoveadm-server\t1\t${ours}\n`);
@@ -65,7 +65,7 @@ test("versions: the lower of both minors counts, and maxMinor caps what is offer
   }
 });
 
-test("versions: behind the -, and none at all with a password", () => {
+test("versions › after the -, and none at all with a password", () => {
   const old = new DoveadmClientProtocol({ password: "x" });
   old.receive(encodeUtf8("-\nVERSION\tdoveadm-client\t1\t1\n+\n"));
   assert.deepEqual(eventsOf(old), [{ type: "ready", minor: 1, preauthenticated: false }]);
@@ -74,7 +74,7 @@ test("versions: behind the -, and none at all with a password", () => {
   assert.deepEqual(eventsOf(older), [{ type: "ready", minor: 0, preauthenticated: false }]);
 });
 
-test("versions: without one, commands go out at once, and the clock says when to be ready", () => {
+test("versions › without one, commands go out at once, and the clock says when to be ready", () => {
   const client = new DoveadmClientProtocol();
   client.send(list);
   outputOf(client);
@@ -91,7 +91,7 @@ test("versions: without one, commands go out at once, and the clock says when to
   assert.equal(client.deadline, undefined);
 });
 
-test("login: PLAIN, only when it is asked for", () => {
+test("login › PLAIN, only when it is asked for", () => {
   const client = new DoveadmClientProtocol({ password: "s3cret" });
   client.send(list);
   outputOf(client);
@@ -103,14 +103,14 @@ test("login: PLAIN, only when it is asked for", () => {
   assert.equal(outputOf(client), "\talice\tmailbox list\n");
 });
 
-test("login: a password that nobody asks for is no error, and is reported", () => {
+test("login › a password that nobody asks for is no error, and is reported", () => {
   const client = new DoveadmClientProtocol({ password: "s3cret" });
   client.receive(new ServerBytes(2).welcome());
   assert.deepEqual(eventsOf(client), [{ type: "ready", minor: 2, preauthenticated: true }]);
   assert(!outputOf(client).includes("PLAIN"));
 });
 
-test("login: a missing password is an error before anything but the version is sent", () => {
+test("login › a missing password is an error before anything but the version is sent", () => {
   const client = new DoveadmClientProtocol();
   client.send(list);
   client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
@@ -121,7 +121,7 @@ test("login: a missing password is an error before anything but the version is s
   assert(!client.isSent(1));
 });
 
-test("login: a refused password is an authentication error, and shows nowhere", () => {
+test("login › a refused password is an authentication error, and shows nowhere", () => {
   const client = new DoveadmClientProtocol({ password: "hunter2" });
   client.receive(encodeUtf8("-\n"));
   eventsOf(client);
@@ -136,7 +136,7 @@ test("login: a refused password is an authentication error, and shows nowhere", 
   assert(!shown.includes("hunter2") && !shown.includes(btoa("\0doveadm\0hunter2")));
 });
 
-test("login: 8-bit passwords are UTF-8, and one with a NUL or empty is refused", () => {
+test("login › 8-bit passwords are UTF-8, and one with a NUL or empty is refused", () => {
   const client = new DoveadmClientProtocol({ password: "pässwörd" });
   client.receive(encodeUtf8("-\n"));
   eventsOf(client);
@@ -147,7 +147,7 @@ test("login: 8-bit passwords are UTF-8, and one with a NUL or empty is refused",
   }
 });
 
-test("STARTTLS: nothing is sent in clear behind it, and PLAIN only over TLS", () => {
+test("STARTTLS › nothing is sent unencrypted after it, and PLAIN only over TLS", () => {
   const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
   outputOf(client);
   client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
@@ -158,7 +158,7 @@ test("STARTTLS: nothing is sent in clear behind it, and PLAIN only over TLS", ()
   assert.equal(outputOf(client), `PLAIN\t${btoa("\0doveadm\0x")}\n`);
 });
 
-test("STARTTLS: bytes that came in clear behind it are an error, before and after the upgrade", () => {
+test("STARTTLS › bytes that came unencrypted after it are an error, before and after the upgrade", () => {
   for (const upgrade of [false, true]) {
     const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
     client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
@@ -171,7 +171,7 @@ test("STARTTLS: bytes that came in clear behind it are an error, before and afte
   }
 });
 
-test("STARTTLS: a server that can't, or lets us in before, is an error", () => {
+test("STARTTLS › a server that can't, or lets us in before, is an error", () => {
   for (const welcome of ["-\n", "VERSION\tdoveadm-client\t1\t1\n-\n", "+\n"]) {
     const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
     client.receive(encodeUtf8(welcome));
@@ -180,13 +180,13 @@ test("STARTTLS: a server that can't, or lets us in before, is an error", () => {
   }
 });
 
-test("options: limits and versions that can't be are refused", () => {
+test("options › limits and versions that can't be are refused", () => {
   assert.throws(() => new DoveadmClientProtocol({ maxMinor: 5 }), LocalProtocolError);
   assert.throws(() => new DoveadmClientProtocol({ maxMinor: 1.5 }), LocalProtocolError);
   assert.throws(() => new DoveadmClientProtocol({ limits: { reply: 0 } }), LocalProtocolError);
 });
 
-test("log: asked for from 1.3 on, where it is wanted", () => {
+test("log › asked for from 1.3 on, where it is wanted", () => {
   for (
     const [minor, logPassthrough, asked] of [[2, true, false], [3, true, true], [3, false, false]]
   ) {
@@ -200,7 +200,7 @@ test("log: asked for from 1.3 on, where it is wanted", () => {
   }
 });
 
-test("log: lines belong to the request that was running, and to none behind the last", () => {
+test("log › lines belong to the request that was running, and to none after the last", () => {
   const [client, server] = session();
   client.send(list);
   client.send(list);
@@ -227,7 +227,7 @@ test("log: lines belong to the request that was running, and to none behind the 
   ]);
 });
 
-test("replies: empty ones, empty rows, the single field 0, and one JSON text", () => {
+test("replies › empty ones, empty rows, the single field 0, and one JSON text", () => {
   const fields = (bytes: string) => replyTo(bytes).fields;
   assert.deepEqual(fields("\n+\n"), []);
   assert.deepEqual(fields("\t\n+\n"), [""]);
@@ -236,7 +236,7 @@ test("replies: empty ones, empty rows, the single field 0, and one JSON text", (
   assert.deepEqual(fields('{"a":1}\n+\n'), ['{"a":1}']);
 });
 
-test("replies: codes, details, and text behind the +", () => {
+test("replies › codes, details, and text after the +", () => {
   const statusOf = (line: string) => {
     const reply = replyTo(`\n${line}\n`);
     return [reply.ok, reply.ok ? undefined : reply.code, reply.detail];
@@ -249,7 +249,7 @@ test("replies: codes, details, and text behind the +", () => {
   assert.deepEqual(statusOf("-REFERRAL bob@host"), [false, "REFERRAL", "bob@host"]);
 });
 
-test("replies: fields are unescaped once, as text and as bytes, whichever is asked for first", () => {
+test("replies › fields are unescaped once, as text and as bytes, whichever is asked for first", () => {
   const wire = concat([
     encodeUtf8("a\x01tb\t\x0111n\t"),
     Uint8Array.of(0xe9),
@@ -263,11 +263,11 @@ test("replies: fields are unescaped once, as text and as bytes, whichever is ask
   assert.deepEqual([other.rawFields, other.fields], [raw, text]);
 });
 
-test("replies: a field with a byte order mark keeps it, and UTF-8 around it is whole", () => {
+test("replies › a field with a byte order mark keeps it, and UTF-8 around it is whole", () => {
   assert.deepEqual(replyTo("\ufeffx\tünï\t😀\t\n+\n").fields, ["\ufeffx", "ünï", "😀"]);
 });
 
-test("replies: of several in one chunk, in whatever order their fields are asked for", () => {
+test("replies › of several in one chunk, in whatever order their fields are asked for", () => {
   const [client, server] = session(0);
   for (let at = 0; at < 3; at++) client.send(list);
   outputOf(client);
@@ -276,7 +276,7 @@ test("replies: of several in one chunk, in whatever order their fields are asked
   assert.deepEqual([1, 0, 2].map((at) => replies[at].fields), [["two"], ["one"], ["thr\u00e9"]]);
 });
 
-test("replies: large ones in many pieces are the same as text and as bytes", () => {
+test("replies › large ones in many pieces are the same as text and as bytes", () => {
   const [client] = session(0);
   client.send(list);
   outputOf(client);
@@ -290,7 +290,7 @@ test("replies: large ones in many pieces are the same as text and as bytes", () 
   assert.deepEqual(reply.fields, expected);
 });
 
-test("replies: Node's Buffers are taken as the bytes that they are", () => {
+test("replies › Node's Buffers are taken as the bytes that they are", () => {
   const [client] = session(0);
   client.send(list);
   outputOf(client);
@@ -302,7 +302,7 @@ test("replies: Node's Buffers are taken as the bytes that they are", () => {
   assert.deepEqual(wire, Buffer.from("a\x01tb\t\n+\n"), "the caller's bytes were changed");
 });
 
-test("requests: what began to leave counts as sent", () => {
+test("requests › what began to leave counts as sent", () => {
   const [client] = session();
   const id = client.send(list);
   assert(!client.isSent(id));
@@ -316,14 +316,14 @@ test("requests: what began to leave counts as sent", () => {
   assert.throws(() => client.send(list), LocalProtocolError);
 });
 
-test("requests: a reply to one that never left is refused", () => {
+test("requests › a reply to one that never left is refused", () => {
   const [client, server] = session();
   client.send(list);
   client.receive(server.main("\n+\n"));
   assert.throws(() => client.nextEvent(), RemoteProtocolError);
 });
 
-test("requests: rows behind the reply say what they are", () => {
+test("requests › rows after the reply say what they are", () => {
   const [client, server] = session();
   client.send({ name: "instance list" });
   outputOf(client);
@@ -332,7 +332,7 @@ test("requests: rows behind the reply say what they are", () => {
   assert.throws(() => client.nextEvent(), /rows .* after their reply/);
 });
 
-test("input: written in order, whatever the order of the calls", () => {
+test("input › written in order, whatever the order of the calls", () => {
   const [client] = session();
   const save = { name: "save", user: "alice", input: true };
   const one = client.send(save);
@@ -349,7 +349,7 @@ test("input: written in order, whatever the order of the calls", () => {
   );
 });
 
-test("input: a piece of very many lines is written whole", () => {
+test("input › a piece of very many lines is written whole", () => {
   const [client] = session();
   const save = client.send({ name: "save", user: "alice", input: true });
   client.write(save, encodeUtf8(".\n".repeat(200_000)));
@@ -357,7 +357,7 @@ test("input: a piece of very many lines is written whole", () => {
   assert.equal(outputOf(client).length, "\talice\tsave\n".length + 600_000 + "\r\n.\r\n".length);
 });
 
-test("replies: one in packets of a byte takes no more than its size", () => {
+test("replies › one in packets of a byte takes no more than its size", () => {
   const [client, server] = session();
   client.send(list);
   outputOf(client);
@@ -371,7 +371,7 @@ test("replies: one in packets of a byte takes no more than its size", () => {
   assert(reply.rawFields[0].buffer.byteLength <= 2 * size);
 });
 
-test("input: a refusal ends the conversation, and not a byte more of it is written", () => {
+test("input › a refusal ends the conversation, and not a byte more of it is written", () => {
   for (const status of ["-USAGE", "-", "+"]) {
     const [client, server] = session();
     const save = client.send({ name: "save", user: "alice", args: ["--bogus"], input: true });
@@ -389,7 +389,7 @@ test("input: a refusal ends the conversation, and not a byte more of it is writt
   }
 });
 
-test("input: a failure behind the whole of it leaves the connection as it is", () => {
+test("input › a failure after the whole of it leaves the connection as it is", () => {
   const [client, server] = session();
   const save = client.send({ name: "save", user: "nobody", input: true });
   const next = client.send(list);
@@ -402,7 +402,7 @@ test("input: a failure behind the whole of it leaves the connection as it is", (
   );
 });
 
-test("streams: a value of any size passes in pieces, and nothing of it is kept", () => {
+test("streams › a value of any size passes in pieces, and nothing of it is kept", () => {
   const [client] = session(0, { limits: { reply: 10 } });
   client.send({ name: "fetch", streamed: true });
   outputOf(client);
@@ -414,7 +414,7 @@ test("streams: a value of any size passes in pieces, and nothing of it is kept",
   assert.equal(size, 100_000);
 });
 
-test("the end: close() drops what wasn't taken and reports the unanswered", () => {
+test("the end › close() drops what wasn't taken and reports the unanswered", () => {
   const [client] = session();
   client.send(list);
   client.close();

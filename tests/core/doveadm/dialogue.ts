@@ -20,7 +20,7 @@ export class ServerBytes {
   readonly minor: number;
   #stream = new StreamMultiplexer();
 
-  /** Makes one. */
+  /** Creates one. */
   constructor(minor: number) {
     this.minor = minor;
   }

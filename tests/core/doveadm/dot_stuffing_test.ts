@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { dotStuff, DotStuffer, DotUnstuffer } from "../../../core/doveadm/mod.ts";
 import { concat, encodeUtf8 } from "../../../core/mod.ts";
 
-/** Reads input as Dovecot does: its data, and what stands behind it. */
+/** Reads input as Dovecot does: its data, and what stands after it. */
 function readInput(wire: Uint8Array): { data: string; rest: string } {
   const text = String.fromCharCode(...wire);
   const end = /(^|\r?\n)\.\r?\n/.exec(text)!;

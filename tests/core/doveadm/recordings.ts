@@ -33,7 +33,7 @@ export interface Recording {
   readonly transport: string;
   /** What went over the wire, in order; `bytes` is `undefined` where a side sent no more. */
   readonly steps: readonly { readonly by: "client" | "server"; readonly bytes?: string }[];
-  /** What the server sent behind the handshake, by channel. */
+  /** What the server sent after the handshake, by channel. */
   readonly channels: Readonly<Record<"main" | "log", string>>;
 }
 
@@ -160,7 +160,7 @@ class ClientReader {
   #rest = "";
   #bytes = "";
 
-  /** Reads what was written in one step; `isLast` if there is no other one behind it. */
+  /** Reads what was written in one step; `isLast` if there is no other one after it. */
   read(bytes: string, isLast: boolean): ScriptStep {
     this.#acts = [];
     this.#rest = bytes;
@@ -185,7 +185,7 @@ class ClientReader {
     }
   }
 
-  /** Reads a line ahead of the first command; says whether it was one. */
+  /** Reads a line before the first command; says whether it was one. */
   #readHandshake(line: string): boolean {
     const { options } = this;
     const version = /^VERSION\tdoveadm-server\t1\t(\d+)$/.exec(line);
@@ -210,7 +210,7 @@ class ClientReader {
     this.#acts.push({ type: "send", command: { ...command, input: this.#isInput } });
   }
 
-  /** Reads up to the line with a lone dot. The line end ahead of it is not part of the input. */
+  /** Reads up to the line with a lone dot. The line end before it is not part of the input. */
   #readInput(): void {
     const found = /\r?\n\.\r?\n/.exec(this.#rest);
     const wire = found === null ? this.#rest : this.#rest.slice(0, found.index);

@@ -46,7 +46,7 @@ const misfortunes = {
     RemoteProtocolError,
     /unencrypted bytes after/,
   ),
-  "RemoteProtocolError: rows behind a reply": failsWith(RemoteProtocolError, /no request was run/),
+  "RemoteProtocolError: rows after a reply": failsWith(RemoteProtocolError, /no request was run/),
   "end: no welcome": ({ events }) => {
     assert.deepEqual(events, [{ type: "end", unanswered: [] }]);
   },
@@ -70,8 +70,8 @@ const traps: readonly Row<keyof typeof misfortunes>[] = [
   ["AuthenticationError: it is a wrong one", /\/auth-wrong-(password|user)-m/],
   ["RemoteProtocolError: no STARTTLS there", /[/-]starttls(-[a-z]+)*-m[01]$/],
   ["RemoteProtocolError: bytes before TLS", /\/starttls-no-password-configured-m[2-4]$/],
-  ["RemoteProtocolError: rows behind a reply", /\/rows-after-reply(-pipelined)?-m/],
-  ["RemoteProtocolError: rows behind a reply", /\/(service-status|who-imap-session)-m/],
+  ["RemoteProtocolError: rows after a reply", /\/rows-after-reply(-pipelined)?-m/],
+  ["RemoteProtocolError: rows after a reply", /\/(service-status|who-imap-session)-m/],
   ["end: no welcome", /\/tls-implicit-plaintext-client-m/],
   ["end: no reply", /\/(backup-usage|import-usage|usage-missing-arg2?|user-u)-m/],
   ["end: no reply", /\/(fetch-badfield|mailbox-status-badfield|mailbox-cache)-m/],
@@ -101,27 +101,27 @@ const leftOut: readonly Row[] = [
   ["a NUL in an argument", /\/escaped-nul-m/],
   ["an argument that isn't UTF-8", /\/(dict-iter|mailbox-name-invalid-utf8)-m/],
   ["OPTION as a command", /\/option-unknown-m/],
-  ["dsync's own protocol behind a command", /\/dsync-server-U$/],
+  ["dsync's own protocol after a command", /\/dsync-server-U$/],
 ];
 
 const all = servers.map((server) => ({ server, recordings: loadRecordings(server) }));
 const differences: string[] = [];
 
 for (const { server, recordings } of all) {
-  test(`${server}: what goes well replays`, () => {
+  test(`${server} › what goes well replays`, () => {
     checkEach(recordings.filter((one) => !rowOf(traps, one) && !rowOf(leftOut, one)), (one) => {
       differences.push(...checkReplay(one, goesWell).differences);
     });
   });
 
-  test(`${server}: traps give what a caller should get`, () => {
+  test(`${server} › traps give what a caller should get`, () => {
     checkEach(recordings.filter((one) => rowOf(traps, one)), (one) => {
       const [misfortune] = rowOf(traps, one)!;
       differences.push(...checkReplay(one, misfortunes[misfortune]).differences);
     });
   });
 
-  test(`${server}: what is left out can't be replayed`, () => {
+  test(`${server} › what is left out can't be replayed`, () => {
     checkEach(recordings.filter((one) => rowOf(leftOut, one)), (one) => {
       assert.throws(() => checkOutput(one));
     });
@@ -255,7 +255,7 @@ class Replay {
         step.acts.forEach((act) => this.#act(act));
         this.#pump();
         recorded += step.bytes;
-        // Behind the handshake ours must not wait where the recorded client didn't.
+        // After the handshake ours must not wait where the recorded client didn't.
         if (this.#isReady && !this.#isOver) assert.equal(this.#output, recorded);
       } else if ("says" in step) this.#hear(step.says);
       else if (!this.#isOver) {
@@ -307,7 +307,7 @@ class Replay {
       return this.#client.nextEvent();
     } catch (error) {
       this.#error ??= error;
-      assert.equal(error, this.#error, "the error isn't there for ever");
+      assert.equal(error, this.#error, "the error isn't there without limit");
     }
   }
 

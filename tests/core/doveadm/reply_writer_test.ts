@@ -26,7 +26,7 @@ function replies(minor: number, asksForLog: boolean): string {
   return talk.output;
 }
 
-test("replies: byte for byte, in each version's format", () => {
+test("replies › byte for byte, in each version's format", () => {
   const rows = "a\x01tb\t\x03\xfe\x010\t";
   const failure = "\n-REFERRAL a@b\n";
   const rest = `{"a":1}\n+\n`;
@@ -52,7 +52,7 @@ test("replies: byte for byte, in each version's format", () => {
   );
 });
 
-test("replies: every byte, as text and as bytes, in any pieces", () => {
+test("replies › every byte, as text and as bytes, in any pieces", () => {
   const bytes = String.fromCharCode(...Array(256).keys());
   const ascii = bytes.slice(0, 128);
   const escaped = `\x010\x011${bytes.slice(2)}`
@@ -75,14 +75,14 @@ test("replies: every byte, as text and as bytes, in any pieces", () => {
   }
 });
 
-/** What is on the main channel of an output that begins behind the handshake. */
+/** What is on the main channel of an output that begins after the handshake. */
 function mainOf(output: string, minor: number): string {
   const version = minor === 0 ? "" : `VERSION\tdoveadm-client\t1\t${minor}\n`;
   return takeApart(`${version}+\n${output}`, minor)
     .filter(({ channel }) => channel === "main").map(({ byte }) => byte).join("");
 }
 
-test("replies: large ones leave in packets of their own, and are not held back", () => {
+test("replies › large ones leave in packets of their own, and are not held back", () => {
   for (const minor of [0, 2, 4]) {
     const talk = session(minor);
     talk.say("\t\twho\n");
@@ -106,7 +106,7 @@ test("replies: large ones leave in packets of their own, and are not held back",
   }
 });
 
-test("the log: each level has its byte, and each line of a message has one", () => {
+test("the log › each level has its byte, and each line of a message has one", () => {
   const talk = session();
   for (const level of logLevels) talk.server.log(level, "a\r\nb\n\nä");
   const lines = [1, 2, 3, 4, 5, 6].map((type) => String.fromCharCode(type))
@@ -115,7 +115,7 @@ test("the log: each level has its byte, and each line of a message has one", () 
   assert.throws(() => talk.server.log("loud" as "info", "x"), LocalProtocolError);
 });
 
-test("the log: nothing of it in the handshake, nor behind the end", () => {
+test("the log › nothing of it in the handshake, nor after the end", () => {
   const talk = new Talk();
   talk.server.log("error", "too early");
   talk.server.probe();

@@ -103,7 +103,7 @@ function conversationsOf(minor: number): Conversation<Server>[] {
   const hello = peer(`VERSION\tdoveadm-server\t1\t${minor}\r\n`);
   return [
     {
-      name: `1.${minor}: commands, some of them ahead of their turn`,
+      name: `1.${minor}: commands, some of them before their turn`,
       make,
       steps: [
         hello,
@@ -223,12 +223,12 @@ function remoteMistakes(): Conversation<Server>[] {
       steps: [peer(`${hello}x\tproxy-ttl=1\t\twho\n`)],
     },
     {
-      name: "garbage behind a command that is answered",
+      name: "garbage after a command that is answered",
       make: () => new DoveadmServerProtocol(preauthenticated),
       steps: [peer(`${hello}\t\twho\ngarbage\n`), answer(1, () => {})],
     },
     {
-      name: "STARTTLS with bytes in clear behind it",
+      name: "STARTTLS with unencrypted bytes after it",
       make: () => new DoveadmServerProtocol({ password: "s3cret", starttls: "offered" }),
       steps: [peer(`${hello}STARTTLS\n${login}`)],
     },

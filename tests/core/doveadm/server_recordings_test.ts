@@ -27,7 +27,7 @@ type Correction = (plan: Plan) => Plan;
 
 /** What Dovecot does and our server doesn't, and what ours does instead. */
 const corrections = {
-  "rows behind the reply: ahead of it": (plan) => answering(plan, rowsAhead(plan)),
+  "rows after the reply: before it": (plan) => answering(plan, rowsAhead(plan)),
   "a command that takes the connection down: one to be answered": (plan) =>
     answering(plan, plan.script.asks.map((_, at) => plan.answers[at] ?? [failed("TEMPFAIL")])),
   "a refused command's input read as commands: skipped": (plan) =>
@@ -60,8 +60,8 @@ const corrections = {
 
 /** The recordings in which Dovecot does so. */
 const different: readonly Row<keyof typeof corrections>[] = [
-  ["rows behind the reply: ahead of it", /\/rows-after-reply(-pipelined)?-m/],
-  ["rows behind the reply: ahead of it", /\/(service-status|who-imap-session)-m/],
+  ["rows after the reply: before it", /\/rows-after-reply(-pipelined)?-m/],
+  ["rows after the reply: before it", /\/(service-status|who-imap-session)-m/],
   ...[
     /\/(backup-usage|import-usage|usage-missing-arg2?|user-u)-m/,
     /\/(fetch-badfield|mailbox-status-badfield|mailbox-cache)-m/,
@@ -90,27 +90,27 @@ const different: readonly Row<keyof typeof corrections>[] = [
 
 /** The recordings that a server of the protocol has no part in. */
 const leftOut: readonly Row[] = [
-  ["dsync's own protocol behind a command", /\/dsync-server-U$/],
+  ["dsync's own protocol after a command", /\/dsync-server-U$/],
   ["TLS that the client doesn't speak", /\/tls-implicit-plaintext-client-m/],
 ];
 
 const all = servers.map((server) => ({ server, recordings: loadRecordings(server) }));
 
 for (const { server, recordings } of all) {
-  test(`${server}: ours says what it said`, () => {
+  test(`${server} › ours says what it said`, () => {
     checkEach(recordings.filter((one) => !rowOf(different, one) && !rowOf(leftOut, one)), (one) => {
       checkPlan(planOf(one));
     });
   });
 
-  test(`${server}: what it shouldn't do, ours doesn't`, () => {
+  test(`${server} › what it shouldn't do, ours doesn't`, () => {
     checkEach(recordings.filter((one) => rowOf(different, one)), (one) => {
       const [difference] = rowOf(different, one)!;
       checkPlan(corrections[difference](planOf(one)));
     });
   });
 
-  test(`${server}: what differs or is left out doesn't replay`, () => {
+  test(`${server} › what differs or is left out doesn't replay`, () => {
     checkEach(recordings.filter((one) => rowOf(different, one) || rowOf(leftOut, one)), (one) => {
       assert.throws(() => checkPlan(planOf(one)));
     });
@@ -169,7 +169,7 @@ function endOf({ serverEnds, clientEnds, isIn, greets }: ServerScript): Plan["en
   return greets && !isIn ? "refused" : "failed";
 }
 
-/** The plan with other answers and nothing behind them. */
+/** The plan with other answers and nothing after them. */
 function answering(plan: Plan, answers: Answers): Plan {
   const { script, expected } = plan;
   return {
@@ -182,7 +182,7 @@ function answering(plan: Plan, answers: Answers): Plan {
   };
 }
 
-/** The answers with rows where they belong: none stands behind its reply, in front of the next. */
+/** The answers with rows where they belong: none stands after its reply, in front of the next. */
 function rowsAhead({ answers, rest }: Plan): Answers {
   const all = [...answers, rest].map((parts) => [...parts]);
   for (let at = 1; at < answers.length; at++) {

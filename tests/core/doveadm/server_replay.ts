@@ -17,9 +17,9 @@ export interface Plan {
   readonly isAsRecorded: boolean;
   /** What is said to each command that our server tells of. */
   readonly answers: Answers;
-  /** Whether commands are answered ahead of their input in any case. */
+  /** Whether commands are answered before their input in any case. */
   readonly answersEarly?: boolean;
-  /** What is said behind the last answer. */
+  /** What is said after the last answer. */
   readonly rest: readonly Part[];
   /** What goes over the wire. */
   readonly expected: readonly Segment[];
@@ -36,7 +36,7 @@ export interface Manner {
   readonly cut: (bytes: string) => Iterable<string>;
   /** Whether all that the client says arrives as one, if it may. */
   readonly atOnce?: boolean;
-  /** Whether commands are answered ahead of their input. */
+  /** Whether commands are answered before their input. */
   readonly early?: boolean;
   /** Whether values are given as texts, if they are. */
   readonly texts?: boolean;
@@ -65,7 +65,7 @@ export class Replay {
   #error: unknown;
   #answered = 0;
 
-  /** Makes one. */
+  /** Creates one. */
   constructor(plan: Plan, manner: Manner) {
     this.#plan = plan;
     this.#manner = manner;
@@ -76,7 +76,7 @@ export class Replay {
   run(): Outcome {
     const { recording, script } = this.#plan;
     const wire = wireOf(recording, "client");
-    // What is said through TLS can't arrive with what is said ahead of it.
+    // What is said through TLS can't arrive with what is said before it.
     if (this.#manner.atOnce && !wire.includes("STARTTLS")) {
       this.#hear(wire);
       if (script.clientEnds) this.#hear(undefined);
@@ -129,7 +129,7 @@ export class Replay {
       return this.#server.nextEvent();
     } catch (error) {
       this.#error ??= error;
-      assert.equal(error, this.#error, "the error isn't there for ever");
+      assert.equal(error, this.#error, "the error isn't there without limit");
     }
   }
 

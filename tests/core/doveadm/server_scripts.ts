@@ -23,7 +23,7 @@ import {
   wireOf,
 } from "./recordings.ts";
 
-/** A part of what a server says behind its handshake. */
+/** A part of what a server says after its handshake. */
 export type Part =
   | { readonly type: "log"; readonly level: LogLevel; readonly message: string }
   | { readonly type: "field"; readonly bytes: string; readonly final: boolean }
@@ -54,9 +54,9 @@ export interface ServerScript {
   readonly greets: boolean;
   /** Whether the client got in. */
   readonly isIn: boolean;
-  /** The reply to each command that has one, with the log lines ahead of it and within. */
+  /** The reply to each command that has one, with the log lines before it and within. */
   readonly answers: readonly (readonly Part[])[];
-  /** What it said behind its last reply. */
+  /** What it said after its last reply. */
   readonly rest: readonly Part[];
   /** Whether it passed its log on, if there was something in it. */
   readonly passesLog: boolean;
@@ -103,7 +103,7 @@ export function serverScriptOf(recording: Recording): ServerScript {
 
 /** What a server said on a channel until it said something on another one. */
 export interface Segment {
-  /** The channel, or the handshake ahead of the channels. */
+  /** The channel, or the handshake before the channels. */
   readonly channel: Unit["channel"];
   /** What it said. */
   readonly bytes: string;
@@ -163,7 +163,7 @@ class AskReader {
     this.#maxMinor = maxMinor;
   }
 
-  /** Reads the commands, behind the login if there was one. */
+  /** Reads the commands, after the login if there was one. */
   readCommands(preauthenticated: boolean): void {
     if (!preauthenticated) {
       this.#rest = this.#rest.replace(/^(STARTTLS\r?\n)?PLAIN\t[^\n]*\n/, "");
@@ -205,7 +205,7 @@ class AskReader {
 
   /**
    * Reads up to the line with a lone dot, or as far as it goes: up to a line end that may be the one
-   * ahead of the dot.
+   * before the dot.
    */
   #readInput(): string {
     const found = /(^|\r?\n)\.\r?\n|(\r?\n)?$/.exec(this.#rest)!;

@@ -4,7 +4,7 @@ import { LocalProtocolError } from "../../../core/mod.ts";
 import { toBytes } from "./recordings.ts";
 import { hello, packet, session, Talk } from "./talk.ts";
 
-test("OPTION: asks for the log where that is known, and is a command where not", () => {
+test("OPTION › asks for the log where that is known, and is a command where not", () => {
   const lines = "\t\tOPTION\nD\ta\tOPTION\tbogus\tlog-passthrough\r\n\t\twho\n";
   for (const minor of [0, 1, 2, 3, 4]) {
     const talk = session(minor);
@@ -20,7 +20,7 @@ test("OPTION: asks for the log where that is known, and is a command where not",
   assert.equal(unasked.output, "");
 });
 
-test("extra fields: from 1.3 on, whatever the client offered", () => {
+test("extra fields › from 1.3 on, whatever the client offered", () => {
   for (const minor of [0, 2, 3, 4]) {
     const line = "x\tproxy-ttl=1\ta\twho\n";
     assert.deepEqual(session(minor).say(line), ["1 who"]);
@@ -28,7 +28,7 @@ test("extra fields: from 1.3 on, whatever the client offered", () => {
   }
 });
 
-test("commands: one at a time, the next behind the reply", () => {
+test("commands › one at a time, the next after the reply", () => {
   const talk = session();
   assert.deepEqual(talk.say("\t\ta\n\t\tb\r\n\t\tc"), ["1 a"]);
   assert.equal(talk.server.backlog, 8);
@@ -48,7 +48,7 @@ test("commands: one at a time, the next behind the reply", () => {
   assert.equal(talk.output, packet("\n+\n") + packet("\n-NOTFOUND\n"));
 });
 
-test("commands: all that came is answered behind the client's end, but for half a line", () => {
+test("commands › all that came is answered after the client's end, but for half a line", () => {
   const talk = session();
   assert.deepEqual(talk.say("\t\ta\n\t\tb\n\t\tc"), ["1 a"]);
   assert.deepEqual(talk.end(), []);
@@ -62,7 +62,7 @@ test("commands: all that came is answered behind the client's end, but for half 
   assert.equal(talk.output, packet("\n+\n").repeat(2));
 });
 
-test("commands: a line that is none ends the session, behind the replies ahead of it", () => {
+test("commands › a line that is none ends the session, after the replies before it", () => {
   for (const line of ["", "\talice", "garbage", "q\t\twho", "GET / HTTP/1.1"]) {
     const talk = session();
     assert.deepEqual(talk.say(`\t\ta\n${line}\n\t\tb\n`), ["1 a"]);
@@ -78,7 +78,7 @@ test("commands: a line that is none ends the session, behind the replies ahead o
   }
 });
 
-test("commands: a line may be as long as its limit, and no longer", () => {
+test("commands › a line may be as long as its limit, and no longer", () => {
   const line = `\t\twho\t${"x".repeat(100)}`;
   assert.deepEqual(session(2, { limits: { commandLine: line.length } }).say(`${line}\n`), [
     "1 who",
@@ -87,7 +87,7 @@ test("commands: a line may be as long as its limit, and no longer", () => {
   assert.deepEqual(short.say(line), ["error commandLine[]"]);
 });
 
-test("commands: what isn't UTF-8 is refused, and the log says why", () => {
+test("commands › what isn't UTF-8 is refused, and the log says why", () => {
   const talk = session();
   assert.deepEqual(talk.say("\t\twho\t\xff\n\t\tsave\t\xe4\n\t\tstop\n.\n\t\twho\n"), ["3 who"]);
   const [first, second] = ["who", "save"].map((name) =>
@@ -98,7 +98,7 @@ test("commands: what isn't UTF-8 is refused, and the log says why", () => {
   assert.throws(() => talk.server.succeed(2), LocalProtocolError);
 });
 
-test("commands: who reads none of the refusals is not served for ever", () => {
+test("commands › who reads none of the refusals is not served without limit", () => {
   const bad = "\t\twho\t\xff\n".repeat(100);
   const limits = { backlog: 10_000 };
   const patient = session(2, { limits });
@@ -121,7 +121,7 @@ test("a backlog above its limit is an error, with the command that runs", () => 
   assert.equal(talk.output, "");
 });
 
-test("input: arrives behind its command, without the line end ahead of the dot", () => {
+test("input › arrives after its command, without the line end before the dot", () => {
   const rows: readonly (readonly [wire: string, input: string])[] = [
     [".\n", ""],
     [".\r\n", ""],
@@ -148,7 +148,7 @@ test("input: arrives behind its command, without the line end ahead of the dot",
   }
 });
 
-test("input: what follows a refused command is never a command, whatever it looks like", () => {
+test("input › what follows a refused command is never a command, whatever it looks like", () => {
   const wires = [
     "\t\tstop\n.\n",
     "\t\tstop\n\t\tstop\nv\t\tstop\n..\n\t\tstop\r\n.\r\n",
@@ -170,7 +170,7 @@ test("input: what follows a refused command is never a command, whatever it look
   }
 });
 
-test("input: a client that goes away ahead of the dot", () => {
+test("input › a client that goes away before the dot", () => {
   for (const wire of ["", "a", "a\n", "a\r\n.", "a\r\n.\r", ".", "a\n..\n"]) {
     const running = session();
     running.say(`\ta\tsave\n${wire}`);
@@ -187,7 +187,7 @@ test("input: a client that goes away ahead of the dot", () => {
   }
 });
 
-test("input: who knows other commands says which have some", () => {
+test("input › who knows other commands says which have some", () => {
   const takesInput = ({ name }: { name: string }) => name === "fs put";
   const talk = session(2, { takesInput });
   assert.deepEqual(talk.say("\t\tfs put\nx\n.\n"), ["1 fs put <", '1 "x".']);
@@ -195,7 +195,7 @@ test("input: who knows other commands says which have some", () => {
   assert.deepEqual(talk.say("\ta\tsave\n"), ["2 save"]);
 });
 
-test("close: what was said is left to be taken, and what runs is reported", () => {
+test("close › what was said is left to be taken, and what runs is reported", () => {
   const rows: readonly (readonly [lines: string, words: string[]])[] = [
     ["", ["end []"]],
     [hello, ["end []"]],

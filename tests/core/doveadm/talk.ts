@@ -17,7 +17,7 @@ import { fromBytes, toBytes } from "./recordings.ts";
 export const hello = "VERSION\tdoveadm-server\t1\t2\n";
 /** The line that logs in with the password "s3cret". */
 export const login = plain("\0doveadm\0s3cret");
-/** What stands ahead of the first bytes in the stream format. */
+/** What stands before the first bytes in the stream format. */
 export const streamHeader = "\xff\xff\xff\xff\xff\x00\x02\x03\xfe";
 
 /** The line that logs in with these bytes. */

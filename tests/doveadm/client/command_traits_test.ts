@@ -11,13 +11,13 @@ const alone: Readonly<Record<string, string>> = {
   sync: "it ends in dsync's own protocol",
 };
 
-test("command traits: the commands that act on mail share a connection, and no others", () => {
+test("command traits › the commands that act on mail share a connection, and no others", () => {
   for (const { name, mail } of Object.values(commands)) {
     assert.equal(sharesConnection(name), mail && !(name in alone), name);
   }
 });
 
-test("command traits: what isn't known has a connection of its own", () => {
+test("command traits › what isn't known has a connection of its own", () => {
   for (const name of ["", "no such command", "toString", "MAILBOX LIST", "mailbox"]) {
     assert(!sharesConnection(name));
   }

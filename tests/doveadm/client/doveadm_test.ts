@@ -57,7 +57,7 @@ for (
   const [what, act] of [
     ["typed rows", typedRows],
     ["hundreds of commands at once", manyInOrder],
-    ["commands that die of a mail command ahead of them", besideMail],
+    ["commands that die of a mail command before them", besideMail],
     ["failures, with what the log says about them", failures],
     ["streams of many fields, left early, and failing", streams],
     [
@@ -66,13 +66,13 @@ for (
     ],
   ] as const
 ) {
-  test(`real Dovecot: ${what}`, async () => {
+  test(`real Dovecot › ${what}`, async () => {
     await using dovecot = await startDovecot();
     await act(wayTo(dovecot));
   });
 }
 
-test("real Dovecot: a preauthenticated socket, one with a password, and TCP", async () => {
+test("real Dovecot › a preauthenticated socket, one with a password, and TCP", async () => {
   await using dovecot = await startDovecot();
   const { password, port } = dovecot;
   for (
@@ -92,7 +92,7 @@ test("real Dovecot: a preauthenticated socket, one with a password, and TCP", as
   }
 });
 
-test("real Dovecot: wrong and missing passwords", async () => {
+test("real Dovecot › wrong and missing passwords", async () => {
   await using dovecot = await startDovecot();
   for (const options of [{}, { password: "wrong" }]) {
     for (
@@ -107,7 +107,7 @@ test("real Dovecot: wrong and missing passwords", async () => {
   }
 });
 
-test("real Dovecot: commands whose rows would come behind their reply", async () => {
+test("real Dovecot › commands whose rows would come after their reply", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   for (let at = 0; at < 3; at++) {
@@ -123,7 +123,7 @@ test("real Dovecot: commands whose rows would come behind their reply", async ()
   for (const fields of pipelined) assert(fields.length >= 4);
 });
 
-test("real Dovecot: a command that takes its connection down, amid fifty", async () => {
+test("real Dovecot › a command that takes its connection down, amid fifty", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const bad = { name: "fetch", user: "alice", args: ["nosuchfield", "mailbox", "INBOX"] };
@@ -146,14 +146,14 @@ test("real Dovecot: a command that takes its connection down, amid fifty", async
   }
 });
 
-test("real Dovecot: arguments arrive as they are", async () => {
+test("real Dovecot › arguments arrive as they are", async () => {
   await using dovecot = await startDovecot({
     extraConfig: "mail_attribute_dict = file:%h/attributes",
   });
   await using doveadm = clientOf(dovecot);
   const place = ["INBOX", "/private/comment"];
   for (const value of ["a\tb\nc\rd\x01e", "ünï😀", "--user bob", "\x01", "trailing\t", "\x01t"]) {
-    // Behind "--" a value may begin with a hyphen.
+    // After "--" a value may begin with a hyphen.
     const args = ["--", ...place, value];
     await doveadm.send({ name: "mailbox metadata set", user: "alice", args });
     const get = { name: "mailbox metadata get", user: "alice", args: place };
@@ -161,7 +161,7 @@ test("real Dovecot: arguments arrive as they are", async () => {
   }
 });
 
-test("real Dovecot: a refused save leaves everything else right", async () => {
+test("real Dovecot › a refused save leaves everything else right", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const input = "Subject: x\r\n\r\nx\r\n";
@@ -185,7 +185,7 @@ test("real Dovecot: a refused save leaves everything else right", async () => {
   );
 });
 
-test("real Dovecot: no line of a message is ever run as a command", async () => {
+test("real Dovecot › no line of a message is ever run as a command", async () => {
   await using dovecot = await startDovecot();
   const reloads = async () => (await dovecot.log()).match(/SIGHUP|reloading/gi)?.length ?? 0;
   const body = "\t\treload\nv\t\treload\n\t\treload\n";
@@ -209,7 +209,7 @@ test("real Dovecot: no line of a message is ever run as a command", async () => 
   }
 });
 
-test("real Dovecot: messages come back byte for byte", async () => {
+test("real Dovecot › messages come back byte for byte", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const inputs = [
@@ -230,7 +230,7 @@ test("real Dovecot: messages come back byte for byte", async () => {
   }
 });
 
-test("real Dovecot: input in pieces, as text and bytes, and one that fails midway", async () => {
+test("real Dovecot › input in pieces, as text and bytes, and one that fails midway", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const save = { name: "save", user: "bob", args: ["-m", "INBOX"] };
@@ -295,7 +295,7 @@ test("real Dovecot › a reply larger than the memory that may be used › strea
   assert(mebibytes < 64, `the resident memory grew by ${mebibytes} MiB`);
 });
 
-test("real Dovecot: a limit that a reply goes over ends its connection and no other", async () => {
+test("real Dovecot › a limit that a reply goes over ends its connection and no other", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot, { limits: { reply: 20 } });
   const tooLong = doveadm.send({ name: "mailbox list", user: "alice" });
@@ -303,7 +303,7 @@ test("real Dovecot: a limit that a reply goes over ends its connection and no ot
   assert.deepEqual(await fieldsOf(doveadm, messages("alice")), ["INBOX", "3"]);
 });
 
-test("real Dovecot: a client with one connection still runs commands of both kinds", async () => {
+test("real Dovecot › a client with one connection still runs commands of both kinds", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot, { maxConnections: 1 });
   const mixed = await Promise.all([

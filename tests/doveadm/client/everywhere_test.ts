@@ -129,13 +129,13 @@ function testRoute(
   maxMinor: number | undefined,
 ): void {
   for (const [what, act] of scenarios) {
-    test(`${title}: ${what}`, async () => {
+    test(`${title} › ${what}`, async () => {
       const way = wayTo(await server(), route, maxMinor);
       await leavingNothing(() => act(way));
     });
   }
 
-  test(`${title}: what is spoken`, async () => {
+  test(`${title} › what is spoken`, async () => {
     const dovecot = await server();
     await leavingNothing(async () => {
       await using connection = await wayTo(dovecot, route, maxMinor).open();
@@ -146,10 +146,10 @@ function testRoute(
   });
 
   if (route.security !== "none") {
-    test(`${title}: a server whose certificate isn't trusted`, async () => {
+    test(`${title} › a server whose certificate isn't trusted`, async () => {
       const dovecot = await server();
       const { password } = dovecot;
-      // Sockets alone: a handshake that fails may leave a timer of 0 ms for the turn behind it.
+      // Sockets alone: a handshake that fails may leave a timer of 0 ms for the turn after it.
       const sockets = openSockets();
       {
         const tls = { caCerts: [otherCa] };
@@ -166,7 +166,7 @@ function testRoute(
     });
   }
 
-  test(`${title}: a wrong password, none, and the right one`, async () => {
+  test(`${title} › a wrong password, none, and the right one`, async () => {
     const dovecot = await server();
     const target = route.asking?.(dovecot) ?? route.target(dovecot);
     await leavingNothing(async () => {
@@ -182,7 +182,7 @@ function testRoute(
 
 /** In protocol 1.0 nobody says whether they have STARTTLS, so that it can't be had. */
 function testNoStartTls(title: string, server: () => Promise<Dovecot>, route: Route): void {
-  test(`${title}: there is no such thing, and the error says so`, async () => {
+  test(`${title} › there is no such thing, and the error says so`, async () => {
     const way = wayTo(await server(), route, 0);
     await leavingNothing(async () => {
       await using doveadm = way.connect();

@@ -31,7 +31,7 @@ async function errorOf(answer: Promise<unknown>): Promise<DovewireError> {
   return error;
 }
 
-test("faults: the server killed in the middle of a reply", async () => {
+test("faults › the server killed in the middle of a reply", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(16 * 1024 * 1024)] } },
   });
@@ -56,7 +56,7 @@ test("faults: the server killed in the middle of a reply", async () => {
   });
 });
 
-test("faults: a socket that the server closes half-way, or resets", async () => {
+test("faults › a socket that the server closes half-way, or resets", async () => {
   // A fake: a real server can't be made to end its side and go on.
   for (const end of ["end", "resetAndDestroy"] as const) {
     await using server = await listen("tcp", (socket) => {
@@ -77,7 +77,7 @@ test("faults: a socket that the server closes half-way, or resets", async () => 
   }
 });
 
-test("faults: nobody listens", async () => {
+test("faults › nobody listens", async () => {
   await using tcp = await listenNowhere("tcp");
   await using unix = await listenNowhere("unix");
   await leavingNothing(async () => {
@@ -97,7 +97,7 @@ test("faults: nobody listens", async () => {
   });
 });
 
-test("faults: a socket file that isn't there", async () => {
+test("faults › a socket file that isn't there", async () => {
   await leavingNothing(async () => {
     await using doveadm = connect("doveadm+unix:///nowhere/doveadm-server");
     const error = await errorOf(doveadm.send(list));
@@ -107,7 +107,7 @@ test("faults: a socket file that isn't there", async () => {
   });
 });
 
-test("faults: a server that doesn't shake hands", async () => {
+test("faults › a server that doesn't shake hands", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket }, { handshakeTimeout: 400 });
@@ -135,7 +135,7 @@ test("faults: a server that doesn't shake hands", async () => {
   });
 });
 
-test("faults: a port that takes for ever to connect to", async () => {
+test("faults › a port that takes without limit to connect to", async () => {
   await using server = await listenAndNeverAccept();
   await leavingNothing(async () => {
     assert(server.address.transport === "tcp");
@@ -147,14 +147,14 @@ test("faults: a port that takes for ever to connect to", async () => {
   });
 });
 
-test("faults: a server that stops answering", async () => {
+test("faults › a server that stops answering", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket });
     await doveadm.send(list);
     await signalWorkers(dovecot, "SIGSTOP");
     const waiting = doveadm.send(messages, { timeout: 100 });
-    const behind = doveadm.send(messages);
+    const after = doveadm.send(messages);
     const error = await errorOf(waiting);
     assert(error instanceof TimeoutError, String(error));
     assert.equal(error.phase, "command");
@@ -163,12 +163,12 @@ test("faults: a server that stops answering", async () => {
       error.message,
       /within 1?\d\d(\.\d+)? ms\. If it may take longer, raise "timeout"/,
     );
-    assert.deepEqual((await behind).fields, ["INBOX", "3"], "another connection was needed");
+    assert.deepEqual((await after).fields, ["INBOX", "3"], "another connection was needed");
     await signalWorkers(dovecot, "SIGCONT");
   });
 });
 
-test("faults: a server that stops in the middle of a stream", async () => {
+test("faults › a server that stops in the middle of a stream", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(16 * 1024 * 1024)] } },
   });
@@ -192,7 +192,7 @@ test("faults: a server that stops in the middle of a stream", async () => {
   });
 });
 
-test("faults: a slow reader's pauses aren't the server's", async () => {
+test("faults › a slow reader's pauses aren't the server's", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(4 * 1024 * 1024)] } },
   });
@@ -210,7 +210,7 @@ test("faults: a slow reader's pauses aren't the server's", async () => {
   });
 });
 
-test("cancelling: before, while waiting, and when sent", async () => {
+test("cancelling › before, while waiting, and when sent", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket });
@@ -243,7 +243,7 @@ test("cancelling: before, while waiting, and when sent", async () => {
   });
 });
 
-test("cancelling: a stream", async () => {
+test("cancelling › a stream", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(16 * 1024 * 1024)] } },
   });
@@ -260,7 +260,7 @@ test("cancelling: a stream", async () => {
   });
 });
 
-test("closing: what is under way gets an error, and nothing is left", async () => {
+test("closing › what is under way gets an error, and nothing is left", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     const doveadm = connect({ path: dovecot.socket });
@@ -286,7 +286,7 @@ test("closing: what is under way gets an error, and nothing is left", async () =
   });
 });
 
-test("connections: one is kept for a while, and not longer", async () => {
+test("connections › one is kept for a while, and not longer", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket }, { idleTimeout: 2_000 });
@@ -300,7 +300,7 @@ test("connections: one is kept for a while, and not longer", async () => {
   });
 });
 
-test("connections: one that the server closed meanwhile is not used again", async () => {
+test("connections › one that the server closed meanwhile is not used again", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket });
@@ -312,7 +312,7 @@ test("connections: one that the server closed meanwhile is not used again", asyn
   });
 });
 
-test("connections: no more than there may be, and giving up on waiting for one", async () => {
+test("connections › no more than there may be, and giving up on waiting for one", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     const open = new Set<Transport>();

@@ -118,7 +118,7 @@ function testHostile(
   run: (dovecot: Dovecot, certificates: Certificates) => Promise<void>,
 ): void {
   for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
-    test(`a man in the middle, Dovecot ${version}: ${name}`, async () => {
+    test(`a man in the middle, Dovecot ${version} › ${name}`, async () => {
       const made = await certificates();
       await using dovecot = await startDovecot({ version, tls: made.good });
       await run(dovecot, made);
@@ -146,7 +146,7 @@ testHostile("one who only listens learns nothing", async (dovecot, { ca }) => {
 
 testHostile("one who strips STARTTLS gets no password", async (dovecot, { ca }) => {
   const attacks: Record<string, Attack> = {
-    // The server never hears of it and goes on in clear; so would the client's words.
+    // The server never hears of it and goes on unencrypted; so would the client's words.
     "takes the line away": {
       toServer: (chunk) =>
         Buffer.from(chunk.toString("latin1").replace("STARTTLS\n", ""), "latin1"),
@@ -182,14 +182,14 @@ testHostile("one who strips STARTTLS gets no password", async (dovecot, { ca }) 
   }
 });
 
-testHostile("a reply that he puts behind STARTTLS is not taken", async (dovecot, { ca }) => {
+testHostile("a reply that he puts after STARTTLS is not taken", async (dovecot, { ca }) => {
   const injected = Buffer.from("+\n");
   const attacks: Record<string, Attack> = {
-    "ahead of it": {
+    "before it": {
       toClient: (chunk) =>
         chunk.toString("latin1").endsWith("-\n") ? Buffer.concat([chunk, injected]) : chunk,
     },
-    "behind it": {
+    "after it": {
       toServer: (chunk, { client }) => {
         if (chunk.includes("STARTTLS")) client.write(injected);
         return chunk;

@@ -13,7 +13,7 @@ import {
 import { leavingNothing } from "../../harness/leftovers.ts";
 import { type Behaviour, clientOf, errorOf, list, outcome } from "./fake_server.ts";
 
-/** Answers each command, and says `more` in the same breath behind the third of the first connection. */
+/** Answers each command, and says `more` in the same breath after the third of the first connection. */
 function withStray(more: string): Behaviour {
   return async (talk, connection) => {
     await talk.say("+\n");
@@ -47,12 +47,12 @@ const handshakes: Readonly<Record<string, string>> = {
   "only its beginning": "+\nsto",
   "an empty one": "+\n\n+\n",
   "a refusal": "+\n\n-NOUSER\n",
-  "ahead of the handshake": "\n+\n+\n",
-  "ahead of the handshake, with a value": "INBOX\t\n+\n+\n",
+  "before the handshake": "\n+\n+\n",
+  "before the handshake, with a value": "INBOX\t\n+\n+\n",
 };
 
 for (const [what, bytes] of Object.entries(handshakes)) {
-  test(`reply ahead of any request › ${what}, on every connection › RemoteProtocolError for all`, async () => {
+  test(`reply before any request › ${what}, on every connection › RemoteProtocolError for all`, async () => {
     await leavingNothing(async () => {
       const { client, connections } = clientOf((talk) => talk.say(bytes));
       const all = await Promise.all(Array.from({ length: 10 }, () => outcome(client.send(list))));
@@ -65,7 +65,7 @@ for (const [what, bytes] of Object.entries(handshakes)) {
     });
   });
 
-  test(`reply ahead of any request › ${what}, on the first connection › at most one call fails`, async () => {
+  test(`reply before any request › ${what}, on the first connection › at most one call fails`, async () => {
     await leavingNothing(async () => {
       const { client } = clientOf((talk, connection) =>
         connection === 1 ? talk.say(bytes) : withStray("")(talk, connection)

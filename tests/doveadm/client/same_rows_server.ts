@@ -173,7 +173,7 @@ export async function tellAnvil(
   const hello = version === "2.3" ? "VERSION\tanvil\t1\t0\n" : "VERSION\tanvil-client\t2\t0\n\n";
   const socket = connectSocket(`${folder}/run/anvil`);
   await once(socket, "connect");
-  // It answers only what it is asked behind this, which tells that it has read this.
+  // It answers only what it is asked after this, which tells that it has read this.
   socket.write(`${hello}${line}\nPENALTY-GET\tnobody\n`);
   let answer = "";
   while (!/^0 0$/m.test(answer)) answer += (await once(socket, "data"))[0];

@@ -204,7 +204,7 @@ function keyWrites(place: Place, way: Way): DoveadmCall[] {
   ];
 }
 
-/** What each way does to the server itself, one behind the other; in the end it is as before. */
+/** What each way does to the server itself, one after the other; in the end it is as before. */
 export function serverWrites({ version }: Place, kicked: string): readonly StepOrCall[] {
   const metrics: Step = {
     call: ["stats dump", { fields: "count" }],
@@ -304,7 +304,7 @@ export function failures(place: Place): readonly (readonly [call: DoveadmCall, c
     [["dict get", { ...dict, key: "nosuch" }], "USAGE"],
     [["who", { mask: ["a", "b"] }], "USAGE"],
     ...(place.version === "2.3" ? failures23() : failures24()),
-    // Dovecot ends the connection without a word.
+    // Dovecot ends the connection without an error.
     [["copy", { ...fromNobody, query: ["all"] }], lost],
     // It would, for what no version takes.
     [["acl set", { user, mailbox: "Sent", id: "user=bob", right: ["nosuch"] }], unsendable],

@@ -97,7 +97,7 @@ export async function manyInOrder(way: Way): Promise<void> {
   {
     await using connection = await way.open();
     await inOrder(500, async (at) => {
-      // In this order, since "who" dies of a mail command ahead of it.
+      // In this order, since "who" dies of a mail command before it.
       const { request, count } = at < 450 ? { request: { name: "who" }, count: 0 } : mailboxes(at);
       const answer = await connection.send(request);
       assert(answer.ok, `command ${at} failed`);
@@ -111,7 +111,7 @@ export async function manyInOrder(way: Way): Promise<void> {
   });
 }
 
-/** Commands that die of a mail command ahead of them, or whose rows would come behind their reply. */
+/** Commands that die of a mail command before them, or whose rows would come after their reply. */
 export async function besideMail(way: Way): Promise<void> {
   await using doveadm = way.connect();
   assert.deepEqual(await fieldsOf(doveadm, messages("alice")), ["INBOX", "3"]);
@@ -231,7 +231,7 @@ export async function savedMail(
   for await (const field of doveadm.stream(fetch)) {
     for await (const chunk of field) {
       const wanted = mail.subarray(at, at + chunk.length);
-      assert(Buffer.compare(chunk, wanted) === 0, `the stream was changed behind byte ${at}`);
+      assert(Buffer.compare(chunk, wanted) === 0, `the stream was changed after byte ${at}`);
       at += chunk.length;
       chunks++;
     }
@@ -251,7 +251,7 @@ export async function refused(doveadm: DoveadmClient): Promise<void> {
   });
 }
 
-/** The stream of a message that takes the server many writes, given up in the middle. */
+/** The stream of a message that takes the server many writes, aborted in the middle. */
 export async function abortedStream(way: Way, fetch: DoveadmRequest): Promise<void> {
   await using doveadm = way.connect();
   const abort = new AbortController();

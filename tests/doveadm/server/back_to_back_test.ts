@@ -54,7 +54,7 @@ async function* piecesOf(pieces: readonly string[]): AsyncGenerator<Uint8Array> 
   for (const piece of pieces) yield encoder.encode(piece);
 }
 
-/** Answers by the plan, behind what it was asked. */
+/** Answers by the plan, after what it was asked. */
 async function* answer(request: ServerRequest): AsyncGenerator<ReplyField> {
   const { name, args, user = "", input, log } = request;
   const { values, log: line, code, isSlow, isWhole }: Plan = JSON.parse(args.at(-1)!);
@@ -71,7 +71,7 @@ async function* answer(request: ServerRequest): AsyncGenerator<ReplyField> {
 }
 
 for (const minor of [0, 1, 2, 3, 4]) {
-  test(`client and server, 1.${minor}: both agree on every request and reply`, async () => {
+  test(`client and server, 1.${minor} › both agree on every request and reply`, async () => {
     const requests = fc.array(request, { minLength: 1, maxLength: 5 });
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 200 }));
     await fc.assert(

@@ -203,7 +203,7 @@ test("doveadm with the embedded server, and with the proxy, as with a real Dovec
   for (const code of [0, 64, 67, 68]) assert(codes.has(code), `nothing ended with ${code}`);
 });
 
-test("doveadm with the proxy: what the policy doesn't allow is refused, and never gets there", async () => {
+test("doveadm with the proxy › what the policy doesn't allow is refused, and never gets there", async () => {
   await using setup = await setUp();
   const { dovecot, restricted } = setup;
   const allowed = [

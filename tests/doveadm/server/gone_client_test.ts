@@ -198,7 +198,7 @@ test("a client that is reset › it leaves a reply unread › aborts its handler
   await until(() => server.connections === 0, "the place was free");
 });
 
-test("a client that is reset › its login is checked, with bytes behind it › frees its place", async () => {
+test("a client that is reset › its login is checked, with bytes after it › frees its place", async () => {
   let checks = 0;
   await using server = await serve({
     hostname: "127.0.0.1",
@@ -259,7 +259,7 @@ test("a client that closes its side › after its input, which is unread › get
   assert.deepEqual(setup.errors, []);
 });
 
-test("a client that is reset › after any byte of what it sends › leaves nothing behind", async () => {
+test("a client that is reset › after any byte of what it sends › leaves nothing after", async () => {
   const errors: unknown[] = [];
   let running = 0;
   await using server = await serve({

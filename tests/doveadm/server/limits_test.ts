@@ -67,7 +67,7 @@ test("time limits › logging in, a command, more input, reading a reply › clo
   await closes("VERSION\tdoveadm-server\t1\t0\n\t\tsave\nhalf a mess", "+\n\n-TEMPFAIL\n");
   const raw = await setup.dial();
   await raw.write(bytes("VERSION\tdoveadm-server\t1\t0\n\t\tlarge\n"));
-  await until(() => setup.errors.length === 5, "the one that doesn't read was given up");
+  await until(() => setup.errors.length === 5, "the one that doesn't read was aborted");
   assert.match(
     setup.errors.join("\n"),
     /didn't log in within 400 ms[^]*sent nothing[^]*read nothing/,

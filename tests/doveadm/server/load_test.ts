@@ -142,7 +142,7 @@ test("server load › bad clients › cost bounded memory, and other sessions do
     }));
   });
 
-  await endure("a gigabyte without a newline, before and behind the login", async () => {
+  await endure("a gigabyte without a newline, before and after the login", async () => {
     for (const start of ["", hello, hello + `PLAIN\t${btoa(`\0doveadm\0${password}`)}\n`]) {
       const socket = rawSocket(server);
       const end = over(socket);

@@ -94,7 +94,7 @@ test("policy › options that choose users, files or servers › are refused wit
   for (const [name, args] of Object.entries(allowed.restricted)) {
     for (const [least, options] of reaching) {
       const lines = [[...options, ...args], [...args, ...options]];
-      // Behind "--" they are no options.
+      // After "--" they are no options.
       for (const line of args.includes("--") ? lines.slice(0, 1) : lines) {
         for (const who of tiers) {
           const expected = tiers.indexOf(who) < tiers.indexOf(least) ? "NOPERM" : "";

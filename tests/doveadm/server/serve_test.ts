@@ -161,7 +161,7 @@ test("a handler logs while it works, and the client sees it at once", async () =
   assert((await answer).ok);
 });
 
-test("input: read as a whole, in part, or not at all; the next command isn't touched", async () => {
+test("input › read as a whole, in part, or not at all; the next command isn't touched", async () => {
   await using setup = await setUp(async ({ args: [how], input, name }) => {
     if (name === "who") return ["nobody"];
     if (how === "none") return [];
@@ -190,7 +190,7 @@ test("input: read as a whole, in part, or not at all; the next command isn't tou
   assert.equal(await rest(raw), "+\n\n+\nnobody\t\n+\n");
 });
 
-test("input: a client that goes away in the middle of it fails the command", async () => {
+test("input › a client that goes away in the middle of it fails the command", async () => {
   const failed: unknown[] = [];
   await using setup = await setUp(async ({ input }) => {
     try {
@@ -208,7 +208,7 @@ test("input: a client that goes away in the middle of it fails the command", asy
   assert.deepEqual(failed, ["The input ended before its dot."]);
 });
 
-test("input: a handler that reads slowly holds the client back", async () => {
+test("input › a handler that reads slowly holds the client back", async () => {
   const gate: (() => void)[] = [];
   await using setup = await setUp(async ({ input }) => {
     await new Promise<void>((resolve) => gate.push(resolve));
@@ -280,7 +280,7 @@ test("a client that goes away aborts its handler, and no other", async () => {
   assert.deepEqual(events, ["stays aborted"]);
 });
 
-test("half-close: every complete command is still answered, an incomplete line is not", async () => {
+test("half-close › every complete command is still answered, an incomplete line is not", async () => {
   await using setup = await setUp(async ({ name }) => {
     await sleep(5);
     return [name];
@@ -292,7 +292,7 @@ test("half-close: every complete command is still answered, an incomplete line i
   assert.equal(await rest(raw), "+\none\t\n+\ntwo\t\n+\nthree\t\n+\n");
 });
 
-test("passwords: the right one, wrong ones, and none", async () => {
+test("passwords › the right one, wrong ones, and none", async () => {
   await using setup = await setUp(() => ["in"], { password: "s3cret" });
   await using connection = await setup.open({ password: "s3cret" });
   assert.deepEqual((await connection.send({ name: "who" })).fields, ["in"]);
@@ -307,7 +307,7 @@ test("passwords: the right one, wrong ones, and none", async () => {
   assert.match(setup.errors[0], /could not log in: the password is wrong/);
 });
 
-test("authenticate: decides, at once or later, by what name a client is known", async () => {
+test("authenticate › decides, at once or later, by what name a client is known", async () => {
   await using setup = await setUp(({ client }) => [String(client.username)], {
     async authenticate(username, password) {
       if (password === "broken") throw new Error("The database is away.");
@@ -322,7 +322,7 @@ test("authenticate: decides, at once or later, by what name a client is known", 
   assert(setup.errors.includes("The database is away."));
 });
 
-test("connections: at the limit the one that takes longest to log in goes first", async () => {
+test("connections › at the limit the one that takes longest to log in goes first", async () => {
   await using setup = await setUp(() => ["in"], { password: "x", maxConnections: 3 });
   await using first = await setup.open({ password: "x" });
   const slow = [await setup.dial(), await setup.dial()];
@@ -338,7 +338,7 @@ test("connections: at the limit the one that takes longest to log in goes first"
   assert.equal(setup.errors.filter((message) => message.includes('"maxConnections"')).length, 3);
 });
 
-test("close: idle connections at once, a command when it is done, nobody new", async () => {
+test("close › idle connections at once, a command when it is done, nobody new", async () => {
   let hasBegun = false;
   const setup = await setUp(async () => {
     hasBegun = true;
@@ -359,7 +359,7 @@ test("close: idle connections at once, a command when it is done, nobody new", a
   await Promise.all([idle.close(), busy.close()]);
 });
 
-test("close: a command that takes longer is given up, with a reply if it heeds its signal", async () => {
+test("close › a command that takes longer is aborted, with a reply if it heeds its signal", async () => {
   for (const heeds of [true, false]) {
     let hasBegun = false;
     const setup = await setUp(({ signal }) =>
@@ -378,7 +378,7 @@ test("close: a command that takes longer is given up, with a reply if it heeds i
   }
 });
 
-test("close: by an AbortSignal", async () => {
+test("close › by an AbortSignal", async () => {
   const controller = new AbortController();
   const setup = await setUp(() => [], { signal: controller.signal });
   await using _ = await setup.open();
@@ -387,7 +387,7 @@ test("close: by an AbortSignal", async () => {
   assert.equal(setup.server.connections, 0);
 });
 
-test("nothing is left of a server: no timer, no socket", () =>
+test("nothing is left of a server › no timer, no socket", () =>
   leavingNothing(async () => {
     await using setup = await setUp(async ({ input }) => {
       for await (const _ of input);

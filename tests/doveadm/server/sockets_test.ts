@@ -11,7 +11,7 @@ import { temporaryFolder } from "../../harness/sockets.ts";
 const handler = () => ["in"];
 const who = { name: "who" };
 
-test("a UNIX socket: only for its owner, who needn't log in", async () => {
+test("a UNIX socket › only for its owner, who needn't log in", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "doveadm-server");
   await using server = await serve({ path }, handler);
@@ -23,7 +23,7 @@ test("a UNIX socket: only for its owner, who needn't log in", async () => {
   assert(!existsSync(path));
 });
 
-test("a UNIX socket of another mode, or with a password: clients log in", async () => {
+test("a UNIX socket of another mode, or with a password › clients log in", async () => {
   await using folder = await temporaryFolder();
   const places: ServeOptions[] = [
     { path: join(folder.path, "a"), mode: 0o666, password: "x" },
@@ -39,7 +39,7 @@ test("a UNIX socket of another mode, or with a password: clients log in", async 
   }
 });
 
-test("TCP: at the port that was chosen, until the server closes", async () => {
+test("TCP › at the port that was chosen, until the server closes", async () => {
   const server = await serve({ hostname: "127.0.0.1", port: 0, password: "x" }, handler);
   assert(server.address.transport === "tcp" && server.address.port > 0);
   await using doveadm = connect(server.address, { password: "x", idleTimeout: 0 });
@@ -65,7 +65,7 @@ test("a place that is taken, or that isn't there, is an error", async () => {
   }
 });
 
-test("a client that is killed in the middle of everything leaves nothing behind", () =>
+test("a client that is killed in the middle of everything leaves nothing after", () =>
   leavingNothing(async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "socket");

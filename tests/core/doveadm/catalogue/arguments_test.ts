@@ -207,7 +207,7 @@ test("what was one value on 2.3 is one value there", () => {
   assert.deepEqual(Object.fromEntries(given), { user: "alice", maxRecent: "7", mailboxMask: "a" });
 });
 
-test("a word behind a joined parameter that was given begins the next list", () => {
+test("a word after a joined parameter that was given begins the next list", () => {
   const decoded = decodeArguments(
     command("mailbox status"),
     ["-f", "messages", "INBOX", "Sent"],
@@ -254,7 +254,7 @@ test("command lines", () => {
   }
 });
 
-test("the word that 2.3 wants ahead of a source's user comes unasked", () => {
+test("the word that 2.3 wants before a source's user comes unasked", () => {
   const query = ["mailbox", "INBOX", "all"];
   const values = { destinationMailbox: "a", sourceUser: "bob", query };
   for (const name of ["copy", "move"]) {

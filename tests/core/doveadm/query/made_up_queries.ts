@@ -254,7 +254,7 @@ const oddWords = [
 export class MadeUpQueries {
   readonly #random: Random;
 
-  /** Makes one that draws from a source of random choices. */
+  /** Creates one that draws from a source of random choices. */
   constructor(random: Random) {
     this.#random = random;
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readSearchSize, readSearchTime } from "../../../../core/doveadm/query/search_time.ts";
 
-test("search times: days, moments and how long ago", () => {
+test("search times › days, moments and how long ago", () => {
   const day = Date.UTC(2026, 0, 31) / 1000;
   const cases: [text: string, type: string, seconds: number][] = [
     ["2026-01-31", "day", day],
@@ -33,7 +33,7 @@ test("search times: days, moments and how long ago", () => {
   }
 });
 
-test("search times: what is none", () => {
+test("search times › what is none", () => {
   const cases = [
     "",
     "x",
