@@ -118,9 +118,9 @@ test("client › invalid parameters › refused, nothing is sent", async () => {
       ["fetch", { user, field: ["uid"], query: ["a\0b"] }, /"query" of "fetch" contains a NUL/],
       ["fetch", { field: ["uid"], query }, /acts on a user's mail/],
       ["save", { user, file: bytes, uid: 5 }, /no parameter "uid" on Dovecot 2\.3/],
-      ["index", { user, mailboxMask: ["*"], maxRecent: 0.5 }, /"maxRecent".* an integer/],
+      ["index", { user, mailboxMask: ["*"], maxRecent: 0.5 }, /"maxRecent".* a 64-bit integer/],
       ["move", { user, destinationMailbox: "a", sourceType: "x", query }, /can only be "user"/],
-      ["mail dict get", { user, filterName: "a", key: "b" }, /no command of Dovecot 2\.3/],
+      ["mail dict get", { user, filterName: "a", key: "b" }, /not a command of Dovecot 2\.3/],
       ["nosuch", { user }, /no command "nosuch"/],
     ] as const
   ) {

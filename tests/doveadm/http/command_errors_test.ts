@@ -16,7 +16,7 @@ test("HTTP errors › each type › its code", () => {
     [{ type: "exitCode", exitCode: 68 }, "NOTFOUND", 68, /isn't there/],
     [{ type: "exitCode", exitCode: -1 }, "UNKNOWN", -1, /see the code \(UNKNOWN\)/],
     [{ type: "exitCode", exitCode: 70 }, "UNKNOWN", 70, /see the code \(UNKNOWN\)/],
-    [{ type: "unknownMethod", exitCode: 67 }, "", -1, /doesn't know the command\. Ask for/],
+    [{ type: "unknownMethod", exitCode: 67 }, "", -1, /doesn't know the command\. Check the list/],
     [{ type: "unAuthorized", exitCode: 0 }, "NOPERM", 77, /doveadm_allowed_commands/],
     [{ type: "invalidRequest", exitCode: 0 }, "USAGE", 64, /A parameter has a name or a value/],
     [{ type: "internalError" }, "TEMPFAIL", 75, /another server has the user/],

@@ -211,7 +211,7 @@ test("HTTP › answers that don't fit the request › RemoteProtocolError with w
     assert.match(error.message, message);
     assert.match(
       error.message,
-      /^What http:\/\/127.0.0.1:\d+\/doveadm\/v1 answered to "mailbox list/,
+      /^The answer of http:\/\/127.0.0.1:\d+\/doveadm\/v1 to "mailbox list/,
     );
     assert.match(error.message, /HTTP 200/);
     assert.deepEqual([error.unanswered, error.sent], [unanswered, true]);
