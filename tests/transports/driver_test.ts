@@ -273,10 +273,10 @@ test("a write breaks › what the peer had to say is read to its end", async () 
   setup.protocol.send("nobody wants to know");
   const running = setup.driver.run();
   await turn();
-  await setup.say("last words");
+  await setup.say("the rest");
   await setup.peer.closeWrite();
   await running;
-  assert.deepEqual(setup.passed, ["last words", "end"]);
+  assert.deepEqual(setup.passed, ["the rest", "end"]);
 });
 
 test("close() ends a conversation that waits, and run() resolves", async () => {

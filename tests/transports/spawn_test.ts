@@ -94,7 +94,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
     return ["/bin/sh", "-c", script, "sh", ...program, ...args];
   };
 
-  test(`stdio.ts › the last words get through ${to} to somebody slow`, async () => {
+  test(`stdio.ts › a slow reader of ${to} › gets everything that was written`, async () => {
     let said = "";
     await using child = await spawn(command("lastWords", String(mebibyte)), {
       onStderr: (chunk) => said += new TextDecoder().decode(chunk),

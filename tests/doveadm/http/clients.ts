@@ -98,7 +98,7 @@ export async function listOf<T>(items: AsyncIterable<T>): Promise<T[]> {
 export const messages = { field: ["messages"], mailboxMask: ["INBOX"] } as const;
 export const inbox = (count: number) => [{ mailbox: "INBOX", messages: count }];
 
-/** What became of each call, as short as it can be told. */
+/** The outcome of each call, in short. */
 export function told(outcomes: readonly PromiseSettledResult<unknown>[]): unknown[] {
   return outcomes.map((outcome) =>
     outcome.status === "fulfilled"

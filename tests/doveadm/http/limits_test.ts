@@ -28,7 +28,7 @@ async function assertOverLimit(work: Promise<unknown>, limit = /^reply$/): Promi
 
 const begun = '[["doveadmResponse",[';
 
-/** Bodies without end, and the calls that must not take them for ever. */
+/** Bodies without end, and the calls that must end before them. */
 const bodies: Readonly<Record<string, [beginning: string, more: string, limit?: RegExp]>> = {
   "rows": [begun, '{"mailbox":"x"},', /^values$/],
   "large rows": [begun, `{"mailbox":"${"x".repeat(1000)}"},`],

@@ -1,5 +1,5 @@
 /**
- * A client over HTTP in a process of its own, so that its memory can be told from that of the server
+ * A client over HTTP in a process of its own, so that its memory is measured without that of the server
  * which feeds it.
  *
  * @module
