@@ -31,6 +31,26 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["bun"],
     why: "compares the answers of the embedded server with a real one's",
   },
+  "tests/core/doveadm/first_line_test.ts": {
+    on: ["bun"],
+    why: "is about what Dovecot does with the first line of an input",
+  },
+  "tests/core/doveadm/query/dovecot_test.ts": {
+    on: ["deno"],
+    why: "compares the query checker with Dovecot's",
+  },
+  "tests/doveadm/client/call_values_test.ts": {
+    on: ["node"],
+    why: "is about which values Dovecot refuses",
+  },
+  "tests/doveadm/server/policy_proxy_test.ts": {
+    on: ["node"],
+    why: "is about what Dovecot does with commands that a policy lets through",
+  },
+  "tests/harness/dovecot/dovecot_test.ts": {
+    on: ["deno"],
+    why: "is about the harness, which every other test with a Dovecot uses on each runtime",
+  },
   "tests/harness/dovecot/everything_test.ts": {
     on: ["node"],
     why: "is about what Dovecot answers",
