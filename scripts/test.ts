@@ -102,7 +102,7 @@ async function main(): Promise<boolean> {
     const { problem } = await run(Deno.execPath(), ["install", "--quiet"], { timeout: TIMEOUT });
     if (problem !== undefined) summary.addProblem("setup", `"deno install" ${problem}`);
   }
-  const tests = new TestJobs(summary, navigator.hardwareConcurrency).jobsFor(assignments);
+  const tests = new TestJobs(summary, 2 * request.jobs).jobsFor(assignments);
   const checks = await checkJobs(summary, request.checks);
   await runJobs([...checks, ...tests], request.jobs);
   return summary.print(Deno.env.get("CI") === "true");

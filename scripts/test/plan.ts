@@ -114,6 +114,9 @@ const LONG: readonly string[] = [
   "tests/extractor/client/program_test.ts",
   "tests/doveadm/client/large_message_test.ts",
   "tests/doveadm/server/load_test.ts",
+  "tests/extractor/strange_mails_test.ts",
+  "tests/extractor/maildir/mail/mail_test.ts",
+  "tests/doveadm/client/many_calls_test.ts",
 ];
 
 /** The examples in the documentation, as programs. */

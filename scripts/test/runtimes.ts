@@ -15,6 +15,11 @@ export interface Runtime {
   readonly find: () => Promise<string>;
   /** Additional environment variables. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Whether several files are given to it as one that imports them: Deno starts an isolate for each
+   * file, which takes longer than most of them.
+   */
+  readonly joinsFiles: boolean;
   /** Whether it runs the tests as JavaScript, compiled for the npm package. */
   readonly isCompiled: boolean;
   /** The arguments to run these files in sequence, and to write a report. */
@@ -28,6 +33,7 @@ const TEST_TIMEOUT = 120_000;
 export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
   deno: {
     find: () => Promise.resolve(Deno.execPath()),
+    joinsFiles: true,
     isCompiled: false,
     // The static checks include the types. Not with --parallel: it runs files as threads of one process, and
     // tests that count its sockets would count each other's.
@@ -39,6 +45,7 @@ export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
   node: node(24),
   bun: {
     find: findBun,
+    joinsFiles: false,
     isCompiled: false,
     args: (files, report) => [
       // Not with --parallel: its workers have a socket to their parent, which tests would count.
@@ -57,6 +64,7 @@ function node(major: NodeMajor): Runtime {
     find: () => findNode(major),
     // Saves half of the start time: the types are already stripped and the modules compiled.
     env: { NODE_COMPILE_CACHE: join(CACHE, "node-modules-compiled") },
+    joinsFiles: false,
     // Node 20 can't run TypeScript.
     isCompiled: major === 20,
     args: (files, report) => [

@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { compiledPath, compileTests } from "../compile_tests.ts";
 import { buildNpm } from "../build_npm.ts";
 import { versionOf } from "../tools.ts";
@@ -13,7 +14,7 @@ import { ensureDovecot } from "../../tests/harness/dovecot/install.ts";
 import type { TestFile } from "./files.ts";
 import { type Job, Preparation } from "./jobs.ts";
 import { isUnit, rankOf, type RuntimeName } from "./plan.ts";
-import { REPORTS } from "./paths.ts";
+import { REPORTS, ROOT } from "./paths.ts";
 import { run, show } from "./processes.ts";
 import { readReport, type Test } from "./report.ts";
 import { runtimes } from "./runtimes.ts";
@@ -99,9 +100,13 @@ export class TestJobs {
     const log = join(REPORTS, runtime, `${name}.log`);
     const problems: string[] = [];
     let tests: readonly Test[] = [];
+    const folder = await Deno.makeTempDir({ prefix: "dovewire-tests-" });
     try {
       const program = await this.#find(runtime);
-      const args = runtimes[runtime].args(this.#pathsFor(runtime, paths), report);
+      const given = runtimes[runtime].joinsFiles && paths.length > 1
+        ? [await joinFiles(paths, folder)]
+        : this.#pathsFor(runtime, paths);
+      const args = runtimes[runtime].args(given, report);
       await Deno.mkdir(join(REPORTS, runtime), { recursive: true });
       // A report of an older run must not be used.
       await Deno.remove(report).catch(() => {});
@@ -122,6 +127,8 @@ export class TestJobs {
       }
     } catch (error) {
       problems.push(`${what}: ${messageOf(error)}`);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
     }
     const seconds = (performance.now() - start) / 1000;
     this.#summary.add({ row: runtime, tests, problems, seconds });
@@ -184,6 +191,16 @@ export class TestJobs {
 /** Installs both versions of Dovecot. If that is impossible, the tests that start one say why. */
 async function installDovecot(): Promise<void> {
   await Promise.allSettled([ensureDovecot(), ensureDovecot24()]);
+}
+
+/** Writes a module that imports test files; resolves to its path. */
+async function joinFiles(paths: readonly string[], folder: string): Promise<string> {
+  const imports = paths.map((path) =>
+    `import ${JSON.stringify(pathToFileURL(join(ROOT, path)))};\n`
+  );
+  const joined = join(folder, "joined_test.ts");
+  await Deno.writeTextFile(joined, imports.join(""));
+  return joined;
 }
 
 function messageOf(error: unknown): string {
