@@ -21,6 +21,20 @@
  * 4. Requests that were sent and not answered when the connection ends are reported, each by its id.
  * 5. It is a plain value: no promises, no timers, no clock.
  *
+ * IMAP adds two things:
+ *
+ * - **A conversation that answers mistakes.** An IMAP server tells its client what was wrong (`BAD`), and
+ *   both go on. There, a client's mistake is an event, with the answer among the output, and what follows
+ *   is read as before. Where a limit leaves no way on, the output ends with `BYE`, and the "end" event
+ *   follows: that is an orderly end. So law 2 has no `RemoteProtocolError` for what a client sends, and in
+ *   law 3 a limit is answered.
+ * - **A protocol with two peers**, such as a relay. It is one value with a `Protocol` for each peer, its
+ *   *sides*: bytes go in and out at the side of the peer that they belong to, and each side has its own
+ *   events and deadline. Bytes that come in at one side may become output of the other: the first side
+ *   tells it by an event of type "output", and the caller then writes what the other side's `takeOutput()`
+ *   returns. A caller that reads no more from the first peer until that is written holds back whoever
+ *   sends faster than the other reads. The laws hold for each side, whatever the other one does.
+ *
  * @example Moving bytes by hand
  * ```ts
  * import type { Protocol } from "@dovewire/dovewire/core";
