@@ -56,9 +56,11 @@ test("strange mails › parsed › have a head and a body without losses", () =>
     const contents: string[] = [];
     for (const leaf of leaves(body)) {
       const found = parsed.part(leaf.path);
-      assert.ok(found, `${name}: ${leaf.path}`);
-      assert.equal(BigInt(found.data.length), leaf.size, name);
-      assert.equal(found.part.contentType, leaf.contentType, name);
+      // Tens of thousands of parts: an assertion for each would take most of the time.
+      if (
+        found === undefined || BigInt(found.data.length) !== leaf.size ||
+        found.part.contentType !== leaf.contentType
+      ) assert.fail(`${name}: part ${leaf.path}`);
       if (expected !== undefined) contents.push(Buffer.from(found.data).toString("latin1"));
     }
     // A failure message with megabytes of differing text doesn't help.
@@ -68,7 +70,7 @@ test("strange mails › parsed › have a head and a body without losses", () =>
       assert.equal(contents.length, expected.length, name);
       assert.ok(contents.every((content, at) => content === expected[at]), name);
     }
-    if (copy !== undefined) assert.deepEqual(bytes, copy, `${name} was changed`);
+    if (copy !== undefined) assert.ok(Buffer.compare(bytes, copy) === 0, `${name} was changed`);
   }
   assert.ok(count >= 200, `${count} mails`);
 });
