@@ -59,12 +59,7 @@ const countModseqs: Question = { name: "search", args: ["mailbox", "*", "modseq"
 export function askSocket(path: string): Ask {
   return async ({ input, ...command }) => {
     const log: string[] = [];
-    const transport = await connect({ transport: "unix", path });
-    await using connection = await DoveadmConnection.open(transport, {
-      // Dovecot 2.3 sends its log without a request for it.
-      logPassthrough: true,
-      onLog: ({ level, message }) => log.push(`${level}: ${message}`),
-    });
+    await using connection = await open(path, log);
     try {
       const reply = await connection.send({ ...command, input });
       const detail = reply.detail === "" ? "" : ` ${reply.detail}`;
@@ -75,6 +70,24 @@ export function askSocket(path: string): Ask {
       return { result: "lost", fields: [], log };
     }
   };
+}
+
+/**
+ * Opens a connection; what it logs goes to `log`. A process of Dovecot that is about to end may still accept
+ * one, which then ends before the handshake: nothing was sent, and the next process takes it.
+ */
+async function open(path: string, log: string[], attempts = 3): Promise<DoveadmConnection> {
+  const transport = await connect({ transport: "unix", path });
+  try {
+    return await DoveadmConnection.open(transport, {
+      // Dovecot 2.3 sends its log without a request for it.
+      logPassthrough: true,
+      onLog: ({ level, message }) => log.push(`${level}: ${message}`),
+    });
+  } catch (error) {
+    if (!(error instanceof ConnectionLostError) || error.sent || attempts === 1) throw error;
+    return await open(path, log, attempts - 1);
+  }
 }
 
 /** Spreads the times of receipt over some weeks, by setting the files' modification times. */
