@@ -6,7 +6,7 @@
  *
  * A filter is a part of a test file's path; without one all of them run. `--suite=` names another test suite:
  * "unit", "packages", "soak" and "docs" have tasks of their own, "any" is every file on every runtime that
- * `--only` names. `--jobs` is the number of parallel processes: one more than there are cores if left out,
+ * `--only` names. `--jobs` is the number of parallel processes: two more than there are cores if left out,
  * since many tests mostly wait.
  *
  * The last line of standard output is "N passed, N failed", summed up over all runtimes. With CI=true a skipped
@@ -38,7 +38,7 @@ const TIMEOUT = 600_000;
 
 /** The parsed command line. */
 interface Request {
-  /** The static checks; all of them if there are no names. */
+  /** The static checks; the usual ones if there are no names. */
   readonly checks: readonly string[] | undefined;
   readonly only: readonly RuntimeName[];
   readonly suite: Suite;
@@ -53,7 +53,7 @@ function parseArgs(args: readonly string[]): Request {
   const names: readonly string[] = ["checks", ...RUNTIMES];
   let only = names;
   let suite: Suite = "all";
-  let jobs = navigator.hardwareConcurrency + 1;
+  let jobs = navigator.hardwareConcurrency + 2;
   const filters: string[] = [];
   let areOptions = true;
   for (const arg of args) {
@@ -102,7 +102,7 @@ async function main(): Promise<boolean> {
     const { problem } = await run(Deno.execPath(), ["install", "--quiet"], { timeout: TIMEOUT });
     if (problem !== undefined) summary.addProblem("setup", `"deno install" ${problem}`);
   }
-  const tests = new TestJobs(summary, 2 * request.jobs).jobsFor(assignments);
+  const tests = new TestJobs(summary, request.jobs).jobsFor(assignments);
   const checks = await checkJobs(summary, request.checks);
   await runJobs([...checks, ...tests], request.jobs);
   return summary.print(Deno.env.get("CI") === "true");

@@ -122,7 +122,7 @@ const LONG: readonly string[] = [
 /** The examples in the documentation, as programs. */
 const DOCS = /^tests\/examples_test\.ts$/;
 
-/** The static checks of a suite; all of them for "all". */
+/** The static checks of a suite; `undefined` for the usual ones. */
 export function checksOf(suite: Suite): readonly string[] | undefined {
   return suite === "all" ? undefined : suite === "docs" ? ["documentation", "examples"] : [];
 }
