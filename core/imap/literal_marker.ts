@@ -1,0 +1,71 @@
+/**
+ * The marker of a literal at a line's end: `{5}`, `{5+}`, `~{5}`, `~{5+}`.
+ *
+ * @module
+ */
+
+const CR = 0x0d;
+const LF = 0x0a;
+const PLUS = 0x2b;
+const ZERO = 0x30;
+const BRACE = 0x7b;
+const BRACE_END = 0x7d;
+const TILDE = 0x7e;
+
+/** The most digits that are read; a number of 64 bits has 20. */
+const mostDigits = 20;
+
+/** How many bytes from a line's end a marker may begin, at most: `~{`, digits and one more, `+}`, CRLF. */
+export const markerSpan: number = 2 + mostDigits + 1 + 2 + 2;
+
+/** What a line's end says of a literal after it. */
+export interface LiteralMarker {
+  /** Where the marker begins, at the `~` if there is one; -1 for one of too many digits. */
+  readonly start: number;
+  /** How many bytes of data it announces; `Infinity` for a number that can't be counted with. */
+  readonly size: number;
+  /** Whether the sender waits for a continuation: there is no `+`. */
+  readonly isSynchronizing: boolean;
+  /** Whether there is a `~`. */
+  readonly isBinary: boolean;
+}
+
+/** The end of a line without its CRLF or LF; `bytes` end with it, or are cut off before it. */
+export function contentEnd(bytes: Uint8Array): number {
+  let end = bytes.length;
+  if (bytes[end - 1] !== LF) return end;
+  end--;
+  return bytes[end - 1] === CR ? end - 1 : end;
+}
+
+/** The marker that `bytes[0..end)` end in; `undefined` if there is none. It looks at the last bytes only. */
+export function markerAt(bytes: Uint8Array, end: number): LiteralMarker | undefined {
+  let at = end - 1;
+  if (bytes[at] !== BRACE_END) return undefined;
+  at--;
+  const isSynchronizing = bytes[at] !== PLUS;
+  if (!isSynchronizing) at--;
+  let size = 0;
+  let scale = 1;
+  const last = at;
+  for (; at >= 0 && isDigit(bytes[at]); at--) {
+    // Nothing that is sent in earnest has so many digits, and how far to look back has a bound.
+    if (last - at === mostDigits) {
+      return { start: -1, size: Infinity, isSynchronizing, isBinary: false };
+    }
+    size += (bytes[at] - ZERO) * scale;
+    scale *= 10;
+  }
+  if (at === last || bytes[at] !== BRACE) return undefined;
+  const isBinary = bytes[at - 1] === TILDE;
+  return {
+    start: isBinary ? at - 1 : at,
+    size: size > Number.MAX_SAFE_INTEGER ? Infinity : size,
+    isSynchronizing,
+    isBinary,
+  };
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9;
+}
