@@ -18,7 +18,7 @@ const BRACKET_END = 0x5d;
 const BRACE = 0x7b;
 
 /** What a value takes in memory besides its bytes, about. */
-const valueCost = 64;
+const valueCost = 128;
 
 /** Puts values together that come one after the other; lists may be nested. */
 export class ValueBuilder {

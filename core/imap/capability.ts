@@ -4,7 +4,8 @@
  * @module
  */
 
-import { concat, decodeUtf8, encodeUtf8 } from "../bytes.ts";
+import { concat, encodeUtf8 } from "../bytes.ts";
+import { asciiText } from "./command_line.ts";
 
 /** How a list of capabilities is rewritten. */
 export interface CapabilityRewrite {
@@ -37,21 +38,37 @@ export function rewriteCapabilities(
 }
 
 /**
- * A status response of a server with its list of capabilities rewritten: `* CAPABILITY …`, or one with the code
+ * A response of a server with its list of capabilities rewritten: `* CAPABILITY …`, or a status with the code
  * `[CAPABILITY …]`, tagged or not. All other bytes stay, and so does any other response.
+ *
+ * @example
+ * ```ts
+ * import { rewriteCapabilityResponse } from "@dovewire/dovewire/core/imap";
+ * import { decodeUtf8, encodeUtf8 } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * const rewritten = rewriteCapabilityResponse(
+ *   encodeUtf8("a OK [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] Logged in\r\n"),
+ *   { removes: (capability) => capability.startsWith("COMPRESS="), adds: ["XKEY"] },
+ * );
+ * assert.equal(decodeUtf8(rewritten), "a OK [CAPABILITY IMAP4rev1 XKEY] Logged in\r\n");
+ * ```
  */
 export function rewriteCapabilityResponse(
   response: Uint8Array,
   rewrite: CapabilityRewrite,
 ): Uint8Array {
-  const range = capabilityRange(response);
-  if (range === undefined) return response;
-  const [start, end] = range;
-  const list = capabilitiesIn(decodeUtf8(response.subarray(start, end)));
-  const rewritten = encodeUtf8(rewriteCapabilities(list, rewrite).join(" "));
-  return concat([response.subarray(0, start), rewritten, response.subarray(end)]);
-}
-
-function capabilityRange(_response: Uint8Array): [number, number] | undefined {
-  return undefined;
+  const line = asciiText(response, 0, response.length);
+  const found = /^(\* CAPABILITY)((?: [^\r\n]*)?)/i.exec(line) ??
+    /^(\S+ \S+ +\[CAPABILITY)((?: [^\]\r\n]*)?)(?=\])/i.exec(line);
+  if (found === null) return response;
+  const [, before, list] = found;
+  const capabilities = capabilitiesIn(list);
+  const rewritten = rewriteCapabilities(capabilities, rewrite);
+  if (rewritten.join(" ") === capabilities.join(" ")) return response;
+  return concat([
+    response.subarray(0, before.length),
+    encodeUtf8(rewritten.map((word) => ` ${word}`).join("")),
+    response.subarray(before.length + list.length),
+  ]);
 }

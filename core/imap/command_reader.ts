@@ -4,17 +4,15 @@
  * @module
  */
 
-import { concat, GatheredBytes, indexOfLineFeed, plainBytes } from "../bytes.ts";
+import { GatheredBytes } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
-import { InputQueue } from "../input_queue.ts";
 import { ArgumentScanner, ValueBuilder } from "./argument_scanner.ts";
 import type { BadCommand, CommandFrame, DataLine } from "./command_frame.ts";
 import { parseCommandStart } from "./command_line.ts";
 import { completeImapLimits, type ImapLimits } from "./limits.ts";
+import { LineInput } from "./line_input.ts";
 import { LineSkipper } from "./line_skipper.ts";
 import { contentEnd, type LiteralMarker, markerAt } from "./literal_marker.ts";
-
-const nothing: Uint8Array = new Uint8Array(0);
 
 /** Where in the client's bytes a reader is. */
 type State =
@@ -86,14 +84,7 @@ interface Line {
 export class CommandReader {
   #limits: ImapLimits;
   #state: State = "line";
-  #input = new InputQueue();
-  /** The chunk that is read, up to `#at`. */
-  #chunk = nothing;
-  #at = 0;
-  #hasEnded = false;
-  #isAtEnd = false;
-  /** The beginning of an incomplete line. */
-  #gathered = new GatheredBytes();
+  #input = new LineInput();
   /** The limit of lines of data; `undefined` while lines are commands. */
   #dataLimit: number | undefined;
   #command: Command | undefined;
@@ -123,7 +114,7 @@ export class CommandReader {
 
   /** How many bytes are held that no frame has told of. */
   get size(): number {
-    return this.#gathered.size + this.#chunk.length - this.#at + this.#input.size;
+    return this.#input.size;
   }
 
   /**
@@ -131,27 +122,27 @@ export class CommandReader {
    * `undefined`. An incomplete command is dropped.
    */
   get isAtEnd(): boolean {
-    return this.#isAtEnd;
+    return this.#input.isAtEnd;
   }
 
   /** Takes bytes that arrived. The reader owns the chunk from here on. */
   receive(chunk: Uint8Array): void {
-    if (this.#state !== "over") this.#input.push(plainBytes(chunk));
+    if (this.#state !== "over") this.#input.push(chunk);
   }
 
   /** Ends the input. */
   receiveEnd(): void {
-    this.#hasEnded = true;
+    this.#input.end();
   }
 
   /** The next frame; `undefined` if it takes more bytes, or a call about a literal. */
   next(): CommandFrame | undefined {
     this.#lineLiteral = undefined;
-    // What was skipped tells nothing, so that the reader goes on.
-    while (this.#state === "skipping") {
-      if (this.#skipper!.isOver) return this.#endAll();
-      if (this.#skipper!.isDone) this.#endCommand();
-      else if (this.#hasByte()) this.#at = this.#skipper!.skip(this.#chunk, this.#at);
+    const input = this.#input;
+    for (let skipper; (skipper = this.#skipper) !== undefined;) {
+      if (skipper.isOver) return this.#endAll();
+      if (skipper.isDone) this.#endCommand();
+      else if (input.hasByte()) input.at = skipper.skip(input.chunk, input.at);
       else return undefined;
     }
     switch (this.#state) {
@@ -213,7 +204,7 @@ export class CommandReader {
     else if (this.#state === "data") {
       const missing = this.#missing;
       this.#skip().expectData(missing);
-    } else if (this.#state === "rest") this.#skip().startLine(this.#gathered.take());
+    } else if (this.#state === "rest") this.#skip().startLine(this.#input.takePartialLine());
   }
 
   /**
@@ -249,18 +240,13 @@ export class CommandReader {
    * Takes all bytes that no frame has told of, as before a TLS handshake; `undefined` if there are none.
    */
   takeUnread(): Uint8Array | undefined {
-    const pieces = this.#gathered.size > 0 ? [this.#gathered.take()] : [];
-    while (this.#hasByte()) {
-      pieces.push(this.#chunk.subarray(this.#at));
-      this.#at = this.#chunk.length;
-    }
-    return pieces.length === 0 ? undefined : concat(pieces);
+    return this.#input.takeAll();
   }
 
   /** Reads the first line of a command. */
   #readStart(): CommandFrame | undefined {
     const limit = this.#limits.line;
-    const bytes = this.#takeLine(limit);
+    const bytes = this.#input.takeLine(limit);
     if (bytes === undefined) return undefined;
     const isCut = bytes.length > limit;
     const end = isCut ? limit : contentEnd(bytes);
@@ -285,7 +271,7 @@ export class CommandReader {
   /** Reads the line after a literal. */
   #readRest(): CommandFrame | undefined {
     const limit = this.#limits.line;
-    const bytes = this.#takeLine(limit);
+    const bytes = this.#input.takeLine(limit);
     if (bytes === undefined) return undefined;
     if (bytes.length > limit) {
       const bad = badCommand(this.#command!, "IMAP command line too large");
@@ -353,15 +339,14 @@ export class CommandReader {
 
   /** Reads a piece of a literal's data. */
   #readLiteral(): CommandFrame | undefined {
-    if (this.#missing > 0 && !this.#hasByte()) return undefined;
-    const start = this.#at;
-    this.#at = Math.min(this.#chunk.length, start + this.#missing);
-    const bytes = this.#chunk.subarray(start, this.#at);
+    const input = this.#input;
+    const bytes = input.takeData(this.#missing);
+    if (this.#missing > 0 && bytes.length === 0) return undefined;
     this.#missing -= bytes.length;
     const isLast = this.#missing === 0;
     const builder = this.#command!.collector?.builder;
     if (builder !== undefined) {
-      this.#literalBytes.push(this.#chunk, start, this.#at);
+      this.#literalBytes.push(input.chunk, input.at - bytes.length, input.at);
       if (isLast) {
         const form = this.#literal!.isBinary ? "literal8" : "literal";
         builder.string(this.#literalBytes.take(), form);
@@ -374,7 +359,7 @@ export class CommandReader {
   /** Reads a line of data. */
   #readData(): CommandFrame | undefined {
     const limit = this.#dataLimit!;
-    const line = this.#takeLine(limit);
+    const line = this.#input.takeLine(limit);
     if (line === undefined) return undefined;
     if (line.length > limit) {
       this.#skip().startLine(line);
@@ -387,37 +372,6 @@ export class CommandReader {
     const { size, isSynchronizing } = marker;
     this.#lineLiteral = { size, isSynchronizing };
     return { type: "line", bytes, isTooLong: false, literal: this.#lineLiteral };
-  }
-
-  /**
-   * The next line with its end, or the first `limit + 1` bytes of a longer one; `undefined` if there is less.
-   */
-  #takeLine(limit: number): Uint8Array | undefined {
-    while (this.#hasByte()) {
-      const start = this.#at;
-      const missing = Math.max(0, limit + 1 - this.#gathered.size);
-      const most = Math.min(this.#chunk.length, start + missing);
-      const found = indexOfLineFeed(this.#chunk, start, most);
-      this.#at = found === -1 ? most : found + 1;
-      const isWhole = found !== -1 || this.#gathered.size + most - start > limit;
-      if (isWhole && this.#gathered.size === 0) return this.#chunk.subarray(start, this.#at);
-      this.#gathered.push(this.#chunk, start, this.#at);
-      if (isWhole) return this.#gathered.take();
-    }
-  }
-
-  /** Whether there is a byte at `#at`; goes to the next chunk for it. */
-  #hasByte(): boolean {
-    while (this.#at === this.#chunk.length) {
-      const next = this.#input.takeChunk();
-      this.#chunk = next ?? nothing;
-      this.#at = 0;
-      if (next === undefined) {
-        this.#isAtEnd = this.#hasEnded;
-        return false;
-      }
-    }
-    return true;
   }
 
   #checkAnnounced(call: string): void {
@@ -442,11 +396,10 @@ export class CommandReader {
 
   #endCommand(): void {
     this.#state = "line";
-    this.#command =
-      this.#line =
-      this.#literal =
-      this.#skipper =
-        undefined;
+    this.#command = undefined;
+    this.#line = undefined;
+    this.#literal = undefined;
+    this.#skipper = undefined;
     this.#missing = 0;
     if (this.#literalBytes.size > 0) this.#literalBytes.take();
   }
@@ -456,8 +409,6 @@ export class CommandReader {
     this.#endCommand();
     this.#state = "over";
     this.#input.clear();
-    this.#chunk = nothing;
-    this.#at = 0;
     return { type: "fatal", reason: "Literal size too large", limit: "swallow" };
   }
 }

@@ -18,7 +18,7 @@ export interface ImapLimits {
   /** How deep lists may be nested: 200. */
   readonly depth: number;
   /**
-   * How much memory the arguments of one command may take that are collected, in bytes: their size, and 64
+   * How much memory the arguments of one command may take that are collected, in bytes: their size, and 128
    * for each value. 262,144.
    */
   readonly command: number;
@@ -32,8 +32,8 @@ export interface ImapLimits {
   /** How many bytes a literal in a server's response may have that is collected: 1,048,576 (1 MiB). */
   readonly literal: number;
   /**
-   * How much memory a server's response may take that is collected, in bytes: its size, and 64 for each
-   * value. 4,194,304 (4 MiB).
+   * How much memory a server's response may take that is collected, in bytes: its size, and 128 for each
+   * value. 16,777,216 (16 MiB).
    */
   readonly response: number;
 }
@@ -47,7 +47,7 @@ export const defaultImapLimits: ImapLimits = {
   swallow: 67_108_864,
   responseLine: 65_536,
   literal: 1_048_576,
-  response: 4_194_304,
+  response: 16_777_216,
 };
 
 /** Limits, complete and checked. Throws a {@linkcode LocalProtocolError} for an invalid one. */

@@ -30,25 +30,34 @@ export interface LiteralMarker {
   readonly isBinary: boolean;
 }
 
-/** The end of a line without its CRLF or LF; `bytes` end with it, or are cut off before it. */
-export function contentEnd(bytes: Uint8Array): number {
-  let end = bytes.length;
-  if (bytes[end - 1] !== LF) return end;
-  end--;
-  return bytes[end - 1] === CR ? end - 1 : end;
+/** Where the content of the line `bytes[start..end)` ends: before its CRLF or LF, if it has one. */
+export function contentEnd(
+  bytes: Uint8Array,
+  end: number = bytes.length,
+  start: number = 0,
+): number {
+  if (end === start || bytes[end - 1] !== LF) return end;
+  return end - 1 > start && bytes[end - 2] === CR ? end - 2 : end - 1;
 }
 
-/** The marker that `bytes[0..end)` end in; `undefined` if there is none. It looks at the last bytes only. */
-export function markerAt(bytes: Uint8Array, end: number): LiteralMarker | undefined {
+/**
+ * The marker that the content of a line, `bytes[start..end)`, ends in; `undefined` if there is none. It looks
+ * at the last bytes only.
+ */
+export function markerAt(
+  bytes: Uint8Array,
+  end: number,
+  start: number = 0,
+): LiteralMarker | undefined {
   let at = end - 1;
-  if (bytes[at] !== BRACE_END) return undefined;
+  if (at < start || bytes[at] !== BRACE_END) return undefined;
   at--;
-  const isSynchronizing = bytes[at] !== PLUS;
+  const isSynchronizing = at < start || bytes[at] !== PLUS;
   if (!isSynchronizing) at--;
   let size = 0;
   let scale = 1;
   const last = at;
-  for (; at >= 0 && isDigit(bytes[at]); at--) {
+  for (; at >= start && isDigit(bytes[at]); at--) {
     // Nothing that is sent in earnest has so many digits, and how far to look back has a bound.
     if (last - at === mostDigits) {
       return { start: -1, size: Infinity, isSynchronizing, isBinary: false };
@@ -56,8 +65,8 @@ export function markerAt(bytes: Uint8Array, end: number): LiteralMarker | undefi
     size += (bytes[at] - ZERO) * scale;
     scale *= 10;
   }
-  if (at === last || bytes[at] !== BRACE) return undefined;
-  const isBinary = bytes[at - 1] === TILDE;
+  if (at === last || at < start || bytes[at] !== BRACE) return undefined;
+  const isBinary = at > start && bytes[at - 1] === TILDE;
   return {
     start: isBinary ? at - 1 : at,
     size: size > Number.MAX_SAFE_INTEGER ? Infinity : size,
