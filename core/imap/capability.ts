@@ -59,7 +59,7 @@ export function rewriteCapabilityResponse(
   rewrite: CapabilityRewrite,
 ): Uint8Array {
   const line = asciiText(response, 0, response.length);
-  const found = /^(\* CAPABILITY)((?: [^\r\n]*)?)/i.exec(line) ??
+  const found = /^(\* CAPABILITY)(?=[ \r\n]|$)((?: [^\r\n]*)?)/i.exec(line) ??
     /^(\S+ \S+ +\[CAPABILITY)((?: [^\]\r\n]*)?)(?=\])/i.exec(line);
   if (found === null) return response;
   const [, before, list] = found;

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ResponseParser } from "../../../core/imap/mod.ts";
+import { Concealer, RemoteProtocolError } from "../../../core/mod.ts";
+import { cut, type Seen, seenResponse } from "./frames.ts";
+import { fromLatin1, latin1 } from "./recordings.ts";
+
+/** The responses in a server's bytes, which are the same however they are cut. */
+function parse(wire: string): Seen[] {
+  const bytes = fromLatin1(wire);
+  const [whole, ...others] = [bytes.length, 1, 2, 3, 7].map((size) => {
+    const parser = new ResponseParser();
+    const all: Seen[] = [];
+    for (const piece of cut(bytes, size)) {
+      parser.receive(piece);
+      for (let response; (response = parser.next()) !== undefined;) {
+        all.push(seenResponse(response));
+      }
+    }
+    assert.equal(parser.size, 0);
+    return all;
+  });
+  for (const other of others) assert.deepEqual(other, whole);
+  return whole;
+}
+
+/** The values of one response. */
+function valuesOf(wire: string): unknown {
+  const [response] = parse(`* X ${wire}\r\n`);
+  return response.values;
+}
+
+test("ResponseParser › responses of all kinds › are told with their parts", () => {
+  assert.deepEqual(
+    parse(
+      "* PREAUTH [CAPABILITY A B] Hi\r\n* 23 EXISTS\r\n* capability A B\r\n* SEARCH\n" +
+        "+ VXNlcm5hbWU6\r\n+\r\na1 OK [UIDNEXT 4] Done\r\n* BYE\r\n",
+    ),
+    [
+      { type: "status", name: "PREAUTH", code: { name: "CAPABILITY", text: "A B" }, text: "Hi" },
+      { type: "untagged", name: "EXISTS", number: 23, values: [] },
+      { type: "untagged", name: "CAPABILITY", number: undefined, values: ["A", "B"] },
+      { type: "untagged", name: "SEARCH", number: undefined, values: [] },
+      { type: "continuation", text: "VXNlcm5hbWU6" },
+      { type: "continuation", text: "" },
+      { type: "tagged", tag: "a1", name: "OK", code: { name: "UIDNEXT", text: "4" }, text: "Done" },
+      { type: "status", name: "BYE", code: undefined, text: "" },
+    ],
+  );
+});
+
+test("ResponseParser › values of all kinds › are told, also without spaces between them", () => {
+  assert.deepEqual(valuesOf('a (b "c \\"d") NIL {3}\r\ne\r\n ~{1}\r\n\0 ()'), [
+    "a",
+    ["b", { quoted: 'c "d' }],
+    "NIL",
+    { literal: "e\r\n" },
+    { literal8: "\0" },
+    [],
+  ]);
+  assert.deepEqual(valuesOf('("a"(b)(c)"d"e{1}\r\nf)'), [
+    [{ quoted: "a" }, ["b"], ["c"], { quoted: "d" }, "e", { literal: "f" }],
+  ]);
+  assert.deepEqual(valuesOf("K\xc3\xa4se a{b \\* %"), ["K\u00e4se", "a{b", "\\*", "%"]);
+});
+
+test("ResponseParser › many literals in one response › are read one after the other", () => {
+  const [response] = parse(`* X${" {1}\r\ny".repeat(20_000)}\r\n`);
+  assert.equal((response.values as unknown[]).length, 20_000);
+});
+
+test("ResponseParser › what is no response › is an error that is rethrown", () => {
+  for (
+    const wire of [
+      "\r\n",
+      "HTTP/1.1 200 OK\r\n",
+      "* \r\n",
+      "* 5\r\n* (\r\n",
+      "* 5 \r\n",
+      "* X (\r\n",
+      "* X )\r\n",
+      '* X "a\r\n',
+      "* X a\rb\r\n",
+      "* X a\0b\r\n",
+      "* X {1}\r\ny(\r\n",
+      `* X ${"(".repeat(201)}${")".repeat(201)}\r\n`,
+      "* X {123456789012345678901}\r\n",
+    ]
+  ) {
+    const parser = new ResponseParser();
+    parser.receive(fromLatin1(wire));
+    let error: unknown;
+    try {
+      while (parser.next() !== undefined);
+    } catch (thrown) {
+      error = thrown;
+    }
+    assert(error instanceof RemoteProtocolError, JSON.stringify(wire));
+    parser.receive(fromLatin1("* OK x\r\n"));
+    assert.throws(() => parser.next(), (thrown) => thrown === error);
+  }
+});
+
+test("ResponseParser › responses over a limit › are errors that name it", () => {
+  const limits = { literal: 100, response: 2000 };
+  const floods: readonly (readonly [string, string])[] = [
+    ["* X {101}\r\n", "literal"],
+    ["* X {99999999999999999999}\r\n", "literal"],
+    [`* X ${"y ".repeat(20)}\r\n`, "response"],
+    [`* X ${"y".repeat(3000)}`, "response"],
+    [`* X${` {90}\r\n${"y".repeat(90)}`.repeat(30)}`, "response"],
+    [`* X ${"()".repeat(50)}\r\n`, "response"],
+    [`* OK ${"y".repeat(3000)}`, "response"],
+  ];
+  for (const [wire, limit] of floods) {
+    for (const size of [1, 10_000]) {
+      const parser = new ResponseParser(limits);
+      assert.throws(
+        () => {
+          for (const piece of cut(fromLatin1(wire), size)) {
+            parser.receive(piece);
+            while (parser.next() !== undefined);
+          }
+        },
+        (error) =>
+          error instanceof RemoteProtocolError && error.limit === limit &&
+          error.message.includes(`limits.${limit}`),
+        wire.slice(0, 40),
+      );
+    }
+  }
+});
+
+test("ResponseParser › an error › quotes the server only where secrets are concealed", () => {
+  const message = (options?: { readonly concealer: Concealer }) => {
+    const parser = new ResponseParser({}, options);
+    parser.receive(fromLatin1("a1 LOGIN alice secret-password\r\n"));
+    try {
+      parser.next();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  assert.doesNotMatch(message(), /alice|secret/);
+  const told = message({ concealer: new Concealer(["secret-password"]) });
+  assert.match(told, /"a1 LOGIN alice /);
+  assert.doesNotMatch(told, /secret/);
+});
+
+test("ResponseParser › takeUnread and the input's end › are as for other readers", () => {
+  const parser = new ResponseParser();
+  parser.receive(fromLatin1("a OK begin TLS\r\n* BYE"));
+  assert.equal(parser.next()?.type, "tagged");
+  assert.equal(parser.next(), undefined);
+  assert.equal(parser.size, 5);
+  assert.equal(latin1(parser.takeUnread()!), "* BYE");
+  parser.receive(fromLatin1("* X {5}\r\nab"));
+  parser.receiveEnd();
+  assert.equal(parser.isAtEnd, false);
+  assert.equal(parser.next(), undefined);
+  assert.equal(parser.isAtEnd, true);
+});
