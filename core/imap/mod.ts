@@ -39,6 +39,7 @@ export {
   ResponseReader,
   type StatusFrame,
 } from "./response_reader.ts";
+export type { StatusLine } from "./status_line.ts";
 export { astring, isAtom, isTag, quoted, type WrittenString } from "./syntax.ts";
 export {
   astringOf,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import {
   type CommandFrame,
   CommandReader,
@@ -12,7 +13,7 @@ import {
   type ImapValue,
   type ResponseFrame,
 } from "../../../core/imap/mod.ts";
-import { latin1 } from "./recordings.ts";
+import { fromLatin1, latin1 } from "./recordings.ts";
 
 /** A value as plain data: an atom is its text; a string has its bytes and how it was written. */
 export type SeenValue = string | { readonly [form: string]: string } | readonly SeenValue[];
@@ -109,4 +110,14 @@ export function inShort(frames: readonly Seen[]): string[] {
     }
     return `${type} ${JSON.stringify(bytes)}`;
   });
+}
+
+/** The frames of a client's bytes, in short; they are the same however the bytes are cut. */
+export function readInPieces(wire: string, options?: ReadOptions): string[] {
+  const bytes = fromLatin1(wire);
+  const whole = readCommands([bytes], options);
+  for (const size of [1, 2, 3, 7, 50]) {
+    assert.deepEqual(readCommands(cut(bytes, size), options), whole, `in pieces of ${size}`);
+  }
+  return inShort(whole);
 }
