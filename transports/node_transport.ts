@@ -5,6 +5,7 @@
  */
 
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import type { TLSSocket } from "node:tls";
 import { InputQueue } from "../core/input_queue.ts";
 import { secure } from "./tls/node_tls.ts";
@@ -324,16 +325,30 @@ export class NodeTransport implements Transport {
     for (let chunk; (chunk = this.#chunks.takeChunk()) !== undefined;) unread.push(chunk);
     for (const chunk of unread.reverse()) if (chunk.length > 0) socket.unshift(chunk);
     const secured = await secure(socket, options, { role, peer });
-    // A close of this transport meanwhile has closed the socket, and TLS over it.
-    if ((this.#state as string) === "closed") {
-      secured.destroy();
-      throw this.#broken();
-    }
     this.#secured = encryptedTransport(secured, peer, {
       destroy: () => void socket.destroy(),
+      failure: this.#writeFailure,
       probe: () => this.#probeUnderneath(),
     });
+    await this.#noteFailedHandshake();
+    // A close of this transport meanwhile has closed the socket, and TLS over it.
+    if ((this.#state as string) === "closed") {
+      await this.#secured.close();
+      throw this.#broken();
+    }
     return this.#secured;
+  }
+
+  /**
+   * Finds out whether the last bytes of the handshake could be written.
+   *
+   * Node writes them after it reports that the handshake is done, and drops their error. If the peer has
+   * reset the connection by then, that was the only report of it, and reading would just end.
+   */
+  async #noteFailedHandshake(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    // A failure is kept in #writeFailure.
+    await this.#probeUnderneath().catch(() => {});
   }
 
   /** Node doesn't report that an empty encrypted write failed: the socket underneath does. */

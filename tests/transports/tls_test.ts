@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import type tls from "node:tls";
 import { connect as connectWithBun, listen as listenWithBun } from "../../transports/bun.ts";
 import { connect as connectWithDeno, listen as listenWithDeno } from "../../transports/deno.ts";
@@ -288,6 +289,42 @@ test("TLS › a peer that goes away in the handshake, or speaks otherwise, is to
   await using plain = await listenAnywhere("tcp", (socket) => socket.write("VERSION\tx\t1\t2\n"));
   await rejectsWith("tls", connect(plain.address, { tls: { caCerts: [ca] } }), "Cannot start TLS");
 });
+
+// Neither end knows yet that the connection is reset when it writes the last bytes of its handshake.
+for (const encryption of ["TLS", "STARTTLS"]) {
+  const name = `${encryption} › a reset after the peer's last bytes of the handshake`;
+
+  test(`${name}, a server's end › reading rejects with "reset"`, async () => {
+    await using listener = await listen(port, encryption === "TLS" ? { tls: { ...good } } : {});
+    for (let i = 0; i < 20; i++) {
+      const socket = await connectSocket(listener.address);
+      void secureClient(socket).then(() => setImmediate(() => socket.resetAndDestroy()));
+      await using accepted = await next(listener);
+      const read = async () => {
+        const tls = { ...good };
+        await using secured = encryption === "TLS" ? accepted : await accepted.startTls(tls);
+        return await secured.read();
+      };
+      await rejectsWith("reset", read());
+    }
+  });
+
+  test(`${name}, a client's end › reading rejects with "reset"`, async () => {
+    await using server = await listenAnywhere("tcp", (socket) => {
+      const SNICallback: tls.TlsOptions["SNICallback"] = (_name, done) => {
+        // Sends all of its handshake.
+        done(null);
+        setImmediate(() => socket.resetAndDestroy());
+      };
+      void secureServer(socket, { SNICallback }).catch(() => {});
+    });
+    for (let i = 0; i < 20; i++) {
+      const [open] = bothWays(server.address, { caCerts: [ca], serverName: "localhost" })
+        .slice(encryption === "TLS" ? 0 : 1);
+      await rejectsWith("reset", open().then((it) => it.read()));
+    }
+  });
+}
 
 if ("Bun" in globalThis) {
   test("bun.ts › there is no STARTTLS over a UNIX socket", async () => {
