@@ -165,7 +165,7 @@ for (const [what, status, beginning, more] of compressed) {
         if (status === "200 OK" && what !== "rows") assert.equal(error.limit, "reply");
         else assert.match(error.message, /HTTP 500|of more than|no JSON|has more than/);
       }
-    });
+    }, server);
   });
 }
 
