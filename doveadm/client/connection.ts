@@ -14,6 +14,7 @@ import { callListener } from "../../transports/call_listener.ts";
 import { Driver } from "../../transports/driver.ts";
 import type { Transport } from "../../transports/transport.ts";
 import { withDoveadmAlpn } from "../alpn.ts";
+import { answerOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
 import type { DoveadmConnectionOptions, StreamOptions } from "./connection_options.ts";
 import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
@@ -351,7 +352,7 @@ export class DoveadmConnection implements AsyncDisposable {
       case "reply": {
         const pending = this.#pending.get(event.id);
         if (pending === undefined) return;
-        this.#settle(pending).resolve(Object.assign(event, { log: pending.log }));
+        this.#settle(pending).resolve(answerOf(event, pending.log));
         return;
       }
       case "end":
