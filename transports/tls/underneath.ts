@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What is under an encrypted socket, for questions that the encrypted socket doesn't answer. */
+/** What is under an encrypted socket: it knows what the encrypted socket doesn't report. */
 export interface Underneath {
   /** The error of the first write that failed; `undefined` if none did. */
   readonly writeError: Error | undefined;
@@ -12,7 +12,7 @@ export interface Underneath {
   probe(): Promise<boolean>;
   /** Closes it at once. */
   destroy(): void;
-  /** Resolves when everything is written, or can't be. */
+  /** Resolves when everything is written, or writing has failed. */
   written?(): Promise<void>;
   /** Sets the condition for reading more. */
   readWhile?(wanted: () => boolean): void;
