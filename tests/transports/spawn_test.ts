@@ -96,7 +96,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
 
   test(`stdio.ts › a slow reader of ${to} › gets everything that was written`, async () => {
     let said = "";
-    await using child = await spawn(command("lastWords", String(mebibyte)), {
+    await using child = await spawn(command("writeThenClose", String(mebibyte)), {
       onStderr: (chunk) => said += new TextDecoder().decode(chunk),
     });
     await new Promise((resolve) => setTimeout(resolve, 700));

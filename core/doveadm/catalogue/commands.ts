@@ -1133,7 +1133,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "auth cache flush": {
     name: "auth cache flush",
     method: "authCacheFlush",
-    summary: "Flushes the cache of the auth process.",
+    summary: "Flushes the authentication cache.",
     since: "2.3",
     mail: false,
     alone: true,

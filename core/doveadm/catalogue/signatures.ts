@@ -749,9 +749,9 @@ export interface DoveadmParametersByName {
     readonly path: string;
   };
   /**
-   * Flushes the cache of the auth process. Without a user 2.3 and 2.4.1 close the connection;
-   * from 2.4.2 on that flushes all. From Dovecot 2.4.2 on the parameter has another name, so that
-   * it can only be sent with send(). Over HTTP it crashes the server's process on 2.4.1.
+   * Flushes the authentication cache. Without a user 2.3 and 2.4.1 close the connection; from
+   * 2.4.2 on that flushes all. From Dovecot 2.4.2 on the parameter has another name, so that it
+   * can only be sent with send(). Over HTTP it crashes the server's process on 2.4.1.
    */
   "auth cache flush": {
     /** Another socket of the auth process. */
