@@ -59,12 +59,13 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/imports_test.ts": { on: ["deno"], why: "reads the sources" },
+  "tests/names_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/core/doveadm/catalogue/generated_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/extractor/messages/generated_test.ts": {
     on: ["deno"],
     why: "generates code by programs that only Deno installs",
   },
-  "tests/workers/client_test.ts": { on: ["node"], why: "workerd runs beside Node alone" },
+  "tests/workers/client_test.ts": { on: ["node"], why: "workerd is only tested with Node" },
 };
 
 /**

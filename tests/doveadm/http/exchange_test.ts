@@ -169,7 +169,7 @@ test("HTTP › answers › are matched by their tags", async () => {
   );
 });
 
-test("HTTP › what can't be sent › is refused before anything is sent", async () => {
+test("HTTP › invalid commands › are refused before anything is sent", async () => {
   const bad: readonly (readonly HttpCommand[])[] = [
     [],
     [{ method: "a\0b", parameters: {} }],
@@ -338,7 +338,7 @@ test("HTTP › a connection that ends too early › ConnectionLostError with the
   assert.match((await errorFor("", [fetching])).message, /crashes as well on long values/);
 });
 
-test("HTTP › a server of doveadm's own protocol › is told from HTTP", async () => {
+test("HTTP › a server of doveadm's own protocol › an error that says so", async () => {
   const error = await errorFor("VERSION\tdoveadm-client\t1\t2\n-\n");
   assert(error instanceof RemoteProtocolError, `${error}`);
   assert.match(error.message, /is not HTTP/);

@@ -76,7 +76,7 @@ async function* endless(): AsyncGenerator<string> {
   await new Promise(() => {});
 }
 
-test("DoveadmHttp › a list of commands that failed › is asked for again", async () => {
+test("DoveadmHttp › a list of commands that failed › is requested again", async () => {
   const methods = [{ command: "who", parameters: [] }];
   const answers = [
     new Response("[", { status: 200 }),
