@@ -200,7 +200,7 @@ class DenoListener implements Listener {
       if ("setNoDelay" in conn) sendAtOnce(conn);
       return conn;
     } catch (error) {
-      if (!(error instanceof Deno.errors.ConnectionAborted)) await this.#pause();
+      if (!isOfClient(error)) await this.#pause();
       return undefined;
     }
   }
@@ -216,6 +216,13 @@ class DenoListener implements Listener {
       };
     });
   }
+}
+
+/** Whether accept() failed for one client that is gone, so that the next one can be accepted at once. */
+function isOfClient(error: unknown): boolean {
+  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+  // What was reset while it waited isn't connected.
+  return [ConnectionAborted, ConnectionReset, NotConnected].some((kind) => error instanceof kind);
 }
 
 /** Turns off Nagle's algorithm. */
