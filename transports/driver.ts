@@ -41,7 +41,7 @@ export interface DriverOptions<Event> {
   writeOnly?: boolean;
   /**
    * Whether more may be read now; always if left out. Asked before each read, and again after each
-   * {@linkcode Driver.flush}.
+   * {@linkcode Driver.flush} and each series of writes.
    */
   mayRead?: () => boolean;
   /** Called with the number of bytes each time that some arrived, before the protocol gets them. */
@@ -380,6 +380,8 @@ export class Driver<Event extends { readonly type: string }> {
       if ((this.#output as string) === "idle") chunk = this.#protocol.takeOutput();
       if (chunk !== undefined) this.#output = "writing";
     } while (chunk !== undefined);
+    // The protocol may have held events back, and mayRead() reading, until there was room.
+    this.#wakeUp.resolve();
   }
 
   /** Writes a chunk in pieces, to tell a slow peer from one that has stopped reading. */

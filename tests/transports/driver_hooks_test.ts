@@ -383,3 +383,29 @@ test("hooks › a program moves bytes both ways › sizes add up on both ends", 
   await Promise.all(drivers.map((driver) => driver.run()));
   assert.deepEqual(totals, [200_000, 100_000, 100_000, 200_000]);
 });
+
+test("events › held back until the output was taken › are passed on without a flush", async () => {
+  const setup = new Setup();
+  const { protocol } = setup;
+  let waits = false;
+  const next = protocol.nextEvent.bind(protocol);
+  const take = protocol.takeOutput.bind(protocol);
+  protocol.nextEvent = () => waits ? undefined : next();
+  protocol.takeOutput = () => {
+    const chunk = take();
+    if (chunk === undefined) waits = false;
+    return chunk;
+  };
+  protocol.answer = "answer";
+  protocol.receive = ((receive) => (chunk: Uint8Array) => {
+    waits = true;
+    receive.call(protocol, chunk);
+  })(protocol.receive);
+  const running = setup.driver.run();
+  await setup.say("hello");
+  assert.equal(await setup.hear(), "answer");
+  await turn();
+  assert.deepEqual(setup.passed, ["hello"]);
+  await setup.peer.closeWrite();
+  await running;
+});
