@@ -10,29 +10,15 @@
  * @module
  */
 
-import { AbortError, LocalProtocolError } from "../core/errors.ts";
+import { AbortError } from "../core/errors.ts";
+
+export { timeLimit } from "../core/time_limit.ts";
 
 /** How long a command may take unless its options say otherwise, in milliseconds. */
 export const defaultTimeout = 60_000;
 
 /** The longest delay that a timer of any runtime takes, in milliseconds: 31 bits, 24.8 days. */
 const longestDelay = 0x7fff_ffff;
-
-/**
- * A time limit from an option, in milliseconds, with `Infinity` for "no limit".
- *
- * 0 and `Infinity` both mean no limit. Throws a `LocalProtocolError` that names the option for `NaN`,
- * a negative number, and what is no number.
- */
-export function timeLimit(option: string, value: number): number {
-  if (typeof value === "number" && value >= 0) return value === 0 ? Infinity : value;
-  throw new LocalProtocolError(
-    `"${option}" is ${
-      String(value)
-    }: set it to a number of milliseconds, or to 0 or Infinity for ` +
-      "no limit.",
-  );
-}
 
 /** A started timer; it can be stopped any number of times. */
 export interface Timer {

@@ -11,13 +11,13 @@ import {
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
+import { RefusalDelays } from "../../transports/refusal_delays.ts";
 import { onAbort, startTimer, timeLimit } from "../../transports/timers.ts";
 import type { Address, Listener, TlsOptions, Transport } from "../../transports/transport.ts";
 import { withDoveadmAlpn } from "../alpn.ts";
 import { type ClientTimeouts, ServerConnection } from "./connection.ts";
 import type { DoveadmHandler } from "./handler.ts";
 import { type Authenticate, type CheckLogin, passwordCheck, programCheck } from "./login.ts";
-import { RefusalDelays } from "./refusal_delays.ts";
 
 /** Where a server listens. */
 export type ServePlace =

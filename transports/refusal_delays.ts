@@ -4,7 +4,8 @@
  * @module
  */
 
-import { LocalProtocolError } from "../../core/mod.ts";
+import { LocalProtocolError } from "../core/errors.ts";
+import { networkAddress } from "./network_address.ts";
 
 /** The longest delay, as a multiple of the first. */
 const most = 16;
@@ -66,7 +67,7 @@ export class RefusalDelays {
    * for a peer that isn't connected over TCP.
    */
   next(peer: string, now: number = performance.now()): number {
-    const address = this.#first > 0 ? addressOf(peer) : undefined;
+    const address = this.#first > 0 ? networkAddress(peer) : undefined;
     if (address === undefined) return 0;
     if (this.#recent.size >= fewestRemembered || now - this.#recentSince >= memory) {
       this.#older = this.#recent;
@@ -78,24 +79,4 @@ export class RefusalDelays {
     this.#recent.set(address, { count: before + 1, lastAt: now });
     return this.#first * Math.min(2 ** before, most);
   }
-}
-
-/** The address of a TCP peer, for IPv6 its first 64 bits; `undefined` for a peer of another kind. */
-function addressOf(peer: string): string | undefined {
-  const found = /^(?:a client of )?tcp (?:\[(.*)\]|(.*)):\d+$/.exec(peer);
-  if (found === null) return undefined;
-  const [, ipv6, other] = found;
-  return ipv6 === undefined ? other : networkOf(ipv6);
-}
-
-/** The first 64 bits of an IPv6 address; for an IPv4-mapped address, the IPv4 address. */
-function networkOf(address: string): string {
-  const ipv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (ipv4 !== null) return ipv4[1];
-  const [head, tail] = address.toLowerCase().split("%")[0].split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  const groups = [...before, ...Array<string>(zeros).fill("0"), ...after];
-  return groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":");
 }
