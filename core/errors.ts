@@ -30,8 +30,9 @@ export interface DovewireErrorOptions {
  * | "privileges" | `PrivilegesError`: the extractor can't become the mail's owner |
  * | "other" | none of these |
  *
- * Four classes have more precise codes: `CommandError` and `CommandFailure` have Dovecot's own, in capital
- * letters ("NOTFOUND"); the codes of `TransportError` and `ExtractorFailure` are listed there.
+ * Five classes have more precise codes: `CommandError` and `CommandFailure` have Dovecot's own, in capital
+ * letters ("NOTFOUND"), and `ImapCommandError` those of IMAP ("TRYCREATE"); the codes of `TransportError` and
+ * `ExtractorFailure` are listed there.
  */
 export class DovewireError extends Error {
   /** The class's name. */

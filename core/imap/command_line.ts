@@ -9,7 +9,7 @@ import { nameByte, skipBytes, tagByte } from "./syntax.ts";
 const SPACE = 0x20;
 
 /** How many bytes a command's name may have. */
-const longestName = 64;
+export const longestName = 64;
 
 /** A command's tag and name, and what is wrong with them. */
 export interface CommandLineStart {

@@ -58,7 +58,7 @@ export function isAtom(text: string): boolean {
 }
 
 function isOf(text: string, kind: number): boolean {
-  if (text === "") return false;
+  if (typeof text !== "string" || text === "") return false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code > 0xff || !isByte(code, kind)) return false;

@@ -56,6 +56,11 @@ export interface LawSubject<P, Event> {
   }[];
   /** Creates the protocol for these calls. */
   readonly make: () => P;
+  /**
+   * Whether a peer's mistakes are answered, and the conversation goes on: then none of them throws, and an
+   * exceeded limit ends the conversation in order, with its last event. `false` if left out.
+   */
+  readonly answersMistakes?: boolean;
   /** Endless input of a peer, and the limit that ends it. */
   readonly floods: readonly {
     readonly limit: string;
@@ -116,32 +121,7 @@ export function lawTests<Event, P extends Protocol<Event>>(
       }
     },
 
-    [`${name} › remote mistakes › throw, and rethrow the same error afterwards`]: () => {
-      const failed = conversations.filter((conversation) =>
-        run(conversation, bytewise).error !== undefined
-      );
-      assert(failed.length > 0, "there is no conversation with a remote mistake");
-      // converse() checks that every error is rethrown.
-    },
-
-    [`${name} › endless input › is refused at the limit`]: () => {
-      for (const { limit, make, steps, chunk, most } of subject.floods) {
-        const protocol = make();
-        converse(subject, { name: limit, make: () => protocol, steps }, bytewise, Infinity);
-        let sent = 0;
-        const error = caught(() => {
-          for (let at = 0; sent <= most; at++) {
-            const bytes = chunk(at);
-            sent += bytes.length;
-            protocol.receive(bytes);
-            while (protocol.nextEvent() !== undefined);
-          }
-        });
-        assert(error instanceof RemoteProtocolError, `${limit}: ${sent} bytes passed, ${error}`);
-        assert.equal(error.limit, limit);
-        assert(error.message.includes(limit), `"${error.message}" doesn't name the limit`);
-      }
-    },
+    ...(subject.answersMistakes ? answeredMistakes(subject, run) : thrownMistakes(subject, run)),
 
     [`${name} › a connection that dies anywhere › loses no request`]: () => {
       for (const conversation of conversations) {
@@ -173,6 +153,81 @@ export function lawTests<Event, P extends Protocol<Event>>(
       });
     },
   };
+}
+
+/** Runs a conversation. */
+type Run<P> = (conversation: Conversation<P>, cut: Cut) => Outcome;
+
+/** The laws of a protocol that a peer's mistake fails. */
+function thrownMistakes<Event, P extends Protocol<Event>>(
+  subject: LawSubject<P, Event>,
+  run: Run<P>,
+): Record<string, () => void> {
+  const { name, conversations } = subject;
+  return {
+    [`${name} › remote mistakes › throw, and rethrow the same error afterwards`]: () => {
+      const failed = conversations.filter((conversation) =>
+        run(conversation, bytewise).error !== undefined
+      );
+      assert(failed.length > 0, "there is no conversation with a remote mistake");
+      // converse() checks that every error is rethrown.
+    },
+
+    [`${name} › endless input › is refused at the limit`]: () => {
+      for (const flood of subject.floods) {
+        const { limit } = flood;
+        const { sent, error } = pour(subject, flood);
+        assert(error instanceof RemoteProtocolError, `${limit}: ${sent} bytes passed, ${error}`);
+        assert.equal(error.limit, limit);
+        assert(error.message.includes(limit), `"${error.message}" doesn't name the limit`);
+      }
+    },
+  };
+}
+
+/** The laws of a protocol that answers a peer's mistakes. */
+function answeredMistakes<Event, P extends Protocol<Event>>(
+  subject: LawSubject<P, Event>,
+  run: Run<P>,
+): Record<string, () => void> {
+  const { name, conversations } = subject;
+  return {
+    [`${name} › remote mistakes › are answered, and never throw`]: () => {
+      for (const conversation of conversations) {
+        assert.equal(run(conversation, bytewise).error, undefined, conversation.name);
+      }
+    },
+
+    [`${name} › endless input › ends the conversation at the limit`]: () => {
+      for (const flood of subject.floods) {
+        const { sent, error, last } = pour(subject, flood);
+        assert.equal(error, undefined, flood.limit);
+        const hasEnded = last !== undefined && subject.unanswered(last) !== undefined;
+        assert(hasEnded, `${flood.limit}: ${sent} bytes passed`);
+      }
+    },
+  };
+}
+
+/** Sends endless input, until it is refused or more was taken than may be. */
+function pour<Event, P extends Protocol<Event>>(
+  subject: LawSubject<P, Event>,
+  { limit, make, steps, chunk, most }: LawSubject<P, Event>["floods"][number],
+): { readonly sent: number; readonly error: unknown; readonly last: Event | undefined } {
+  const protocol = make();
+  converse(subject, { name: limit, make: () => protocol, steps }, bytewise, Infinity);
+  let sent = 0;
+  let last: Event | undefined;
+  const hasEnded = () => last !== undefined && subject.unanswered(last) !== undefined;
+  const error = caught(() => {
+    for (let at = 0; sent <= most && !hasEnded(); at++) {
+      const bytes = chunk(at);
+      sent += bytes.length;
+      protocol.receive(bytes);
+      for (let event; (event = protocol.nextEvent()) !== undefined;) last = event;
+    }
+  });
+  return { sent, error, last };
 }
 
 /** How bytes are cut into chunks. */
