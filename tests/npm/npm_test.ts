@@ -46,7 +46,7 @@ const packages = [
   {
     name: "dovewire",
     folder: root,
-    parts: ["core", "doveadm", "testing", "transports"],
+    parts: ["core", "doveadm", "imap", "testing", "transports"],
     documents: [],
   },
   {

@@ -28,6 +28,12 @@ export interface Configuration {
   readonly processLimit: number;
   /** The port of a listener that uses TLS from the first byte; the plain ones offer STARTTLS then. */
   readonly tlsPort: number | undefined;
+  /** The port of IMAP; without one there is no IMAP. */
+  readonly imapPort: number | undefined;
+  /** The port of IMAP with TLS from the first byte. */
+  readonly imapTlsPort: number | undefined;
+  /** Addresses whose IMAP clients are trusted, separated by spaces. */
+  readonly trusted: string;
   /** Whether all plugins that have doveadm commands are on. */
   readonly everything: boolean;
   /** Whether full text search has an index. */
@@ -107,8 +113,26 @@ service stats {
     mode = 0666
   }
 }
+${imap(settings)}
 ${settings.everything ? everything(settings) : ""}
 ${settings.extra}
+`;
+}
+
+/** The listeners of IMAP; a listener whose port is 0 doesn't exist. */
+function imap({ imapPort, imapTlsPort = 0, trusted }: Configuration): string {
+  return imapPort === undefined ? "" : `
+protocols = imap
+auth_mechanisms = plain login
+login_trusted_networks = ${trusted}
+service imap-login {
+  inet_listener imap {
+    port = ${imapPort}
+  }
+  inet_listener imaps {
+    port = ${imapTlsPort}
+  }
+}
 `;
 }
 
@@ -167,6 +191,9 @@ default_internal_user = ${user}
 default_internal_group = ${group}
 default_login_user = ${user}
 service anvil {
+  chroot =
+}
+service imap-login {
   chroot =
 }
 `;

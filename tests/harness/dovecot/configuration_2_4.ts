@@ -80,8 +80,26 @@ service stats {
     mode = 0666
   }
 }
+${imap(settings)}
 ${settings.everything ? everything(folder) : ""}
 ${settings.extra}
+`;
+}
+
+/** The listeners of IMAP; a listener whose port is 0 doesn't exist. */
+function imap({ imapPort, imapTlsPort = 0, trusted }: Configuration): string {
+  return imapPort === undefined ? "" : `
+protocols = imap
+auth_mechanisms = plain login
+login_trusted_networks = ${trusted}
+service imap-login {
+  inet_listener imap {
+    port = ${imapPort}
+  }
+  inet_listener imaps {
+    port = ${imapTlsPort}
+  }
+}
 `;
 }
 

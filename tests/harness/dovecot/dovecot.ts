@@ -50,6 +50,16 @@ export interface DovecotOptions {
    * one command then: Lucene's plugin crashes at the next. False if left out.
    */
   readonly searchIndex?: boolean;
+  /**
+   * Whether to serve IMAP as well, with the mechanisms PLAIN and LOGIN; with a certificate it offers STARTTLS.
+   * False if left out.
+   */
+  readonly imap?: boolean;
+  /**
+   * Addresses of the IMAP clients that may tell by ID whom they speak for, as in "127.0.0.2"; none if left
+   * out. Dovecot's setting is `login_trusted_networks`.
+   */
+  readonly trusted?: string;
   /** The server's certificate and key, as PEM, to use TLS; none if left out. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Settings to append, in that version's syntax; a function gets the folder. */
@@ -76,6 +86,10 @@ export interface Dovecot extends AsyncDisposable {
   readonly httpPort: number;
   /** TCP port on 127.0.0.1 with TLS from the first byte, if the server has a certificate. */
   readonly tlsPort: number | undefined;
+  /** TCP port on 127.0.0.1 of IMAP, if the server has it. */
+  readonly imapPort: number | undefined;
+  /** TCP port on 127.0.0.1 of IMAP with TLS from the first byte, if the server has IMAP and a certificate. */
+  readonly imapTlsPort: number | undefined;
   /** The password for them, and of each user. */
   readonly password: string;
   /** The key of the HTTP API. */
@@ -216,8 +230,11 @@ async function findProgram24(): Promise<Program> {
 
 async function startOnce(program: Program, options: DovecotOptions): Promise<Dovecot> {
   const users = options.users ?? ["alice", "bob", "carol"];
-  const [port, httpPort, directorPort, freePort] = await freePorts(4);
-  const tlsPort = options.tls === undefined ? undefined : freePort;
+  const { imap = false, trusted = "" } = options;
+  const [port, httpPort, directorPort, ...freePort] = await freePorts(6);
+  const tlsPort = options.tls === undefined ? undefined : freePort[0];
+  const imapPort = imap ? freePort[1] : undefined;
+  const imapTlsPort = imap && options.tls !== undefined ? freePort[2] : undefined;
   const { folder, place } = await makeFolder(program.root);
   let watchdog: ChildProcess | undefined;
   try {
@@ -231,6 +248,7 @@ async function startOnce(program: Program, options: DovecotOptions): Promise<Dov
     const extra = typeof extraConfig === "function" ? extraConfig(folder) : extraConfig;
     const settings = {
       ...{ folder, port, httpPort, tlsPort, directorPort, password: PASSWORD, apiKey: API_KEY },
+      ...{ imapPort, imapTlsPort, trusted },
       ...{ quota, processLimit, everything, searchIndex, extra },
     };
     const text = options.version === "2.4"
@@ -247,7 +265,7 @@ async function startOnce(program: Program, options: DovecotOptions): Promise<Dov
     (watchdog.stdin as { unref?(): void } | null)?.unref?.();
     const { version } = program;
     const server = new DovecotServer(watchdog, {
-      ...{ folder, place, port, httpPort, tlsPort, users, version },
+      ...{ folder, place, port, httpPort, tlsPort, imapPort, imapTlsPort, users, version },
     });
     await server.started();
     return server;
@@ -294,6 +312,8 @@ class DovecotServer implements Dovecot {
   readonly port: number;
   readonly httpPort: number;
   readonly tlsPort: number | undefined;
+  readonly imapPort: number | undefined;
+  readonly imapTlsPort: number | undefined;
   readonly password: string = PASSWORD;
   readonly apiKey: string = API_KEY;
   readonly users: readonly string[];
@@ -309,7 +329,8 @@ class DovecotServer implements Dovecot {
     server:
       & Pick<
         Dovecot,
-        "folder" | "port" | "httpPort" | "tlsPort" | "users" | "version"
+        | ("folder" | "port" | "httpPort" | "tlsPort" | "imapPort" | "imapTlsPort")
+        | ("users" | "version")
       >
       & {
         readonly place: string;
@@ -323,6 +344,8 @@ class DovecotServer implements Dovecot {
     this.port = server.port;
     this.httpPort = server.httpPort;
     this.tlsPort = server.tlsPort;
+    this.imapPort = server.imapPort;
+    this.imapTlsPort = server.imapTlsPort;
     this.users = server.users;
     this.version = server.version;
   }

@@ -25,7 +25,7 @@ export interface DovecotImage {
 /** Debian 13, whose Dovecot is 2.4.1. */
 const SUITE = "trixie";
 
-const PACKAGES = ["dovecot-core", "dovecot-sieve", "dovecot-flatcurve"];
+const PACKAGES = ["dovecot-core", "dovecot-imapd", "dovecot-sieve", "dovecot-flatcurve"];
 
 const CACHE = fileURLToPath(new URL("../../../.cache", import.meta.url));
 

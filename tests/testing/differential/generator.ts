@@ -7,7 +7,7 @@
 import { saved } from "./mail_set.ts";
 import { type Known, mailboxes, masks, Queries } from "./queries.ts";
 import type { Question } from "./question.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../harness/random.ts";
 
 /**
  * Names of mailboxes that are created, renamed and deleted. Few have the same parent: after their parent

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Random } from "./random.ts";
+import type { Random } from "../../harness/random.ts";
 
 /** The GUIDs for queries, taken from the server, which generates them. */
 export interface Known {

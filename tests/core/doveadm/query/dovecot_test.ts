@@ -8,7 +8,7 @@ import {
   type DovecotVersion,
   startDovecot,
 } from "../../../harness/dovecot/dovecot.ts";
-import { Random } from "../../../testing/differential/random.ts";
+import { Random } from "../../../harness/random.ts";
 import { MadeUpQueries } from "./made_up_queries.ts";
 
 /** How many queries are made up, of those that seem right and of those that seem wrong. */

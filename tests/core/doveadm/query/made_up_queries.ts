@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Random } from "../../../testing/differential/random.ts";
+import type { Random } from "../../../harness/random.ts";
 
 const flags = [
   ...["ALL", "ANSWERED", "UNANSWERED", "DELETED", "UNDELETED", "DRAFT", "UNDRAFT", "FLAGGED"],

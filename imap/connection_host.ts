@@ -1,0 +1,231 @@
+/**
+ * The connections of a listener: how many there may be, and how they end together.
+ *
+ * @module
+ */
+
+import { DovewireError, encodeUtf8, LocalProtocolError } from "../core/mod.ts";
+import { networkAddress } from "../transports/network_address.ts";
+import { startTimer } from "../transports/timers.ts";
+import type { Listener, Transport } from "../transports/transport.ts";
+
+/** Limits on connections; each is a number from 1 on, or `Infinity` for no limit. */
+export interface ConnectionLimits {
+  /** How many connections may be open at once; 1000 if left out. */
+  readonly maxConnections?: number;
+  /**
+   * How many connections an address may have, for IPv6 its first 64 bits; 100 if left out. It doesn't apply to
+   * UNIX sockets.
+   */
+  readonly maxConnectionsPerAddress?: number;
+  /**
+   * How many connections may wait for their login; 100 if left out. At the limit, a new client replaces the
+   * oldest of these from its own address, or else the oldest of all.
+   */
+  readonly maxUnauthenticated?: number;
+}
+
+/** A connection as its host sees it. */
+export interface HostedConnection {
+  /** The client, for messages. */
+  readonly peer: string;
+  /** Resolves when it is closed; never rejects. */
+  readonly closed: Promise<void>;
+  /** Ends it with BYE and that text, as soon as nothing waits for an answer. */
+  shutDown(text: string): void;
+  /** Ends it now, with BYE and that text. */
+  close(text: string): Promise<void>;
+  /** Ends it now, without a word. */
+  abort(): void;
+}
+
+/** Options for a {@linkcode ConnectionHost}. */
+export interface ConnectionHostOptions<Connection extends HostedConnection> {
+  /** Limits on connections. */
+  readonly limits: ConnectionLimits;
+  /** Opens a connection; `onLoggedIn` is to be called once its client is logged in. */
+  readonly open: (transport: Transport, onLoggedIn: () => void) => Connection;
+  /** Called with each error. */
+  readonly onError: (error: unknown, peer: string) => void;
+}
+
+/** What a client is told that is one too many. */
+const tooMany = "[LIMIT] Too many connections. Try again later.";
+
+/** How long a client that is turned away may take to read why, in milliseconds. */
+const refusalTime = 1000;
+
+/** How many clients at a time are told why they have to leave. */
+const mostLeaving = 100;
+
+/** Accepts the clients of a listener, and keeps their number within its limits. */
+export class ConnectionHost<Connection extends HostedConnection> {
+  readonly #listener: Listener;
+  readonly #options: ConnectionHostOptions<Connection>;
+  readonly #limits: Required<ConnectionLimits>;
+  /** In the order in which they were opened. */
+  readonly #connections = new Set<Connection>();
+  /** Those of them whose clients aren't logged in. */
+  readonly #unauthenticated = new Set<Connection>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #accepting: Promise<void>;
+  /** The ends of connections that don't count any more: they were turned away, or had to make room. */
+  readonly #leaving = new Set<Promise<void>>();
+
+  /** Starts to accept; throws a {@linkcode LocalProtocolError} for invalid limits. */
+  constructor(listener: Listener, options: ConnectionHostOptions<Connection>) {
+    this.#limits = completeConnectionLimits(options.limits);
+    this.#listener = listener;
+    this.#options = options;
+    this.#accepting = this.#accept();
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /**
+   * Stops listening, and ends all connections with BYE: as soon as nothing waits for an answer, but at the latest
+   * after `limit` milliseconds. Resolves when everything is closed.
+   */
+  async close(farewell: string, limit: number): Promise<void> {
+    await this.#listener.close();
+    await this.#accepting;
+    for (const connection of this.#connections) connection.shutDown(farewell);
+    await this.#allClosed(limit);
+    await Promise.all([
+      ...this.#leaving,
+      ...[...this.#connections].map((connection) => connection.close(farewell)),
+    ]);
+  }
+
+  /** Resolves when all connections are closed, or the time is over. */
+  async #allClosed(limit: number): Promise<void> {
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = startTimer(limit, resolve);
+      void Promise.all([...this.#connections].map(({ closed }) => closed)).then(() => {
+        timer.stop();
+        resolve();
+      });
+    });
+  }
+
+  async #accept(): Promise<void> {
+    for (let client; (client = await this.#listener.accept()) !== undefined;) {
+      const address = networkAddress(client.peer);
+      if (this.#makeRoom(client, address)) this.#admit(client, address);
+    }
+  }
+
+  /** Makes room for another client; returns whether there is any. */
+  #makeRoom(transport: Transport, address: string | undefined): boolean {
+    const { maxConnections, maxConnectionsPerAddress, maxUnauthenticated } = this.#limits;
+    const fromAddress = address === undefined ? 0 : this.#perAddress.get(address) ?? 0;
+    if (fromAddress >= maxConnectionsPerAddress) {
+      this.#turnAway(transport, "maxConnectionsPerAddress");
+      return false;
+    }
+    const isFull = this.#connections.size >= maxConnections;
+    if (!isFull && this.#unauthenticated.size < maxUnauthenticated) return true;
+    const dispensable = this.#dispensable(address);
+    if (dispensable === undefined) {
+      this.#turnAway(transport, "maxConnections");
+      return false;
+    }
+    const error = this.#limitError(isFull ? "maxConnections" : "maxUnauthenticated");
+    this.#options.onError(error, dispensable.peer);
+    this.#forget(dispensable, networkAddress(dispensable.peer));
+    if (this.#mayTell()) void dispensable.close(tooMany);
+    else dispensable.abort();
+    this.#leave(dispensable.closed);
+    return true;
+  }
+
+  /** The connection without a login that has to go first. */
+  #dispensable(address: string | undefined): Connection | undefined {
+    const all = [...this.#unauthenticated];
+    const own = all.find(({ peer }) => address !== undefined && networkAddress(peer) === address);
+    return own ?? all[0];
+  }
+
+  #admit(transport: Transport, address: string | undefined): void {
+    const { open } = this.#options;
+    const connection: Connection = open(
+      transport,
+      () => this.#unauthenticated.delete(connection),
+    );
+    this.#connections.add(connection);
+    this.#unauthenticated.add(connection);
+    if (address !== undefined) {
+      this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    }
+    void connection.closed.then(() => this.#forget(connection, address));
+  }
+
+  #forget(connection: Connection, address: string | undefined): void {
+    this.#unauthenticated.delete(connection);
+    if (!this.#connections.delete(connection) || address === undefined) return;
+    const left = this.#perAddress.get(address)! - 1;
+    if (left > 0) this.#perAddress.set(address, left);
+    else this.#perAddress.delete(address);
+  }
+
+  /** Tells a client that there is no room for it. */
+  #turnAway(transport: Transport, option: keyof ConnectionLimits): void {
+    this.#options.onError(this.#limitError(option), transport.peer);
+    this.#leave(this.#mayTell() ? sayTooMany(transport) : transport.close());
+  }
+
+  /** Whether another client may be told why it has to leave: while there are many, they are only closed. */
+  #mayTell(): boolean {
+    return this.#leaving.size < mostLeaving;
+  }
+
+  /** Keeps the end of a connection that doesn't count any more. */
+  #leave(end: Promise<void>): void {
+    this.#leaving.add(end);
+    void end.then(() => this.#leaving.delete(end));
+  }
+
+  #limitError(option: keyof ConnectionLimits): DovewireError {
+    return new DovewireError(
+      `${this.#limits[option]} connections${
+        which[option]
+      } are open, which is the limit ("${option}").`,
+    );
+  }
+}
+
+/** Tells a client that it is one too many, and closes its transport; never rejects. */
+async function sayTooMany(transport: Transport): Promise<void> {
+  const timer = startTimer(refusalTime, () => void transport.close());
+  try {
+    await transport.write(encodeUtf8(`* BYE ${tooMany}\r\n`));
+    await transport.closeWrite();
+    await transport.read();
+  } catch {
+    // It has gone, or takes too long.
+  }
+  timer.stop();
+  await transport.close();
+}
+
+const which = {
+  maxConnections: "",
+  maxConnectionsPerAddress: " from one address",
+  maxUnauthenticated: " without a login",
+};
+
+/** Limits, complete and checked. Throws a {@linkcode LocalProtocolError} for an invalid one. */
+export function completeConnectionLimits(limits: ConnectionLimits): Required<ConnectionLimits> {
+  const { maxConnections = 1000, maxConnectionsPerAddress = 100, maxUnauthenticated = 100 } =
+    limits;
+  const complete = { maxConnections, maxConnectionsPerAddress, maxUnauthenticated };
+  for (const [name, limit] of Object.entries(complete)) {
+    if (typeof limit === "number" && limit >= 1) continue;
+    throw new LocalProtocolError(`"${name}" is ${String(limit)}. Set it to a number from 1 on.`);
+  }
+  return complete;
+}

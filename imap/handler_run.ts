@@ -1,0 +1,223 @@
+/**
+ * A handler that runs.
+ *
+ * @module
+ */
+
+import type { CommandEvent, ResponsePart, TaggedResult } from "../core/imap/mod.ts";
+import {
+  AbortError,
+  DovewireError,
+  LocalProtocolError,
+  lowerFirst,
+  messageOf,
+} from "../core/mod.ts";
+import { startTimer, type Timer } from "../transports/timers.ts";
+import type { CommandOutput, ImapCommand } from "./define_command.ts";
+
+/** The calls that answer a custom command: those of a conversation, or of a relay. */
+export interface CommandCalls {
+  /** Sends an untagged response; returns whether more may be sent now. */
+  untagged(id: number, parts: readonly ResponsePart[]): boolean;
+  /** Sends the continuation; returns whether more may be sent now. */
+  continue(id: number, text?: string): boolean;
+  /** Ends the command. */
+  finish(id: number, result: TaggedResult): void;
+  /** Whether more may be sent now; if not, a "writable" event follows. */
+  isWritable(id: number): boolean;
+}
+
+/** Options for a {@linkcode HandlerRun}. */
+export interface HandlerRunOptions {
+  /** Answers the command. */
+  readonly calls: CommandCalls;
+  /** Called after each call, to write what it sends. */
+  readonly flush: () => void;
+  /** Called with each error of the handler. */
+  readonly onError: (error: unknown) => void;
+  /**
+   * How long the handler may take to end after DONE, in milliseconds; `Infinity` for no limit. The
+   * time in which the client has to read first doesn't count.
+   */
+  readonly endTimeout: number;
+}
+
+type Generator = AsyncGenerator<CommandOutput, TaggedResult, void>;
+
+/** What a client is told when a handler fails: its error is the server's matter. */
+const failure: TaggedResult = {
+  status: "NO",
+  code: "SERVERBUG",
+  text: "Internal server failure.",
+};
+
+const noTimer: Timer = startTimer(Infinity, () => {});
+
+/** The handler of one command, from its start to its end. */
+export class HandlerRun {
+  /** The command's id. */
+  readonly id: number;
+  /** Resolves when the handler has ended, which may be later than its command; never rejects. */
+  readonly ended: Promise<void>;
+  readonly #name: string;
+  readonly #options: HandlerRunOptions;
+  readonly #controller = new AbortController();
+  /** "done": the client has sent DONE; "over": the command has ended, and nothing is sent for it any more. */
+  #state: "running" | "done" | "over" = "running";
+  /** Continues a generator that waits for room. */
+  #wake: () => void = () => {};
+  #waitsForRoom = false;
+  #end: () => void = () => {};
+  #endTimer = noTimer;
+  #endTimerStartedAt = 0;
+  /** How long the handler may still take to end, in milliseconds. */
+  #timeToEnd: number;
+
+  /** Starts a handler. */
+  constructor(event: CommandEvent, command: ImapCommand, options: HandlerRunOptions) {
+    this.id = event.id;
+    this.#name = event.name;
+    this.#options = options;
+    this.#timeToEnd = options.endTimeout;
+    this.ended = this.#run(event, command);
+  }
+
+  /** The client has sent DONE. */
+  done(): void {
+    this.#state = "done";
+    if (!this.#waitsForRoom) this.#startEndTimer();
+    this.#mustEnd(`The client ended ${this.#name} with DONE.`);
+  }
+
+  #startEndTimer(): void {
+    this.#endTimerStartedAt = performance.now();
+    this.#endTimer = startTimer(this.#timeToEnd, () => this.#tookTooLong());
+  }
+
+  #pauseEndTimer(): void {
+    this.#endTimer.stop();
+    this.#timeToEnd -= performance.now() - this.#endTimerStartedAt;
+    // Between two pauses there may be no time for a timer.
+    if (this.#timeToEnd <= 0) this.#tookTooLong();
+  }
+
+  #tookTooLong(): void {
+    const text =
+      `The handler of ${this.#name} didn't end within ${this.#options.endTimeout} ms of the client's ` +
+      'DONE. Let all that it waits for end with its "signal".';
+    this.#fail(new DovewireError(text));
+  }
+
+  /** The command has ended, whatever the handler does. */
+  cancel(): void {
+    this.#over(`${this.#name} has ended without its handler.`);
+  }
+
+  /** There is room for more. */
+  wake(): void {
+    this.#wake();
+  }
+
+  async #run(event: CommandEvent, { handler }: ImapCommand): Promise<void> {
+    try {
+      const { signal } = this.#controller;
+      const done = new Promise<void>((resolve) => {
+        this.#end = resolve;
+      });
+      // The caller finishes its own work first.
+      await undefined;
+      const answer = handler(event.args as never, event.session, { signal, done });
+      const result = isGenerator(answer) ? await this.#pull(answer) : await answer;
+      if (!this.#isOver) this.#finish(result);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Sends what a generator yields, while the client reads; returns its result. */
+  async #pull(generator: Generator): Promise<TaggedResult> {
+    let step = generator.next();
+    for (;;) {
+      const { value, done } = await step;
+      if (done) return value;
+      // It is asked to end; what it says to that is no matter.
+      if (this.#isOver) return (await generator.return(failure), failure);
+      try {
+        this.#send(value);
+      } catch (error) {
+        // The handler's own mistake: it learns where it made it.
+        step = generator.throw(error);
+        continue;
+      }
+      await this.#room();
+      step = this.#isOver ? generator.return(failure) : generator.next();
+    }
+  }
+
+  #send(output: CommandOutput): void {
+    const { calls, flush } = this.#options;
+    if (output?.type === "untagged") calls.untagged(this.id, output.parts);
+    else if (output?.type === "continuation") calls.continue(this.id, output.text);
+    else {
+      throw new LocalProtocolError(
+        `The handler of ${this.#name} yielded something else than untagged(…) or continuation(…).`,
+      );
+    }
+    flush();
+  }
+
+  /** Resolves when more may be sent, or nothing is sent any more. */
+  async #room(): Promise<void> {
+    while (!this.#isOver && !this.#options.calls.isWritable(this.id)) {
+      // This is the client's time.
+      if (this.#state === "done") this.#pauseEndTimer();
+      if (this.#isOver) return;
+      this.#waitsForRoom = true;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#waitsForRoom = false;
+      if ((this.#state as string) === "done") this.#startEndTimer();
+    }
+  }
+
+  #finish(result: TaggedResult): void {
+    try {
+      this.#options.calls.finish(this.id, result);
+    } catch (error) {
+      const why = lowerFirst(messageOf(error));
+      throw new LocalProtocolError(`The handler of ${this.#name} returned a wrong result: ${why}`);
+    }
+    this.#over(`${this.#name} has ended.`);
+    this.#options.flush();
+  }
+
+  #fail(error: unknown): void {
+    const { aborted, reason } = this.#controller.signal;
+    const isAsked = aborted && error === reason;
+    if (!this.#isOver) {
+      this.#finish(isAsked ? { status: "OK", text: `${this.#name} completed.` } : failure);
+    }
+    if (!isAsked) this.#options.onError(error);
+  }
+
+  #over(why: string): void {
+    this.#state = "over";
+    this.#endTimer.stop();
+    this.#wake();
+    this.#mustEnd(why);
+  }
+
+  #mustEnd(why: string): void {
+    this.#end();
+    this.#controller.abort(new AbortError(why));
+  }
+
+  get #isOver(): boolean {
+    return this.#state === "over";
+  }
+}
+
+function isGenerator(answer: unknown): answer is Generator {
+  return typeof answer === "object" && answer !== null && Symbol.asyncIterator in answer;
+}

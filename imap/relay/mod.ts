@@ -1,0 +1,10 @@
+/**
+ * A relay in front of an IMAP server, with custom commands of one's own.
+ *
+ * @module
+ */
+
+export { type RelayClientInfo, trustedFields } from "./client_info.ts";
+export { RelayConnection, type RelayConnectionContext } from "./connection.ts";
+export type { AcceptedLogin, RelayConnectionOptions } from "./options.ts";
+export { type CloseRelayOptions, ImapRelay, serveRelay, type ServeRelayOptions } from "./serve.ts";

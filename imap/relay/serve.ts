@@ -1,0 +1,140 @@
+/**
+ * Relays all clients of a listener.
+ *
+ * @module
+ */
+
+import { callListener } from "../../transports/call_listener.ts";
+import { RefusalDelays } from "../../transports/refusal_delays.ts";
+import { onAbort, timeLimit } from "../../transports/timers.ts";
+import type { Address, Listener } from "../../transports/transport.ts";
+import { ConnectionHost, type ConnectionLimits } from "../connection_host.ts";
+import { RelayConnection } from "./connection.ts";
+import {
+  checkOptions,
+  newRelayProtocol,
+  type RelayConnectionOptions,
+  timeoutsOf,
+} from "./options.ts";
+
+/** Options for {@linkcode serveRelay}. Times are in milliseconds; 0 and `Infinity` mean no limit. */
+export interface ServeRelayOptions extends RelayConnectionOptions, ConnectionLimits {
+  /** Closes the relay when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options for closing an {@linkcode ImapRelay}. */
+export interface CloseRelayOptions {
+  /**
+   * How long commands may continue that a client waits for, in milliseconds; 5 s if left out, 0 or `Infinity`
+   * for no limit.
+   */
+  readonly timeout?: number;
+}
+
+/** What a client is told when the relay stops. */
+const farewell = "Server shutting down.";
+
+/**
+ * Relays each client of a listener to an IMAP server, and answers custom commands in its place. The listener belongs
+ * to the relay from here on.
+ *
+ * What a client sends is passed on only as commands that the relay has understood, so that the server can't read
+ * anything else in it; see `ImapRelayProtocol` for the rules. Put the relay's address into Dovecot's
+ * `login_trusted_networks`, so that its log, its limits and its delays go by the clients' addresses.
+ *
+ * Throws a `LocalProtocolError` for invalid options.
+ *
+ * @example A relay with a command of its own
+ * ```ts
+ * import { defineCommand, ImapClient, ok, serve } from "@dovewire/dovewire/imap";
+ * import { serveRelay } from "@dovewire/dovewire/imap/relay";
+ * import { connect, listen } from "@dovewire/dovewire/transports";
+ * import assert from "node:assert/strict";
+ *
+ * const place = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
+ * // In place of Dovecot:
+ * await using server = serve(await listen(place), { authenticate: ({ user }) => user });
+ *
+ * await using relay = serveRelay(await listen(place), {
+ *   connect: ({ signal }) => connect(server.address, { signal }),
+ *   commands: [defineCommand({ name: "XWHO" }, (_args, { user }) => ok(`You are ${user}.`))],
+ * });
+ *
+ * assert(relay.address.transport === "tcp");
+ * await using client = await ImapClient.connect(relay.address, {
+ *   username: "alice",
+ *   password: "s3cret",
+ * });
+ * assert.equal((await client.command("XWHO")).text, "You are alice.");
+ * ```
+ */
+export function serveRelay(listener: Listener, options: ServeRelayOptions): ImapRelay {
+  return new ImapRelay(listener, options);
+}
+
+/** A relay that runs, as {@linkcode serveRelay} returns it. */
+export class ImapRelay implements AsyncDisposable {
+  /** Resolves when the relay is closed. */
+  readonly finished: Promise<void>;
+  readonly #listener: Listener;
+  readonly #host: ConnectionHost<RelayConnection>;
+  #closing: Promise<void> | undefined;
+  #finish: () => void = () => {};
+
+  /** Called by {@linkcode serveRelay}. */
+  constructor(listener: Listener, options: ServeRelayOptions) {
+    const { refusalDelay = 500, signal } = options;
+    // Checked here since it would be too late when a client connects.
+    checkOptions(options);
+    timeoutsOf(options);
+    newRelayProtocol(options);
+    const refusalDelays = new RefusalDelays(refusalDelay);
+    const local = listener.address;
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#listener = listener;
+    this.#host = new ConnectionHost(listener, {
+      limits: options,
+      onError: (error, peer) => {
+        callListener(options.onError, error, { peer, sessionId: undefined, local });
+      },
+      open: (transport, onLoggedIn) =>
+        new RelayConnection(transport, options, {
+          nextRefusalDelay: (peer) => refusalDelays.next(peer),
+          local,
+          onLoggedIn,
+        }),
+    });
+    if (signal === undefined) return;
+    const forget = onAbort(signal, () => void this.close());
+    void this.finished.then(forget);
+  }
+
+  /** Where it listens, with the chosen port. */
+  get address(): Address {
+    return this.#listener.address;
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#host.size;
+  }
+
+  /**
+   * Stops listening, and ends each connection with BYE: at once where a client only idles or a long-running
+   * command runs; otherwise as soon as the client's commands are answered, and after `timeout` at the latest.
+   * Resolves when everything is closed; rejects with a `LocalProtocolError` for an invalid `timeout`. Further
+   * calls wait for the first one.
+   */
+  async close({ timeout = 5000 }: CloseRelayOptions = {}): Promise<void> {
+    const limit = timeLimit("timeout", timeout);
+    await (this.#closing ??= this.#host.close(farewell, limit).finally(() => this.#finish()));
+  }
+
+  /** Closes the relay, as {@linkcode close} does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Serves IMAP without mail: the login, and custom commands.
+ *
+ * @module
+ */
+
+import { callListener } from "../transports/call_listener.ts";
+import { RefusalDelays } from "../transports/refusal_delays.ts";
+import { onAbort, timeLimit } from "../transports/timers.ts";
+import type { Address, Listener } from "../transports/transport.ts";
+import { ConnectionHost } from "./connection_host.ts";
+import { ServerConnection } from "./server_connection.ts";
+import {
+  checkServerOptions,
+  newServerProtocol,
+  type ServeImapOptions,
+  serverTimes,
+} from "./server_options.ts";
+
+/** Options for closing an {@linkcode ImapServer}. */
+export interface CloseImapOptions {
+  /**
+   * How long commands may continue that a client waits for, in milliseconds; 5 s if left out, 0 or `Infinity`
+   * for no limit.
+   */
+  readonly timeout?: number;
+}
+
+/** What a client is told when the server stops. */
+const farewell = "Server shutting down.";
+
+/**
+ * Serves each client of a listener: its login, the built-in commands, and custom ones. There is no mail: for
+ * custom commands in front of a mail server, see the relay. The listener belongs to the server from here on.
+ *
+ * Throws a `LocalProtocolError` for invalid options.
+ *
+ * @example
+ * ```ts
+ * import { defineCommand, ImapClient, ok, serve, untagged } from "@dovewire/dovewire/imap";
+ * import { listen } from "@dovewire/dovewire/transports";
+ * import assert from "node:assert/strict";
+ *
+ * const listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
+ * await using server = serve(listener, {
+ *   authenticate: ({ user, password, authzid }) =>
+ *     authzid === "" && password === "s3cret" ? user : undefined,
+ *   commands: [
+ *     defineCommand({ name: "XGREET", args: ["astring"] }, async function* ([name], { user }) {
+ *       yield untagged(`XGREET "${user} greets ${name}"`);
+ *       return ok("Greeted.");
+ *     }),
+ *   ],
+ * });
+ *
+ * assert(server.address.transport === "tcp");
+ * const { hostname, port } = server.address;
+ * await using client = await ImapClient.connect({ hostname, port }, {
+ *   username: "alice",
+ *   password: "s3cret",
+ * });
+ * const { text } = await client.command("XGREET", ["bob"]);
+ * assert.equal(text, "Greeted.");
+ * ```
+ */
+export function serve(listener: Listener, options: ServeImapOptions): ImapServer {
+  return new ImapServer(listener, options);
+}
+
+/** A server that runs, as {@linkcode serve} returns it. */
+export class ImapServer implements AsyncDisposable {
+  /** Resolves when the server is closed. */
+  readonly finished: Promise<void>;
+  readonly #listener: Listener;
+  readonly #host: ConnectionHost<ServerConnection>;
+  #closing: Promise<void> | undefined;
+  #finish: () => void = () => {};
+
+  /** Called by {@linkcode serve}. */
+  constructor(listener: Listener, options: ServeImapOptions) {
+    const { refusalDelay = 500, signal } = options;
+    // Checked here since it would be too late when a client connects.
+    checkServerOptions(options);
+    newServerProtocol(options);
+    const times = serverTimes(options);
+    const refusalDelays = new RefusalDelays(refusalDelay);
+    const onError = (error: unknown, peer: string) => callListener(options.onError, error, peer);
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#listener = listener;
+    this.#host = new ConnectionHost(listener, {
+      limits: options,
+      onError,
+      open: (transport, onLoggedIn) =>
+        new ServerConnection(transport, {
+          server: options,
+          times,
+          nextRefusalDelay: (peer) => refusalDelays.next(peer),
+          onLoggedIn,
+          onError,
+        }),
+    });
+    if (signal === undefined) return;
+    const forget = onAbort(signal, () => void this.close());
+    void this.finished.then(forget);
+  }
+
+  /** Where it listens, with the chosen port. */
+  get address(): Address {
+    return this.#listener.address;
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#host.size;
+  }
+
+  /**
+   * Stops listening, and ends each connection with BYE: at once where a client only idles or a long-running
+   * command runs; otherwise as soon as the client's command is answered, and after `timeout` at the latest.
+   * Resolves when everything is closed; rejects with a `LocalProtocolError` for an invalid `timeout`. Further
+   * calls wait for the first one.
+   */
+  async close({ timeout = 5000 }: CloseImapOptions = {}): Promise<void> {
+    const limit = timeLimit("timeout", timeout);
+    await (this.#closing ??= this.#host.close(farewell, limit).finally(() => this.#finish()));
+  }
+
+  /** Closes the server, as {@linkcode close} does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
