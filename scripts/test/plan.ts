@@ -55,6 +55,14 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["node"],
     why: "is about what Dovecot answers",
   },
+  "tests/harness/dovecot/imap_test.ts": {
+    on: ["deno"],
+    why: "is about the harness, which every other test with a Dovecot uses on each runtime",
+  },
+  "tests/imap/relay/fuzz_test.ts": {
+    on: ["bun"],
+    why: "is about what the relay and Dovecot take for commands",
+  },
   "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
@@ -89,6 +97,8 @@ const OTHER_NODES: readonly RegExp[] = [
 
 /** The tests that `test:soak` runs at their full size. */
 const SOAK: readonly RegExp[] = [
+  /^tests\/imap\/relay\/fuzz_test\.ts$/,
+  /^tests\/imap\/relay\/real_clients_test\.ts$/,
   /^tests\/doveadm\/server\/load_test\.ts$/,
   /^tests\/doveadm\/client\/doveadm_test\.ts$/,
   /^tests\/doveadm\/client\/large_message_test\.ts$/,
@@ -105,6 +115,8 @@ const LONG: readonly string[] = [
   "tests/testing/differential_test.ts",
   "tests/doveadm/server/c_client_test.ts",
   "tests/transports/transports_test.ts",
+  "tests/imap/relay/real_clients_test.ts",
+  "tests/imap/relay/fuzz_test.ts",
   "tests/transports/spawn_test.ts",
   "tests/transports/listen_test.ts",
   "tests/doveadm/client/everywhere_test.ts",
