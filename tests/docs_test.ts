@@ -58,6 +58,22 @@ test("wire-doveadm.md › a recording in parentheses › exists", () => {
   for (const name of named) assert(names.has(name), `there is no recording ${name}`);
 });
 
+test("wire-imap.md › a recording in parentheses › exists", () => {
+  const folder = join(root, "tests/core/imap/recordings");
+  const names = new Set(
+    readdirSync(folder).filter((file) => file.endsWith(".jsonl")).flatMap((file) =>
+      readFileSync(join(folder, file), "utf8").trim().split("\n").map((line) =>
+        JSON.parse(line).name
+      )
+    ),
+  );
+  const named = [...read("docs/wire-imap.md").matchAll(/\(([^()]*)\)/g)]
+    .flatMap(([, text]) => [...text.matchAll(/`([a-z][a-z0-9-]+)`/g)])
+    .map(([, name]) => name);
+  assert(named.length > 100, `only ${named.length} recordings are named`);
+  for (const name of named) assert(names.has(name), `there is no recording ${name}`);
+});
+
 /** The parts of a document with a heading of level three, by their headings. */
 function sectionsOf(document: string): Map<string, string> {
   const parts = read(document).split(/^#{2,3} /m).slice(1);

@@ -105,6 +105,7 @@ function adapt(
     .replaceAll("/run/dovecot/doveadm-server", dovecot.socket)
     .replaceAll("24245", String(dovecot.port))
     .replaceAll("8080", String(dovecot.httpPort))
+    .replaceAll("port: 143", `port: ${dovecot.imapPort}`)
     .replaceAll("/var/qmail/bin/qmail-authuser", installation.authuser)
     .replaceAll("/usr/bin/extractor", installation.extractor)
     .replaceAll("/var/mail/vhosts", installation.maildir)
@@ -114,7 +115,7 @@ function adapt(
 }
 
 test("examples › of the documents and doc comments › run against a real server", async () => {
-  await using dovecot = await startDovecot({ users: ["alice", "tss", "bob"] });
+  await using dovecot = await startDovecot({ users: ["alice", "tss", "bob"], imap: true });
   const examples = ["transports", "doveadm/client", "extractor/client"].flatMap((folder) =>
     readdirSync(join(root, folder)).filter((name) => name.endsWith(".ts")).flatMap((name) =>
       examplesIn(join(folder, name))
