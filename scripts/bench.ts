@@ -5,6 +5,9 @@
  */
 
 import { names } from "../bench/bounds.ts";
+import { LOGIN } from "../bench/imap/client.ts";
+import type { Setting } from "../bench/imap_relay.ts";
+import { startDovecot } from "../tests/harness/dovecot/dovecot.ts";
 import { findBun, findNode } from "./tools.ts";
 
 const runtimes: readonly (readonly [string, string, readonly string[]])[] = [
@@ -26,6 +29,18 @@ const benches: Readonly<
     await run("bench/transports.ts", peer.places);
   },
   extractor: (run) => run("bench/extractor.ts"),
+  async imap_relay(run) {
+    const mails = 10_000;
+    await using dovecot = await startDovecot({
+      version: "2.4",
+      ...{ imap: true, trusted: "127.0.0.1", users: [LOGIN.user], quota: "10G" },
+      mail: { [LOGIN.user]: { INBOX: Array.from({ length: mails }, mailOf), Archive: [] } },
+      extraConfig: "mail_max_userip_connections = 0",
+    });
+    const node = await findNode();
+    const setting: Setting = { port: dovecot.imapPort!, mails, node };
+    await run("bench/imap_relay.ts", JSON.stringify(setting));
+  },
   async maildir(run) {
     const path = await Deno.makeTempDir();
     try {
@@ -55,6 +70,18 @@ async function startPeer(): Promise<AsyncDisposable & { readonly places: string 
       await peer.status;
     },
   };
+}
+
+/** A mail of 2.4 KB. */
+function mailOf(_: unknown, number: number): string {
+  const headers = [
+    `From: Sender ${number} <${number}@example.org>`,
+    "To: Alice <alice@example.org>",
+    `Subject: Mail ${number}`,
+    `Message-ID: <${number}@example.org>`,
+    "Date: Mon, 05 Jan 2026 11:30:00 +0000",
+  ];
+  return `${headers.join("\n")}\n\n${`${"x".repeat(76)}\n`.repeat(28)}`;
 }
 
 /** Creates a maildir of 100,000 small mails, with a folder that has them without sizes in their names. */
