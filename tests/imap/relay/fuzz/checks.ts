@@ -56,13 +56,21 @@ export function check(results: readonly Result[], evidence: Evidence): readonly 
     upstreams.set(session, { view, text: textOf(connection) });
   }
   const complaints = evidence.errors.map((error) => `The relay says: ${error}`);
+  const created = createdBy(upstreams.values());
+  for (const mailbox of evidence.mailboxes) {
+    // A client that doesn't care may have spoilt the name.
+    const isCreated = (mailbox.match(NAMES) ?? []).every((name) => created.has(name));
+    if (!isCreated) complaints.push(`No command created ${mailbox}.`);
+  }
   for (const result of results) {
     const upstream = upstreams.get(result.session);
     const faults = [
       ...result.faults,
       ...checkUser(result, evidence),
-      ...(upstream === undefined ? [] : checkCommands(result, upstream.view)),
-      ...checkMailboxes(result, upstream?.view.commands ?? [], evidence.mailboxes),
+      ...(upstream === undefined ? [] : [
+        ...checkCommands(result, upstream.view),
+        ...checkCreated(result, upstream.view, evidence.mailboxes),
+      ]),
     ];
     if (faults.length > 0) complaints.push(describe(result, upstream?.text ?? [], faults));
   }
@@ -101,29 +109,29 @@ function checkCommands(
   return found;
 }
 
-/** Those mailboxes exist that commands created, as the relay understood them, and no others. */
-function checkMailboxes(
-  { seed, isHonest }: Result,
-  commands: UpstreamView["commands"],
-  mailboxes: ReadonlySet<string>,
-): string[] {
-  const faults: string[] = [];
-  const named = new Set<string>();
-  for (const { name, text, status } of commands) {
-    if (name !== "CREATE") continue;
-    for (const [word] of text.matchAll(NAMES)) {
-      named.add(word);
-      if (isHonest && status === "OK" && !mailboxes.has(word)) faults.push(`no mailbox ${word}`);
+/** The mailboxes that commands created, as the relay understood them. */
+function createdBy(upstreams: Iterable<Upstream>): ReadonlySet<string> {
+  const created = new Set<string>();
+  for (const { view } of upstreams) {
+    for (const { name, text } of view.commands) {
+      if (name !== "CREATE") continue;
+      for (const [mailbox] of text.matchAll(NAMES)) created.add(mailbox);
     }
   }
-  const own = new RegExp(`^(?:${MADE}|${LEAKED})${seed}x`);
-  for (const mailbox of mailboxes) {
-    if (!own.test(mailbox)) continue;
-    const words = mailbox.match(NAMES) ?? [];
-    if (!words.every((word) => named.has(word))) faults.push(`no command created ${mailbox}`);
-    if (isHonest && mailbox.startsWith(LEAKED)) faults.push(`data created ${mailbox}`);
-  }
-  return faults;
+  return created;
+}
+
+/** The mailboxes that a conversation was told to have created. */
+function checkCreated(
+  { isHonest }: Result,
+  { commands }: UpstreamView,
+  mailboxes: ReadonlySet<string>,
+): string[] {
+  if (!isHonest) return [];
+  return commands.filter(({ name, status }) => name === "CREATE" && status === "OK")
+    .flatMap(({ text }) => text.match(NAMES) ?? [])
+    .filter((mailbox) => mailbox.startsWith(MADE) && !mailboxes.has(mailbox))
+    .map((mailbox) => `${mailbox} wasn't created`);
 }
 
 /** How much of a text is shown. */

@@ -19,7 +19,7 @@ import {
 import { ResponseLines } from "./response_lines.ts";
 
 /** How long a server may say nothing that is waited for, in milliseconds. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** What became of a conversation. */
 export interface Outcome {

@@ -6,6 +6,7 @@
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Dovecot,
   type DovecotVersion,
@@ -51,6 +52,9 @@ service anvil {
   }
 }
 `;
+
+/** How long a login may take to be in the log, in milliseconds. */
+const LOG_PATIENCE = 30_000;
 
 /** How many conversations run at a time. */
 const AT_A_TIME = 8;
@@ -121,10 +125,23 @@ async function evidenceOf({ dovecot, relay }: Parts, tap: Tap): Promise<Evidence
       if (name.startsWith(".")) mailboxes.add(name.slice(1));
     }
   }
-  const logins = new Map<string, string[]>();
-  const line = /(?:Login|Logged in): user=<([^>]*)>,? session=(\S+)/g;
-  for (const [, user, session] of (await dovecot.log()).matchAll(line)) {
-    logins.set(session, [...logins.get(session) ?? [], user]);
-  }
+  const logins = await loginsOf({ dovecot, relay });
   return { mailboxes, logins, users: relay.users, errors: relay.errors, upstream: tap.connections };
+}
+
+/** Who logged in, by the session's id. */
+async function loginsOf({ dovecot, relay }: Parts): Promise<Evidence["logins"]> {
+  const deadline = Date.now() + LOG_PATIENCE;
+  const line = /(?:Login|Logged in): user=<([^>]*)>,? session=(\S+)/g;
+  for (;;) {
+    const logins = new Map<string, string[]>();
+    for (const [, user, session] of (await dovecot.log()).matchAll(line)) {
+      logins.set(session, [...logins.get(session) ?? [], user]);
+    }
+    // Another process writes the log, in its own time.
+    if ([...relay.users.keys()].every((id) => logins.has(id)) || Date.now() > deadline) {
+      return logins;
+    }
+    await sleep(20);
+  }
 }
