@@ -243,7 +243,7 @@ export class MailUser {
     for (const { name } of moved) this.#remove(name);
   }
 
-  /** Subscribes to a name, which needn't be a mailbox's; throws a `CommandFailure` for an invalid name. */
+  /** Subscribes to a name, which doesn't have to be a mailbox's; throws a `CommandFailure` for an invalid name. */
   subscribe(name: string): void {
     this.#check(nameFault, name);
     const place = this.#placeOf(name);

@@ -94,7 +94,7 @@ export class SocketWriter {
     return this.error !== undefined || this.#socket.destroyed;
   }
 
-  /** A callback that tells the stream nothing of an error. */
+  /** A callback that hides an error from the stream. */
   #keepError(callback: Done): Done {
     return (error) => {
       this.#error ??= error ?? undefined;

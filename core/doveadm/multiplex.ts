@@ -285,7 +285,7 @@ export class StreamMultiplexer {
     }
     let start = 0;
     for (let at = 0; (at = bytes.indexOf(switchPrefix[0], at)) !== -1; at++) {
-      // A 03 at the end is escaped as well, so that the reader needn't wait for the next byte.
+      // A 03 at the end is escaped as well, so that the reader doesn't have to wait for the next byte.
       if (at + 1 < bytes.length && bytes[at + 1] !== switchPrefix[1]) continue;
       parts.push(bytes.subarray(start, at), Uint8Array.of(...switchPrefix, switchLiteral));
       start = at + 1;

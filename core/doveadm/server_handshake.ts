@@ -34,7 +34,7 @@ export interface ServerHandshakeOptions {
    * `acceptLogin()` or `refuseLogin()`.
    */
   loginEvents?: boolean;
-  /** Whether clients needn't log in, as on a UNIX socket with the mode 0600. */
+  /** Whether clients don't have to log in, as on a UNIX socket with the mode 0600. */
   preauthenticated?: boolean;
   /** The highest minor version to speak, 0 to 4; 4 if left out. */
   maxMinor?: number;

@@ -36,7 +36,7 @@ export interface ServerConnectionOptions extends ClientTimeouts {
   /** How to encrypt the connection when the client asks for it. */
   readonly tls: TlsOptions | undefined;
   readonly handler: DoveadmHandler;
-  /** Decides who may log in; `undefined` where clients needn't. */
+  /** Decides who may log in; `undefined` where clients don't have to. */
   readonly checkLogin: CheckLogin | undefined;
   /** Counts a refused login; returns how long to delay the refusal, in milliseconds. */
   readonly nextRefusalDelay: (peer: string) => number;
@@ -373,7 +373,7 @@ function costOf({ length }: Uint8Array): number {
   return length + 200;
 }
 
-/** The input for handlers: can be read once, and needn't be read to its end. */
+/** The input for handlers: can be read once, and not necessarily to its end. */
 function piecesOf(queue: AsyncQueue<Uint8Array> | undefined): AsyncIterable<Uint8Array> {
   return {
     async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {

@@ -19,7 +19,7 @@ export type ReplyField = string | Uint8Array | AsyncIterable<Uint8Array> | TextR
 export interface DoveadmPeer {
   /** The client's address, for messages: "unix", "tcp 192.0.2.1:4711". */
   readonly address: string;
-  /** The name that it logged in with, or that `authenticate` returned; `undefined` if it needn't log in. */
+  /** The name that it logged in with, or that `authenticate` returned; `undefined` without login. */
   readonly username: string | undefined;
   /** The minor protocol version of the connection. */
   readonly minor: number;
@@ -47,7 +47,7 @@ export interface ServerRequest {
   /**
    * Aborts when the client has disconnected or the server closes, so that nobody waits for the answer. A
    * reset is noticed within a second or two, whatever the handler reads or writes. A client that only
-   * closes its side still waits; below protocol 1.1, which has no way to check, this can't be told from a
+   * closes its side still waits; below protocol 1.1, which has no way to check, this can't be distinguished from a
    * client that is gone without a reset.
    */
   readonly signal: AbortSignal;

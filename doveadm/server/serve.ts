@@ -50,7 +50,7 @@ export interface ServeSettings
    * limit.
    */
   refusalDelay?: number;
-  /** Whether clients needn't log in. If left out, `true` only for a UNIX socket with the mode 0600. */
+  /** Whether clients don't have to log in. If left out, `true` only for a UNIX socket with the mode 0600. */
   preauthenticated?: boolean;
   /**
    * The server's certificate and key, for TLS: from the first byte, unless `starttls` is set. With
@@ -146,7 +146,7 @@ export async function serve(
   return new DoveadmServer(listener, settings, handler);
 }
 
-/** Whether clients needn't log in; throws if nobody or everybody could. */
+/** Whether clients don't have to log in; throws if nobody or everybody could. */
 function checkAccess(options: ServeOptions): boolean {
   const { password, authenticate } = options;
   const isPrivate = "path" in options && (options.mode ?? 0o600) === 0o600;
@@ -347,7 +347,7 @@ export class DoveadmServer implements AsyncDisposable {
   }
 }
 
-/** How logins are checked; `undefined` where clients needn't log in. */
+/** How logins are checked; `undefined` where clients don't have to log in. */
 function checkLogin(
   { username = "doveadm", password, authenticate, preauthenticated }: ServeSettings,
   onError: (error: unknown) => void,

@@ -92,7 +92,7 @@ export function notSentError(method: string, reason: DovewireError): DovewireErr
 
 /**
  * The error for a request that was ended while its process started. The process's arguments say what to
- * do, so that it may have begun before anybody knew that it was there.
+ * do, so that it may have begun before it was known to be there.
  */
 export function startingError(method: string, reason: DovewireError): DovewireError {
   const what = `"${method}" was ended while its process started: `;

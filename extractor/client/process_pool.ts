@@ -67,7 +67,7 @@ export class ProcessPool implements RequestRunner {
     }
   }
 
-  /** A request's process may have started before anybody knows. */
+  /** A request's process may have started before that is known. */
   statusOf(request: PendingRequest): { readonly isSent: boolean; readonly peer: string } {
     const run = this.#running.get(request);
     return {

@@ -49,7 +49,7 @@ interface Account {
 const largestId = 0xffff_fffe;
 
 /**
- * Finds a user by a name, by an id, or by the ids of a user and a group, as in "1000:1000", which needn't
+ * Finds a user by a name, by an id, or by the ids of a user and a group, as in "1000:1000", which don't have to
  * have an account. If an account's name is a number, it is preferred to an account with that id.
  *
  * Accounts are those of /etc/passwd and /etc/group. An account elsewhere, such as in LDAP, has to be given

@@ -76,7 +76,7 @@ export function readBinarySection(message: Message, section: Section): Uint8Arra
       const header = section.kind === "all" ? decodedHeader(message, place) : [];
       const decoded = concat([...header, ...decodedContent(message, place)]);
       if (hasEncoded(place)) return decoded;
-      // The headers needn't be changed to say that it is decoded.
+      // The headers don't have to be changed to say that it is decoded.
       const raw = rawSection(message, place, section);
       return hasNuls(message, place) ? raw : withoutNuls(raw);
     }

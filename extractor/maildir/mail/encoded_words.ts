@@ -111,7 +111,7 @@ export function pieceText({ source, words }: FieldPiece): string {
   return texts.join("");
 }
 
-/** The text of bytes beside encoded words. */
+/** The text of bytes between encoded words. */
 export function decodeBytes(bytes: string): string {
   return isAscii(bytes) ? bytes : decodeUndeclared(fromByteText(bytes));
 }

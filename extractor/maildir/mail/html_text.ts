@@ -14,7 +14,7 @@ const start = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\n--b\n" +
  * The text of an HTML document: without tags, comments, scripts and styles, with entities replaced and
  * runs of blanks reduced to one. If that fails, the HTML is the text.
  *
- * postal-mime replaces the entities: it converts HTML to text when there is a plain text beside it, here
+ * postal-mime replaces the entities: it converts HTML to text when there is also a plain text, here
  * an empty one. It could remove the tags as well, but some unclosed ones (`<a href=<a href=…`) take version
  * 4.0.0 quadratic time.
  */

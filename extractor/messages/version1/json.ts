@@ -6,7 +6,7 @@
  * `{error, code}`. A body, and the `val` of a part, is a text, an array of parts `{type, val, …}`, a nested
  * mail, or `null` for content that the method `part` returns.
  *
- * Webmails of version 1 use two shapes. The oldest have a head's fields beside `mid`, `size` and `new`, and
+ * Webmails of version 1 use two shapes. The oldest have a head's fields next to `mid`, `size` and `new`, and
  * parts as `{type, val}`; the newest have those fields under `head`, with one `date`, and parts as
  * `{head: {content_type}, body}`. Both are read, also mixed, and both are written, so that either webmail
  * can show the answers of our extractor.

@@ -52,7 +52,7 @@ const HEAD_KEYS = [
   ...["date", "date_received", "date_sent", "date_send"],
 ];
 
-/** The keys beside a head's. */
+/** The keys next to a head's. */
 const OTHER_KEYS = ["mid", "size", "new", "folder", "head", "body", "part"];
 
 /**
