@@ -119,7 +119,7 @@ test("Concealer › cut by the peer › more than half of it is concealed", () =
       for (const cut of [form.slice(0, size), form.slice(-size)]) {
         const shown = concealer.conceal(`it said ${cut}`);
         assert(longestCommon(shown, "zq-secret-of-ours") <= 8, shown);
-        // The part of the login that is the same for everybody may show.
+        // The part of the login that is the same for all users may show.
         assert(longestCommon(shown, login.slice(12)) <= 12, shown);
       }
     }

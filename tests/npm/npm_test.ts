@@ -6,7 +6,7 @@ import { type CompilerOptions, installPackages, type Project, root } from "./pro
 
 const scenarios = ["imports", "tcp", "unix", "serve", "driver", "errors", "extractor"];
 
-/** What a user's compiler may be told; the types of the package itself are checked as well. */
+/** Compiler options that a user may have; the types of the package itself are checked as well. */
 const settings: Readonly<Record<string, CompilerOptions>> = {
   nodenext: {
     ...{ module: "nodenext", moduleResolution: "nodenext", target: "es2022", strict: true },
@@ -19,7 +19,7 @@ const settings: Readonly<Record<string, CompilerOptions>> = {
   },
 };
 
-/** Line by line what is wrong with it, and what the compiler is to say. */
+/** Wrong lines, and the compiler's errors for them. */
 const wrong: readonly [line: string, message: RegExp | undefined][] = [
   ['import { connect } from "@dovewire/dovewire";', undefined],
   ['import { nothing } from "@dovewire/dovewire/core";', /TS2305.*'nothing'/],

@@ -1,6 +1,6 @@
 /**
  * A user's program: what `npm_test.ts` compiles and runs where the package is installed. Its argument
- * says which of the scenarios; it fails with what went wrong.
+ * selects the scenario; it fails with the reason.
  *
  * @module
  */

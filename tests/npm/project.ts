@@ -16,7 +16,7 @@ import { temporaryFolder } from "../harness/sockets.ts";
 /** This project's folder; tests are also run as copies below `.cache/`. */
 export const root: string = findRoot();
 
-/** How the runtime is told to run a program. */
+/** The runtime's arguments to run a program. */
 const RUN = "Deno" in globalThis ? ["run", "--allow-all", "--no-check", "--no-lock"] : [];
 
 /** A project with packages of this repository in its `node_modules`. */
@@ -35,7 +35,7 @@ export interface Project extends AsyncDisposable {
   compile(options: CompilerOptions, ...files: string[]): Promise<Ending>;
 }
 
-/** What a program printed, and whether it said that it failed. */
+/** What a program printed, and whether it succeeded. */
 export interface Ending {
   /** Whether its exit status was 0. */
   readonly ok: boolean;

@@ -37,7 +37,7 @@ export interface Subject {
   readonly refusesTls: boolean;
   /** Whether it can be written to once the peer has ended; always if left out. */
   readonly outlivesEnd?: boolean;
-  /** Whether the peer stops reading when nobody asks it to; always if left out. */
+  /** Whether the peer stops reading when its reader doesn't read; always if left out. */
   readonly peerWaits?: boolean;
 }
 
@@ -46,7 +46,7 @@ export const mebibyte = 1_048_576;
 /** The most that one piece of a long write holds, in bytes. */
 const pieceSize = 65_536;
 
-/** What no buffer on the way has room for, so that writing it takes somebody who reads. */
+/** More than all buffers hold, so that writing it blocks until the peer reads. */
 export const tooMuch = new Uint8Array(32 * mebibyte);
 
 /** Registers the tests of what any transport does. */
@@ -276,7 +276,7 @@ export function pattern(size: number): Uint8Array {
   return new Uint8Array(words.buffer, 0, size);
 }
 
-/** Writes all of it in pieces of these sizes, over and over, and says how far it got meanwhile. */
+/** Writes all bytes in pieces of these sizes, which repeat, and updates `progress`. */
 async function writePieces(
   to: Pick<Transport, "write">,
   bytes: Uint8Array,
@@ -319,7 +319,7 @@ export async function assertEnd(from: Pick<Transport, "read">): Promise<void> {
   for (let i = 0; i < 3; i++) assert.equal(await from.read(), undefined);
 }
 
-/** Gives the error that something rejects with, held to be of this code and to tell of this. */
+/** The error that something rejects with; checks its code, and that its message has this text. */
 export async function rejectsWith(
   code: TransportErrorCode,
   promise: Promise<unknown>,

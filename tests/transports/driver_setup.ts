@@ -17,9 +17,9 @@ export type TestEvent =
   | { readonly type: "close-write" }
   | { readonly type: "end" };
 
-/** The least that a protocol can be: it hands on what it is given, and sends what it is told to. */
+/** The simplest protocol: it passes on what arrives, and sends what a test wants. */
 export class TestProtocol implements DrivableProtocol<TestEvent> {
-  /** When it wants to be told the time, once. */
+  /** When handleTimeout() should be called, once. */
   deadline: number | undefined;
   /** What nextEvent() throws, once the events that are there are gone. */
   failure: Error | undefined;
@@ -91,7 +91,7 @@ export class Setup {
   readonly protocol = new TestProtocol();
   readonly peer: Transport;
   readonly driver: Driver<TestEvent>;
-  /** What was passed on: an event's type, or what a chunk says. */
+  /** What was passed on: an event's type, or a chunk's text. */
   readonly passed: string[] = [];
 
   constructor({ onEvent, change = (transport) => transport, ...options }: SetupOptions = {}) {

@@ -356,7 +356,7 @@ test("deadline › set by the output of a flush() › is kept", async () => {
   assert.deepEqual(setup.passed, ["timeout", "end"]);
 });
 
-/** Logs what is done with the transport before TLS, and goes on with another after it. */
+/** Logs the calls to the transport before TLS, and replaces it by another one after it. */
 function withTls(log: string[], encrypted: Promise<Transport>): (plain: Transport) => Transport {
   return (plain) =>
     changed(plain, {

@@ -24,7 +24,7 @@ test("isExposed › TCP to loopback and to other addresses › true only for the
   const addresses = Object.values(networkInterfaces()).flat().filter((found) => {
     return found?.family === "IPv4" && !found.internal;
   });
-  // A machine without a network has none that could be told of.
+  // A machine without a network has no other address.
   for (const hostname of ["127.0.0.1", ...addresses.map((found) => found!.address)]) {
     await using listener = await listen({ transport: "tcp", hostname, port: 0 });
     await using transport = await connect(listener.address);

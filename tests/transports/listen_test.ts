@@ -12,7 +12,7 @@ import { listen as listenAnywhere, temporaryFolder } from "../harness/sockets.ts
 import { rejectsWith, testTransport } from "./conformance.ts";
 import { testListener, testSocketListener } from "./listener_conformance.ts";
 
-/** What works here: the runtime's own adapter first, and node:net's, which each of them has. */
+/** The adapters of this runtime: its own first, and that for Node, which runs on each of them. */
 const adapters: [name: string, listen: Listen, connect: Connector][] = [
   ["node.ts", listenWithNode, connectWithNode],
 ];
@@ -29,7 +29,7 @@ for (const encryption of ["TLS", "STARTTLS"] as const) {
   const [[name, listen, connect]] = adapters;
   const at = (what: string) => `${name} at ${what} with ${encryption}`;
   testSocketListener({ name: at("a port"), listen, connect, encryption, kind: "tcp" });
-  // Nobody upgrades what no network can see, and Bun can't.
+  // STARTTLS has no use without a network, and Bun doesn't support it there.
   if (encryption === "STARTTLS") continue;
   testSocketListener({ name: at("a UNIX socket"), listen, connect, encryption, kind: "unix" });
 }

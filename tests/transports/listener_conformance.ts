@@ -258,7 +258,7 @@ function testAddress(subject: SocketListenerSubject): void {
     const { address } = listener;
     const { message } = await rejectsWith("in-use", listen(address), peerName(address));
     assert.ok(message.startsWith("Cannot listen at "), message);
-    // It isn't disturbed, though somebody may have looked whether it is there.
+    // The listener goes on, although the other one may have connected to check it.
     await using client = await connect(address);
     await client.write(Uint8Array.of(1));
     await acceptUntil(listener, 1);
@@ -272,7 +272,7 @@ function testAddress(subject: SocketListenerSubject): void {
       ({ address } = listener);
       await using client = await subject.connect(address);
       await using accepted = await next(listener);
-      // Who closes first has a port that the system keeps for a while.
+      // The system keeps the port of the side that closes first for a while.
       await accepted.close();
       await assertEnd(client);
       const accepting = listener.accept();
@@ -417,7 +417,7 @@ async function nextOf(
   return encryption === "STARTTLS" ? await transport.startTls(await serverTls()) : transport;
 }
 
-/** Accepts a socket of node:net's. */
+/** Accepts a socket of `node:net`. */
 async function openAccepted(subject: SocketListenerSubject): Promise<SocketConversation> {
   const listening = await openListener(subject);
   const socket = await connectSocket(listening.listener.address);

@@ -26,9 +26,9 @@ export interface SocketListenerSubject {
   readonly listen: Listen;
   /** The same adapter's other end. */
   readonly connect: Connector;
-  /** Where it is to listen. */
+  /** The kind of address to listen at. */
   readonly kind: SocketKind;
-  /** What it is to accept. */
+  /** How the clients are encrypted. */
   readonly encryption: Encryption;
 }
 
@@ -64,7 +64,7 @@ export async function temporaryPlace(
   };
 }
 
-/** Connects a socket of node:net's, that ends only when it is told to. */
+/** Connects a socket of `node:net` that stays half-open when the peer ends. */
 export function connectSocket(address: Address): Promise<Socket> {
   const where = address.transport === "unix"
     ? { path: address.path }

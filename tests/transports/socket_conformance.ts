@@ -56,13 +56,13 @@ export interface SocketSubject {
   readonly name: string;
   /** What is tested. */
   readonly connect: Connector;
-  /** What it is to connect to. */
+  /** The kind of address to connect to. */
   readonly kind: SocketKind;
-  /** How the conversation is to be. */
+  /** How the conversation is encrypted. */
   readonly encryption: Encryption;
 }
 
-/** A transport under test whose other end is a socket of node:net's. */
+/** A transport under test whose other end is a socket of `node:net`. */
 export interface SocketConversation extends Conversation {
   /** The other end's socket, under whatever is over it. */
   readonly socket: Socket;

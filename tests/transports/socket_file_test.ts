@@ -9,7 +9,7 @@ import { connectError } from "../../transports/transport.ts";
 import { listenNowhere, temporaryFolder } from "../harness/sockets.ts";
 import { rejectsWith } from "./conformance.ts";
 
-/** Servers of node:net's. */
+/** Servers of `node:net`. */
 const binder: SocketBinder<Server> = {
   bind: (path) =>
     new Promise((resolve, reject) => {

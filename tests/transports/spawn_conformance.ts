@@ -413,7 +413,7 @@ function isOurs(pid: number): boolean {
   }
 }
 
-/** How many descriptors this process has open, where the system tells. */
+/** How many file descriptors this process has open, if the system shows them. */
 function openDescriptors(): number {
   return existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0;
 }

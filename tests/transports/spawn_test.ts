@@ -32,7 +32,7 @@ for (const [name, spawn] of adapters) testSpawn({ name: `${name} a process`, spa
 
 const file = fileURLToPath(new URL("./stdio_program.ts", import.meta.url));
 
-/** What starts the program with what it is to do. */
+/** The command that starts the program; its task follows. */
 const program = [process.execPath, ...(isDeno ? ["run", "-A", "--no-check"] : []), file];
 
 const [[adapter, spawnItself]] = adapters;
@@ -88,7 +88,7 @@ test("stdio.ts › between /dev/null and /dev/null › reads the end", async () 
 });
 
 for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
-  /** A shell that tells of the program's end as soon as it has ended. */
+  /** A shell that reports the program's end at once. */
   const command = (...args: string[]) => {
     const script = `{ "$@"; echo " $?" >&2; }${rest}`;
     return ["/bin/sh", "-c", script, "sh", ...program, ...args];
@@ -111,7 +111,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
     await using child = await spawn(command("blocked"), {
       onStderr: (chunk) => said += new TextDecoder().decode(chunk),
     });
-    // Nobody reads until it has ended.
+    // Its output isn't read until it has ended.
     while (!said.endsWith("\n")) await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(said, '["closed","closed"] 5\n');
     while (await child.transport.read() !== undefined);
@@ -178,7 +178,7 @@ test("adapters › a missing program › the same error from each", async () => 
   }
 });
 
-/** A conversation with a process that passes it on to a socket of ours. */
+/** A conversation with a process that passes all data to a socket of this one. */
 async function relayed(spawn: Spawn): Promise<Conversation> {
   const accepted = Promise.withResolvers<Socket>();
   const server = await listen("unix", accepted.resolve);

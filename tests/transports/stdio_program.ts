@@ -36,7 +36,7 @@ const acts: Readonly<Record<string, (transport: Transport, argument: string) => 
     process.exitCode = 4;
     await transport.close();
   },
-  /** Closes while it writes to somebody who doesn't read, and reads from somebody who doesn't write. */
+  /** Closes while a write is blocked and a read waits. */
   async blocked(transport) {
     const rejected = [transport.write(tooMuch), transport.read()].map((it) => it.catch(codeOf));
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -44,7 +44,7 @@ const acts: Readonly<Record<string, (transport: Transport, argument: string) => 
     report(await Promise.all(rejected));
     process.exitCode = 5;
   },
-  /** Writes until nobody is there any more, and reads what is left. */
+  /** Writes until the reader has ended, and reads what is left. */
   async broken(transport) {
     const failure = await transport.write(tooMuch).catch(codeOf);
     let size = 0;

@@ -1,5 +1,5 @@
 /**
- * The other end of an encrypted conversation, from `node:tls`, and what both ends are told.
+ * The other end of an encrypted conversation, from `node:tls`, and the options of both ends.
  *
  * @module
  */
@@ -23,18 +23,18 @@ export function traitsOf(encryption: Encryption): {
   return { refusesTls: isEncrypted, outlivesEnd: !isEncrypted || !("Bun" in globalThis) };
 }
 
-/** Whether what `node:tls` makes stops reading when nobody asks it to: Deno's doesn't. */
+/** Whether a socket of `node:tls` stops reading when its reader doesn't read: Deno's doesn't. */
 export function peerWaits(encryption: Encryption): boolean {
   return encryption === "clear" || !("Deno" in globalThis);
 }
 
-/** What a client is told that is to trust the tests' server. */
+/** The options of a client that trusts the tests' server. */
 export async function clientTls(): Promise<TlsOptions> {
   const { ca } = await certificates();
   return { caCerts: [ca], serverName: "localhost" };
 }
 
-/** What the tests' server is told. */
+/** The options of the tests' server. */
 export async function serverTls(): Promise<TlsOptions> {
   const { good } = await certificates();
   return { ...good };
@@ -73,7 +73,7 @@ export async function secureClient(
 /** An end of a conversation, as {@linkcode endOf} gives it. */
 export function encryptedEndOf(socket: Socket): SocketEnd {
   const end = endOf(socket);
-  // Deno's node:tls never says that it has written nothing.
+  // Deno's node:tls never calls back for an empty write.
   const write = async (chunk: Uint8Array) => chunk.length > 0 ? await end.write(chunk) : undefined;
   return { ...end, write };
 }

@@ -28,7 +28,7 @@ const { ca, otherCa, good, expired, selfSigned, wrongName, client, otherClient }
   await certificates();
 const port: Address = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
 
-/** A server of node:tls's that says its certificate, SNI and ALPN went well. */
+/** A server of `node:tls` that sends the ALPN protocol and the SNI name of its client. */
 async function serverWith(options: tls.TlsOptions) {
   return await listenAnywhere("tcp", (socket: Socket) => {
     secureServer(socket, options).then((it) => {
@@ -185,7 +185,7 @@ test("TLS client › it lacks a required certificate › gets no data", async ()
   await rejectsWith("certificate", accepted.read());
   // With TLS 1.3 a client's handshake is over before its certificate is looked at.
   await using transport = await connecting;
-  // Some runtimes tell it why, some just close.
+  // Some runtimes send the reason, some just close.
   assert.equal(await transport.read().catch(() => undefined), undefined);
 });
 

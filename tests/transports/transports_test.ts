@@ -11,7 +11,7 @@ import { listen } from "../harness/sockets.ts";
 import { type Conversation, testTransport } from "./conformance.ts";
 import { testSockets } from "./socket_conformance.ts";
 
-/** What works here: the runtime's own adapter first, and node:net's, which each of them has. */
+/** The adapters of this runtime: its own first, and that for Node, which runs on each of them. */
 const adapters: [name: string, connect: Connector][] = [["node.ts", connectWithNode]];
 if ("Deno" in globalThis) adapters.unshift(["deno.ts", connectWithDeno]);
 if ("Bun" in globalThis) adapters.unshift(["bun.ts", connectWithBun]);
@@ -26,7 +26,7 @@ for (const encryption of ["TLS", "STARTTLS"] as const) {
   const [[name, connect]] = adapters;
   const over = (what: string) => `${name} over ${what} with ${encryption}`;
   testSockets({ name: over("TCP"), connect, kind: "tcp", encryption });
-  // Nobody upgrades what no network can see, and Bun can't.
+  // STARTTLS has no use without a network, and Bun doesn't support it there.
   if (encryption === "STARTTLS") continue;
   testSockets({ name: over("a UNIX socket"), connect, kind: "unix", encryption });
 }

@@ -170,7 +170,7 @@ function server(version: DovecotVersion = "2.3"): Promise<Dovecot> {
   return dovecot;
 }
 
-/** Has the Worker ask, the Dovecot with its password unless told otherwise. */
+/** Lets the Worker send requests, to the Dovecot with its password unless the options differ. */
 async function ask(
   { port, password }: Dovecot,
   questions: Partial<Questions>,

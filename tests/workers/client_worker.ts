@@ -1,5 +1,5 @@
 /**
- * A Worker that asks a server what it is told to, over a client of its own for each request.
+ * A Worker that sends a test's requests to a server, with a new client for each one.
  *
  * @module
  */

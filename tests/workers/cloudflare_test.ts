@@ -252,7 +252,7 @@ function testCertificates(name: string): void {
 }
 
 function testInjection(name: string): void {
-  /** A server that asks for TLS, after which somebody in between says more, and then speaks TLS. */
+  /** A server with STARTTLS; an attacker injects bytes before the handshake. */
   async function inject(words: string, evil: string, late: boolean): Promise<Listening> {
     const { good } = await certificates();
     return await listen("tcp", (socket) => {

@@ -1,5 +1,5 @@
 /**
- * A Worker that makes a mistake: it keeps a connection for the next request, which says what comes
+ * A Worker that makes a mistake: it keeps a connection for the next request, which returns what comes
  * of using it.
  *
  * @module

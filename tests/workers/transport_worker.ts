@@ -1,5 +1,5 @@
 /**
- * A Worker that does with a transport of cloudflare.ts's what a test tells it, over a WebSocket
+ * A Worker that calls a transport of cloudflare.ts as a test wants, over a WebSocket
  * each.
  *
  * @module

@@ -6,7 +6,7 @@
 
 import type { Address, TlsOptions, TransportErrorCode } from "../../transports/transport.ts";
 
-/** What the test asks for; "piece" is the next part of what is to be written, "write" its last. */
+/** A test's request; "piece" is the next part of the bytes to write, "write" the last one. */
 export type Asked =
   | { readonly ask: "connect"; readonly address: Address; readonly tls?: TlsOptions }
   | { readonly ask: "abort" | "piece" | "write" | "read" | "closeWrite" | "close" }

@@ -20,7 +20,7 @@ import {
 } from "../../../core/doveadm/mod.ts";
 import { concat, decodeUtf8, encodeUtf8, type Protocol } from "../../../core/mod.ts";
 
-/** What is asked, and what is to be answered. */
+/** A request, and its answer. */
 interface Exchange {
   readonly command: DoveadmCommand;
   /** The command's input in pieces; none for a command without. */
@@ -35,7 +35,7 @@ interface LogLine {
   readonly message: string;
 }
 
-/** A reply as the client saw it, or is to see it. */
+/** A reply as the client saw it, or should see it. */
 interface Reply {
   readonly ok: boolean;
   readonly code: string | undefined;
@@ -243,7 +243,7 @@ class Pair {
   }
 }
 
-/** What the client is to see of an answer. */
+/** What the client should see of an answer. */
 function expected({ values, status }: Exchange, minor: number): Reply {
   const logs = values.flatMap(({ log }) => minor > 0 && log !== undefined ? [log] : []);
   return {
@@ -255,7 +255,7 @@ function expected({ values, status }: Exchange, minor: number): Reply {
   };
 }
 
-/** What the server is to see of a request. */
+/** What the server should see of a request. */
 function seen({ command, input }: Exchange): unknown {
   const { name, args, user, verbosity, extraFields } = command;
   const seen: DoveadmCommand = { name, args };

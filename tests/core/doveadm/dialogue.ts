@@ -1,5 +1,5 @@
 /**
- * What a doveadm server says, put together by hand for tests.
+ * The bytes of a doveadm server, written by hand for tests.
  *
  * @module
  */

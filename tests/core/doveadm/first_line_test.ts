@@ -57,7 +57,7 @@ async function checkRefused(dovecot: Dovecot): Promise<void> {
   assert(expected.length > before.length);
   const running = Object.entries(refusals).filter(([, { runsInput }]) => runsInput);
   const tries = running.flatMap(([what, refused], nth) =>
-    // Lines that are long take their time, and needn't be tried each way.
+    // Long lines take long, and aren't tried each way.
     firstLines.filter(({ length }) => length < 10_000 || nth < 2)
       .map((line) => ({ what, refused, line }))
   );

@@ -1,6 +1,6 @@
 /**
  * Recordings of real servers: what they hold, what a caller would have asked for in them, and what
- * they say that came of it. None of it uses the library's code, which is what they are to test.
+ * and their results. None of it uses the library's code, which they test.
  *
  * Bytes are strings here, one character per byte, which makes them easy to take apart, to compare
  * and to read in a failed test.
@@ -85,7 +85,7 @@ export type Seen =
   }
   | { readonly type: "end"; readonly unanswered: readonly number[] };
 
-/** What a recording says that comes of its script. */
+/** The result of a script, as the recording has it. */
 export interface Course {
   /** The events up to the end, or up to where an error ends the conversation. */
   readonly events: readonly Seen[];
@@ -146,7 +146,7 @@ export function scriptOf(recording: Recording): Script {
   return { options: { ...options, maxMinor }, differences, getsTls, steps };
 }
 
-/** Commands that read input, if they aren't told to find it elsewhere. */
+/** Commands that read input, unless an argument names another source. */
 const inputCommands: ReadonlySet<string> = new Set(["save", "sieve put"]);
 
 /** Reads what a client wrote as what its caller asked for. */
@@ -185,7 +185,7 @@ class ClientReader {
     }
   }
 
-  /** Reads a line before the first command; says whether it was one. */
+  /** Reads a line before the first command; returns whether it was one. */
   #readHandshake(line: string): boolean {
     const { options } = this;
     const version = /^VERSION\tdoveadm-server\t1\t(\d+)$/.exec(line);
@@ -257,7 +257,7 @@ function textOf(field: string): string {
   return strictDecoder.decode(toBytes(unescape(field)));
 }
 
-/** What comes of a script, by what the server sent. */
+/** The result of a script, from what the server sent. */
 export function courseOf(recording: Recording, script: Script): Course {
   const units = unitsOf(recording, script.options.maxMinor);
   const narrator = new Narrator(script.options);
@@ -353,7 +353,7 @@ interface Request {
 /** The levels of log lines, by the bytes that stand for them, from 1 on. */
 export const levels: readonly LogLevel[] = ["debug", "info", "warning", "error", "fatal", "panic"];
 
-/** Hears a conversation byte by byte and tells the events that a client must see. */
+/** Reads a conversation byte by byte and returns the events that a client must see. */
 class Narrator {
   readonly events: Seen[] = [];
   /** Whether the client has had enough, for whatever reason. */

@@ -1,6 +1,6 @@
 /**
  * Recordings of real servers, replayed: a client that is asked for what the recorded one was asked
- * for must write the same bytes and tell what the recording says, however the bytes are cut.
+ * for must write the same bytes and report what the recording has, however the bytes are cut.
  *
  * @module
  */
@@ -286,7 +286,7 @@ class Replay {
     }
   }
 
-  /** Writes and tells all that there is. A reply is only one to what was written before. */
+  /** Writes all output and returns all events. A reply only belongs to what was written before. */
   #pump(): void {
     this.#write();
     for (let event; (event = this.#nextEvent()) !== undefined;) {

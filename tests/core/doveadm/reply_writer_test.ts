@@ -5,7 +5,7 @@ import { LocalProtocolError } from "../../../core/mod.ts";
 import { takeApart, toBytes } from "./recordings.ts";
 import { hello, packet, session, streamHeader, Talk } from "./talk.ts";
 
-/** What a server says to a few commands, by protocol version. */
+/** A server's output for a few commands, by protocol version. */
 function replies(minor: number, asksForLog: boolean): string {
   const talk = session(minor);
   if (asksForLog) assert.deepEqual(talk.say("\t\tOPTION\tlog-passthrough\n"), []);

@@ -1,5 +1,5 @@
 /**
- * Recordings of real servers, replayed by ours: told what the recorded client said, it must see the
+ * Recordings of real servers, replayed by ours: given the recorded client's bytes, it must see the
  * same commands and, answering what the recorded server answered, say the same bytes, however what
  * arrives and what is answered is cut.
  *
@@ -199,7 +199,7 @@ function failed(code: string): Part {
   return { type: "fail", code, detail: "" };
 }
 
-/** What our server says of itself to a command that no string can hold. */
+/** Our server's own answer to a command that no string can hold. */
 function refused({ command }: Ask): readonly Part[] {
   const message = `"${command.name}" is invalid: a field of it isn't UTF-8.`;
   return [{ type: "log", level: "error", message }, failed("DATAERR")];

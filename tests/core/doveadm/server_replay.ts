@@ -1,5 +1,5 @@
 /**
- * A server of ours that follows the script of a recorded one.
+ * Our server, following the script of a recorded one.
  *
  * @module
  */
@@ -9,17 +9,17 @@ import { type DoveadmServerEvent, DoveadmServerProtocol } from "../../../core/do
 import { fromBytes, isUtf8, type Recording, toBytes, utf8, wireOf } from "./recordings.ts";
 import { type Part, type Segment, segmentsOfWire, type ServerScript } from "./server_scripts.ts";
 
-/** What our server does with a recorded client, and what must come of it. */
+/** What our server does with a recorded client, and the expected result. */
 export interface Plan {
   readonly recording: Recording;
   readonly script: ServerScript;
   /** Whether it is what the recorded server did. */
   readonly isAsRecorded: boolean;
-  /** What is said to each command that our server tells of. */
+  /** The answer to each command that our server emits. */
   readonly answers: Answers;
   /** Whether commands are answered before their input in any case. */
   readonly answersEarly?: boolean;
-  /** What is said after the last answer. */
+  /** The output after the last answer. */
   readonly rest: readonly Part[];
   /** What goes over the wire. */
   readonly expected: readonly Segment[];
@@ -27,14 +27,14 @@ export interface Plan {
   readonly end: "open" | "with the client" | "refused" | "failed";
 }
 
-/** What is said to each command, in their order. */
+/** The answer to each command, in their order. */
 export type Answers = readonly (readonly Part[])[];
 
 /** How a plan is carried out. */
 export interface Manner {
   /** How what arrives and what is answered is cut into pieces. */
   readonly cut: (bytes: string) => Iterable<string>;
-  /** Whether all that the client says arrives as one, if it may. */
+  /** Whether all bytes of the client arrive at once, if they may. */
   readonly atOnce?: boolean;
   /** Whether commands are answered before their input. */
   readonly early?: boolean;
@@ -48,7 +48,7 @@ export interface Outcome {
   readonly events: readonly DoveadmServerEvent[];
   /** The input of each command that has some. */
   readonly inputs: readonly string[];
-  /** What the server said. */
+  /** The server's output. */
   readonly output: string;
   /** What ended it, if it was an error. */
   readonly error: unknown;
@@ -76,7 +76,7 @@ export class Replay {
   run(): Outcome {
     const { recording, script } = this.#plan;
     const wire = wireOf(recording, "client");
-    // What is said through TLS can't arrive with what is said before it.
+    // Bytes over TLS can't arrive together with those before it.
     if (this.#manner.atOnce && !wire.includes("STARTTLS")) {
       this.#hear(wire);
       if (script.clientEnds) this.#hear(undefined);
@@ -106,7 +106,7 @@ export class Replay {
     assert.deepEqual(segmentsOfWire(this.#output, offered), segmentsOfWire(said, offered));
   }
 
-  /** Tells the server what the client says, or that it says no more. */
+  /** Passes the client's bytes to the server, or their end. */
   #hear(bytes: string | undefined): void {
     if (bytes === undefined) this.#server.receiveEnd();
     else this.#server.receive(toBytes(bytes));

@@ -1,5 +1,5 @@
 /**
- * What the server of a recording was asked for and said, as a script that another server can follow.
+ * The requests and answers of a recorded server, as a script that another server can follow.
  * Like the recordings themselves it is read without the library's code.
  *
  * @module
@@ -23,7 +23,7 @@ import {
   wireOf,
 } from "./recordings.ts";
 
-/** A part of what a server says after its handshake. */
+/** A part of a server's output after its handshake. */
 export type Part =
   | { readonly type: "log"; readonly level: LogLevel; readonly message: string }
   | { readonly type: "field"; readonly bytes: string; readonly final: boolean }
@@ -50,13 +50,13 @@ export interface ServerScript {
   readonly asks: readonly Ask[];
   /** The minor version that the client offered; 0 without a VERSION line. */
   readonly offered: number;
-  /** Whether the server said anything at all. */
+  /** Whether the server sent anything. */
   readonly greets: boolean;
   /** Whether the client got in. */
   readonly isIn: boolean;
   /** The reply to each command that has one, with the log lines before it and within. */
   readonly answers: readonly (readonly Part[])[];
-  /** What it said after its last reply. */
+  /** Its output after its last reply. */
   readonly rest: readonly Part[];
   /** Whether it passed its log on, if there was something in it. */
   readonly passesLog: boolean;
@@ -72,7 +72,7 @@ const minors: Readonly<Record<string, number>> = { "2.3.19.1": 2, "2.4.1": 3, ma
 /** The password of the recorded servers that had one. */
 const password = "s3cret";
 
-/** A session in which the client said this, as its server saw it. */
+/** The session of a client with these bytes, as its server saw it. */
 export function serverScriptOf(recording: Recording): ServerScript {
   const maxMinor = minors[recording.name.split("/")[0]];
   const reader = new AskReader(wireOf(recording, "client"), maxMinor);
@@ -101,11 +101,11 @@ export function serverScriptOf(recording: Recording): ServerScript {
   };
 }
 
-/** What a server said on a channel until it said something on another one. */
+/** A server's output on a channel, until it used another one. */
 export interface Segment {
   /** The channel, or the handshake before the channels. */
   readonly channel: Unit["channel"];
-  /** What it said. */
+  /** The output. */
   readonly bytes: string;
 }
 
@@ -224,7 +224,7 @@ function extraFieldsOf(field: string): Record<string, string[]> {
   );
 }
 
-/** Reads what a server said as replies and log lines. */
+/** Reads a server's output as replies and log lines. */
 function readAnswers(units: readonly Unit[]): Pick<ServerScript, "answers" | "rest"> {
   const answers: Part[][] = [];
   let parts: Part[] = [];
@@ -262,7 +262,7 @@ function readAnswers(units: readonly Unit[]): Pick<ServerScript, "answers" | "re
   return { answers, rest: parts };
 }
 
-/** Reads a log line. One that has no level goes on with the line before (2.3). */
+/** Reads a log line. One without a level continues the line before (2.3). */
 function logLine(parts: Part[], line: string): void {
   const level = levels[line.charCodeAt(0) - 1];
   const last = parts.at(-1);

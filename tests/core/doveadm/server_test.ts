@@ -116,7 +116,7 @@ test("doveadm server › a backlog above its limit › an error with the running
   assert.deepEqual(talk.say(`\t\ta\n${"\t\tb\n".repeat(250)}`), ["1 a"]);
   assert.equal(talk.server.backlog, 1000);
   assert.deepEqual(talk.say("\t"), ["error backlog[1]"]);
-  // Nobody waits for the answer any more.
+  // The answer isn't needed any more.
   talk.server.succeed(1);
   assert.equal(talk.output, "");
 });
@@ -210,7 +210,7 @@ test("doveadm server › close() › output can be taken, the running command is
     talk.server.close();
     assert.equal(talk.server.backlog, 0);
     assert.deepEqual(talk.words(), words);
-    // Nobody waits for these any more.
+    // These aren't needed any more.
     if (isRunning) talk.server.writeField(1, "y");
     if (isRunning) talk.server.succeed(1);
     assert.deepEqual(talk.say("\t\tc\n"), []);

@@ -32,7 +32,7 @@ export function packet(bytes: string, channel = "\0"): string {
     bytes;
 }
 
-/** A server, whatever it says as one string, and whatever it tells as lists. */
+/** A server, its output as one string, and its events as lists of words. */
 export class Talk {
   readonly server: DoveadmServerProtocol;
 
@@ -40,7 +40,7 @@ export class Talk {
     this.server = new DoveadmServerProtocol(options);
   }
 
-  /** Says something to it and gives the events that come of it, each as a word or two. */
+  /** Sends it something and returns the resulting events, each as a word or two. */
   say(bytes: string): string[] {
     this.server.receive(toBytes(bytes));
     return this.words();
@@ -64,7 +64,7 @@ export class Talk {
     return words;
   }
 
-  /** What it has said since. */
+  /** Its output since then. */
   get output(): string {
     let output = "";
     for (let chunk; (chunk = this.server.takeOutput()) !== undefined;) output += fromBytes(chunk);
@@ -91,7 +91,7 @@ function wordsFor(event: DoveadmServerEvent): string {
   }
 }
 
-/** A talk in an open session, of which nothing was said yet. */
+/** A talk in an open session, before the first command. */
 export function session(minor = 2, options: DoveadmServerProtocolOptions = {}): Talk {
   const talk = new Talk({ preauthenticated: true, ...options });
   assert.equal(talk.say(`VERSION\tdoveadm-server\t1\t${minor}\n`)[0].split(" ")[0], "ready");

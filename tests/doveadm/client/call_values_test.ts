@@ -1,5 +1,5 @@
 /**
- * What real servers do with values of parameters, and what they tell of failures, over TCP and HTTP.
+ * What real servers do with values of parameters, and how they report failures, over TCP and HTTP.
  */
 
 import assert from "node:assert/strict";
@@ -133,7 +133,7 @@ for (const version of versions) {
     );
     const rename = { user: "alice", mailbox: "Other", newName: "INBOX" };
     await assert.rejects(tcp.run("mailbox rename", rename), { reason: "exists" });
-    // HTTP tells no words.
+    // HTTP has no log lines.
     await assert.rejects(http.run("mailbox create", { user: "alice", mailbox: ["Other"] }), {
       code: "DATAERR",
       reason: undefined,
@@ -142,7 +142,7 @@ for (const version of versions) {
       code: "NOTFOUND",
       reason: undefined,
     });
-    // Both versions crash; what they logged before tells why.
+    // Both versions crash; the log lines before have the reason.
     const query = ["mailbox", "INBOX", "all"];
     const copy = tcp.run("copy", { user: "alice", destinationMailbox: "Other", query });
     await assert.rejects(copy, /Quota exceeded/);

@@ -19,7 +19,7 @@ import { ServerBytes } from "../../core/doveadm/dialogue.ts";
 
 const list = { name: "mailbox list", user: "alice" };
 
-/** A server that says what it is told to, and what it heard. */
+/** A server that sends what a test wants, and what it received. */
 class FakeServer {
   readonly transport: Transport;
   readonly bytes: ServerBytes;
@@ -31,7 +31,7 @@ class FakeServer {
     void this.#listen();
   }
 
-  /** Resolves with all that was heard so far, once it contains a text. */
+  /** Resolves with all that was received so far, once it contains a text. */
   async hears(text: string): Promise<string> {
     while (!this.#heard.includes(text)) await new Promise((resolve) => setTimeout(resolve, 1));
     return this.#heard;
@@ -67,7 +67,7 @@ function exposed(transport: Transport): Transport {
   };
 }
 
-/** A connection to a fake server that lets everybody in. */
+/** A connection to a fake server that needs no login. */
 async function connected(
   options: DoveadmConnectionOptions & { cut?: () => number } = {},
 ): Promise<[DoveadmConnection, FakeServer]> {

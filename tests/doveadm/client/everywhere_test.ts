@@ -85,7 +85,7 @@ const routes: readonly Route[] = [
   },
 ];
 
-/** The latest protocol that both ends speak, and 1.0: bare answers without the log beside them. */
+/** The latest protocol that both ends speak, and 1.0: answers without multiplexing and log. */
 const protocols: readonly (readonly [name: string, maxMinor: number | undefined])[] = [
   ["multiplexed", undefined],
   ["not multiplexed", 0],
@@ -183,7 +183,7 @@ function testRoute(
   });
 }
 
-/** In protocol 1.0 nobody says whether they have STARTTLS, so that it can't be had. */
+/** In protocol 1.0 servers can't offer STARTTLS. */
 function testNoStartTls(title: string, server: () => Promise<Dovecot>, route: Route): void {
   test(`${title} › protocol 1.0, which has no STARTTLS › an error that says so`, async () => {
     const way = wayTo(await server(), route, 0);

@@ -19,11 +19,11 @@ import {
 import { type Certificates, certificates } from "../../harness/certificates.ts";
 import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 
-/** What he does to the bytes that pass: gives what goes on in their place. */
+/** How the attacker changes the bytes that pass: returns those to pass on. */
 interface Attack {
-  /** Of what the server says to the client. */
+  /** From the server to the client. */
   readonly toClient?: (chunk: Buffer, man: Man) => Buffer;
-  /** Of what the client says to the server. */
+  /** From the client to the server. */
   readonly toServer?: (chunk: Buffer, man: Man) => Buffer;
 }
 
@@ -31,11 +31,11 @@ interface Attack {
 interface Man {
   readonly client: Socket;
   readonly server: Socket;
-  /** All that he could read of what the client said. */
+  /** All bytes of the client that the attacker could read. */
   readonly heard: Buffer[];
 }
 
-/** A proxy, and what it heard. */
+/** A proxy, and what it received. */
 interface Proxy extends AsyncDisposable {
   readonly port: number;
   heard(): string;
@@ -76,7 +76,7 @@ async function startProxy(upstream: number, attack: Attack): Promise<Proxy> {
   };
 }
 
-/** A command's name that nobody else says. */
+/** A command's name that occurs nowhere else. */
 const command = "mailbox list";
 
 /** Runs a command through the proxy, over TLS or not at all, and gives what became of it. */
@@ -146,7 +146,7 @@ testHostile("listens › learns neither password nor mail", async (dovecot, { ca
 
 testHostile("removes STARTTLS › gets no password", async (dovecot, { ca }) => {
   const attacks: Record<string, Attack> = {
-    // The server never hears of it and goes on unencrypted; so would the client's words.
+    // The server never gets it and goes on unencrypted; so would the client's commands.
     "takes the line away": {
       toServer: (chunk) =>
         Buffer.from(chunk.toString("latin1").replace("STARTTLS\n", ""), "latin1"),
@@ -174,7 +174,7 @@ testHostile("removes STARTTLS › gets no password", async (dovecot, { ca }) => 
     assert(
       error instanceof ConnectError || error instanceof RemoteProtocolError ||
         error instanceof ConnectionLostError ||
-        // Runtimes take a few bytes of somebody who doesn't speak TLS for the beginning of what does.
+        // Runtimes read a few bytes of a peer without TLS as the beginning of a TLS record.
         error instanceof TimeoutError,
       `${what}: ${error}`,
     );

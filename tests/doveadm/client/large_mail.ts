@@ -1,5 +1,5 @@
 /**
- * A mail of any size, and a program that streams it and tells how its memory grew: `large_mail.ts
+ * A mail of any size, and a program that streams it and prints how its memory grew: `large_mail.ts
  * SOCKET SIZE`. It is a program of its own because a heap that holds the mail, as the test's does,
  * is collected later than one that doesn't.
  *

@@ -13,7 +13,7 @@ import {
 import { leavingNothing } from "../../harness/leftovers.ts";
 import { type Behaviour, clientOf, errorOf, list, outcome } from "./fake_server.ts";
 
-/** Answers each command, and says `more` in the same breath after the third of the first connection. */
+/** Answers each command, and sends `more` together with the third answer of the first connection. */
 function withStray(more: string): Behaviour {
   return async (talk, connection) => {
     await talk.say("+\n");
@@ -33,7 +33,7 @@ for (const stray of ["\n+\n", "x", "INBOX\t\n+\n", "-\n", "\n-USAGE\n", "\x01", 
         const all = await Promise.all(Array.from({ length: 20 }, () => outcome(client.send(list))));
         await client.close();
         const wrong = all.filter((it) => it !== "answered");
-        // A stray reply that comes when the next command has been sent can't be told from its own.
+        // A stray reply that comes when the next command has been sent can't be distinguished from its own.
         assert(wrong.length <= 1, all.join());
         assert(wrong.every((name) => name === "RemoteProtocolError"), all.join());
         assert.equal(connections(), 2);

@@ -98,7 +98,7 @@ const unknowable = {
 const unsendable = (why: string) => ({ error: "LocalProtocolError", why });
 const dies = (why: string) => ({ error: "ConnectionLostError", why });
 
-/** The calls for a server, in the order in which they are to be made. */
+/** The calls for a server, in the order in which they have to be made. */
 export function reads(place: Place): readonly Read[] {
   return [
     ...serverReads(place),

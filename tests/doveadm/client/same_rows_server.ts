@@ -36,7 +36,7 @@ const parts = [
 ].join("\n");
 const latin = new Uint8Array([...new TextEncoder().encode("Subject: latin\n\ncaf"), 0xe9, 0x0a]);
 
-/** The mail of those who write: the same for each way. */
+/** The mail of the users for writing: the same for each way. */
 const own = {
   INBOX: [parts, "Subject: two\n\nTwo.\n", "Subject: three\n\nThree.\n"],
   Old: [parts, "Subject: old\n\nOld.\n"],
@@ -49,7 +49,7 @@ export async function startFullDovecot(
 ): Promise<Dovecot> {
   return await startDovecot({
     ...{ version, everything: true, searchIndex },
-    // Nobody works at the queue for indexing, so that there is one.
+    // No process works at the queue for indexing, so that it isn't empty.
     extraConfig: version === "2.4"
       ? "service indexer-worker {\n  executable = /bin/sleep 60\n}\n"
       : "",
@@ -63,7 +63,7 @@ export async function startFullDovecot(
   });
 }
 
-/** A client for each way; they are to be closed. */
+/** A client for each way; the caller closes them. */
 export function clientsOf(dovecot: Dovecot): Readonly<Record<Way, DoveadmClient>> {
   const { socket: path, port, httpPort, password } = dovecot;
   return {
@@ -87,7 +87,7 @@ export async function rowsOfCall(client: DoveadmClient, call: DoveadmCall): Prom
   return got;
 }
 
-/** Puts on a server what there is to be read. */
+/** Prepares on a server what the calls read. */
 export async function prepare(client: DoveadmClient, place: Place): Promise<void> {
   const dict = dictOf(place);
   const fs = fsOf(place);
@@ -158,7 +158,7 @@ export function startSession(): Session {
 
 /**
  * Tells the server's anvil, as a process of Dovecot's would, that a user has a session, or that an
- * address has to wait: these servers have no IMAP that somebody could log in to.
+ * address has to wait: these servers have no IMAP to log in to.
  */
 export async function tellAnvil(
   { version, folder }: Place,
@@ -173,7 +173,7 @@ export async function tellAnvil(
   const hello = version === "2.3" ? "VERSION\tanvil\t1\t0\n" : "VERSION\tanvil-client\t2\t0\n\n";
   const socket = connectSocket(`${folder}/run/anvil`);
   await once(socket, "connect");
-  // It answers only what it is asked after this, which tells that it has read this.
+  // The answer to a later request shows that it has read this.
   socket.write(`${hello}${line}\nPENALTY-GET\tnobody\n`);
   let answer = "";
   while (!/^0 0$/m.test(answer)) answer += (await once(socket, "data"))[0];

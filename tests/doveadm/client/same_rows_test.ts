@@ -50,7 +50,7 @@ function textOf(row: Row): string {
 }
 
 /**
- * What is the same each time: all of a reply's rows but for what the expectation says, in the order
+ * What is the same each time: all of a reply's rows except what the expectation excludes, in the order
  * that the server promises, or sorted where it promises none.
  */
 function lasting(rows: readonly Row[], expected: Omit<Read, "call">): readonly Row[] {
@@ -223,7 +223,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       try {
         await tellAnvil(place, { user: "dave", pid: session.pid });
         others.push(await doSteps(clients[way], way, serverWrites(place, "dave")));
-        // 2.4's anvil was told that the session can't be kicked: it isn't of its own processes.
+        // For 2.4's anvil the session can't be kicked: it isn't of its own processes.
         if (version === "2.3") await session.ended;
       } finally {
         session.end();

@@ -30,7 +30,7 @@ export function stepsOf(sequence: readonly StepOrCall[]): readonly Step[] {
 const crlf = "From: a@example.org\r\nSubject: dots\r\n\r\n.\r\n..\r\nGrüße\r\n";
 const text = (subject: string) => `Subject: ${subject}\n\nHello.\n`;
 
-/** What a way does to the mail of the user who has the way's name, and looks at. */
+/** What a way does to the mail of the user with the way's name, and reads afterwards. */
 export function mailWrites(place: Place, way: Way): readonly StepOrCall[] {
   const is24 = place.version === "2.4";
   const user = way;

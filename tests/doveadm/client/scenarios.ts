@@ -1,7 +1,7 @@
 /**
  * What the client is for, as functions that any way to a real Dovecot can be tried with.
  *
- * Each leaves the server's mail as it was: alice's is the one that servers have unless told
+ * Each leaves the server's mail as it was: alice's is the one that servers have unless configured
  * otherwise, and bob has none.
  *
  * @module
@@ -28,7 +28,7 @@ import { signalWorkers } from "../../harness/dovecot/workers.ts";
 export interface Way {
   /** The server. */
   readonly dovecot: Dovecot;
-  /** Whether the log comes beside the answers, as it does from protocol 1.1 on. */
+  /** Whether the log comes with the answers, as it does from protocol 1.1 on. */
   readonly isMultiplexed: boolean;
   /** A client that goes this way. */
   connect(options?: DoveadmOptions): DoveadmClient;
@@ -97,7 +97,7 @@ export async function manyInOrder(way: Way): Promise<void> {
   {
     await using connection = await way.open();
     await inOrder(500, async (at) => {
-      // In this order, since "who" dies of a mail command before it.
+      // In this order, since "who" aborts after a mail command.
       const { request, count } = at < 450 ? { request: { name: "who" }, count: 0 } : mailboxes(at);
       const answer = await connection.send(request);
       assert(answer.ok, `command ${at} failed`);
@@ -127,7 +127,7 @@ export async function besideMail(way: Way): Promise<void> {
   assert.deepEqual(mixed, [["INBOX", "3"], [], ["INBOX", "0"]]);
 }
 
-/** Failures, with what the log says about them where it comes along. */
+/** Failures, with their log lines if the connection has a log. */
 export async function failures(way: Way): Promise<void> {
   const logged: DoveadmLog[] = [];
   await using doveadm = way.connect({ onLog: (log) => logged.push(log) });

@@ -184,7 +184,7 @@ test("types › calls for several users › rows have a username", async () => {
     assert.equal(first<{ username: string; mailbox: string }>()(masked, true).username, "bob");
     const listed = await doveadm.run("mailbox list", { userFile: "bob\n" });
     assert.equal(first<{ username: string; mailbox: string }>()(listed, true).username, "bob");
-    // A text that nobody knows beforehand may be a mask.
+    // A text that isn't known at compile time may be a mask.
     const user: string = "bob";
     const perhaps = await doveadm.run("mailbox list", { user });
     assert.equal(
@@ -321,7 +321,7 @@ test("types › wrong calls › are errors, and rejected before anything is sent
       () => doveadm.run("reload", { force: true }),
       // @ts-expect-error: a number is wanted.
       () => doveadm.run("index", { user: "alice", mailboxMask: ["*"], transFlags: "1" }),
-      // @ts-expect-error: who?
+      // @ts-expect-error: the user is missing.
       () => doveadm.run("user", {}),
       () =>
         doveadm.run("copy", {

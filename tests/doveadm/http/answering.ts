@@ -19,7 +19,7 @@ export function clientOf(
   });
 }
 
-/** A body that begins with a text and goes on with another, without end, as fast as it is read. */
+/** A body that begins with a text and repeats another without end, as fast as it is read. */
 export function endless(beginning: string, more: string): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const piece = encoder.encode(more.repeat(Math.ceil(65_536 / more.length)));
@@ -32,7 +32,7 @@ export function endless(beginning: string, more: string): ReadableStream<Uint8Ar
   });
 }
 
-/** A body that says nothing more after a text, until the request is aborted. */
+/** A body that sends nothing more after a text, until the request is aborted. */
 export function stalling(text: string, { signal }: RequestInit): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {

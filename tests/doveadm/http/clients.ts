@@ -50,7 +50,7 @@ export const mail = {
   bob: { INBOX: ["Subject: For Bob\n\nHello.\n"] },
 };
 
-/** A client that tells which requests it made: how many commands each had, or "list". */
+/** A client, and the requests that it made: how many commands each had, or "list". */
 interface Counting {
   readonly http: DoveadmHttp;
   readonly requests: (number | "list")[];
@@ -78,7 +78,7 @@ export function clientOf(
   return counting(`http://127.0.0.1:${httpPort}`, { password, ...options });
 }
 
-/** The error that something rejects with, which is one of ours and shows no secret. */
+/** The error that something rejects with: a `DovewireError` that shows no secret. */
 export async function errorOf<E extends DovewireError>(
   work: Promise<unknown>,
   kind: new (...args: never[]) => E,
@@ -109,7 +109,7 @@ export function told(outcomes: readonly PromiseSettledResult<unknown>[]): unknow
   );
 }
 
-/** A server that answers nothing, and tells when the first request is there. */
+/** A server that answers nothing; `asked` resolves with its first request. */
 interface Silence extends Pick<SocketServer, "dropUnused">, AsyncDisposable {
   readonly url: string;
   readonly asked: Promise<void>;

@@ -112,7 +112,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       const plain = connect(`https://doveadm:${password}@127.0.0.1:${httpPort}`);
       const tls = await errorOf(status(plain), ConnectError);
       assert.match(tls.message, /Cannot connect to https:.* "ssl = yes"/);
-      // The port of the other protocol may close before or after it has said what it is.
+      // The port of the other protocol may close before or after it has sent its version.
       const other = await errorOf(
         status(connect(`http://doveadm:${password}@127.0.0.1:${port}`)),
         DovewireError,
@@ -254,7 +254,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       assert.deepEqual(await listOf(http.rows("mailbox status", { userFile, ...messages })), some);
       assert.deepEqual(requests.splice(0), [3, 3]);
 
-      // All have their turn, and what failed for one is told at the end.
+      // The command runs for all, and a failure is thrown at the end.
       const query = ["mailbox", "Projects", "all"];
       for (
         const whose of [{ userFile: "bob\nalice\nnobody" }, { allUsers: true }, {

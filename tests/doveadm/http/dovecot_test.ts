@@ -108,7 +108,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
 
     const port = new URL(`http://127.0.0.1:${dovecot.port}/doveadm/v1`);
     const other = await errorOf(eventsOf(apiOf(dovecot, { url: port }), list));
-    // It may close before or after it has said what it is.
+    // It may close before or after it has sent its version.
     assert(
       other instanceof RemoteProtocolError || other instanceof ConnectionLostError,
       `${other}`,

@@ -274,7 +274,7 @@ test("HTTP › each status of Dovecot's and of proxies' › its error and its ad
       /redirects to "http:\/\/127.0.0.1:1\/\?p=…", and redirects are not followed/,
     ],
     [response("", "301 Moved"), RemoteProtocolError, false, /redirects elsewhere/],
-    // A server that says what it was sent.
+    // A server that repeats what it was sent.
     [
       response(`Basic ${btoa("doveadm:s3cret")} or s3cret\u0001\n`, "418 Teapot"),
       RemoteProtocolError,
@@ -415,7 +415,7 @@ test("HTTP › time-outs of a call and of a stream's pieces › TimeoutError", a
       );
     }
   }
-  // A stream's time stands still while nobody asks.
+  // A stream's time limit pauses while no row is requested.
   await using server = await fake(response('[["doveadmResponse",[{"a":"1"}],"0"]]'));
   const types: string[] = [];
   for await (

@@ -15,7 +15,7 @@ import { type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot
 const extraConfig = "service doveadm {\n inet_listener http {\n ssl = yes\n }\n}\n";
 
 /**
- * The names of alice's mailboxes, asked for by a program that trusts an authority of ours: Node, Deno
+ * The names of alice's mailboxes, requested by a program that trusts the tests' CA: Node, Deno
  * and Bun all learn of those by the environment, which they read when they start.
  */
 async function mailboxes(port: number, password: string, ca: string): Promise<unknown> {

@@ -10,7 +10,7 @@ const row = {
   text: `Subject: hello\r\n\r\n${'A line with "quotes", a \\ and é.\r\n'.repeat(300)}`,
 };
 
-/** A server that answers with so many bytes of rows; also says how many rows they are. */
+/** A server that answers with so many bytes of rows; also has the number of rows. */
 async function rowServer(size: number): Promise<{ server: Listening; rows: number }> {
   const bytes = new TextEncoder().encode(JSON.stringify(row) + ",");
   const block = new Uint8Array(bytes.length * 20);

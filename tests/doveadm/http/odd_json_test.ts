@@ -58,7 +58,7 @@ const odd = fc.letrec((tie) => ({
       },
     ).chain((keys) =>
       fc.tuple(...keys.map(() => tie("value"))).map((values) =>
-        // Not as members of a literal: "__proto__" is to be one like the others.
+        // Not as members of a literal: "__proto__" should be one like the others.
         Object.fromEntries(keys.map((key, at) => [key, values[at]]))
       )
     ),

@@ -28,7 +28,7 @@ function deadlineFor(api: HttpApi, options: RequestOptions = {}): CallDeadline {
   return new CallDeadline({ timeout: 60_000, peer: api.endpoint.peer, ...options });
 }
 
-/** What comes of commands. */
+/** The events of commands. */
 export async function* eventsFor(
   api: HttpApi,
   commands: readonly HttpCommand[],

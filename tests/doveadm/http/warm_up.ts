@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { listen } from "../../harness/sockets.ts";
 
-/** Fetches something from nobody else. */
+/** Fetches something from a server of its own. */
 export async function warmUpFetch(): Promise<void> {
   await using server = await listen("tcp", (socket) => {
     socket.once("data", () => socket.end("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"));

@@ -17,7 +17,7 @@ import {
 } from "../../../doveadm/server/mod.ts";
 import { memoryListener } from "../../../transports/memory.ts";
 
-/** How a command is to be answered; it travels as the command's last argument. */
+/** How to answer a command; it is sent as the command's last argument. */
 interface Plan {
   /** The values, each in pieces. */
   readonly values: readonly (readonly string[])[];

@@ -21,7 +21,7 @@ async function until(isSo: () => boolean, what: string): Promise<void> {
   }
 }
 
-/** A server whose handler reads as much of its input as it is told to, and waits for its signal. */
+/** A server whose handler reads as much of its input as the command says, and waits for its signal. */
 async function setUp(
   place: Parameters<typeof serve>[0],
   { reads = 0, ...settings }: ServeSettings & { reads?: number } = {},

@@ -105,7 +105,7 @@ test("server load › bad clients › cost bounded memory, and other sessions do
   const figures: string[] = [];
   let answers = 0;
 
-  /** Lets bad clients be bad, while the good one goes on. */
+  /** Runs bad clients while the good one goes on. */
   async function endure(what: string, badness: () => Promise<void>): Promise<void> {
     let isOver = false;
     let most = 0;
@@ -185,7 +185,7 @@ test("server load › bad clients › cost bounded memory, and other sessions do
       sockets.push(socket);
     }
     await Promise.all(sockets.map(connected));
-    // One who does log in takes the place of one who doesn't.
+    // A client that logs in replaces one that doesn't.
     for (let at = 0; at < 20; at++) {
       await using another = await clientOf(server);
       await checkMailboxes(another, 0);

@@ -103,7 +103,7 @@ async function setUp(version: DovecotVersion): Promise<
   };
 }
 
-/** What a line of a test is: who sends it, for which user, its words, and the code that comes. */
+/** A line of a test: the sender, the user, the words, and the expected code. */
 type Line = readonly [who: string, user: string | undefined, name: string, args: string[]];
 
 const bob = ["mailbox", "INBOX", "all"];
@@ -154,7 +154,7 @@ const answered: readonly (readonly [...Line, value: RegExp])[] = [
   ["admin", "alice", "copy", ["Projects", "user", "bob", "mailbox", "INBOX", "from", "x"], /^$/],
 ];
 
-/** Reads the source's user as copies do, and says whose mail a server copied. */
+/** Reads the source's user as copies do, and returns whose mail a server copied. */
 const copies: readonly string[][] = [
   ["Projects", "USER", "bob", ...bob],
   ["Projects", "user", "bob", ...bob],
@@ -206,7 +206,7 @@ function namesSource(args: readonly string[], version: DovecotVersion): boolean 
   }
 }
 
-/** The server takes another user's mail where the catalogue says so, and nowhere else. */
+/** The server accesses another user's mail only where the catalogue says so. */
 async function checkCopies(
   { dovecot }: Awaited<ReturnType<typeof setUp>>,
   version: DovecotVersion,
@@ -231,7 +231,7 @@ async function checkCopies(
   assert(seen >= 3 && seen < copies.length);
 }
 
-/** What docs/policy.md says of shared namespaces: they lead to others' mail unless doveadm hasn't them. */
+/** As docs/policy.md says, shared namespaces give access to others' mail unless doveadm doesn't have them. */
 async function checkShared({ proxy }: Awaited<ReturnType<typeof setUp>>): Promise<void> {
   await using doveadm = connect({ path: proxy }, { password: "reader" });
   const subjects = async (mailbox: string) => {

@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { serve, type ServeSettings } from "../../../doveadm/server/mod.ts";
 import { mailHandler, MailSystem } from "../../../testing/mod.ts";
 
-/** What the process is told. */
+/** The options of the process. */
 export interface ServerProcessOptions extends
   Pick<
     ServeSettings,

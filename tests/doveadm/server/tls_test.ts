@@ -1,4 +1,4 @@
-/** TLS at a server of ours: from the first byte, and by STARTTLS. */
+/** TLS at our server: from the first byte, and by STARTTLS. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -34,7 +34,7 @@ test("serve › TLS from the first byte › only clients with TLS are answered",
   // The runtime's own CAs don't know that one.
   await using stranger = connect(url, { password });
   await assert.rejects(stranger.send(request), ConnectError);
-  // Who doesn't speak it gets nowhere, and harms nobody.
+  // A client without TLS isn't answered, and doesn't affect others.
   await using clear = connect(`doveadm://localhost:${server.port}`, {
     password,
     handshakeTimeout: 5_000,

@@ -41,7 +41,7 @@ export function openToAll(file: string): string[] {
   execFileSync("chmod", ["-R", "a+rX", folder]);
   chmodSync(folder, 0o755);
   const isDeno = process.versions.deno !== undefined;
-  // So that it needs nothing from the cache of the user who runs it.
+  // So that it needs nothing from the user's cache.
   const flags = ["run", "--allow-all", "--no-check", "--node-modules-dir=manual"];
   return [runtime, ...(isDeno ? flags : []), join(folder, file)];
 }

@@ -68,7 +68,7 @@ export function run(command: readonly string[], options: RunOptions = {}): Promi
   child.stderr!.on("data", (chunk) => stderr.push(chunk));
   for (const [pipe, bytes] of [[child.stdin, input], [child.stdio[3], descriptor3]] as const) {
     if (pipe == null) continue;
-    // The program needn't read all of its input.
+    // The program may leave input unread.
     pipe.on("error", () => {});
     (pipe as typeof child.stdin)!.end(bytes);
   }

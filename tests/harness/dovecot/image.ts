@@ -1,5 +1,5 @@
 /**
- * Provides a Dovecot 2.4 beside the installed 2.3, in an image of Debian 13.
+ * Provides a Dovecot 2.4 in addition to the installed 2.3, in an image of Debian 13.
  *
  * @module
  */

@@ -64,7 +64,7 @@ function contentOf(
   );
 }
 
-/** Parameters for a command, as the version has them: each may be missing that needn't be there. */
+/** Parameters for a command, as the version has them: each optional one may be missing. */
 function valuesFor(info: CommandInfo, version: DovecotVersion): fc.Arbitrary<ParameterValues> {
   const entries = info.parameters.filter((parameter) => isIn(parameter, version)).map(
     (
@@ -125,7 +125,7 @@ for (const version of versions) {
           const args = encodeArguments(info, values, version);
           const decoded = decodeArguments(info, args, version);
           assert.deepEqual(decoded, onTheLine(info, values, version));
-          // What was read can be said again, with what has no place on the line.
+          // The decoded parameters encode to the same line, with those that aren't on the line.
           if (info.parameters.every(({ typeIn }) => typeIn === undefined)) {
             assert.deepEqual(encodeArguments(info, { ...values, ...decoded }, version), args);
           }
@@ -332,7 +332,7 @@ test("arguments › invalid parameters › an error that names them", () => {
       ["mailbox status", { ...status, user: 5 }, "has to be a string"],
     ] as const
   ) {
-    // Whoever writes JavaScript has no types to tell.
+    // JavaScript has no types that would forbid this.
     const given = values as unknown as ParameterValues;
     throwsFor(() => encodeArguments(command(name), given, "2.3"), message);
     throwsFor(() => givenParameters(command(name), given, "2.3"), message);

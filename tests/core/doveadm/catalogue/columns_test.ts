@@ -102,7 +102,7 @@ test("columns › unknown fields, or of a later version › an error that lists 
   for (
     const [name, field, message] of [
       ["fetch", "nosuch", /^There is no field "nosuch" for "field"\. The fields are .*"uid"/],
-      // Who lists what there is leaves out what the server lacks.
+      // The list leaves out what the server lacks.
       ["fetch", "nosuch", /^(?!.*mime\.parts)/],
       ["fetch", "", /no field ""/],
       ["fetch", "all", /no field "all"/],

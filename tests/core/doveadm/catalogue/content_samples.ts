@@ -1,5 +1,5 @@
 /**
- * Values of parameters whose type doesn't tell what they have to be like: such as servers of both
+ * Values of parameters whose type isn't enough to generate them: such as servers of both
  * versions take, and such as none takes.
  *
  * @module

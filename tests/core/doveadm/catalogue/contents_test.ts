@@ -32,7 +32,7 @@ function rightValues(info: CommandInfo): Record<string, ParameterValue> {
   }));
 }
 
-/** All parameters whose type doesn't tell what they have to be like, with their commands. */
+/** All parameters whose type isn't enough to generate them, with their commands. */
 const withContent = Object.values(commands).flatMap((info: CommandInfo) =>
   info.parameters.filter(({ content }) => content !== undefined)
     .map((parameter) => ({ info, parameter, content: parameter.content! }))

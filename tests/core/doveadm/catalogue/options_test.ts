@@ -13,7 +13,7 @@ const parameters: readonly Option[] = [
   { name: "mailbox-mask", type: "list", positional: true },
 ];
 
-/** What was given, by name: a list for each, so that one look tells all. */
+/** The given values by name: a list for each. */
 function given(args: readonly string[]): Readonly<Record<string, readonly string[]>> {
   const parsed = parseOptions(args, parameters);
   const names = parameters.map(({ name }) => name).filter((name) => parsed.has(name));
@@ -38,7 +38,7 @@ test("parseOptions › options and arguments › their values", () => {
       [["--user=a=b"], { user: ["a=b"] }],
       [["--user-f", "x"], { "user-file": ["x"] }],
       [["--a"], { "all-users": [""] }],
-      // Options without a letter that take a value can't be told apart, and the first is meant.
+      // Options without a letter that take a value can't be distinguished: the first one is meant.
       [["--mailbox-", "x"], { "mailbox-mask": ["x"] }],
       [["--m", "x"], { mailbox: ["x"] }],
       [["a"], { mailbox: ["a"] }],

@@ -140,7 +140,7 @@ test("query builder › what Dovecot wouldn't take › throws where it is built"
       return true;
     });
   }
-  // What the compiler refuses is refused for who has none.
+  // What the compiler refuses is also refused at run time.
   const number = 5 as unknown as string;
   for (const build of [() => from(number), () => query.since(number), () => mailbox(number)]) {
     assert.throws(build, LocalProtocolError);

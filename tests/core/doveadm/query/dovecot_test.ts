@@ -29,7 +29,7 @@ for (const [version, seed] of [["2.3", 20260301], ["2.4", 20260302]] as const) {
     });
     const lost = await lostOf(dovecot, right);
     const log = await dovecot.log();
-    // A server that says what is wrong has read the query; one that panics has taken it.
+    // A server that reports what is wrong has read the query; one that panics has accepted it.
     const refusals = log.split("\n").filter((line) =>
       /Fatal: /.test(line) && !/killed with signal|returned error/.test(line)
     );
@@ -91,7 +91,7 @@ async function inParallel(work: () => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: CONNECTIONS }, work));
 }
 
-/** Searches by queries on a connection of their own, and says which of them were answered. */
+/** Searches by queries on a connection of their own, and returns which of them were answered. */
 async function ask({ socket }: Dovecot, queries: readonly string[][]): Promise<boolean[]> {
   const transport = await connect({ transport: "unix", path: socket });
   await using connection = await DoveadmConnection.open(transport);
