@@ -49,7 +49,7 @@ interface Wanted {
   readonly expired?: boolean;
 }
 
-const authority = ["basicConstraints = critical, CA:TRUE", "keyUsage = critical, keyCertSign"];
+const caExtensions = ["basicConstraints = critical, CA:TRUE", "keyUsage = critical, keyCertSign"];
 const leaf = ["basicConstraints = critical, CA:FALSE", "keyUsage = critical, digitalSignature"];
 const here = [
   ...leaf,
@@ -65,8 +65,8 @@ const client = [...leaf, "extendedKeyUsage = clientAuth"];
 
 /** Each certificate by its file's name, CAs before the ones they sign. */
 const wanted: Readonly<Record<string, Wanted>> = {
-  ca: { name: "Test authority", extensions: authority },
-  otherCa: { name: "Other test authority", extensions: authority },
+  ca: { name: "Test CA", extensions: caExtensions },
+  otherCa: { name: "Other test CA", extensions: caExtensions },
   good: { name: "localhost", extensions: here, issuer: "ca" },
   expired: { name: "localhost", extensions: here, issuer: "ca", expired: true },
   selfSigned: { name: "localhost", extensions: here },

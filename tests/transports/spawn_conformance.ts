@@ -316,7 +316,7 @@ function testNotStarting({ name, spawn }: SpawnSubject): void {
   ];
   for (const [what, code, telling, command, options] of cases) {
     test(`${name} › ${what} › rejects, names it and leaves no file descriptor`, async () => {
-      // Deno loses a descriptor with those that it was to have besides.
+      // Deno leaks one if the process was to have further file descriptors.
       const before = openDescriptors() + ("Deno" in globalThis ? 1 : 0);
       const descriptor3 = encoder.encode(secret);
       const starting = spawn(command, { ...options, descriptor3, onStderr: () => {} });
@@ -418,10 +418,10 @@ function openDescriptors(): number {
   return existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0;
 }
 
-/** Resolves when no more descriptors than that are open: a runtime closes some a few turns later. */
+/** Resolves when no more file descriptors than that are open: a runtime closes some a few turns later. */
 async function descriptorsDownTo(count: number): Promise<void> {
   for (let turn = 0; openDescriptors() > count; turn++) {
-    assert.ok(turn < 300, `${openDescriptors() - count} descriptors were left open`);
+    assert.ok(turn < 300, `${openDescriptors() - count} file descriptors were left open`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Recordings of real servers: what they hold, what a caller would have asked for in them, and what
- * and their results. None of it uses the library's code, which they test.
+ * Recordings of real servers: what they hold, what a caller would have asked for in them, and
+ * their results. None of it uses the library's code, which they test.
  *
  * Bytes are strings here, one character per byte, which makes them easy to take apart, to compare
  * and to read in a failed test.

@@ -21,9 +21,9 @@ const extraConfig = "service doveadm {\n inet_listener http {\n ssl = yes\n }\n}
 async function mailboxes(port: number, password: string, ca: string): Promise<unknown> {
   const folder = await mkdtemp(join(tmpdir(), "https"));
   try {
-    const authority = join(folder, "ca.pem");
+    const caFile = join(folder, "ca.pem");
     const program = join(folder, "program.mts");
-    await writeFile(authority, ca);
+    await writeFile(caFile, ca);
     await writeFile(
       program,
       `import { connect } from ${JSON.stringify(new URL("../../../mod.ts", import.meta.url).href)};
@@ -37,7 +37,7 @@ async function mailboxes(port: number, password: string, ca: string): Promise<un
     const args = "deno" in process.versions
       ? ["run", "--allow-all", "--no-check", program]
       : [program];
-    const env = { ...process.env, NODE_EXTRA_CA_CERTS: authority, DENO_CERT: authority };
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: caFile, DENO_CERT: caFile };
     const { stdout } = await promisify(execFile)(process.execPath, args, { env });
     return JSON.parse(stdout);
   } finally {
@@ -57,7 +57,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       "Projects/2024",
       "Sent",
     ]);
-    // This process doesn't know the authority.
+    // This process doesn't trust the CA.
     await using doveadm = connect(`https://localhost:${httpPort}`, { password });
     await assert.rejects(doveadm.run("mailbox list", { user: "alice" }), (error) => {
       assert(error instanceof ConnectError && !error.sent, String(error));
