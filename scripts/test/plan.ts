@@ -58,6 +58,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
+  "tests/disposables_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/imports_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/core/doveadm/catalogue/generated_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/extractor/messages/generated_test.ts": {

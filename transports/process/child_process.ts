@@ -217,9 +217,13 @@ class Child implements ChildProcess {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     await this.transport.close();
     await this.exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Resolves when the process has ended and all of its output has arrived. */
