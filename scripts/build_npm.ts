@@ -4,9 +4,9 @@
  *
  *     deno task npm [--dnt]
  *
- * `deno pack` does the work. This script adds the missing fields of package.json: the description, the
- * versions of Node, the programs, and dependencies on packages of this repository. A module that no export
- * imports stays TypeScript in the tarball; tests/npm/ detects that.
+ * `deno pack` does the work. This script adds the missing fields of package.json (`npm/manifest.ts`) and
+ * dependencies on packages of this repository, and prepares the declarations (`npm/declarations.ts`). A
+ * module that no export imports stays TypeScript in the tarball; tests/npm/ detects that.
  *
  * With `--dnt`, dnt builds packages with the same names and exports, `.cache/npm/…-dnt.tgz`. It is
  * loaded from https://jsr.io. The tests use the other packages, and nothing here depends on dnt.
@@ -16,44 +16,15 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { prepareDeclarations } from "./npm/declarations.ts";
+import {
+  type Entries,
+  manifestExports,
+  manifestFields,
+  type Member,
+  MEMBERS,
+} from "./npm/manifest.ts";
 import { npm, run } from "./tools.ts";
-
-/** A package of this repository, and the fields of its package.json that aren't in deno.json. */
-interface Member {
-  /** The path of its folder in the project. */
-  readonly folder: string;
-  /** The tarball's name, without its suffix. */
-  readonly tarball: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-/** `Symbol.asyncDispose` is there from 20.5 on; 20.9 is the first release with long-term support. */
-const ENGINES = { node: ">=20.9" };
-
-/** The packages, the main one first. Their versions move together. */
-const MEMBERS: readonly Member[] = [
-  {
-    folder: ".",
-    tarball: "dovewire",
-    fields: {
-      description:
-        "Administer Dovecot from TypeScript: clients and servers for its doveadm protocol, " +
-        "and a client for its HTTP API",
-      keywords: ["dovecot", "doveadm", "imap", "mail", "email"],
-      engines: ENGINES,
-    },
-  },
-  {
-    folder: "extractor",
-    tarball: "extractor",
-    fields: {
-      description: "Read maildirs for a webmail: both ends of JWebmail's extractor protocol",
-      keywords: ["maildir", "webmail", "mail", "email", "dovecot"],
-      engines: ENGINES,
-      bin: { extractor: "program/extractor.js" },
-    },
-  },
-];
 
 /**
  * The dependencies that are pinned to the version tested here; the others may be any later one with the
@@ -122,12 +93,8 @@ async function buildMember(member: Member, dnt: boolean): Promise<string> {
       const exists = await Deno.stat(own).then(() => true, () => false);
       await Deno.copyFile(exists ? own : join(ROOT, name), join(folder, name));
     }
-    const path = join(folder, "package.json");
-    const { name, version, ...others } = JSON.parse(await Deno.readTextFile(path));
-    const dependencies = await readDependencies(source);
-    const manifest = { name, version, ...member.fields, ...others, dependencies };
-    if (Object.keys(dependencies).length === 0) delete manifest.dependencies;
-    await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
+    await prepareDeclarations(folder);
+    await writeManifest(member, folder);
 
     const args = ["pack", "--silent", "--ignore-scripts", `--pack-destination=${work}`];
     const tarball = (await npm(args, folder)).trim();
@@ -136,6 +103,36 @@ async function buildMember(member: Member, dnt: boolean): Promise<string> {
   } finally {
     await Deno.remove(work, { recursive: true });
   }
+}
+
+/** Completes the package.json that the tool has written. */
+async function writeManifest(member: Member, folder: string): Promise<void> {
+  const path = join(folder, "package.json");
+  const { name, version, exports, ...others } = JSON.parse(await Deno.readTextFile(path));
+  const entries = entriesOf(exports);
+  const dependencies = await readDependencies(join(ROOT, member.folder));
+  const { first, last } = manifestFields(member, entries);
+  const manifest = {
+    ...{ name, version, ...first, ...others, exports: manifestExports(entries), ...last },
+    ...(Object.keys(dependencies).length === 0 ? {} : { dependencies }),
+  };
+  await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** Where a tool's package.json says that the entries are. */
+function entriesOf(exports: Readonly<Record<string, Conditions>>): Entries {
+  return Object.fromEntries(
+    Object.entries(exports).map(([name, { types, import: code }]) => {
+      const found = typeof code === "string" ? { types, default: code } : code;
+      return [name, { types: found.types, default: found.default }];
+    }),
+  );
+}
+
+/** The conditions of an entry. */
+interface Conditions {
+  readonly types: string;
+  readonly import: string | Entries[string];
 }
 
 /** A package's dependencies: its deno.json's npm packages, and for other packages also the main one. */
