@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { after, test } from "node:test";
+import { entriesOf, isProgram } from "./entries.ts";
 import { type CompilerOptions, installPackages, type Project, root } from "./project.ts";
 
 const scenarios = ["imports", "tcp", "unix", "serve", "driver", "errors", "extractor"];
@@ -110,13 +112,36 @@ for (const { name, folder: source, parts, documents } of packages) {
     };
     assert.deepEqual(npm.dependencies ?? {}, dependencies);
     for (const key of Object.keys(npm)) assert.doesNotMatch(key, /\wdependencies|scripts/i);
-    assert.deepEqual(Object.keys(npm.exports).sort(), Object.keys(deno.exports).sort());
+    const { "./package.json": itself, ...exports } = npm.exports;
+    assert.equal(itself, "./package.json");
+    assert.deepEqual(Object.keys(exports).sort(), Object.keys(deno.exports).sort());
     for (const [path, source] of Object.entries<string>(deno.exports)) {
-      const { types, default: code } = npm.exports[path];
+      const { types, default: code, ...conditions } = exports[path];
+      assert.deepEqual(conditions, {});
       assert.equal(code, source.replace(/\.ts$/, ".js"));
       assert.equal(types, source.replace(/\.ts$/, ".d.ts"));
       for (const file of [types, code]) await readFile(join(folder, file));
     }
+  });
+
+  test(`npm package ${name} › package.json › says what the registry and bundlers ask`, async () => {
+    const folder = (await installed()).installed(name);
+    const npm = await readJson(folder, "package.json");
+    assert.match(npm.homepage, /^https:\/\/.*#readme$/);
+    assert.match(npm.bugs.url, /^https:\/\/.*\/issues$/);
+    const directory = name === "dovewire" ? {} : { directory: name };
+    assert.deepEqual({ ...npm.repository, url: "" }, { type: "git", url: "", ...directory });
+    assert.match(npm.repository.url, /^git\+https:\/\/.*\.git$/);
+    assert.deepEqual(npm.publishConfig, { access: "public", provenance: true });
+    const programs = Object.values<string>(npm.bin ?? {}).map((path) => `./${path}`);
+    assert.deepEqual(npm.sideEffects, programs.length === 0 ? false : programs);
+    for (const path of Object.entries<string>(npm.browser ?? {}).flat()) {
+      assert.match(
+        await readFile(join(folder, path), "utf8"),
+        /export (async )?function connect\(/,
+      );
+    }
+    if (name === "dovewire") assert.equal(Object.keys(npm.browser).length, 3);
   });
 
   test(`npm package ${name} › its files › are modules, types and documents`, async () => {
@@ -178,6 +203,31 @@ test("npm package extractor › its program › is installed and runs", async ()
   assert.ok(ok, errors);
   const { version } = await readJson(root, "deno.json");
   assert.equal(output, `extractor of dovewire ${version}\n`);
+});
+
+test("npm › require() › gets each entry's modules", async (context) => {
+  // Node can do that from 20.19 and 22.12 on.
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major === 20 && minor < 19) return context.skip("this version of Node can't");
+  const project = await installed();
+  const entries = entriesOf("dovewire", "extractor").filter((entry) => !isProgram(entry));
+  const lines = entries.map((entry) =>
+    `const it = require(${JSON.stringify(entry)}); count(it); const later = import(${
+      JSON.stringify(entry)
+    });\n` + "checks.push(later.then((imported) => same(it, imported)));\n"
+  );
+  await project.write(
+    "required.cjs",
+    "const checks = []; let seen = 0;\n" +
+      "const count = (it) => { if (Object.keys(it).length === 0) throw Error('nothing'); seen++; };\n" +
+      "const same = (it, imported) => { for (const [name, value] of Object.entries(it)) {" +
+      " if (imported[name] !== value) throw Error(name + ' is there twice'); } };\n" +
+      lines.map((line) => `{\n${line}}\n`).join("") +
+      "Promise.all(checks).then(() => console.log(seen));\n",
+  );
+  const { ok, output, errors } = await project.run("required.cjs");
+  assert.ok(ok, errors);
+  assert.equal(output, `${entries.length}\n`);
 });
 
 test("npm › disposing has a name on this runtime", () => {

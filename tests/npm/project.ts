@@ -87,7 +87,12 @@ export async function installPackages(...names: readonly string[]): Promise<Proj
   };
 }
 
-function execute(program: string, args: readonly string[], folder: string): Promise<Ending> {
+/** Runs a program in a folder. */
+export function execute(
+  program: string,
+  args: readonly string[],
+  folder: string,
+): Promise<Ending> {
   return new Promise((resolve) => {
     execFile(program, args, { cwd: folder }, (error, output, errors) => {
       resolve({ ok: error === null, output, errors: `${errors}${error?.message ?? ""}` });
