@@ -19,6 +19,7 @@ import type {
   SpawnOptions,
   Transport,
 } from "./transport.ts";
+import * as unsupported from "./unsupported.ts";
 
 export { callListener } from "./call_listener.ts";
 export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
@@ -92,7 +93,7 @@ async function adapterOfRuntime(): Promise<Adapter> {
   if ("Bun" in globalThis) return await import("./bun.ts");
   if (globalThis.navigator?.userAgent === "Cloudflare-Workers") {
     const { connect } = await import("./cloudflare.ts");
-    return { ...await import("./unsupported.ts"), connect };
+    return { ...unsupported, connect };
   }
   return await import("./node.ts");
 }
