@@ -58,14 +58,14 @@ export async function installPackages(...names: readonly string[]): Promise<Proj
   const { path } = folder;
   const write = (name: string, text: string) => writeFile(join(path, name), text);
   await write("package.json", JSON.stringify({ private: true, type: "module" }));
+  await mkdir(join(path, "node_modules"));
   // What it depends on comes from the registry, and from npm's cache from the second time on.
   const options = ["--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
-  const { ok, errors } = await execute(
-    "npm",
-    ["install", "--prefer-offline", ...options, ...tarballs],
-    path,
-  );
-  assert.ok(ok, errors);
+  if (tarballs.length > 0) {
+    const args = ["install", "--prefer-offline", ...options, ...tarballs];
+    const { ok, errors } = await execute("npm", args, path);
+    assert.ok(ok, errors);
+  }
   return {
     path,
     installed: (name) => join(path, "node_modules", "@dovewire", name),
