@@ -5,8 +5,9 @@
  *     deno task npm [--dnt]
  *
  * `deno pack` does the work. This script adds the missing fields of package.json (`npm/manifest.ts`) and
- * dependencies on packages of this repository, and prepares the declarations (`npm/declarations.ts`). A
- * module that no export imports stays TypeScript in the tarball; tests/npm/ detects that.
+ * dependencies on packages of this repository, prepares the declarations (`npm/declarations.ts`), and joins
+ * modules for runtimes (`npm/bundles.ts`). A module that no export imports stays TypeScript in the tarball;
+ * tests/npm/ detects that.
  *
  * With `--dnt`, dnt builds packages with the same names and exports, `.cache/npm/…-dnt.tgz`. It is
  * loaded from https://jsr.io. The tests use the other packages, and nothing here depends on dnt.
@@ -16,6 +17,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleEntries } from "./npm/bundles.ts";
 import { prepareDeclarations } from "./npm/declarations.ts";
 import {
   type Entries,
@@ -109,7 +111,8 @@ async function buildMember(member: Member, dnt: boolean): Promise<string> {
 async function writeManifest(member: Member, folder: string): Promise<void> {
   const path = join(folder, "package.json");
   const { name, version, exports, ...others } = JSON.parse(await Deno.readTextFile(path));
-  const entries = entriesOf(exports);
+  const found = entriesOf(exports);
+  const entries = member.isBundled ? await bundleEntries(folder, found) : found;
   const dependencies = await readDependencies(join(ROOT, member.folder));
   const { first, last } = manifestFields(member, entries);
   const manifest = {

@@ -17,6 +17,8 @@ export interface Member {
   readonly keywords: readonly string[];
   /** Its programs: their names, and the entries that are these programs. */
   readonly programs: Readonly<Record<string, string>>;
+  /** Whether runtimes get joined modules: of those an import takes less time. */
+  readonly isBundled: boolean;
 }
 
 /** The packages, the main one first. Their versions move together. */
@@ -29,6 +31,7 @@ export const MEMBERS: readonly Member[] = [
       "and a client for its HTTP API",
     keywords: ["dovecot", "doveadm", "imap", "mail", "email"],
     programs: {},
+    isBundled: true,
   },
   {
     folder: "extractor",
@@ -36,6 +39,7 @@ export const MEMBERS: readonly Member[] = [
     description: "Read maildirs for a webmail: both ends of JWebmail's extractor protocol",
     keywords: ["maildir", "webmail", "mail", "email", "dovecot"],
     programs: { extractor: "./program" },
+    isBundled: false,
   },
 ];
 
@@ -49,6 +53,8 @@ const UNSUPPORTED = "unsupported.js";
 /** Where an entry's types and code are, from the package's folder. */
 export interface Entry {
   readonly types: string;
+  /** For bundlers, if there is one for runtimes besides. */
+  readonly module?: string;
   readonly default: string;
 }
 
@@ -68,10 +74,10 @@ export function manifestFields(member: Member, entries: Entries): ManifestFields
   const { description, keywords, folder } = member;
   const programs = Object.entries(member.programs)
     .map(([name, entry]) => [name, entries[entry].default] as const);
-  const replaced = ADAPTERS.filter((name) => name in entries).map((name) => {
-    const { default: path } = entries[name];
-    return [path, path.replace(/[^/]*$/, UNSUPPORTED)];
-  });
+  const replaced = ADAPTERS.filter((name) => name in entries).flatMap((name) => {
+    const { module, default: path } = entries[name];
+    return [path, ...(module === undefined ? [] : [module])];
+  }).map((path) => [path, path.replace(/[^/]*$/, UNSUPPORTED)]);
   return {
     first: {
       ...{ description, keywords },
@@ -98,7 +104,7 @@ export function manifestFields(member: Member, entries: Entries): ManifestFields
   };
 }
 
-/** The entries as package.json has them. With one condition, `require()` gets the same modules as `import`. */
+/** The entries as package.json has them. `require()` gets the same modules as `import`. */
 export function manifestExports(entries: Entries): Readonly<Record<string, unknown>> {
   return { ...entries, "./package.json": "./package.json" };
 }
