@@ -19,6 +19,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleEntries } from "./npm/bundles.ts";
 import { prepareDeclarations } from "./npm/declarations.ts";
+import { buildWithDnt } from "./npm/dnt.ts";
 import {
   type Entries,
   manifestExports,
@@ -42,9 +43,6 @@ const EXACT: readonly string[] = [
 /** The documents that each package has; a package's own file comes before the project's. */
 const DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 
-/** Not a literal in the import, since type checking would load it then. */
-const DNT = "jsr:@deno/dnt@^0.42.0";
-
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NPM = join(ROOT, ".cache", "npm");
 
@@ -60,11 +58,6 @@ interface Manifest {
   readonly license: string;
   readonly exports: Readonly<Record<string, string>>;
   readonly imports?: Readonly<Record<string, string>>;
-}
-
-/** The part of dnt that is used. */
-interface Dnt {
-  build(options: unknown): Promise<void>;
 }
 
 /** Options for building the packages. */
@@ -89,7 +82,9 @@ async function buildMember(member: Member, dnt: boolean): Promise<string> {
   const work = await Deno.makeTempDir({ dir: NPM, prefix: "unfinished-" });
   try {
     const source = join(ROOT, member.folder);
-    const folder = dnt ? await withDnt(source, work) : await withDenoPack(source, work);
+    const folder = dnt
+      ? await buildWithDnt(member, { root: ROOT, work })
+      : await withDenoPack(source, work);
     for (const name of DOCUMENTS) {
       const own = join(source, name);
       const exists = await Deno.stat(own).then(() => true, () => false);
@@ -116,26 +111,28 @@ async function writeManifest(member: Member, folder: string): Promise<void> {
   const dependencies = await readDependencies(join(ROOT, member.folder));
   const { first, last } = manifestFields(member, entries);
   const manifest = {
-    ...{ name, version, ...first, ...others, exports: manifestExports(entries), ...last },
+    ...{ name, version, ...first, ...others, type: "module" },
+    ...{ exports: manifestExports(entries), ...last },
     ...(Object.keys(dependencies).length === 0 ? {} : { dependencies }),
   };
   await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** Where a tool's package.json says that the entries are. */
+/** Where a tool's package.json says that the entries are: with their types, or with those beside them. */
 function entriesOf(exports: Readonly<Record<string, Conditions>>): Entries {
   return Object.fromEntries(
-    Object.entries(exports).map(([name, { types, import: code }]) => {
-      const found = typeof code === "string" ? { types, default: code } : code;
-      return [name, { types: found.types, default: found.default }];
+    Object.entries(exports).map(([name, { types, import: found }]) => {
+      const code = typeof found === "string" ? found : found.default;
+      const given = typeof found === "string" ? types : found.types;
+      return [name, { types: given ?? code.replace(/\.js$/, ".d.ts"), default: code }];
     }),
   );
 }
 
 /** The conditions of an entry. */
 interface Conditions {
-  readonly types: string;
-  readonly import: string | Entries[string];
+  readonly types?: string;
+  readonly import: string | { readonly types?: string; readonly default: string };
 }
 
 /** A package's dependencies: its deno.json's npm packages, and for other packages also the main one. */
@@ -164,44 +161,6 @@ async function withDenoPack(source: string, work: string): Promise<string> {
   await run(Deno.execPath(), [...args, `--output=${join(work, "pack.tgz")}`], source);
   await run("tar", ["-xzf", "pack.tgz"], work);
   return join(work, "package");
-}
-
-/** Builds the package in a folder with dnt; resolves to its path. */
-async function withDnt(source: string, work: string): Promise<string> {
-  const { name, version, license, exports } = await readManifest(source);
-  const { build } = await loadDnt();
-  const outDir = join(work, "package");
-  await build({
-    entryPoints: Object.entries(exports).map(([name, path]) => ({
-      name,
-      path: join(source, path),
-    })),
-    outDir,
-    package: { name, version, license },
-    // No shims: an adapter uses its own runtime's globals, and only runs there.
-    shims: {},
-    scriptModule: false,
-    declaration: "separate",
-    skipSourceOutput: true,
-    skipNpmInstall: true,
-    test: false,
-    // Deno has checked the types already, including those of its own API.
-    typeCheck: false,
-    compilerOptions: { target: "ES2022", lib: ["ESNext", "DOM", "DOM.Iterable"] },
-  });
-  return outDir;
-}
-
-async function loadDnt(): Promise<Dnt> {
-  try {
-    return await import(DNT);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `Cannot load ${DNT}, which --dnt needs, from https://jsr.io: ${reason}\n` +
-        'Try again where that can be reached, or leave "--dnt" out: "deno pack" builds the package, too.',
-    );
-  }
 }
 
 if (import.meta.main) {

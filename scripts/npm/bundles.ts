@@ -7,18 +7,19 @@
  */
 
 import { build, stop } from "esbuild";
+import { builtinModules } from "node:module";
 import { join } from "node:path";
-import type { Entries } from "./manifest.ts";
+import { type Entries, replacementsIn } from "./manifest.ts";
 
 /** The folder of the joined modules. */
 const FOLDER = "bundled";
 
-/** A module that bundles for browsers have in place of some entries. */
-const REPLACEMENT = "./transports/unsupported.js";
-
 /** Writes joined modules for the entries into a package's folder; resolves to the entries with both. */
 export async function bundleEntries(folder: string, entries: Entries): Promise<Entries> {
-  const paths = [...Object.values(entries).map(({ default: path }) => path), REPLACEMENT];
+  const paths = [
+    ...Object.values(entries).map(({ default: path }) => path),
+    ...replacementsIn(entries).values(),
+  ];
   try {
     await build({
       // Comments name the single modules by their paths from there.
@@ -26,7 +27,7 @@ export async function bundleEntries(folder: string, entries: Entries): Promise<E
       ...{ entryPoints: paths, outdir: FOLDER, outbase: "." },
       chunkNames: "chunks/[name]-[hash]",
       ...{ bundle: true, splitting: true, format: "esm", platform: "neutral" },
-      ...{ external: ["node:*"], target: "es2022", logLevel: "error" },
+      ...{ external: ["node:*", ...builtinModules], target: "es2022", logLevel: "error" },
       // Two classes of one name would get other names otherwise.
       keepNames: true,
     });

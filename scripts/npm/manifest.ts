@@ -74,10 +74,7 @@ export function manifestFields(member: Member, entries: Entries): ManifestFields
   const { description, keywords, folder } = member;
   const programs = Object.entries(member.programs)
     .map(([name, entry]) => [name, entries[entry].default] as const);
-  const replaced = ADAPTERS.filter((name) => name in entries).flatMap((name) => {
-    const { module, default: path } = entries[name];
-    return [path, ...(module === undefined ? [] : [module])];
-  }).map((path) => [path, path.replace(/[^/]*$/, UNSUPPORTED)]);
+  const replaced = replacementsIn(entries);
   return {
     first: {
       ...{ description, keywords },
@@ -98,10 +95,19 @@ export function manifestFields(member: Member, entries: Entries): ManifestFields
       // Only a program does something when it is imported: bundlers leave out unused modules.
       sideEffects: programs.length === 0 ? false : programs.map(([, path]) => path),
       // For bundlers whose target is a browser. There the adapters' modules of Node don't exist.
-      ...(replaced.length === 0 ? {} : { browser: Object.fromEntries(replaced) }),
+      ...(replaced.size === 0 ? {} : { browser: Object.fromEntries(replaced) }),
       publishConfig: { access: "public", provenance: true },
     },
   };
+}
+
+/** The modules that bundles for browsers have others in place of, and these others. */
+export function replacementsIn(entries: Entries): ReadonlyMap<string, string> {
+  const modules = ADAPTERS.filter((name) => name in entries).flatMap((name) => {
+    const { module, default: path } = entries[name];
+    return module === undefined ? [path] : [path, module];
+  });
+  return new Map(modules.map((path) => [path, path.replace(/[^/]*$/, UNSUPPORTED)]));
 }
 
 /** The entries as package.json has them. `require()` gets the same modules as `import`. */

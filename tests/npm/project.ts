@@ -16,6 +16,19 @@ import { temporaryFolder } from "../harness/sockets.ts";
 /** This project's folder; tests are also run as copies below `.cache/`. */
 export const root: string = findRoot();
 
+/**
+ * The tested packages: with DOVEWIRE_DNT=1 those that dnt has built, whose modules are in a folder of their
+ * own.
+ */
+export const tested: { readonly suffix: string; readonly folder: string } = process.env.DOVEWIRE_DNT
+  ? { suffix: "-dnt", folder: "esm/" }
+  : { suffix: "", folder: "" };
+
+/** Path of a package's tarball. */
+export function tarballOf(name: string): string {
+  return join(root, ".cache", "npm", `${name}${tested.suffix}.tgz`);
+}
+
 /** How the runtime is told to run a program. */
 const RUN = "Deno" in globalThis ? ["run", "--allow-all", "--no-check", "--no-lock"] : [];
 
@@ -50,7 +63,7 @@ export type CompilerOptions = Readonly<Record<string, unknown>>;
 
 /** Creates a project in a temporary folder and has npm install packages there, by their names. */
 export async function installPackages(...names: readonly string[]): Promise<Project> {
-  const tarballs = names.map((name) => join(root, ".cache", "npm", `${name}.tgz`));
+  const tarballs = names.map(tarballOf);
   for (const tarball of tarballs) {
     assert.ok(existsSync(tarball), `There is no ${tarball}. Build it with "deno task npm".`);
   }

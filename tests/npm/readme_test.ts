@@ -6,13 +6,12 @@
  */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
 import { connect } from "../../mod.ts";
 import { blocksOf, continuedBy } from "../harness/documents.ts";
 import { type Dovecot, startDovecot } from "../harness/dovecot/dovecot.ts";
-import { execute, installPackages, type Project, root } from "./project.ts";
+import { execute, installPackages, type Project, tarballOf } from "./project.ts";
 
 const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);
 const major = Number(process.versions.node.split(".")[0]);
@@ -41,8 +40,11 @@ function installed(): Promise<Project> {
 /** Installs the package as README.md says for Bun. */
 async function installWithBun(): Promise<Project> {
   const project = await installPackages();
-  const tarball = join(root, ".cache", "npm", "dovewire.tgz");
-  const { ok, errors } = await execute(process.execPath, ["add", tarball], project.path);
+  const { ok, errors } = await execute(
+    process.execPath,
+    ["add", tarballOf("dovewire")],
+    project.path,
+  );
   assert.ok(ok, errors);
   return project;
 }
