@@ -55,6 +55,20 @@ test("README.md › its length › is a few screens", () => {
   }
 });
 
+test("README.md › the table of entry points › has every entry", () => {
+  const table = /^\| import from .*?\n\n/ms.exec(read("README.md"))?.[0] ?? "";
+  for (const [file, name] of [["deno.json", ""], ["extractor/deno.json", "@dovewire/extractor"]]) {
+    for (const entry of Object.keys(JSON.parse(read(file)).exports)) {
+      const path = name + entry.slice(1);
+      if (path === "") continue;
+      // Adapters are named by their last part, after the first one.
+      const isNamed = table.includes(`\`${path}\``) ||
+        path.startsWith("/transports/") && table.includes(`\`/${path.split("/").at(-1)}\``);
+      assert(isNamed, `README.md doesn't name the entry ${path}`);
+    }
+  }
+});
+
 test("documents › a task › exists", () => {
   const { tasks } = JSON.parse(read("deno.json"));
   for (const document of documents) {
