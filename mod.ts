@@ -10,7 +10,8 @@ export type {
   StreamOptions,
 } from "./doveadm/client/connection_options.ts";
 export { connect } from "./doveadm/client/connect.ts";
-export { Doveadm, type DoveadmOptions } from "./doveadm/client/doveadm.ts";
+export { Doveadm } from "./doveadm/client/doveadm.ts";
+export type { DoveadmOptions } from "./doveadm/client/doveadm_options.ts";
 export {
   type BareCommandName,
   type DoveadmCall,
@@ -26,7 +27,8 @@ export {
   type TimeoutPhase,
 } from "./core/errors.ts";
 export type { StreamedField } from "./doveadm/client/field_stream.ts";
-export { DoveadmHttp, type DoveadmHttpOptions } from "./doveadm/http/doveadm_http.ts";
+export { DoveadmHttp } from "./doveadm/http/doveadm_http.ts";
+export type { DoveadmHttpOptions } from "./doveadm/http/doveadm_http_options.ts";
 export type { HttpLimits } from "./doveadm/http/limits.ts";
 export type { HttpMethod, HttpMethodParameter } from "./doveadm/http/command_list.ts";
 export type { HttpValue } from "./doveadm/http/request_body.ts";

@@ -1,5 +1,5 @@
 /**
- * Generates the catalogue of commands in core/doveadm/catalogue/ anew.
+ * Generates the catalogue of commands in core/doveadm/catalogue/.
  *
  *     deno run -A scripts/generate_catalogue.ts
  *

@@ -26,7 +26,7 @@ import {
   type Suite,
   SUITES,
 } from "./test/plan.ts";
-import { endAll, run } from "./test/processes.ts";
+import { endPrograms, run } from "./test/processes.ts";
 import { Summary } from "./test/summary.ts";
 import { type Assignment, TestJobs } from "./test/test_jobs.ts";
 
@@ -111,7 +111,7 @@ async function main(): Promise<boolean> {
 if (import.meta.main) {
   for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     Deno.addSignalListener(signal, () => {
-      endAll();
+      endPrograms();
       Deno.exit(status);
     });
   }

@@ -15,7 +15,7 @@ export class AcceptQueue<Client> {
   #closed = false;
   #discard: (client: Client) => void;
 
-  /** Creates an empty queue; `discard` closes a client that nobody accepts any more. */
+  /** Creates an empty queue; `discard` closes a client that won't be accepted any more. */
   constructor(discard: (client: Client) => void) {
     this.#discard = discard;
   }
@@ -31,7 +31,7 @@ export class AcceptQueue<Client> {
     else taker(client);
   }
 
-  /** Removes a client that is gone before anybody accepted it. */
+  /** Removes a client that disconnected before it was accepted. */
   forget(client: Client): void {
     this.#removals.get(client)?.();
     this.#removals.delete(client);

@@ -4,12 +4,12 @@
  * The platform's limits:
  *
  * - There are no UNIX sockets and no listeners.
- * - Certificates are always checked against the platform's CAs. It takes no other CAs and no client
+ * - Certificates are always checked against the platform's CAs. It supports no other CAs and no client
  *   certificate; options that ask for one are refused. It offers no ALPN protocols, whatever the
  *   options say.
  * - A connection belongs to the request that opened it, and can't be used by others. Create a client for
  *   each request, and close it at its end. A request can open at most six connections at a time.
- * - Its errors give no reason. A port where nobody listens, a name that doesn't exist and a bad certificate
+ * - Its errors give no reason. A closed port, a name that doesn't exist and a bad certificate
  *   look the same: the code is "other" or "tls", and the message says what to check.
  * - A reset by the peer looks like a normal end once this side has ended its own direction, and may do so
  *   elsewhere; the protocol then reports the incomplete reply. After a failed write, what the peer sent
@@ -143,11 +143,11 @@ async function openedUnlessAborted(
   socket: CloudflareSocket,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let giveUp = () => {};
+  let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    giveUp = () => reject(signal?.reason);
+    onAbort = () => reject(signal?.reason);
   });
-  signal?.addEventListener("abort", giveUp);
+  signal?.addEventListener("abort", onAbort);
   try {
     await Promise.race([socket.opened, aborted]);
   } catch (error) {
@@ -156,7 +156,7 @@ async function openedUnlessAborted(
     socket.close().catch(() => {});
     throw error;
   } finally {
-    signal?.removeEventListener("abort", giveUp);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 
@@ -164,12 +164,12 @@ async function openedUnlessAborted(
 function lackingFor(options: TlsOptions): string | undefined {
   const { caCerts, cert, key, dangerouslyTrustAnyCertificate } = options;
   if (caCerts !== undefined) {
-    return 'Workers take no CAs of their own. Leave "caCerts" out, and give the server a ' +
+    return 'Workers only trust public CAs. Leave "caCerts" out, and give the server a ' +
       "certificate of a public CA.";
   }
   if (cert !== undefined || key !== undefined) {
-    return 'Workers can\'t show a certificate to this kind of server. Leave "cert" and "key" out, ' +
-      "and log in with a password.";
+    return 'Workers can\'t send a client certificate. Leave "cert" and "key" out, and log in with ' +
+      "a password.";
   }
   if (dangerouslyTrustAnyCertificate) {
     return 'Workers check every certificate. Leave "dangerouslyTrustAnyCertificate" out, and give ' +
@@ -183,7 +183,9 @@ function whatItMayBe(address: Address, isTls: boolean, error: unknown): string {
     messageOf(error)
   }" and not why. Look at the host's name and the port, ` +
     "whether the server listens there and the Internet may reach it" +
-    (isTls ? `, and whether its certificate is for that name, in date and of a public CA.` : ".") +
+    (isTls
+      ? `, and whether its certificate is for that name, not expired and issued by a public CA.`
+      : ".") +
     (address.transport === "tcp" && address.port === 25 ? " Workers never reach port 25." : "");
 }
 
@@ -198,7 +200,7 @@ class CloudflareTransport implements Transport {
   #encrypted: Transport | undefined;
   /** The error that broke the connection. The platform reports it to a write; a later read only ends. */
   #breakage: TransportError | undefined;
-  #giveUp: (() => void) | undefined;
+  #stopWaiting: (() => void) | undefined;
 
   constructor(socket: CloudflareSocket, peer: string, hostname: string | undefined) {
     this.#socket = socket;
@@ -285,11 +287,13 @@ class CloudflareTransport implements Transport {
     const reason = brokenError("closed", this.peer);
     // A pending write is aborted. Otherwise the writable side is closed in order: the platform keeps an
     // aborted connection open for the peer until the request ends. None of this is awaited.
-    const ending = this.#giveUp === undefined ? this.#writer.close() : this.#writer.abort(reason);
+    const ending = this.#stopWaiting === undefined
+      ? this.#writer.close()
+      : this.#writer.abort(reason);
     ending.catch(() => {});
     this.#reader.cancel(reason).catch(() => {});
     this.#socket.close().catch(() => {});
-    this.#giveUp?.();
+    this.#stopWaiting?.();
     return Promise.resolve();
   }
 
@@ -310,7 +314,7 @@ class CloudflareTransport implements Transport {
   /** Waits for an operation until this side closes. */
   async #untilClosed(begun: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => {
-      this.#giveUp = resolve;
+      this.#stopWaiting = resolve;
     });
     try {
       await Promise.race([begun, closed]);
@@ -318,7 +322,7 @@ class CloudflareTransport implements Transport {
       this.#breakage ??= this.#broken(error);
       throw this.#broken(error);
     } finally {
-      this.#giveUp = undefined;
+      this.#stopWaiting = undefined;
     }
     this.#assertUsable();
   }
@@ -342,8 +346,8 @@ class CloudflareTransport implements Transport {
     if (/different request/i.test(message)) {
       return new TransportError(
         "other",
-        `The connection to ${this.peer} belongs to the request that opened it. Connect in each ` +
-          "request anew, and close it at its end.",
+        `The connection to ${this.peer} belongs to the request that opened it. Open a ` +
+          "connection in each request, and close it at the end of the request.",
         { cause: error },
       );
     }
@@ -442,7 +446,7 @@ class UpgradedTransport implements Transport {
     return this.#refuse(
       "the handshake failed, or the other end closed instead; the platform doesn't say which. Check " +
         "whether the server speaks TLS there, and whether its certificate is for " +
-        `"${this.#serverName}", in date and of a public CA.`,
+        `"${this.#serverName}", not expired and issued by a public CA.`,
       error,
     );
   }

@@ -171,7 +171,7 @@ export class Driver<Event extends { readonly type: string }> {
 
   /**
    * Writes the protocol's output; call it after each call that passes output to the protocol. Resolves when
-   * everything is written, or can't be: {@linkcode run} reports that.
+   * everything is written, or writing has failed: {@linkcode run} reports that.
    */
   flush(): Promise<void> {
     if (this.#output === "idle") {

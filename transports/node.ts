@@ -69,11 +69,11 @@ function connectPlain(address: Address, { signal }: ConnectOptions): Promise<Nod
     if (address.transport === "unix") socket.connect({ path: address.path });
     else socket.connect({ host: address.hostname, port: address.port });
     const settle = () => {
-      signal?.removeEventListener("abort", giveUp);
+      signal?.removeEventListener("abort", abort);
       socket.off("connect", connected);
       socket.off("error", failed);
     };
-    const giveUp = () => {
+    const abort = () => {
       settle();
       socket.on("error", () => {});
       socket.destroy();
@@ -89,7 +89,7 @@ function connectPlain(address: Address, { signal }: ConnectOptions): Promise<Nod
       socket.destroy();
       reject(connectError(codeOfSystemError(error), address, error));
     };
-    signal?.addEventListener("abort", giveUp);
+    signal?.addEventListener("abort", abort);
     socket.on("connect", connected);
     socket.on("error", failed);
   });
@@ -140,7 +140,7 @@ interface Started {
   readonly arrivals: AcceptQueue<Arrival>;
 }
 
-/** A client that nobody has accepted yet. */
+/** A client that wasn't accepted yet. */
 interface Arrival {
   readonly socket: Socket;
   /** Where it came from; unknown once it is closed. */
@@ -156,7 +156,7 @@ function startServer(
   server.on("connection", (socket: Socket) => {
     socket.setNoDelay(true);
     const arrival = { socket, remote: remoteAddress(socket) };
-    // Bun reports a reset before anybody reads.
+    // Bun reports a reset even if the socket isn't read.
     socket.on("error", () => {});
     socket.on("close", () => arrivals.forget(arrival));
     arrivals.add(arrival);

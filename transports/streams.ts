@@ -44,7 +44,7 @@ class StreamsTransport implements Transport {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #closed = false;
-  #giveUp: (() => void) | undefined;
+  #stopWaiting: (() => void) | undefined;
 
   constructor(streams: StreamPair, peer: string) {
     this.peer = peer;
@@ -84,7 +84,7 @@ class StreamsTransport implements Transport {
     // aborted after its pending write, which may never end.
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
-    this.#giveUp?.();
+    this.#stopWaiting?.();
     return Promise.resolve();
   }
 
@@ -95,7 +95,7 @@ class StreamsTransport implements Transport {
   /** Waits for an operation until this side closes. */
   async #untilClosed(begun: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => {
-      this.#giveUp = resolve;
+      this.#stopWaiting = resolve;
     });
     await Promise.race([begun, closed]).catch((error) => {
       throw this.#broken(error);

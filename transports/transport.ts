@@ -23,18 +23,18 @@ export interface TlsOptions {
    */
   serverName?: string;
   /**
-   * Certificates of CAs, as PEM. A client trusts these instead of the runtime's. A server asks
-   * its clients for a certificate of one of these, and takes no client without.
+   * Certificates of CAs, as PEM. A client trusts these instead of the runtime's. A server requires its
+   * clients to have a certificate that one of these issued.
    */
   caCerts?: readonly string[];
-  /** This end's certificate, followed by those between it and its CA, as PEM. A server needs one. */
+  /** This end's certificate, followed by the intermediate ones, as PEM. A server needs one. */
   cert?: string;
   /** The private key of `cert`, as PEM. */
   key?: string;
   /**
-   * The ALPN protocols to offer (a client) or to accept (a server), the preferred ones first; none if
-   * left out. An end that names none works with any; two ends that both name some, and none in common,
-   * fail the handshake. Cloudflare Workers can offer none, and ignore this.
+   * The ALPN protocols to offer (a client) or to accept (a server), in order of preference; none if left
+   * out. If both ends have some, but none in common, the handshake fails. Cloudflare Workers have no ALPN
+   * and ignore this.
    */
   alpnProtocols?: readonly string[];
   /**
@@ -50,28 +50,26 @@ export interface TlsOptions {
  * At most one read and one write may be pending at a time.
  */
 export interface Transport extends AsyncDisposable {
-  /** The next bytes from the peer, or `undefined` once it has sent its last. */
+  /** The next bytes from the peer, or `undefined` at the end. */
   read(): Promise<Uint8Array | undefined>;
   /**
    * Resolves when the runtime has taken the bytes and has room for more. Writing no bytes sends nothing,
-   * and rejects where the system knows that the connection is broken, even if nobody reads it.
+   * but rejects if the system knows that the connection is broken, even if nothing reads it.
    */
   write(chunk: Uint8Array): Promise<void>;
-  /** Half-closes: tells the peer that no more comes. Reading goes on. */
+  /** Half-closes: ends the output. Reading goes on. */
   closeWrite(): Promise<void>;
   /**
-   * The same conversation, encrypted from here on: as the client if it was connected, as the server if it
-   * was accepted. Of this transport only `close()` still works, and closes both.
+   * Starts TLS and returns the encrypted transport: as the client if this one was connected, as the server
+   * if it was accepted. Of this transport only `close()` still works; it closes both.
    *
-   * Rejects with a `TransportError`, and closes the connection, where that fails. It is such a failure if the
-   * peer has sent something unencrypted after what asked for TLS that is still to be read: somebody else
-   * may have put it in. What a client sends after that is TLS already: a server that has read some of it
-   * gives it as `received`.
+   * If that fails, it closes the connection and rejects with a `TransportError`. A client also rejects if
+   * unencrypted bytes are left to be read: an attacker may have injected them. At a server such bytes belong
+   * to the client's handshake; it passes those that it has read already as `received`.
    */
   startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport>;
   /**
-   * Ends the conversation both ways, at once; may be called any number of times. A pending read or write
-   * rejects.
+   * Closes the connection at once; may be called any number of times. A pending read or write rejects.
    */
   close(): Promise<void>;
   /** The other end, for messages: "tcp 192.0.2.1:24245", "unix /run/dovecot/doveadm-server". */
@@ -100,12 +98,12 @@ export interface Listener extends AsyncDisposable {
   readonly address: Address;
   /**
    * The next client, or `undefined` once the listener is closed. Pending calls are served in their order.
-   * It doesn't reject: clients that the system can't accept, for lack of file descriptors say, wait until
-   * it can, or are lost.
+   * It doesn't reject: if the system can't accept a client, for example because it has no free file
+   * descriptor, the client waits until it can, or is lost.
    */
   accept(): Promise<Transport | undefined>;
   /**
-   * Stops listening, at once; may be called any number of times. Accepted transports go on; clients that
+   * Stops listening at once; may be called any number of times. Accepted transports stay open; clients that
    * wait to be accepted are closed. A UNIX socket's file is removed, unless another server has replaced it.
    */
   close(): Promise<void>;
@@ -185,18 +183,18 @@ export type Spawn = (
 /**
  * What happened to a transport, a listener or a process:
  *
- * - "refused": nobody listens there
- * - "in-use": somebody listens there already, or a file is in the way
+ * - "refused": no server listens there
+ * - "in-use": another server listens there, or another file has that path
  * - "not-found": no such socket file, folder or program, or no such host
  * - "denied": the file's mode or the runtime's permissions don't allow it
- * - "unreachable": no way to that host, or no such address on this one
- * - "reset": the peer broke the connection off
+ * - "unreachable": no route to that host, or no such address on this one
+ * - "reset": the peer reset the connection
  * - "closed": this side closed it
  * - "aborted": the caller's signal aborted it
- * - "certificate": the peer's certificate isn't trusted, is out of date, is for another name, or is missing
- * - "tls": the connection can't be encrypted, for another reason
- * - "invalid": no system can do that
- * - "unsupported": this adapter can't do that
+ * - "certificate": the peer's certificate isn't trusted, has expired, is for another name, or is missing
+ * - "tls": the connection can't be encrypted for another reason
+ * - "invalid": no system supports that
+ * - "unsupported": this adapter doesn't support that
  * - "other": see `cause`
  */
 export type TransportErrorCode =
@@ -217,12 +215,12 @@ export type TransportErrorCode =
 /**
  * A transport, a listener or a process that could not be opened or started, or a transport that broke.
  *
- * A transport knows nothing of commands: `sent` says whether it was open, so that some bytes may have left.
+ * A transport doesn't know about commands: `sent` says whether it was open, so that bytes may have been sent.
  */
 export class TransportError extends DovewireError {
   /** The class's name. */
   override name = "TransportError";
-  /** What happened to it, the same word on every runtime. */
+  /** What happened, the same on every runtime. */
   override readonly code: TransportErrorCode;
 
   /** Creates an error; `cause` is the runtime's own. */
@@ -249,7 +247,7 @@ export function isLoopback(hostname: string): boolean {
 /** The peer of an accepted connection, as in {@linkcode Transport.peer}. */
 export function clientName(remote: Address | undefined, listening: Address): string {
   if (remote !== undefined) return peerName(remote);
-  // Clients of a UNIX socket have no names; clients of a port lose theirs when they are gone.
+  // Clients of a UNIX socket have no address; the address of a TCP client is lost when it disconnects.
   return listening.transport === "unix"
     ? peerName(listening)
     : `a client of ${peerName(listening)}`;
@@ -258,8 +256,8 @@ export function clientName(remote: Address | undefined, listening: Address): str
 const advice: Partial<Record<TransportErrorCode, (address: Address) => string>> = {
   refused: (address) =>
     address.transport === "unix"
-      ? "nothing listens at that socket. Check the path, and that the server is running."
-      : "nothing listens at that port. Check the port, and that the server is running.",
+      ? "no server listens at that socket. Check the path, and that the server is running."
+      : "no server listens at that port. Check the port, and that the server is running.",
   "not-found": (address) =>
     address.transport === "unix"
       ? "there is no such socket. Check the path, and that the server is running."

@@ -6,8 +6,9 @@
  * @module
  */
 
-import { plainBytes, quote } from "../bytes.ts";
+import { OutputQueue, plainBytes, quote } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
+import type { Protocol } from "../protocol.ts";
 import { describeExit } from "./exit_codes.ts";
 import { ExtractorEndError, tellExit } from "./exit_errors.ts";
 import type { ExitStatus } from "../exit_status.ts";
@@ -20,7 +21,7 @@ import {
   encodeMethod,
   overLimit,
 } from "./limits.ts";
-import { ExtractorProtocol } from "./protocol.ts";
+import { PeerInput } from "./peer_input.ts";
 
 /** Limits of an {@linkcode ExtractorClientProtocol}. */
 export interface ExtractorClientLimits {
@@ -99,13 +100,15 @@ const nothing = new Uint8Array(0);
  * assert.deepEqual(protocol.nextEvent(), { type: "end", unanswered: [], exit: undefined });
  * ```
  */
-export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEvent> {
+export class ExtractorClientProtocol implements Protocol<ExtractorClientEvent> {
   /**
    * "open": requests can be sent; "closing": no more requests, the "close-write" event is due; "closed":
    * that event was emitted; "stray": after it, bytes came that belong to no request; "ending": the output
    * has ended, the exit status is not known; "over": the "end" event was emitted; "failed".
    */
   #state: "open" | "closing" | "closed" | "stray" | "ending" | "over" | "failed" = "open";
+  #input = new PeerInput();
+  #output = new OutputQueue();
   #limits: ExtractorClientLimits;
   #awaitsExit: boolean;
   #frames = new FrameReader();
@@ -120,7 +123,6 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
 
   /** Creates one; throws a {@linkcode LocalProtocolError} for invalid limits. */
   constructor(options: ExtractorClientProtocolOptions = {}) {
-    super();
     this.#limits = { ...defaultLimits, ...options.limits };
     checkLimits(this.#limits);
     this.#awaitsExit = options.awaitsExit ?? false;
@@ -142,7 +144,7 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
    */
   isSent(id: number): boolean {
     const at = this.#requests.get(id);
-    return at !== undefined && at < this.output.taken;
+    return at !== undefined && at < this.#output.taken;
   }
 
   /**
@@ -171,8 +173,8 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
       );
     }
     const id = ++this.#lastId;
-    this.#requests.set(id, this.output.pushed);
-    for (const piece of encodeFrames(name, bytes)) this.output.push(piece);
+    this.#requests.set(id, this.#output.pushed);
+    for (const piece of encodeFrames(name, bytes)) this.#output.push(piece);
     return id;
   }
 
@@ -192,15 +194,47 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
     this.#exit = tellExit(this.#exit, status);
   }
 
-  /** Keeps what is still wanted of the bytes that arrived. */
-  protected override take(bytes: Uint8Array): void {
+  /**
+   * Takes bytes that arrived from the peer; those that are not needed any more are dropped. The chunk
+   * belongs to the protocol from here on. Throws a `LocalProtocolError` after {@linkcode receiveEnd}.
+   */
+  receive(chunk: Uint8Array): void {
+    const bytes = this.#input.bytesOf(chunk);
     if (this.#state === "open" || this.#state === "closing" || this.#state === "closed") {
       this.#frames.push(bytes);
     }
   }
 
-  /** The next event, if there is one. */
-  protected override next(): ExtractorClientEvent | undefined {
+  /** To be called when the peer's output has ended. */
+  receiveEnd(): void {
+    this.#input.end();
+  }
+
+  /**
+   * The next event in wire order, or `undefined` until there is more input, or the exit status of the
+   * process.
+   *
+   * Throws a `RemoteProtocolError` if the peer broke the protocol or went over a limit, and rethrows the
+   * same error afterwards.
+   */
+  nextEvent(): ExtractorClientEvent | undefined {
+    return this.#input.read(() => this.#next(), () => this.#fail());
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /** Never: time limits are the caller's. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Does nothing: there is no deadline. */
+  handleTimeout(_now: number): void {}
+
+  #next(): ExtractorClientEvent | undefined {
     for (;;) {
       switch (this.#state) {
         case "closing":
@@ -215,7 +249,7 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
             return { type: "response", id, message };
           }
           if (this.#state as string === "stray") continue;
-          if (!this.inputEnded) return undefined;
+          if (!this.#input.isEnded) return undefined;
           const wasOpen = this.#state === "open";
           this.#state = "ending";
           // A process that closed its output may still wait for the end of its input.
@@ -223,13 +257,13 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
           continue;
         }
         case "stray":
-          if (!this.inputEnded || this.#waitsForExit) return undefined;
+          if (!this.#input.isEnded || this.#waitsForExit) return undefined;
           throw this.#trailingBytes();
         case "ending":
           if (this.#waitsForExit) return undefined;
           this.#checkWhole();
           this.#state = "over";
-          this.output.clear();
+          this.#output.clear();
           return { type: "end", unanswered: this.unanswered, exit: this.#exit };
         case "over":
         case "failed":
@@ -296,9 +330,9 @@ export class ExtractorClientProtocol extends ExtractorProtocol<ExtractorClientEv
   }
 
   /** Drops everything: the peer broke the protocol. */
-  protected override fail(): void {
+  #fail(): void {
     this.#state = "failed";
-    this.output.clear();
+    this.#output.clear();
     this.#frames.clear();
   }
 }

@@ -71,7 +71,6 @@ export {
   ExtractorServerProtocol,
   type ExtractorServerProtocolOptions,
 } from "./server.ts";
-export { ExtractorProtocol } from "./protocol.ts";
 export type { SingleShotLimits, SingleShotVersion } from "./single_shot.ts";
 export {
   type SingleShotClientEvent,

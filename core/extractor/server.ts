@@ -6,8 +6,9 @@
  * @module
  */
 
-import { plainBytes } from "../bytes.ts";
+import { OutputQueue, plainBytes } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import type { Protocol } from "../protocol.ts";
 import { checkExitCode, extractorExitCodes } from "./exit_codes.ts";
 import { encodeFrames, FrameReader } from "./framing.ts";
 import {
@@ -18,7 +19,7 @@ import {
   defaultMaxMethodSize,
   overLimit,
 } from "./limits.ts";
-import { ExtractorProtocol } from "./protocol.ts";
+import { PeerInput } from "./peer_input.ts";
 
 /** Limits on what an {@linkcode ExtractorServerProtocol} holds for a client, in bytes. */
 export interface ExtractorServerLimits {
@@ -87,12 +88,14 @@ const defaultLimits: ExtractorServerLimits = {
  * assert.deepEqual(protocol.nextEvent(), { type: "end", exitCode: 0, unanswered: [] });
  * ```
  */
-export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEvent> {
+export class ExtractorServerProtocol implements Protocol<ExtractorServerEvent> {
   /**
    * "method" and "message": that part of a request is read; "running": a request waits for its answer;
    * "ending": no more is read, the "end" event is due; "over": it was emitted; "failed".
    */
   #state: "method" | "message" | "running" | "ending" | "over" | "failed" = "method";
+  #input = new PeerInput();
+  #output = new OutputQueue();
   #limits: ExtractorServerLimits;
   #frames = new FrameReader();
   #lastId = 0;
@@ -102,7 +105,6 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
 
   /** Creates one; throws a {@linkcode LocalProtocolError} for invalid limits. */
   constructor(options: ExtractorServerProtocolOptions = {}) {
-    super();
     this.#limits = { ...defaultLimits, ...options.limits };
     checkLimits(this.#limits);
   }
@@ -114,7 +116,7 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
 
   /** How many bytes wait to be taken with `takeOutput()`. */
   get pendingOutput(): number {
-    return this.output.pushed - this.output.taken;
+    return this.#output.pushed - this.#output.taken;
   }
 
   /**
@@ -144,7 +146,7 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
     const most = this.#limits.maxMessageSize;
     checkMessageSize(bytes.length, most, `The answer to request ${id}, "${this.#method}",`);
     if (this.#state !== "running") return;
-    for (const piece of encodeFrames(bytes)) this.output.push(piece);
+    for (const piece of encodeFrames(bytes)) this.#output.push(piece);
     this.#isAnswered = true;
     this.#state = "method";
   }
@@ -163,8 +165,12 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
     this.#frames.clear();
   }
 
-  /** Keeps what is still wanted of the bytes that arrived. */
-  protected override take(bytes: Uint8Array): void {
+  /**
+   * Takes bytes that arrived from the peer; those that are not needed any more are dropped. The chunk
+   * belongs to the protocol from here on. Throws a `LocalProtocolError` after {@linkcode receiveEnd}.
+   */
+  receive(chunk: Uint8Array): void {
+    const bytes = this.#input.bytesOf(chunk);
     if (!this.#isOver && this.#state !== "ending") this.#frames.push(bytes);
   }
 
@@ -176,14 +182,42 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
     return this.#isAnswered ? [] : [this.#lastId];
   }
 
-  /** The next event, if there is one. */
-  protected override next(): ExtractorServerEvent | undefined {
+  /** To be called when the peer's output has ended. */
+  receiveEnd(): void {
+    this.#input.end();
+  }
+
+  /**
+   * The next event in wire order, or `undefined` until there is more input, or an answer to the running
+   * request.
+   *
+   * Throws a `RemoteProtocolError` if the peer broke the protocol or went over a limit, and rethrows the
+   * same error afterwards.
+   */
+  nextEvent(): ExtractorServerEvent | undefined {
+    return this.#input.read(() => this.#next(), () => this.#fail());
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /** Never: time limits are the caller's. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Does nothing: there is no deadline. */
+  handleTimeout(_now: number): void {}
+
+  #next(): ExtractorServerEvent | undefined {
     for (;;) {
       switch (this.#state) {
         case "method": {
           const name = this.#take("maxMethodSize", "a method's name of");
           if (name === undefined) {
-            if (!this.inputEnded) return undefined;
+            if (!this.#input.isEnded) return undefined;
             this.#checkWhole();
             this.exit(extractorExitCodes.ok);
             continue;
@@ -195,7 +229,7 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
         case "message": {
           const message = this.#take("maxMessageSize", `a request "${this.#method}" of`);
           if (message === undefined) {
-            if (this.inputEnded) this.#checkWhole();
+            if (this.#input.isEnded) this.#checkWhole();
             return undefined;
           }
           this.#state = "running";
@@ -251,7 +285,7 @@ export class ExtractorServerProtocol extends ExtractorProtocol<ExtractorServerEv
   }
 
   /** Drops everything: the peer broke the protocol. */
-  protected override fail(): void {
+  #fail(): void {
     this.#exitCode = extractorExitCodes.invalid;
     this.#state = "failed";
     this.#frames.clear();

@@ -6,13 +6,14 @@
  * @module
  */
 
-import { GatheredBytes, plainBytes } from "../bytes.ts";
+import { GatheredBytes, OutputQueue, plainBytes } from "../bytes.ts";
 import { describeExit, extractorExitCodes } from "./exit_codes.ts";
 import { ExtractorEndError, tellExit } from "./exit_errors.ts";
 import type { ExitStatus } from "../exit_status.ts";
+import type { Protocol } from "../protocol.ts";
 import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from "./limits.ts";
 import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
-import { ExtractorProtocol } from "./protocol.ts";
+import { PeerInput } from "./peer_input.ts";
 
 /** Options for a {@linkcode SingleShotClientProtocol}. */
 export interface SingleShotClientProtocolOptions {
@@ -92,12 +93,14 @@ const id = 1;
  * assert.equal(decodeUtf8(event.binary), "abc");
  * ```
  */
-export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClientEvent> {
+export class SingleShotClientProtocol implements Protocol<SingleShotClientEvent> {
   /**
    * "closing": the "close-write" event is due; "gathering": the answer is read; "answered": it was
    * emitted, the "end" event is due; "over": that was emitted, too; "failed".
    */
   #state: "closing" | "gathering" | "answered" | "over" | "failed" = "closing";
+  #input = new PeerInput();
+  #output = new OutputQueue();
   #version: SingleShotVersion;
   #most: number;
   #awaitsExit: boolean;
@@ -107,7 +110,6 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
 
   /** Creates one; throws a `LocalProtocolError` for invalid options. */
   constructor(options: SingleShotClientProtocolOptions) {
-    super();
     const { version, input = nothing, awaitsExit = false, limits } = options;
     checkVersion(version);
     const { maxMessageSize } = { maxMessageSize: defaultMaxMessageSize, ...limits };
@@ -117,7 +119,7 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
     this.#version = version;
     this.#most = maxMessageSize;
     this.#awaitsExit = awaitsExit;
-    this.output.push(bytes);
+    this.#output.push(bytes);
   }
 
   /** The request, until it has an answer. */
@@ -133,23 +135,57 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
     this.#exit = tellExit(this.#exit, status);
   }
 
-  /** Keeps what is still wanted of the bytes that arrived. */
-  protected override take(bytes: Uint8Array): void {
+  /**
+   * Takes bytes that arrived from the peer; those that are not needed any more are dropped. The chunk
+   * belongs to the protocol from here on. Throws a `LocalProtocolError` after {@linkcode receiveEnd}.
+   */
+  receive(chunk: Uint8Array): void {
+    const bytes = this.#input.bytesOf(chunk);
     if (this.#state !== "closing" && this.#state !== "gathering") return;
     // One byte over the limit is enough to know.
     const room = this.#most + 1 - this.#gathered.size;
     this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
   }
 
-  /** The next event, if there is one. */
-  protected override next(): SingleShotClientEvent | undefined {
+  /** To be called when the peer's output has ended. */
+  receiveEnd(): void {
+    this.#input.end();
+  }
+
+  /**
+   * The next event in wire order, or `undefined` until there is more input, or the exit status of the
+   * process.
+   *
+   * Throws a `RemoteProtocolError` if the peer broke the protocol or went over a limit, and rethrows the
+   * same error afterwards.
+   */
+  nextEvent(): SingleShotClientEvent | undefined {
+    return this.#input.read(() => this.#next(), () => this.#fail());
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /** Never: time limits are the caller's. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Does nothing: there is no deadline. */
+  handleTimeout(_now: number): void {}
+
+  #next(): SingleShotClientEvent | undefined {
     switch (this.#state) {
       case "closing":
         this.#state = "gathering";
         return { type: "close-write" };
       case "gathering": {
         this.#checkSize();
-        if (!this.inputEnded || (this.#awaitsExit && this.#exit === undefined)) return undefined;
+        if (!this.#input.isEnded || (this.#awaitsExit && this.#exit === undefined)) {
+          return undefined;
+        }
         if (!this.#hasAnswer()) return this.#end();
         const answer = this.#takeAnswer();
         this.#state = "answered";
@@ -208,14 +244,14 @@ export class SingleShotClientProtocol extends ExtractorProtocol<SingleShotClient
 
   #end(): SingleShotClientEvent {
     this.#state = "over";
-    this.output.clear();
+    this.#output.clear();
     return { type: "end", unanswered: this.unanswered, exit: this.#exit };
   }
 
   /** Drops everything: the peer broke the protocol. */
-  protected override fail(): void {
+  #fail(): void {
     this.#state = "failed";
-    this.output.clear();
+    this.#output.clear();
     this.#gathered.take();
   }
 }

@@ -6,12 +6,13 @@
  * @module
  */
 
-import { GatheredBytes, plainBytes } from "../bytes.ts";
+import { GatheredBytes, OutputQueue, plainBytes } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
+import type { Protocol } from "../protocol.ts";
 import { checkExitCode, extractorExitCodes } from "./exit_codes.ts";
 import { checkLimits, checkMessageSize, defaultMaxMessageSize, overLimit } from "./limits.ts";
 import { checkVersion, type SingleShotLimits, type SingleShotVersion } from "./single_shot.ts";
-import { ExtractorProtocol } from "./protocol.ts";
+import { PeerInput } from "./peer_input.ts";
 
 /** Options for a {@linkcode SingleShotServerProtocol}. */
 export interface SingleShotServerProtocolOptions {
@@ -60,12 +61,14 @@ const lineFeed = Uint8Array.of(0x0a);
  * assert.deepEqual(protocol.nextEvent(), { type: "end", exitCode: 0, unanswered: [] });
  * ```
  */
-export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServerEvent> {
+export class SingleShotServerProtocol implements Protocol<SingleShotServerEvent> {
   /**
    * "input": it is read; "running": the request waits for its answer; "ending": the "end" event is due;
    * "over": it was emitted; "failed".
    */
   #state: "input" | "running" | "ending" | "over" | "failed" = "input";
+  #input = new PeerInput();
+  #output = new OutputQueue();
   #version: SingleShotVersion;
   #takesInput: boolean;
   #most: number;
@@ -75,7 +78,6 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
 
   /** Creates one; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor({ version, takesInput = true, limits }: SingleShotServerProtocolOptions) {
-    super();
     checkVersion(version);
     const { maxMessageSize } = { maxMessageSize: defaultMaxMessageSize, ...limits };
     checkLimits({ maxMessageSize });
@@ -91,7 +93,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
 
   /** How many bytes wait to be taken with `takeOutput()`. */
   get pendingOutput(): number {
-    return this.output.pushed - this.output.taken;
+    return this.#output.pushed - this.#output.taken;
   }
 
   /**
@@ -122,7 +124,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
       );
     }
     if (this.#state !== "running") return;
-    for (const piece of pieces) this.output.push(piece);
+    for (const piece of pieces) this.#output.push(piece);
     this.#isAnswered = true;
     this.exit(extractorExitCodes.ok);
   }
@@ -141,20 +143,52 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
     this.#gathered.take();
   }
 
-  /** Keeps what is still wanted of the bytes that arrived. */
-  protected override take(bytes: Uint8Array): void {
+  /**
+   * Takes bytes that arrived from the peer; those that are not needed any more are dropped. The chunk
+   * belongs to the protocol from here on. Throws a `LocalProtocolError` after {@linkcode receiveEnd}.
+   */
+  receive(chunk: Uint8Array): void {
+    const bytes = this.#input.bytesOf(chunk);
     if (this.#state !== "input" || !this.#takesInput) return;
     // One byte over the limit is enough to know.
     const room = this.#most + 1 - this.#gathered.size;
     this.#gathered.push(bytes, 0, Math.min(bytes.length, room));
   }
 
-  /** The next event, if there is one. */
-  protected override next(): SingleShotServerEvent | undefined {
+  /** To be called when the peer's output has ended. */
+  receiveEnd(): void {
+    this.#input.end();
+  }
+
+  /**
+   * The next event in wire order, or `undefined` until there is more input, or an answer to the running
+   * request.
+   *
+   * Throws a `RemoteProtocolError` if the peer broke the protocol or went over a limit, and rethrows the
+   * same error afterwards.
+   */
+  nextEvent(): SingleShotServerEvent | undefined {
+    return this.#input.read(() => this.#next(), () => this.#fail());
+  }
+
+  /** Bytes to write, oldest first, or `undefined` when there are none. */
+  takeOutput(): Uint8Array | undefined {
+    return this.#output.take();
+  }
+
+  /** Never: time limits are the caller's. */
+  get deadline(): undefined {
+    return undefined;
+  }
+
+  /** Does nothing: there is no deadline. */
+  handleTimeout(_now: number): void {}
+
+  #next(): SingleShotServerEvent | undefined {
     switch (this.#state) {
       case "input":
         this.#checkSize();
-        if (this.#takesInput && !this.inputEnded) return undefined;
+        if (this.#takesInput && !this.#input.isEnded) return undefined;
         this.#state = "running";
         this.#isAnswered = false;
         return { type: "request", id, message: this.#gathered.take() };
@@ -196,7 +230,7 @@ export class SingleShotServerProtocol extends ExtractorProtocol<SingleShotServer
   }
 
   /** Drops everything: the peer broke the protocol. */
-  protected override fail(): void {
+  #fail(): void {
     this.#exitCode = extractorExitCodes.invalid;
     this.#state = "failed";
     this.#gathered.take();

@@ -4,9 +4,11 @@
  * @module
  */
 
-import { Doveadm, type DoveadmOptions } from "./doveadm.ts";
+import { Doveadm } from "./doveadm.ts";
 import type { DoveadmClient } from "./doveadm_client.ts";
-import { DoveadmHttp, type DoveadmHttpOptions } from "../http/doveadm_http.ts";
+import type { DoveadmOptions } from "./doveadm_options.ts";
+import { DoveadmHttp } from "../http/doveadm_http.ts";
+import type { DoveadmHttpOptions } from "../http/doveadm_http_options.ts";
 import { isHttpTarget } from "../http/target.ts";
 import type { DoveadmTarget } from "./target.ts";
 

@@ -14,6 +14,7 @@ import { callListener } from "../../transports/call_listener.ts";
 import { Driver } from "../../transports/driver.ts";
 import type { Transport } from "../../transports/transport.ts";
 import { withDoveadmAlpn } from "../alpn.ts";
+import { answerOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
 import type { DoveadmConnectionOptions, StreamOptions } from "./connection_options.ts";
 import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
@@ -280,7 +281,7 @@ export class DoveadmConnection implements AsyncDisposable {
           ? timeoutError(name, timeout, { peer: this.peer, sent, isStream })
           : abortError(name, aborted, sent);
       },
-      onEnd: (error) => this.#giveUp(pending, error as DovewireError),
+      onEnd: (error) => this.#fail(pending, error as DovewireError),
     });
     const pending: Pending = { ...outcome, id, name, log: [], deadline, valuesPerRow, values: 0 };
     this.#pending.set(id, pending);
@@ -304,7 +305,7 @@ export class DoveadmConnection implements AsyncDisposable {
       // A partial input must not look complete: without its final dot the server discards it.
       const sent = this.#protocol.isSent(id);
       const what = `The input of "${name}" failed, so that the command was aborted.`;
-      this.#giveUp(pending, new AbortError(what, { cause: error, sent }));
+      this.#fail(pending, new AbortError(what, { cause: error, sent }));
     }
   }
 
@@ -351,7 +352,7 @@ export class DoveadmConnection implements AsyncDisposable {
       case "reply": {
         const pending = this.#pending.get(event.id);
         if (pending === undefined) return;
-        this.#settle(pending).resolve(Object.assign(event, { log: pending.log }));
+        this.#settle(pending).resolve(answerOf(event, pending.log));
         return;
       }
       case "end":
@@ -374,7 +375,7 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   /** Ends a pending command, which ends the connection. */
-  #giveUp(pending: Pending, error: DovewireError): void {
+  #fail(pending: Pending, error: DovewireError): void {
     if (!this.#pending.has(pending.id)) return;
     this.#settle(pending).reject(error);
     if (this.#reason === undefined) void this.#end(error);

@@ -232,7 +232,7 @@ export class ConnectionPool {
   /**
    * Reports a connection that failed before it had answered anything. A first such failure may be an
    * accident, and fails one command. A failure to connect, or a second one in a row, fails all queued
-   * commands, which would otherwise wait in vain.
+   * commands, which would otherwise wait for nothing.
    */
   #fail(error: unknown): void {
     const isAccident = isUnsent(error) && !this.#hasFailed;

@@ -1,5 +1,5 @@
 /**
- * The common base of all clients, for any protocol.
+ * Typed calls, over any protocol.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import type {
   DoveadmRow,
   GivenParameters,
 } from "../../core/doveadm/catalogue/mod.ts";
+import type { CallRunner } from "./call_runner.ts";
 import type { StreamedField } from "./field_stream.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
 import { type Row, TypedCall } from "./typed_call.ts";
@@ -37,58 +38,64 @@ export type DoveadmOutcome<Call> = PromiseSettledResult<
 >;
 
 /** A client for a doveadm server: `Doveadm` over UNIX sockets and TCP, `DoveadmHttp` over HTTP. */
-export abstract class DoveadmClient implements AsyncDisposable {
+export class DoveadmClient implements AsyncDisposable {
+  /** The other end, for messages. */
+  readonly peer: string;
+  readonly #runner: CallRunner;
   readonly #values: ValueOptions;
 
-  /** The other end, for messages. */
-  abstract readonly peer: string;
-
-  /** Stores the options for reading values. */
-  protected constructor(values: ValueOptions) {
+  /**
+   * Creates a client.
+   *
+   * @internal
+   */
+  protected constructor(runner: CallRunner, values: ValueOptions) {
+    this.peer = runner.peer;
+    this.#runner = runner;
     this.#values = values;
   }
 
   /**
    * Runs a command and returns the server's answer without using the catalogue: the fields as they come,
-   * row after row.
+   * row after row. Over HTTP the catalogue has to name the arguments, so that it must have the command.
+   *
+   * Rejects with a `CommandError` if the command failed; with an `AuthenticationError` or a `ConnectError`
+   * if connecting failed; with a `TimeoutError`, an `AbortError`, a `ConnectionLostError` or a
+   * `RemoteProtocolError` if there was no answer; and with a `LocalProtocolError` for an invalid command.
+   * Each has a `sent` flag: whether the command may have run.
+   *
+   * The protocol has no way to cancel a command: one that was aborted or timed out after it was sent may
+   * still run, and its connection is closed. Other commands are not affected.
    */
-  abstract send(request: DoveadmRequest, options?: SendOptions): Promise<DoveadmResult>;
+  send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
+    return this.#runner.send(request, options);
+  }
 
-  /** Runs a command and yields its values as they arrive, read no faster than they are taken. */
-  abstract stream(
+  /**
+   * Runs a command and yields its values as they arrive, read no faster than they are taken, so that an
+   * answer of any size passes through in constant memory. It starts when the first value is requested, on
+   * its own connection; leaving the loop early closes that.
+   *
+   * After the last value it throws what {@linkcode send} would reject with. Dovecot disconnects a client
+   * that reads nothing for a minute.
+   *
+   * @example A mail as it comes
+   * ```ts ignore
+   * import { connect } from "@dovewire/dovewire";
+   *
+   * await using doveadm = connect("doveadm+unix:///run/dovecot/doveadm-server");
+   * const fetch = { name: "fetch", user: "alice", args: ["text", "mailbox", "INBOX", "uid", "1"] };
+   * for await (const field of doveadm.stream(fetch)) {
+   *   for await (const chunk of field) console.log(`${chunk.length} bytes`);
+   * }
+   * ```
+   */
+  stream(
     request: DoveadmRequest,
-    options?: SendOptions,
-  ): AsyncGenerator<StreamedField, void, void>;
-
-  /** Closes all connections; a pending command gets a `ConnectionLostError`. */
-  abstract close(): Promise<void>;
-
-  /**
-   * Runs a call.
-   *
-   * @internal
-   */
-  protected abstract runCall(call: TypedCall, options: SendOptions): Promise<Row[]>;
-
-  /**
-   * Runs a call and yields its rows as they arrive.
-   *
-   * @internal
-   */
-  protected abstract rowsOfCall(
-    call: TypedCall,
-    options: SendOptions,
-  ): AsyncGenerator<Row, void, void>;
-
-  /**
-   * Runs several calls and returns the outcome of each.
-   *
-   * @internal
-   */
-  protected abstract runCalls(
-    calls: readonly TypedCall[],
-    options: SendOptions,
-  ): Promise<PromiseSettledResult<Row[]>[]>;
+    options: SendOptions = {},
+  ): AsyncGenerator<StreamedField, void, void> {
+    return this.#runner.stream(request, options);
+  }
 
   /**
    * Runs a command with named parameters and returns its rows.
@@ -130,7 +137,7 @@ export abstract class DoveadmClient implements AsyncDisposable {
     name: Name,
   ): Promise<DoveadmRow<Name, Record<never, never>>[]>;
   async run(name: string, parameters: object = {}, options: SendOptions = {}): Promise<Row[]> {
-    return await this.runCall(new TypedCall(name, parameters, this.#values), options);
+    return await this.#runner.runCall(new TypedCall(name, parameters, this.#values), options);
   }
 
   /**
@@ -166,7 +173,7 @@ export abstract class DoveadmClient implements AsyncDisposable {
     parameters: object = {},
     options: SendOptions = {},
   ): AsyncGenerator<Row, void, void> {
-    yield* this.rowsOfCall(new TypedCall(name, parameters, this.#values), options);
+    yield* this.#runner.rowsOfCall(new TypedCall(name, parameters, this.#values), options);
   }
 
   /**
@@ -197,8 +204,13 @@ export abstract class DoveadmClient implements AsyncDisposable {
     const typed = calls.map(([name, parameters = {}]) =>
       new TypedCall(name, parameters, this.#values)
     );
-    const outcomes: unknown = await this.runCalls(typed, options);
+    const outcomes: unknown = await this.#runner.runCalls(typed, options);
     return outcomes as { -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> };
+  }
+
+  /** Closes all connections. Pending and later commands get a `ConnectionLostError`. */
+  close(): Promise<void> {
+    return this.#runner.close();
   }
 
   /** Closes all connections, as {@linkcode close} does. */

@@ -4,54 +4,12 @@
  * @module
  */
 
-import { decodeUtf8, encodeUtf8 } from "../../core/mod.ts";
-import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
-import type { CommandError } from "../client/command_error.ts";
 import { DoveadmClient } from "../client/doveadm_client.ts";
-import { FieldQueue, StreamedField } from "../client/field_stream.ts";
-import { checkPlaintext, isOverNetwork } from "../client/plaintext.ts";
-import type { DoveadmRequest, DoveadmResult, SendOptions } from "../client/request.ts";
-import { type Row, type TypedCall, withUser } from "../client/typed_call.ts";
-import type { ValueOptions } from "../client/values.ts";
-import { HttpApi } from "./api.ts";
-import { Batch, type BatchedCall, commandsPerRequest } from "./batch.ts";
-import { CallDeadline } from "./call_deadline.ts";
-import { type HttpMethod, listCommands } from "./command_list.ts";
-import { HttpEndpoint } from "./endpoint.ts";
-import { exchange, type HttpEvent } from "./exchange.ts";
-import { inputParameter } from "./input_parameter.ts";
-import type { HttpLimits } from "./limits.ts";
-import { commandOfRequest } from "./positional_request.ts";
-import type { HttpCommand, HttpValue } from "./request_body.ts";
-import { JsonRows } from "./json_rows.ts";
-import { ServerVersion } from "./server_version.ts";
-import { resolveHttpTarget } from "./target.ts";
-
-/** Options for a {@linkcode DoveadmHttp}. */
-export interface DoveadmHttpOptions extends ValueOptions {
-  /** Dovecot's `doveadm_password`. */
-  password?: string;
-  /** The name for the password; "doveadm" if left out, the only one that Dovecot accepts. */
-  username?: string;
-  /** Dovecot's `doveadm_api_key`; if set, the password is not sent. */
-  apiKey?: string;
-  /**
-   * Allows sending the password or the key unencrypted over a network, with `http://`. Without this they
-   * are only sent over loopback.
-   */
-  allowPlaintextPassword?: boolean;
-  /** Sends requests; the runtime's own `fetch` if left out. */
-  fetch?: typeof fetch;
-  /**
-   * The default time limit of a call, in milliseconds, waiting for its turn included. 60 s if left out; 0
-   * and `Infinity` mean no limit.
-   */
-  timeout?: number;
-  /** How many requests may be under way at once; 10 if left out. Others wait for their turn. */
-  maxConnections?: number;
-  /** How much memory a server's answers may use. */
-  limits?: HttpLimits;
-}
+import type { SendOptions } from "../client/request.ts";
+import type { HttpMethod } from "./command_list.ts";
+import type { DoveadmHttpOptions } from "./doveadm_http_options.ts";
+import { HttpCalls } from "./http_calls.ts";
+import type { HttpValue } from "./request_body.ts";
 
 /**
  * A client for Dovecot's HTTP API (`POST /doveadm/v1`): an `inet_listener` that is named "http".
@@ -79,44 +37,18 @@ export interface DoveadmHttpOptions extends ValueOptions {
  * ```
  */
 export class DoveadmHttp extends DoveadmClient {
-  readonly #api: HttpApi;
-  readonly #version: ServerVersion;
-  readonly #timeout: number;
-  readonly #closing = new AbortController();
+  readonly #calls: HttpCalls;
 
   /** Creates a client, as `connect()` does for a URL that starts with "http". */
   constructor(target: string | URL, options: DoveadmHttpOptions = {}) {
-    super(options);
-    const { apiKey, timeout = defaultTimeout } = options;
-    const { url, ...inUrl } = resolveHttpTarget(target);
-    const username = options.username ?? inUrl.username;
-    const password = options.password ?? inUrl.password;
-    this.#timeout = timeLimit("timeout", timeout);
-    this.#api = new HttpApi(new HttpEndpoint({ url, username, password, apiKey }), options);
-    this.#version = new ServerVersion(this.#api);
-    if (password !== undefined || apiKey !== undefined) {
-      checkPlaintext(apiKey === undefined ? "password" : "key", {
-        peer: this.peer,
-        isExposed: url.protocol !== "https:" && isOverNetwork(url.hostname),
-        isAllowed: options.allowPlaintextPassword,
-        howToEncrypt: 'Use "https://" (a listener with "ssl = yes").',
-      });
-    }
-  }
-
-  /** The other end, for messages: the API's URL. */
-  override get peer(): string {
-    return this.#api.endpoint.peer;
+    const calls = new HttpCalls(target, options);
+    super(calls, options);
+    this.#calls = calls;
   }
 
   /** The commands that the server offers and their parameters, by their names in the API. */
-  async commands(options: SendOptions = {}): Promise<readonly HttpMethod[]> {
-    const deadline = this.#deadline(options);
-    try {
-      return await listCommands(this.#api, deadline);
-    } finally {
-      deadline.stop();
-    }
+  commands(options: SendOptions = {}): Promise<readonly HttpMethod[]> {
+    return this.#calls.commands(options);
   }
 
   /**
@@ -125,270 +57,11 @@ export class DoveadmHttp extends DoveadmClient {
    *
    * Rejects with what {@linkcode DoveadmClient.run} rejects with.
    */
-  async call(
+  call(
     method: string,
     parameters: Readonly<Record<string, HttpValue | undefined>> = {},
     options: SendOptions = {},
   ): Promise<unknown> {
-    const deadline = this.#deadline(options);
-    try {
-      const rows: unknown[] = [];
-      let value: unknown;
-      for await (const events of exchange(this.#api, [{ method, parameters }], deadline)) {
-        for (const event of events) {
-          if (event.type === "failure") throw event.error;
-          if (event.type === "row") rows.push(event.row);
-          else value = event.value;
-        }
-      }
-      return value ?? rows;
-    } finally {
-      deadline.stop();
-    }
+    return this.#calls.call(method, parameters, options);
   }
-
-  /**
-   * Runs a command and returns the server's answer as over TCP: fields, row by row.
-   *
-   * The API has only named parameters, so that the catalogue has to map the arguments: use {@linkcode call}
-   * for a command that it lacks.
-   */
-  override async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
-    const rawFields: Uint8Array[] = [];
-    for await (const field of this.#fields(request, options, false)) rawFields.push(field);
-    return {
-      ...{ type: "reply", id: 0, ok: true, detail: "", log: [] },
-      ...{ rawFields, fields: rawFields.map(decodeUtf8) },
-    };
-  }
-
-  /** Runs a command and yields its values as they arrive, read no faster than they are taken. */
-  override async *stream(
-    request: DoveadmRequest,
-    options: SendOptions = {},
-  ): AsyncGenerator<StreamedField, void, void> {
-    for await (const chunk of this.#fields(request, options, true)) {
-      const queue = new FieldQueue();
-      void queue.add(chunk, true);
-      queue.end({});
-      yield new StreamedField(queue);
-    }
-  }
-
-  /** Aborts all requests. Pending calls get a `ConnectionLostError`. */
-  override close(): Promise<void> {
-    this.#closing.abort();
-    return Promise.resolve();
-  }
-
-  /**
-   * Runs a call.
-   *
-   * @internal
-   */
-  protected override async runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
-    const rows: Row[] = [];
-    for await (const row of this.#rows(call, options)) rows.push(row);
-    return rows;
-  }
-
-  /**
-   * Runs a call and yields its rows as they arrive.
-   *
-   * @internal
-   */
-  protected override rowsOfCall(
-    call: TypedCall,
-    options: SendOptions,
-  ): AsyncGenerator<Row, void, void> {
-    return this.#rows(call, options, { isStream: true });
-  }
-
-  /**
-   * Runs several calls in as few requests as possible, one request after the other, and returns the outcome
-   * of each.
-   *
-   * @internal
-   */
-  protected override async runCalls(
-    calls: readonly TypedCall[],
-    options: SendOptions,
-  ): Promise<PromiseSettledResult<Row[]>[]> {
-    const outcomes: PromiseSettledResult<Row[]>[] = [];
-    const deadline = this.#deadline(options);
-    let batch = new Batch();
-    const send = async () => {
-      await this.#runBatch(batch, deadline, outcomes);
-      batch = new Batch();
-    };
-    for (const [index, call] of calls.entries()) {
-      try {
-        if (namesOf(call) !== undefined) {
-          await send();
-          const rows: Row[] = [];
-          for await (const row of this.#rows(call, options, { within: deadline })) rows.push(row);
-          outcomes[index] = { status: "fulfilled", value: rows };
-          continue;
-        }
-        const prepared = { index, ...await this.#prepare(call, deadline) };
-        if (batch.add(prepared, call.info)) continue;
-        await send();
-        batch.add(prepared, call.info);
-      } catch (reason) {
-        outcomes[index] = { status: "rejected", reason };
-      }
-    }
-    await send();
-    deadline.stop();
-    return outcomes;
-  }
-
-  async #runBatch(
-    { calls }: Batch,
-    deadline: CallDeadline,
-    outcomes: PromiseSettledResult<Row[]>[],
-  ): Promise<void> {
-    if (calls.length === 0) return;
-    const commands = calls.map(({ command }) => command);
-    const rows = calls.map((): Row[] => []);
-    try {
-      for await (const events of exchange(this.#api, commands, deadline)) {
-        for (const event of events) {
-          const { index, reader } = calls[event.command];
-          if (event.type === "failure") {
-            outcomes[index] = { status: "rejected", reason: event.error };
-            continue;
-          }
-          try {
-            for (const row of reader.rowsOf(event)) rows[event.command].push(row);
-          } catch (reason) {
-            // An invalid row of one command does not affect the others.
-            outcomes[index] ??= { status: "rejected", reason };
-          }
-          if (event.type === "end") {
-            outcomes[index] ??= { status: "fulfilled", value: rows[event.command] };
-          }
-        }
-      }
-    } catch (reason) {
-      for (const { index } of calls) outcomes[index] ??= { status: "rejected", reason };
-    }
-  }
-
-  /**
-   * The rows of a call; `within` is the deadline of several calls, if it is one of them.
-   *
-   * With a list of users, each user gets a separate command: Dovecot 2.3 accepts the list, and finds nobody
-   * in it. As in Dovecot, a missing user is skipped, and another failure is thrown after all users.
-   */
-  async *#rows(
-    call: TypedCall,
-    options: SendOptions,
-    { isStream = false, within }: { isStream?: boolean; within?: CallDeadline } = {},
-  ): AsyncGenerator<Row, void, void> {
-    const deadline = within ?? this.#deadline(options, isStream);
-    let failure: CommandError | undefined;
-    try {
-      const { command, reader } = await this.#prepare(call, deadline);
-      const names = namesOf(call);
-      for (const commands of requestsFor(command, names)) {
-        for await (const events of exchange(this.#api, commands, deadline)) {
-          for (const event of events) {
-            if (event.type === "failure") {
-              if (names === undefined) throw event.error;
-              if (event.error.code !== "NOUSER") failure ??= event.error;
-              continue;
-            }
-            const { user } = commands[event.command];
-            for (const row of reader.rowsOf(event)) {
-              yield user === undefined ? row : withUser(user, row);
-            }
-            deadline.throwIfOver({ name: call.info.name, sent: true });
-          }
-        }
-      }
-    } finally {
-      if (within === undefined) deadline.stop();
-    }
-    if (failure !== undefined) throw failure;
-  }
-
-  async *#fields(
-    request: DoveadmRequest,
-    options: SendOptions,
-    isStream: boolean,
-  ): AsyncGenerator<Uint8Array, void, void> {
-    const deadline = this.#deadline(options, isStream);
-    try {
-      const command = await commandOfRequest(request, this.#version, deadline);
-      for await (const events of exchange(this.#api, [command], deadline)) {
-        for (const event of events) {
-          if (event.type === "failure") throw event.error;
-          for (const field of fieldsOf(event)) yield field;
-          deadline.throwIfOver({ name: request.name, sent: true });
-        }
-      }
-    } finally {
-      deadline.stop();
-    }
-  }
-
-  /** The command for a call, and the reader of its rows. */
-  async #prepare(call: TypedCall, deadline: CallDeadline): Promise<Prepared> {
-    const { name, method } = call.info;
-    // If versions don't differ, any that has the command will do.
-    const version = call.dependsOnVersion ? await this.#version.get(name, deadline) : "2.4";
-    const parameters = {
-      ...call.parametersFor(version),
-      ...await inputParameter(call.info, call.input, deadline),
-    };
-    const reader = new JsonRows(call, version, this.#api.endpoint);
-    return { command: { name, method, parameters }, reader };
-  }
-
-  /** Starts the deadline of a call. */
-  #deadline({ signal, timeout }: SendOptions, isStream = false): CallDeadline {
-    return new CallDeadline({
-      timeout: timeout === undefined ? this.#timeout : timeLimit("timeout", timeout),
-      ...{ signal, isStream, closing: this.#closing.signal, peer: this.peer },
-    });
-  }
-}
-
-/** The command for a call, and the reader of its rows. */
-type Prepared = Omit<BatchedCall, "index">;
-
-/** The users of a call that has a list of them. */
-function namesOf({ users }: TypedCall): readonly string[] | undefined {
-  return users !== undefined && "names" in users ? users.names : undefined;
-}
-
-/** A command, and its user if the call has a list of users. */
-interface UserCommand extends HttpCommand {
-  readonly user?: string;
-}
-
-/** The commands for a call: one, or one for each of a list of users. */
-function* requestsFor(
-  command: HttpCommand,
-  names: readonly string[] | undefined,
-): Generator<UserCommand[]> {
-  if (names === undefined) return yield [command];
-  for (let from = 0; from < names.length; from += commandsPerRequest) {
-    yield names.slice(from, from + commandsPerRequest).map((user) => ({
-      ...{ ...command, user },
-      parameters: { ...command.parameters, userFile: undefined, user },
-    }));
-  }
-}
-
-/** The fields that an event's values would be over TCP. */
-function fieldsOf(event: HttpEvent & { type: "row" | "end" }): Uint8Array[] {
-  if (event.type === "row") return Object.values(event.row).map(fieldOf);
-  return event.value === undefined ? [] : [fieldOf(event.value)];
-}
-
-function fieldOf(value: unknown): Uint8Array {
-  const isNested = typeof value === "object" && value !== null;
-  return encodeUtf8(isNested ? JSON.stringify(value) : String(value ?? ""));
 }

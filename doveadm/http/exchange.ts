@@ -3,25 +3,26 @@
  *
  * Behaviour of Dovecot 2.3.19.1 and 2.4.1 beyond their documentation:
  *
- * - **Answers.** Most commands answer with a list of rows, an empty one where they print nothing.
- *   `user` answers with an object. A command that fails loses the rows that it had. Answers come in
- *   the order of the commands; on 2.3 the comma between two is missing where one is an error that was
- *   found before the command ran, which is read all the same.
- * - **Values.** All are strings, numbers and "yes"/"no" too, but for the numbers of `stats dump`, which
- *   are JSON numbers. There is no nesting but in `user`. A field that is asked for twice is there once.
- * - **Bytes.** A byte that isn't UTF-8 becomes U+FFFD, one for each byte, and can't be had back. NUL and
- *   other control characters arrive as they are. In values of more than 8 KiB (`fetch text`) a character
- *   that the edge of the server's buffer cuts in two becomes several U+FFFD on 2.3, and makes 2.4.1
- *   crash, so that no answer comes. Mail that isn't ASCII is to be fetched over TCP.
- * - **JSON.** Both versions escape what has to be escaped, so that nothing had to be tolerated there. On
- *   2.3 the list of `who` ends after its first row, and the others come after it.
- * - **Requests.** 2.3: 1 MiB in all, answered with 413 or cut off. 2.4: strings of 32,768 bytes, and
- *   lists of 1,024 items, answered with 400. A NUL can't be sent. 2.3 takes a boolean that is a string
- *   for `false`, unless it is "true"; 2.4 answers 400, and crashes on an object as a value.
- * - **400** is about the whole request, though commands before the bad one have run.
- * - **No response** at all, but a closed connection, where a command aborts early, as over TCP; also on
- *   2.3 where a command such as `who` comes after one that acts on mail, and on 2.4.1 to
- *   `authCacheFlush`, which crashes. Each response ends its connection.
+ * - **Answers.** Most commands answer with a list of rows, which is empty if they print nothing. `user`
+ *   answers with an object. A command that fails loses the rows that it had. Answers come in the order of
+ *   the commands. On 2.3 the comma between two is missing if one is an error that was found before the
+ *   command ran; the reader accepts that.
+ * - **Values.** All are strings, also numbers and "yes"/"no", except the numbers of `stats dump`, which are
+ *   JSON numbers. Only `user` has nested values. A field that is requested twice is returned once.
+ * - **Bytes.** Each byte that isn't UTF-8 becomes a U+FFFD and is lost. NUL and other control characters
+ *   are preserved. In values of more than 8 KiB (`fetch text`) a character may cross the end of the server's
+ *   buffer: 2.3 makes several U+FFFD of it, 2.4.1 crashes, so that no answer comes. Fetch mail that isn't
+ *   ASCII over TCP.
+ * - **JSON.** Both versions escape correctly. On 2.3 the list of `who` ends after its first row, and the
+ *   other rows follow it.
+ * - **Requests.** 2.3 accepts 1 MiB in all; it answers larger ones with 413, or closes the connection. 2.4
+ *   accepts strings of 32,768 bytes and lists of 1,024 items, and answers others with 400. NUL can't be
+ *   sent. If a boolean is sent as a string, 2.3 reads "true" as `true` and all others as `false`; 2.4 answers
+ *   400, and crashes on an object as a value.
+ * - **400** is the answer to the whole request, even if commands before the bad one have run.
+ * - **No response**, only a closed connection, comes if a command aborts early, as over TCP; on 2.3 also
+ *   for a command such as `who` after one that acts on mail, and on 2.4.1 for `authCacheFlush`, which
+ *   crashes. The server closes the connection after each response.
  *
  * Source: Dovecot's src/doveadm/client-connection-http.c, src/doveadm/doveadm-print-json.c.
  *

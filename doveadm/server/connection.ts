@@ -98,7 +98,7 @@ export class ServerConnection {
       mayRead: () => this.#mayRead,
       onRead: () => this.#restartIdleTimer(),
       onDrain: () => this.#restartIdleTimer(),
-      onBroken: (error) => this.#abandon(error),
+      onBroken: (error) => this.#disconnect(error),
       stallTimeout: options.stallTimeout,
       tls: options.tls,
       lingerTimeout,
@@ -132,7 +132,7 @@ export class ServerConnection {
 
   /** Closes the connection now; the running command is aborted for `reason`. */
   async close(reason: unknown): Promise<void> {
-    this.#abandon(reason);
+    this.#disconnect(reason);
     await this.#driver.close();
     await this.closed;
   }
@@ -146,7 +146,7 @@ export class ServerConnection {
     } finally {
       this.#state = "closed";
       for (const timer of [this.#loginTimer, this.#idleTimer, this.#probeTimer]) timer.stop();
-      this.#abandon(new DovewireError(`The connection to ${this.#peer} is closed.`));
+      this.#disconnect(new DovewireError(`The connection to ${this.#peer} is closed.`));
     }
   }
 
@@ -314,7 +314,7 @@ export class ServerConnection {
   #closeFor(why: string): void {
     const error = new DovewireError(`The connection to ${this.#peer} was closed: ${why}.`);
     this.#report(error);
-    this.#abandon(error);
+    this.#disconnect(error);
     void this.#driver.close();
   }
 
@@ -339,8 +339,8 @@ export class ServerConnection {
     else this.#driver.probe();
   }
 
-  /** Ends the conversation when the client is gone. */
-  #abandon(reason: unknown): void {
+  /** Aborts the running command and ends the conversation. */
+  #disconnect(reason: unknown): void {
     this.#running?.controller.abort(reason);
     this.#running?.input?.end({ error: reason });
     this.#closeProtocol();

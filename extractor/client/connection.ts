@@ -71,7 +71,7 @@ export async function connectWithin(
   const ended = new Promise<never>((_, rejectEnded) => {
     reject = rejectEnded;
   });
-  // Whether or not somebody still waits.
+  // Even if no caller waits any more.
   ended.catch(() => {});
   const deadline = new Deadline({
     timeout,

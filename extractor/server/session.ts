@@ -154,7 +154,7 @@ class Session {
 
   async run(): Promise<number> {
     const { signal } = this.#options;
-    const abort = () => this.#giveUp(signal!.reason);
+    const abort = () => this.#end(signal!.reason);
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
     this.#restartTimer();
@@ -217,11 +217,11 @@ class Session {
         `The session was ended: the client sent nothing for ${idleTimeout} ms.`,
       );
       this.#report(error);
-      this.#giveUp(error);
+      this.#end(error);
     });
   }
 
-  #giveUp(reason: unknown): void {
+  #end(reason: unknown): void {
     this.#state = "ended";
     this.#stop(reason);
   }

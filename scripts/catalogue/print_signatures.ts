@@ -19,21 +19,21 @@ export function printSignatures(commands: readonly MergedCommand[], facts: Facts
   const rows = commands.map(({ info, facts }) => {
     const row = printRow(facts);
     const about = row === "never"
-      ? `\`${info.name}\` gives no rows.`
+      ? `\`${info.name}\` returns no rows.`
       : `A row of \`${info.name}\`.`;
     return `${docComment(about)}${literal(info.name)}: ${row};\n`;
   });
   return `${fileHead("The parameters and rows of all commands of Dovecot's servers, as types.")}
 import type { Asked, AskedInText, AskedOrAll, CommandInput, Nothing, UserChoice, When } from "./call_types.ts";
 
-/** The parameters of commands on mail that don't say whose. */
+/** The parameters of all commands on mail, except those that select users. */
 export interface MailParameters ${block("{", common.map((it) => printParameter(it)), "}")}
 
 ${(Object.keys(fieldTypes) as FieldTable[]).map((table) => printFields(facts, table)).join("")}\
 /** The commands' parameters. */
 export interface DoveadmParametersByName ${block("{", parameters, "}")}
 
-/** The commands' rows, by what their parameters are, and without the user's name. */
+/** The rows of each command for given parameters, without the user's name. */
 export interface DoveadmRowsByName<Parameters> ${block("{", rows, "}")}
 
 /** The names of all commands. */
@@ -63,10 +63,10 @@ function printFields(facts: Facts, table: FieldTable): string {
     fields.filter((it) => it.isFamily === areFamilies).map(({ text }) => text);
   const { type, command } = fieldTypes[table];
   const families = members(true);
-  return `/** What \`${command}\` may be asked for. */
+  return `/** The fields of \`${command}\` with fixed names. */
 export interface ${type}s ${block("{", members(false), "}")}
 
-/** What \`${command}\` may be asked for by a pattern of names. */
+/** The fields of \`${command}\` whose names follow a pattern. */
 export ${
     families.length === 0
       ? `type ${type}Families = Nothing;`
@@ -84,10 +84,10 @@ function printAllFields(facts: Facts, table: FieldTable): string {
   const [sums, later] = [named("summable"), named("later")];
   if (sums === "") return "";
   const { type, command } = fieldTypes[table];
-  return `/** What \`${command}\` gives where it is asked for all; what not all servers have is optional. */
+  return `/** The fields of \`${command}\` that "all" selects; those that not all servers have are optional. */
 export type All${type}s = Omit<${type}s, ${later}> & Partial<Pick<${type}s, ${later}>>;
 
-/** What \`${command}\` gives where it is asked for all sums. */
+/** The fields of \`${command}\` that "all" selects for sums. */
 export type ${type}Sums = Pick<${type}s, ${sums}>;
 
 `;

@@ -60,6 +60,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/disposables_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/imports_test.ts": { on: ["deno"], why: "reads the sources" },
+  "tests/names_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/core/doveadm/catalogue/generated_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/extractor/messages/generated_test.ts": {
     on: ["deno"],
@@ -73,7 +74,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/npm/tools/bundlers_test.ts": { on: ["node"], why: "runs bundlers" },
   "tests/npm/tools/compilers_test.ts": { on: ["node"], why: "runs compilers" },
   "tests/npm/tools/runners_test.ts": { on: ["node"], why: "runs other test runners" },
-  "tests/workers/client_test.ts": { on: ["node"], why: "workerd runs beside Node alone" },
+  "tests/workers/client_test.ts": { on: ["node"], why: "workerd is only tested with Node" },
 };
 
 /**

@@ -68,7 +68,7 @@ export async function run(
 }
 
 /** Asks all running programs to end. */
-export function endAll(): void {
+export function endPrograms(): void {
   for (const child of running) child.kill("SIGTERM");
 }
 

@@ -45,7 +45,7 @@ test("quote › any bytes › shows printable ones, escapes others, limits the l
   assert.match(quote(new Uint8Array(100)), /and 36 more bytes$/);
 });
 
-test("gathered bytes › any pieces › one array in a buffer of its own", () => {
+test("gathered bytes › any pieces › one array with its own buffer", () => {
   const gathered = new GatheredBytes();
   const sizes = [1, 3, 16_384, 5, 40_000, 16_383, 2, 20_000, 0, 7];
   for (const pieces of [sizes, sizes.slice(2, 3), sizes.slice(0, 1), Array(40_000).fill(1)]) {

@@ -23,6 +23,6 @@ test("decodeEscapes › what is no escape › stays", () => {
   assert.equal(decodeEscapes("\\u0041\\"), "A\\");
 });
 
-test("decodeEscapes › one layer at a time", () => {
+test("decodeEscapes › escapes of escapes › one layer at a time", () => {
   assert.equal(decodeEscapes("\\\\u0041 %2541 &amp;#65;"), "\\u0041 %41 &#65;");
 });

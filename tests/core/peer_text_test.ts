@@ -17,7 +17,7 @@ test("escapeControls › C0, DEL, C1, separators, bidi controls › escapes", ()
   }
 });
 
-test("escapeControls › text of any language › as it is", () => {
+test("escapeControls › text of any language › isn't changed", () => {
   const text = 'Grüße, שלום, 日本, 👩‍👩‍👧, C:\\dir "x"';
   assert.equal(escapeControls(text), text);
 });
@@ -104,7 +104,7 @@ test("Concealer › an escape of any kind within a secret › concealed, also wh
   }
 });
 
-test("Concealer › escapes without a secret › as they are", () => {
+test("Concealer › escapes without a secret › aren't changed", () => {
   const concealer = new Concealer(["zq-secret"]);
   for (const text of ["\\u0041 %41 &#65; &amp; \\", "%", "\\", "&#9999999;", "\\uD800", "100%"]) {
     assert.equal(concealer.conceal(text), text);
@@ -126,7 +126,7 @@ test("Concealer › cut by the peer › more than half of it is concealed", () =
   }
 });
 
-test("Concealer › other text › as it is", () => {
+test("Concealer › other text › isn't changed", () => {
   const concealer = new Concealer(["zq-secret", undefined, ""]);
   for (const text of ["", "a secr", "doveadm(alice)<16524><Uxc>: Failed", "…", "zq-", "zq-s"]) {
     assert.equal(concealer.conceal(text), text);
@@ -134,7 +134,7 @@ test("Concealer › other text › as it is", () => {
   assert.equal(new Concealer([]).conceal("anything"), "anything");
 });
 
-test("Concealer › a secret of one to three characters › only as a word of its own", () => {
+test("Concealer › a secret of one to three characters › is concealed only as a whole word", () => {
   const concealer = new Concealer(["p", "a.b"]);
   assert.equal(concealer.conceal("p: stop, p!"), "…: stop, …!");
   assert.equal(concealer.conceal("a.b and axb and a.bc"), "… and axb and a.bc");

@@ -21,6 +21,15 @@ export interface Listening extends AsyncDisposable {
   readonly address: Address;
 }
 
+/** A listener that hands its connections to a test. */
+export interface SocketServer extends Listening {
+  /**
+   * Closes the connections on which nothing has arrived. After an aborted request the `fetch` of some
+   * runtimes opens one, and keeps it for seconds.
+   */
+  dropUnused(): void;
+}
+
 /** The kind of a server's socket. */
 export type SocketKind = Address["transport"];
 
@@ -34,7 +43,7 @@ export type SocketKind = Address["transport"];
 export async function listen(
   kind: SocketKind,
   onConnection: (socket: Socket) => void,
-): Promise<Listening> {
+): Promise<SocketServer> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -46,6 +55,9 @@ export async function listen(
   const address = await listeningAt(server, folder?.path);
   return {
     address,
+    dropUnused(): void {
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
@@ -203,10 +215,14 @@ function isSocket(descriptor: string): boolean {
 
 /**
  * Resolves when at most `count` sockets are open, and rejects if that doesn't happen: a runtime closes a
- * socket some turns after the call.
+ * socket some turns after the call. Connections that a runtime has opened to `server` in advance don't count.
  */
-export async function socketsDownTo(count: number): Promise<void> {
+export async function socketsDownTo(
+  count: number,
+  server?: Pick<SocketServer, "dropUnused">,
+): Promise<void> {
   for (let turn = 0; openSockets() > count; turn++) {
+    server?.dropUnused();
     if (turn === 600) throw new Error(`${openSockets() - count} sockets were left open.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -241,14 +241,14 @@ test("npm › require() › gets each entry's modules", async (context) => {
   assert.equal(output, `${entries.length}\n`);
 });
 
-test("npm › disposing has a name on this runtime", () => {
+test("npm package › Symbol.asyncDispose on this runtime › exists", () => {
   // Where it had none, the method would be called "undefined".
   assert.equal(typeof Symbol.asyncDispose, "symbol");
   assert.equal(typeof AbortSignal.any, "function");
 });
 
 for (const name of scenarios) {
-  test(`npm › a program runs where the package is installed: ${name}`, async () => {
+  test(`npm package › a program that uses it (${name}) › runs`, async () => {
     const project = await (compiled ??= compileProgram());
     const { ok, output, errors } = await project.run("program.js", name);
     assert.ok(ok, errors);
@@ -265,7 +265,7 @@ async function compileProgram(): Promise<Project> {
 }
 
 for (const [name, options] of Object.entries(settings)) {
-  test(`npm › the compiler finds what is wrong, and nothing else: ${name}`, async () => {
+  test(`npm package › types with moduleResolution ${name} › the compiler finds only the mistakes`, async () => {
     const project = await installed();
     await project.write("wrong.ts", wrong.map(([line]) => line).join("\n"));
     const { ok, output } = await project.compile({ ...options, noEmit: true }, "wrong.ts");

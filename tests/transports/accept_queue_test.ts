@@ -8,7 +8,7 @@ function queueOfWords(): { readonly queue: AcceptQueue<string>; readonly discard
   return { queue: new AcceptQueue((client) => discarded.push(client)), discarded };
 }
 
-test("clients are taken in their order, whether they come first or their takers do", async () => {
+test("accept queue › clients before and after take() › are taken in their order", async () => {
   const { queue, discarded } = queueOfWords();
   queue.add("a");
   queue.add("b");
@@ -24,7 +24,7 @@ test("clients are taken in their order, whether they come first or their takers 
   assert.deepEqual(discarded, []);
 });
 
-test("a client that is forgotten is not taken, and needn't be there", async () => {
+test("accept queue › forget() › that client is not taken, a missing one is ignored", async () => {
   const { queue, discarded } = queueOfWords();
   for (const client of ["a", "b", "c"]) queue.add(client);
   queue.forget("a");
@@ -35,7 +35,7 @@ test("a client that is forgotten is not taken, and needn't be there", async () =
   assert.deepEqual(discarded, []);
 });
 
-test("a queue that is closed discards who waits and who comes, and ends who takes", async () => {
+test("accept queue › close() › earlier and later clients are discarded, take() resolves with undefined", async () => {
   const full = queueOfWords();
   for (const client of ["a", "b"]) full.queue.add(client);
   full.queue.close();

@@ -59,7 +59,7 @@ export function testTransport(subject: Subject): void {
 }
 
 function testBytes({ name, open, much }: Subject): void {
-  test(`${name} › bytes arrive in order, whatever the pieces`, async () => {
+  test(`${name} › bytes in pieces of any size › arrive in order`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(Math.min(much, 40_000));
@@ -72,7 +72,7 @@ function testBytes({ name, open, much }: Subject): void {
     ]);
   });
 
-  test(`${name} › an empty write is no end`, async () => {
+  test(`${name} › an empty write › is not an end`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     for (const [from, to] of [[transport, peer], [peer, transport]]) {
@@ -83,7 +83,7 @@ function testBytes({ name, open, much }: Subject): void {
     }
   });
 
-  test(`${name} › much goes both ways at once`, async () => {
+  test(`${name} › much data in both directions at once › arrives`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const there = pattern(much);
@@ -96,7 +96,7 @@ function testBytes({ name, open, much }: Subject): void {
     ]);
   });
 
-  test(`${name} › one large write arrives whole`, async () => {
+  test(`${name} › one large write › arrives completely`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(much);
@@ -107,7 +107,7 @@ function testBytes({ name, open, much }: Subject): void {
 function testEnds({ name, open, much, outlivesEnd = true }: Subject): void {
   if (outlivesEnd) testOutliving({ name, open, much });
 
-  test(`${name} › what was written before the end arrives before it`, async () => {
+  test(`${name} › closeWrite() after a write › the bytes arrive before the end`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(Math.min(much, 100_000));
@@ -121,7 +121,7 @@ function testEnds({ name, open, much, outlivesEnd = true }: Subject): void {
 }
 
 function testOutliving({ name, open, much }: Pick<Subject, "name" | "open" | "much">): void {
-  test(`${name} › the peer ends, and can be written to`, async () => {
+  test(`${name} › the peer has ended its side › writing still works`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(Math.min(much, 100_000));
@@ -131,7 +131,7 @@ function testOutliving({ name, open, much }: Pick<Subject, "name" | "open" | "mu
     await assertEnd(transport);
   });
 
-  test(`${name} › this side ends, and can be read from`, async () => {
+  test(`${name} › this side has ended › reading still works`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(Math.min(much, 100_000));
@@ -144,7 +144,7 @@ function testOutliving({ name, open, much }: Pick<Subject, "name" | "open" | "mu
 }
 
 function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void {
-  test(`${name} › close() rejects a read that waits`, async () => {
+  test(`${name} › close() during a read › the read rejects`, async () => {
     await using conversation = await open();
     const { transport } = conversation;
     const rejected = rejectsWith("closed", transport.read());
@@ -153,7 +153,7 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
     await rejected;
   });
 
-  test(`${name} › close() rejects a write that is blocked, and a read with it`, async () => {
+  test(`${name} › close() during a blocked write and a read › both reject`, async () => {
     await using conversation = await open();
     const { transport } = conversation;
     const rejected = [
@@ -165,7 +165,7 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
     await Promise.all(rejected);
   });
 
-  test(`${name} › close() may be called again, and nothing works after it`, async () => {
+  test(`${name} › other calls after close() › close() resolves, all others reject`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const unheard = peer.write(Uint8Array.of(1)).catch(() => {});
@@ -178,7 +178,7 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
     await rejectsWith("closed", transport.closeWrite());
   });
 
-  test(`${name} › "await using" closes`, async () => {
+  test(`${name} › an "await using" block ends › it is closed`, async () => {
     await using conversation = await open();
     const { transport } = conversation;
     {
@@ -187,7 +187,7 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
     await rejectsWith("closed", transport.read());
   });
 
-  test(`${name} › a peer that closes rejects a write that is blocked`, async () => {
+  test(`${name} › the peer closes during a blocked write › the write rejects`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const rejected = rejectsWith(whenPeerCloses, transport.write(tooMuch));
@@ -196,7 +196,7 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
     await rejected;
   });
 
-  test(`${name} › close() ends what the peer reads`, async () => {
+  test(`${name} › close() while the peer reads › the peer's read ends`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const ended = peer.read().then((chunk) => assert.equal(chunk, undefined), () => {});
@@ -207,14 +207,14 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
 
   if (!refusesTls) return;
 
-  test(`${name} › startTls() is refused`, async () => {
+  test(`${name} › startTls() where there is no TLS, or was already › rejects`, async () => {
     await using conversation = await open();
     await rejectsWith("unsupported", conversation.transport.startTls({}), "Cannot start TLS with ");
   });
 }
 
 function testKeeping({ name, open }: Subject): void {
-  test(`${name} › a buffer may be used again once it is written`, async () => {
+  test(`${name} › a buffer is changed after its write › the old bytes arrive`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(1000);
@@ -224,7 +224,7 @@ function testKeeping({ name, open }: Subject): void {
     await assertReads(peer, bytes);
   });
 
-  test(`${name} › what was written before close() arrives`, async () => {
+  test(`${name} › close() after a write › the bytes arrive`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(1000);
@@ -238,7 +238,7 @@ function testKeeping({ name, open }: Subject): void {
 function testBackpressure({ name, open, much, peerWaits = true }: Subject): void {
   if (!peerWaits) return;
 
-  test(`${name} › the peer waits while nobody reads`, async () => {
+  test(`${name} › this side doesn't read › the peer's writes wait`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     // The system alone may take 32 MiB of TCP where the reader is slow.
@@ -256,7 +256,7 @@ function testBackpressure({ name, open, much, peerWaits = true }: Subject): void
     }
   });
 
-  test(`${name} › write() waits while the peer doesn't read`, async () => {
+  test(`${name} › the peer doesn't read › write() waits`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(much);

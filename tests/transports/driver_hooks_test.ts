@@ -249,7 +249,7 @@ test("stallTimeout › a peer that reads slowly › is written to for longer tha
   await running;
 });
 
-test("writeOnly › the transport isn't read, and the protocol's input has ended", async () => {
+test("writeOnly › a peer that sends › isn't read, and the protocol's input has ended", async () => {
   let ends = 0;
   const setup = new Setup({
     writeOnly: true,

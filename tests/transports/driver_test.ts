@@ -6,7 +6,7 @@ import { type Transport, TransportError } from "../../transports/transport.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
 import { changed, much, reset, Setup, TestProtocol, text, turn } from "./driver_setup.ts";
 
-test("the peer ends › the end is passed on, the transport closed, run() resolves", async () => {
+test("transport › the peer ends › the end is passed on, the transport closed, run() resolves", async () => {
   const setup = new Setup();
   const running = setup.driver.run();
   await setup.say("one");
@@ -16,7 +16,7 @@ test("the peer ends › the end is passed on, the transport closed, run() resolv
   assert.equal(await setup.hear(), "");
 });
 
-test("the transport breaks › the end is passed on, run() rejects with the transport's error", async () => {
+test("transport › reading fails › the end is passed on, run() rejects with the transport's error", async () => {
   const setup = new Setup({
     change: (transport) => changed(transport, { read: () => Promise.reject(reset) }),
   });
@@ -25,7 +25,7 @@ test("the transport breaks › the end is passed on, run() rejects with the tran
   assert.equal(await setup.hear(), "");
 });
 
-test("an end that the protocol puts off comes when it is flushed", async () => {
+test("the peer ends › the protocol delays its end › a flush() passes it on", async () => {
   const setup = new Setup();
   setup.protocol.endsLate = true;
   const running = setup.driver.run();
@@ -38,7 +38,7 @@ test("an end that the protocol puts off comes when it is flushed", async () => {
   assert.deepEqual(setup.passed, ["end"]);
 });
 
-test("what is given to the protocol is written in order", async () => {
+test("output › before and after run() › is written in order", async () => {
   const setup = new Setup();
   setup.protocol.send("one");
   const running = setup.driver.run();
@@ -52,7 +52,7 @@ test("what is given to the protocol is written in order", async () => {
   await running;
 });
 
-test("what an event gives rise to is written without a flush()", async () => {
+test("output › during onEvent › is written without a flush()", async () => {
   const setup = new Setup({
     onEvent: (event) => {
       if (event.type === "chunk") setup.protocol.send(`${text(event.chunk)} to you`);
@@ -65,7 +65,7 @@ test("what an event gives rise to is written without a flush()", async () => {
   await running;
 });
 
-test("flush() resolves when it is written, and not before", async () => {
+test("flush() › a slow reader › resolves when all is written", async () => {
   const setup = new Setup();
   const running = setup.driver.run();
   let flushed = false;
@@ -81,7 +81,7 @@ test("flush() resolves when it is written, and not before", async () => {
   await running;
 });
 
-test("flush() resolves when it can't be written", async () => {
+test("flush() › close() during a blocked write › resolves", async () => {
   const setup = new Setup();
   const running = setup.driver.run();
   setup.protocol.send(new Uint8Array(much));
@@ -92,7 +92,7 @@ test("flush() resolves when it can't be written", async () => {
   await running;
 });
 
-test("two ends that both write much before they read don't wait for each other", async () => {
+test("two drivers › both write much before they read › both receive all", async () => {
   const protocols = [new TestProtocol(), new TestProtocol()];
   const complete = protocols.map(() => Promise.withResolvers<void>());
   const drivers = memoryPair().map((transport, i) => {
@@ -111,7 +111,7 @@ test("two ends that both write much before they read don't wait for each other",
   await Promise.all(running);
 });
 
-test("close-write › what there is is written first, and reading goes on meanwhile", async () => {
+test("close-write › much output is left › it is written first, and reading goes on", async () => {
   const setup = new Setup();
   setup.protocol.send(new Uint8Array(much));
   setup.protocol.sendNoMore();
@@ -130,7 +130,7 @@ test("close-write › what there is is written first, and reading goes on meanwh
 });
 
 for (const how of ["is gone", "is closed meanwhile"]) {
-  test(`close-write › a transport that ${how} is told by reading`, async () => {
+  test(`close-write › a transport that ${how} › reading ends, onBroken isn't called`, async () => {
     let broken = 0;
     const setup = new Setup({
       onBroken: () => broken++,
@@ -151,7 +151,7 @@ for (const how of ["is gone", "is closed meanwhile"]) {
   });
 }
 
-test("nothing more is read while onEvent is at work", async () => {
+test("onEvent › its promise is pending › nothing more is read", async () => {
   const gate = Promise.withResolvers<void>();
   let reads = 0;
   const setup = new Setup({
@@ -175,7 +175,7 @@ test("nothing more is read while onEvent is at work", async () => {
   assert.deepEqual(setup.passed, ["one", "two", "three", "end"]);
 });
 
-test("what arrives while onEvent is at work on something else comes after it", async () => {
+test("onEvent › bytes arrive while its promise is pending › their events come afterwards", async () => {
   const gate = Promise.withResolvers<void>();
   const setup = new Setup({ onEvent: ({ type }) => type === "timeout" ? gate.promise : undefined });
   const running = setup.driver.run();
@@ -190,7 +190,7 @@ test("what arrives while onEvent is at work on something else comes after it", a
   assert.deepEqual(setup.passed, ["timeout", "one", "two", "three", "end"]);
 });
 
-test("writing goes on while onEvent is at work", async () => {
+test("onEvent › its promise is pending › writing goes on", async () => {
   const gate = Promise.withResolvers<void>();
   const setup = new Setup({ onEvent: () => gate.promise });
   setup.protocol.answer = "an answer";
@@ -205,7 +205,7 @@ test("writing goes on while onEvent is at work", async () => {
   await running;
 });
 
-test("nothing is read that may not be, until a flush() finds that it may", async () => {
+test("mayRead › false › nothing is read until a flush() finds it true", async () => {
   let mayRead = true;
   const setup = new Setup({ mayRead: () => mayRead, onEvent: () => void (mayRead = false) });
   const running = setup.driver.run();
@@ -224,7 +224,7 @@ test("nothing is read that may not be, until a flush() finds that it may", async
 });
 
 for (const how of ["throws", "rejects"]) {
-  test(`onEvent ${how} › run() rejects with that, the transport is closed`, async () => {
+  test(`onEvent › ${how} › run() rejects with its error, the transport is closed`, async () => {
     const mistake = new Error("a mistake");
     const setup = new Setup({
       onEvent: () => {
@@ -240,7 +240,7 @@ for (const how of ["throws", "rejects"]) {
   });
 }
 
-test("onEvent throws with a write blocked › run() rejects with that all the same", async () => {
+test("onEvent › throws during a blocked write › run() rejects with its error", async () => {
   const mistake = new Error("a mistake");
   const setup = new Setup({
     onEvent: () => {
@@ -254,7 +254,7 @@ test("onEvent throws with a write blocked › run() rejects with that all the sa
   await running;
 });
 
-test("the protocol throws › run() rejects with that, the transport is closed", async () => {
+test("protocol › nextEvent() throws › run() rejects with its error, the transport is closed", async () => {
   const violation = new Error("a violation");
   const setup = new Setup();
   const running = assert.rejects(setup.driver.run(), (error) => error === violation);
@@ -266,7 +266,7 @@ test("the protocol throws › run() rejects with that, the transport is closed",
   assert.equal(await setup.hear(), "");
 });
 
-test("a write breaks › what the peer had to say is read to its end", async () => {
+test("transport › a write fails › the peer's bytes are read to their end", async () => {
   const setup = new Setup({
     change: (transport) => changed(transport, { write: () => Promise.reject(reset) }),
   });
@@ -279,7 +279,7 @@ test("a write breaks › what the peer had to say is read to its end", async () 
   assert.deepEqual(setup.passed, ["the rest", "end"]);
 });
 
-test("close() ends a conversation that waits, and run() resolves", async () => {
+test("close() › during a read › run() resolves", async () => {
   const setup = new Setup();
   const running = setup.driver.run();
   await turn();
@@ -289,7 +289,7 @@ test("close() ends a conversation that waits, and run() resolves", async () => {
   assert.deepEqual(setup.passed, ["end"]);
 });
 
-test("close() ends a conversation whose write is blocked, and run() resolves", async () => {
+test("close() › during a blocked write › run() resolves", async () => {
   const setup = new Setup();
   setup.protocol.send(new Uint8Array(much));
   const running = setup.driver.run();
@@ -299,7 +299,7 @@ test("close() ends a conversation whose write is blocked, and run() resolves", a
   assert.deepEqual(setup.passed, ["end"]);
 });
 
-test("close() while onEvent is at work lets it finish, and run() resolves", async () => {
+test("close() › while onEvent's promise is pending › it is awaited, and run() resolves", async () => {
   const gate = Promise.withResolvers<void>();
   const setup = new Setup({ onEvent: () => gate.promise });
   const running = setup.driver.run();
@@ -311,8 +311,8 @@ test("close() while onEvent is at work lets it finish, and run() resolves", asyn
   assert.deepEqual(setup.passed, ["one", "end"]);
 });
 
-for (const [when, deadline] of [["to come", 30], ["in the past", 0]] as const) {
-  test(`a deadline ${when} › the protocol is told a time that isn't before it`, async () => {
+for (const [when, deadline] of [["in the future", 30], ["in the past", 0]] as const) {
+  test(`deadline › ${when} › handleTimeout() gets a time that isn't before it`, async () => {
     const setup = new Setup();
     setup.protocol.deadline = deadline === 0 ? 0 : performance.now() + deadline;
     const running = setup.driver.run();
@@ -323,7 +323,7 @@ for (const [when, deadline] of [["to come", 30], ["in the past", 0]] as const) {
   });
 }
 
-test("no deadline, or one that is far off › the protocol isn't told the time", async () => {
+test("deadline › none, or far in the future › handleTimeout() isn't called", async () => {
   for (const deadline of [undefined, performance.now() + 60_000, 2 ** 40, Infinity]) {
     await leavingNothing(async () => {
       const setup = new Setup();
@@ -338,7 +338,7 @@ test("no deadline, or one that is far off › the protocol isn't told the time",
   }
 });
 
-test("a deadline that the protocol has since it was given something is kept", async () => {
+test("deadline › set by the output of a flush() › is kept", async () => {
   const timedOut = Promise.withResolvers<void>();
   const setup = new Setup({
     onEvent: ({ type }) => {
@@ -371,7 +371,7 @@ function withTls(log: string[], encrypted: Promise<Transport>): (plain: Transpor
     });
 }
 
-test('"start-tls": the output goes first, and the rest over the new transport', async () => {
+test("start-tls › output before and after it › unencrypted before, encrypted after", async () => {
   const log: string[] = [];
   const [encrypted, peer] = memoryPair();
   const setup = new Setup({
@@ -393,7 +393,7 @@ test('"start-tls": the output goes first, and the rest over the new transport', 
   assert.equal(await peer.read(), undefined);
 });
 
-test("TLS fails › the end is passed on, run() rejects with that, nothing goes out unencrypted", async () => {
+test("start-tls › TLS fails › the end is passed on, run() rejects, nothing is sent unencrypted", async () => {
   const setup: Setup = new Setup({
     onEvent: () => {
       setup.protocol.send("a secret");
@@ -406,7 +406,7 @@ test("TLS fails › the end is passed on, run() rejects with that, nothing goes 
   assert.equal(await setup.hear(), "");
 });
 
-test("close() while TLS starts closes what comes of it, and run() resolves", async () => {
+test("close() › while TLS starts › the encrypted transport is closed, and run() resolves", async () => {
   const [encrypted, peer] = memoryPair();
   const starting = Promise.withResolvers<Transport>();
   const setup = new Setup({ change: withTls([], starting.promise) });
@@ -419,7 +419,7 @@ test("close() while TLS starts closes what comes of it, and run() resolves", asy
   assert.equal(await peer.read(), undefined);
 });
 
-test("close() while TLS starts and fails for that › run() resolves", async () => {
+test("close() › while TLS starts, which fails › run() resolves", async () => {
   const starting = Promise.withResolvers<Transport>();
   const setup = new Setup({ change: withTls([], starting.promise) });
   setup.protocol.askForTls();

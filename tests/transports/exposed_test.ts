@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { connect, listen } from "../../transports/mod.ts";
 import { clientOf, isExposedAs } from "../../transports/tls/tls.ts";
 
-test("what goes over a network is told from what doesn't", () => {
+test("isExposedAs › this machine's addresses and others › only others are exposed", () => {
   const to = (hostname: string) => isExposedAs(clientOf({ transport: "tcp", hostname, port: 1 }));
   for (
     const own of ["localhost", "LOCALHOST.", "a.localhost", "127.3.2.1", "::1", "::ffff:127.0.0.1"]
@@ -20,7 +20,7 @@ test("what goes over a network is told from what doesn't", () => {
   assert.equal(isExposedAs({ side: "server" }), undefined);
 });
 
-test("a transport tells of itself", async () => {
+test("isExposed › TCP to loopback and to other addresses › true only for the others", async () => {
   const addresses = Object.values(networkInterfaces()).flat().filter((found) => {
     return found?.family === "IPv4" && !found.internal;
   });

@@ -64,7 +64,7 @@ testTransport({
   refusesTls: true,
 });
 
-test("memory.ts › connecting leads to the listener, whatever the address", async () => {
+test("memory.ts › connecting to any address › reaches the listener", async () => {
   const { listener, connect } = memoryListener({ cut: () => 1 });
   assert.equal(peerName(listener.address), "unix memory");
   await using client = await connect({ transport: "tcp", hostname: "mail.example.com", port: 1 });
@@ -73,7 +73,7 @@ test("memory.ts › connecting leads to the listener, whatever the address", asy
   assert.deepEqual(await accepted.read(), Uint8Array.of(1), "The options are not passed on.");
 });
 
-test("memory.ts › a signal aborts connecting", async () => {
+test("memory.ts › a signal aborts while connecting › rejects", async () => {
   const { listener, connect } = memoryListener();
   const controller = new AbortController();
   const { signal } = controller;
@@ -86,7 +86,7 @@ test("memory.ts › a signal aborts connecting", async () => {
   assert.equal(await accepting, undefined, "Somebody connected all the same.");
 });
 
-test("mod.ts listens with the runtime's own adapter", async () => {
+test("mod.ts › listen() › is the runtime's own adapter's", async () => {
   const [[, listenItself]] = adapters;
   const address = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
   await using chosen = await listen(address);
@@ -100,7 +100,7 @@ test("mod.ts listens with the runtime's own adapter", async () => {
 if ("Deno" in globalThis) {
   const adapter = JSON.stringify(new URL("../../transports/deno.ts", import.meta.url).href);
 
-  test("deno.ts › listening takes the permissions that it says, and asks for them", async () => {
+  test("deno.ts › listening without permissions › the error names those that are enough", async () => {
     await using folder = await temporaryFolder();
     const run = (...flags: string[]) =>
       runWith(
@@ -132,7 +132,7 @@ if ("Deno" in globalThis) {
     assert.deepEqual(await run("--allow-net=127.0.0.1"), [denied[0], "ok"]);
   });
 
-  test("deno.ts › connecting takes the permissions that it says, and asks for them", async () => {
+  test("deno.ts › connecting without permissions › the error names those that are enough", async () => {
     await using folder = await temporaryFolder();
     await using server = await listenAnywhere("unix", (socket) => socket.destroy());
     assert.ok(server.address.transport === "unix");

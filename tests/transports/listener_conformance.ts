@@ -98,7 +98,7 @@ export function testSocketListener(subject: SocketListenerSubject): void {
 }
 
 function testAccepting({ name, open }: ListenerSubject): void {
-  test(`${name} › clients are accepted in their order, before and after they are asked for`, async () => {
+  test(`${name} › clients before and after accept() was called › are accepted in their order`, async () => {
     await using listening = await open();
     const { listener, connect } = listening;
     await using first = await connect(listener.address);
@@ -118,7 +118,7 @@ function testAccepting({ name, open }: ListenerSubject): void {
     }
   });
 
-  test(`${name} › two hundred clients at once are all accepted`, async () => {
+  test(`${name} › two hundred clients at once › are all accepted`, async () => {
     await using listening = await open();
     const { listener, connect } = listening;
     const count = 200;
@@ -140,7 +140,7 @@ function testAccepting({ name, open }: ListenerSubject): void {
 }
 
 function testClosing({ name, open }: ListenerSubject): void {
-  test(`${name} › close() ends what waits for a client`, async () => {
+  test(`${name} › close() during accept() › accept() resolves with undefined`, async () => {
     await using listening = await open();
     const { listener } = listening;
     const accepting = [listener.accept(), listener.accept(), listener.accept()];
@@ -149,7 +149,7 @@ function testClosing({ name, open }: ListenerSubject): void {
     assert.deepEqual(await Promise.all(accepting), [undefined, undefined, undefined]);
   });
 
-  test(`${name} › close() may be called again, and nobody is accepted after it`, async () => {
+  test(`${name} › other calls after close() › close() resolves, no client is accepted`, async () => {
     await using listening = await open();
     const { listener, connect } = listening;
     await Promise.all([listener.close(), listener.close()]);
@@ -160,7 +160,7 @@ function testClosing({ name, open }: ListenerSubject): void {
     await rejectsWith(code, connect(listener.address), peerName(listener.address));
   });
 
-  test(`${name} › "await using" closes`, async () => {
+  test(`${name} › an "await using" block ends › it is closed`, async () => {
     await using listening = await open();
     const { listener } = listening;
     {
@@ -169,7 +169,7 @@ function testClosing({ name, open }: ListenerSubject): void {
     assert.equal(await listener.accept(), undefined);
   });
 
-  test(`${name} › what was accepted before close() goes on`, async () => {
+  test(`${name} › close() after a client was accepted › its transport stays open`, async () => {
     await using listening = await open();
     const { listener, connect } = listening;
     await using client = await connect(listener.address);
@@ -183,7 +183,7 @@ function testClosing({ name, open }: ListenerSubject): void {
     await assertEnd(client);
   });
 
-  test(`${name} › close() closes the clients that wait`, async () => {
+  test(`${name} › close() before clients are accepted › they are closed`, async () => {
     await using listening = await open();
     const { listener, connect } = listening;
     const clients: Transport[] = [];
@@ -202,7 +202,7 @@ function testClosing({ name, open }: ListenerSubject): void {
 
 function testWaiting(subject: SocketListenerSubject): void {
   const { name, kind } = subject;
-  test(`${name} › a client that waits isn't read, and nothing of it is lost`, async () => {
+  test(`${name} › a client sends much before it is accepted › it has to wait, and nothing is lost`, async () => {
     await using listening = await openListener(subject);
     const { listener } = listening;
     const socket = await connectSocket(listener.address);
@@ -220,7 +220,7 @@ function testWaiting(subject: SocketListenerSubject): void {
     socket.destroy();
   });
 
-  test(`${name} › a client that is gone before it is accepted harms nobody`, async () => {
+  test(`${name} › a client disconnects before it is accepted › others are accepted`, async () => {
     await using listening = await openListener(subject);
     const { listener } = listening;
     const gone: Socket[] = [];
@@ -239,7 +239,7 @@ function testWaiting(subject: SocketListenerSubject): void {
 
 function testAddress(subject: SocketListenerSubject): void {
   const { name, listen, kind } = subject;
-  test(`${name} › the address is in use`, async () => {
+  test(`${name} › an address in use › rejects, and the other listener goes on`, async () => {
     await using listening = await openListener(subject);
     const { listener, connect } = listening;
     const { address } = listener;
@@ -251,7 +251,7 @@ function testAddress(subject: SocketListenerSubject): void {
     await acceptUntil(listener, 1);
   });
 
-  test(`${name} › an address may be listened at again once it is closed`, async () => {
+  test(`${name} › the address of a closed listener › can be used again`, async () => {
     await using place = await temporaryPlace(kind);
     let { address } = place;
     for (let i = 0; i < 3; i++) {
@@ -270,7 +270,7 @@ function testAddress(subject: SocketListenerSubject): void {
 }
 
 function testTcp({ name, listen, connect }: SocketListenerSubject): void {
-  test(`${name} › a port is chosen, and a client is called by its own`, async () => {
+  test(`${name} › port 0 › a free port is chosen, and a client's peer name has the client's port`, async () => {
     await using listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
     const { address } = listener;
     assert.ok(address.transport === "tcp");
@@ -282,7 +282,7 @@ function testTcp({ name, listen, connect }: SocketListenerSubject): void {
     socket.destroy();
   });
 
-  test(`${name} › a host may have a name`, async () => {
+  test(`${name} › a host's name › is resolved`, async () => {
     await using listener = await listen({ transport: "tcp", hostname: "localhost", port: 0 });
     const { address } = listener;
     assert.ok(address.transport === "tcp");
@@ -293,7 +293,7 @@ function testTcp({ name, listen, connect }: SocketListenerSubject): void {
   });
 
   if (Object.values(networkInterfaces()).flat().some((it) => it?.address === "::1")) {
-    test(`${name} › IPv6`, async () => {
+    test(`${name} › an IPv6 address › is accepted, and in brackets in a client's peer name`, async () => {
       await using listener = await listen({ transport: "tcp", hostname: "::1", port: 0 });
       const { address } = listener;
       assert.ok(address.transport === "tcp");
@@ -305,14 +305,14 @@ function testTcp({ name, listen, connect }: SocketListenerSubject): void {
     });
   }
 
-  test(`${name} › this machine has no such address`, async () => {
+  test(`${name} › an address of another machine › rejects`, async () => {
     const address: Address = { transport: "tcp", hostname: "192.0.2.1", port: 24245 };
     // Deno's node:net calls it an invalid argument.
     const isVague = "Deno" in globalThis && name.startsWith("node.ts");
     await rejectsWith(isVague ? "other" : "unreachable", listen(address), peerName(address));
   });
 
-  test(`${name} › there is no such port`, async () => {
+  test(`${name} › a port above 65,535 › rejects`, async () => {
     const address: Address = { transport: "tcp", hostname: "127.0.0.1", port: 65_536 };
     await rejectsWith("other", listen(address), "tcp 127.0.0.1:65536");
   });
@@ -323,7 +323,7 @@ function testLeavingNothing(subject: SocketListenerSubject): void {
   // A handshake takes the time of many connections.
   const count = encryption === "clear" ? 1000 : kind === "tcp" ? 150 : 50;
 
-  test(`${name} › ${count} clients leave no socket and no timer`, async () => {
+  test(`${name} › ${count} clients › leave no socket and no timer`, async () => {
     const tls = encryption === "clear" ? undefined : await clientTls();
     const ownTls = encryption === "STARTTLS" ? await serverTls() : undefined;
     await leavingNothing(async () => {
@@ -354,7 +354,7 @@ function testLeavingNothing(subject: SocketListenerSubject): void {
 
   if (encryption !== "clear") return;
 
-  test(`${name} › close() with clients that wait leaves no socket`, async () => {
+  test(`${name} › close() before clients are accepted › leaves no socket`, async () => {
     const before = openSockets();
     const listening = await openListener(subject);
     const sockets: Socket[] = [];
@@ -368,7 +368,7 @@ function testLeavingNothing(subject: SocketListenerSubject): void {
     await socketsDownTo(before);
   });
 
-  test(`${name} › what can't listen leaves no socket`, async () => {
+  test(`${name} › listening that fails › leaves no socket`, async () => {
     const before = openSockets();
     await using server = await listenWithNode(kind, (socket) => socket.destroy());
     const fail = () => rejectsWith("in-use", listen(server.address));

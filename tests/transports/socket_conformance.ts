@@ -102,13 +102,13 @@ export function testSockets(subject: SocketSubject): void {
 }
 
 function testConnecting({ name, connect, kind }: SocketSubject): void {
-  test(`${name} › a transport says who is at the other end`, async () => {
+  test(`${name} › a transport › has its peer's name`, async () => {
     await using server = await listen(kind, () => {});
     await using transport = await connect(server.address);
     assert.equal(transport.peer, peerName(server.address));
   });
 
-  test(`${name} › connecting forgets its signal`, async () => {
+  test(`${name} › a signal that doesn't abort › no listener is left`, async () => {
     await using server = await listen(kind, () => {});
     const { signal } = new AbortController();
     await using _transport = await connect(server.address, { signal });
@@ -117,7 +117,7 @@ function testConnecting({ name, connect, kind }: SocketSubject): void {
     assert.equal(getEventListeners(signal, "abort").length, 0);
   });
 
-  test(`${name} › a signal is unused once it is connected`, async () => {
+  test(`${name} › a signal aborts after connecting › changes nothing`, async () => {
     await using server = await listen(kind, (socket) => socket.write("!"));
     const controller = new AbortController();
     const { signal } = controller;
@@ -128,12 +128,12 @@ function testConnecting({ name, connect, kind }: SocketSubject): void {
 }
 
 function testFailingToConnect({ name, connect, kind }: SocketSubject): void {
-  test(`${name} › nobody listens there`, async () => {
+  test(`${name} › no server at the address › rejects with "refused"`, async () => {
     await using nowhere = await listenNowhere(kind);
     await rejectsWith("refused", connect(nowhere.address), peerName(nowhere.address));
   });
 
-  test(`${name} › the signal gave up before`, async () => {
+  test(`${name} › a signal has aborted before › rejects without connecting`, async () => {
     let connections = 0;
     await using server = await listen(kind, () => connections++);
     const signal = AbortSignal.abort(new Error("no time"));
@@ -144,7 +144,7 @@ function testFailingToConnect({ name, connect, kind }: SocketSubject): void {
     assert.equal(connections, 0);
   });
 
-  test(`${name} › the signal aborts at once`, async () => {
+  test(`${name} › a signal aborts at once › rejects with its reason`, async () => {
     await using server = await listen(kind, () => {});
     const controller = new AbortController();
     const { signal } = controller;
@@ -155,7 +155,7 @@ function testFailingToConnect({ name, connect, kind }: SocketSubject): void {
 }
 
 function testTcp({ name, connect, kind }: SocketSubject): void {
-  test(`${name} › a host may have a name`, async () => {
+  test(`${name} › a host's name › is resolved`, async () => {
     await using server = await listen(kind, (socket) => socket.end("!"));
     await using transport = await connect(byName(server.address));
     await assertReads(transport, new TextEncoder().encode("!"));
@@ -164,7 +164,7 @@ function testTcp({ name, connect, kind }: SocketSubject): void {
     await rejectsWith("refused", connect(address), peerName(address));
   });
 
-  test(`${name} › the signal aborts a port that never accepts`, async () => {
+  test(`${name} › a signal aborts while the server doesn't accept › rejects with its reason`, async () => {
     await using server = await listenAndNeverAccept();
     const controller = new AbortController();
     const { signal } = controller;
@@ -177,7 +177,7 @@ function testTcp({ name, connect, kind }: SocketSubject): void {
 
 /** Registers the tests of what becomes of a transport over sockets when its peer breaks it off. */
 export function testBreaking({ name, kind, open }: BreakableSubject): void {
-  test(`${name} › what the peer wrote before it broke off is read, and not taken for all`, async () => {
+  test(`${name} › the peer resets after a write › its bytes are read, then reading rejects`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
     const bytes = pattern(100_000);
@@ -195,7 +195,7 @@ export function testBreaking({ name, kind, open }: BreakableSubject): void {
   // Only TCP has a reset without anything that was left unread.
   if (kind === "unix") return;
 
-  test(`${name} › a reset rejects a read that waits, and what comes after it`, async () => {
+  test(`${name} › a reset during a read › this and all later operations reject`, async () => {
     await using conversation = await open();
     const { transport, socket } = conversation;
     const rejected = rejectsWith("reset", transport.read(), transport.peer);
@@ -223,7 +223,7 @@ export function testBreaking({ name, kind, open }: BreakableSubject): void {
     }
   });
 
-  test(`${name} › a reset rejects a write that is blocked`, async () => {
+  test(`${name} › a reset during a blocked write › the write rejects, and reading`, async () => {
     await using conversation = await open();
     const { transport, socket } = conversation;
     const rejected = rejectsWith("reset", transport.write(tooMuch));
@@ -233,7 +233,7 @@ export function testBreaking({ name, kind, open }: BreakableSubject): void {
     await rejectsWith("reset", transport.read());
   });
 
-  test(`${name} › a reset rejects a read and a write at once`, async () => {
+  test(`${name} › a reset during a read and a blocked write › both reject`, async () => {
     await using conversation = await open();
     const { transport, socket } = conversation;
     const rejected = [
@@ -247,13 +247,13 @@ export function testBreaking({ name, kind, open }: BreakableSubject): void {
 }
 
 function testUnix({ name, connect }: SocketSubject): void {
-  test(`${name} › there is no such file`, async () => {
+  test(`${name} › a missing file › rejects with "not-found"`, async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "missing");
     await rejectsWith("not-found", connect({ transport: "unix", path }), path);
   });
 
-  test(`${name} › the file is no socket`, async () => {
+  test(`${name} › a file that isn't a socket › rejects with "refused"`, async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "file");
     await writeFile(path, "");
@@ -266,7 +266,7 @@ function testLeavingNothing(subject: SocketSubject): void {
   // A handshake takes the time of many connections.
   const count = encryption === "clear" ? 1000 : atFullSize(1000, 100);
 
-  test(`${name} › ${count} connections leave no socket and no timer`, async () => {
+  test(`${name} › ${count} connections › leave no socket and no timer`, async () => {
     await certificates();
     await leavingNothing(async () => {
       const before = openSockets();
@@ -282,7 +282,7 @@ function testLeavingNothing(subject: SocketSubject): void {
     });
   });
 
-  test(`${name} › close() with a write blocked leaves no socket`, async () => {
+  test(`${name} › close() during a blocked write › leaves no socket`, async () => {
     const before = openSockets();
     await using conversation = await openSocket(subject);
     const { transport } = conversation;
@@ -294,7 +294,7 @@ function testLeavingNothing(subject: SocketSubject): void {
     await socketsDownTo(before + 2);
   });
 
-  test(`${name} › a connection that the peer ends leaves no socket`, async () => {
+  test(`${name} › the peer ends the connection › leaves no socket`, async () => {
     const before = openSockets();
     await using server = await listen(kind, (socket) => void hangUp(socket, encryption));
     for (let i = 0; i < 50; i++) {
@@ -304,7 +304,7 @@ function testLeavingNothing(subject: SocketSubject): void {
     await socketsDownTo(before + 1);
   });
 
-  test(`${name} › a connection that is aborted leaves no socket`, async () => {
+  test(`${name} › connecting is aborted › leaves no socket`, async () => {
     const before = openSockets();
     // The server's end is closed when ours is, and not before.
     await using server = await listen(kind, (socket) => socket.pipe(socket));

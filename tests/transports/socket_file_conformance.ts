@@ -37,7 +37,7 @@ function testMode({ name, listen, connect }: SocketListenerSubject): void {
     [{ mode: 0o620 }, 0o620],
   ];
   for (const umask of [0o000, 0o077]) {
-    test(`${name} › the file's mode is what is asked for, the umask being 0${umask.toString(8)}`, async () => {
+    test(`${name} › mode options with umask 0${umask.toString(8)} › the file has the requested mode`, async () => {
       await using place = await temporaryPlace("unix");
       const before = process.umask(umask);
       try {
@@ -52,7 +52,7 @@ function testMode({ name, listen, connect }: SocketListenerSubject): void {
     });
   }
 
-  test(`${name} › the path's folder has nothing but the socket in it, which has its peers' name`, async () => {
+  test(`${name} › a path › its folder has only the socket, and peers are named by it`, async () => {
     await using place = await temporaryPlace("unix");
     await using listener = await listen(place.address);
     assert.deepEqual(await readdir(dirname(place.path)), [basename(place.path)]);
@@ -62,7 +62,7 @@ function testMode({ name, listen, connect }: SocketListenerSubject): void {
     assert.equal(accepted.peer, `unix ${place.path}`);
   });
 
-  test(`${name} › a path may be as long as a path can be, and no longer`, async () => {
+  test(`${name} › a path of the greatest length, and longer ones › only the longer ones reject`, async () => {
     await using folder = await temporaryFolder();
     const pathOf = (length: number) =>
       join(folder.path, "é".repeat(20), "x".repeat(length - folder.path.length - 42));
@@ -78,7 +78,7 @@ function testMode({ name, listen, connect }: SocketListenerSubject): void {
 }
 
 function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): void {
-  test(`${name} › a file that nobody listens at is replaced`, async () => {
+  test(`${name} › a socket file without a server › is replaced`, async () => {
     await using nowhere = await listenNowhere("unix");
     await using listener = await listen(nowhere.address);
     await using _client = await connect(nowhere.address);
@@ -88,7 +88,7 @@ function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): vo
     assert.equal((await lstat(path)).mode & 0o7777, 0o600);
   });
 
-  test(`${name} › of many who replace a file one listens, and the others are told`, async () => {
+  test(`${name} › many servers replace a file at once › one listens, the others reject`, async () => {
     await using nowhere = await listenNowhere("unix");
     const path = pathOf(nowhere.address);
     const all = await Promise.allSettled(Array.from({ length: 20 }, () => listen(nowhere.address)));
@@ -106,7 +106,7 @@ function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): vo
     socket.destroy();
   });
 
-  test(`${name} › who died while it replaced a file is in nobody's way`, async () => {
+  test(`${name} › a server died while it replaced a file › another one can listen`, async () => {
     await using nowhere = await listenNowhere("unix");
     const path = pathOf(nowhere.address);
     await using died = await listenNowhere("unix");
@@ -116,7 +116,7 @@ function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): vo
     assert.deepEqual(await readdir(dirname(path)), [basename(path)]);
   });
 
-  test(`${name} › a server that isn't ours is not disturbed`, async () => {
+  test(`${name} › another program listens at the path › rejects, and that one goes on`, async () => {
     await using server = await listenWithNode("unix", (socket) => socket.end("!"));
     const path = pathOf(server.address);
     const { ino } = await lstat(path);
@@ -134,7 +134,7 @@ function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): vo
     "a link that leads nowhere": (path) => symlink(`${path}-missing`, path),
   };
   for (const [what, make] of Object.entries(others)) {
-    test(`${name} › ${what} in its place stays`, async () => {
+    test(`${name} › ${what} at the path › rejects and leaves it`, async () => {
       await using place = await temporaryPlace("unix");
       await make(place.path);
       const { ino } = await lstat(place.path);
@@ -145,14 +145,14 @@ function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): vo
     });
   }
 
-  test(`${name} › there is no such folder`, async () => {
+  test(`${name} › a missing folder › rejects with "not-found"`, async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "missing", "socket");
     const { message } = await rejectsWith("not-found", listen({ transport: "unix", path }), path);
     assert.ok(message.includes("folder"), message);
   });
 
-  test(`${name} › the folder is a file`, async () => {
+  test(`${name} › a file in place of the folder › rejects with "not-found"`, async () => {
     await using place = await temporaryPlace("unix");
     await writeFile(place.path, "");
     const path = join(place.path, "socket");
@@ -161,7 +161,7 @@ function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): vo
 
   // Where even root can't make a file.
   if (existsSync("/sys/kernel")) {
-    test(`${name} › the folder can't be written to`, async () => {
+    test(`${name} › a folder without write permission › rejects with "denied"`, async () => {
       const path = "/sys/kernel/dovewire-test";
       await rejectsWith("denied", listen({ transport: "unix", path }), path);
     });
@@ -169,7 +169,7 @@ function testFilesInTheWay({ name, listen, connect }: SocketListenerSubject): vo
 }
 
 function testRemoving({ name, listen }: SocketListenerSubject): void {
-  test(`${name} › close() removes the file`, async () => {
+  test(`${name} › close() › the file is removed`, async () => {
     await using place = await temporaryPlace("unix");
     const listener = await listen(place.address);
     await chmod(place.path, 0o666);
@@ -177,7 +177,7 @@ function testRemoving({ name, listen }: SocketListenerSubject): void {
     assert.deepEqual(await readdir(dirname(place.path)), []);
   });
 
-  test(`${name} › close() leaves a successor's file`, async () => {
+  test(`${name} › close() after another server has replaced the file › leaves the file`, async () => {
     await using place = await temporaryPlace("unix");
     const listener = await listen(place.address);
     await unlink(place.path);
@@ -190,7 +190,7 @@ function testRemoving({ name, listen }: SocketListenerSubject): void {
     socket.destroy();
   });
 
-  test(`${name} › close() leaves what else has come to be there`, async () => {
+  test(`${name} › close() after another file has replaced the socket › leaves the file`, async () => {
     await using place = await temporaryPlace("unix");
     const listener = await listen(place.address);
     await unlink(place.path);
@@ -200,7 +200,7 @@ function testRemoving({ name, listen }: SocketListenerSubject): void {
     assert.deepEqual(await readdir(dirname(place.path)), [basename(place.path)]);
   });
 
-  test(`${name} › close() does without a file, and without a folder`, async () => {
+  test(`${name} › close() after file and folder were deleted › resolves`, async () => {
     await using place = await temporaryPlace("unix");
     const listener = await listen(place.address);
     await place[Symbol.asyncDispose]();

@@ -22,7 +22,7 @@ const binder: SocketBinder<Server> = {
   connect,
 };
 
-test("a socket is bound where nobody else may go, and put in place with its mode", async () => {
+test("socket file › binding › happens in a private folder, and the file appears with its mode", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "socket");
   let boundAt = "";
@@ -43,7 +43,7 @@ test("a socket is bound where nobody else may go, and put in place with its mode
   bound.close();
 });
 
-test("what fails on the way is undone, and told as it is", async () => {
+test("socket file › binding or moving fails › it is undone, and rejects with the error", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "socket");
   const address = { transport: "unix", path } as const;
@@ -67,7 +67,7 @@ test("what fails on the way is undone, and told as it is", async () => {
   assert.deepEqual(await readdir(folder.path), ["socket"]);
 });
 
-test("a socket that nobody may connect to is left alone", async () => {
+test("socket file › an existing socket that can't be connected to › is left", async () => {
   await using nowhere = await listenNowhere("unix");
   assert.ok(nowhere.address.transport === "unix");
   const { message, cause } = await rejectsWith(
@@ -83,7 +83,7 @@ test("a socket that nobody may connect to is left alone", async () => {
   assert.ok((await lstat(nowhere.address.path)).isSocket());
 });
 
-test("who has seen that a file may be replaced isn't overtaken by another", async () => {
+test("socket file › another server tries to replace the file at the same time › rejects", async () => {
   await using nowhere = await listenNowhere("unix");
   assert.ok(nowhere.address.transport === "unix");
   const { address } = nowhere;
@@ -110,7 +110,7 @@ test("who has seen that a file may be replaced isn't overtaken by another", asyn
   bound.close();
 });
 
-test("a file that is gone by itself is in nobody's way", async () => {
+test("socket file › the old file disappears meanwhile › binding succeeds", async () => {
   await using nowhere = await listenNowhere("unix");
   assert.ok(nowhere.address.transport === "unix");
   const { path } = nowhere.address;
@@ -129,7 +129,7 @@ test("a file that is gone by itself is in nobody's way", async () => {
   bound.close();
 });
 
-test("a file that comes and goes is aborted on", async () => {
+test("socket file › the old file appears and disappears repeatedly › rejects after ten tries", async () => {
   await using nowhere = await listenNowhere("unix");
   assert.ok(nowhere.address.transport === "unix");
   const { path } = nowhere.address;

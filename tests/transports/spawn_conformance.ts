@@ -42,7 +42,7 @@ export function testSpawn(subject: SpawnSubject): void {
 }
 
 function testPipes({ name, spawn }: SpawnSubject): void {
-  test(`${name} › the process has its arguments as they are, and a name`, async () => {
+  test(`${name} › arguments with special characters › arrive unchanged, and the peer has a name`, async () => {
     const args = ["", "a b", "*", "$HOME", "'\"\\", "é", "-e", "--check", process.execPath];
     const script = 'for arg; do printf "[%s]" "$arg"; done';
     await using child = await spawn(["/bin/sh", "-c", script, "sh", ...args]);
@@ -50,14 +50,14 @@ function testPipes({ name, spawn }: SpawnSubject): void {
     assert.equal(child.transport.peer, `process /bin/sh (pid ${child.pid})`);
   });
 
-  test(`${name} › a program is looked for in PATH, and starts in its folder`, async () => {
+  test(`${name} › a program's name and a working directory › found in PATH, started there`, async () => {
     await using folder = await temporaryFolder();
     await writeFile(join(folder.path, "found"), "");
     await using child = await spawn(["ls"], { cwd: folder.path });
     assert.equal(await textOf(child), "found\n");
   });
 
-  test(`${name} › 32 MiB go both ways at once`, async () => {
+  test(`${name} › 32 MiB in both directions at once › arrive`, async () => {
     await using child = await spawn(["/bin/cat"]);
     const { transport } = child;
     const bytes = pattern(32 * mebibyte);
@@ -79,7 +79,7 @@ function testPipes({ name, spawn }: SpawnSubject): void {
     await child.close();
   });
 
-  test(`${name} › the process ends its stdout, and can be written to`, async () => {
+  test(`${name} › the process has closed its stdout › writing still works`, async () => {
     let said = "";
     await using child = await spawn(["/bin/sh", "-c", "exec >&-; cat | wc -c >&2"], {
       onStderr: (chunk) => said += decoder.decode(chunk),
@@ -91,7 +91,7 @@ function testPipes({ name, spawn }: SpawnSubject): void {
     assert.equal(said.trim(), String(mebibyte));
   });
 
-  test(`${name} › a process that ends without reading breaks the writing, and not the reading`, async () => {
+  test(`${name} › the process ends without reading › writing rejects, reading works`, async () => {
     await using child = await spawn(["/bin/sh", "-c", "head -c 200000 /dev/zero"]);
     const { transport } = child;
     const rejected = rejectsWith("reset", transport.write(pattern(8 * mebibyte)), transport.peer);
@@ -103,7 +103,7 @@ function testPipes({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(await child.exited, { code: 0, signal: undefined });
   });
 
-  test(`${name} › a process that writes without end fills no memory`, async () => {
+  test(`${name} › a process writes without end › memory stays bounded`, async () => {
     await using child = await spawn(["/bin/cat", "/dev/zero"]);
     await child.transport.read();
     const before = process.memoryUsage().rss;
@@ -115,7 +115,7 @@ function testPipes({ name, spawn }: SpawnSubject): void {
 }
 
 function testEnding({ name, spawn }: SpawnSubject): void {
-  test(`${name} › how a process ended is told after what it wrote`, async () => {
+  test(`${name} › a process writes and ends › exited resolves after its output was read`, async () => {
     await using child = await spawn(["/bin/sh", "-c", "head -c 300000 /dev/zero; exit 7"]);
     const told: string[] = [];
     const exited = child.exited.then((status) => {
@@ -130,7 +130,7 @@ function testEnding({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(told, ["read", "exited"]);
   });
 
-  test(`${name} › a process that says nothing ends unread`, async () => {
+  test(`${name} › a process ends without output › exited resolves without reading`, async () => {
     await using child = await spawn(["/bin/sh", "-c", "exit 255"]);
     assert.deepEqual(await child.exited, { code: 255, signal: undefined });
     child.kill();
@@ -138,7 +138,7 @@ function testEnding({ name, spawn }: SpawnSubject): void {
   });
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    test(`${name} › kill() sends a ${signal}`, async () => {
+    test(`${name} › kill() › sends ${signal}`, async () => {
       await using child = await spawn(["/bin/cat"]);
       if (signal === "SIGTERM") child.kill();
       else child.kill(signal);
@@ -147,7 +147,7 @@ function testEnding({ name, spawn }: SpawnSubject): void {
     });
   }
 
-  test(`${name} › a process that is ended breaks what waits to be written`, async () => {
+  test(`${name} › a process is killed during a blocked write › the write rejects`, async () => {
     await using child = await spawn(["/bin/sleep", "600"]);
     const rejected = rejectsWith("reset", child.transport.write(pattern(8 * mebibyte)));
     await turn();
@@ -157,14 +157,14 @@ function testEnding({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(await child.exited, { code: undefined, signal: "SIGKILL" });
   });
 
-  test(`${name} › close() ends a process that heeds the end of its stdin`, async () => {
+  test(`${name} › close() of a process that ends with its stdin › it ends by itself`, async () => {
     const child = await spawn(["/bin/sh", "-c", "cat >/dev/null; exit 9"]);
     await child.transport.close();
     await child.transport.close();
     assert.deepEqual(await child.exited, { code: 9, signal: undefined });
   });
 
-  test(`${name} › close() ends one that doesn't with a SIGTERM`, async () => {
+  test(`${name} › close() of a process that ignores the end of its stdin › SIGTERM ends it`, async () => {
     const child = await spawn(["/bin/sleep", "600"]);
     const rejected = rejectsWith("closed", child.transport.read(), child.transport.peer);
     await turn();
@@ -173,7 +173,7 @@ function testEnding({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(await child.exited, { code: undefined, signal: "SIGTERM" });
   });
 
-  test(`${name} › disposing ends one that doesn't heed that with a SIGKILL, and waits for it`, async () => {
+  test(`${name} › disposing of a process that ignores SIGTERM › SIGKILL ends it, and that is awaited`, async () => {
     const child = await spawn(["/bin/sh", "-c", "trap '' TERM; echo; while :; do sleep 1; done"]);
     await child.transport.read();
     await child[Symbol.asyncDispose]();
@@ -181,7 +181,7 @@ function testEnding({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(await child.exited, { code: undefined, signal: "SIGKILL" });
   });
 
-  test(`${name} › a pipe that the process has left to another is waited for, until close()`, async () => {
+  test(`${name} › a child of the process keeps its stdout › exited resolves after close()`, async () => {
     await using child = await spawn(["/bin/sh", "-c", "sleep 600 & echo $!"], {
       onStderr: () => {},
     });
@@ -201,7 +201,7 @@ function testEnding({ name, spawn }: SpawnSubject): void {
 
 function testDescriptor3({ name, spawn }: SpawnSubject): void {
   for (const size of [0, 20, 3 * mebibyte]) {
-    test(`${name} › ${size} bytes and the end come by descriptor 3`, async () => {
+    test(`${name} › ${size} bytes for file descriptor 3 › arrive with the end`, async () => {
       const bytes = pattern(size);
       const descriptor3 = bytes.slice();
       await using child = await spawn(["/bin/sh", "-c", "cat <&3; cat"], { descriptor3 });
@@ -216,7 +216,7 @@ function testDescriptor3({ name, spawn }: SpawnSubject): void {
   }
 
   for (const size of [20, 3 * mebibyte]) {
-    test(`${name} › a process needn't read ${size} bytes of descriptor 3`, async () => {
+    test(`${name} › a process doesn't read the ${size} bytes of file descriptor 3 › ends normally`, async () => {
       for (const script of ["exit 0", "exec 3<&-; cat", "cat"]) {
         const descriptor3 = pattern(size);
         await using child = await spawn(["/bin/sh", "-c", script], { descriptor3 });
@@ -231,14 +231,14 @@ function testDescriptor3({ name, spawn }: SpawnSubject): void {
     });
   }
 
-  test(`${name} › there is no descriptor 3 unless it is asked for`, async () => {
+  test(`${name} › no option descriptor3 › there is no file descriptor 3`, async () => {
     await using child = await spawn(["/bin/sh", "-c", "(: <&3) 2>/dev/null || echo none"]);
     assert.equal(await textOf(child), "none\n");
   });
 }
 
 function testStderr({ name, spawn }: SpawnSubject): void {
-  test(`${name} › all of stderr is passed on before the end is told`, async () => {
+  test(`${name} › much output on stderr › is passed on before exited resolves`, async () => {
     let size = 0;
     await using child = await spawn(["/bin/sh", "-c", "head -c 3000000 /dev/zero >&2; echo out"], {
       onStderr: (chunk) => size += chunk.length,
@@ -248,7 +248,7 @@ function testStderr({ name, spawn }: SpawnSubject): void {
     assert.equal(size, 3_000_000);
   });
 
-  test(`${name} › what the hook throws does nothing, and it goes on`, async () => {
+  test(`${name} › onStderr throws › the error is ignored, the next chunks are passed on`, async () => {
     let size = 0;
     await using child = await spawn(["/bin/sh", "-c", "head -c 300000 /dev/zero >&2; echo out"], {
       onStderr(chunk) {
@@ -261,7 +261,7 @@ function testStderr({ name, spawn }: SpawnSubject): void {
     assert.equal(size, 300_000);
   });
 
-  test(`${name} › stderr without a hook is thrown away`, async () => {
+  test(`${name} › no onStderr › stderr is discarded`, async () => {
     await using child = await spawn(["/bin/sh", "-c", "head -c 300000 /dev/zero >&2; echo out"]);
     assert.equal(await textOf(child), "out\n");
   });
@@ -270,7 +270,7 @@ function testStderr({ name, spawn }: SpawnSubject): void {
 function testEnvironment({ name, spawn }: SpawnSubject): void {
   const variable = "DOVEWIRE_SPAWN_TEST";
 
-  test(`${name} › the environment is this process's, or what is given and no more`, async () => {
+  test(`${name} › with and without the option env › the given environment only, or this process's`, async () => {
     // Node and Deno would pass this one on by themselves.
     const { NODE_V8_COVERAGE } = process.env;
     process.env.NODE_V8_COVERAGE ??= "";
@@ -302,27 +302,29 @@ function testNotStarting({ name, spawn }: SpawnSubject): void {
   const secret = "a secret";
   const env = { A: undefined } as unknown as Record<string, string>;
   const cases: Case[] = [
-    ["there is no such program", "not-found", "/nonexistent/program", ["/nonexistent/program"]],
-    ["there is none in PATH", "not-found", "in PATH", ["nonexistent-program"]],
-    ["the program is none", "denied", "/etc/passwd", ["/etc/passwd"]],
-    ["the program is a folder", "denied", "/etc", ["/etc"]],
-    ["there is no such folder", "not-found", "no folder /nonexistent", ["/bin/cat"], {
+    ["a missing program", "not-found", "/nonexistent/program", ["/nonexistent/program"]],
+    ["a name that isn't in PATH", "not-found", "in PATH", ["nonexistent-program"]],
+    ["a file that isn't executable", "denied", "/etc/passwd", ["/etc/passwd"]],
+    ["a folder as the program", "denied", "/etc", ["/etc"]],
+    ["a missing working directory", "not-found", "no folder /nonexistent", ["/bin/cat"], {
       cwd: "/nonexistent",
     }],
-    ["the folder is none", "not-found", "/etc/passwd", ["/bin/cat"], { cwd: "/etc/passwd" }],
-    ["there is no command", "invalid", "no program", []],
-    ["the program has no name", "invalid", "no program", [""]],
-    ["a NUL is in the program", "invalid", "NUL in the program's name", ["/bin/\0cat"]],
-    ["a NUL is in an argument", "invalid", "NUL in argument 2", ["/bin/cat", "-", `${secret}\0`]],
-    ["a NUL is in the folder", "invalid", "NUL", ["/bin/cat"], { cwd: "/\0" }],
-    ["a variable isn't set", "invalid", 'no string for "A"', ["/bin/cat"], { env }],
-    ["a NUL is in a variable", "invalid", 'NUL in "A"', ["/bin/cat"], {
+    ["a file as the working directory", "not-found", "/etc/passwd", ["/bin/cat"], {
+      cwd: "/etc/passwd",
+    }],
+    ["an empty command", "invalid", "no program", []],
+    ["an empty program name", "invalid", "no program", [""]],
+    ["a NUL in the program's name", "invalid", "NUL in the program's name", ["/bin/\0cat"]],
+    ["a NUL in an argument", "invalid", "NUL in argument 2", ["/bin/cat", "-", `${secret}\0`]],
+    ["a NUL in the working directory", "invalid", "NUL", ["/bin/cat"], { cwd: "/\0" }],
+    ["a variable without a value", "invalid", 'no string for "A"', ["/bin/cat"], { env }],
+    ["a NUL in a variable", "invalid", 'NUL in "A"', ["/bin/cat"], {
       env: { A: `${secret}\0` },
     }],
-    ["a variable's name has a =", "invalid", '"A=B"', ["/bin/cat"], { env: { "A=B": secret } }],
+    ["a = in a variable's name", "invalid", '"A=B"', ["/bin/cat"], { env: { "A=B": secret } }],
   ];
   for (const [what, code, telling, command, options] of cases) {
-    test(`${name} › ${what}`, async () => {
+    test(`${name} › ${what} › rejects, names it and leaves no file descriptor`, async () => {
       // Deno loses a descriptor with those that it was to have besides.
       const before = openDescriptors() + ("Deno" in globalThis ? 1 : 0);
       const descriptor3 = encoder.encode(secret);
@@ -334,7 +336,7 @@ function testNotStarting({ name, spawn }: SpawnSubject): void {
     });
   }
 
-  test(`${name} › what can't be started leaves no descriptor`, async () => {
+  test(`${name} › starting fails 20 times › no file descriptor is left`, async () => {
     const before = openDescriptors();
     for (let i = 0; i < 20; i++) {
       await rejectsWith("not-found", spawn(["/nonexistent"], { onStderr: () => {} }));
@@ -344,13 +346,13 @@ function testNotStarting({ name, spawn }: SpawnSubject): void {
 }
 
 function testSignal({ name, spawn }: SpawnSubject): void {
-  test(`${name} › a signal that has aborted starts nothing`, async () => {
+  test(`${name} › a signal has aborted before › rejects without starting`, async () => {
     const signal = AbortSignal.abort(new Error("no time"));
     const error = await rejectsWith("aborted", spawn(["/bin/cat"], { signal }), "/bin/cat");
     assert.equal(error.cause, signal.reason);
   });
 
-  test(`${name} › a signal ends the process with a SIGKILL`, async () => {
+  test(`${name} › a signal aborts › SIGKILL ends the process`, async () => {
     const controller = new AbortController();
     const { signal } = controller;
     await using child = await spawn(["/bin/sh", "-c", "trap '' TERM; exec cat"], { signal });
@@ -359,7 +361,7 @@ function testSignal({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(await child.exited, { code: undefined, signal: "SIGKILL" });
   });
 
-  test(`${name} › a signal that aborts when the process has ended does nothing`, async () => {
+  test(`${name} › a signal aborts after the process has ended › changes nothing`, async () => {
     const controller = new AbortController();
     const { signal } = controller;
     await using child = await spawn(["/bin/true"], { signal });
@@ -369,7 +371,7 @@ function testSignal({ name, spawn }: SpawnSubject): void {
 }
 
 function testLeavingNothing({ name, spawn }: SpawnSubject): void {
-  test(`${name} › 200 processes leave no process, no descriptor and no timer`, async () => {
+  test(`${name} › 200 processes › leave no process, no file descriptor and no timer`, async () => {
     const before = openDescriptors();
     const pids: number[] = [];
     const run = async (descriptor3: Uint8Array | undefined) => {
@@ -385,7 +387,7 @@ function testLeavingNothing({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(pids.filter(isOurs), []);
   });
 
-  test(`${name} › processes that are closed at once leave nothing either`, async () => {
+  test(`${name} › processes are closed at once › leave no process, no file descriptor and no timer`, async () => {
     const before = openDescriptors();
     const pids: number[] = [];
     await leavingNothing(async () => {

@@ -47,12 +47,12 @@ testTransport({
   outlivesEnd: !isDeno,
 });
 
-test("mod.ts starts processes", async () => {
+test("mod.ts › spawn() › starts a process", async () => {
   await using child = await spawn(["/bin/cat"]);
   assert.match(child.transport.peer, /^process \/bin\/cat \(pid \d+\)$/);
 });
 
-test("stdio.ts between pipes", async () => {
+test("stdio.ts › between pipes › all data passes through", async () => {
   const bytes = pattern(3 * mebibyte);
   const script = 'cat | { "$@"; echo $? >&2; } | cat';
   let code = "";
@@ -69,7 +69,7 @@ test("stdio.ts between pipes", async () => {
   assert.equal(code.trim(), "3");
 });
 
-test("stdio.ts between files", async () => {
+test("stdio.ts › between files › all data passes through", async () => {
   await using folder = await temporaryFolder();
   const [input, output] = ["in", "out"].map((name) => join(folder.path, name));
   const bytes = pattern(3 * mebibyte);
@@ -81,7 +81,7 @@ test("stdio.ts between files", async () => {
   assert.ok((await readFile(output)).equals(bytes));
 });
 
-test("stdio.ts between nothing and nothing", async () => {
+test("stdio.ts › between /dev/null and /dev/null › reads the end", async () => {
   const script = 'exec "$@" </dev/null >/dev/null';
   await using child = await spawn(["/bin/sh", "-c", script, "sh", ...program, "echo"]);
   assert.deepEqual(await child.exited, { code: 3, signal: undefined });
@@ -96,7 +96,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
 
   test(`stdio.ts › a slow reader of ${to} › gets everything that was written`, async () => {
     let said = "";
-    await using child = await spawn(command("lastWords", String(mebibyte)), {
+    await using child = await spawn(command("writeThenClose", String(mebibyte)), {
       onStderr: (chunk) => said += new TextDecoder().decode(chunk),
     });
     await new Promise((resolve) => setTimeout(resolve, 700));
@@ -106,7 +106,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
     assert.equal(said, " 4\n");
   });
 
-  test(`stdio.ts › close() aborts ${to}, and nothing keeps the process`, async () => {
+  test(`stdio.ts › close() during a blocked write to ${to} › read and write reject, the process ends`, async () => {
     let said = "";
     await using child = await spawn(command("blocked"), {
       onStderr: (chunk) => said += new TextDecoder().decode(chunk),
@@ -118,7 +118,7 @@ for (const [to, rest] of [["what spawn gives", ""], ["a pipe", " | cat"]]) {
   });
 }
 
-test("stdio.ts › a reader that is gone breaks the writing, and not the reading", async () => {
+test("stdio.ts › its reader has ended › writing rejects, reading works", async () => {
   let said = "";
   const script = 'exec 3<&0; "$@" <&3 | head -c 1000 >/dev/null';
   await using child = await spawn(["/bin/sh", "-c", script, "sh", ...program, "broken"], {
@@ -132,7 +132,7 @@ test("stdio.ts › a reader that is gone breaks the writing, and not the reading
 });
 
 if (isDeno) {
-  test("deno.ts says which permissions a process takes", async () => {
+  test("deno.ts › starting a process without permissions › the error names those that are needed", async () => {
     const script = `
     import { spawn } from ${JSON.stringify(new URL("../../transports/deno.ts", import.meta.url))};
     const told = [];
@@ -172,7 +172,7 @@ if (isDeno) {
   });
 }
 
-test("a process that wasn't started is told of by each adapter alike", async () => {
+test("adapters › a missing program › the same error from each", async () => {
   for (const [, spawn] of adapters) {
     await rejectsWith("not-found", spawn(["/nonexistent"]), "Cannot start /nonexistent");
   }

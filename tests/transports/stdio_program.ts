@@ -31,7 +31,7 @@ const acts: Readonly<Record<string, (transport: Transport, argument: string) => 
     process.exitCode = 3;
   },
   /** Says a lot and lets the loop run dry. */
-  async lastWords(transport, size) {
+  async writeThenClose(transport, size) {
     await transport.write(pattern(Number(size)));
     process.exitCode = 4;
     await transport.close();

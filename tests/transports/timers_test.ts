@@ -88,7 +88,7 @@ test("onAbort › forgotten by a callback before it › isn't called", () => {
   assert.deepEqual(called, ["first"]);
 });
 
-test("Deadline › its time is over › gives its error to everybody who asks", async () => {
+test("Deadline › its time is over › each caller gets its error", async () => {
   await leavingNothing(async () => {
     const error = await new Promise<Error>((resolve) => {
       const deadline = new Deadline({ timeout: 5, errorOf, onEnd: resolve });
@@ -99,7 +99,7 @@ test("Deadline › its time is over › gives its error to everybody who asks", 
   });
 });
 
-test("Deadline › a signal aborts › tells which, once, and stops the time", async () => {
+test("Deadline › a signal aborts › its error names the signal, and the timer stops", async () => {
   await leavingNothing(async () => {
     const [first, second] = [new AbortController(), new AbortController()];
     const ends: Error[] = [];
@@ -150,7 +150,7 @@ test("Deadline › stopped › nothing ends it, and no listener is left", async 
   });
 });
 
-test("Deadline › paused › its time stands still until it goes on", async () => {
+test("Deadline › paused › the time doesn't count until it is resumed", async () => {
   await leavingNothing(async () => {
     let ended = false;
     const deadline = new Deadline({ timeout: 30, errorOf, onEnd: () => ended = true });

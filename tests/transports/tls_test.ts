@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import type tls from "node:tls";
 import { connect as connectWithBun, listen as listenWithBun } from "../../transports/bun.ts";
 import { connect as connectWithDeno, listen as listenWithDeno } from "../../transports/deno.ts";
@@ -49,37 +50,37 @@ async function textOf(transport: Transport): Promise<string> {
 }
 
 const trusted: [what: string, server: tls.TlsOptions, client: TlsOptions, says: string][] = [
-  ["a good certificate, by name", {}, { caCerts: [ca], serverName: "localhost" }, "- localhost"],
-  ["a good certificate, by address", {}, { caCerts: [ca] }, "- -"],
-  ["one CA of several", {}, { caCerts: [otherCa, ca] }, "- -"],
-  ["one CA of several in one text", {}, { caCerts: [otherCa + ca] }, "- -"],
+  ["a good certificate by name", {}, { caCerts: [ca], serverName: "localhost" }, "- localhost"],
+  ["a good certificate by address", {}, { caCerts: [ca] }, "- -"],
+  ["a certificate of one of several CAs", {}, { caCerts: [otherCa, ca] }, "- -"],
+  ["a certificate of one of several CAs in one text", {}, { caCerts: [otherCa + ca] }, "- -"],
   [
-    "an ALPN protocol that it offers",
+    "an ALPN protocol that the client offers",
     { ALPNProtocols: ["imap", "x"] },
     { caCerts: [ca], alpnProtocols: ["y", "x"] },
     "x -",
   ],
   [
-    "no ALPN protocol where it offers none",
+    "no ALPN protocol of the client's",
     { ALPNProtocols: ["doveadm"] },
     { caCerts: [ca] },
     "- -",
   ],
   [
-    "no ALPN protocol where it offers an empty list",
+    "an empty list of ALPN protocols of the client's",
     { ALPNProtocols: ["imap"] },
     { caCerts: [ca], alpnProtocols: [] },
     "- -",
   ],
-  ["a client certificate", { ca, requestCert: true }, { caCerts: [ca], ...client }, "- -"],
-  ["another's name that is asked for", wrongName, {
+  ["a required client certificate", { ca, requestCert: true }, { caCerts: [ca], ...client }, "- -"],
+  ["another host's name that the client requests", wrongName, {
     caCerts: [ca],
     serverName: "other.example",
   }, "- other.example"],
   ...Object.entries({ expired, selfSigned, wrongName }).map((
     [name, pair],
   ): (typeof trusted)[number] => [
-    `what is dangerous: ${name}`,
+    `dangerouslyTrustAnyCertificate and a bad certificate (${name})`,
     pair,
     { dangerouslyTrustAnyCertificate: true },
     "- -",
@@ -87,7 +88,7 @@ const trusted: [what: string, server: tls.TlsOptions, client: TlsOptions, says: 
 ];
 
 for (const [what, serverOptions, options, says] of trusted) {
-  test(`TLS › a client takes ${what}`, async () => {
+  test(`TLS client › ${what} › is accepted`, async () => {
     await using server = await serverWith(serverOptions);
     for (const open of bothWays(server.address, options)) {
       await using transport = await open();
@@ -107,28 +108,28 @@ const refused: [
   ["a self-signed certificate", selfSigned, {}, "certificate", '"caCerts"'],
   ["a wrong name", wrongName, {}, "certificate", "is for 192.0.2.1, not for 127.0"],
   [
-    "a name that isn't asked for",
+    "another name than the client requests",
     {},
     { serverName: "mail.example" },
     "certificate",
     "mail.example",
   ],
   ["an unknown CA", {}, { caCerts: [otherCa] }, "certificate", '"caCerts"'],
-  ["CAs of the runtime's alone", {}, { caCerts: undefined }, "certificate", '"caCerts"'],
+  ["only the runtime's CAs", {}, { caCerts: undefined }, "certificate", '"caCerts"'],
   [
-    "another ALPN",
+    "no common ALPN protocol",
     { ALPNProtocols: ["imap"] },
     { alpnProtocols: ["doveadm"] },
     "tls",
     '"alpnProtocols"',
   ],
-  ["no CA at all", {}, { caCerts: [] }, "tls", '"caCerts" is empty'],
-  ["what is no certificate", {}, { caCerts: ["rubbish"] }, "tls", "PEM"],
-  ["a certificate without a key", {}, { cert: client.cert }, "tls", '"cert" and "key"'],
+  ["an empty list of CAs", {}, { caCerts: [] }, "tls", '"caCerts" is empty'],
+  ["a CA that isn't PEM", {}, { caCerts: ["rubbish"] }, "tls", "PEM"],
+  ["a client certificate without a key", {}, { cert: client.cert }, "tls", '"cert" and "key"'],
 ];
 
 for (const [what, serverOptions, options, code, telling] of refused) {
-  test(`TLS › a client refuses ${what}`, async () => {
+  test(`TLS client › ${what} › is refused with the reason`, async () => {
     const before = openSockets();
     {
       await using server = await serverWith(serverOptions);
@@ -150,12 +151,12 @@ const clients: [
   ["a good certificate", client, undefined, ""],
   ["no certificate", {}, "certificate", "has no certificate"],
   ["another CA's certificate", otherClient, "certificate", "its certificate"],
-  ["another ALPN", { ...client, ALPNProtocols: ["imap"] }, "tls", '"alpnProtocols"'],
+  ["no common ALPN protocol", { ...client, ALPNProtocols: ["imap"] }, "tls", '"alpnProtocols"'],
 ];
 
 for (const [what, options, code, telling] of clients) {
   for (const encryption of ["TLS", "STARTTLS"]) {
-    test(`${encryption} › a listener asks for a certificate and gets ${what}`, async () => {
+    test(`${encryption} listener › it requires a certificate, a client has ${what} › ${code === undefined ? "is accepted" : "is refused"}`, async () => {
       const own: TlsOptions = { ...good, caCerts: [ca], alpnProtocols: ["doveadm"] };
       await using listener = await listen(port, encryption === "TLS" ? { tls: own } : {});
       const socket = await connectSocket(listener.address);
@@ -177,7 +178,7 @@ for (const [what, options, code, telling] of clients) {
   }
 }
 
-test("TLS › a client without the certificate that is asked for gets nothing", async () => {
+test("TLS client › it lacks a required certificate › gets no data", async () => {
   await using listener = await listen(port, { tls: { ...good, caCerts: [ca] } });
   const connecting = connect(listener.address, { tls: { caCerts: [ca] } });
   await using accepted = await next(listener);
@@ -188,11 +189,11 @@ test("TLS › a client without the certificate that is asked for gets nothing", 
   assert.equal(await transport.read().catch(() => undefined), undefined);
 });
 
-test("TLS › listening takes a certificate", async () => {
+test("TLS listener › no certificate › listen() rejects", async () => {
   await rejectsWith("tls", listen(port, { tls: {} }), '"cert" and "key"');
 });
 
-test("STARTTLS › what was sent unencrypted after the upgrade is refused", async () => {
+test("STARTTLS client › unencrypted bytes after the request for TLS › startTls() rejects", async () => {
   const ok = new TextEncoder().encode("+OK\n");
   // Whether they come before the handshake or into it is chance. Fewer than five bytes would be taken
   // for the beginning of a record then, and more waited for.
@@ -211,7 +212,7 @@ test("STARTTLS › what was sent unencrypted after the upgrade is refused", asyn
   }
 });
 
-test("STARTTLS › a client's bytes unencrypted after the upgrade are refused", async () => {
+test("STARTTLS listener › unencrypted bytes after the request for TLS › startTls() rejects", async () => {
   await using listener = await listen(port);
   const socket = await connectSocket(listener.address);
   socket.write("STARTTLS\nINJECTED\n");
@@ -222,16 +223,16 @@ test("STARTTLS › a client's bytes unencrypted after the upgrade are refused", 
   socket.destroy();
 });
 
-test("STARTTLS › a read under way is in its way", async () => {
+test("STARTTLS client › startTls() during a read › rejects", async () => {
   await using server = await listenAnywhere("tcp", () => {});
   const transport = await connect(server.address);
   const reading = rejectsWith("closed", transport.read());
   await turn();
-  await rejectsWith("tls", transport.startTls({ caCerts: [ca] }), "under way");
+  await rejectsWith("tls", transport.startTls({ caCerts: [ca] }), "is pending");
   await reading;
 });
 
-test("STARTTLS › the transport itself only closes any more", async () => {
+test("STARTTLS client › the old transport after startTls() › only close() works", async () => {
   await using server = await serverWith({});
   const plain = await connect(server.address);
   const transport = await plain.startTls({ caCerts: [ca] });
@@ -245,7 +246,7 @@ test("STARTTLS › the transport itself only closes any more", async () => {
   await reading;
 });
 
-test("TLS › the signal aborts in the handshake", async () => {
+test("TLS client › a signal aborts during the handshake › connect() rejects", async () => {
   const before = openSockets();
   await using server = await listenAnywhere("tcp", () => {});
   const controller = new AbortController();
@@ -258,7 +259,7 @@ test("TLS › the signal aborts in the handshake", async () => {
   await socketsDownTo(before + 2);
 });
 
-test("TLS › close() ends a handshake, at either end", async () => {
+test("TLS › close() during the handshake, at either end › the other calls reject", async () => {
   await using server = await listenAnywhere("tcp", () => {});
   const plain = await connect(server.address);
   const securing = rejectsWith("closed", plain.startTls({ caCerts: [ca] }));
@@ -275,7 +276,7 @@ test("TLS › close() ends a handshake, at either end", async () => {
   socket.destroy();
 });
 
-test("TLS › a peer that goes away in the handshake, or speaks otherwise, is told of", async () => {
+test("TLS client › the server ends the connection, or doesn't speak TLS › connect() rejects with the reason", async () => {
   await using gone = await listenAnywhere(
     "tcp",
     (socket) => socket.once("data", () => socket.end()),
@@ -283,14 +284,50 @@ test("TLS › a peer that goes away in the handshake, or speaks otherwise, is to
   await rejectsWith(
     "reset",
     connect(gone.address, { tls: { caCerts: [ca] } }),
-    "Does it speak TLS",
+    "Check that it speaks TLS",
   );
   await using plain = await listenAnywhere("tcp", (socket) => socket.write("VERSION\tx\t1\t2\n"));
   await rejectsWith("tls", connect(plain.address, { tls: { caCerts: [ca] } }), "Cannot start TLS");
 });
 
+// Neither end knows yet that the connection is reset when it writes the last bytes of its handshake.
+for (const encryption of ["TLS", "STARTTLS"]) {
+  const name = `${encryption} › a reset after the peer's last bytes of the handshake`;
+
+  test(`${name}, a server's end › reading rejects with "reset"`, async () => {
+    await using listener = await listen(port, encryption === "TLS" ? { tls: { ...good } } : {});
+    for (let i = 0; i < 20; i++) {
+      const socket = await connectSocket(listener.address);
+      void secureClient(socket).then(() => setImmediate(() => socket.resetAndDestroy()));
+      await using accepted = await next(listener);
+      const read = async () => {
+        const tls = { ...good };
+        await using secured = encryption === "TLS" ? accepted : await accepted.startTls(tls);
+        return await secured.read();
+      };
+      await rejectsWith("reset", read());
+    }
+  });
+
+  test(`${name}, a client's end › reading rejects with "reset"`, async () => {
+    await using server = await listenAnywhere("tcp", (socket) => {
+      const SNICallback: tls.TlsOptions["SNICallback"] = (_name, done) => {
+        // Sends all of its handshake.
+        done(null);
+        setImmediate(() => socket.resetAndDestroy());
+      };
+      void secureServer(socket, { SNICallback }).catch(() => {});
+    });
+    for (let i = 0; i < 20; i++) {
+      const [open] = bothWays(server.address, { caCerts: [ca], serverName: "localhost" })
+        .slice(encryption === "TLS" ? 0 : 1);
+      await rejectsWith("reset", open().then((it) => it.read()));
+    }
+  });
+}
+
 if ("Bun" in globalThis) {
-  test("bun.ts › there is no STARTTLS over a UNIX socket", async () => {
+  test('bun.ts › startTls() over a UNIX socket › rejects with "unsupported"', async () => {
     await using server = await listenAnywhere("unix", () => {});
     const transport = await connect(server.address);
     await rejectsWith("unsupported", transport.startTls({}), "Bun");

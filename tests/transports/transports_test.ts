@@ -58,7 +58,7 @@ testTransport({
   refusesTls: true,
 });
 
-test("mod.ts connects with the runtime's own adapter", async () => {
+test("mod.ts › connect() › is the runtime's own adapter's", async () => {
   await using server = await listen("unix", () => {});
   const [[, connectItself]] = adapters;
   await using chosen = await connect(server.address);

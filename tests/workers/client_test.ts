@@ -24,7 +24,7 @@ function testConversation(version: DovecotVersion, scheme: string): void {
   const targetOf = ({ port, tlsPort }: Dovecot) =>
     `${scheme}://localhost:${scheme === "doveadms" ? tlsPort : port}`;
 
-  test(`workerd › the client, against Dovecot ${version}, ${scheme}`, async () => {
+  test(`client in workerd › commands to Dovecot ${version} by ${scheme} › answers and errors as elsewhere`, async () => {
     const dovecot = await server(version);
     const target = targetOf(dovecot);
     const mailboxes = { name: "mailbox list", user: "alice" };
@@ -50,7 +50,7 @@ function testConversation(version: DovecotVersion, scheme: string): void {
     assert.deepEqual(again, counted);
   });
 
-  test(`workerd › a large mail, saved and streamed, Dovecot ${version}, ${scheme}`, async () => {
+  test(`client in workerd › a large mail to and from Dovecot ${version} by ${scheme} › is saved and streamed`, async () => {
     const dovecot = await server(version);
     const target = targetOf(dovecot);
     const mail = `Subject: large\n\n${`${"0123456789abcdef".repeat(64)}\n`.repeat(200)}`;
@@ -69,7 +69,7 @@ function testConversation(version: DovecotVersion, scheme: string): void {
 }
 
 function testFailures(): void {
-  test("workerd › wrong and missing passwords, nobody there, and no answer", async () => {
+  test("client in workerd › a bad password, no server, no answer › the errors of other runtimes", async () => {
     const dovecot = await server();
     const who = { requests: [{ name: "who" }] };
     for (const password of ["wrong", undefined]) {
@@ -92,7 +92,7 @@ function testFailures(): void {
     assert("name" in late && late.name === "TimeoutError", JSON.stringify(late));
   });
 
-  test("workerd › a reply that is cut short is an error", async () => {
+  test("client in workerd › a reply is cut short › an error", async () => {
     const dovecot = await server();
     for (const isReset of [false, true]) {
       await using cut = await listen("tcp", (socket) => {
@@ -116,7 +116,7 @@ function testFailures(): void {
 }
 
 function testExample(): void {
-  test("examples/quota_worker.ts › quotas, and what goes wrong", async () => {
+  test("examples/quota_worker.ts › requests for quotas › quotas, or the status of the error", async () => {
     const dovecot = await server();
     await using nowhere = await listenNowhere("tcp");
     assert(nowhere.address.transport === "tcp");

@@ -35,7 +35,7 @@ const encoder = new TextEncoder();
 /** How a conversation is encrypted. */
 type Encryption = "clear" | "TLS" | "STARTTLS";
 
-test("cloudflare.ts › elsewhere there is no such thing", async () => {
+test("cloudflare.ts › in another runtime › connect() rejects", async () => {
   const address = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
   await rejectsWith("unsupported", connectHere(address), "cloudflare:sockets");
 });
@@ -60,7 +60,7 @@ if (canStartWorkers) {
 }
 
 function testBreaking(name: string, encryption: Encryption): void {
-  test(`${name} › a reset rejects a read that waits, and what comes after it`, async () => {
+  test(`${name} › a reset during a read › this and all later operations reject`, async () => {
     await using conversation = await open(encryption);
     const { transport, socket } = conversation;
     const rejected = rejectsWith("reset", transport.read(), transport.peer);
@@ -71,7 +71,7 @@ function testBreaking(name: string, encryption: Encryption): void {
     await rejectsWith("reset", transport.write(Uint8Array.of(1)));
   });
 
-  test(`${name} › a reset rejects a read and a write at once`, async () => {
+  test(`${name} › a reset during a read and a blocked write › both reject`, async () => {
     await using conversation = await open(encryption);
     const { transport, socket } = conversation;
     const rejected = [
@@ -85,7 +85,7 @@ function testBreaking(name: string, encryption: Encryption): void {
 
   if (encryption !== "clear") return;
 
-  test(`${name} › a reset looks like an end where this side has ended`, async () => {
+  test(`${name} › a reset after this side has ended › reading just ends`, async () => {
     await using conversation = await open(encryption);
     const { transport, socket } = conversation;
     await transport.closeWrite();
@@ -95,13 +95,13 @@ function testBreaking(name: string, encryption: Encryption): void {
 }
 
 function testConnecting(name: string): void {
-  test(`${name} › a transport says who is at the other end`, async () => {
+  test(`${name} › a transport › has its peer's name`, async () => {
     await using server = await listen("tcp", () => {});
     await using transport = await connect(server.address);
     assert.equal(transport.peer, peerName(server.address));
   });
 
-  test(`${name} › IPv6 and a host's name`, async () => {
+  test(`${name} › an IPv6 address and a host's name › are connected to`, async () => {
     for (const hostname of ["::1", "localhost"]) {
       const server = createServer((socket) => void socket.end("!"));
       await new Promise<void>((resolve) => server.listen(0, hostname, resolve));
@@ -112,7 +112,7 @@ function testConnecting(name: string): void {
     }
   });
 
-  test(`${name} › nobody listens there, no such host, no such port`, async () => {
+  test(`${name} › a closed port, a missing host, an invalid port › rejects with what to check`, async () => {
     await using nowhere = await listenNowhere("tcp");
     const address = { transport: "tcp", hostname: "nowhere.invalid", port: 1 } as const;
     for (const to of [nowhere.address, address, { ...address, port: 70_000 }]) {
@@ -121,7 +121,7 @@ function testConnecting(name: string): void {
     }
   });
 
-  test(`${name} › the signal gave up before, and aborts at once`, async () => {
+  test(`${name} › a signal that has aborted, or aborts at once › rejects`, async () => {
     let connections = 0;
     await using server = await listen("tcp", () => connections++);
     const gone = AbortSignal.abort(new Error("no time"));
@@ -134,7 +134,7 @@ function testConnecting(name: string): void {
     assert.equal((await rejected).cause, controller.signal.reason);
   });
 
-  test(`${name} › the signal aborts a port that never accepts`, async () => {
+  test(`${name} › a signal aborts while the server doesn't accept › rejects`, async () => {
     await using server = await listenAndNeverAccept();
     const controller = new AbortController();
     const rejected = rejectsWith("aborted", connect(server.address, controller));
@@ -143,7 +143,7 @@ function testConnecting(name: string): void {
     await rejected;
   });
 
-  test(`${name} › the signal aborts a handshake`, async () => {
+  test(`${name} › a signal aborts during the handshake › rejects`, async () => {
     const connected = Promise.withResolvers<void>();
     await using server = await listen("tcp", () => connected.resolve());
     const controller = new AbortController();
@@ -154,7 +154,7 @@ function testConnecting(name: string): void {
     await rejected;
   });
 
-  test(`${name} › a connection is of no use to another request`, async () => {
+  test(`${name} › a connection of another request › all calls reject and say why`, async () => {
     await using server = await listen("tcp", (socket) => socket.write("!"));
     assert(server.address.transport === "tcp");
     await using worker = await startWorker("tests/workers/memoising_worker.ts");
@@ -165,7 +165,7 @@ function testConnecting(name: string): void {
     for (const message of messages) assert.match(message, /belongs to the request that opened it/);
   });
 
-  test(`${name} › many connections leave no socket`, async () => {
+  test(`${name} › many connections › leave no socket`, async () => {
     const open = new Set<Socket>();
     const drained: (() => void)[] = [];
     await using server = await listen("tcp", (socket) => {
@@ -187,7 +187,7 @@ function testConnecting(name: string): void {
 }
 
 function testOptions(name: string): void {
-  test(`${name} › what the platform lacks is refused`, async () => {
+  test(`${name} › options that the platform doesn't support › rejects and names them`, async () => {
     await using server = await listen("tcp", () => {});
     const unix = { transport: "unix", path: "/run/socket" } as const;
     await rejectsWith("unsupported", connect(unix), "Workers have no UNIX sockets");
@@ -209,7 +209,7 @@ function testOptions(name: string): void {
 
 function testCertificates(name: string): void {
   for (const kind of ["expired", "selfSigned", "wrongName"] as const) {
-    test(`${name} › a certificate that won't do: ${kind}`, async () => {
+    test(`${name} › a bad certificate (${kind}) › rejects`, async () => {
       const pair = (await certificates())[kind];
       await using server = await listenWithTls(pair);
       const { message } = await rejectsWith("other", connect(server.address, { tls: {} }));
@@ -226,7 +226,7 @@ function testCertificates(name: string): void {
     });
   }
 
-  test(`${name} › a certificate for another name than the host's`, async () => {
+  test(`${name} › serverName differs from the host's › the certificate must have that name`, async () => {
     const { wrongName } = await certificates();
     await using server = await listenWithTls(wrongName);
     const tls = { serverName: "other.example" };
@@ -240,7 +240,7 @@ function testCertificates(name: string): void {
     await rejectsWith("tls", talking(), '"an.example"');
   });
 
-  test(`${name} › no TLS there`, async () => {
+  test(`${name} › a server without TLS › rejects`, async () => {
     await using server = await listen("tcp", (socket) => socket.pipe(socket));
     await rejectsWith("other", connect(server.address, { tls: {} }));
     const talking = async () => {
@@ -270,7 +270,7 @@ function testInjection(name: string): void {
     });
   }
 
-  test(`${name} › bytes injected after STARTTLS, and not read yet`, async () => {
+  test(`${name} › bytes injected after STARTTLS › rejects`, async () => {
     for (const late of [false, true]) {
       // More than one read takes, so that some of it is left.
       await using server = await inject("x".repeat(4096), "+\n", late);
@@ -285,7 +285,7 @@ function testInjection(name: string): void {
     }
   });
 
-  test(`${name} › without injected bytes the same goes well`, async () => {
+  test(`${name} › STARTTLS without injected bytes › the conversation goes on encrypted`, async () => {
     await using server = await inject("go", "", false);
     const transport = await connect({ ...server.address, hostname: "localhost" } as Address);
     await transport.write(encoder.encode("STARTTLS\n"));

@@ -191,16 +191,16 @@ class Child implements ChildProcess {
     const descriptor3 = process.stdio[3] as Duplex | undefined;
     if (secret !== undefined && descriptor3) hand(secret, descriptor3);
 
-    const giveUp = () => this.kill("SIGKILL");
-    signal?.addEventListener("abort", giveUp);
-    if (signal?.aborted) giveUp();
+    const killNow = () => this.kill("SIGKILL");
+    signal?.addEventListener("abort", killNow);
+    if (signal?.aborted) killNow();
     const ended = new Promise<ExitStatus>((resolve) => {
       process.once("exit", (code, signal) => {
         this.#state = "ended";
         resolve({ code: code ?? undefined, signal: signal ?? undefined });
       });
     }).then((status) => {
-      signal?.removeEventListener("abort", giveUp);
+      signal?.removeEventListener("abort", killNow);
       clearTimeout(this.#timer);
       descriptor3?.destroy();
       return status;

@@ -89,10 +89,10 @@ export class PipeTransport implements Transport {
     this.#assertWritable();
     if (chunk.length === 0) return;
     await new Promise<void>((resolve, reject) => {
-      const giveUp = (error?: Error | null) => reject(this.#broken(this.#outputError ?? error));
-      this.#wakeWriter = giveUp;
+      const fail = (error?: Error | null) => reject(this.#broken(this.#outputError ?? error));
+      this.#wakeWriter = fail;
       this.#output.write(chunk, (error) => {
-        if (error || this.#output.destroyed) giveUp(error);
+        if (error || this.#output.destroyed) fail(error);
         else resolve();
       });
     });

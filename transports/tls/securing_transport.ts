@@ -16,15 +16,18 @@ import {
   type Transport,
 } from "../transport.ts";
 
-/** What was connected to, encrypted if the options say so. Closes it if that fails, or is aborted. */
+/**
+ * Starts TLS on a new connection if the options ask for it. Closes the connection if that fails or is
+ * aborted.
+ */
 export async function securedFor(
   address: Address,
   transport: Transport,
   { signal, tls }: ConnectOptions,
 ): Promise<Transport> {
   if (tls === undefined) return transport;
-  const giveUp = () => void transport.close();
-  signal?.addEventListener("abort", giveUp);
+  const abort = () => void transport.close();
+  signal?.addEventListener("abort", abort);
   try {
     const secured = await transport.startTls(tls);
     signal?.throwIfAborted();
@@ -33,7 +36,7 @@ export async function securedFor(
     await transport.close();
     throw signal?.aborted ? connectError("aborted", address, signal.reason) : error;
   } finally {
-    signal?.removeEventListener("abort", giveUp);
+    signal?.removeEventListener("abort", abort);
   }
 }
 
@@ -72,7 +75,7 @@ class SecuringListener implements Listener {
   }
 }
 
-/** A transport that can be used from the start of its handshake. */
+/** A transport that can be used before its handshake is done: reads and writes wait for that. */
 class SecuringTransport implements Transport {
   readonly peer: string;
   #transport: Transport;
@@ -82,7 +85,7 @@ class SecuringTransport implements Transport {
     this.peer = transport.peer;
     this.#transport = transport;
     this.#secured = transport.startTls(tls);
-    // Errors of the handshake show in reading and writing.
+    // If the handshake fails, reads and writes reject with its error.
     this.#secured.then((secured) => {
       this.#transport = secured;
     }, () => {});

@@ -16,7 +16,7 @@ import {
 
 /** The side of a handshake. */
 export type TlsRole =
-  /** It connected; `host` is the name that it connected to, if there was one. */
+  /** It connected, to `host` unless that was a UNIX socket. */
   | { readonly side: "client"; readonly host: string | undefined }
   /** It was accepted. */
   | { readonly side: "server" };
@@ -34,7 +34,7 @@ export function isExposedAs(role: TlsRole): boolean | undefined {
 
 /** The options with their defaults. */
 export interface TlsSettings {
-  /** The name that the server's certificate has to be for; empty if it is unused. */
+  /** The name that the server's certificate must have; empty if it isn't checked. */
   readonly serverName: string;
   /** CAs, as PEM, or `undefined` for the runtime's (a client) or none (a server). */
   readonly ca: string[] | undefined;
@@ -51,13 +51,15 @@ export function settingsOf(options: TlsOptions, role: TlsRole, peer: string): Tl
   const refuse = (why: string) => tlsError("tls", peer, why);
   // Some runtimes accept an empty list or an invalid certificate without an error.
   if (caCerts?.length === 0) {
-    throw refuse('"caCerts" is empty, so that nobody would be trusted. Leave it out, or fill it.');
+    throw refuse('"caCerts" is empty: no certificate would be trusted. Leave it out, or add a CA.');
   }
   if (caCerts?.some((it) => !it.includes("-----BEGIN CERTIFICATE-----"))) {
-    throw refuse('something in "caCerts" is no certificate in PEM. Give the text of the file.');
+    throw refuse(
+      "\"caCerts\" has an entry that isn't PEM. Pass the content of the certificate's file.",
+    );
   }
   if ((cert === undefined) !== (key === undefined)) {
-    throw refuse('"cert" and "key" go together. Set both, or none.');
+    throw refuse('one of "cert" and "key" is missing. Set both, or none.');
   }
   if (role.side === "server" && cert === undefined) {
     throw refuse('a server needs a certificate. Set "cert" and "key".');
@@ -65,7 +67,7 @@ export function settingsOf(options: TlsOptions, role: TlsRole, peer: string): Tl
   const verifies = options.dangerouslyTrustAnyCertificate !== true;
   const serverName = options.serverName ?? (role.side === "client" ? role.host : undefined) ?? "";
   if (role.side === "client" && verifies && serverName === "") {
-    throw refuse('there is no name for its certificate to be for. Set "serverName".');
+    throw refuse('the name that its certificate must have isn\'t known. Set "serverName".');
   }
   const ca = caCerts === undefined ? undefined : [...caCerts];
   return { serverName, ca, cert, key, alpnProtocols: [...alpnProtocols], verifies };
@@ -76,14 +78,14 @@ export function plaintextError(peer: string): TransportError {
   return tlsError(
     "tls",
     peer,
-    "it has sent more, unencrypted, after what asked for TLS. Somebody on the way may have put that in: " +
-      "the connection is closed.",
+    "unencrypted data came after the request to start TLS. An attacker on the network may have " +
+      "injected it, so the connection was closed.",
   );
 }
 
 /** The error for a transport that is in use when TLS is to start. */
 export function busyError(peer: string): TransportError {
-  return tlsError("tls", peer, "a read or a write is under way. Wait for it first.");
+  return tlsError("tls", peer, "a read or a write is pending. Wait for it first.");
 }
 
 /** The error for a transport that is encrypted already. */
@@ -99,48 +101,47 @@ export function supersededError(peer: string): TransportError {
   );
 }
 
-/** What went wrong in a handshake. */
+/** Why a handshake failed. */
 export interface TlsFault {
   readonly code: TransportErrorCode;
-  /** What is wrong, and what to do. */
+  /** The reason, and what to do. */
   readonly why: string;
 }
 
-const anotherCa = 'Set "caCerts" to the certificate of its CA if that is one of your own.';
+const anotherCa = 'If that is your own CA, set "caCerts" to its certificate.';
 
 /** Faults of the peer's certificate by OpenSSL's codes, which other runtimes use, too. */
 const certificateFaults: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired. Renew it.",
   CERT_NOT_YET_VALID: "its certificate isn't valid yet. Check the clocks of both ends.",
   DEPTH_ZERO_SELF_SIGNED_CERT:
-    `its certificate is signed by itself, and by nobody who is trusted here. ${anotherCa}`,
-  SELF_SIGNED_CERT_IN_CHAIN: `the CA of its certificate isn't trusted here. ${anotherCa}`,
-  // What Deno says of one that has expired, too.
+    'its certificate is self-signed and not trusted. If it is your own, set "caCerts" to it.',
+  SELF_SIGNED_CERT_IN_CHAIN: `the CA of its certificate isn't trusted. ${anotherCa}`,
+  // Deno has this code for an expired certificate, too.
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "Deno" in globalThis
-    ? "its certificate has expired, or is of no CA that is trusted here: Deno doesn't say " +
-      `which. ${anotherCa}`
-    : `its certificate is of no CA that is trusted here. ${anotherCa}`,
+    ? "its certificate has expired, or its CA isn't trusted; Deno doesn't say which. " + anotherCa
+    : `the CA of its certificate isn't trusted. ${anotherCa}`,
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-    'it has no certificate, and "caCerts" asks for one. It has to be given one of these CAs.',
-  INVALID_PURPOSE: "its certificate is for another purpose. It has to get one for this.",
-  CERT_REVOKED: "its certificate was revoked. It has to get a new one.",
+    'it has no certificate, and "caCerts" requires one. It needs one that these CAs issued.',
+  INVALID_PURPOSE: "its certificate is not valid for this purpose. It needs another one.",
+  CERT_REVOKED: "its certificate was revoked. It needs a new one.",
 };
 
-/** Why the peer refuses this end's certificate, by the end of the alert's name. */
+/** Why the peer rejects this end's handshake, by the end of the alert's name. */
 const refusals: Readonly<Record<string, string>> = {
-  CERTIFICATE_REQUIRED: 'it requires a certificate of this end. Set "cert" and "key".',
-  BAD_CERTIFICATE: "it refuses this end's certificate as bad, or as one for another name.",
-  CERTIFICATE_EXPIRED: "it refuses this end's certificate as expired. Get a new one.",
-  CERTIFICATE_UNKNOWN: "it refuses this end's certificate. Check its log for the reason.",
-  UNSUPPORTED_CERTIFICATE: "it refuses this end's certificate as one of the wrong kind.",
-  CERTIFICATE_REVOKED: "it refuses this end's certificate as revoked. Get a new one.",
+  CERTIFICATE_REQUIRED: 'it requires a certificate. Set "cert" and "key".',
+  BAD_CERTIFICATE: "it rejects this end's certificate as invalid, or as one for another name.",
+  CERTIFICATE_EXPIRED: "it rejects this end's certificate as expired. Get a new one.",
+  CERTIFICATE_UNKNOWN: "it rejects this end's certificate. Check its log for the reason.",
+  UNSUPPORTED_CERTIFICATE: "it doesn't support this end's kind of certificate.",
+  CERTIFICATE_REVOKED: "it rejects this end's certificate as revoked. Get a new one.",
   UNKNOWN_CA: "it doesn't trust the CA of this end's certificate.",
-  NO_APPLICATION_PROTOCOL: 'it speaks none of "alpnProtocols".',
-  PROTOCOL_VERSION: "both ends have no TLS version in common.",
-  HANDSHAKE_FAILURE: "both ends have no cipher in common, or a certificate is missing.",
+  NO_APPLICATION_PROTOCOL: 'it supports none of "alpnProtocols".',
+  PROTOCOL_VERSION: "the two ends have no TLS version in common.",
+  HANDSHAKE_FAILURE: "the two ends have no cipher in common, or a certificate is missing.",
 };
 
-/** The reason, if TLS failed. */
+/** The reason if TLS failed; `undefined` for other errors. */
 export function faultOf(error: unknown, serverName = ""): TlsFault | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = String((error as { code?: unknown }).code ?? "");
@@ -151,7 +152,7 @@ export function faultOf(error: unknown, serverName = ""): TlsFault | undefined {
     return { code: "certificate", why: certificateFaults[code] };
   }
   if (/^(?:CERT|UNABLE_TO|INVALID_CA|PATH_LENGTH|ERROR_IN_CERT|HOSTNAME_MISMATCH)/.test(code)) {
-    return { code: "certificate", why: `its certificate isn't good: ${error.message}.` };
+    return { code: "certificate", why: `its certificate is invalid: ${error.message}.` };
   }
   const alert = /_ALERT_([A-Z_]+)$/.exec(code)?.[1];
   if (alert !== undefined && Object.hasOwn(refusals, alert)) {
@@ -161,7 +162,7 @@ export function faultOf(error: unknown, serverName = ""): TlsFault | undefined {
     return { code: "tls", why: 'it supports none of "alpnProtocols".' };
   }
   if (/WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH|RECORD_LAYER|INVALID_CONTENT/.test(code)) {
-    return { code: "tls", why: "it speaks something other than TLS. Check the port." };
+    return { code: "tls", why: "it doesn't speak TLS. Check the port." };
   }
   if (/^(?:ERR_SSL|ERR_TLS|ERR_OSSL|ERR_CRYPTO|EPROTO)/.test(code)) {
     return { code: "tls", why: `the handshake failed: ${error.message.trim()}.` };
@@ -175,7 +176,7 @@ export function handshakeError(error: unknown, peer: string, serverName: string)
   if (fault !== undefined) return tlsError(fault.code, peer, fault.why, error);
   const code = codeOfSystemError(error);
   const why = code === "reset"
-    ? "the other end reset the connection. Does it speak TLS at that port?"
+    ? "the other end reset the connection. Check that it speaks TLS at that port."
     : code === "closed"
     ? "the connection was closed on this side."
     : `the handshake failed: ${error instanceof Error ? error.message : error}.`;
@@ -186,6 +187,6 @@ export function handshakeError(error: unknown, peer: string, serverName: string)
 function wrongName({ message }: Error, serverName: string): string {
   const names = /.*(?:altnames|list|CN): (.+)$/.exec(message)?.[1]
     .replaceAll(/(?:DNS|IP Address|IP):/g, "") ?? "another name";
-  return `its certificate is for ${names}, not for ${serverName}. Connect by a name that it is for, ` +
+  return `its certificate is for ${names}, not for ${serverName}. Connect by one of its names, ` +
     'or set "serverName" to one if you are sure that this is the server.';
 }

@@ -6,7 +6,7 @@
 
 import { Duplex } from "node:stream";
 import type { Transport } from "../transport.ts";
-import type { Underneath, WriteFailure } from "../node_transport.ts";
+import type { Underneath } from "./underneath.ts";
 
 /** A stream over a transport, and its state. */
 export interface TransportDuplex extends Underneath {
@@ -17,7 +17,7 @@ export interface TransportDuplex extends Underneath {
 export function duplexOver(
   transport: Pick<Transport, "read" | "write" | "closeWrite" | "close">,
 ): TransportDuplex {
-  const failure: WriteFailure = {};
+  let writeError: Error | undefined;
   let wakeWriter: (() => void) | undefined;
   let wakeReader: (() => void) | undefined;
   let isFull: (() => boolean) | undefined;
@@ -31,7 +31,7 @@ export function duplexOver(
   };
   // A failed write must not end the reading: the peer may have sent its reason.
   const keep = (error: Error) => {
-    failure.error ??= error;
+    writeError ??= error;
   };
   const stream = new Duplex({
     allowHalfOpen: true,
@@ -60,14 +60,18 @@ export function duplexOver(
   stream.on("error", () => {});
   return {
     stream,
-    failure,
+    get writeError(): Error | undefined {
+      return writeError;
+    },
     destroy: () => void stream.destroy(),
     readWhile(wanted: () => boolean): void {
       isFull = () => !wanted();
     },
     wasTaken: () => wakeReader?.(),
-    // Deno never calls back for an encrypted write of nothing.
-    probe: () => stream.writableLength > 0 ? Promise.resolve() : transport.write(new Uint8Array(0)),
+    async probe(): Promise<boolean> {
+      if (stream.writableLength === 0) await transport.write(new Uint8Array(0)).catch(keep);
+      return writeError === undefined;
+    },
     async written(): Promise<void> {
       while (stream.writableLength > 0 && !stream.destroyed) {
         await new Promise<void>((resolve) => {

@@ -197,7 +197,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "reload": {
     name: "reload",
     method: "reload",
-    summary: "Makes Dovecot read its configuration anew.",
+    summary: "Makes Dovecot reload its configuration.",
     since: "2.3",
     mail: false,
     alone: true,
@@ -262,7 +262,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "stats reopen": {
     name: "stats reopen",
     method: "statsReopen",
-    summary: "Makes the stats process open its exporters' files anew.",
+    summary: "Makes the stats process reopen its exporters' files.",
     since: "2.4",
     mail: false,
     alone: true,
@@ -291,7 +291,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "oldstats reset": {
     name: "oldstats reset",
     method: "oldstatsReset",
-    summary: "Sets the statistics of the old-stats plugin back.",
+    summary: "Resets the statistics of the old-stats plugin.",
     since: "2.3",
     until: "2.3",
     mail: false,
@@ -523,7 +523,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "director flush": {
     name: "director flush",
     method: "directorFlush",
-    summary: "Makes users of a mail server be assigned anew.",
+    summary: "Reassigns the users of a mail server.",
     since: "2.3",
     until: "2.3",
     mail: false,
@@ -541,7 +541,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "director dump": {
     name: "director dump",
     method: "directorDump",
-    summary: "Shows the commands that bring the director's state about.",
+    summary: "Shows the commands that create the director's state.",
     since: "2.3",
     until: "2.3",
     mail: false,
@@ -627,7 +627,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "instance remove": {
     name: "instance remove",
     method: "instanceRemove",
-    summary: "Forgets an instance.",
+    summary: "Removes an instance from that list.",
     since: "2.3",
     mail: false,
     alone: true,
@@ -744,7 +744,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "log reopen": {
     name: "log reopen",
     method: "logReopen",
-    summary: "Makes Dovecot open its log files anew.",
+    summary: "Makes Dovecot reopen its log files.",
     since: "2.3",
     mail: false,
     alone: true,
@@ -805,7 +805,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "replicator dsync-status": {
     name: "replicator dsync-status",
     method: "replicatorDsyncStatus",
-    summary: "Lists what the replicator's processes are at.",
+    summary: "Lists what the replicator's processes do.",
     since: "2.3",
     until: "2.3",
     mail: false,
@@ -1032,7 +1032,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "fs stat": {
     name: "fs stat",
     method: "fsStat",
-    summary: "Tells the size of a file of a file system of Dovecot's.",
+    summary: "Shows the size of a file of a file system of Dovecot's.",
     since: "2.3",
     mail: false,
     alone: true,
@@ -1133,7 +1133,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "auth cache flush": {
     name: "auth cache flush",
     method: "authCacheFlush",
-    summary: "Forgets what the auth process has cached.",
+    summary: "Flushes the authentication cache.",
     since: "2.3",
     mail: false,
     alone: true,
@@ -1510,7 +1510,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "mailbox path": {
     name: "mailbox path",
     method: "mailboxPath",
-    summary: "Tells where a mailbox is stored.",
+    summary: "Shows where a mailbox is stored.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -1529,7 +1529,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "fetch": {
     name: "fetch",
     method: "fetch",
-    summary: "Reads messages or what is known of them.",
+    summary: "Reads messages, or fields of them.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -1617,7 +1617,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "expunge": {
     name: "expunge",
     method: "expunge",
-    summary: "Deletes messages for good.",
+    summary: "Deletes messages permanently.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -1826,7 +1826,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "mailbox cache purge": {
     name: "mailbox cache purge",
     method: "mailboxCachePurge",
-    summary: "Writes mailboxes' caches anew without what isn't needed.",
+    summary: "Rewrites mailboxes' caches without what isn't needed.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -1912,7 +1912,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "mail fs stat": {
     name: "mail fs stat",
     method: "mailFsStat",
-    summary: "Tells the size of a file of one of the file systems of a user's mail.",
+    summary: "Shows the size of a file of one of the file systems of a user's mail.",
     since: "2.4",
     mail: true,
     alone: false,
@@ -2181,7 +2181,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "sieve deactivate": {
     name: "sieve deactivate",
     method: "sieveDeactivate",
-    summary: "Leaves no Sieve script active.",
+    summary: "Deactivates the active Sieve script.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2230,7 +2230,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "acl rights": {
     name: "acl rights",
     method: "aclRights",
-    summary: "Tells which rights the user has on a mailbox.",
+    summary: "Shows which rights the user has on a mailbox.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2248,7 +2248,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "acl set": {
     name: "acl set",
     method: "aclSet",
-    summary: "Sets somebody's rights on a mailbox.",
+    summary: "Sets a user's rights on a mailbox.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2265,7 +2265,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "acl add": {
     name: "acl add",
     method: "aclAdd",
-    summary: "Adds to somebody's rights on a mailbox.",
+    summary: "Adds to a user's rights on a mailbox.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2282,7 +2282,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "acl remove": {
     name: "acl remove",
     method: "aclRemove",
-    summary: "Takes from somebody's rights on a mailbox.",
+    summary: "Removes some of a user's rights on a mailbox.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2299,7 +2299,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "acl delete": {
     name: "acl delete",
     method: "aclDelete",
-    summary: "Removes somebody from a mailbox's list of rights.",
+    summary: "Removes a user from a mailbox's list of rights.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2315,7 +2315,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "acl recalc": {
     name: "acl recalc",
     method: "aclRecalc",
-    summary: "Finds out anew which shared mailboxes there are.",
+    summary: "Rebuilds the list of shared mailboxes.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2329,7 +2329,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "acl debug": {
     name: "acl debug",
     method: "aclDebug",
-    summary: "Tells why a user sees a mailbox or doesn't.",
+    summary: "Shows why a user sees a mailbox or doesn't.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2361,7 +2361,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "quota recalc": {
     name: "quota recalc",
     method: "quotaRecalc",
-    summary: "Counts anew how much of the quota is used.",
+    summary: "Recounts how much of the quota is used.",
     since: "2.3",
     mail: true,
     alone: false,
@@ -2505,7 +2505,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "fts flatcurve stats": {
     name: "fts flatcurve stats",
     method: "ftsFlatcurveStats",
-    summary: "Tells what is in mailboxes' full text indexes.",
+    summary: "Shows what is in mailboxes' full text indexes.",
     since: "2.4",
     mail: true,
     alone: false,
@@ -2522,7 +2522,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
   "mailbox cryptokey generate": {
     name: "mailbox cryptokey generate",
     method: "mailboxCryptokeyGenerate",
-    summary: "Makes keys for encrypting mailboxes.",
+    summary: "Generates keys for encrypting mailboxes.",
     since: "2.3",
     mail: true,
     alone: false,

@@ -10,7 +10,7 @@
 
 import type { Asked, AskedInText, AskedOrAll, CommandInput, Nothing, UserChoice, When } from "./call_types.ts";
 
-/** The parameters of commands on mail that don't say whose. */
+/** The parameters of all commands on mail, except those that select users. */
 export interface MailParameters {
   /** The server to pass the command on to: a socket's path or "host:port". */
   readonly socketPath?: string;
@@ -20,7 +20,7 @@ export interface MailParameters {
   readonly noUserdbLookup?: boolean;
 }
 
-/** What `fetch` may be asked for. */
+/** The fields of `fetch` with fixed names. */
 export interface FetchFields {
   /** The name of the user whose message it is. */
   user: string;
@@ -40,7 +40,7 @@ export interface FetchFields {
   modseq: bigint;
   /** The header as it is, without the empty line. */
   hdr: Uint8Array;
-  /** All behind the header's empty line, as it is. */
+  /** Everything after the header's empty line, as it is. */
   body: Uint8Array;
   /** The first words of the text, without markup and quotes. */
   "body.preview": string;
@@ -87,11 +87,11 @@ export interface FetchFields {
   "mime.parts": string;
 }
 
-/** What `fetch` may be asked for by a pattern of names. */
+/** The fields of `fetch` whose names follow a pattern. */
 export interface FetchFieldFamilies {
   /**
    * A header's value by its name, encoded as it is: "hdr.subject". A header that is there more
-   * than once gives a line each. Behind the name may come ".utf8" to decode it, ".address" for
+   * than once gives a line each. The name may be followed by ".utf8" to decode it, ".address" for
    * the bare addresses, a line each, and ".address_name" or ".address_name.utf8" for their names.
    */
   [name: `hdr.${string}`]: string;
@@ -101,7 +101,7 @@ export interface FetchFieldFamilies {
   [name: `binary.${string}`]: Uint8Array;
 }
 
-/** What `mailbox status` may be asked for. */
+/** The fields of `mailbox status` with fixed names. */
 export interface MailboxStatusFields {
   /** How many messages there are. */
   messages: number;
@@ -128,16 +128,16 @@ export interface MailboxStatusFields {
   firstsaved: Date | null;
 }
 
-/** What `mailbox status` may be asked for by a pattern of names. */
+/** The fields of `mailbox status` whose names follow a pattern. */
 export type MailboxStatusFieldFamilies = Nothing;
 
-/** What `mailbox status` gives where it is asked for all; what not all servers have is optional. */
+/** The fields of `mailbox status` that "all" selects; those that not all servers have are optional. */
 export type AllMailboxStatusFields = Omit<MailboxStatusFields, "deleted"> & Partial<Pick<MailboxStatusFields, "deleted">>;
 
-/** What `mailbox status` gives where it is asked for all sums. */
+/** The fields of `mailbox status` that "all" selects for sums. */
 export type MailboxStatusFieldSums = Pick<MailboxStatusFields, "messages" | "recent" | "unseen" | "vsize">;
 
-/** What `stats dump` may be asked for. */
+/** The fields of `stats dump` with fixed names. */
 export interface StatsDumpFields {
   /** How many events there were. */
   count: number;
@@ -147,15 +147,15 @@ export interface StatsDumpFields {
   min: number;
   /** The largest value. */
   max: number;
-  /** The mean of the values, to two digits behind the point. */
+  /** The mean of the values, rounded to two decimal places. */
   avg: number;
   /** The value in the middle. */
   median: number;
-  /** The standard deviation, to two digits behind the point. */
+  /** The standard deviation, rounded to two decimal places. */
   stddev: number;
 }
 
-/** What `stats dump` may be asked for by a pattern of names. */
+/** The fields of `stats dump` whose names follow a pattern. */
 export interface StatsDumpFieldFamilies {
   /** A percentile: of 100 values, how large all but the largest five are for "%95". */
   [name: `%${string}`]: number;
@@ -164,8 +164,8 @@ export interface StatsDumpFieldFamilies {
 /** The commands' parameters. */
 export interface DoveadmParametersByName {
   /**
-   * Converts mailbox names from and to IMAP's modified UTF-7. A server prints its result where no
-   * client sees it.
+   * Converts mailbox names from and to IMAP's modified UTF-7. The server doesn't send its result
+   * to the client.
    */
   "mailbox mutf7": {
     /** From modified UTF-7 to UTF-8. */
@@ -206,9 +206,9 @@ export interface DoveadmParametersByName {
   };
   /** Stops Dovecot. */
   "stop": Nothing;
-  /** Makes Dovecot read its configuration anew. */
+  /** Makes Dovecot reload its configuration. */
   "reload": Nothing;
-  /** Shows the metrics that the server counts. It changes something only with reset. */
+  /** Shows the metrics that the server counts. It changes nothing unless reset is set. */
   "stats dump": {
     /** Another socket of the stats process. */
     readonly socketPath?: string;
@@ -218,8 +218,8 @@ export interface DoveadmParametersByName {
     readonly fields?: string;
   };
   /**
-   * Adds a metric until the stats process ends. A name that is taken and a bad filter are only
-   * logged.
+   * Adds a metric until the stats process ends. If the name is taken or the filter invalid, that
+   * is only logged.
    */
   "stats add": {
     /** The metric's name. */
@@ -237,16 +237,16 @@ export interface DoveadmParametersByName {
     /** The fields to group by, with spaces between. */
     readonly groupBy?: string;
   };
-  /** Removes a metric that was added. A name that isn't known is only logged. */
+  /** Removes a metric that was added. If the name is unknown, that is only logged. */
   "stats remove": {
     /** The metric's name. */
     readonly name: string;
   };
-  /** Makes the stats process open its exporters' files anew. Since 2.4. */
+  /** Makes the stats process reopen its exporters' files. Since 2.4. */
   "stats reopen": Nothing;
   /**
    * Shows the statistics of the old-stats plugin. Up to 2.3. Its columns depend on the type and
-   * the server and can't be told from its answer.
+   * the server and aren't part of its answer.
    */
   "oldstats dump": {
     /** Another socket of the old-stats process. */
@@ -256,7 +256,7 @@ export interface DoveadmParametersByName {
     /** Which of them: "user=alice". */
     readonly filter?: string;
   };
-  /** Sets the statistics of the old-stats plugin back. Up to 2.3. */
+  /** Resets the statistics of the old-stats plugin. Up to 2.3. */
   "oldstats reset": {
     /** Another socket of the old-stats process. */
     readonly socketPath?: string;
@@ -269,15 +269,15 @@ export interface DoveadmParametersByName {
     readonly netmask?: string;
   };
   /**
-   * Ends users' connections. On 2.3 it fails with NOTFOUND where nobody is kicked; on 2.4 it
-   * gives a count of 0.
+   * Ends users' connections. On 2.3 it fails with NOTFOUND if no user is kicked; on 2.4 it gives
+   * a count of 0.
    */
   "kick": {
     /** Another socket of the anvil process. */
     readonly socketPath?: string;
     /** The passdb field that "mask" is about in place of the username: "user_mailhost". Since 2.4. */
     readonly passdbField?: string;
-    /** Only connections to this IP address. On 2.4 alone. Since 2.4. */
+    /** Only connections to this IP address. 2.4 only. Since 2.4. */
     readonly destHost?: string;
     /**
      * Kicks all users of a process that one of them is to be kicked from. Servers always do. Up to
@@ -286,13 +286,13 @@ export interface DoveadmParametersByName {
     readonly force?: boolean;
     /**
      * Usernames, "*" and "?" for any text or letter, or an address or network in its place: ["a*"],
-     * ["10.0.0.0/8"]. On 2.4 it may be left out where destHost is given.
+     * ["10.0.0.0/8"]. On 2.4 it may be left out if destHost is given.
      */
     readonly mask?: readonly string[];
   };
   /**
-   * Lists who is logged in. On 2.4 rows of separateConnections have a column more for each user_*
-   * field that the passdb has given since the start; such rows come out wrong.
+   * Lists who is logged in. On 2.4 rows of separateConnections have one more column for each
+   * user_* field that the passdb has given since the start; such rows come out wrong.
    */
   "who": {
     /** Another socket of the anvil process. */
@@ -395,14 +395,11 @@ export interface DoveadmParametersByName {
     /** The user's name. */
     readonly user: string;
   };
-  /**
-   * Makes users of a mail server be assigned anew. Up to 2.3. Ends the connection where no
-   * director runs.
-   */
+  /** Reassigns the users of a mail server. Up to 2.3. Ends the connection where no director runs. */
   "director flush": {
     /** Another socket of the director process. */
     readonly socketPath?: string;
-    /** Forgets them at once, without moving them. */
+    /** Removes them at once, without moving them. */
     readonly forceFlush?: boolean;
     /** How many users are moved at the same time. */
     readonly maxParallel?: number | bigint;
@@ -410,8 +407,8 @@ export interface DoveadmParametersByName {
     readonly host: string;
   };
   /**
-   * Shows the commands that bring the director's state about. Up to 2.3. Ends the connection
-   * where no director runs.
+   * Shows the commands that create the director's state. Up to 2.3. Ends the connection where no
+   * director runs.
    */
   "director dump": {
     /** Another socket of the director process. */
@@ -447,14 +444,14 @@ export interface DoveadmParametersByName {
     /** Only instances of this name. */
     readonly name?: string;
   };
-  /** Forgets an instance. */
+  /** Removes an instance from that list. */
   "instance remove": {
     /** The instance's name or base_dir. */
     readonly name: string;
   };
   /**
-   * Lists connections that are proxied. On 2.3 a row has a column more for each user_* field of
-   * the passdb; such rows come out wrong. On 2.4 rows of separateConnections have a column more
+   * Lists connections that are proxied. On 2.3 a row has one more column for each user_* field of
+   * the passdb; such rows come out wrong. On 2.4 rows of separateConnections have one more column
    * for each user_* field that the passdb has given since the start; such rows come out wrong.
    */
   "proxy list": {
@@ -472,7 +469,7 @@ export interface DoveadmParametersByName {
   };
   /** Queues a mailbox for indexing. Since 2.4. maxRecent crashes the server's process on 2.4.1. */
   "indexer add": {
-    /** Ahead of all others. */
+    /** Before all others. */
     readonly head?: boolean;
     /** Only if no more messages than this are recent. Crashes 2.4.1. */
     readonly maxRecent?: string;
@@ -503,19 +500,19 @@ export interface DoveadmParametersByName {
     readonly destHost?: string;
     /**
      * Usernames, "*" and "?" for any text or letter, or an address or network in its place: ["a*"],
-     * ["10.0.0.0/8"]. This or destHost has to be given. Since 2.4.
+     * ["10.0.0.0/8"]. This or destHost is required. Since 2.4.
      */
     readonly mask?: readonly string[];
     /** The backend's address, whose connections are all ended. Up to 2.3. */
     readonly host?: string;
-    /** The users' names. On 2.3 this or host has to be given. Up to 2.3. */
+    /** The users' names. On 2.3 this or host is required. Up to 2.3. */
     readonly user?: readonly string[];
   };
-  /** Writes a test message of each level to the log. Nothing comes back. */
+  /** Writes a test message of each level to the log. It has no result. */
   "log test": Nothing;
-  /** Makes Dovecot open its log files anew. */
+  /** Makes Dovecot reopen its log files. */
   "log reopen": Nothing;
-  /** Finds Dovecot's log files. A server prints its result where no client sees it. */
+  /** Finds Dovecot's log files. The server doesn't send its result to the client. */
   "log find": {
     /** The folder to look into. */
     readonly logDir?: string;
@@ -533,8 +530,8 @@ export interface DoveadmParametersByName {
     readonly userMask?: string;
   };
   /**
-   * Lists what the replicator's processes are at. Up to 2.3. Ends the connection where no
-   * replicator runs.
+   * Lists what the replicator's processes do. Up to 2.3. Ends the connection where no replicator
+   * runs.
    */
   "replicator dsync-status": {
     /** Another socket of the replicator process. */
@@ -567,7 +564,7 @@ export interface DoveadmParametersByName {
   };
   /** Reads a key of a dictionary. A key with several values gives a row for each. */
   "dict get": {
-    /** The user whose keys "priv/…" are; has to be given for those. */
+    /** The user whose keys "priv/…" are; required for those. */
     readonly user?: string;
     /** The name of the settings block that the server's configuration has for it. Since 2.4. */
     readonly filterName?: string;
@@ -578,7 +575,7 @@ export interface DoveadmParametersByName {
   };
   /** Writes a key of a dictionary. */
   "dict set": {
-    /** The user whose keys "priv/…" are; has to be given for those. */
+    /** The user whose keys "priv/…" are; required for those. */
     readonly user?: string;
     /** When the change counts as made: nanoseconds since 1970. Since 2.4. */
     readonly timestamp?: number | bigint;
@@ -595,7 +592,7 @@ export interface DoveadmParametersByName {
   };
   /** Removes a key of a dictionary. */
   "dict unset": {
-    /** The user whose keys "priv/…" are; has to be given for those. */
+    /** The user whose keys "priv/…" are; required for those. */
     readonly user?: string;
     /** When the change counts as made: nanoseconds since 1970. Since 2.4. */
     readonly timestamp?: number | bigint;
@@ -608,7 +605,7 @@ export interface DoveadmParametersByName {
   };
   /** Adds to the number of a key of a dictionary. */
   "dict inc": {
-    /** The user whose keys "priv/…" are; has to be given for those. */
+    /** The user whose keys "priv/…" are; required for those. */
     readonly user?: string;
     /** When the change counts as made: nanoseconds since 1970. Since 2.4. */
     readonly timestamp?: number | bigint;
@@ -626,7 +623,7 @@ export interface DoveadmParametersByName {
    * doesn't fit these columns.
    */
   "dict iter": {
-    /** The user whose keys "priv/…" are; has to be given for those. */
+    /** The user whose keys "priv/…" are; required for those. */
     readonly user?: string;
     /** Only the prefix itself. */
     readonly exact?: boolean;
@@ -685,7 +682,7 @@ export interface DoveadmParametersByName {
     /** The path of the copy. */
     readonly destinationPath: string;
   };
-  /** Tells the size of a file of a file system of Dovecot's. */
+  /** Shows the size of a file of a file system of Dovecot's. */
   "fs stat": {
     /** The name of the settings block that the server's configuration has for it. Since 2.4. */
     readonly filterName?: string;
@@ -752,9 +749,9 @@ export interface DoveadmParametersByName {
     readonly path: string;
   };
   /**
-   * Forgets what the auth process has cached. Without a user 2.3 and 2.4.1 close the connection;
-   * from 2.4.2 on that flushes all. From Dovecot 2.4.2 on the parameter has another name, so that
-   * it has to go through send(). Over HTTP it crashes the server's process on 2.4.1.
+   * Flushes the authentication cache. Without a user 2.3 and 2.4.1 close the connection; from
+   * 2.4.2 on that flushes all. From Dovecot 2.4.2 on the parameter has another name, so that it
+   * can only be sent with send(). Over HTTP it crashes the server's process on 2.4.1.
    */
   "auth cache flush": {
     /** Another socket of the auth process. */
@@ -783,13 +780,13 @@ export interface DoveadmParametersByName {
   };
   /**
    * Runs several commands on a user's mail. Up to 2.3. Its columns are those of its commands, one
-   * behind the other, and can't be told from its answer. Ends the connection without commands.
+   * after the other, and aren't part of its answer. Ends the connection without commands.
    */
   "batch": UserChoice & MailParameters & {
     /** The word between commands: ":". */
     readonly separator: string;
     /**
-     * The commands, with the separator ahead of each but the first: ["mailbox", "list", ":",
+     * The commands, with the separator before each except the first: ["mailbox", "list", ":",
      * "search", "all"].
      */
     readonly args: readonly string[];
@@ -800,9 +797,9 @@ export interface DoveadmParametersByName {
     readonly fullSync?: boolean;
     /** Runs purge on the other side afterwards. */
     readonly purgeRemote?: boolean;
-    /** The other way round: from the destination to here. */
+    /** In the other direction: from the destination to here. */
     readonly reverseSync?: boolean;
-    /** Tells the replicator of it. Up to 2.3. */
+    /** Notifies the replicator. Up to 2.3. */
     readonly replicatorNotify?: boolean;
     /** Locks the mailbox, and waits for that so many seconds. */
     readonly lockTimeout?: number | bigint;
@@ -826,21 +823,21 @@ export interface DoveadmParametersByName {
     readonly syncSinceTime?: string;
     /** Only messages saved then or earlier. */
     readonly syncUntilTime?: string;
-    /** Only messages with this flag, or without it if "-" is ahead. */
+    /** Only messages with this flag, or without it if it begins with "-". */
     readonly syncFlags?: string;
     /** Only messages up to this size: "10M". */
     readonly syncMaxSize?: string;
-    /** After how many seconds of silence to give up. */
+    /** After how many seconds of silence to abort. */
     readonly timeout?: number | bigint;
     /** Settings for the destination. Since 2.4. */
     readonly destinationOption?: readonly string[];
-    /** To the mail_replica of the user's settings. 2.3 alone. Up to 2.3. */
+    /** To the mail_replica of the user's settings. 2.3 only. Up to 2.3. */
     readonly defaultDestination?: boolean;
     /** For Dovecot's own use. Up to 2.3. */
     readonly legacyDsync?: boolean;
     /**
-     * Where to: "maildir:/path", "tcp:host:port", or a command line. Has to be given unless
-     * defaultDestination is.
+     * Where to: "maildir:/path", "tcp:host:port", or a command line. Required unless
+     * defaultDestination is given.
      */
     readonly destination?: readonly string[];
   };
@@ -850,9 +847,9 @@ export interface DoveadmParametersByName {
     readonly fullSync?: boolean;
     /** Runs purge on the other side afterwards. */
     readonly purgeRemote?: boolean;
-    /** The other way round: from the destination to here. */
+    /** In the other direction: from the destination to here. */
     readonly reverseSync?: boolean;
-    /** Tells the replicator of it. Up to 2.3. */
+    /** Notifies the replicator. Up to 2.3. */
     readonly replicatorNotify?: boolean;
     /** Locks the mailbox, and waits for that so many seconds. */
     readonly lockTimeout?: number | bigint;
@@ -876,21 +873,21 @@ export interface DoveadmParametersByName {
     readonly syncSinceTime?: string;
     /** Only messages saved then or earlier. */
     readonly syncUntilTime?: string;
-    /** Only messages with this flag, or without it if "-" is ahead. */
+    /** Only messages with this flag, or without it if it begins with "-". */
     readonly syncFlags?: string;
     /** Only messages up to this size: "10M". */
     readonly syncMaxSize?: string;
-    /** After how many seconds of silence to give up. */
+    /** After how many seconds of silence to abort. */
     readonly timeout?: number | bigint;
     /** Settings for the destination. Since 2.4. */
     readonly destinationOption?: readonly string[];
-    /** To the mail_replica of the user's settings. 2.3 alone. Up to 2.3. */
+    /** To the mail_replica of the user's settings. 2.3 only. Up to 2.3. */
     readonly defaultDestination?: boolean;
     /** For Dovecot's own use. Up to 2.3. */
     readonly legacyDsync?: boolean;
     /**
-     * Where to: "maildir:/path", "tcp:host:port", or a command line. Has to be given unless
-     * defaultDestination is.
+     * Where to: "maildir:/path", "tcp:host:port", or a command line. Required unless
+     * defaultDestination is given.
      */
     readonly destination?: readonly string[];
     /** Only from here to the destination, keeping what changed there. */
@@ -898,16 +895,16 @@ export interface DoveadmParametersByName {
   };
   /**
    * Speaks dsync's protocol with another server. The connection goes on in dsync's own protocol,
-   * so it is of no use to other clients.
+   * so that other clients can't use it.
    */
   "dsync-server": UserChoice & MailParameters & {
     /** For Dovecot's own use. Up to 2.3. */
     readonly legacyDsync?: boolean;
     /** A file on the server to log the conversation to. */
     readonly rawlog?: string;
-    /** After how many seconds of silence to give up. */
+    /** After how many seconds of silence to abort. */
     readonly timeout?: number | bigint;
-    /** Tells the replicator of it. Up to 2.3. */
+    /** Notifies the replicator. Up to 2.3. */
     readonly replicatorNotify?: boolean;
     /** Ignored. */
     readonly ignoreArg?: string;
@@ -1030,9 +1027,9 @@ export interface DoveadmParametersByName {
     /** The mailbox's name. */
     readonly mailbox: string;
   };
-  /** Tells where a mailbox is stored. */
+  /** Shows where a mailbox is stored. */
   "mailbox path": UserChoice & MailParameters & {
-    /** The mailbox's name: one alone. */
+    /** The mailbox's name: only one. */
     readonly mailbox: readonly string[];
     /**
      * Which path: "dir", "alt-dir", "mailbox", "alt-mailbox", "control", "index" or
@@ -1041,8 +1038,8 @@ export interface DoveadmParametersByName {
     readonly type?: string;
   };
   /**
-   * Reads messages or what is known of them. Over HTTP keys are in lower case, however the field
-   * was asked for, and raw bytes that aren't UTF-8 are lost.
+   * Reads messages, or fields of them. Over HTTP keys are in lower case, however the field was
+   * written in the request, and raw bytes that aren't UTF-8 are lost.
    */
   "fetch": UserChoice & MailParameters & {
     /** What to read of each message. */
@@ -1072,7 +1069,7 @@ export interface DoveadmParametersByName {
     readonly queue?: boolean;
     /** Only mailboxes with no more recent messages than this. */
     readonly maxRecent?: number | bigint;
-    /** The mailboxes, with "*" and "%"; 2.3 takes one alone. */
+    /** The mailboxes, with "*" and "%"; 2.3 takes only one. */
     readonly mailboxMask: readonly string[];
   };
   /** Moves messages to the alternative storage. */
@@ -1090,8 +1087,8 @@ export interface DoveadmParametersByName {
     readonly query: readonly string[];
   };
   /**
-   * Deletes messages for good. Its query has to name a mailbox in all of its branches, and
-   * something besides: ["mailbox", "INBOX", "all"].
+   * Deletes messages permanently. Its query must name a mailbox in all of its branches, and one
+   * more condition: ["mailbox", "INBOX", "all"].
    */
   "expunge": UserChoice & MailParameters & {
     /** Deletes mailboxes that are empty then. */
@@ -1153,7 +1150,7 @@ export interface DoveadmParametersByName {
   "copy": UserChoice & MailParameters & {
     /** The mailbox to put them into. */
     readonly destinationMailbox: string;
-    /** The word that 2.3 wants ahead of sourceUser. Up to 2.3. */
+    /** The word that 2.3 requires before sourceUser. Up to 2.3. */
     readonly sourceType?: "user";
     /** The user whose messages they are, if that is another one. */
     readonly sourceUser?: string;
@@ -1161,13 +1158,13 @@ export interface DoveadmParametersByName {
     readonly query: readonly string[];
   };
   /**
-   * Moves messages to a mailbox. Its query has to name a mailbox in all of its branches, and
-   * something besides.
+   * Moves messages to a mailbox. Its query must name a mailbox in all of its branches, and one
+   * more condition.
    */
   "move": UserChoice & MailParameters & {
     /** The mailbox to put them into. */
     readonly destinationMailbox: string;
-    /** The word that 2.3 wants ahead of sourceUser. Up to 2.3. */
+    /** The word that 2.3 requires before sourceUser. Up to 2.3. */
     readonly sourceType?: "user";
     /** The user whose messages they are, if that is another one. */
     readonly sourceUser?: string;
@@ -1175,14 +1172,14 @@ export interface DoveadmParametersByName {
     readonly query: readonly string[];
   };
   /**
-   * Shows or sets what mailboxes' caches keep. It changes something only with decision or
-   * lastUsed. It needs all or fieldstr: without either it ends the connection. A mailbox without
-   * a cache fails with TEMPFAIL.
+   * Shows or sets what mailboxes' caches keep. It changes nothing unless decision or lastUsed is
+   * set. It needs all or fieldstr: without either it ends the connection. A mailbox without a
+   * cache fails with TEMPFAIL.
    */
   "mailbox cache decision": UserChoice & MailParameters & {
     /** All fields. */
     readonly all?: boolean;
-    /** The fields, with spaces or commas between. Has to be given unless all is. */
+    /** The fields, with spaces or commas between. Required unless all is given. */
     readonly fieldstr?: string;
     /** Sets when the fields were last used: seconds since 1970. */
     readonly lastUsed?: number | bigint;
@@ -1196,7 +1193,7 @@ export interface DoveadmParametersByName {
     /** The search query in doveadm's syntax, a word each: ["mailbox", "INBOX", "unseen"]. */
     readonly query: readonly string[];
   };
-  /** Writes mailboxes' caches anew without what isn't needed. */
+  /** Rewrites mailboxes' caches without what isn't needed. */
   "mailbox cache purge": UserChoice & MailParameters & {
     /** The mailboxes' names. */
     readonly mailbox: readonly string[];
@@ -1236,7 +1233,7 @@ export interface DoveadmParametersByName {
     /** The path of the copy. */
     readonly destinationPath: string;
   };
-  /** Tells the size of a file of one of the file systems of a user's mail. Since 2.4. */
+  /** Shows the size of a file of one of the file systems of a user's mail. Since 2.4. */
   "mail fs stat": UserChoice & MailParameters & {
     /** The name of the settings block that the server's configuration has for it. */
     readonly filterName: string;
@@ -1369,7 +1366,7 @@ export interface DoveadmParametersByName {
     /** The script's name. */
     readonly scriptname: string;
   };
-  /** Leaves no Sieve script active. */
+  /** Deactivates the active Sieve script. */
   "sieve deactivate": UserChoice & MailParameters;
   /** Renames a Sieve script. */
   "sieve rename": UserChoice & MailParameters & {
@@ -1385,64 +1382,64 @@ export interface DoveadmParametersByName {
     /** The mailbox's name. */
     readonly mailbox: string;
   };
-  /** Tells which rights the user has on a mailbox. */
+  /** Shows which rights the user has on a mailbox. */
   "acl rights": UserChoice & MailParameters & {
     /** The mailbox's name. */
     readonly mailbox: string;
   };
-  /** Sets somebody's rights on a mailbox. */
+  /** Sets a user's rights on a mailbox. */
   "acl set": UserChoice & MailParameters & {
     /** The mailbox's name. */
     readonly mailbox: string;
     /** Who: "user=bob", "group=staff", "authenticated", "anyone", "owner". */
     readonly id: string;
-    /** The rights' names: ["lookup", "read"]; with "-" ahead a right is taken away. */
+    /** The rights' names: ["lookup", "read"]; a right that begins with "-" is taken away. */
     readonly right: readonly string[];
   };
-  /** Adds to somebody's rights on a mailbox. */
+  /** Adds to a user's rights on a mailbox. */
   "acl add": UserChoice & MailParameters & {
     /** The mailbox's name. */
     readonly mailbox: string;
     /** Who: "user=bob", "group=staff", "authenticated", "anyone", "owner". */
     readonly id: string;
-    /** The rights' names: ["lookup", "read"]; with "-" ahead a right is taken away. */
+    /** The rights' names: ["lookup", "read"]; a right that begins with "-" is taken away. */
     readonly right: readonly string[];
   };
-  /** Takes from somebody's rights on a mailbox. */
+  /** Removes some of a user's rights on a mailbox. */
   "acl remove": UserChoice & MailParameters & {
     /** The mailbox's name. */
     readonly mailbox: string;
     /** Who: "user=bob", "group=staff", "authenticated", "anyone", "owner". */
     readonly id: string;
-    /** The rights' names: ["lookup", "read"]; with "-" ahead a right is taken away. */
+    /** The rights' names: ["lookup", "read"]; a right that begins with "-" is taken away. */
     readonly right: readonly string[];
   };
-  /** Removes somebody from a mailbox's list of rights. */
+  /** Removes a user from a mailbox's list of rights. */
   "acl delete": UserChoice & MailParameters & {
     /** The mailbox's name. */
     readonly mailbox: string;
     /** Who: "user=bob", "group=staff", "authenticated", "anyone", "owner". */
     readonly id: string;
   };
-  /** Finds out anew which shared mailboxes there are. */
+  /** Rebuilds the list of shared mailboxes. */
   "acl recalc": UserChoice & MailParameters;
-  /** Tells why a user sees a mailbox or doesn't. Its result goes to the log. */
+  /** Shows why a user sees a mailbox or doesn't. Its result goes to the log. */
   "acl debug": UserChoice & MailParameters & {
     /** The mailbox's name. */
     readonly mailbox: string;
   };
   /** Shows how much of the quota is used. */
   "quota get": UserChoice & MailParameters;
-  /** Counts anew how much of the quota is used. */
+  /** Recounts how much of the quota is used. */
   "quota recalc": UserChoice & MailParameters;
-  /** Searches in the full text index. A server prints its result where no client sees it. */
+  /** Searches in the full text index. The server doesn't send its result to the client. */
   "fts lookup": UserChoice & MailParameters & {
     /** The search query in doveadm's syntax, a word each: ["mailbox", "INBOX", "unseen"]. */
     readonly query: readonly string[];
   };
   /**
-   * Shows a query as the full text index sees it. A server prints its result where no client sees
-   * it.
+   * Shows a query as the full text index sees it. The server doesn't send its result to the
+   * client.
    */
   "fts expand": UserChoice & MailParameters & {
     /** The search query in doveadm's syntax, a word each: ["mailbox", "INBOX", "unseen"]. */
@@ -1462,7 +1459,7 @@ export interface DoveadmParametersByName {
   };
   /**
    * Compares the full text index with the mailboxes. What is missing is indexed the next time; on
-   * some storages all is.
+   * some storages everything is.
    */
   "fts rescan": UserChoice & MailParameters & {
     /** Only that of this namespace, by its prefix. */
@@ -1483,18 +1480,18 @@ export interface DoveadmParametersByName {
     /** The mailboxes, with "*" and "%". */
     readonly mailboxMask: readonly string[];
   };
-  /** Tells what is in mailboxes' full text indexes. Since 2.4. */
+  /** Shows what is in mailboxes' full text indexes. Since 2.4. */
   "fts flatcurve stats": UserChoice & MailParameters & {
     /** The mailboxes, with "*" and "%". */
     readonly mailboxMask: readonly string[];
   };
-  /** Makes keys for encrypting mailboxes. */
+  /** Generates keys for encrypting mailboxes. */
   "mailbox cryptokey generate": UserChoice & MailParameters & {
-    /** Makes the user's own key alone. */
+    /** Generates only the user's own key. */
     readonly userKeyOnly?: boolean;
-    /** Encrypts the mailboxes' keys anew for the user's new key. */
+    /** Encrypts the mailboxes' keys again, for the user's new key. */
     readonly reEncryptBoxKeys?: boolean;
-    /** Makes new keys where there are some. */
+    /** Generates new keys even if there are some. */
     readonly force?: boolean;
     /** The mailbox's name; on 2.3 with "*" and "%". */
     readonly mailbox?: string;
@@ -1521,22 +1518,22 @@ export interface DoveadmParametersByName {
   "mailbox cryptokey password": UserChoice & MailParameters & {
     /** Removes the password. */
     readonly clearPassword?: boolean;
-    /** Asks for it at a terminal, which a server hasn't. */
+    /** Asks for it at a terminal, which a server doesn't have. */
     readonly askNewPassword?: boolean;
     /** The new password. */
     readonly newPassword?: string;
-    /** Asks for it at a terminal, which a server hasn't. */
+    /** Asks for it at a terminal, which a server doesn't have. */
     readonly askOldPassword?: boolean;
     /** The password so far. */
     readonly oldPassword?: string;
   };
 }
 
-/** The commands' rows, by what their parameters are, and without the user's name. */
+/** The rows of each command for given parameters, without the user's name. */
 export interface DoveadmRowsByName<Parameters> {
-  /** `mailbox mutf7` gives no rows. */
+  /** `mailbox mutf7` returns no rows. */
   "mailbox mutf7": never;
-  /** `service stop` gives no rows. */
+  /** `service stop` returns no rows. */
   "service stop": never;
   /** A row of `service status`. */
   "service status": {
@@ -1567,7 +1564,7 @@ export interface DoveadmRowsByName<Parameters> {
     /** How many processes were started in all. */
     process_total: number;
   };
-  /** `sis deduplicate` gives no rows. */
+  /** `sis deduplicate` returns no rows. */
   "sis deduplicate": never;
   /** A row of `sis find`. */
   "sis find": {
@@ -1586,14 +1583,14 @@ export interface DoveadmRowsByName<Parameters> {
     total_count: number;
     /** Since when it has been idle; none if it is busy. */
     idle_start: Date | null;
-    /** When it last told of its status. */
+    /** When it last reported its status. */
     last_status_update: Date;
-    /** When it was last told to end. */
+    /** When it was last asked to end. */
     last_kill_sent: Date | null;
   };
-  /** `stop` gives no rows. */
+  /** `stop` returns no rows. */
   "stop": never;
-  /** `reload` gives no rows. */
+  /** `reload` returns no rows. */
   "reload": never;
   /** A row of `stats dump`. */
   "stats dump": {
@@ -1602,15 +1599,15 @@ export interface DoveadmRowsByName<Parameters> {
     /** The event's field that the numbers are of, "duration" first. */
     field: string;
   } & AskedInText<Parameters, "fields", StatsDumpFields, StatsDumpFieldFamilies, "count" | "sum" | "min" | "max" | "avg" | "median" | "stddev" | "%95">;
-  /** `stats add` gives no rows. */
+  /** `stats add` returns no rows. */
   "stats add": never;
-  /** `stats remove` gives no rows. */
+  /** `stats remove` returns no rows. */
   "stats remove": never;
-  /** `stats reopen` gives no rows. */
+  /** `stats reopen` returns no rows. */
   "stats reopen": never;
-  /** `oldstats dump` gives no rows. */
+  /** `oldstats dump` returns no rows. */
   "oldstats dump": never;
-  /** `oldstats reset` gives no rows. */
+  /** `oldstats reset` returns no rows. */
   "oldstats reset": never;
   /** A row of `penalty`. */
   "penalty": {
@@ -1692,21 +1689,21 @@ export interface DoveadmRowsByName<Parameters> {
     /** Until when the user stays there. */
     "expire time": Date;
   }>;
-  /** `director add` gives no rows. */
+  /** `director add` returns no rows. */
   "director add": never;
-  /** `director update` gives no rows. */
+  /** `director update` returns no rows. */
   "director update": never;
-  /** `director up` gives no rows. */
+  /** `director up` returns no rows. */
   "director up": never;
-  /** `director down` gives no rows. */
+  /** `director down` returns no rows. */
   "director down": never;
-  /** `director remove` gives no rows. */
+  /** `director remove` returns no rows. */
   "director remove": never;
-  /** `director move` gives no rows. */
+  /** `director move` returns no rows. */
   "director move": never;
-  /** `director kick` gives no rows. */
+  /** `director kick` returns no rows. */
   "director kick": never;
-  /** `director flush` gives no rows. */
+  /** `director flush` returns no rows. */
   "director flush": never;
   /** A row of `director dump`. */
   "director dump": {
@@ -1719,9 +1716,9 @@ export interface DoveadmRowsByName<Parameters> {
     /** Its weight. */
     vhost_count: number | null;
   };
-  /** `director ring add` gives no rows. */
+  /** `director ring add` returns no rows. */
   "director ring add": never;
-  /** `director ring remove` gives no rows. */
+  /** `director ring remove` returns no rows. */
   "director ring remove": never;
   /** A row of `director ring status`. */
   "director ring status": {
@@ -1761,7 +1758,7 @@ export interface DoveadmRowsByName<Parameters> {
     /** Whether it runs. */
     running: boolean;
   }>;
-  /** `instance remove` gives no rows. */
+  /** `instance remove` returns no rows. */
   "instance remove": never;
   /** A row of `proxy list`. */
   "proxy list": When<Parameters, "separateConnections", {
@@ -1799,9 +1796,9 @@ export interface DoveadmRowsByName<Parameters> {
     /** The clients' addresses. */
     ips?: string[];
   }>;
-  /** `indexer add` gives no rows. */
+  /** `indexer add` returns no rows. */
   "indexer add": never;
-  /** `indexer remove` gives no rows. */
+  /** `indexer remove` returns no rows. */
   "indexer remove": never;
   /** A row of `indexer list`. */
   "indexer list": {
@@ -1809,7 +1806,7 @@ export interface DoveadmRowsByName<Parameters> {
     username: string;
     /** The mailbox's name. */
     mailbox: string;
-    /** The session that asked for it. */
+    /** The session that requested it. */
     session_id: string | null;
     /** Only if no more messages than this are recent; 0 for always. */
     max_recent: number;
@@ -1823,11 +1820,11 @@ export interface DoveadmRowsByName<Parameters> {
     /** How many connections were ended. */
     count: number;
   };
-  /** `log test` gives no rows. */
+  /** `log test` returns no rows. */
   "log test": never;
-  /** `log reopen` gives no rows. */
+  /** `log reopen` returns no rows. */
   "log reopen": never;
-  /** `log find` gives no rows. */
+  /** `log find` returns no rows. */
   "log find": never;
   /** A row of `log errors`. */
   "log errors": {
@@ -1866,7 +1863,7 @@ export interface DoveadmRowsByName<Parameters> {
     username: string | null;
     /** "full", "normal" or "incremental". */
     type: string | null;
-    /** What goes on. */
+    /** What it does. */
     status: string | null;
   };
   /** A row of `replicator replicate`. */
@@ -1874,20 +1871,20 @@ export interface DoveadmRowsByName<Parameters> {
     /** "3 users updated". */
     result: string;
   };
-  /** `replicator add` gives no rows. */
+  /** `replicator add` returns no rows. */
   "replicator add": never;
-  /** `replicator remove` gives no rows. */
+  /** `replicator remove` returns no rows. */
   "replicator remove": never;
   /** A row of `dict get`. */
   "dict get": {
     /** The value. */
     value: string;
   };
-  /** `dict set` gives no rows. */
+  /** `dict set` returns no rows. */
   "dict set": never;
-  /** `dict unset` gives no rows. */
+  /** `dict unset` returns no rows. */
   "dict unset": never;
-  /** `dict inc` gives no rows. */
+  /** `dict inc` returns no rows. */
   "dict inc": never;
   /** A row of `dict iter`. */
   "dict iter": When<Parameters, "noValue", {
@@ -1904,9 +1901,9 @@ export interface DoveadmRowsByName<Parameters> {
     /** The file's content. */
     content: Uint8Array;
   };
-  /** `fs put` gives no rows. */
+  /** `fs put` returns no rows. */
   "fs put": never;
-  /** `fs copy` gives no rows. */
+  /** `fs copy` returns no rows. */
   "fs copy": never;
   /** A row of `fs stat`. */
   "fs stat": {
@@ -1922,7 +1919,7 @@ export interface DoveadmRowsByName<Parameters> {
     /** The value. */
     value: string;
   };
-  /** `fs delete` gives no rows. */
+  /** `fs delete` returns no rows. */
   "fs delete": never;
   /** A row of `fs iter`. */
   "fs iter": {
@@ -1936,12 +1933,12 @@ export interface DoveadmRowsByName<Parameters> {
   };
   /** A row of `auth cache flush`. */
   "auth cache flush": {
-    /** How many entries were forgotten. */
+    /** How many entries were removed. */
     entries: number;
   };
   /** A row of `user`. */
   "user": { username: string; [field: string]: string };
-  /** `batch` gives no rows. */
+  /** `batch` returns no rows. */
   "batch": never;
   /** A row of `backup`. */
   "backup": When<Parameters, "state", {
@@ -1953,11 +1950,11 @@ export interface DoveadmRowsByName<Parameters> {
     /** The state to give the next time. */
     state: string;
   }, Nothing>;
-  /** `dsync-server` gives no rows. */
+  /** `dsync-server` returns no rows. */
   "dsync-server": never;
-  /** `mailbox metadata set` gives no rows. */
+  /** `mailbox metadata set` returns no rows. */
   "mailbox metadata set": never;
-  /** `mailbox metadata unset` gives no rows. */
+  /** `mailbox metadata unset` returns no rows. */
   "mailbox metadata unset": never;
   /** A row of `mailbox metadata get`. */
   "mailbox metadata get": {
@@ -1979,17 +1976,17 @@ export interface DoveadmRowsByName<Parameters> {
     /** The mailbox's name. */
     mailbox: string;
   };
-  /** `mailbox create` gives no rows. */
+  /** `mailbox create` returns no rows. */
   "mailbox create": never;
-  /** `mailbox delete` gives no rows. */
+  /** `mailbox delete` returns no rows. */
   "mailbox delete": never;
-  /** `mailbox rename` gives no rows. */
+  /** `mailbox rename` returns no rows. */
   "mailbox rename": never;
-  /** `mailbox subscribe` gives no rows. */
+  /** `mailbox subscribe` returns no rows. */
   "mailbox subscribe": never;
-  /** `mailbox unsubscribe` gives no rows. */
+  /** `mailbox unsubscribe` returns no rows. */
   "mailbox unsubscribe": never;
-  /** `mailbox update` gives no rows. */
+  /** `mailbox update` returns no rows. */
   "mailbox update": never;
   /** A row of `mailbox path`. */
   "mailbox path": {
@@ -1998,27 +1995,27 @@ export interface DoveadmRowsByName<Parameters> {
   };
   /** A row of `fetch`. */
   "fetch": Asked<Parameters, "field", FetchFields, FetchFieldFamilies>;
-  /** `save` gives no rows. */
+  /** `save` returns no rows. */
   "save": never;
-  /** `index` gives no rows. */
+  /** `index` returns no rows. */
   "index": never;
-  /** `altmove` gives no rows. */
+  /** `altmove` returns no rows. */
   "altmove": never;
-  /** `deduplicate` gives no rows. */
+  /** `deduplicate` returns no rows. */
   "deduplicate": never;
-  /** `expunge` gives no rows. */
+  /** `expunge` returns no rows. */
   "expunge": never;
-  /** `flags add` gives no rows. */
+  /** `flags add` returns no rows. */
   "flags add": never;
-  /** `flags remove` gives no rows. */
+  /** `flags remove` returns no rows. */
   "flags remove": never;
-  /** `flags replace` gives no rows. */
+  /** `flags replace` returns no rows. */
   "flags replace": never;
-  /** `import` gives no rows. */
+  /** `import` returns no rows. */
   "import": never;
-  /** `force-resync` gives no rows. */
+  /** `force-resync` returns no rows. */
   "force-resync": never;
-  /** `purge` gives no rows. */
+  /** `purge` returns no rows. */
   "purge": never;
   /** A row of `search`. */
   "search": {
@@ -2027,9 +2024,9 @@ export interface DoveadmRowsByName<Parameters> {
     /** The message's UID. */
     uid: number;
   };
-  /** `copy` gives no rows. */
+  /** `copy` returns no rows. */
   "copy": never;
-  /** `move` gives no rows. */
+  /** `move` returns no rows. */
   "move": never;
   /** A row of `mailbox cache decision`. */
   "mailbox cache decision": {
@@ -2037,10 +2034,10 @@ export interface DoveadmRowsByName<Parameters> {
     mailbox: string;
     /** The cached field: "hdr.subject". */
     field: string;
-    /** "yes", "temp" or "no"; none for a field that isn't known. */
+    /** "yes", "temp" or "no"; none for an unknown field. */
     decision: string | null;
     /**
-     * When it was last asked for, on the server's clock and with the zone's name: "2026-01-05
+     * When it was last requested, on the server's clock and with the zone's name: "2026-01-05
      * 11:30:00 CET".
      */
     "last-used": string | null;
@@ -2054,7 +2051,7 @@ export interface DoveadmRowsByName<Parameters> {
     /** "ok". */
     result: string;
   };
-  /** `mailbox cache purge` gives no rows. */
+  /** `mailbox cache purge` returns no rows. */
   "mailbox cache purge": never;
   /** A row of `rebuild attachments`. */
   "rebuild attachments": {
@@ -2068,9 +2065,9 @@ export interface DoveadmRowsByName<Parameters> {
     /** The file's content. */
     content: Uint8Array;
   };
-  /** `mail fs put` gives no rows. */
+  /** `mail fs put` returns no rows. */
   "mail fs put": never;
-  /** `mail fs copy` gives no rows. */
+  /** `mail fs copy` returns no rows. */
   "mail fs copy": never;
   /** A row of `mail fs stat`. */
   "mail fs stat": {
@@ -2086,7 +2083,7 @@ export interface DoveadmRowsByName<Parameters> {
     /** The value. */
     value: string;
   };
-  /** `mail fs delete` gives no rows. */
+  /** `mail fs delete` returns no rows. */
   "mail fs delete": never;
   /** A row of `mail fs iter`. */
   "mail fs iter": {
@@ -2103,11 +2100,11 @@ export interface DoveadmRowsByName<Parameters> {
     /** The value. */
     value: string;
   };
-  /** `mail dict set` gives no rows. */
+  /** `mail dict set` returns no rows. */
   "mail dict set": never;
-  /** `mail dict unset` gives no rows. */
+  /** `mail dict unset` returns no rows. */
   "mail dict unset": never;
-  /** `mail dict inc` gives no rows. */
+  /** `mail dict inc` returns no rows. */
   "mail dict inc": never;
   /** A row of `mail dict iter`. */
   "mail dict iter": When<Parameters, "noValue", {
@@ -2131,15 +2128,15 @@ export interface DoveadmRowsByName<Parameters> {
     /** The script. */
     "sieve script": string;
   };
-  /** `sieve put` gives no rows. */
+  /** `sieve put` returns no rows. */
   "sieve put": never;
-  /** `sieve delete` gives no rows. */
+  /** `sieve delete` returns no rows. */
   "sieve delete": never;
-  /** `sieve activate` gives no rows. */
+  /** `sieve activate` returns no rows. */
   "sieve activate": never;
-  /** `sieve deactivate` gives no rows. */
+  /** `sieve deactivate` returns no rows. */
   "sieve deactivate": never;
-  /** `sieve rename` gives no rows. */
+  /** `sieve rename` returns no rows. */
   "sieve rename": never;
   /** A row of `acl get`. */
   "acl get": {
@@ -2147,7 +2144,7 @@ export interface DoveadmRowsByName<Parameters> {
     id: string;
     /** Whether it is from the global list. */
     global: boolean;
-    /** The rights; one with "-" ahead is taken away. */
+    /** The rights; one that begins with "-" is taken away. */
     rights: string[];
   };
   /** A row of `acl rights`. */
@@ -2155,17 +2152,17 @@ export interface DoveadmRowsByName<Parameters> {
     /** The rights. */
     rights: string[];
   };
-  /** `acl set` gives no rows. */
+  /** `acl set` returns no rows. */
   "acl set": never;
-  /** `acl add` gives no rows. */
+  /** `acl add` returns no rows. */
   "acl add": never;
-  /** `acl remove` gives no rows. */
+  /** `acl remove` returns no rows. */
   "acl remove": never;
-  /** `acl delete` gives no rows. */
+  /** `acl delete` returns no rows. */
   "acl delete": never;
-  /** `acl recalc` gives no rows. */
+  /** `acl recalc` returns no rows. */
   "acl recalc": never;
-  /** `acl debug` gives no rows. */
+  /** `acl debug` returns no rows. */
   "acl debug": never;
   /** A row of `quota get`. */
   "quota get": {
@@ -2183,20 +2180,20 @@ export interface DoveadmRowsByName<Parameters> {
     /** How much of the limit is used, rounded down; 0 without a limit. */
     percent: number | null;
   };
-  /** `quota recalc` gives no rows. */
+  /** `quota recalc` returns no rows. */
   "quota recalc": never;
-  /** `fts lookup` gives no rows. */
+  /** `fts lookup` returns no rows. */
   "fts lookup": never;
-  /** `fts expand` gives no rows. */
+  /** `fts expand` returns no rows. */
   "fts expand": never;
   /** A row of `fts tokenize`. */
   "fts tokenize": {
     /** A word. */
     token: string;
   };
-  /** `fts optimize` gives no rows. */
+  /** `fts optimize` returns no rows. */
   "fts optimize": never;
-  /** `fts rescan` gives no rows. */
+  /** `fts rescan` returns no rows. */
   "fts rescan": never;
   /** A row of `fts flatcurve check`. */
   "fts flatcurve check": {
@@ -2240,11 +2237,11 @@ export interface DoveadmRowsByName<Parameters> {
   };
   /** A row of `mailbox cryptokey generate`. */
   "mailbox cryptokey generate": {
-    /** Whether it went well. */
+    /** Whether it succeeded. */
     success: boolean;
     /** The mailbox's name; empty for the user's own key. */
     box: string;
-    /** The public key's id, or "ERROR: " and what went wrong. */
+    /** The public key's id, or "ERROR: " and the reason. */
     pubid: string;
   };
   /** A row of `mailbox cryptokey list`. */
@@ -2256,11 +2253,11 @@ export interface DoveadmRowsByName<Parameters> {
     /** The public key's id. */
     pubid: string;
   };
-  /** `mailbox cryptokey export` gives no rows. */
+  /** `mailbox cryptokey export` returns no rows. */
   "mailbox cryptokey export": never;
   /** A row of `mailbox cryptokey password`. */
   "mailbox cryptokey password": {
-    /** What was done, or what went wrong. */
+    /** What was done, or why it failed. */
     result: string;
   };
 }

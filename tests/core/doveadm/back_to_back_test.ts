@@ -267,7 +267,7 @@ function seen({ command, input }: Exchange): unknown {
 }
 
 for (const minor of [0, 1, 2, 3, 4]) {
-  test(`back to back, 1.${minor} › both ends agree on every request and reply`, () => {
+  test(`client and server, 1.${minor} › any requests and replies › both ends agree`, () => {
     const exchanges = fc.array(exchange(minor), { minLength: 1, maxLength: 8 });
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 60 }));
     // Either end may be the one that speaks no more than this.
@@ -300,7 +300,7 @@ for (const minor of [0, 1, 2, 3, 4]) {
   });
 }
 
-test("back to back › a refused input never becomes a command, wherever it is refused", () => {
+test("client and server › a refused command with input › the input never becomes a command", () => {
   const firstLine = fc.constantFrom("\t\tstop\n", "v\t\treload\n", "Subject: x\n", ".\n", "");
   const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 30 }));
   fc.assert(
@@ -333,7 +333,7 @@ test("back to back › a refused input never becomes a command, wherever it is r
   );
 });
 
-test("back to back › a text that isn't UTF-8 is refused by the server, and what follows is not", () => {
+test("client and server › a command that isn't UTF-8 › refused, and the next command runs", () => {
   const server = new DoveadmServerProtocol({ preauthenticated: true });
   server.receive(encodeUtf8("VERSION\tdoveadm-server\t1\t0\n\talice\tsave\t"));
   server.receive(Uint8Array.of(0xff));

@@ -127,7 +127,7 @@ test("log › a million lines of a byte › each is an event", () => {
   assert.equal(lines, 250_000);
 });
 
-test("multiplexing › empty packets and channels that nobody reads › neither event nor memory", () => {
+test("multiplexing › empty packets and unused channels › neither event nor memory", () => {
   const protocol = waiting({ minor: 2 });
   const empty = new Uint8Array(5 * 10_000);
   const other = encodePacket(7, new Uint8Array(50_000));
@@ -237,7 +237,7 @@ test("status line › the server echoes the password as its code › it is conce
   }
 });
 
-test("referral › to a host whose name has a part of the password › stays as it is", () => {
+test("referral › to a host whose name has a part of the password › isn't changed", () => {
   for (
     const [password, status, detail] of [
       ["dovecot1", "-REFERRAL alice@dovecot-2.example.org", "alice@dovecot-2.example.org"],

@@ -56,7 +56,7 @@ function replyTo(bytes: string | Uint8Array): DoveadmReply {
   return reply;
 }
 
-test("versions › the lower of both minors counts, and maxMinor caps what is offered", () => {
+test("doveadm client › versions of both ends › the lower minor counts, and maxMinor limits the offer", () => {
   for (const [ours, theirs, both] of [[4, 2, 2], [4, 4, 4], [1, 4, 1], [3, 4, 3], [4, 9, 4]]) {
     const client = new DoveadmClientProtocol({ maxMinor: ours });
     assert.equal(outputOf(client), `VERSION\tdoveadm-server\t1\t${ours}\n`);
@@ -65,7 +65,7 @@ test("versions › the lower of both minors counts, and maxMinor caps what is of
   }
 });
 
-test("versions › after the -, and none at all with a password", () => {
+test("doveadm client › a version after the -, or none, with a password › both are accepted", () => {
   const old = new DoveadmClientProtocol({ password: "x" });
   old.receive(encodeUtf8("-\nVERSION\tdoveadm-client\t1\t1\n+\n"));
   assert.deepEqual(eventsOf(old), [{ type: "ready", minor: 1, preauthenticated: false }]);
@@ -74,7 +74,7 @@ test("versions › after the -, and none at all with a password", () => {
   assert.deepEqual(eventsOf(older), [{ type: "ready", minor: 0, preauthenticated: false }]);
 });
 
-test("versions › without one, commands go out at once, and the clock says when to be ready", () => {
+test("doveadm client › a server without a version › commands are sent, and it is ready after a time", () => {
   const client = new DoveadmClientProtocol();
   client.send(list);
   outputOf(client);
@@ -91,7 +91,7 @@ test("versions › without one, commands go out at once, and the clock says when
   assert.equal(client.deadline, undefined);
 });
 
-test("login › PLAIN, only when it is asked for", () => {
+test("doveadm client › the server asks for a login › PLAIN is sent", () => {
   const client = new DoveadmClientProtocol({ password: "s3cret" });
   client.send(list);
   outputOf(client);
@@ -103,14 +103,14 @@ test("login › PLAIN, only when it is asked for", () => {
   assert.equal(outputOf(client), "\talice\tmailbox list\n");
 });
 
-test("login › a password that nobody asks for is no error, and is reported", () => {
+test("doveadm client › the server asks for no login › the password isn't sent, and that is reported", () => {
   const client = new DoveadmClientProtocol({ password: "s3cret" });
   client.receive(new ServerBytes(2).welcome());
   assert.deepEqual(eventsOf(client), [{ type: "ready", minor: 2, preauthenticated: true }]);
   assert(!outputOf(client).includes("PLAIN"));
 });
 
-test("login › a missing password is an error before anything but the version is sent", () => {
+test("doveadm client › the server asks for a login, and there is no password › an error, and no command is sent", () => {
   const client = new DoveadmClientProtocol();
   client.send(list);
   client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
@@ -121,7 +121,7 @@ test("login › a missing password is an error before anything but the version i
   assert(!client.isSent(1));
 });
 
-test("login › a refused password is an authentication error, and shows nowhere", () => {
+test("doveadm client › the server refuses the password › an AuthenticationError without the password", () => {
   const client = new DoveadmClientProtocol({ password: "hunter2" });
   client.receive(encodeUtf8("-\n"));
   eventsOf(client);
@@ -136,7 +136,7 @@ test("login › a refused password is an authentication error, and shows nowhere
   assert(!shown.includes("hunter2") && !shown.includes(btoa("\0doveadm\0hunter2")));
 });
 
-test("login › 8-bit passwords are UTF-8, and one with a NUL or empty is refused", () => {
+test("doveadm client › passwords that aren't ASCII, have a NUL, or are empty › sent as UTF-8, or refused", () => {
   const client = new DoveadmClientProtocol({ password: "pässwörd" });
   client.receive(encodeUtf8("-\n"));
   eventsOf(client);
@@ -147,7 +147,7 @@ test("login › 8-bit passwords are UTF-8, and one with a NUL or empty is refuse
   }
 });
 
-test("STARTTLS › nothing is sent unencrypted after it, and PLAIN only over TLS", () => {
+test("doveadm client › STARTTLS is required › PLAIN is sent over TLS only", () => {
   const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
   outputOf(client);
   client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
@@ -158,7 +158,7 @@ test("STARTTLS › nothing is sent unencrypted after it, and PLAIN only over TLS
   assert.equal(outputOf(client), `PLAIN\t${btoa("\0doveadm\0x")}\n`);
 });
 
-test("STARTTLS › bytes that came unencrypted after it are an error, before and after the upgrade", () => {
+test("doveadm client › unencrypted bytes after STARTTLS › an error, and no password is sent", () => {
   for (const upgrade of [false, true]) {
     const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
     client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
@@ -171,7 +171,7 @@ test("STARTTLS › bytes that came unencrypted after it are an error, before and
   }
 });
 
-test("STARTTLS › a server that can't, or lets us in before, is an error", () => {
+test("doveadm client › the server has no STARTTLS, or needs no login › an error, and no password is sent", () => {
   for (const welcome of ["-\n", "VERSION\tdoveadm-client\t1\t1\n-\n", "+\n"]) {
     const client = new DoveadmClientProtocol({ password: "x", starttls: "required" });
     client.receive(encodeUtf8(welcome));
@@ -180,13 +180,13 @@ test("STARTTLS › a server that can't, or lets us in before, is an error", () =
   }
 });
 
-test("options › limits and versions that can't be are refused", () => {
+test("doveadm client › invalid limits and versions › a LocalProtocolError", () => {
   assert.throws(() => new DoveadmClientProtocol({ maxMinor: 5 }), LocalProtocolError);
   assert.throws(() => new DoveadmClientProtocol({ maxMinor: 1.5 }), LocalProtocolError);
   assert.throws(() => new DoveadmClientProtocol({ limits: { reply: 0 } }), LocalProtocolError);
 });
 
-test("log › asked for from 1.3 on, where it is wanted", () => {
+test("doveadm client › logPassthrough › the log is requested from 1.3 on", () => {
   for (
     const [minor, logPassthrough, asked] of [[2, true, false], [3, true, true], [3, false, false]]
   ) {
@@ -200,7 +200,7 @@ test("log › asked for from 1.3 on, where it is wanted", () => {
   }
 });
 
-test("log › lines belong to the request that was running, and to none after the last", () => {
+test("doveadm client › log lines during and after requests › have the id of the running one, or none", () => {
   const [client, server] = session();
   client.send(list);
   client.send(list);
@@ -227,7 +227,7 @@ test("log › lines belong to the request that was running, and to none after th
   ]);
 });
 
-test("replies › empty ones, empty rows, the single field 0, and one JSON text", () => {
+test("doveadm client › empty replies, empty fields, JSON › the fields as they were sent", () => {
   const fields = (bytes: string) => replyTo(bytes).fields;
   assert.deepEqual(fields("\n+\n"), []);
   assert.deepEqual(fields("\t\n+\n"), [""]);
@@ -236,7 +236,7 @@ test("replies › empty ones, empty rows, the single field 0, and one JSON text"
   assert.deepEqual(fields('{"a":1}\n+\n'), ['{"a":1}']);
 });
 
-test("replies › codes, details, and text after the +", () => {
+test("doveadm client › status lines › code and detail are read", () => {
   const statusOf = (line: string) => {
     const reply = replyTo(`\n${line}\n`);
     return [reply.ok, reply.ok ? undefined : reply.code, reply.detail];
@@ -249,7 +249,7 @@ test("replies › codes, details, and text after the +", () => {
   assert.deepEqual(statusOf("-REFERRAL bob@host"), [false, "REFERRAL", "bob@host"]);
 });
 
-test("replies › fields are unescaped once, as text and as bytes, whichever is asked for first", () => {
+test("doveadm client › fields as text and as bytes, in either order › are unescaped once", () => {
   const wire = concat([
     encodeUtf8("a\x01tb\t\x0111n\t"),
     Uint8Array.of(0xe9),
@@ -263,11 +263,11 @@ test("replies › fields are unescaped once, as text and as bytes, whichever is 
   assert.deepEqual([other.rawFields, other.fields], [raw, text]);
 });
 
-test("replies › a field with a byte order mark keeps it, and UTF-8 around it is whole", () => {
+test("doveadm client › fields with a byte order mark and other UTF-8 › arrive unchanged", () => {
   assert.deepEqual(replyTo("\ufeffx\tünï\t😀\t\n+\n").fields, ["\ufeffx", "ünï", "😀"]);
 });
 
-test("replies › of several in one chunk, in whatever order their fields are asked for", () => {
+test("doveadm client › several replies in one chunk › fields are right in any order of access", () => {
   const [client, server] = session(0);
   for (let at = 0; at < 3; at++) client.send(list);
   outputOf(client);
@@ -276,7 +276,7 @@ test("replies › of several in one chunk, in whatever order their fields are as
   assert.deepEqual([1, 0, 2].map((at) => replies[at].fields), [["two"], ["one"], ["thr\u00e9"]]);
 });
 
-test("replies › large ones in many pieces are the same as text and as bytes", () => {
+test("doveadm client › a large reply in many chunks › text and bytes agree", () => {
   const [client] = session(0);
   client.send(list);
   outputOf(client);
@@ -290,7 +290,7 @@ test("replies › large ones in many pieces are the same as text and as bytes", 
   assert.deepEqual(reply.fields, expected);
 });
 
-test("replies › Node's Buffers are taken as the bytes that they are", () => {
+test("doveadm client › Node's Buffers as chunks › are read correctly and not changed", () => {
   const [client] = session(0);
   client.send(list);
   outputOf(client);
@@ -302,7 +302,7 @@ test("replies › Node's Buffers are taken as the bytes that they are", () => {
   assert.deepEqual(wire, Buffer.from("a\x01tb\t\n+\n"), "the caller's bytes were changed");
 });
 
-test("requests › what began to leave counts as sent", () => {
+test("doveadm client › a request whose output was taken › counts as sent", () => {
   const [client] = session();
   const id = client.send(list);
   assert(!client.isSent(id));
@@ -316,14 +316,14 @@ test("requests › what began to leave counts as sent", () => {
   assert.throws(() => client.send(list), LocalProtocolError);
 });
 
-test("requests › a reply to one that never left is refused", () => {
+test("doveadm client › a reply to a request that wasn't sent › a RemoteProtocolError", () => {
   const [client, server] = session();
   client.send(list);
   client.receive(server.main("\n+\n"));
   assert.throws(() => client.nextEvent(), RemoteProtocolError);
 });
 
-test("requests › rows after the reply say what they are", () => {
+test("doveadm client › rows after the reply › an error that says so", () => {
   const [client, server] = session();
   client.send({ name: "instance list" });
   outputOf(client);
@@ -332,7 +332,7 @@ test("requests › rows after the reply say what they are", () => {
   assert.throws(() => client.nextEvent(), /rows .* after their reply/);
 });
 
-test("input › written in order, whatever the order of the calls", () => {
+test("doveadm client › inputs of several commands in any order › are written in the order of the commands", () => {
   const [client] = session();
   const save = { name: "save", user: "alice", input: true };
   const one = client.send(save);
@@ -349,7 +349,7 @@ test("input › written in order, whatever the order of the calls", () => {
   );
 });
 
-test("input › a piece of very many lines is written whole", () => {
+test("doveadm client › an input of very many lines › is written completely", () => {
   const [client] = session();
   const save = client.send({ name: "save", user: "alice", input: true });
   client.write(save, encodeUtf8(".\n".repeat(200_000)));
@@ -357,7 +357,7 @@ test("input › a piece of very many lines is written whole", () => {
   assert.equal(outputOf(client).length, "\talice\tsave\n".length + 600_000 + "\r\n.\r\n".length);
 });
 
-test("replies › one in packets of a byte takes no more than its size", () => {
+test("doveadm client › a reply in packets of one byte › takes about its size in memory", () => {
   const [client, server] = session();
   client.send(list);
   outputOf(client);
@@ -371,7 +371,7 @@ test("replies › one in packets of a byte takes no more than its size", () => {
   assert(reply.rawFields[0].buffer.byteLength <= 2 * size);
 });
 
-test("input › a refusal ends the conversation, and not a byte more of it is written", () => {
+test("doveadm client › the server refuses a command with input › no more input is written, the conversation ends", () => {
   for (const status of ["-USAGE", "-", "+"]) {
     const [client, server] = session();
     const save = client.send({ name: "save", user: "alice", args: ["--bogus"], input: true });
@@ -389,7 +389,7 @@ test("input › a refusal ends the conversation, and not a byte more of it is wr
   }
 });
 
-test("input › a failure after the whole of it leaves the connection as it is", () => {
+test("doveadm client › a command fails after its input was sent › the connection stays usable", () => {
   const [client, server] = session();
   const save = client.send({ name: "save", user: "nobody", input: true });
   const next = client.send(list);
@@ -402,7 +402,7 @@ test("input › a failure after the whole of it leaves the connection as it is",
   );
 });
 
-test("streams › a value of any size passes in pieces, and nothing of it is kept", () => {
+test("doveadm client › a large streamed value › passes in pieces, and none is kept", () => {
   const [client] = session(0, { limits: { reply: 10 } });
   client.send({ name: "fetch", streamed: true });
   outputOf(client);
@@ -414,7 +414,7 @@ test("streams › a value of any size passes in pieces, and nothing of it is kep
   assert.equal(size, 100_000);
 });
 
-test("the end › close() drops what wasn't taken and reports the unanswered", () => {
+test("doveadm client › close() › drops the output, and reports unanswered requests", () => {
   const [client] = session();
   client.send(list);
   client.close();

@@ -48,7 +48,7 @@ const command: fc.Arbitrary<DoveadmCommand> = fc.record({
   extraFields,
 }, { requiredKeys: ["name", "args"], noNullPrototype: true });
 
-test("command lines › what the client's end writes is read as it was meant", () => {
+test("parseCommandLine › any command of the client's end › is read unchanged", () => {
   fc.assert(
     fc.property(command, (command) => {
       const line = encodeCommand(command).subarray(0, -1);
@@ -63,7 +63,7 @@ test("command lines › what the client's end writes is read as it was meant", (
   );
 });
 
-test("command lines › any bytes are read as Dovecot reads them, or refused", () => {
+test("parseCommandLine › any bytes › read as Dovecot does, or refused", () => {
   const bytes = fc.array(
     fc.constantFrom(
       "\t",
@@ -107,7 +107,7 @@ test("command lines › any bytes are read as Dovecot reads them, or refused", (
   );
 });
 
-test("command lines › fields, byte for byte", () => {
+test("parseCommandLine › lines with all fields › the expected command", () => {
   const cases: readonly (readonly [line: string, command: DoveadmCommand])[] = [
     ["\t\twho", { name: "who", args: [] }],
     ["\talice\tmailbox list\t-8\t*", { name: "mailbox list", args: ["-8", "*"], user: "alice" }],
@@ -150,7 +150,7 @@ function extra(extraFields: DoveadmCommand["extraFields"]): DoveadmCommand {
   return { name: "x", args: [], user: "a", extraFields };
 }
 
-test("command lines › a text that isn't UTF-8 is an invalid command", () => {
+test("parseCommandLine › text that isn't UTF-8 › an invalid command", () => {
   for (
     const line of ["\t\tx\t\xff", "\t\xe9\tx", "\t\tx\xc3", "\t\tx\t\xed\xa0\x80", "x\ta=\x80\t\tx"]
   ) {
@@ -160,7 +160,7 @@ test("command lines › a text that isn't UTF-8 is an invalid command", () => {
   }
 });
 
-test("command lines › what can't be a command is refused, and shown", () => {
+test("parseCommandLine › invalid lines › an error that quotes them", () => {
   const cases: readonly (readonly [line: string, message: RegExp, extraFields?: boolean])[] = [
     ["", /sent "" instead of a command: flags, user, name, arguments\.$/],
     ["\talice", /sent "\\talice" instead/],
@@ -185,7 +185,7 @@ test("command lines › what can't be a command is refused, and shown", () => {
   assert.throws(() => parsed(long), ({ message }: Error) => message.length < 300);
 });
 
-test("command lines › reading one leaves its bytes as they are", () => {
+test("parseCommandLine › a line with escapes › its bytes aren't changed", () => {
   const line = encodeCommand({ name: "x", args: ["ä\tä"] });
   assert.equal(fromBytes(line), "\t\tx\t\xc3\xa4\x01t\xc3\xa4\n");
   parseCommandLine(line, true);

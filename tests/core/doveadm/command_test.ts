@@ -18,7 +18,7 @@ function lineOf(command: DoveadmCommand, minor = 3): string {
   return decodeUtf8(client.takeOutput()!);
 }
 
-test("command lines › user, name and arguments, byte for byte", () => {
+test("encodeCommand › user, name and arguments › the expected line", () => {
   assert.equal(lineOf({ name: "who" }), "\t\twho\n");
   assert.equal(
     lineOf({ name: "mailbox status", user: "alice", args: ["messages vsize", "IN BOX", ""] }),
@@ -28,7 +28,7 @@ test("command lines › user, name and arguments, byte for byte", () => {
   assert.equal(lineOf({ name: "who", verbosity: "debug" }), "D\t\twho\n");
 });
 
-test("command lines › TAB, LF, CR and \\x01 arrive as they are", () => {
+test("encodeCommand › TAB, LF, CR and \\x01 › are escaped", () => {
   const nasty = "a\tb\nc\rd\x01e\x02f ünï😀";
   const line = lineOf({ name: "mailbox create", user: nasty, args: [nasty, nasty] });
   assert.deepEqual(line.slice(0, -1).split("\t").map(tabUnescape), [
@@ -40,7 +40,7 @@ test("command lines › TAB, LF, CR and \\x01 arrive as they are", () => {
   ]);
 });
 
-test("command lines › extra fields are escaped one by one and as a whole", () => {
+test("encodeCommand › extra fields › are escaped one by one and as a whole", () => {
   assert.equal(
     lineOf({ name: "who", verbosity: "verbose", extraFields: { "proxy-ttl": "5" } }),
     "vx\tproxy-ttl=5\t\twho\n",
@@ -51,7 +51,7 @@ test("command lines › extra fields are escaped one by one and as a whole", () 
   );
 });
 
-test("command lines › extra fields that crash a server, or don't fit, are refused", () => {
+test("encodeCommand › invalid extra fields, or such that crash a server › a LocalProtocolError", () => {
   const bad: NonNullable<DoveadmCommand["extraFields"]>[] = [
     {},
     { forward: "a\tb" },
@@ -71,13 +71,13 @@ test("command lines › extra fields that crash a server, or don't fit, are refu
   );
 });
 
-test("command lines › the longest line that a server reads, and one byte more", () => {
+test("encodeCommand › the longest line that a server reads, and one byte more › accepted, and refused", () => {
   const room = 1_048_576 - "\t\twho\t\n".length;
   assert.equal(lineOf({ name: "who", args: ["x".repeat(room)] }).length, 1_048_576);
   assert.throws(() => lineOf({ name: "who", args: ["x".repeat(room + 1)] }), LocalProtocolError);
 });
 
-test("exit codes › as doveadm has them", () => {
+test("exitCode › codes of replies › doveadm's exit codes", () => {
   assert.deepEqual(
     ["USAGE", "DATAERR", "NOUSER", "NOTFOUND", "TEMPFAIL", "PROTOCOL", "NOPERM"].map(exitCode),
     [64, 65, 67, 68, 75, 76, 77],

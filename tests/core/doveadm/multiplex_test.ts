@@ -6,14 +6,14 @@ import { concat, encodeUtf8, RemoteProtocolError } from "../../../core/mod.ts";
 
 const streamHeader = [0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x02, 0x03, 0xfe];
 
-test("multiplex › the packet format, byte for byte", () => {
+test("multiplex › the packet format › the expected bytes", () => {
   assert.deepEqual(
     encodePacket(0x4c, encodeUtf8("abc")),
     Uint8Array.of(0x4c, 0, 0, 0, 3, 0x61, 0x62, 0x63),
   );
 });
 
-test("multiplex › the stream format, byte for byte", () => {
+test("multiplex › the stream format › the expected bytes", () => {
   const multiplexer = new StreamMultiplexer();
   const encode = (channel: number, ...bytes: number[]) => [
     ...multiplexer.encode(channel, Uint8Array.from(bytes)),
@@ -25,7 +25,7 @@ test("multiplex › the stream format, byte for byte", () => {
   assert.deepEqual(encode(0x4c, 0x62, 0x03), [0x62, 0x03, 0xfe, 0x01], "a 03 at the end");
 });
 
-test("multiplex › both formats give back what was sent, in any pieces", () => {
+test("multiplex › both formats in pieces of any size › give back what was sent", () => {
   const byte = fc.oneof(fc.constantFrom(0x03, 0xfe, 0x00, 0x01, 0xff), fc.nat(255));
   const parts = fc.array(
     fc.record({
@@ -64,7 +64,7 @@ test("multiplex › both formats give back what was sent, in any pieces", () => 
   );
 });
 
-test("multiplex › the format can't be told by four bytes, and an end within a packet shows", () => {
+test("multiplex › fewer bytes than a header, or than a packet › wait for more, and aren't complete", () => {
   const demultiplexer = new Demultiplexer();
   demultiplexer.push(Uint8Array.of(0xff, 0xff, 0xff, 0xff));
   assert.equal(demultiplexer.next(), undefined);
@@ -75,7 +75,7 @@ test("multiplex › the format can't be told by four bytes, and an end within a 
   assert(!demultiplexer.complete);
 });
 
-test("multiplex › an empty packet is nothing", () => {
+test("multiplex › an empty packet › is skipped", () => {
   const demultiplexer = new Demultiplexer();
   demultiplexer.push(
     concat([encodePacket(0, new Uint8Array(0)), encodePacket(1, encodeUtf8("a"))]),
@@ -83,7 +83,7 @@ test("multiplex › an empty packet is nothing", () => {
   assert.equal(demultiplexer.next()?.channel, 1);
 });
 
-test("multiplex › headers and switches that aren't known are the peer's mistake", () => {
+test("multiplex › unknown headers and switches › a RemoteProtocolError", () => {
   const newer = new Demultiplexer();
   newer.push(Uint8Array.from(streamHeader.with(5, 1)));
   assert.throws(() => newer.next(), RemoteProtocolError);

@@ -108,32 +108,32 @@ const all = servers.map((server) => ({ server, recordings: loadRecordings(server
 const differences: string[] = [];
 
 for (const { server, recordings } of all) {
-  test(`${server} › what goes well replays`, () => {
+  test(`recordings of ${server} › ordinary ones › replay`, () => {
     checkEach(recordings.filter((one) => !rowOf(traps, one) && !rowOf(leftOut, one)), (one) => {
       differences.push(...checkReplay(one, goesWell).differences);
     });
   });
 
-  test(`${server} › traps give what a caller should get`, () => {
+  test(`recordings of ${server} › traps › give what a caller should get`, () => {
     checkEach(recordings.filter((one) => rowOf(traps, one)), (one) => {
       const [misfortune] = rowOf(traps, one)!;
       differences.push(...checkReplay(one, misfortunes[misfortune]).differences);
     });
   });
 
-  test(`${server} › what is left out can't be replayed`, () => {
+  test(`recordings of ${server} › those that are left out › can't be replayed`, () => {
     checkEach(recordings.filter((one) => rowOf(leftOut, one)), (one) => {
       assert.throws(() => checkOutput(one));
     });
   });
 }
 
-test("every recording is in one row at most, and every row has recordings", () => {
+test("recordings › the rows of traps and left out ones › each recording in one at most, none empty", () => {
   const rows: readonly Row[] = [...traps, ...leftOut];
   checkRows(rows, all.flatMap(({ recordings }) => recordings));
 });
 
-test("how many were replayed, were traps and were left out is printed", () => {
+test("recordings › the numbers of replayed ones, traps and left out ones › are printed", () => {
   const lines = all.flatMap(({ server, recordings }) => {
     const trapped = recordings.flatMap((one) => rowOf(traps, one)?.[0] ?? []);
     const left = recordings.flatMap((one) => rowOf(leftOut, one)?.[0] ?? [])

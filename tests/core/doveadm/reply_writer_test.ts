@@ -26,7 +26,7 @@ function replies(minor: number, asksForLog: boolean): string {
   return talk.output;
 }
 
-test("replies › byte for byte, in each version's format", () => {
+test("reply writer › replies in each version's format › the expected bytes", () => {
   const rows = "a\x01tb\t\x03\xfe\x010\t";
   const failure = "\n-REFERRAL a@b\n";
   const rest = `{"a":1}\n+\n`;
@@ -52,7 +52,7 @@ test("replies › byte for byte, in each version's format", () => {
   );
 });
 
-test("replies › every byte, as text and as bytes, in any pieces", () => {
+test("reply writer › all bytes, as text and as bytes, in any pieces › are escaped correctly", () => {
   const bytes = String.fromCharCode(...Array(256).keys());
   const ascii = bytes.slice(0, 128);
   const escaped = `\x010\x011${bytes.slice(2)}`
@@ -82,7 +82,7 @@ function mainOf(output: string, minor: number): string {
     .filter(({ channel }) => channel === "main").map(({ byte }) => byte).join("");
 }
 
-test("replies › large ones leave in packets of their own, and are not held back", () => {
+test("reply writer › large values › are written at once, in packets of their own", () => {
   for (const minor of [0, 2, 4]) {
     const talk = session(minor);
     talk.say("\t\twho\n");
@@ -106,7 +106,7 @@ test("replies › large ones leave in packets of their own, and are not held bac
   }
 });
 
-test("the log › each level has its byte, and each line of a message has one", () => {
+test("reply writer › log messages of each level › each line has the level's byte", () => {
   const talk = session();
   for (const level of logLevels) talk.server.log(level, "a\r\nb\n\nä");
   const lines = [1, 2, 3, 4, 5, 6].map((type) => String.fromCharCode(type))
@@ -115,7 +115,7 @@ test("the log › each level has its byte, and each line of a message has one", 
   assert.throws(() => talk.server.log("loud" as "info", "x"), LocalProtocolError);
 });
 
-test("the log › nothing of it in the handshake, nor after the end", () => {
+test("reply writer › log messages during the handshake and after the end › aren't sent", () => {
   const talk = new Talk();
   talk.server.log("error", "too early");
   talk.server.probe();
@@ -127,7 +127,7 @@ test("the log › nothing of it in the handshake, nor after the end", () => {
   assert.equal(talk.output, "");
 });
 
-test("a probe is an empty line of the log, whether that was asked for or not", () => {
+test("reply writer › a probe › an empty log line, also if the log wasn't requested", () => {
   assert.deepEqual(
     [0, 1, 2, 3, 4].map((minor) => {
       const talk = session(minor);

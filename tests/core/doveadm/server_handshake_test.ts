@@ -9,7 +9,7 @@ import { encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
 import { toBytes } from "./recordings.ts";
 import { hello, login, packet, plain, Talk } from "./talk.ts";
 
-test("versions › the lower of both counts, and ours is named to all but 1.0", () => {
+test("doveadm server › versions of both ends › the lower one counts, and ours is sent except to 1.0", () => {
   for (const maxMinor of [undefined, 0, 1, 2, 3, 4]) {
     for (const offered of [0, 1, 2, 3, 4, 99, 999999999]) {
       const talk = new Talk({ preauthenticated: true, maxMinor });
@@ -23,7 +23,7 @@ test("versions › the lower of both counts, and ours is named to all but 1.0", 
   }
 });
 
-test("versions › what is none of the protocol's is closed without an error", () => {
+test("doveadm server › an invalid version line › closed without an error", () => {
   const lines = [
     "",
     "VERSION",
@@ -52,7 +52,7 @@ test("versions › what is none of the protocol's is closed without an error", (
   }
 });
 
-test("login › who knows the password, byte for byte, comes in", () => {
+test("doveadm server › right and wrong passwords › only the exact one is accepted", () => {
   const unpadded = `PLAIN\t${btoa("\0doveadm\0s3cret!").replaceAll("=", "")}\n`;
   const rows: readonly (readonly [lines: string, isRight: boolean, password?: string])[] = [
     [login, true],
@@ -99,7 +99,7 @@ test("login › who knows the password, byte for byte, comes in", () => {
   }
 });
 
-test("login › another name, and no password at all", () => {
+test("doveadm server › another username, and no password set › checked, and refused", () => {
   const named = new Talk({ username: "root", password: "s3cret" });
   assert.deepEqual(named.say(hello + plain("\0root\0s3cret")), ["ready 2 root"]);
   assert.deepEqual(new Talk({ username: "root", password: "s3cret" }).say(hello + login), [
@@ -113,7 +113,7 @@ test("login › another name, and no password at all", () => {
   }
 });
 
-test("login › a caller that decides gets what was sent, and says who it is", () => {
+test("doveadm server › loginEvents › the caller gets the login and decides", () => {
   for (const [name, known] of [[undefined, "bob"], ["Robert", "Robert"]] as const) {
     const talk = new Talk({ loginEvents: true });
     assert.throws(() => talk.server.acceptLogin(), LocalProtocolError);
@@ -137,7 +137,7 @@ test("login › a caller that decides gets what was sent, and says who it is", (
   assert.equal(refused.output, "VERSION\tdoveadm-client\t1\t4\n-\n-\n");
 });
 
-test("login › a reason says what was wrong, and never the password", () => {
+test("doveadm server › a refused login › the reason doesn't have the password", () => {
   const rows: readonly (readonly [line: string, reason: RegExp])[] = [
     [plain("\0doveadm\0wr0ng"), /password is wrong/],
     [plain("\0mallory\0wr0ng"), /"mallory"/],
@@ -158,7 +158,7 @@ test("login › a reason says what was wrong, and never the password", () => {
   assert.throws(() => server.nextEvent(), (error) => !/wr0ng/.test(`${error}`));
 });
 
-test("STARTTLS › offered where there is a password, once, with nothing after it", () => {
+test("doveadm server › STARTTLS is offered › accepted once, before the login", () => {
   const options = { password: "s3cret", starttls: "offered" } as const;
   for (const minor of [0, 1, 2, 4]) {
     const talk = new Talk(options);
@@ -181,7 +181,7 @@ test("STARTTLS › offered where there is a password, once, with nothing after i
   assert.deepEqual(left.end(), ["end []"]);
 });
 
-test("STARTTLS › what came unencrypted is never taken for what is said through TLS", () => {
+test("doveadm server › unencrypted bytes after STARTTLS › an error, and no login", () => {
   const options = { password: "s3cret", starttls: "offered" } as const;
   const early = new Talk(options);
   assert.deepEqual(early.say(`${hello}STARTTLS\n${login}`), ["start-tls", "error []"]);
@@ -195,7 +195,7 @@ test("STARTTLS › what came unencrypted is never taken for what is said through
   }
 });
 
-test("handshakes › a client that goes away in the middle", () => {
+test("doveadm server › the client ends during the handshake › ends without output", () => {
   const lines = ["", "VERSION\tdoveadm-server\t1", hello, `${hello}PLAIN\tAG`];
   for (const line of lines) {
     const talk = new Talk({ password: "s3cret" });
@@ -207,7 +207,7 @@ test("handshakes › a client that goes away in the middle", () => {
   }
 });
 
-test("options that can't be are refused", () => {
+test("doveadm server › invalid options › a LocalProtocolError", () => {
   const bad: DoveadmServerProtocolOptions[] = [
     { maxMinor: 5 },
     { maxMinor: -1 },
@@ -224,7 +224,7 @@ test("options that can't be are refused", () => {
   }
 });
 
-test("STARTTLS › a client's handshake may come along with it, and goes to what encrypts", () => {
+test("doveadm server › the TLS handshake arrives with STARTTLS › takeUnread() returns it", () => {
   const protocol = new DoveadmServerProtocol({ password: "x", starttls: "offered" });
   assert.throws(() => protocol.takeUnread(), LocalProtocolError);
   protocol.receive(encodeUtf8("VERSION\tdoveadm-server\t1\t3\nSTARTTLS\n\x16\x03"));
@@ -236,7 +236,7 @@ test("STARTTLS › a client's handshake may come along with it, and goes to what
   assert.equal(protocol.nextEvent()?.type, "ready");
 });
 
-test("STARTTLS › where it is required nobody logs in without", () => {
+test("doveadm server › STARTTLS is required, a client logs in without › refused", () => {
   const inClear = `PLAIN\t${btoa("\0doveadm\0x")}\n`;
   const protocol = new DoveadmServerProtocol({ password: "x", starttls: "required" });
   protocol.receive(encodeUtf8(`VERSION\tdoveadm-server\t1\t3\n${inClear}`));

@@ -97,27 +97,27 @@ const leftOut: readonly Row[] = [
 const all = servers.map((server) => ({ server, recordings: loadRecordings(server) }));
 
 for (const { server, recordings } of all) {
-  test(`${server} › ours says what it said`, () => {
+  test(`recordings of ${server} › ordinary ones › our server sends the same`, () => {
     checkEach(recordings.filter((one) => !rowOf(different, one) && !rowOf(leftOut, one)), (one) => {
       checkPlan(planOf(one));
     });
   });
 
-  test(`${server} › what it shouldn't do, ours doesn't`, () => {
+  test(`recordings of ${server} › faults of Dovecot's › our server doesn't have them`, () => {
     checkEach(recordings.filter((one) => rowOf(different, one)), (one) => {
       const [difference] = rowOf(different, one)!;
       checkPlan(corrections[difference](planOf(one)));
     });
   });
 
-  test(`${server} › what differs or is left out doesn't replay`, () => {
+  test(`recordings of ${server} › those that differ or are left out › don't replay`, () => {
     checkEach(recordings.filter((one) => rowOf(different, one) || rowOf(leftOut, one)), (one) => {
       assert.throws(() => checkPlan(planOf(one)));
     });
   });
 }
 
-test("input arrives as it was stored", () => {
+test("recordings › input of save › arrives as it was stored", () => {
   const stored = all.flatMap(({ recordings }) => recordings)
     .filter(({ name }) => /\/save-(binary|crlf|dotstuffed|lf|split)-m/.test(name))
     .map((one) => {
@@ -133,12 +133,12 @@ test("input arrives as it was stored", () => {
   assert(stored.reduce<number>((sum, one) => sum + one, 0) > 30);
 });
 
-test("every recording is in one row at most, and every row has recordings", () => {
+test("recordings › the rows of different and left out ones › each recording in one at most, none empty", () => {
   const rows: readonly Row[] = [...different, ...leftOut];
   checkRows(rows, all.flatMap(({ recordings }) => recordings));
 });
 
-test("how many were replayed, differ and were left out is printed", () => {
+test("recordings › the numbers of replayed, different and left out ones › are printed", () => {
   const lines = all.flatMap(({ server, recordings }) => {
     const differing = recordings.flatMap((one) => rowOf(different, one)?.[0] ?? []);
     const left = recordings.flatMap((one) => rowOf(leftOut, one)?.[0] ?? [])

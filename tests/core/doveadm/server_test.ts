@@ -4,7 +4,7 @@ import { LocalProtocolError } from "../../../core/mod.ts";
 import { toBytes } from "./recordings.ts";
 import { hello, packet, session, Talk } from "./talk.ts";
 
-test("OPTION › asks for the log where that is known, and is a command where not", () => {
+test("doveadm server › OPTION in a version with and without log › turns on the log, or is a command", () => {
   const lines = "\t\tOPTION\nD\ta\tOPTION\tbogus\tlog-passthrough\r\n\t\twho\n";
   for (const minor of [0, 1, 2, 3, 4]) {
     const talk = session(minor);
@@ -20,7 +20,7 @@ test("OPTION › asks for the log where that is known, and is a command where no
   assert.equal(unasked.output, "");
 });
 
-test("extra fields › from 1.3 on, whatever the client offered", () => {
+test("doveadm server › extra fields › accepted if the server speaks 1.3 or later", () => {
   for (const minor of [0, 2, 3, 4]) {
     const line = "x\tproxy-ttl=1\ta\twho\n";
     assert.deepEqual(session(minor).say(line), ["1 who"]);
@@ -28,7 +28,7 @@ test("extra fields › from 1.3 on, whatever the client offered", () => {
   }
 });
 
-test("commands › one at a time, the next after the reply", () => {
+test("doveadm server › several commands › one at a time, the next after the reply", () => {
   const talk = session();
   assert.deepEqual(talk.say("\t\ta\n\t\tb\r\n\t\tc"), ["1 a"]);
   assert.equal(talk.server.backlog, 8);
@@ -48,7 +48,7 @@ test("commands › one at a time, the next after the reply", () => {
   assert.equal(talk.output, packet("\n+\n") + packet("\n-NOTFOUND\n"));
 });
 
-test("commands › all that came is answered after the client's end, but for half a line", () => {
+test("doveadm server › the client ends › complete commands are still answered", () => {
   const talk = session();
   assert.deepEqual(talk.say("\t\ta\n\t\tb\n\t\tc"), ["1 a"]);
   assert.deepEqual(talk.end(), []);
@@ -62,7 +62,7 @@ test("commands › all that came is answered after the client's end, but for hal
   assert.equal(talk.output, packet("\n+\n").repeat(2));
 });
 
-test("commands › a line that is none ends the session, after the replies before it", () => {
+test("doveadm server › an invalid line › earlier commands are answered, then the session ends", () => {
   for (const line of ["", "\talice", "garbage", "q\t\twho", "GET / HTTP/1.1"]) {
     const talk = session();
     assert.deepEqual(talk.say(`\t\ta\n${line}\n\t\tb\n`), ["1 a"]);
@@ -78,7 +78,7 @@ test("commands › a line that is none ends the session, after the replies befor
   }
 });
 
-test("commands › a line may be as long as its limit, and no longer", () => {
+test("doveadm server › a line at its limit and above › accepted, and an error", () => {
   const line = `\t\twho\t${"x".repeat(100)}`;
   assert.deepEqual(session(2, { limits: { commandLine: line.length } }).say(`${line}\n`), [
     "1 who",
@@ -87,7 +87,7 @@ test("commands › a line may be as long as its limit, and no longer", () => {
   assert.deepEqual(short.say(line), ["error commandLine[]"]);
 });
 
-test("commands › what isn't UTF-8 is refused, and the log says why", () => {
+test("doveadm server › a command that isn't UTF-8 › fails, and the log has the reason", () => {
   const talk = session();
   assert.deepEqual(talk.say("\t\twho\t\xff\n\t\tsave\t\xe4\n\t\tstop\n.\n\t\twho\n"), ["3 who"]);
   const [first, second] = ["who", "save"].map((name) =>
@@ -98,7 +98,7 @@ test("commands › what isn't UTF-8 is refused, and the log says why", () => {
   assert.throws(() => talk.server.succeed(2), LocalProtocolError);
 });
 
-test("commands › who reads none of the refusals is not served without limit", () => {
+test("doveadm server › many invalid commands from a client that doesn't read › an error at the backlog's limit", () => {
   const bad = "\t\twho\t\xff\n".repeat(100);
   const limits = { backlog: 10_000 };
   const patient = session(2, { limits });
@@ -111,7 +111,7 @@ test("commands › who reads none of the refusals is not served without limit", 
   assert.deepEqual(impatient.say(bad), ["error backlog[]"]);
 });
 
-test("a backlog above its limit is an error, with the command that runs", () => {
+test("doveadm server › a backlog above its limit › an error with the running command", () => {
   const talk = session(2, { limits: { backlog: 1000 } });
   assert.deepEqual(talk.say(`\t\ta\n${"\t\tb\n".repeat(250)}`), ["1 a"]);
   assert.equal(talk.server.backlog, 1000);
@@ -121,7 +121,7 @@ test("a backlog above its limit is an error, with the command that runs", () => 
   assert.equal(talk.output, "");
 });
 
-test("input › arrives after its command, without the line end before the dot", () => {
+test("doveadm server › a command's input › arrives after it, without the line end before the dot", () => {
   const rows: readonly (readonly [wire: string, input: string])[] = [
     [".\n", ""],
     [".\r\n", ""],
@@ -148,7 +148,7 @@ test("input › arrives after its command, without the line end before the dot",
   }
 });
 
-test("input › what follows a refused command is never a command, whatever it looks like", () => {
+test("doveadm server › input of a refused command that looks like commands › is never run", () => {
   const wires = [
     "\t\tstop\n.\n",
     "\t\tstop\n\t\tstop\nv\t\tstop\n..\n\t\tstop\r\n.\r\n",
@@ -170,7 +170,7 @@ test("input › what follows a refused command is never a command, whatever it l
   }
 });
 
-test("input › a client that goes away before the dot", () => {
+test("doveadm server › the client ends before the dot › the input is reported as lost", () => {
   for (const wire of ["", "a", "a\n", "a\r\n.", "a\r\n.\r", ".", "a\n..\n"]) {
     const running = session();
     running.say(`\ta\tsave\n${wire}`);
@@ -187,7 +187,7 @@ test("input › a client that goes away before the dot", () => {
   }
 });
 
-test("input › who knows other commands says which have some", () => {
+test("doveadm server › takesInput › says which commands have input", () => {
   const takesInput = ({ name }: { name: string }) => name === "fs put";
   const talk = session(2, { takesInput });
   assert.deepEqual(talk.say("\t\tfs put\nx\n.\n"), ["1 fs put <", '1 "x".']);
@@ -195,7 +195,7 @@ test("input › who knows other commands says which have some", () => {
   assert.deepEqual(talk.say("\ta\tsave\n"), ["2 save"]);
 });
 
-test("close › what was said is left to be taken, and what runs is reported", () => {
+test("doveadm server › close() › output can be taken, the running command is reported", () => {
   const rows: readonly (readonly [lines: string, words: string[]])[] = [
     ["", ["end []"]],
     [hello, ["end []"]],

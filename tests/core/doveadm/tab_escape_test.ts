@@ -12,7 +12,7 @@ import {
 import { splitInPlace } from "../../../core/doveadm/tab_escape.ts";
 import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
 
-test("tab escapes › each character that is escaped, in text and bytes", () => {
+test("tab escapes › each character that needs an escape › is escaped in text and bytes", () => {
   assert.equal(tabEscape("\0\x01\t\r\n\x02 \x0b"), "\x010\x011\x01t\x01r\x01n\x02 \x0b");
   assert.deepEqual(
     tabEscapeBytes(encodeUtf8("\0\x01\t\r\nä")),
@@ -20,14 +20,14 @@ test("tab escapes › each character that is escaped, in text and bytes", () => 
   );
 });
 
-test("tab escapes › unknown ones stand for their character, a lone one at the end for nothing", () => {
+test("tab escapes › an unknown escape, and one at the end › the character itself, and nothing", () => {
   assert.equal(tabUnescape("IN\x01BOX\x01"), "INBOX");
   assert.deepEqual(tabUnescapeBytes(encodeUtf8("IN\x01BOX\x01")), encodeUtf8("INBOX"));
   assert.equal(tabUnescape("\x01\x01n"), "\x01n", "an escaped \\x01 escapes nothing");
   assert.equal(tabUnescape("\x01😀"), "😀");
 });
 
-test("tab escapes › what is escaped comes back, as text, as bytes and in any pieces", () => {
+test("tab escapes › escaping and unescaping, in pieces of any size › the same text and bytes", () => {
   // Many of the bytes that matter, and runs long enough for both ways of copying.
   const byte = fc.oneof(fc.constantFrom(0, 1, 9, 10, 13, 0x30, 0x31, 0x74), fc.nat(255));
   const bytes = fc.array(
@@ -50,7 +50,7 @@ test("tab escapes › what is escaped comes back, as text, as bytes and in any p
   }));
 });
 
-test("tab escapes › values are taken apart and unescaped in place", () => {
+test("tab escapes › splitInPlace › the unescaped values", () => {
   const split = (text: string) => splitInPlace(encodeUtf8(text)).map(decodeUtf8);
   assert.deepEqual(split(""), []);
   assert.deepEqual(split("\t"), [""]);
@@ -78,14 +78,14 @@ test("tab escapes › values are taken apart and unescaped in place", () => {
   );
 });
 
-test("tab escapes › a value's end drops a lone \\x01, and the next value begins afresh", () => {
+test("tab escapes › a \\x01 at a value's end › is dropped, and doesn't affect the next value", () => {
   const unescaper = new TabUnescaper();
   assert.deepEqual(unescaper.push(encodeUtf8("a\x01")), encodeUtf8("a"));
   unescaper.end();
   assert.deepEqual(unescaper.push(encodeUtf8("tb")), encodeUtf8("tb"));
 });
 
-test("tab escapes › Node's Buffers, whose slice() doesn't copy, are left as they are", () => {
+test("tab escapes › Node's Buffers, whose slice() doesn't copy › aren't changed", () => {
   const buffer = Buffer.from("a\x01tb");
   assert.deepEqual(tabUnescapeBytes(buffer), encodeUtf8("a\tb"));
   assert.deepEqual(new TabUnescaper().push(buffer), encodeUtf8("a\tb"));

@@ -11,13 +11,13 @@ const alone: Readonly<Record<string, string>> = {
   sync: "it ends in dsync's own protocol",
 };
 
-test("command traits › the commands that act on mail share a connection, and no others", () => {
+test("command traits › all commands › only those that act on mail share a connection", () => {
   for (const { name, mail } of Object.values(commands)) {
     assert.equal(sharesConnection(name), mail && !(name in alone), name);
   }
 });
 
-test("command traits › what isn't known has a connection of its own", () => {
+test("command traits › an unknown command › has its own connection", () => {
   for (const name of ["", "no such command", "toString", "MAILBOX LIST", "mailbox"]) {
     assert(!sharesConnection(name));
   }
@@ -25,7 +25,7 @@ test("command traits › what isn't known has a connection of its own", () => {
   assert.match(whyItMayHaveDied("fetch"), /an unknown field/);
 });
 
-test("command traits › what the server logged for a command › is told in place of a guess", () => {
+test("command traits › the server has logged something for a command › that is the reason", () => {
   const why = whyItMayHaveDied("copy", [
     { level: "debug", message: "nothing" },
     { level: "error", message: "Quota exceeded" },

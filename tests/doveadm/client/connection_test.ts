@@ -83,7 +83,7 @@ async function errorOf(answer: Promise<unknown>): Promise<DovewireError> {
   return error;
 }
 
-test("connections › any number of commands under way, byte by byte", async () => {
+test("connection › several pending commands, byte by byte › answers in their order", async () => {
   const [connection, server] = await connected({ cut: () => 1 });
   const answers = ["a", "b", "c"].map((user) => connection.send({ ...list, user }));
   await server.hears("\tc\tmailbox list\n");
@@ -101,7 +101,7 @@ test("connections › any number of commands under way, byte by byte", async () 
   assert(!connection.isOpen);
 });
 
-test("connections › a server without a version is 1.0, if it keeps silent for a second", async () => {
+test("connection › a server that sends no version › counts as 1.0 after a second", async () => {
   const [here, there] = memoryPair();
   const server = new FakeServer(there, 0);
   await there.write(encodeUtf8("+\n"));
@@ -113,7 +113,7 @@ test("connections › a server without a version is 1.0, if it keeps silent for 
   assert.deepEqual((await answer).fields, ["INBOX"]);
 });
 
-test("connections › a handshake that is none says with whom", async () => {
+test("connection › a peer with another protocol, or that ends › an error with its name", async () => {
   for (
     const [said, expected] of [
       ["HTTP/1.1 400 Bad Request\r\n\r\n", RemoteProtocolError],
@@ -131,14 +131,14 @@ test("connections › a handshake that is none says with whom", async () => {
   }
 });
 
-test("connections › options that can't be close the transport", async () => {
+test("connection › invalid options › LocalProtocolError, and the transport is closed", async () => {
   const [here, there] = memoryPair();
   const error = await errorOf(DoveadmConnection.open(here, { maxMinor: 7 }));
   assert(error instanceof LocalProtocolError);
   await assert.rejects(there.write(encodeUtf8("x")));
 });
 
-test("connections › giving up on the handshake", async () => {
+test("connection › the handshake is aborted or times out › an error, and the transport is closed", async () => {
   const [here, there] = memoryPair();
   const abort = new AbortController();
   const opening = errorOf(DoveadmConnection.open(here, { signal: abort.signal }));
@@ -154,7 +154,7 @@ test("connections › giving up on the handshake", async () => {
   assert.equal(timeout.phase, "handshake");
 });
 
-test("connections › STARTTLS without a transport that can is an error, and no password is sent", async () => {
+test("connection › STARTTLS over a transport without TLS › an error, and no password is sent", async () => {
   const [here, there] = memoryPair();
   const server = new FakeServer(there, 2);
   await there.write(encodeUtf8("VERSION\tdoveadm-client\t1\t2\n-\n"));
@@ -165,7 +165,7 @@ test("connections › STARTTLS without a transport that can is an error, and no 
   assert(!(await server.hears("STARTTLS\n")).includes("PLAIN"));
 });
 
-test("connections › broken bytes end every command, each with its own error", async () => {
+test("connection › invalid bytes › each pending command gets an error of its own", async () => {
   const [connection, server] = await connected();
   const answers = [list, list].map((request) => errorOf(connection.send(request)));
   await server.hears("mailbox list\n\talice\tmailbox list\n");
@@ -181,7 +181,7 @@ test("connections › broken bytes end every command, each with its own error", 
   assert(!after.sent);
 });
 
-test("connections › rows after a reply are told for what they are", async () => {
+test("connection › rows after a reply › later commands get an error that says so", async () => {
   const [connection, server] = await connected();
   const answer = connection.send({ name: "instance list" });
   await server.hears("instance list");
@@ -192,7 +192,7 @@ test("connections › rows after a reply are told for what they are", async () =
   assert.match(String(error.cause), /a separate connection/);
 });
 
-test("connections › a command that is aborted ends the others, which say so", async () => {
+test("connection › one of several commands is aborted › the others get an error with the reason", async () => {
   const [connection, server] = await connected();
   const abort = new AbortController();
   const answers = [
@@ -211,7 +211,7 @@ test("connections › a command that is aborted ends the others, which say so", 
   }
 });
 
-test("connections › a command that can't be sent is the caller's error, and harms no other", async () => {
+test("connection › an invalid command › LocalProtocolError, and others are answered", async () => {
   const [connection, server] = await connected();
   const answer = connection.send(list);
   const error = await errorOf(connection.send({ name: "who", args: ["\0"] }));
@@ -222,7 +222,7 @@ test("connections › a command that can't be sent is the caller's error, and ha
   await connection.close();
 });
 
-test("connections › an onLog that throws harms nothing but itself", async () => {
+test("connection › onLog throws › commands are answered, the error is uncaught", async () => {
   const thrown: unknown[] = [];
   const { queueMicrotask } = globalThis;
   globalThis.queueMicrotask = (task) => {
@@ -250,7 +250,7 @@ test("connections › an onLog that throws harms nothing but itself", async () =
   }
 });
 
-test("connections › of many log lines the last hundred are kept", async () => {
+test("connection › more than a hundred log lines › the last hundred are kept", async () => {
   const [connection, server] = await connected();
   const answer = connection.send(list);
   await server.hears("mailbox list");
@@ -264,7 +264,7 @@ test("connections › of many log lines the last hundred are kept", async () => 
   await connection.close();
 });
 
-test("a password isn't sent unencrypted over a network, unless that is allowed", async () => {
+test("connection › a password over a network without TLS › isn't sent unless allowed", async () => {
   const [here, there] = memoryPair();
   const error = await errorOf(DoveadmConnection.open(exposed(here), { password: "s3cret" }));
   assert(error instanceof LocalProtocolError);

@@ -55,13 +55,13 @@ function wayTo(dovecot: Dovecot): Way {
 /** What is tried every other way as well, by everywhere_test.ts. */
 for (
   const [what, act] of [
-    ["typed rows", typedRows],
-    ["hundreds of commands at once", manyInOrder],
-    ["commands that die of a mail command before them", besideMail],
-    ["failures, with what the log says about them", failures],
-    ["streams of many fields, left early, and failing", streams],
+    ["run() and rows() › typed rows", typedRows],
+    ["hundreds of commands at once › answers in their order", manyInOrder],
+    ["commands beside mail commands, which would break their connection › answers", besideMail],
+    ["commands that fail › errors with the log lines", failures],
+    ["streams, also left early or failing › all fields, or an error", streams],
     [
-      "a large message",
+      "a large message › is saved and read unchanged",
       (way: Way) => savedMail(way, eightBitMail(atFullSize(50, 12) * 1024 * 1024)),
     ],
   ] as const
@@ -72,7 +72,7 @@ for (
   });
 }
 
-test("real Dovecot › a preauthenticated socket, one with a password, and TCP", async () => {
+test("real Dovecot › a preauthenticated socket, one with a password, and TCP › answers", async () => {
   await using dovecot = await startDovecot();
   const { password, port } = dovecot;
   for (
@@ -92,7 +92,7 @@ test("real Dovecot › a preauthenticated socket, one with a password, and TCP",
   }
 });
 
-test("real Dovecot › wrong and missing passwords", async () => {
+test("real Dovecot › wrong and missing passwords › AuthenticationError", async () => {
   await using dovecot = await startDovecot();
   for (const options of [{}, { password: "wrong" }]) {
     for (
@@ -107,7 +107,7 @@ test("real Dovecot › wrong and missing passwords", async () => {
   }
 });
 
-test("real Dovecot › commands whose rows would come after their reply", async () => {
+test("real Dovecot › commands whose rows may come after their reply › all rows", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   for (let at = 0; at < 3; at++) {
@@ -123,7 +123,7 @@ test("real Dovecot › commands whose rows would come after their reply", async 
   for (const fields of pipelined) assert(fields.length >= 4);
 });
 
-test("real Dovecot › a command that takes its connection down, amid fifty", async () => {
+test("real Dovecot › one of fifty commands ends the connection › the others are answered", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const bad = { name: "fetch", user: "alice", args: ["nosuchfield", "mailbox", "INBOX"] };
@@ -146,7 +146,7 @@ test("real Dovecot › a command that takes its connection down, amid fifty", as
   }
 });
 
-test("real Dovecot › arguments arrive as they are", async () => {
+test("real Dovecot › arguments with special characters › arrive unchanged", async () => {
   await using dovecot = await startDovecot({
     extraConfig: "mail_attribute_dict = file:%h/attributes",
   });
@@ -161,7 +161,7 @@ test("real Dovecot › arguments arrive as they are", async () => {
   }
 });
 
-test("real Dovecot › a refused save leaves everything else right", async () => {
+test("real Dovecot › a refused save between other commands › the others are answered", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const input = "Subject: x\r\n\r\nx\r\n";
@@ -185,7 +185,7 @@ test("real Dovecot › a refused save leaves everything else right", async () =>
   );
 });
 
-test("real Dovecot › no line of a message is ever run as a command", async () => {
+test("real Dovecot › a refused message whose lines look like commands › none is run", async () => {
   await using dovecot = await startDovecot();
   const reloads = async () => (await dovecot.log()).match(/SIGHUP|reloading/gi)?.length ?? 0;
   const body = "\t\treload\nv\t\treload\n\t\treload\n";
@@ -209,7 +209,7 @@ test("real Dovecot › no line of a message is ever run as a command", async () 
   }
 });
 
-test("real Dovecot › messages come back byte for byte", async () => {
+test("real Dovecot › saved messages with dots and line ends of all kinds › are read back unchanged", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const inputs = [
@@ -230,7 +230,7 @@ test("real Dovecot › messages come back byte for byte", async () => {
   }
 });
 
-test("real Dovecot › input in pieces, as text and bytes, and one that fails midway", async () => {
+test("real Dovecot › input in pieces, and one that fails midway › is saved, and is not", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot);
   const save = { name: "save", user: "bob", args: ["-m", "INBOX"] };
@@ -295,7 +295,7 @@ test("real Dovecot › a reply larger than the memory that may be used › strea
   assert(mebibytes < 64, `the resident memory grew by ${mebibytes} MiB`);
 });
 
-test("real Dovecot › a limit that a reply goes over ends its connection and no other", async () => {
+test("real Dovecot › a reply above its limit › an error, and other commands are answered", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot, { limits: { reply: 20 } });
   const tooLong = doveadm.send({ name: "mailbox list", user: "alice" });
@@ -303,7 +303,7 @@ test("real Dovecot › a limit that a reply goes over ends its connection and no
   assert.deepEqual(await fieldsOf(doveadm, messages("alice")), ["INBOX", "3"]);
 });
 
-test("real Dovecot › a client with one connection still runs commands of both kinds", async () => {
+test("real Dovecot › maxConnections of 1 › commands of both kinds are answered", async () => {
   await using dovecot = await startDovecot();
   await using doveadm = clientOf(dovecot, { maxConnections: 1 });
   const mixed = await Promise.all([

@@ -93,14 +93,17 @@ const protocols: readonly (readonly [name: string, maxMinor: number | undefined]
 
 /** What is tried each way. */
 const scenarios: readonly (readonly [what: string, act: (way: Way) => Promise<void>])[] = [
-  ["typed rows", typedRows],
-  ["hundreds of commands at once", manyInOrder],
-  ["commands beside mail commands", besideMail],
-  ["failures", failures],
-  ["streams", streams],
-  ["a large mail, saved and streamed", (way) => savedMail(way, large, piecesOf(large))],
-  ["a stream that is aborted", (way) => abortedStream(way, fetchEndless)],
-  ["a stream whose server dies", (way) => killedStream(way, fetchEndless, endless)],
+  ["run() and rows() › typed rows", typedRows],
+  ["hundreds of commands at once › answers in their order", manyInOrder],
+  ["commands beside mail commands › answers", besideMail],
+  ["commands that fail › errors with the log lines", failures],
+  ["streams, also left early or failing › all fields, or an error", streams],
+  ["a large mail › is saved and streamed", (way) => savedMail(way, large, piecesOf(large))],
+  ["a stream is aborted › AbortError", (way) => abortedStream(way, fetchEndless)],
+  [
+    "the server dies during a stream › ConnectionLostError",
+    (way) => killedStream(way, fetchEndless, endless),
+  ],
 ];
 
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
@@ -135,7 +138,7 @@ function testRoute(
     });
   }
 
-  test(`${title} › what is spoken`, async () => {
+  test(`${title} › the handshake › the latest common version`, async () => {
     const dovecot = await server();
     await leavingNothing(async () => {
       await using connection = await wayTo(dovecot, route, maxMinor).open();
@@ -146,7 +149,7 @@ function testRoute(
   });
 
   if (route.security !== "none") {
-    test(`${title} › a server whose certificate isn't trusted`, async () => {
+    test(`${title} › an untrusted certificate › ConnectError`, async () => {
       const dovecot = await server();
       const { password } = dovecot;
       // Sockets alone: a handshake that fails may leave a timer of 0 ms for the turn after it.
@@ -166,7 +169,7 @@ function testRoute(
     });
   }
 
-  test(`${title} › a wrong password, none, and the right one`, async () => {
+  test(`${title} › a wrong password, none, and the right one › only the right one is accepted`, async () => {
     const dovecot = await server();
     const target = route.asking?.(dovecot) ?? route.target(dovecot);
     await leavingNothing(async () => {
@@ -182,7 +185,7 @@ function testRoute(
 
 /** In protocol 1.0 nobody says whether they have STARTTLS, so that it can't be had. */
 function testNoStartTls(title: string, server: () => Promise<Dovecot>, route: Route): void {
-  test(`${title} › there is no such thing, and the error says so`, async () => {
+  test(`${title} › protocol 1.0, which has no STARTTLS › an error that says so`, async () => {
     const way = wayTo(await server(), route, 0);
     await leavingNothing(async () => {
       await using doveadm = way.connect();

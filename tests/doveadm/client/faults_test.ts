@@ -31,7 +31,7 @@ async function errorOf(answer: Promise<unknown>): Promise<DovewireError> {
   return error;
 }
 
-test("faults › the server killed in the middle of a reply", async () => {
+test("faults › the server is killed during a reply › ConnectionLostError", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(16 * 1024 * 1024)] } },
   });
@@ -56,7 +56,7 @@ test("faults › the server killed in the middle of a reply", async () => {
   });
 });
 
-test("faults › a socket that the server closes half-way, or resets", async () => {
+test("faults › the server ends or resets the connection during a reply › ConnectionLostError", async () => {
   // A fake: a real server can't be made to end its side and go on.
   for (const end of ["end", "resetAndDestroy"] as const) {
     await using server = await listen("tcp", (socket) => {
@@ -77,7 +77,7 @@ test("faults › a socket that the server closes half-way, or resets", async () 
   }
 });
 
-test("faults › nobody listens", async () => {
+test("faults › no server at the address › ConnectError", async () => {
   await using tcp = await listenNowhere("tcp");
   await using unix = await listenNowhere("unix");
   await leavingNothing(async () => {
@@ -97,7 +97,7 @@ test("faults › nobody listens", async () => {
   });
 });
 
-test("faults › a socket file that isn't there", async () => {
+test("faults › a missing socket file › ConnectError", async () => {
   await leavingNothing(async () => {
     await using doveadm = connect("doveadm+unix:///nowhere/doveadm-server");
     const error = await errorOf(doveadm.send(list));
@@ -107,7 +107,7 @@ test("faults › a socket file that isn't there", async () => {
   });
 });
 
-test("faults › a server that doesn't shake hands", async () => {
+test("faults › the server doesn't shake hands › TimeoutError of the handshake", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket }, { handshakeTimeout: 400 });
@@ -135,7 +135,7 @@ test("faults › a server that doesn't shake hands", async () => {
   });
 });
 
-test("faults › a port that takes without limit to connect to", async () => {
+test("faults › connecting takes too long › TimeoutError of connecting", async () => {
   await using server = await listenAndNeverAccept();
   await leavingNothing(async () => {
     assert(server.address.transport === "tcp");
@@ -147,7 +147,7 @@ test("faults › a port that takes without limit to connect to", async () => {
   });
 });
 
-test("faults › a server that stops answering", async () => {
+test("faults › the server stops answering › TimeoutError of the command", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket });
@@ -168,7 +168,7 @@ test("faults › a server that stops answering", async () => {
   });
 });
 
-test("faults › a server that stops in the middle of a stream", async () => {
+test("faults › the server stops during a stream › TimeoutError", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(16 * 1024 * 1024)] } },
   });
@@ -192,7 +192,7 @@ test("faults › a server that stops in the middle of a stream", async () => {
   });
 });
 
-test("faults › a slow reader's pauses aren't the server's", async () => {
+test("faults › a stream whose reader pauses › doesn't time out", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(4 * 1024 * 1024)] } },
   });
@@ -210,7 +210,7 @@ test("faults › a slow reader's pauses aren't the server's", async () => {
   });
 });
 
-test("cancelling › before, while waiting, and when sent", async () => {
+test("cancelling › before a command, while it waits, and after it was sent › AbortError with sent", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket });
@@ -243,7 +243,7 @@ test("cancelling › before, while waiting, and when sent", async () => {
   });
 });
 
-test("cancelling › a stream", async () => {
+test("cancelling › during a stream › AbortError", async () => {
   await using dovecot = await startDovecot({
     mail: { alice: { INBOX: [largeMail(16 * 1024 * 1024)] } },
   });
@@ -260,7 +260,7 @@ test("cancelling › a stream", async () => {
   });
 });
 
-test("closing › what is under way gets an error, and nothing is left", async () => {
+test("closing › with pending commands › they get an error, and nothing is left", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     const doveadm = connect({ path: dovecot.socket });
@@ -286,7 +286,7 @@ test("closing › what is under way gets an error, and nothing is left", async (
   });
 });
 
-test("connections › one is kept for a while, and not longer", async () => {
+test("connections › idle for less and more than idleTimeout › kept, and closed", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket }, { idleTimeout: 2_000 });
@@ -300,7 +300,7 @@ test("connections › one is kept for a while, and not longer", async () => {
   });
 });
 
-test("connections › one that the server closed meanwhile is not used again", async () => {
+test("connections › the server has closed an idle one › another one is opened", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     await using doveadm = connect({ path: dovecot.socket });
@@ -312,7 +312,7 @@ test("connections › one that the server closed meanwhile is not used again", a
   });
 });
 
-test("connections › no more than there may be, and giving up on waiting for one", async () => {
+test("connections › more commands than maxConnections › wait, and can be aborted", async () => {
   await using dovecot = await startDovecot();
   await leavingNothing(async () => {
     const open = new Set<Transport>();

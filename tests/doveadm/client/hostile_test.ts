@@ -118,7 +118,7 @@ function testHostile(
   run: (dovecot: Dovecot, certificates: Certificates) => Promise<void>,
 ): void {
   for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
-    test(`a man in the middle, Dovecot ${version} › ${name}`, async () => {
+    test(`man in the middle, Dovecot ${version} › ${name}`, async () => {
       const made = await certificates();
       await using dovecot = await startDovecot({ version, tls: made.good });
       await run(dovecot, made);
@@ -126,7 +126,7 @@ function testHostile(
   }
 }
 
-testHostile("one who only listens learns nothing", async (dovecot, { ca }) => {
+testHostile("listens › learns neither password nor mail", async (dovecot, { ca }) => {
   for (
     const [scheme, port] of [
       ["doveadm+starttls", dovecot.port],
@@ -144,7 +144,7 @@ testHostile("one who only listens learns nothing", async (dovecot, { ca }) => {
   }
 });
 
-testHostile("one who strips STARTTLS gets no password", async (dovecot, { ca }) => {
+testHostile("removes STARTTLS › gets no password", async (dovecot, { ca }) => {
   const attacks: Record<string, Attack> = {
     // The server never hears of it and goes on unencrypted; so would the client's words.
     "takes the line away": {
@@ -182,7 +182,7 @@ testHostile("one who strips STARTTLS gets no password", async (dovecot, { ca }) 
   }
 });
 
-testHostile("a reply that he puts after STARTTLS is not taken", async (dovecot, { ca }) => {
+testHostile("injects a reply after STARTTLS › it isn't used", async (dovecot, { ca }) => {
   const injected = Buffer.from("+\n");
   const attacks: Record<string, Attack> = {
     "before it": {
@@ -208,7 +208,7 @@ testHostile("a reply that he puts after STARTTLS is not taken", async (dovecot, 
   }
 });
 
-testHostile("a server with another certificate gets nothing", async (dovecot, made) => {
+testHostile("has another certificate › gets no command", async (dovecot, made) => {
   for (const pair of [made.selfSigned, made.wrongName, made.expired] as const) {
     const heard: Buffer[] = [];
     const hear = (socket: Socket) => {
@@ -256,7 +256,7 @@ testHostile("a server with another certificate gets nothing", async (dovecot, ma
   }
 });
 
-testHostile("an older VERSION doesn't get round STARTTLS", async (dovecot, { ca }) => {
+testHostile("offers an older version › gets no password", async (dovecot, { ca }) => {
   const versions: Record<string, (text: string) => string> = {
     "1.1": (text) => text.replace(/^(VERSION\tdoveadm-client\t1\t)\d+$/m, "$11"),
     "1.0, which has no such line": (text) => text.replace(/^VERSION\t.*\n/, ""),

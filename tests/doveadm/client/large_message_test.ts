@@ -80,7 +80,7 @@ const text = { user: "alice", field: ["text"] } as const;
 const queryOf = (uid: number) => ["mailbox", "INBOX", "uid", String(uid)];
 
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
-  test(`large messages, Dovecot ${version}`, async () => {
+  test(`large messages › Dovecot ${version}, over UNIX, TCP and HTTP › all bytes, or the known losses`, async () => {
     await using dovecot = await startDovecot({
       version,
       mail: { alice: { INBOX: [all, few, ascii, ...[0, 1, 2, 3].map(edgeMail)] } },

@@ -177,7 +177,7 @@ async function checkReadAlone(dovecot: Parameters<typeof clientsOf>[0], read: Re
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
   const name = `UNIX, TCP and HTTP, Dovecot ${version}`;
 
-  test(`${name} › the calls are of all commands that read`, () => {
+  test(`${name} › the calls › are of all commands that read`, () => {
     const place = { version, folder: "/tmp" };
     const called = new Set(reads(place).map(({ call }) => call[0]));
     const reading = Object.values(commands).filter((info) =>
@@ -189,7 +189,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     );
   });
 
-  test(`${name} › reading gives the same rows`, async () => {
+  test(`${name} › commands that read › the same rows`, async () => {
     await using server = await startPrepared(version);
     const { place, clients } = server;
     // Ids that no process has.
@@ -209,7 +209,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     assert.deepEqual(trivial.map(({ call }) => call), []);
   });
 
-  test(`${name} › writing does the same, and failures are the same`, async () => {
+  test(`${name} › commands that write, and failures › the same results and errors`, async () => {
     await using server = await startPrepared(version);
     const { place, clients } = server;
     const mail = await Promise.all(
@@ -248,7 +248,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
   });
 }
 
-test("UNIX, TCP and HTTP, Dovecot 2.3 › commands that search an index give the same rows", async () => {
+test("UNIX, TCP and HTTP, Dovecot 2.3 › commands that search an index › the same rows", async () => {
   await using dovecot = await startFullDovecot("2.3", { searchIndex: true });
   const place: Place = { version: "2.3", folder: dovecot.folder };
   const index: Read = { call: ["index", { user: "alice", mailboxMask: ["INBOX"] }] };

@@ -6,7 +6,7 @@ import { connect, Doveadm, DoveadmHttp, LocalProtocolError } from "../../../mod.
 
 const tcp = (hostname: string, port: number) => ({ transport: "tcp", hostname, port });
 
-test("targets › TCP, with and without a port, by name, IPv4 and IPv6", () => {
+test("targets › TCP by name, IPv4 and IPv6, with and without a port › the address", () => {
   assert.deepEqual(
     resolveTarget("doveadm://mail.example.com:1234").address,
     tcp("mail.example.com", 1234),
@@ -21,7 +21,7 @@ test("targets › TCP, with and without a port, by name, IPv4 and IPv6", () => {
   assert.equal(connect({ hostname: "::1", port: 1 }).peer, "tcp [::1]:1");
 });
 
-test("targets › UNIX sockets, with what a URL has to escape", () => {
+test("targets › UNIX sockets with escaped characters › the path", () => {
   const path = "/run/dove cot/döveadm?#%";
   const url = `doveadm+unix://${encodeURI("/run/dove cot/döveadm")}%3F%23%25`;
   assert.deepEqual(resolveTarget(url).address, { transport: "unix", path });
@@ -29,7 +29,7 @@ test("targets › UNIX sockets, with what a URL has to escape", () => {
   assert.equal(connect({ path }).peer, `unix ${path}`);
 });
 
-test("targets › what is encrypted, and how", () => {
+test("targets › URLs and objects of all kinds › how they are encrypted", () => {
   for (
     const [target, security] of [
       ["doveadm://host", "none"],
@@ -50,7 +50,7 @@ test("targets › what is encrypted, and how", () => {
   );
 });
 
-test("targets › a password goes unencrypted only where nobody can read it", () => {
+test("targets › a password without TLS › only to this machine, unless allowed", () => {
   const password = "hunter2";
   for (
     const target of [
@@ -110,13 +110,13 @@ test("targets › a password goes unencrypted only where nobody can read it", ()
   connect("doveadm://mail.example.com", { password, starttls: "required" });
 });
 
-test("targets › a password in the URL", () => {
+test("targets › a password in the URL › is decoded", () => {
   const { address, password } = resolveTarget("doveadm://doveadm:p%40ss%3A@host");
   assert.deepEqual(address, tcp("host", 24245));
   assert.equal(password, "p@ss:");
 });
 
-test("targets › what is none gets a clear error, and no password shows", () => {
+test("targets › invalid ones › an error without the password", () => {
   const bad = [
     "",
     "host:24245",
@@ -151,7 +151,7 @@ test("targets › what is none gets a clear error, and no password shows", () =>
   }
 });
 
-test("targets › each kind has its client", () => {
+test("targets › doveadm and HTTP URLs › each has its client", () => {
   assert(connect("http://host/doveadm/v1") instanceof DoveadmHttp);
   assert(connect("https://host") instanceof DoveadmHttp);
   assert(connect("doveadm://127.0.0.1") instanceof Doveadm);
@@ -160,6 +160,6 @@ test("targets › each kind has its client", () => {
   assert.throws(() => new DoveadmHttp("doveadm://host"), LocalProtocolError);
 });
 
-test("targets › options that can't be get an error as soon as they are given", () => {
+test("targets › invalid options › an error at once", () => {
   assert.throws(() => connect("doveadm://host", { maxConnections: 0 }), LocalProtocolError);
 });

@@ -156,7 +156,7 @@ function failureOf(command: string, code: string, log: readonly string[] = [], s
   );
 }
 
-test("command errors › a full quota › has a reason, told by the exit code, the log or the command", () => {
+test("command errors › a full quota › has a reason, from the exit code, the log or the command", () => {
   const words = "doveadm(alice)<1><x>: Saving failed: Quota exceeded (mailbox for user is full)";
   for (
     const error of [
@@ -187,7 +187,7 @@ test("command errors › a full quota › has a reason, told by the exit code, t
   }
 });
 
-test("command errors › a mailbox that exists › has a reason, told by the log alone", () => {
+test("command errors › a mailbox that exists › has a reason, from the log only", () => {
   const says = (words: string) => failureOf("mailbox create", "DATAERR", [words]).reason;
   assert.equal(says("Can't create mailbox a: Mailbox already exists"), "exists");
   assert.equal(says("Can't rename mailbox a to b: Target mailbox already exists"), "exists");
@@ -196,7 +196,7 @@ test("command errors › a mailbox that exists › has a reason, told by the log
   assert.equal(failureOf("mailbox create", "DATAERR").reason, undefined);
 });
 
-test("embedded server › a full quota and a mailbox that exists › are told as by Dovecot", async () => {
+test("embedded server › a full quota and a mailbox that exists › the same reasons as with Dovecot", async () => {
   await using server = await startMailServer({
     users: { alice: { mailboxes: { INBOX: [], Other: [] }, quota: { bytes: 100 } } },
   });

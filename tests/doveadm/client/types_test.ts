@@ -30,7 +30,7 @@ async function withClient(use: (doveadm: DoveadmClient) => Promise<void>): Promi
   await use(doveadm);
 }
 
-test("types › rows have the columns of the command, and what was asked for", async () => {
+test("types › rows of commands and of requested fields › the right columns", async () => {
   await withClient(async (doveadm) => {
     const quota = first<
       {
@@ -176,7 +176,7 @@ test("types › rows have the columns of the command, and what was asked for", a
   });
 });
 
-test("types › the user's name is there where more than one user answers", async () => {
+test("types › calls for several users › rows have a username", async () => {
   await withClient(async (doveadm) => {
     const all = await doveadm.run("mailbox list", { allUsers: true });
     assert.equal(first<{ username: string; mailbox: string }>()(all, true).username, "alice");
@@ -194,7 +194,7 @@ test("types › the user's name is there where more than one user answers", asyn
   });
 });
 
-test("types › where the fields aren't known beforehand, each of them may be there", async () => {
+test("types › fields that aren't known at compile time › are optional", async () => {
   await withClient(async (doveadm) => {
     const field: ("uid" | "guid")[] = ["uid"];
     const rows = await doveadm.run("fetch", { user: "alice", field, query: ["all"] });
@@ -207,7 +207,7 @@ test("types › where the fields aren't known beforehand, each of them may be th
   });
 });
 
-test("types › rows() and runAll() have the types of run()", async () => {
+test("types › rows() and runAll() › the types of run()", async () => {
   await withClient(async (doveadm) => {
     for await (
       const row of doveadm.rows("fetch", { user: "alice", field: ["uid"], query: ["all"] })
@@ -238,7 +238,7 @@ test("types › rows() and runAll() have the types of run()", async () => {
   });
 });
 
-test("types › keys that a row hasn't are errors", async () => {
+test("types › keys that a row doesn't have › are errors", async () => {
   await withClient(async (doveadm) => {
     const [list] = await doveadm.run("mailbox list", { user: "alice" });
     // @ts-expect-error: one user's rows don't name the user.
@@ -274,7 +274,7 @@ test("types › keys that a row hasn't are errors", async () => {
   });
 });
 
-test("types › wrong calls are errors, and are refused before anything is sent", async () => {
+test("types › wrong calls › are errors, and rejected before anything is sent", async () => {
   await withClient(async (doveadm) => {
     const query = ["all"];
     const calls: (() => Promise<unknown>)[] = [

@@ -8,7 +8,7 @@ import type { ColumnInfo } from "../../../core/doveadm/catalogue/mod.ts";
 const column = (info: Omit<ColumnInfo, "key">): ColumnInfo => ({ key: "x", ...info });
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("values › each type, from bytes and from JSON", () => {
+test("values › each type, from bytes and from JSON › the value", () => {
   for (
     const [info, text, expected] of [
       [{ type: "string" }, "a b", "a b"],
@@ -43,7 +43,7 @@ test("values › each type, from bytes and from JSON", () => {
   assert.equal(readValue(column({ type: "string" }), raw), "\u{fffd}\0A");
 });
 
-test("values › what can't be read says what it is, and how to get it", () => {
+test("values › unreadable ones › an error with the field and advice", () => {
   for (
     const [info, text] of [
       [{ type: "number" }, "many"],
@@ -64,7 +64,7 @@ test("values › what can't be read says what it is, and how to get it", () => {
   }
 });
 
-test("values › a wall clock's time is that of the zone, summer and winter", () => {
+test("values › local times in a zone, summer and winter › the right moment", () => {
   for (
     const [text, zone, expected] of [
       ["2026-01-05 11:30:00", "UTC", "2026-01-05T11:30:00Z"],

@@ -93,7 +93,7 @@ for (const [what, [body, events]] of Object.entries(bodies)) {
   });
 }
 
-test("HTTP answers › any rows, cut anywhere › come out as they went in", () => {
+test("HTTP answers › any rows, cut anywhere › are read unchanged", () => {
   const rows = fc.array(
     fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue({ maxDepth: 2 })),
   );
@@ -163,7 +163,7 @@ const isOver = (limit: string) => (error: unknown) =>
   error instanceof RemoteProtocolError && error.limit === limit &&
   error.message.includes(`"limits.${limit}"`);
 
-test("HTTP answers › limits › those of all rows, or of each one in a stream, whatever the pieces", () => {
+test("HTTP answers › limits › for all rows, or for each row of a stream, in pieces of any size", () => {
   const rows = Array(50).fill(`{"a":"${"x".repeat(92)}"}`);
   const body = `[["doveadmResponse",[${rows}],"0"]]`;
   const nested = `[["doveadmResponse",{"a":[[],{},"",1]},"0"]]`;
@@ -188,7 +188,7 @@ test("HTTP answers › limits › those of all rows, or of each one in a stream,
   }
 });
 
-test("HTTP answers › limits › begin anew with each answer", () => {
+test("HTTP answers › limits › apply to each answer separately", () => {
   const row = `{"a":"${"x".repeat(92)}"}`;
   const body = `[${
     Array.from({ length: 9 }, (_, at) => `["doveadmResponse",[${row},${row}],"${at}"]`)

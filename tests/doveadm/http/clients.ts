@@ -13,7 +13,7 @@ import {
   type DovewireError,
 } from "../../../mod.ts";
 import type { Dovecot } from "../../harness/dovecot/dovecot.ts";
-import { listen } from "../../harness/sockets.ts";
+import { listen, type SocketServer } from "../../harness/sockets.ts";
 import { warmUpFetch } from "./warm_up.ts";
 
 /** A body in small pieces, whatever the runtime's are, and how much of it was asked for. */
@@ -110,7 +110,12 @@ export function told(outcomes: readonly PromiseSettledResult<unknown>[]): unknow
 }
 
 /** A server that answers nothing, and tells when the first request is there. */
-export async function silence(): Promise<{ url: string; asked: Promise<void> } & AsyncDisposable> {
+interface Silence extends Pick<SocketServer, "dropUnused">, AsyncDisposable {
+  readonly url: string;
+  readonly asked: Promise<void>;
+}
+
+export async function silence(): Promise<Silence> {
   let wake = () => {};
   const asked = new Promise<void>((resolve) => wake = resolve);
   const server = await listen("tcp", (socket) => {
@@ -121,6 +126,7 @@ export async function silence(): Promise<{ url: string; asked: Promise<void> } &
   return {
     url: `http://127.0.0.1:${server.address.port}`,
     asked,
+    dropUnused: () => server.dropUnused(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -34,7 +34,7 @@ test("HTTP errors › each type › its code", () => {
   }
 });
 
-test("HTTP errors › exit code 73, and no other › says that the quota is full", () => {
+test("HTTP errors › exit code 73 and others › only 73 means that the quota is full", () => {
   for (const command of ["save", "copy", "mailbox list"]) {
     const full = commandError(command, { type: "exitCode", exitCode: 73 }, quoteText);
     assert.deepEqual([full?.reason, full?.code, full?.exitCode], ["quota", "UNKNOWN", 73]);
@@ -58,7 +58,7 @@ test("HTTP errors › what is no error › undefined", () => {
   }
 });
 
-test("exit codes › each code › stands for one, and back", () => {
+test("exit codes › each code › maps to one name, and back", () => {
   for (const code of Object.keys(exitCodes)) assert.equal(codeOfExit(exitCode(code)), code);
   assert.equal(codeOfExit(1), "UNKNOWN");
 });

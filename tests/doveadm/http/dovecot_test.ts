@@ -155,7 +155,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     }
   });
 
-  test(`HTTP › Dovecot ${version}, requests that are too large › an error that tells the sizes`, async () => {
+  test(`HTTP › Dovecot ${version}, requests that are too large › an error with the sizes`, async () => {
     await using dovecot = await startDovecot({ version });
     const api = apiOf(dovecot);
     const masks = (mailboxMask: string | string[]) => ({

@@ -131,7 +131,7 @@ test("HTTP echoes › a body that is cut within a secret › its beginning doesn
   }
 });
 
-test("HTTP echoes › what is no HTTP › shows no secret, whatever the runtime keeps of it", async () => {
+test("HTTP echoes › a response that isn't HTTP › the error shows no secret", async () => {
   await warmUpFetch();
   for (const given of secrets.slice(0, 3)) {
     for (const form of [given.secret, given.header]) {

@@ -18,7 +18,7 @@ import type { HttpApi } from "../../../doveadm/http/api.ts";
 import type { HttpEvent } from "../../../doveadm/http/exchange.ts";
 import type { HttpCommand } from "../../../doveadm/http/request_body.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-import { listen } from "../../harness/sockets.ts";
+import { listen, type SocketServer } from "../../harness/sockets.ts";
 import { apiAt, type ApiOptions, eventsFor, listFor, type RequestOptions } from "./requests.ts";
 import { warmUpFetch } from "./warm_up.ts";
 
@@ -32,7 +32,7 @@ interface Got {
 }
 
 /** A server that reads a request from each connection and lets `answer` write to it. */
-interface Fake extends AsyncDisposable {
+interface Fake extends Pick<SocketServer, "dropUnused">, AsyncDisposable {
   readonly url: URL;
   readonly got: Got[];
 }
@@ -64,6 +64,7 @@ async function fake(answer: string | ((socket: Socket) => void)): Promise<Fake> 
   return {
     url: new URL(`http://127.0.0.1:${address.port}/doveadm/v1`),
     got,
+    dropUnused: () => server.dropUnused(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
@@ -110,7 +111,7 @@ async function errorFor(
   await using server = await fake(answer);
   await leavingNothing(async () => {
     error = await errorOf(eventsOf(apiOf(server.url, options), commands, options));
-  });
+  }, server);
   assert(!error!.message.includes("s3cret"));
   return error!;
 }
@@ -168,7 +169,7 @@ test("HTTP › answers › are matched by their tags", async () => {
   );
 });
 
-test("HTTP › what can't be sent › is refused before anything is sent", async () => {
+test("HTTP › invalid commands › are refused before anything is sent", async () => {
   const bad: readonly (readonly HttpCommand[])[] = [
     [],
     [{ method: "a\0b", parameters: {} }],
@@ -337,7 +338,7 @@ test("HTTP › a connection that ends too early › ConnectionLostError with the
   assert.match((await errorFor("", [fetching])).message, /crashes as well on long values/);
 });
 
-test("HTTP › a server of doveadm's own protocol › is told from HTTP", async () => {
+test("HTTP › a server of doveadm's own protocol › an error that says so", async () => {
   const error = await errorFor("VERSION\tdoveadm-client\t1\t2\n-\n");
   assert(error instanceof RemoteProtocolError, `${error}`);
   assert.match(error.message, /is not HTTP/);
@@ -395,7 +396,7 @@ test("HTTP › abort before, while waiting, in the body, and between rows › Ab
     assert.equal((await taken.next()).done, false);
     controller.abort(reason);
     assert((await errorOf(taken.next())) instanceof AbortError);
-  });
+  }, server);
 });
 
 test("HTTP › time-outs of a call and of a stream's pieces › TimeoutError", async () => {
@@ -456,7 +457,7 @@ test("HTTP › rows › are read no faster than they are taken, and leaving earl
       }
       break;
     }
-  });
+  }, server);
   while (!isClosed) await new Promise((resolve) => setTimeout(resolve, 5));
   assert(written < 64 * 1024 * 1024, `${written} bytes were sent to one who took three rows`);
 });

@@ -21,7 +21,7 @@ test("DoveadmHttp › close() during a request › the request gets a Connection
     const error = await work;
     assert.equal(error.sent, true);
     assert.match(error.message, /The client of http:.* was closed/);
-  });
+  }, server);
 });
 
 test("DoveadmHttp › signals and time-outs, of requests and of what comes before them › say whether it was sent", async () => {
@@ -46,14 +46,13 @@ test("DoveadmHttp › signals and time-outs, of requests and of what comes befor
     ];
     for (const [sent, call] of calls) {
       const late = await errorOf(call({ timeout: 20 }), TimeoutError);
-      // Node's fetch keeps a connection in stock where a request follows one that was just given up.
-      await socketsDownTo(sockets);
+      await socketsDownTo(sockets, server);
       assert.equal(late.sent, sent);
       const controller = new AbortController();
       const given = errorOf(call({ signal: controller.signal }), AbortError);
       setTimeout(() => controller.abort(new Error("enough")), 20);
       const error = await given;
-      await socketsDownTo(sockets);
+      await socketsDownTo(sockets, server);
       assert.equal(error.sent, sent);
       assert.match(String(error.cause), /enough/);
       requests.length = 0;
@@ -68,7 +67,7 @@ test("DoveadmHttp › signals and time-outs, of requests and of what comes befor
     );
     assert.deepEqual(told(outcomes), ["AbortError", "AbortError"]);
     await http.close();
-  });
+  }, server);
 });
 
 /** An input that never comes, and never ends. */
@@ -77,7 +76,7 @@ async function* endless(): AsyncGenerator<string> {
   await new Promise(() => {});
 }
 
-test("DoveadmHttp › a list of commands that failed › is asked for again", async () => {
+test("DoveadmHttp › a list of commands that failed › is requested again", async () => {
   const methods = [{ command: "who", parameters: [] }];
   const answers = [
     new Response("[", { status: 200 }),

@@ -165,7 +165,7 @@ for (const [what, status, beginning, more] of compressed) {
         if (status === "200 OK" && what !== "rows") assert.equal(error.limit, "reply");
         else assert.match(error.message, /HTTP 500|of more than|no JSON|has more than/);
       }
-    });
+    }, server);
   });
 }
 
@@ -193,7 +193,7 @@ test("HTTP limits › many calls at once › maxConnections requests, the others
   }
 });
 
-test("HTTP limits › places › come free whatever becomes of a request", async () => {
+test("HTTP limits › places › become free after each request, also a failed one", async () => {
   let answer: (init: RequestInit) => Response | Promise<Response> = never;
   const http = clientOf((init) => answer(init), { maxConnections: 1 });
   const controller = new AbortController();

@@ -108,7 +108,7 @@ test("HTTP time › runAll › one time-out for all of its requests", async () =
   assert(told.some((it) => it !== "rows"));
 });
 
-test("HTTP time › a stream › its time stands still while nobody asks", async () => {
+test("HTTP time › a stream that isn't read › its time limit pauses", async () => {
   const http = clientOf((init) => new Response(stalling(begun, init)));
   const rows = http.rows("mailbox list", list, { timeout: 150 });
   assert.equal((await rows.next()).value?.mailbox, "x");

@@ -175,7 +175,7 @@ function alike(one: Printed, other: Printed, what: string): void {
   assert.equal(one.stderr === "", other.stderr === "", `${what}\n${one.stderr}\n${other.stderr}`);
 }
 
-test("doveadm with the embedded server, and with the proxy, as with a real Dovecot", async () => {
+test("doveadm program › the embedded server and the proxy › the same output as with a real Dovecot", async () => {
   await using setup = await setUp();
   const { dovecot } = setup;
   const codes = new Set<number | null>();
@@ -203,7 +203,7 @@ test("doveadm with the embedded server, and with the proxy, as with a real Dovec
   for (const code of [0, 64, 67, 68]) assert(codes.has(code), `nothing ended with ${code}`);
 });
 
-test("doveadm with the proxy › what the policy doesn't allow is refused, and never gets there", async () => {
+test("doveadm program › the proxy, commands that its policy forbids › are refused and not passed on", async () => {
   await using setup = await setUp();
   const { dovecot, restricted } = setup;
   const allowed = [

@@ -6,7 +6,7 @@ import { LocalProtocolError } from "../../../mod.ts";
 import { serve } from "../../../doveadm/server/mod.ts";
 import { bytes, hello, rest, setUp, sleep, until } from "./memory_server.ts";
 
-test("options › a server that would let in anybody, or nobody, or has invalid numbers › are refused", async () => {
+test("options › no login at all, impossible logins, invalid numbers › are refused", async () => {
   const handler = () => [];
   const cases: (readonly [Parameters<typeof serve>[0], RegExp])[] = [
     [{ hostname: "127.0.0.1", port: 0 }, /neither "password" nor "authenticate"/],

@@ -285,7 +285,7 @@ async function checkFirstLines(
 }
 
 for (const version of ["2.3", "2.4"] as const) {
-  test(`policy proxy › in front of Dovecot ${version} › lets through what its rules allow, and no more`, async () => {
+  test(`policy proxy › in front of Dovecot ${version} › passes on only what its rules allow`, async () => {
     await using setup = await setUp(version);
     await checkAnswers(setup);
     await checkCopies(setup, version);

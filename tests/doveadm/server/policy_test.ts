@@ -309,7 +309,7 @@ test("policy › masks and texts at random › are compared as a regular express
   assert(fitting > 1000);
 });
 
-test("policy › a token › lets its client in under its rule's name", async () => {
+test("policy › a token › logs its client in with its rule's name", async () => {
   const { authenticate } = policy({
     one: { token: "t0ken", commands: ["purge"], users: ["tss"] },
     two: { token: "tökén", commands: ["purge"], users: ["tss"] },

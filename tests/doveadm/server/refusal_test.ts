@@ -130,7 +130,7 @@ test("delays › 100,000 addresses › cost bounded memory, and the latest are r
   assert.equal(delays.next("tcp 192.0.2.1:1", 100_001), 1600);
 });
 
-test("refusalDelay › NaN, negative, Infinity, no number › are refused; 0 › is no delay", () => {
+test("refusalDelay › NaN, negative, Infinity, no number; 0 › LocalProtocolError; no delay", () => {
   for (const value of [NaN, -1, Infinity, "5" as unknown as number]) {
     assert.throws(() => new RefusalDelays(value), LocalProtocolError);
   }
@@ -139,7 +139,7 @@ test("refusalDelay › NaN, negative, Infinity, no number › are refused; 0 ›
   assert.equal(delays.size, 0);
 });
 
-test("a wrong password over TCP › is refused later each time; right ones › at once", async () => {
+test("refusals › wrong and right passwords over TCP › wrong ones are refused later each time", async () => {
   await using setup = await start({ refusalDelay: 100 });
   const { server } = setup;
   const times: number[] = [];
@@ -164,7 +164,7 @@ test("a wrong password over TCP › is refused later each time; right ones › a
   }
 });
 
-test("many wrong passwords at once › each counts when it is made", async () => {
+test("refusals › many wrong passwords at once › each counts at once", async () => {
   await using setup = await start({ refusalDelay: 50 });
   const all = await Promise.all(
     Array.from({ length: 30 }, (_, at) => exchange(setup.server, loginWith(`wrong${at}`))),
@@ -188,7 +188,7 @@ test("authenticate › refuses, or throws › is delayed as well", async () => {
   assert.equal(setup.errors.length, 3);
 });
 
-test("authenticate › returns something else than a name › lets nobody in", async () => {
+test("authenticate › returns something other than a name › the login is refused", async () => {
   for (const wrong of [null, true, 1, {}]) {
     await using setup = await start({
       refusalDelay: 0,
@@ -199,7 +199,7 @@ test("authenticate › returns something else than a name › lets nobody in", a
   }
 });
 
-test("a wrong password at a UNIX socket › is refused at once", async () => {
+test("refusals › a wrong password at a UNIX socket › is refused at once", async () => {
   await using folder = await temporaryFolder();
   const errors: unknown[] = [];
   await using server = await serve({

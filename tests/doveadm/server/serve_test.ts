@@ -15,7 +15,7 @@ async function* piecewise(): AsyncGenerator<Uint8Array> {
   yield bytes("pieces\t");
 }
 
-test("a handler answers with fields, whichever way it gives them", async () => {
+test("handler › returns fields as array, promise, generator › the client gets them", async () => {
   const replies: Record<string, DoveadmHandler> = {
     array: () => ["INBOX", bytes("a\tb\0"), ""],
     promise: () => Promise.resolve(["INBOX"]),
@@ -50,7 +50,7 @@ test("a handler answers with fields, whichever way it gives them", async () => {
   assert.deepEqual(setup.errors, []);
 });
 
-test("a handler sees the whole command", async () => {
+test("handler › a command with all parts › gets them all", async () => {
   await using setup = await setUp(
     ({ name, args, user, verbosity, extraFields, client }) => [
       JSON.stringify({ name, args, user, verbosity, extraFields, client }),
@@ -77,7 +77,7 @@ test("a handler sees the whole command", async () => {
   assert.equal(client.minor, 4);
 });
 
-test("what a handler throws becomes a code and a log line, never a broken stream", async () => {
+test("handler › throws › the client gets a code and a log line", async () => {
   const upstream = new CommandError(
     "x",
     { type: "reply", id: 1, ok: false, code: "NOUSER", detail: "", fields: [], rawFields: [] },
@@ -141,7 +141,7 @@ test("what a handler throws becomes a code and a log line, never a broken stream
   assert.equal(logged[0], '"error" failed: a mistake');
 });
 
-test("a handler logs while it works, and the client sees it at once", async () => {
+test("handler › logs before it answers › the client gets the line at once", async () => {
   let go = () => {};
   await using setup = await setUp(async ({ log }) => {
     log("info", "It begins.");
@@ -161,7 +161,7 @@ test("a handler logs while it works, and the client sees it at once", async () =
   assert((await answer).ok);
 });
 
-test("input › read as a whole, in part, or not at all; the next command isn't touched", async () => {
+test("input › read completely, in part or not at all › the next command is answered", async () => {
   await using setup = await setUp(async ({ args: [how], input, name }) => {
     if (name === "who") return ["nobody"];
     if (how === "none") return [];
@@ -190,7 +190,7 @@ test("input › read as a whole, in part, or not at all; the next command isn't 
   assert.equal(await rest(raw), "+\n\n+\nnobody\t\n+\n");
 });
 
-test("input › a client that goes away in the middle of it fails the command", async () => {
+test("input › the client disconnects before its end › the command fails", async () => {
   const failed: unknown[] = [];
   await using setup = await setUp(async ({ input }) => {
     try {
@@ -208,7 +208,7 @@ test("input › a client that goes away in the middle of it fails the command", 
   assert.deepEqual(failed, ["The input ended before its dot."]);
 });
 
-test("input › a handler that reads slowly holds the client back", async () => {
+test("input › the handler reads slowly › the client has to wait", async () => {
   const gate: (() => void)[] = [];
   await using setup = await setUp(async ({ input }) => {
     await new Promise<void>((resolve) => gate.push(resolve));
@@ -236,7 +236,7 @@ test("input › a handler that reads slowly holds the client back", async () => 
   assert.equal(await rest(raw), "+\n10000000\t\n+\n");
 });
 
-test("a client that reads slowly holds the handler back", async () => {
+test("handler › the client reads slowly › the handler has to wait", async () => {
   let given = 0;
   await using setup = await setUp(async function* () {
     for (; given < 3000; given++) yield new Uint8Array(10_000);
@@ -253,7 +253,7 @@ test("a client that reads slowly holds the handler back", async () => {
   assert.equal(size, 2 + 3000 * 20_001 + 3);
 });
 
-test("a client that goes away aborts its handler, and no other", async () => {
+test("handler › its client disconnects › its signal aborts, others don't", async () => {
   const events: string[] = [];
   await using setup = await setUp(async function* ({ name, signal }) {
     try {
@@ -280,7 +280,7 @@ test("a client that goes away aborts its handler, and no other", async () => {
   assert.deepEqual(events, ["stays aborted"]);
 });
 
-test("half-close › every complete command is still answered, an incomplete line is not", async () => {
+test("half-close › after complete commands and an incomplete line › the complete ones are answered", async () => {
   await using setup = await setUp(async ({ name }) => {
     await sleep(5);
     return [name];
@@ -292,7 +292,7 @@ test("half-close › every complete command is still answered, an incomplete lin
   assert.equal(await rest(raw), "+\none\t\n+\ntwo\t\n+\nthree\t\n+\n");
 });
 
-test("passwords › the right one, wrong ones, and none", async () => {
+test("passwords › the right one, wrong ones, and none › only the right one is accepted", async () => {
   await using setup = await setUp(() => ["in"], { password: "s3cret" });
   await using connection = await setup.open({ password: "s3cret" });
   assert.deepEqual((await connection.send({ name: "who" })).fields, ["in"]);
@@ -307,7 +307,7 @@ test("passwords › the right one, wrong ones, and none", async () => {
   assert.match(setup.errors[0], /could not log in: the password is wrong/);
 });
 
-test("authenticate › decides, at once or later, by what name a client is known", async () => {
+test("authenticate › returns a name, now or later › the handler gets it", async () => {
   await using setup = await setUp(({ client }) => [String(client.username)], {
     async authenticate(username, password) {
       if (password === "broken") throw new Error("The database is away.");
@@ -322,7 +322,7 @@ test("authenticate › decides, at once or later, by what name a client is known
   assert(setup.errors.includes("The database is away."));
 });
 
-test("connections › at the limit the one that takes longest to log in goes first", async () => {
+test("connections › more than maxConnections › the one that takes longest to log in is closed", async () => {
   await using setup = await setUp(() => ["in"], { password: "x", maxConnections: 3 });
   await using first = await setup.open({ password: "x" });
   const slow = [await setup.dial(), await setup.dial()];
@@ -338,7 +338,7 @@ test("connections › at the limit the one that takes longest to log in goes fir
   assert.equal(setup.errors.filter((message) => message.includes('"maxConnections"')).length, 3);
 });
 
-test("close › idle connections at once, a command when it is done, nobody new", async () => {
+test("close › idle and busy connections › idle ones close at once, busy ones after their command", async () => {
   let hasBegun = false;
   const setup = await setUp(async () => {
     hasBegun = true;
@@ -359,7 +359,7 @@ test("close › idle connections at once, a command when it is done, nobody new"
   await Promise.all([idle.close(), busy.close()]);
 });
 
-test("close › a command that takes longer is aborted, with a reply if it heeds its signal", async () => {
+test("close › a command takes longer than the timeout › it is aborted", async () => {
   for (const heeds of [true, false]) {
     let hasBegun = false;
     const setup = await setUp(({ signal }) =>
@@ -378,7 +378,7 @@ test("close › a command that takes longer is aborted, with a reply if it heeds
   }
 });
 
-test("close › by an AbortSignal", async () => {
+test("close › the server's signal aborts › all connections are closed", async () => {
   const controller = new AbortController();
   const setup = await setUp(() => [], { signal: controller.signal });
   await using _ = await setup.open();
@@ -387,7 +387,7 @@ test("close › by an AbortSignal", async () => {
   assert.equal(setup.server.connections, 0);
 });
 
-test("nothing is left of a server › no timer, no socket", () =>
+test("server › closed with unfinished commands › no timer and no socket is left", () =>
   leavingNothing(async () => {
     await using setup = await setUp(async ({ input }) => {
       for await (const _ of input);

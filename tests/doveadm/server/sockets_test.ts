@@ -11,7 +11,7 @@ import { temporaryFolder } from "../../harness/sockets.ts";
 const handler = () => ["in"];
 const who = { name: "who" };
 
-test("a UNIX socket › only for its owner, who needn't log in", async () => {
+test("UNIX socket › default mode › only for its owner, without login", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "doveadm-server");
   await using server = await serve({ path }, handler);
@@ -23,7 +23,7 @@ test("a UNIX socket › only for its owner, who needn't log in", async () => {
   assert(!existsSync(path));
 });
 
-test("a UNIX socket of another mode, or with a password › clients log in", async () => {
+test("UNIX socket › another mode, or a password › clients have to log in", async () => {
   await using folder = await temporaryFolder();
   const places: ServeOptions[] = [
     { path: join(folder.path, "a"), mode: 0o666, password: "x" },
@@ -39,7 +39,7 @@ test("a UNIX socket of another mode, or with a password › clients log in", asy
   }
 });
 
-test("TCP › at the port that was chosen, until the server closes", async () => {
+test("TCP › port 0 › answers at a free port until the server closes", async () => {
   const server = await serve({ hostname: "127.0.0.1", port: 0, password: "x" }, handler);
   assert(server.address.transport === "tcp" && server.address.port > 0);
   await using doveadm = connect(server.address, { password: "x", idleTimeout: 0 });
@@ -48,7 +48,7 @@ test("TCP › at the port that was chosen, until the server closes", async () =>
   await assert.rejects(doveadm.send(who), ConnectError);
 });
 
-test("a place that is taken, or that isn't there, is an error", async () => {
+test("serve › an address in use, or a missing folder › rejects", async () => {
   await using server = await serve({ hostname: "127.0.0.1", port: 0, password: "x" }, handler);
   assert(server.address.transport === "tcp");
   const { port } = server.address;
@@ -65,7 +65,7 @@ test("a place that is taken, or that isn't there, is an error", async () => {
   }
 });
 
-test("a client that is killed in the middle of everything leaves nothing after", () =>
+test("UNIX socket › a client process is killed during a command › nothing is left", () =>
   leavingNothing(async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "socket");

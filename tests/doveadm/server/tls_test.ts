@@ -25,7 +25,7 @@ async function start(settings: ServeSettings): Promise<DoveadmServer & { port: n
 
 const request = { name: "mailbox list", user: "alice" };
 
-test("a server's TLS › from the first byte", async () => {
+test("serve › TLS from the first byte › only clients with TLS are answered", async () => {
   const { good: { cert, key }, ca, client, otherClient } = await certificates();
   await using server = await start({ tls: { cert, key } });
   const url = `doveadms://localhost:${server.port}` as const;
@@ -87,7 +87,7 @@ test("ALPN › a doveadm server and a doveadm client › both name doveadm unles
   assert.deepEqual((await silent.send(request)).fields, ["mailbox list", "alice"]);
 });
 
-test("a server's TLS › by STARTTLS, offered and required", async () => {
+test("serve › STARTTLS offered and required › answers with TLS, and without only if offered", async () => {
   const { good: { cert, key }, ca } = await certificates();
   for (const starttls of ["offered", "required"] as const) {
     await using server = await start({ tls: { cert, key }, starttls });
@@ -108,7 +108,7 @@ test("a server's TLS › by STARTTLS, offered and required", async () => {
   await assert.rejects(doveadm.send(request), (error: Error) => !("sent" in error && error.sent));
 });
 
-test("a server's TLS › options that can't be", async () => {
+test("serve › invalid TLS options › an error", async () => {
   const { good: { cert, key } } = await certificates();
   const place = { hostname: "127.0.0.1", port: 0 };
   for (

@@ -143,7 +143,7 @@ test("extractor client › a failure › thrown, later requests are answered", a
   assert.equal(fake.conversations, 1);
 });
 
-test("extractor client › an answer that is no message › fails only its own request", async () => {
+test("extractor client › an invalid answer › fails only its own request", async () => {
   const fake = new FakeExtractor((_method, number) =>
     number === 0 ? Uint8Array.of(0xff, 0xff) : number === 1 ? counted(1) : new Uint8Array(0)
   );

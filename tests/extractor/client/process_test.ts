@@ -215,7 +215,7 @@ if (!("Bun" in globalThis)) {
   });
 }
 
-test("extractor process › can't be killed › left, close() doesn't wait for it", async () => {
+test("extractor process › it can't be killed › close() doesn't wait for it", async () => {
   // Like a hanging process of a setuid program.
   const never = new Promise<never>(() => {});
   const unkillable = (act: (there: Transport) => Promise<void>): Spawn => () => {
@@ -298,7 +298,7 @@ test("extractor process › the client's signal aborts › ended", async () => {
   });
 });
 
-test("extractor process › a program that can't be started › ConnectError", async () => {
+test("extractor process › a program that doesn't start › ConnectError", async () => {
   for (const version of [1, 2, 3] as const) {
     await using extractor = openExtractor({ ...nowhere, version, command: ["/nowhere/extractor"] });
     const error = await errorOf(extractor.count(), ConnectError);

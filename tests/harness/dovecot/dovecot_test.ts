@@ -363,7 +363,7 @@ test("Dovecot › a test process that exits › its server ends", async () => {
   await assertEndsWithParent("process.exit(0);");
 });
 
-test("Dovecot › a forgotten server › lets its test process end, and ends with it", async () => {
+test("Dovecot › a forgotten server › doesn't keep its test process, and ends with it", async () => {
   await assertEndsWithParent("");
 });
 

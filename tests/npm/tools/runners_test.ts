@@ -29,11 +29,11 @@ afterAll(async () => {
   await server.close();
 });
 
-test("mailboxes", async () => {
+it("mailboxes", async () => {
   expect(await doveadm.run("mailbox list", { user: "tss" })).toEqual([{ mailbox: "INBOX" }]);
 });
 
-test("nobody", async () => {
+it("nobody", async () => {
   await expect(doveadm.run("mailbox list", { user: "no" })).rejects.toThrow("no such user");
 });
 `;

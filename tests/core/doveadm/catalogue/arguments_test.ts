@@ -116,7 +116,7 @@ function onTheLine(
 }
 
 for (const version of versions) {
-  test(`arguments say what the parameters said, Dovecot ${version}`, () => {
+  test(`arguments › any parameters, encoded for Dovecot ${version} and decoded › the same parameters`, () => {
     const infos = allCommands.filter((info) => isIn(info, version));
     assert(infos.length > 50);
     for (const info of infos) {
@@ -135,7 +135,7 @@ for (const version of versions) {
     }
   });
 
-  test(`what can't do without a parameter says so, Dovecot ${version}`, () => {
+  test(`arguments › a required parameter of Dovecot ${version} is missing › an error that names it`, () => {
     let count = 0;
     for (const info of allCommands.filter((info) => isIn(info, version))) {
       const [values] = fc.sample(valuesFor(info, version), { numRuns: 1, seed: 1 });
@@ -155,7 +155,7 @@ for (const version of versions) {
   });
 }
 
-test("what a version doesn't have is refused there", () => {
+test("arguments › commands and parameters that a version lacks › an error", () => {
   let [lacking, gone] = [0, 0];
   for (const info of allCommands) {
     for (const version of versions) {
@@ -192,7 +192,7 @@ test("what a version doesn't have is refused there", () => {
   assert(lacking > 0 && gone > 0);
 });
 
-test("what was one value on 2.3 is one value there", () => {
+test("arguments › a list of several that 2.3 takes as one value › an error on 2.3 only", () => {
   const index = command("index");
   const two = { user: "alice", mailboxMask: ["a", "b"], maxRecent: 7 };
   throwsFor(() => encodeArguments(index, two, "2.3"), '"mailboxMask" of "index" accepts one value');
@@ -207,7 +207,7 @@ test("what was one value on 2.3 is one value there", () => {
   assert.deepEqual(Object.fromEntries(given), { user: "alice", maxRecent: "7", mailboxMask: "a" });
 });
 
-test("a word after a joined parameter that was given begins the next list", () => {
+test("arguments › a word after a parameter in one text › begins the next list", () => {
   const decoded = decodeArguments(
     command("mailbox status"),
     ["-f", "messages", "INBOX", "Sent"],
@@ -218,7 +218,7 @@ test("a word after a joined parameter that was given begins the next list", () =
   assert.deepEqual(plain, { field: ["messages", "vsize"], mailboxMask: ["INBOX"] });
 });
 
-test("command lines", () => {
+test("arguments › parameters of commands › the expected command line", () => {
   for (
     const [name, values, version, args] of [
       ["who", {}, "2.3", []],
@@ -254,7 +254,7 @@ test("command lines", () => {
   }
 });
 
-test("the word that 2.3 wants before a source's user comes unasked", () => {
+test("arguments › sourceUser on 2.3 › the word before it is added", () => {
   const query = ["mailbox", "INBOX", "all"];
   const values = { destinationMailbox: "a", sourceUser: "bob", query };
   for (const name of ["copy", "move"]) {
@@ -270,7 +270,7 @@ test("the word that 2.3 wants before a source's user comes unasked", () => {
   }
 });
 
-test("lines as people write them", () => {
+test("arguments › short options and plain words › the parameters", () => {
   for (
     const [name, args, version, values] of [
       ["mailbox list", ["-s", "-7", "a*", "b"], "2.3", {
@@ -313,7 +313,7 @@ test("lines as people write them", () => {
   throwsFor(() => decodeArguments(command("reload"), ["x"], "2.3"), "Extraneous arguments");
 });
 
-test("parameters that can't be", () => {
+test("arguments › invalid parameters › an error that names them", () => {
   const status = { field: ["messages"], mailboxMask: ["INBOX"] };
   for (
     const [name, values, message] of [
@@ -339,7 +339,7 @@ test("parameters that can't be", () => {
   }
 });
 
-test("long options", () => {
+test("longOption › names of parameters › different options for each command", () => {
   assert.equal(longOption("user"), "--user");
   assert.equal(longOption("minHighestPvtModseq"), "--min-highest-pvt-modseq");
   for (const { name, parameters } of allCommands) {

@@ -33,7 +33,7 @@ function messageOf(action: () => unknown): string {
   return assert.fail("it went well");
 }
 
-test("columns that are always the same, and none", () => {
+test("columns › commands with fixed columns, and without › their keys", () => {
   assert.deepEqual(keysOf("mailbox list", {}), ["mailbox"]);
   assert.deepEqual(keysOf("quota get", {}), ["root", "type", "value", "limit", "percent"]);
   assert.deepEqual(keysOf("search", {}), ["mailbox-guid", "uid"]);
@@ -43,7 +43,7 @@ test("columns that are always the same, and none", () => {
   assert.deepEqual(columnsOf(undefined, {}, "2.4"), []);
 });
 
-test("columns that depend on whether a parameter is given", () => {
+test("columns › a parameter that decides, set and not › the keys of either", () => {
   const together = ["username", "connections", "service", "pids", "ips"];
   const apart = ["username", "service", "pid", "ip"];
   for (
@@ -59,7 +59,7 @@ test("columns that depend on whether a parameter is given", () => {
   }
 });
 
-test("fields come as they were asked for", () => {
+test("columns › fields in a list › in the order of the request", () => {
   const fields = ["uid", "hdr.subject", "flags", "body.1.2", "uid", "binary.1", "hdr.x.utf8"];
   for (const version of ["2.3", "2.4"] as const) {
     assert.deepEqual(keysOf("fetch", { field: fields }, version), fields);
@@ -69,7 +69,7 @@ test("fields come as they were asked for", () => {
   assert.deepEqual(types, ["number", "string", "strings", "bytes", "number", "bytes", "string"]);
 });
 
-test("fields come in an order of the server's", () => {
+test("columns › fields with an order of the server's › in that order", () => {
   const field = ["vsize", "guid", "messages", "vsize"];
   assert.deepEqual(keysOf("mailbox status", { field }), ["mailbox", "messages", "vsize", "guid"]);
   const total = { field: ["vsize", "messages"], totalSum: true };
@@ -79,7 +79,7 @@ test("fields come in an order of the server's", () => {
   ]);
 });
 
-test("fields in a text, and the usual ones", () => {
+test("columns › fields in a text, or left out › in its order, or the usual ones", () => {
   const ahead = ["metric_name", "field"];
   const usual = ["count", "sum", "min", "max", "avg", "median", "stddev", "%95"];
   for (
@@ -98,7 +98,7 @@ test("fields in a text, and the usual ones", () => {
   }
 });
 
-test("fields that aren't, or not yet", () => {
+test("columns › unknown fields, or of a later version › an error that lists the fields", () => {
   for (
     const [name, field, message] of [
       ["fetch", "nosuch", /^There is no field "nosuch" for "field"\. The fields are .*"uid"/],
@@ -132,7 +132,7 @@ test("fields that aren't, or not yet", () => {
   assert.deepEqual(keysOf("fetch", { field: [spaced] }, "2.4"), [spaced]);
 });
 
-test("fetch › fields in any case, and whole messages › are known by the names asked for", () => {
+test("fetch › fields in any case, and whole messages › have the names of the request", () => {
   const field = ["UID", "Hdr.Subject.UTF8", "body.", "BODY.1.mime", "binary.text", "Date.Sent"];
   const values = { field };
   assert.deepEqual(
@@ -165,7 +165,7 @@ const allStatus = [
   ...["guid", "firstsaved"],
 ];
 
-test('mailbox status › "all" › stands for all fields of the version', () => {
+test('mailbox status › "all" › selects all fields of the version', () => {
   const rule = ruleOf("mailbox status");
   for (const field of [["all"], ["all", "messages"], ["guid", "all", "all"]]) {
     assert.deepEqual(keysOf("mailbox status", { field }, "2.3"), allStatus);
@@ -176,7 +176,7 @@ test('mailbox status › "all" › stands for all fields of the version', () => 
   }
 });
 
-test('mailbox status › sums › "all" stands for what has one, and the rest is refused', () => {
+test('mailbox status › sums › "all" selects fields with a sum, others are refused', () => {
   const sums = ["messages", "recent", "unseen", "vsize"];
   for (const version of ["2.3", "2.4"] as const) {
     const values = { totalSum: true, field: ["all"] };
@@ -191,7 +191,7 @@ test('mailbox status › sums › "all" stands for what has one, and the rest is
   }
 });
 
-test("columns › those of some servers only › are told by a reply's first values", () => {
+test("columns › those of some servers only › are found by a reply's first values", () => {
   const columns = columnsOf(ruleOf("mailbox status"), { field: ["all"] }, "2.4");
   const guid = "0123456789abcdef0123456789abcdef";
   const without = ["INBOX", "3", "0", "4", "1", "2", "7", "99", guid, "never"];
@@ -213,7 +213,7 @@ test("columns › those of some servers only › are told by a reply's first val
   assert.equal(chooseColumns(fixed, []), fixed);
 });
 
-test("something more exact is asked for in the place of some fields", () => {
+test("parametersToSend › fields with a more exact variant › the variant is requested", () => {
   const rule = ruleOf("fetch");
   const field = ["date.sent", "uid", "date.sent.unixtime", "date.saved"];
   const values = { user: "alice", field, query: ["all"] };
@@ -232,7 +232,7 @@ test("something more exact is asked for in the place of some fields", () => {
   ]);
 });
 
-test("parameters that are sent as they are", () => {
+test("parametersToSend › other parameters › are sent unchanged", () => {
   for (
     const [name, values] of [
       ["who", { mask: ["date.sent"] }],
@@ -248,7 +248,7 @@ test("parameters that are sent as they are", () => {
   assert.deepEqual(parametersToSend(undefined, { user: "alice" }, "2.4"), { user: "alice" });
 });
 
-test("rules and tables of the catalogue agree with themselves", () => {
+test("columns › rules and tables of the catalogue › are consistent", () => {
   for (const { name, columns, parameters, answer } of Object.values(commands)) {
     for (const rule of Object.values(columns)) {
       assert.equal(answer, "rows", name);

@@ -12,7 +12,7 @@ async function read(path: string): Promise<string> {
   return await readFile(new URL(path, root), "utf8");
 }
 
-test("the catalogue is what servers of both versions and the facts make of it", async () => {
+test("catalogue › generated from the servers and the facts › is up to date", async () => {
   const facts: Facts = JSON.parse(await read("scripts/catalogue/facts.json"));
   const lists = await listCommands();
   const files = generateCatalogue(lists, facts);
@@ -31,7 +31,7 @@ test("the catalogue is what servers of both versions and the facts make of it", 
   );
 });
 
-test("the catalogue's names are the wire's and the API's", () => {
+test("catalogue › names of commands › match the wire's and the API's", () => {
   for (const [name, info] of Object.entries(commands)) {
     assert.equal(info.name, name);
     assert.equal(info.method, name.replaceAll(/[ -](\w)/g, (_, letter) => letter.toUpperCase()));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { commands } from "../../../../core/doveadm/catalogue/mod.ts";
 import { takesInput } from "../../../../core/doveadm/mod.ts";
 
-test("a server expects input for the commands that the catalogue has one for, and no others", () => {
+test("takesInput › all commands › the same as the catalogue's", () => {
   const infos = Object.values(commands);
   assert.deepEqual(
     infos.filter(({ name }) => takesInput({ name })).map(({ name }) => name).sort(),
@@ -11,7 +11,7 @@ test("a server expects input for the commands that the catalogue has one for, an
   );
 });
 
-test("a command's input is a parameter of it that it can't do without", () => {
+test("catalogue › a command's input › is one of its required parameters", () => {
   let count = 0;
   for (const { name, input, parameters } of Object.values(commands)) {
     if (input === undefined) continue;

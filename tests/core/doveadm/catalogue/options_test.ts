@@ -20,7 +20,7 @@ function given(args: readonly string[]): Readonly<Record<string, readonly string
   return Object.fromEntries(names.map((name) => [name, parsed.list(name)]));
 }
 
-test("options and arguments", () => {
+test("parseOptions › options and arguments › their values", () => {
   for (
     const [args, expected] of [
       [[], {}],
@@ -58,7 +58,7 @@ test("options and arguments", () => {
   }
 });
 
-test("options that can't be", () => {
+test("parseOptions › invalid options › getopt's error", () => {
   for (
     const [args, log] of [
       [["-x"], /invalid option -- 'x'/],
@@ -79,7 +79,7 @@ test("options that can't be", () => {
   }
 });
 
-test("more arguments than a command has", () => {
+test("parseOptions › more arguments than a command has › an error that lists them", () => {
   const one = parameters.filter(({ name }) => name === "mailbox");
   assert.equal(parseOptions(["a"], one).text("mailbox"), "a");
   assert.throws(() => parseOptions(["a", "b", "c"], one), {
@@ -89,7 +89,7 @@ test("more arguments than a command has", () => {
   assert.throws(() => parseOptions([""], []), LocalProtocolError);
 });
 
-test("values by type", () => {
+test("parseOptions › numbers, texts and lists › by type, undefined if missing", () => {
   const parsed = parseOptions(["--trans-flags", "7", "-f", "uid", "a"], parameters);
   assert.equal(parsed.number("trans-flags"), 7);
   assert.equal(parsed.number("user"), undefined);

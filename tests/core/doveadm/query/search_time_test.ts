@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readSearchSize, readSearchTime } from "../../../../core/doveadm/query/search_time.ts";
 
-test("search times › days, moments and how long ago", () => {
+test("readSearchTime › days, moments and how long ago › their type and seconds", () => {
   const day = Date.UTC(2026, 0, 31) / 1000;
   const cases: [text: string, type: string, seconds: number][] = [
     ["2026-01-31", "day", day],
@@ -33,7 +33,7 @@ test("search times › days, moments and how long ago", () => {
   }
 });
 
-test("search times › what is none", () => {
+test("readSearchTime › other texts › undefined", () => {
   const cases = [
     "",
     "x",
@@ -51,7 +51,7 @@ test("search times › what is none", () => {
   }
 });
 
-test("search sizes", () => {
+test("readSearchSize › sizes with and without units, and other texts › bytes, or undefined", () => {
   const cases: [text: string, size: number | undefined][] = [
     ["0", 0],
     ["1000", 1000],

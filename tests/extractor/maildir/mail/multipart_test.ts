@@ -222,7 +222,7 @@ test("boundaries › one that begins with another, or equals it › each part is
   ]);
 });
 
-test("boundaries › a delimiter right after the header › begins the first part with its own fields", () => {
+test("boundaries › a delimiter right after the header › begins the first part and its header", () => {
   const texts: [text: string, ...contents: string[]][] = [
     ['Content-Type: multipart/mixed; boundary="cut"\n--cut\n\none\n--cut--', "one"],
     ['Content-Type: multipart/mixed;\r\n boundary="cut"\r\n--cut\r\n\r\none\r\n--cut--', "one"],
