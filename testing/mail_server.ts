@@ -36,6 +36,8 @@ export interface MailServer extends AsyncDisposable {
   readonly password: string | undefined;
   /** The server; closing this closes it. */
   readonly server: DoveadmServer;
+  /** Closes it, as its {@linkcode DoveadmServer.close} does. */
+  close(): Promise<void>;
 }
 
 /**
@@ -77,6 +79,7 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
     password,
     address: server.address,
     url: urlOf(server.address, password),
+    close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),
   };
 }

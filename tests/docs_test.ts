@@ -9,6 +9,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { REPOSITORY } from "../scripts/npm/manifest.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -24,11 +25,46 @@ function read(file: string): string {
 }
 
 test("documents › a link to a file › has a target", () => {
+  const home = `${REPOSITORY}/blob/main/`;
   for (const document of documents) {
     for (const [, target] of read(document).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
-      if (/^[a-z]+:/.test(target)) continue;
-      const path = join(root, dirname(document), target);
+      const isOwn = target.startsWith(home);
+      if (/^[a-z]+:/.test(target) && !isOwn) continue;
+      const path = isOwn
+        ? join(root, target.slice(home.length))
+        : join(root, dirname(document), target);
       assert(existsSync(path), `${document} links to ${target}, which doesn't exist`);
+    }
+  }
+});
+
+test("documents › links of what the registries show › are absolute", () => {
+  for (const document of ["README.md", "extractor/README.md"]) {
+    for (const [link, target] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {
+      assert.match(target, /^https:/, `${document} has ${link}`);
+    }
+  }
+});
+
+test("README.md › its length › is a few screens", () => {
+  const lines = read("README.md").split("\n");
+  assert(lines.length <= 200, `${lines.length} lines`);
+  const screen = lines.slice(0, 20).join("\n");
+  for (const task of ["demo", "test"]) {
+    assert.match(screen, new RegExp(`deno@[\\d.]+ task ${task}`));
+  }
+});
+
+test("README.md › the table of entry points › has every entry", () => {
+  const table = /^\| import from .*?\n\n/ms.exec(read("README.md"))?.[0] ?? "";
+  for (const [file, name] of [["deno.json", ""], ["extractor/deno.json", "@dovewire/extractor"]]) {
+    for (const entry of Object.keys(JSON.parse(read(file)).exports)) {
+      const path = name + entry.slice(1);
+      if (path === "") continue;
+      // Adapters are named by their last part, after the first one.
+      const isNamed = table.includes(`\`${path}\``) ||
+        path.startsWith("/transports/") && table.includes(`\`/${path.split("/").at(-1)}\``);
+      assert(isNamed, `README.md doesn't name the entry ${path}`);
     }
   }
 });

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Maildir, maildirHandler, serveExtractor } from "../extractor/server/mod.ts";
 import { listen } from "../transports/mod.ts";
+import { blocksOf, continuedBy } from "./harness/documents.ts";
 import { type Dovecot, startDovecot } from "./harness/dovecot/dovecot.ts";
 import { type Installation, installExtractor } from "./extractor/harness/installation.ts";
 
@@ -33,34 +34,13 @@ function extractorReadme(): Example {
   return { file, code };
 }
 
-/** The blocks of a document to run. */
-function blocksOf(file: string): string[] {
-  const text = readFileSync(join(root, file), "utf8");
-  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
-}
-
-/** A document as one program: the README's first block, and those of the document, which continue it. */
-function documentProgram(file: string): Example {
-  const [first] = blocksOf("README.md");
-  const blocks = blocksOf(file).filter((code) => code !== first);
-  const imported = new Map<string, Set<string>>();
-  const [start, ...bodies] = [first, ...blocks].map((code) =>
-    code.replaceAll(/^import \{(.*)\} from "(?:jsr:)?(.*)";\n/gm, (_, names: string, from) => {
-      if (!imported.has(from)) imported.set(from, new Set());
-      for (const name of names.split(",")) imported.get(from)!.add(name.trim());
-      return "";
-    })
-  );
-  const imports = [...imported].map(([from, names]) =>
-    `import { ${[...names].join(", ")} } from "${from}";\n`
-  );
-  return { file, code: [...imports, start, ...bodies.map((body) => `{\n${body}}\n`)].join("") };
-}
-
 /** The documents with programs. */
 function documents(): Example[] {
   const files = readdirSync(join(root, "docs")).map((name) => join("docs", name));
-  return ["README.md", ...files.filter((file) => blocksOf(file).length > 0)].map(documentProgram);
+  return ["README.md", ...files.filter((file) => blocksOf(file).length > 0)].map((file) => {
+    const [first] = blocksOf("README.md");
+    return { file, code: continuedBy(blocksOf(file).filter((code) => code !== first)) };
+  });
 }
 
 /** Listens for clients of an extractor; returns the socket's path, and a function that ends it. */

@@ -130,7 +130,8 @@ async function importSockets(address: Address): Promise<CloudflareSockets> {
   // Only Workers have this module. As a literal import, bundlers and type checkers would look for it.
   const name = "cloudflare:sockets";
   try {
-    return await import(name);
+    // webpack would warn of a name that it can't read.
+    return await import(/* webpackIgnore: true */ name);
   } catch (error) {
     const help = 'this runtime has no "cloudflare:sockets". Use the adapter that is made for it.';
     throw connectError("unsupported", address, error, help);

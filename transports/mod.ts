@@ -7,21 +7,19 @@
  * @module
  */
 
-import {
-  type Address,
-  type ChildProcess,
-  type ConnectOptions,
-  type Connector,
-  type Listen,
-  type Listener,
-  listenError,
-  type ListenOptions,
-  type Spawn,
-  spawnError,
-  type SpawnOptions,
-  type Transport,
-  TransportError,
+import type {
+  Address,
+  ChildProcess,
+  ConnectOptions,
+  Connector,
+  Listen,
+  Listener,
+  ListenOptions,
+  Spawn,
+  SpawnOptions,
+  Transport,
 } from "./transport.ts";
+import * as unsupported from "./unsupported.ts";
 
 export { callListener } from "./call_listener.ts";
 export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
@@ -95,22 +93,7 @@ async function adapterOfRuntime(): Promise<Adapter> {
   if ("Bun" in globalThis) return await import("./bun.ts");
   if (globalThis.navigator?.userAgent === "Cloudflare-Workers") {
     const { connect } = await import("./cloudflare.ts");
-    return { connect, listen: refuseToListen, spawn: refuseToSpawn, stdio: refuseStdio };
+    return { ...unsupported, connect };
   }
   return await import("./node.ts");
-}
-
-function refuseToListen(address: Address): Promise<Listener> {
-  const why = "Cloudflare Workers can't. Serve from Deno, Node or Bun.";
-  return Promise.reject(listenError("unsupported", address, undefined, why));
-}
-
-function refuseToSpawn([program = ""]: readonly string[]): Promise<ChildProcess> {
-  const why = "Cloudflare Workers have no processes. Start them from Deno, Node or Bun.";
-  return Promise.reject(spawnError("unsupported", program, why));
-}
-
-function refuseStdio(): never {
-  const why = "Cloudflare Workers have no standard streams. Use them from Deno, Node or Bun.";
-  throw new TransportError("unsupported", `Cannot use stdin and stdout: ${why}`);
 }

@@ -167,6 +167,8 @@ export interface ChildProcess extends AsyncDisposable {
   readonly exited: Promise<ExitStatus>;
   /** Sends a signal, SIGTERM if left out; does nothing once the process has ended. */
   kill(signal?: "SIGTERM" | "SIGKILL"): void;
+  /** Closes the transport, and resolves when the process has ended. */
+  close(): Promise<void>;
 }
 
 /**

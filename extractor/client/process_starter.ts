@@ -123,7 +123,7 @@ class ProcessConnection implements ExtractorConnection {
     this.#child.kill("SIGTERM");
     const timer = startTimer(killGrace, this.#leave);
     try {
-      await Promise.race([this.#child[Symbol.asyncDispose](), this.#left]);
+      await Promise.race([this.#child.close(), this.#left]);
     } catch {
       // Its transport can't be closed. What counts is the process.
       await this.exited;

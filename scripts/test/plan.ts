@@ -7,7 +7,7 @@
 import type { TestFile } from "./files.ts";
 
 /** The names of the runtimes, in the order of the output. */
-export const RUNTIMES = ["deno", "node", "bun", "node20", "node26"] as const;
+export const RUNTIMES = ["deno", "node", "bun", "node20", "node22", "node26"] as const;
 
 /** The name of a runtime; "node" is Node 24. */
 export type RuntimeName = (typeof RUNTIMES)[number];
@@ -66,6 +66,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
+  "tests/disposables_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/imports_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/names_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/core/doveadm/catalogue/generated_test.ts": { on: ["deno"], why: "reads the sources" },
@@ -73,6 +74,14 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno"],
     why: "generates code by programs that only Deno installs",
   },
+  "tests/npm/checks_test.ts": { on: ["node"], why: "is about what tools say of the packages" },
+  "tests/npm/readme_test.ts": {
+    on: ["deno", "bun", "node22"],
+    why: "runs the programs of README.md as users do who install the package",
+  },
+  "tests/npm/tools/bundlers_test.ts": { on: ["node"], why: "runs bundlers" },
+  "tests/npm/tools/compilers_test.ts": { on: ["node"], why: "runs compilers" },
+  "tests/npm/tools/runners_test.ts": { on: ["node"], why: "runs other test runners" },
   "tests/workers/client_test.ts": { on: ["node"], why: "workerd is only tested with Node" },
 };
 
@@ -85,6 +94,12 @@ const CORE_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
 
 /** The installed package: on the oldest Node and on Bun; `test:packages` runs it on all runtimes. */
 const PACKAGES = /^tests\/npm\//;
+
+/** What `test:packages` runs on all runtimes although `deno task test` runs it on some. */
+const README = /^tests\/npm\/readme_test\.ts$/;
+
+/** The package in other people's tools, which npm installs for `test:packages` alone. */
+const TOOLS = /^tests\/npm\/tools\//;
 
 /** The tests that may differ in Node 20 and Node 26: sockets, TLS, `fetch`, importing the package. */
 const OTHER_NODES: readonly RegExp[] = [
@@ -147,7 +162,7 @@ export function checksOf(suite: Suite): readonly string[] | undefined {
 export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(ONLY),
   ...LONG,
-  ...[CORE, CORE_ON_NODE, PACKAGES, ...OTHER_NODES, ...SOAK, DOCS],
+  ...[CORE, CORE_ON_NODE, PACKAGES, README, TOOLS, ...OTHER_NODES, ...SOAK, DOCS],
 ];
 
 /** Whether a suite runs a file on a runtime. */
@@ -157,7 +172,8 @@ export function isPlanned(suite: Suite, runtime: RuntimeName, file: TestFile): b
     case "unit":
       return runtime === "deno" && isUnit(file) && runsOn("deno", path);
     case "packages":
-      return PACKAGES.test(path);
+      return PACKAGES.test(path) &&
+        (README.test(path) || (ONLY[path]?.on.includes(runtime) ?? true));
     case "soak":
       return SOAK.some((it) => it.test(path)) && runsOn(runtime, path);
     case "docs":
@@ -170,7 +186,11 @@ export function isPlanned(suite: Suite, runtime: RuntimeName, file: TestFile): b
 }
 
 function runsOn(runtime: RuntimeName, path: string): boolean {
-  if (PACKAGES.test(path)) return runtime === "node20" || runtime === "bun";
+  if (TOOLS.test(path)) return false;
+  if (PACKAGES.test(path)) {
+    return ONLY[path]?.on.includes(runtime) ?? (runtime === "node20" || runtime === "bun");
+  }
+  if (runtime === "node22") return false;
   if (runtime === "node20" || runtime === "node26") {
     return OTHER_NODES.some((it) => it.test(path));
   }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { builtinModules } from "node:module";
 import { join } from "node:path";
+import process from "node:process";
 import { after, test } from "node:test";
-import { type CompilerOptions, installPackages, type Project, root } from "./project.ts";
+import { entriesOf, isProgram } from "./entries.ts";
+import { type CompilerOptions, installPackages, type Project, root, tested } from "./project.ts";
 
 const scenarios = ["imports", "tcp", "unix", "serve", "driver", "errors", "extractor"];
 
@@ -110,13 +113,36 @@ for (const { name, folder: source, parts, documents } of packages) {
     };
     assert.deepEqual(npm.dependencies ?? {}, dependencies);
     for (const key of Object.keys(npm)) assert.doesNotMatch(key, /\wdependencies|scripts/i);
-    assert.deepEqual(Object.keys(npm.exports).sort(), Object.keys(deno.exports).sort());
+    const { "./package.json": itself, ...exports } = npm.exports;
+    assert.equal(itself, "./package.json");
+    assert.deepEqual(Object.keys(exports).sort(), Object.keys(deno.exports).sort());
     for (const [path, source] of Object.entries<string>(deno.exports)) {
-      const { types, default: code } = npm.exports[path];
-      assert.equal(code, source.replace(/\.ts$/, ".js"));
-      assert.equal(types, source.replace(/\.ts$/, ".d.ts"));
-      for (const file of [types, code]) await readFile(join(folder, file));
+      const { types, module, default: code, ...conditions } = exports[path];
+      assert.deepEqual(conditions, {});
+      // Bundlers get the modules one by one, runtimes joined ones.
+      const place = `./${tested.folder}${source.slice(2)}`;
+      assert.equal(module ?? code, place.replace(/\.ts$/, ".js"));
+      if (name === "dovewire") assert.equal(code, module.replace("./", "./bundled/"));
+      assert.equal(types, place.replace(/\.ts$/, ".d.ts"));
+      for (const file of [types, module ?? code, code]) await readFile(join(folder, file));
     }
+  });
+
+  test(`npm package ${name} › package.json › says what the registry and bundlers ask`, async () => {
+    const folder = (await installed()).installed(name);
+    const npm = await readJson(folder, "package.json");
+    assert.match(npm.homepage, /^https:\/\/.*#readme$/);
+    assert.match(npm.bugs.url, /^https:\/\/.*\/issues$/);
+    const directory = name === "dovewire" ? {} : { directory: name };
+    assert.deepEqual({ ...npm.repository, url: "" }, { type: "git", url: "", ...directory });
+    assert.match(npm.repository.url, /^git\+https:\/\/.*\.git$/);
+    assert.deepEqual(npm.publishConfig, { access: "public", provenance: true });
+    const programs = Object.values<string>(npm.bin ?? {}).map((path) => `./${path}`);
+    assert.deepEqual(npm.sideEffects, programs.length === 0 ? false : programs);
+    for (const path of Object.entries<string>(npm.browser ?? {}).flat()) {
+      assert.match(await readFile(join(folder, path), "utf8"), /^export /m);
+    }
+    if (name === "dovewire") assert.equal(Object.keys(npm.browser).length, 6);
   });
 
   test(`npm package ${name} › its files › are modules, types and documents`, async () => {
@@ -124,6 +150,7 @@ for (const { name, folder: source, parts, documents } of packages) {
     const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+    if (tested.suffix !== "") return assert.ok(files.includes("LICENSE"));
     const others = files.filter((file) => !/\.(js|d\.ts)$/.test(file));
     assert.deepEqual(others.sort(), [
       ...["CHANGELOG.md", "LICENSE", "README.md", ...documents, "package.json"],
@@ -131,7 +158,8 @@ for (const { name, folder: source, parts, documents } of packages) {
     const folders = new Set(
       files.filter((file) => file.includes("/")).map((it) => it.split("/")[0]),
     );
-    assert.deepEqual([...folders].sort(), parts);
+    const joined = name === "dovewire" ? ["bundled"] : [];
+    assert.deepEqual([...folders].sort(), [...joined, ...parts].sort());
     for (const file of files) assert.doesNotMatch(file, /_test\./);
   });
 
@@ -140,28 +168,35 @@ for (const { name, folder: source, parts, documents } of packages) {
     const { dependencies = {} } = await readJson(folder, "package.json");
     // tests/imports_test.ts knows which part of the package may have which of them.
     const packages = Object.keys(dependencies).map((name) => `|${name}(/.*)?`).join("");
-    const mayUseNode = name === "dovewire" ? /^transports\// : /^(maildir|program)\//;
+    const mayUseNode = new RegExp(
+      `^${tested.folder}${name === "dovewire" ? "transports" : "(maildir|program)"}/`,
+    );
+    const builtin = tested.suffix === "" ? "" : `|${builtinModules.join("|")}`;
+    const named = ["transports/deno.js", "program/privileges.js"].map((file) =>
+      tested.folder + file
+    );
     let seen = 0;
     for (const file of await readdir(folder, { recursive: true })) {
       if (!/\.(js|d\.ts)$/.test(file)) continue;
       const source = await readFile(join(folder, file), "utf8");
+      assert.doesNotMatch(
+        source,
+        /sourceMappingURL|file:\/\/|\/unfinished-/,
+        `${file} has local paths`,
+      );
+      // The joined modules are made of the others, and each runtime runs them here.
+      if (file.startsWith("bundled/")) continue;
       const code = source.replaceAll(/\/\*.*?\*\/|^\s*\/\/.*$/gms, "");
       const imports = /^\s*(?:import|export|\}).*?\bfrom "(.*)";?$|\bimport\("(.*?)"\)/gm;
       for (const [, fixed, dynamic] of code.matchAll(imports)) {
         const may = mayUseNode.test(file) && file.endsWith(".js")
-          ? new RegExp(`^(\\.{1,2}/.*\\.js|node:.*|cloudflare:sockets${packages})$`)
+          // dnt leaves out the "node:".
+          ? new RegExp(`^(\\.{1,2}/.*\\.js|node:.*${builtin}|cloudflare:sockets${packages})$`)
           : new RegExp(`^(\\.{1,2}/.*\\.js${packages})$`);
         assert.match(fixed ?? dynamic, may, file);
         seen++;
       }
-      if (!["transports/deno.js", "program/privileges.js"].includes(file)) {
-        assert.doesNotMatch(code, /\bDeno\./, file);
-      }
-      assert.doesNotMatch(
-        source,
-        /sourceMappingURL|file:\/\//,
-        `${file} has a path of the builder`,
-      );
+      if (!named.includes(file)) assert.doesNotMatch(code, /\bDeno\./, file);
     }
     assert.ok(seen > 50, `only ${seen} imports were seen`);
   });
@@ -171,13 +206,39 @@ test("npm package extractor › its program › is installed and runs", async ()
   const { path, installed: folderOf, run } = await installed();
   const link = join(path, "node_modules", ".bin", "extractor");
   const program = await realpath(link);
-  assert.equal(program, join(await realpath(folderOf("extractor")), "program", "extractor.js"));
+  const folder = join(await realpath(folderOf("extractor")), tested.folder);
+  assert.equal(program, join(folder, "program", "extractor.js"));
   assert((await stat(program)).mode & 0o100, "it isn't executable");
   assert.match(await readFile(program, "utf8"), /^#!\/usr\/bin\/env node\n/);
   const { ok, output, errors } = await run(program, "--version");
   assert.ok(ok, errors);
   const { version } = await readJson(root, "deno.json");
   assert.equal(output, `extractor of dovewire ${version}\n`);
+});
+
+test("npm › require() › gets each entry's modules", async (context) => {
+  // Node can do that from 20.19 and 22.12 on.
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major === 20 && minor < 19) return context.skip("this version of Node can't");
+  const project = await installed();
+  const entries = entriesOf("dovewire", "extractor").filter((entry) => !isProgram(entry));
+  const lines = entries.map((entry) =>
+    `const it = require(${JSON.stringify(entry)}); count(it); const later = import(${
+      JSON.stringify(entry)
+    });\n` + "checks.push(later.then((imported) => same(it, imported)));\n"
+  );
+  await project.write(
+    "required.cjs",
+    "const checks = []; let seen = 0;\n" +
+      "const count = (it) => { if (Object.keys(it).length === 0) throw Error('nothing'); seen++; };\n" +
+      "const same = (it, imported) => { for (const [name, value] of Object.entries(it)) {" +
+      " if (imported[name] !== value) throw Error(name + ' is there twice'); } };\n" +
+      lines.map((line) => `{\n${line}}\n`).join("") +
+      "Promise.all(checks).then(() => console.log(seen));\n",
+  );
+  const { ok, output, errors } = await project.run("required.cjs");
+  assert.ok(ok, errors);
+  assert.equal(output, `${entries.length}\n`);
 });
 
 test("npm package › Symbol.asyncDispose on this runtime › exists", () => {

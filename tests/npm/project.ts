@@ -16,6 +16,19 @@ import { temporaryFolder } from "../harness/sockets.ts";
 /** This project's folder; tests are also run as copies below `.cache/`. */
 export const root: string = findRoot();
 
+/**
+ * The tested packages: with DOVEWIRE_DNT=1 those that dnt has built, whose modules are in a folder of their
+ * own.
+ */
+export const tested: { readonly suffix: string; readonly folder: string } = process.env.DOVEWIRE_DNT
+  ? { suffix: "-dnt", folder: "esm/" }
+  : { suffix: "", folder: "" };
+
+/** Path of a package's tarball. */
+export function tarballOf(name: string): string {
+  return join(root, ".cache", "npm", `${name}${tested.suffix}.tgz`);
+}
+
 /** The runtime's arguments to run a program. */
 const RUN = "Deno" in globalThis ? ["run", "--allow-all", "--no-check", "--no-lock"] : [];
 
@@ -50,7 +63,7 @@ export type CompilerOptions = Readonly<Record<string, unknown>>;
 
 /** Creates a project in a temporary folder and has npm install packages there, by their names. */
 export async function installPackages(...names: readonly string[]): Promise<Project> {
-  const tarballs = names.map((name) => join(root, ".cache", "npm", `${name}.tgz`));
+  const tarballs = names.map(tarballOf);
   for (const tarball of tarballs) {
     assert.ok(existsSync(tarball), `There is no ${tarball}. Build it with "deno task npm".`);
   }
@@ -58,14 +71,14 @@ export async function installPackages(...names: readonly string[]): Promise<Proj
   const { path } = folder;
   const write = (name: string, text: string) => writeFile(join(path, name), text);
   await write("package.json", JSON.stringify({ private: true, type: "module" }));
+  await mkdir(join(path, "node_modules"));
   // What it depends on comes from the registry, and from npm's cache from the second time on.
   const options = ["--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
-  const { ok, errors } = await execute(
-    "npm",
-    ["install", "--prefer-offline", ...options, ...tarballs],
-    path,
-  );
-  assert.ok(ok, errors);
+  if (tarballs.length > 0) {
+    const args = ["install", "--prefer-offline", ...options, ...tarballs];
+    const { ok, errors } = await execute("npm", args, path);
+    assert.ok(ok, errors);
+  }
   return {
     path,
     installed: (name) => join(path, "node_modules", "@dovewire", name),
@@ -87,7 +100,12 @@ export async function installPackages(...names: readonly string[]): Promise<Proj
   };
 }
 
-function execute(program: string, args: readonly string[], folder: string): Promise<Ending> {
+/** Runs a program in a folder. */
+export function execute(
+  program: string,
+  args: readonly string[],
+  folder: string,
+): Promise<Ending> {
   return new Promise((resolve) => {
     execFile(program, args, { cwd: folder }, (error, output, errors) => {
       resolve({ ok: error === null, output, errors: `${errors}${error?.message ?? ""}` });

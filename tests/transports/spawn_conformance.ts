@@ -70,6 +70,15 @@ function testPipes({ name, spawn }: SpawnSubject): void {
     assert.deepEqual(await child.exited, { code: 0, signal: undefined });
   });
 
+  test(`${name} › close() › resolves when the process has ended`, async () => {
+    const child = await spawn(["/bin/cat"]);
+    let hasExited = false;
+    void child.exited.then(() => hasExited = true);
+    await child.close();
+    assert.ok(hasExited);
+    await child.close();
+  });
+
   test(`${name} › the process has closed its stdout › writing still works`, async () => {
     let said = "";
     await using child = await spawn(["/bin/sh", "-c", "exec >&-; cat | wc -c >&2"], {

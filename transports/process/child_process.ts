@@ -10,7 +10,6 @@
  * @module
  */
 
-import { spawn as start } from "node:child_process";
 import type {
   ChildProcess as NodeChildProcess,
   SpawnOptions as StartOptions,
@@ -55,13 +54,16 @@ export async function spawn(
   const [program = "", ...args] = command;
   check(command, options);
   const { signal, descriptor3, onStderr } = options;
+  const secret = descriptor3?.slice();
+  const { cwd } = options;
+  const env = options.env === undefined ? undefined : exactly(options.env);
+  // Loaded only now: most programs that use an adapter start no process.
+  const { spawn: start } = await import("node:child_process");
   if (signal?.aborted) {
     throw spawnError("aborted", program, "it was aborted.", signal.reason);
   }
-  const secret = descriptor3?.slice();
-  const child = await started(program, args, {
-    cwd: options.cwd,
-    env: options.env === undefined ? undefined : exactly(options.env),
+  const child = await started(start, [program, ...args], {
+    ...{ cwd, env },
     stdio: [
       "pipe",
       "pipe",
@@ -106,8 +108,8 @@ function exactly(env: Readonly<Record<string, string>>): Record<string, string |
 }
 
 function started(
-  program: string,
-  args: readonly string[],
+  start: typeof import("node:child_process").spawn,
+  [program, ...args]: readonly [string, ...string[]],
   options: StartOptions,
 ): Promise<NodeChildProcess> {
   return new Promise((resolve, reject) => {
@@ -217,9 +219,13 @@ class Child implements ChildProcess {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     await this.transport.close();
     await this.exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Resolves when the process has ended and all of its output has arrived. */

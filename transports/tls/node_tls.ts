@@ -6,15 +6,12 @@
 
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
-import {
-  connect,
-  type ConnectionOptions,
-  createServer,
-  type TlsOptions as ServerOptions,
-  type TLSSocket,
-} from "node:tls";
+import type { ConnectionOptions, TlsOptions as ServerOptions, TLSSocket } from "node:tls";
 import { handshakeError, settingsOf, type TlsRole, type TlsSettings } from "./tls.ts";
 import type { TlsOptions } from "../transport.ts";
+
+/** The functions of `node:tls`. */
+type NodeTls = Pick<typeof import("node:tls"), "connect" | "createServer">;
 
 /**
  * Encrypts a stream. Rejects with a `TransportError`, and destroys the stream, if that fails; destroying
@@ -27,7 +24,9 @@ export async function secure(
 ): Promise<TLSSocket> {
   try {
     const settings = settingsOf(options, role, peer);
-    return await shakeHands(stream, role, settings).catch((error) => {
+    // Loaded only now: that takes longer than to load everything else that an adapter needs.
+    const tls = await import("node:tls");
+    return await shakeHands(tls, stream, { role, settings }).catch((error) => {
       throw handshakeError(error, peer, settings.serverName);
     });
   } catch (error) {
@@ -36,8 +35,13 @@ export async function secure(
   }
 }
 
-function shakeHands(stream: Duplex, role: TlsRole, settings: TlsSettings): Promise<TLSSocket> {
+function shakeHands(
+  tls: NodeTls,
+  stream: Duplex,
+  { role, settings }: { readonly role: TlsRole; readonly settings: TlsSettings },
+): Promise<TLSSocket> {
   return new Promise<TLSSocket>((resolve, reject) => {
+    if (stream.destroyed) throw stream.errored ?? hungUp();
     // Some runtimes don't report to the encrypted socket that the socket under it is gone. Those that do
     // report it within this turn, with a better message.
     const gone = () => void setTimeout(() => failed(stream.errored ?? hungUp()), 0);
@@ -55,17 +59,24 @@ function shakeHands(stream: Duplex, role: TlsRole, settings: TlsSettings): Promi
     };
     stream.once("close", gone);
     stream.once("end", gone);
-    if (role.side === "client") secureAsClient(stream, settings, secured, failed);
-    else secureAsServer(stream, settings, secured, failed);
+    const secureAs = role.side === "client" ? secureAsClient : secureAsServer;
+    secureAs(tls, { stream, settings, secured, failed });
   });
 }
 
+/** A handshake: its stream, and the functions that get its outcome. */
+interface Handshake {
+  readonly stream: Duplex;
+  readonly settings: TlsSettings;
+  readonly secured: (socket: TLSSocket) => void;
+  readonly failed: (error: unknown) => void;
+}
+
 function secureAsClient(
-  stream: Duplex,
-  { serverName, ca, cert, key, alpnProtocols, verifies }: TlsSettings,
-  secured: (socket: TLSSocket) => void,
-  failed: (error: unknown) => void,
+  { connect }: NodeTls,
+  { stream, settings, secured, failed }: Handshake,
 ): void {
+  const { serverName, ca, cert, key, alpnProtocols, verifies } = settings;
   // The types lack allowHalfOpen here.
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     socket: stream,
@@ -90,11 +101,10 @@ function secureAsClient(
 }
 
 function secureAsServer(
-  stream: Duplex,
-  { ca, cert, key, alpnProtocols }: TlsSettings,
-  secured: (socket: TLSSocket) => void,
-  failed: (error: unknown) => void,
+  { createServer }: NodeTls,
+  { stream, settings, secured, failed }: Handshake,
 ): void {
+  const { ca, cert, key, alpnProtocols } = settings;
   const verifies = ca !== undefined;
   // A server that never listens: it only gets a connection.
   const options: ServerOptions = {

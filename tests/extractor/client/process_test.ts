@@ -222,7 +222,13 @@ test("extractor process › it can't be killed › close() doesn't wait for it",
     const [transport, there] = memoryPair();
     void act(there);
     const dispose = () => transport.close().then(() => never);
-    const rest = { pid: 1, exited: never, kill() {}, [Symbol.asyncDispose]: dispose };
+    const rest = {
+      pid: 1,
+      exited: never,
+      kill() {},
+      close: dispose,
+      [Symbol.asyncDispose]: dispose,
+    };
     return Promise.resolve({ transport, ...rest });
   };
   const broken = unkillable(async (there) => {
