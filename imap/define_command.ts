@@ -84,13 +84,13 @@ export interface ImapCommand {
  *
  * @example A command like IDLE
  * ```ts
- * import { continuation, defineCommand, ok, untagged } from "@dovewire/dovewire/imap";
+ * import { continuation, defineCommand, imapString, ok, untagged } from "@dovewire/dovewire/imap";
  *
  * const xtime = defineCommand(
  *   { name: "XTIME", args: ["astring?"], isLongRunning: true, capability: "XTIME" },
  *   async function* ([zone = "UTC"], { user }, { done }) {
  *     const now = new Date().toLocaleTimeString("en", { timeZone: zone });
- *     yield untagged(`XTIME "${now}" "${user}"`);
+ *     yield untagged(`XTIME "${now}" `, imapString(user!));
  *     yield continuation("telling the time");
  *     await done;
  *     return ok("That was the time.");
@@ -111,8 +111,9 @@ export function defineCommand<const Shape extends ArgumentShape | undefined = un
 }
 
 /**
- * An untagged response: `untagged("XKEY CREATED ", pem)` sends `* XKEY CREATED {n}` and the bytes. Strings are
- * text as it is, which can't contain a line end or a NUL; bytes are a literal.
+ * An untagged response: `untagged("XKEY CREATED ", pem)` sends `* XKEY CREATED {n}` and the bytes. Texts are
+ * sent as they are, and can't contain a line end or a NUL; bytes are a literal. For what comes from elsewhere, a
+ * name say, there is `imapString()`, which is sent in quotes or as a literal, whatever it contains.
  */
 export function untagged(...parts: readonly ResponsePart[]): CommandOutput {
   return { type: "untagged", parts };

@@ -49,6 +49,7 @@ export {
   type Continuation,
   type ImapArgument,
   type ImapSession,
+  type ImapString,
   imapString,
   type ImapUntagged,
   type ImapValue,

@@ -37,7 +37,7 @@ const farewell = "Server shutting down.";
  *
  * @example
  * ```ts
- * import { defineCommand, ImapClient, ok, serve, untagged } from "@dovewire/dovewire/imap";
+ * import { defineCommand, ImapClient, imapString, ok, serve, untagged } from "@dovewire/dovewire/imap";
  * import { listen } from "@dovewire/dovewire/transports";
  * import assert from "node:assert/strict";
  *
@@ -47,7 +47,7 @@ const farewell = "Server shutting down.";
  *     authzid === "" && password === "s3cret" ? user : undefined,
  *   commands: [
  *     defineCommand({ name: "XGREET", args: ["astring"] }, async function* ([name], { user }) {
- *       yield untagged(`XGREET "${user} greets ${name}"`);
+ *       yield untagged("XGREET ", imapString(`${user} greets ${name}`));
  *       return ok("Greeted.");
  *     }),
  *   ],

@@ -6,7 +6,7 @@
 
 import { concat, encodeUtf8, plainBytes } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
-import { astring, quoted } from "./syntax.ts";
+import { astring, quotedBytes } from "./syntax.ts";
 import type { ImapString, ImapValue } from "./value.ts";
 
 /**
@@ -53,22 +53,6 @@ export type CommandPart =
 export function atom(text: string): ImapValue {
   checkAtom(text);
   return { type: "atom", text };
-}
-
-/**
- * An argument that is always written as a string, where an atom wouldn't do: in quotes if they can contain it,
- * else as a literal.
- *
- * @example
- * ```ts
- * import { imapString } from "@dovewire/dovewire/core/imap";
- * import assert from "node:assert/strict";
- *
- * assert.equal(imapString("dovewire").form, "quoted");
- * ```
- */
-export function imapString(text: string): ImapString {
-  return { type: "string", bytes: encodeUtf8(text), form: "quoted" };
 }
 
 function checkAtom(text: string): void {
@@ -138,7 +122,7 @@ class CommandWriter {
   }
 
   #bytesAs({ bytes, form }: ImapString): void {
-    const text = form === "quoted" ? quoted(decodeLatin1(plainBytes(bytes))) : undefined;
+    const text = form === "quoted" ? quotedBytes(plainBytes(bytes)) : undefined;
     if (text === undefined) this.#literal(plainBytes(bytes));
     else this.text(text);
   }
@@ -167,11 +151,6 @@ class CommandWriter {
     this.parts.push({ type: "text", bytes: concat(this.#text) });
     this.#text = [];
   }
-}
-
-/** Bytes as characters up to U+00FF. */
-function decodeLatin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
 /** `Array.isArray()` for an array that is read only, which TypeScript's own excludes. */

@@ -6,6 +6,7 @@
 
 import type { Argument } from "./command_arguments.ts";
 import type { ClientFields, ImapSession } from "./session.ts";
+import type { ImapString } from "./value.ts";
 
 /** How a client logs in. */
 export type LoginMechanism = "LOGIN" | "AUTHENTICATE PLAIN" | "AUTHENTICATE LOGIN";
@@ -84,10 +85,12 @@ export interface CommandEvent {
 }
 
 /**
- * A part of an untagged response: a string is text as it is, bytes are a literal. A literal with a NUL
- * becomes a literal8.
+ * A part of an untagged response: a text as it is, bytes as a literal, or an {@linkcode ImapString}, in quotes if
+ * they can contain it. A literal with a NUL becomes a literal8.
+ *
+ * Text as it is means that quotes in it are quotes: give what comes from elsewhere as an `imapString()`.
  */
-export type ResponsePart = string | Uint8Array;
+export type ResponsePart = string | Uint8Array | ImapString;
 
 /** The end of a command. */
 export interface TaggedResult {

@@ -11,7 +11,7 @@ export {
   rewriteCapabilityResponse,
 } from "./capability.ts";
 export { ImapClientProtocol } from "./client.ts";
-export { atom, type ImapArgument, type ImapClientCommand, imapString } from "./client_command.ts";
+export { atom, type ImapArgument, type ImapClientCommand } from "./client_command.ts";
 export type {
   ImapAnswerEvent,
   ImapClientEvent,
@@ -93,6 +93,7 @@ export {
   type ImapAtom,
   type ImapList,
   type ImapString,
+  imapString,
   type ImapValue,
   isNil,
 } from "./value.ts";

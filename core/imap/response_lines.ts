@@ -8,6 +8,8 @@ import { concat, encodeUtf8, plainBytes } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
 import { quoteText } from "../peer_text.ts";
 import type { ResponsePart, TaggedResult } from "./conversation_events.ts";
+import { quotedBytes } from "./syntax.ts";
+import type { ImapString } from "./value.ts";
 
 /** What clients may take for the marker of a literal. */
 const endsInMarker = /\{\d+\+?\}$/;
@@ -26,9 +28,10 @@ export function untaggedLines(parts: readonly ResponsePart[]): Uint8Array {
   // Texts that follow each other are one on the wire.
   let text = "";
   for (const part of parts) {
-    if (typeof part === "string") text += part;
+    const written = typeof part === "string" ? part : quotedPart(part);
+    if (typeof written === "string") text += written;
     else {
-      const bytes = plainBytes(part);
+      const bytes = plainBytes(written);
       checkText(text, what, false);
       text += `${bytes.includes(0) ? "~" : ""}{${bytes.length}}\r\n`;
       pieces.push(encodeUtf8(text), bytes);
@@ -38,6 +41,13 @@ export function untaggedLines(parts: readonly ResponsePart[]): Uint8Array {
   checkText(text, what, true);
   pieces.push(encodeUtf8(text), lineEnd);
   return concat(pieces);
+}
+
+/** A string in quotes, or bytes that only a literal can contain. */
+function quotedPart(part: Uint8Array | ImapString): string | Uint8Array {
+  if (part instanceof Uint8Array || part?.type !== "string") return part as Uint8Array;
+  const bytes = plainBytes(part.bytes);
+  return (part.form === "quoted" ? quotedBytes(bytes) : undefined) ?? bytes;
 }
 
 /** The line that ends a command. Throws a {@linkcode LocalProtocolError} for a result that can't be sent. */

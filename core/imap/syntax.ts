@@ -92,6 +92,11 @@ export function quoted(text: string): string | undefined {
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
+/** Bytes in quotes, as {@linkcode quoted} writes a text; `undefined` for what only a literal can contain. */
+export function quotedBytes(bytes: Uint8Array): string | undefined {
+  return quoted(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
 /**
  * A text as an argument (RFC 9051, 9, `astring`): an atom if it can be one, else quoted, else a literal. The
  * atom `NIL` is quoted, since it means something else in other places. Throws a

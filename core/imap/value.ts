@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeUtf8Strictly } from "../bytes.ts";
+import { decodeUtf8Strictly, encodeUtf8 } from "../bytes.ts";
 
 /** A word that stands for itself: `INBOX`, `\Seen`, `1:*`, `NIL`. */
 export interface ImapAtom {
@@ -56,6 +56,22 @@ export type ImapValue = ImapAtom | ImapString | ImapList;
 export function astringOf(value: ImapValue | undefined): string | undefined {
   if (value === undefined || value.type === "list") return undefined;
   return value.type === "atom" ? value.text : decodeUtf8Strictly(value.bytes);
+}
+
+/**
+ * A string, for an argument where an atom wouldn't do, and for a response: it is written in quotes if they can
+ * contain it, else as a literal.
+ *
+ * @example
+ * ```ts
+ * import { imapString } from "@dovewire/dovewire/core/imap";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(imapString("dovewire").form, "quoted");
+ * ```
+ */
+export function imapString(text: string): ImapString {
+  return { type: "string", bytes: encodeUtf8(text), form: "quoted" };
 }
 
 /** Whether a value is the atom `NIL`, in any case of its letters. */

@@ -7,16 +7,6 @@ import { Talk } from "./talk.ts";
 const ok: TaggedResult = { status: "OK", text: "Done." };
 const noop = "n OK NOOP completed.\r\n";
 
-/** A client whose long-running command, 1, has begun and has sent its continuation. */
-function waiting(options: ConstructorParameters<typeof Talk>[0] = {}): Talk {
-  const talk = Talk.in(options);
-  talk.begin("a XWAIT\r\n");
-  talk.server.continue(1, "waiting");
-  talk.heard();
-  talk.events.length = 0;
-  return talk;
-}
-
 /** The types and the reasons of events. */
 function told(events: readonly ConversationEvent[]): string[] {
   return events.map((event) => "reason" in event ? `${event.type}: ${event.reason}` : event.type);
@@ -109,7 +99,7 @@ test("states › a command in another one › is BAD", () => {
 
 for (const done of ["DONE\r\n", "done\r\n", "Done\n"]) {
   test(`DONE › as ${JSON.stringify(done)} › ends the command, and the next one is read after its answer`, () => {
-    const talk = waiting();
+    const talk = Talk.waiting();
     assert.deepEqual(talk.say(`${done}n NOOP\r\n`), [{ type: "done", id: 1 }]);
     assert.equal(talk.heard(), "");
     talk.server.untagged(1, ["XLAST"]);
@@ -129,7 +119,7 @@ test("DONE › ahead of the continuation › counts", () => {
 });
 
 test("DONE › in pieces › is one line", () => {
-  const talk = waiting();
+  const talk = Talk.waiting();
   assert.deepEqual([talk.say("DO"), talk.say("NE"), talk.say("\r")], [[], [], []]);
   assert.deepEqual(told(talk.say("\n")), ["done"]);
 });
@@ -149,7 +139,7 @@ for (
   ]
 ) {
   test(`a wrong line › ${JSON.stringify(line)} › is eaten, with its literals`, () => {
-    const talk = waiting();
+    const talk = Talk.waiting();
     const events = talk.say(`${line}\r\nn NOOP\r\n`);
     assert.deepEqual(told(events), ["mistake: Expected DONE", "cancel: wrong-line"]);
     assert.equal(talk.heard(), `a BAD Expected DONE.\r\n${noop}`);
@@ -166,7 +156,7 @@ for (
 }
 
 test("a wrong line › over the limit › is BAD before its end, and its rest is skipped", () => {
-  const talk = waiting({ limits: { line: 100 } });
+  const talk = Talk.waiting({ limits: { line: 100 } });
   assert.deepEqual(talk.say("x".repeat(100)), []);
   assert.deepEqual(told(talk.say("x")), ["mistake: Expected DONE", "cancel: wrong-line"]);
   assert.equal(talk.heard(), "a BAD Expected DONE.\r\n");
@@ -183,7 +173,7 @@ test("wrong lines › however many › don't count as bad commands", () => {
 });
 
 test("its own end › before DONE › gives the input back", () => {
-  const talk = waiting();
+  const talk = Talk.waiting();
   talk.say("DO");
   talk.server.finish(1, ok);
   assert.equal(talk.heard(), "a OK Done.\r\n");
@@ -191,7 +181,7 @@ test("its own end › before DONE › gives the input back", () => {
 });
 
 test("cancel › by the caller › is NO, and the command's owner learns of it", () => {
-  const talk = waiting();
+  const talk = Talk.waiting();
   talk.server.cancel(1, "Not now.");
   assert.deepEqual(talk.pump(), [{ type: "cancel", id: 1, reason: "cancelled" }]);
   talk.server.finish(1, ok);
@@ -200,7 +190,7 @@ test("cancel › by the caller › is NO, and the command's owner learns of it",
 });
 
 test("the client's end › while a long-running command runs › ends it without an answer", () => {
-  const talk = waiting();
+  const talk = Talk.waiting();
   talk.say("DON");
   assert.deepEqual(talk.end(), [
     { type: "cancel", id: 1, reason: "disconnected" },
@@ -211,7 +201,7 @@ test("the client's end › while a long-running command runs › ends it without
 });
 
 test("the client's end › after DONE, or while a stateless command runs › waits for the answer", () => {
-  const talk = waiting();
+  const talk = Talk.waiting();
   talk.say("DONE\r\nn NOOP\r\n");
   assert.deepEqual(talk.end(), []);
   talk.server.finish(1, ok);
@@ -227,7 +217,7 @@ test("the client's end › after DONE, or while a stateless command runs › wai
 });
 
 test("shutdown › while a command runs › says BYE between two lines, and cancels it", () => {
-  const talk = waiting();
+  const talk = Talk.waiting();
   talk.server.untagged(1, ["XDATA ", encodeUtf8("abc")]);
   talk.server.close("Server shutting down.");
   assert.deepEqual(talk.pump(), [
@@ -257,7 +247,7 @@ test("IDLE › the built-in one › is answered as Dovecot answers it", () => {
 });
 
 test("keepalives › of a long-running command › come at fixed times, whatever happened before", () => {
-  const talk = waiting({ keepaliveInterval: 1000, keepalivePhase: 300 });
+  const talk = Talk.waiting({ keepaliveInterval: 1000, keepalivePhase: 300 });
   assert.equal(talk.pass(699), "");
   assert.equal(talk.pass(1), "* OK Still here\r\n");
   assert.equal(talk.pass(999), "");
@@ -270,7 +260,7 @@ test("keepalives › of a long-running command › come at fixed times, whatever
 });
 
 test("keepalives › something was sent when one is due › are put off", () => {
-  const talk = waiting({ keepaliveInterval: 1000 });
+  const talk = Talk.waiting({ keepaliveInterval: 1000 });
   assert.equal(talk.pass(999), "");
   talk.server.untagged(1, ["XNEWS"]);
   // The time comes before anybody has told it.
@@ -281,7 +271,7 @@ test("keepalives › something was sent when one is due › are put off", () => 
 });
 
 test("keepalives › while output is blocked › are left out, and come again at their times", () => {
-  const talk = waiting({ keepaliveInterval: 1000 });
+  const talk = Talk.waiting({ keepaliveInterval: 1000 });
   talk.pass(100);
   talk.server.untagged(1, ["XNEWS"]);
   for (const now of [101, 1000, 2000, 3500]) talk.server.handleTimeout(now);
@@ -313,12 +303,12 @@ test("keepalives › with another text, or none › are as their command wants",
 });
 
 test("keepalives › switched off › never come", () => {
-  const talk = waiting({ keepaliveInterval: 0 });
+  const talk = Talk.waiting({ keepaliveInterval: 0 });
   assert.equal(talk.pass(10_000_000), "");
 });
 
 test("output › that the client doesn't read › holds the command back until half of it is read", () => {
-  const talk = waiting({ limits: { output: 200 } });
+  const talk = Talk.waiting({ limits: { output: 200 } });
   let sent = 0;
   do sent++; while (talk.server.untagged(1, ["XDATA ", new Uint8Array(20)]));
   assert.equal(sent, 6);
@@ -330,66 +320,4 @@ test("output › that the client doesn't read › holds the command back until h
   assert.deepEqual(talk.pump(), [{ type: "writable", id: 1 }]);
   assert.equal(talk.server.isWritable(1), true);
   assert.deepEqual(talk.pump(), []);
-});
-
-test("a text that begins with a bracket › as a continuation › is refused like a result's", () => {
-  const { server } = Talk.in();
-  server.receive(encodeUtf8("a XWAIT\r\n"));
-  server.nextEvent();
-  assert.throws(() => server.continue(1, "[ALERT] a"), /response code/);
-  server.continue(1, "OK [ALERT]");
-});
-
-test("calls › that can't be › throw and change nothing", () => {
-  const talk = waiting();
-  const { server } = talk;
-  const mistakes: readonly (() => unknown)[] = [
-    () => server.untagged(2, ["X"]),
-    () => server.untagged(0, ["X"]),
-    () => server.untagged(NaN, ["X"]),
-    () => server.untagged(1, []),
-    () => server.untagged(1, [""]),
-    () => server.untagged(1, [" X"]),
-    () => server.untagged(1, [encodeUtf8("X")]),
-    () => server.untagged(1, ["X\r\nb OK"]),
-    () => server.untagged(1, ["X", 1 as unknown as string]),
-    () => server.untagged(1, ["X\0"]),
-    () => server.untagged(1, ["XKEY {5}"]),
-    () => server.untagged(1, ["X ", encodeUtf8("a"), " {5+}"]),
-    () => server.untagged(1, ["X {5}", ""]),
-    () => server.untagged(1, ["X {", "5", "+}"]),
-    () => server.untagged(1, ["X\r\n", encodeUtf8("a")]),
-    () => server.untagged(1, "X" as unknown as string[]),
-    () => server.untagged(1, undefined as unknown as string[]),
-    () => server.continue(1, "again"),
-    () => server.continue(1, "a\nb"),
-    () => server.finish(2, ok),
-    () => server.finish(1, { status: "BYE" as "OK", text: "x" }),
-    () => server.finish(1, { status: "OK", text: "a\r\nb" }),
-    () => server.finish(1, { status: "OK", text: "a {1}" }),
-    () => server.finish(1, { status: "NO", text: "[ALERT] a" }),
-    () => server.finish(1, undefined as unknown as TaggedResult),
-    () => server.finish(1, null as unknown as TaggedResult),
-    () => server.finish(1, "OK" as unknown as TaggedResult),
-    () => server.finish(1, { status: "OK" } as TaggedResult),
-    () => server.finish(1, { status: "OK", text: "x", code: "A] b" }),
-    () => server.finish(1, { status: "OK", text: "x", code: "" }),
-    () => server.cancel(1, "a\r\nb"),
-    () => server.close("a\r\nb"),
-    () => server.accept(1),
-    () => server.literalGranted(),
-    () => server.literalRefused(),
-    () => server.readLine(),
-    () => server.receive("x" as unknown as Uint8Array),
-  ];
-  for (const mistake of mistakes) assert.throws(mistake, LocalProtocolError, String(mistake));
-  assert.equal(talk.heard(), "");
-  server.finish(1, ok);
-  assert.equal(talk.heard(), "a OK Done.\r\n");
-  assert.throws(() => server.finish(1, ok), /was finished already/);
-  assert.throws(() => server.untagged(1, ["X"]), /was finished already/);
-  talk.begin("b XASK\r\n");
-  assert.throws(() => server.continue(2), /isLongRunning/);
-  talk.end();
-  assert.throws(() => server.receive(new Uint8Array(1)), LocalProtocolError);
 });

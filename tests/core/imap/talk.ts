@@ -40,6 +40,16 @@ export class Talk {
     return talk;
   }
 
+  /** One whose long-running command, 1, has begun and has sent its continuation. */
+  static waiting(options: ImapServerProtocolOptions = {}): Talk {
+    const talk = Talk.in(options);
+    talk.begin("a XWAIT\r\n");
+    talk.server.continue(1, "waiting");
+    talk.heard();
+    talk.events.length = 0;
+    return talk;
+  }
+
   /** The client says something; returns what the server's caller learns. */
   say(text: string | Uint8Array): ConversationEvent[] {
     this.server.receive(typeof text === "string" ? encodeUtf8(text) : text);
