@@ -160,12 +160,13 @@ export class NodeTransport implements Transport {
    * Finds out whether the last bytes of the handshake could be written.
    *
    * Node writes them after it reports that the handshake is done, and drops their error. If the peer has
-   * reset the connection by then, that was the only report of it, and reading would just end.
+   * reset the connection by then, that was the only report of it: reading would just end, and a write
+   * would never complete.
    */
   async #noteFailedHandshake(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
-    // The writer keeps the error.
-    await this.#probe();
+    // If this fails, it does so at once, and the writer keeps the error.
+    if (this.#socket.writable) this.#socket.write(nothing);
   }
 
   /** Whether an empty write fails; Node doesn't tell that of one to an encrypted socket. */

@@ -61,6 +61,8 @@ export class SocketWriter {
   write(chunk: Uint8Array): Promise<void> {
     const socket = this.#socket;
     const underneath = this.#underneath;
+    // After a failed write of its own, Node's TLS never completes another one.
+    if (this.error !== undefined) return Promise.reject(this.#broken(this.error));
     if (chunk.length === 0 && underneath !== undefined && !socket.destroyed) {
       return this.#probe(underneath);
     }
