@@ -32,9 +32,9 @@ export function continuedBy(blocks: readonly string[]): string {
   const [first] = blocksOf("README.md");
   const imported = new Map<string, Set<string>>();
   const [start, ...bodies] = [first, ...blocks].map((code) =>
-    code.replaceAll(/^import \{(.*)\} from "(?:jsr:)?(.*)";\n/gm, (_, names: string, from) => {
+    code.replaceAll(/^import \{([^}]*)\} from "(?:jsr:)?(.*)";\n/gm, (_, names: string, from) => {
       if (!imported.has(from)) imported.set(from, new Set());
-      for (const name of names.split(",")) imported.get(from)!.add(name.trim());
+      for (const name of names.match(/\w[^,\n]*/g) ?? []) imported.get(from)!.add(name.trim());
       return "";
     })
   );
