@@ -15,7 +15,7 @@ import {
   TimeoutError,
 } from "../core/mod.ts";
 import type { ImapAnswerEvent, ResponseCode } from "../core/imap/mod.ts";
-import { TransportError } from "../transports/transport.ts";
+import { isTlsFailure } from "../transports/transport.ts";
 
 /** The server answered a command with NO or BAD. */
 export class ImapCommandError extends DovewireError {
@@ -79,18 +79,13 @@ export function handshakeError(peer: string, { reason, failure, bye }: ImapEnd):
       { cause: failure, limit },
     );
   }
-  if (failure instanceof TransportError && isOfTls(failure)) {
+  if (isTlsFailure(failure)) {
     return new ConnectError(failure.message, { cause: failure });
   }
   return new ConnectionLostError(
     `Cannot log in to ${peer}: the connection ended${goodbye(bye)}.`,
     { cause: failure },
   );
-}
-
-/** Whether the connection can't be encrypted. */
-function isOfTls({ code }: TransportError): boolean {
-  return code === "certificate" || code === "tls" || code === "unsupported";
 }
 
 /** Why a command got no answer. */

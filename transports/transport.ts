@@ -230,6 +230,13 @@ export class TransportError extends DovewireError {
   }
 }
 
+/** Whether an error is that of a connection that couldn't be encrypted. */
+export function isTlsFailure(error: unknown): error is TransportError {
+  if (!(error instanceof TransportError)) return false;
+  const { code } = error;
+  return code === "certificate" || code === "tls" || code === "unsupported";
+}
+
 /** An address for messages, as in {@linkcode Transport.peer}. */
 export function peerName(address: Address): string {
   if (address.transport === "unix") return `unix ${address.path}`;

@@ -11,7 +11,7 @@ import {
   RemoteProtocolError,
 } from "../../core/mod.ts";
 import type { LogLine } from "../../core/doveadm/mod.ts";
-import { TransportError } from "../../transports/transport.ts";
+import { isTlsFailure } from "../../transports/transport.ts";
 import { whyItMayHaveDied } from "./command_traits.ts";
 import { ConnectError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
 
@@ -29,7 +29,7 @@ export function handshakeError(failure: unknown, peer: string): DovewireError {
       { cause: failure, limit: failure.limit },
     );
   }
-  if (failure instanceof TransportError && isOfTls(failure)) {
+  if (isTlsFailure(failure)) {
     return new ConnectError(failure.message, { cause: failure });
   }
   return new ConnectionLostError(
@@ -37,11 +37,6 @@ export function handshakeError(failure: unknown, peer: string): DovewireError {
       "can't read the client's version. Check that a doveadm server listens there.",
     { cause: failure },
   );
-}
-
-/** Whether the connection can't be encrypted. */
-function isOfTls({ code }: TransportError): boolean {
-  return code === "certificate" || code === "tls" || code === "unsupported";
 }
 
 /** The error for a command that took longer than `timeout` milliseconds. */

@@ -118,6 +118,17 @@ test("serve › STARTTLS with a command behind it in clear › never runs it", a
   assert.deepEqual(seen, []);
 });
 
+test("serve › a certificate that is none › fails for each client, and the owner learns why", async () => {
+  const broken = { cert: "no certificate", key: "no key" };
+  for (const options of [{ startTls: broken }, { listening: { tls: broken }, isSecure: true }]) {
+    await using served = await serving(options);
+    await using client = new Client(await connect(served.server.address));
+    await client.say("a STARTTLS\r\nwhatever this is, it is no handshake");
+    await client.hearsTheEnd();
+    assert.match((await served.told(1))[0], /^Cannot start TLS with tcp 127/);
+  }
+});
+
 test("serve › TLS from the first byte › is secure", async () => {
   const { ca, good } = await certificates();
   await using served = await serving({

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { encodeUtf8 } from "../../../core/mod.ts";
+import { encodeUtf8, messageOf } from "../../../core/mod.ts";
 import { continuation, defineCommand, ok, untagged } from "../../../imap/mod.ts";
 import { connect } from "../../../transports/mod.ts";
 import { certificates } from "../../harness/certificates.ts";
@@ -70,6 +70,8 @@ test("STARTTLS › something unencrypted behind it, from either peer › ends bo
   await client.closesAtTheEnd();
   // The login went nowhere.
   assert.equal(await server.closesAtTheEnd(), "");
+  await until(() => setup.errors.length > 0);
+  assert.match(messageOf(setup.errors[0]), /^Cannot start TLS with tcp 127/);
 
   await using other = await RelaySetup.start({ upstreamStartTls: {} });
   const otherClient = await other.client();
