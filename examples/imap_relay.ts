@@ -65,8 +65,9 @@ export async function startRelay(
   config: RelayConfig,
   { onError, store }: StartRelayOptions = {},
 ): Promise<ImapRelay> {
-  const { listen: place, upstream } = config;
+  const { listen: place, upstream, doveadm } = config;
   const { hostname, port } = upstream;
+  if (doveadm !== undefined) await checkDoveadm(doveadm);
   const ownTls = place.tls && await readCertificate(place.tls);
   const upstreamTls = upstream.tls && await readTrust(upstream);
   const startsWithTls = ownTls !== undefined && place.tls?.starttls === undefined;
@@ -78,8 +79,8 @@ export async function startRelay(
         ...(byStartTls || upstreamTls === undefined ? {} : { tls: upstreamTls }),
       }),
     commands: await commandsOf(config, store),
-    resolveUser: config.doveadm &&
-      ((login: { readonly user: string }) => nameOf(login.user, config.doveadm!)),
+    resolveUser: doveadm &&
+      ((login: { readonly user: string }) => nameOf(login.user, doveadm)),
     isSecure: startsWithTls,
     allowsPlaintext: place.tls?.starttls !== "required",
     ...(startsWithTls || ownTls === undefined ? {} : { startTls: ownTls }),
@@ -142,7 +143,24 @@ async function openStore(store: string): Promise<KeyStore> {
         "exports openKeyStore().",
     );
   }
-  return opened;
+  const missing = storeMethods.filter((name) => typeof opened?.[name] !== "function");
+  if (missing.length === 0) return opened;
+  throw new ConfigError(
+    `The "store" ${store} can't be used: what openKeyStore() returns lacks ${
+      missing.join("(), ")
+    }().`,
+  );
+}
+
+const storeMethods = ["list", "add", "remove", "watch"] as const;
+
+/** Checks the address, which would otherwise show only when a user logs in. Nothing connects to it yet. */
+async function checkDoveadm({ url, password }: DoveadmConfig): Promise<void> {
+  try {
+    await connect(url, { password }).close();
+  } catch (error) {
+    throw new ConfigError(`"doveadm.url" can't be used: ${(error as Error).message}`);
+  }
 }
 
 /** Dovecot's own name for a user. Rejects for one that it doesn't know. */

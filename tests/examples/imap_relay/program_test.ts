@@ -135,6 +135,11 @@ test("imap_relay.ts › a bad configuration › ends it with the reason and a co
     ["{", 78, /relay\.json is no JSON/],
     [JSON.stringify({ ...config, commands: ["xfoo"] }), 78, /"commands" must be a list/],
     [JSON.stringify({ ...config, store: "none.ts" }), 78, /"store".*openKeyStore/],
+    [
+      JSON.stringify({ ...config, doveadm: { url: "http:::" } }),
+      78,
+      /"doveadm\.url" can't be used/,
+    ],
     [JSON.stringify({ ...config, listen: { hostname: "127.0.0.1", port } }), 1, /Cannot listen at/],
   ];
   for (const [text, code, message] of cases) {

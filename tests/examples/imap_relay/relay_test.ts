@@ -285,6 +285,12 @@ test("imap_relay.ts › a store of one's own › is opened by its module, or the
   await assert.rejects(client.command("XKEYADD", [two.pem]), /max devices already reached/);
   const bad = join(temporary.path, "bad.ts");
   await writeFile(bad, "export const nothing = 1;\n");
+  const empty = join(temporary.path, "empty.ts");
+  await writeFile(empty, "export function openKeyStore() { return { list() {} }; }\n");
+  await assert.rejects(
+    startRelay(checkConfig({ ...config, store: empty })),
+    /what openKeyStore\(\) returns lacks add\(\), remove\(\), watch\(\)\./,
+  );
   for (const store of [bad, join(temporary.path, "none.ts")]) {
     await assert.rejects(startRelay(checkConfig({ ...config, store })), (error: Error) => {
       assert(error instanceof ConfigError);
