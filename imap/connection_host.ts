@@ -35,7 +35,7 @@ export interface HostedConnection {
   shutDown(text: string): void;
   /** Ends it now, with BYE and that text. */
   close(text: string): Promise<void>;
-  /** Ends it now, without a word. */
+  /** Ends it now, without BYE. */
   abort(): void;
 }
 

@@ -140,7 +140,7 @@ export class HandlerRun {
     for (;;) {
       const { value, done } = await step;
       if (done) return value;
-      // It is asked to end; what it says to that is no matter.
+      // It is asked to end; what it yields or returns then is ignored.
       if (this.#isOver) return (await generator.return(failure), failure);
       try {
         this.#send(value);

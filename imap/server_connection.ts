@@ -103,7 +103,7 @@ export class ServerConnection {
     timer.stop();
   }
 
-  /** Ends the connection now, without a word. */
+  /** Ends the connection now, without BYE. */
   abort(): void {
     void this.#driver.close();
   }

@@ -219,7 +219,7 @@ export class Conversation implements Protocol<ConversationEvent> {
     return this.#custom.isWritable(id);
   }
 
-  /** Ends the conversation, with BYE and that text; without a text, without a word. */
+  /** Ends the conversation, with BYE and that text, or without BYE if there is no text. */
   close(text?: string): void {
     if (text !== undefined) checkText(text, "The text of BYE", true);
     if (this.#isOver) return;

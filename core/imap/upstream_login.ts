@@ -129,7 +129,7 @@ export class UpstreamLogin {
         'tlsStarted() answers a "start-tls" event of this side, and there was none.',
       );
     }
-    // What was said in clear doesn't count any more (RFC 9051, 6.2.1).
+    // What came before TLS doesn't count any more (RFC 9051, 6.2.1).
     this.#capabilities = undefined;
     this.#list();
   }

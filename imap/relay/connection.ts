@@ -168,7 +168,7 @@ export class RelayConnection {
     timer.stop();
   }
 
-  /** Ends the connection now, without a word. */
+  /** Ends the connection now, without BYE. */
   abort(): void {
     this.#end();
     void this.#clientDriver.close();

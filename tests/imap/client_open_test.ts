@@ -83,7 +83,7 @@ test("ImapClient.open › other servers › get a login that they take", async (
   }
 });
 
-test("ImapClient.open › what can't be › rejects, says why, and closes", async () => {
+test("ImapClient.open › invalid options, and failures › rejects with the reason, and closes", async () => {
   const cases: readonly [string, ImapClientOptions, [string, string], string, RegExp][] = [
     [
       greeting,
@@ -188,7 +188,7 @@ test("ImapClient.open › options that don't fit › are refused, and the transp
   }
 });
 
-test("ImapClient.open › a password over a network in clear › isn't sent unless that is allowed", async () => {
+test("ImapClient.open › a password over a network without TLS › isn't sent unless that is allowed", async () => {
   const refuse = async (options: ImapClientOptions) => {
     const [near] = memoryPair();
     await assert.rejects(ImapClient.open(exposed(near), options), (error: Error) => {

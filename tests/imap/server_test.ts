@@ -101,7 +101,7 @@ test("serve › STARTTLS › encrypts, and a password before is refused", async 
   assert.equal((await client.command("XECHO", ["hello"])).text, "hello");
 });
 
-test("serve › STARTTLS with a command behind it in clear › never runs it", async () => {
+test("serve › STARTTLS with an unencrypted command after it › never runs it", async () => {
   const { good } = await certificates();
   const seen: string[] = [];
   await using served = await serving({
@@ -331,7 +331,7 @@ test("serve › 100,000 pipelined NOOPs › are all answered", async () => {
   assert.equal(heard.split("a OK NOOP completed.\r\n").length - 1, count);
 });
 
-test("serve › options that can't be › are refused", async () => {
+test("serve › invalid options › are refused", async () => {
   const listener = await listen(address);
   const authenticate = () => "alice";
   const command = defineCommand({ name: "xlower" }, () => ok("x"));

@@ -158,7 +158,7 @@ function send(command: ImapClientCommand): Step<Client> {
 
 function startTls(after: readonly Step<Client>[]): Conversation<Client> {
   return {
-    name: after.length === 0 ? "STARTTLS" : "bytes in clear behind STARTTLS",
+    name: after.length === 0 ? "STARTTLS" : "unencrypted bytes after STARTTLS",
     make: () => new ImapClientProtocol(),
     steps: [
       peer("* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n"),

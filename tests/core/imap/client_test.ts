@@ -186,7 +186,7 @@ test("IMAP client › STARTTLS › holds commands back and forgets what was said
   assert.equal(talk.said(), "C2 CAPABILITY\r\n");
 });
 
-test("IMAP client › bytes in clear after STARTTLS › are an error, whenever they come", () => {
+test("IMAP client › unencrypted bytes after STARTTLS › are an error, whenever they come", () => {
   const injected = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n";
   const talks: readonly ((talk: Talk) => void)[] = [
     (talk) => talk.hear(`C1 OK begin\r\n${injected}`),

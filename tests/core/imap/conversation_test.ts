@@ -221,7 +221,7 @@ test("STARTTLS › not offered, or not now › is BAD", () => {
   assert.match(Talk.in({ startTls: true }).ask("a STARTTLS\r\n"), /^a BAD .*Unknown command/);
 });
 
-test("STARTTLS › bytes behind it in clear › are never run", () => {
+test("STARTTLS › unencrypted bytes after it › are never run", () => {
   const injected = "b LOGIN mallory secret\r\n";
   const taken = new Talk({ startTls: true });
   taken.say(`a STARTTLS\r\n${injected}`);
@@ -415,7 +415,7 @@ test("close › in each state › says BYE once, and reports what is open", () =
   }
 });
 
-test("close › without a text › ends without a word", () => {
+test("close › without a text › ends without BYE", () => {
   const talk = Talk.in();
   talk.server.close();
   assert.deepEqual(talk.pump(), [{ type: "end", unanswered: [] }]);

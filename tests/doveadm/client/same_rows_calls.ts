@@ -93,7 +93,7 @@ const counting = "it counts what is done, and calls are";
 const processes = "processes come and go with calls";
 const unknowable = {
   error: "LocalProtocolError",
-  why: "its columns can't be told from its answer",
+  why: "its answer doesn't have its columns",
 };
 const unsendable = (why: string) => ({ error: "LocalProtocolError", why });
 const dies = (why: string) => ({ error: "ConnectionLostError", why });

@@ -31,14 +31,14 @@ import {
 
 for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
   let dovecot: Dovecot;
-  const name = (what: string) => `DoveadmHttp › Dovecot ${version} › ${what}`;
+  const name = (what: string) => `DoveadmHttp with Dovecot ${version} › ${what}`;
 
-  test(name("starts"), async () => {
+  test(name("the server › starts"), async () => {
     dovecot = await startDovecot({ version, mail, everything: true });
   });
   after(() => dovecot?.stop());
 
-  test(name("run, rows and call"), async () => {
+  test(name("run, rows and call › the same rows"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       assert.deepEqual(
@@ -79,7 +79,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("the password, the key, and wrong ones"), async () => {
+  test(name("passwords and keys, right and wrong › only the right ones are accepted"), async () => {
     await leavingNothing(async () => {
       const { httpPort, apiKey, password, port } = dovecot;
       const origin = `http://127.0.0.1:${httpPort}`;
@@ -126,7 +126,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("several calls in one request"), async () => {
+  test(name("several calls › share a request"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       const outcomes = await http.runAll([
@@ -171,7 +171,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("several calls, with mistakes that are found here"), async () => {
+  test(name("several calls, some of them invalid › the others are answered"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       const good = ["mailbox status", { user: "bob", ...messages }] as const;
@@ -203,7 +203,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("calls that are large, or many"), async () => {
+  test(name("calls that are large, or many › are answered"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       const good = ["mailbox status", { user: "bob", ...messages }] as const;
@@ -233,7 +233,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("several users"), async () => {
+  test(name("calls for several users › rows of each"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       const row = (username: string, count: number) => ({
@@ -274,7 +274,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("send and stream give the fields that TCP gives"), async () => {
+  test(name("send and stream › the same fields as over TCP"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       await using tcp = connect({ path: dovecot.socket });
@@ -314,7 +314,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("what send can't send"), async () => {
+  test(name("commands that send can't send › an error"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       const save = { name: "save", user: "bob", args: ["-m", "INBOX"] };
@@ -355,7 +355,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("input as text, bytes and pieces"), async () => {
+  test(name("input as text, bytes and pieces › arrives"), async () => {
     await leavingNothing(async () => {
       const { http } = clientOf(dovecot);
       const text = "\ufeffSubject: é\n\n€\n.\n\t\x01\n";
@@ -376,7 +376,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("failures, and what depends on the version"), async () => {
+  test(name("failures, and calls that depend on the version › errors, and rows"), async () => {
     await leavingNothing(async () => {
       const { http, requests } = clientOf(dovecot);
       const codeOf = async (work: Promise<unknown>) => (await errorOf(work, CommandError)).code;
@@ -411,7 +411,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("rows arrive one by one, and leaving early ends the request"), async () => {
+  test(name("rows, left early › arrive one by one, and the request ends"), async () => {
     await leavingNothing(async () => {
       let read = 0;
       let ended = () => {};
@@ -445,7 +445,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     });
   });
 
-  test(name("closing, giving up, and a server that is gone"), async () => {
+  test(name("closing, aborting, and a server that has stopped › errors"), async () => {
     await leavingNothing(async () => {
       const { http } = clientOf(dovecot);
       const rows = http.rows("fetch", {

@@ -46,7 +46,7 @@ test("the server › can't be reached › the client is told, and the owner", as
   assert.deepEqual(setup.errors.map(messageOf), ["nobody there"]);
 });
 
-test("the server › takes too long to connect to › is given up, also without its signal", async () => {
+test("the server › takes too long to connect to › connecting is aborted, also without its signal", async () => {
   await using setup = await RelaySetup.start({
     connect: () => new Promise(() => {}),
     connectTimeout: 5,
