@@ -115,7 +115,10 @@ function createdBy(upstreams: Iterable<Upstream>): ReadonlySet<string> {
   for (const { view } of upstreams) {
     for (const { name, text } of view.commands) {
       if (name !== "CREATE") continue;
-      for (const [mailbox] of text.matchAll(NAMES)) created.add(mailbox);
+      // In a quoted name any byte may be escaped.
+      for (const written of [text, text.replaceAll("\\", "")]) {
+        for (const [mailbox] of written.matchAll(NAMES)) created.add(mailbox);
+      }
     }
   }
   return created;
