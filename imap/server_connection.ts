@@ -8,7 +8,7 @@ import type { ConversationEvent, ImapServerProtocol, LoginEvent } from "../core/
 import { AuthenticationError, DovewireError, quoteText } from "../core/mod.ts";
 import { Driver } from "../transports/driver.ts";
 import { startTimer, type Timer } from "../transports/timers.ts";
-import { isTlsFailure, type Transport, TransportError } from "../transports/transport.ts";
+import { isDisconnect, type Transport } from "../transports/transport.ts";
 import { CommandRunner } from "./command_runner.ts";
 import { keepalivePhase } from "./keepalive_phase.ts";
 import { newServerProtocol, type ServeImapOptions, type ServerTimes } from "./server_options.ts";
@@ -112,8 +112,7 @@ export class ServerConnection {
     try {
       await this.#driver.run();
     } catch (error) {
-      // A client that disconnects is no error; one that can't be encrypted may be, of the own certificate.
-      if (!(error instanceof TransportError) || isTlsFailure(error)) this.#report(error);
+      if (!isDisconnect(error)) this.#report(error);
     } finally {
       this.#isClosed = true;
       for (const timer of [this.#loginTimer, this.#refusalTimer, this.#halfCloseTimer]) {

@@ -237,6 +237,14 @@ export function isTlsFailure(error: unknown): error is TransportError {
   return code === "certificate" || code === "tls" || code === "unsupported";
 }
 
+/**
+ * Whether an error of a connection says only that the other end has disconnected, which is no error for whoever
+ * serves it. One that can't be encrypted may be: the server's own certificate can be the cause.
+ */
+export function isDisconnect(error: unknown): boolean {
+  return error instanceof TransportError && !isTlsFailure(error);
+}
+
 /** An address for messages, as in {@linkcode Transport.peer}. */
 export function peerName(address: Address): string {
   if (address.transport === "unix") return `unix ${address.path}`;

@@ -13,12 +13,7 @@ import { AuthenticationError, DovewireError } from "../../core/mod.ts";
 import { AsyncQueue } from "../../transports/async_queue.ts";
 import { Driver } from "../../transports/driver.ts";
 import { startTimer, type Timer } from "../../transports/timers.ts";
-import {
-  isTlsFailure,
-  type TlsOptions,
-  type Transport,
-  TransportError,
-} from "../../transports/transport.ts";
+import { isDisconnect, type TlsOptions, type Transport } from "../../transports/transport.ts";
 import { answer } from "./answer.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { DoveadmHandler, DoveadmPeer, ServerRequest } from "./handler.ts";
@@ -146,8 +141,7 @@ export class ServerConnection {
     try {
       await this.#driver.run();
     } catch (error) {
-      // A client that disconnects is no error; one that breaks the protocol is, or can't be encrypted.
-      if (!(error instanceof TransportError) || isTlsFailure(error)) this.#report(error);
+      if (!isDisconnect(error)) this.#report(error);
     } finally {
       this.#state = "closed";
       for (const timer of [this.#loginTimer, this.#idleTimer, this.#probeTimer]) timer.stop();

@@ -23,7 +23,7 @@ import { callListener } from "../../transports/call_listener.ts";
 import { Driver } from "../../transports/driver.ts";
 import { RefusalDelays } from "../../transports/refusal_delays.ts";
 import { startTimer, type Timer } from "../../transports/timers.ts";
-import { isTlsFailure, type Transport, TransportError } from "../../transports/transport.ts";
+import { isDisconnect, type Transport } from "../../transports/transport.ts";
 import { CommandRunner } from "../command_runner.ts";
 import { keepalivePhase } from "../keepalive_phase.ts";
 import { checkUserName } from "../user_name.ts";
@@ -195,8 +195,7 @@ export class RelayConnection {
     try {
       await this.#clientDriver.run();
     } catch (error) {
-      // A client that disconnects is no error; one that can't be encrypted may be, of the own certificate.
-      if (!(error instanceof TransportError) || isTlsFailure(error)) this.#report(error);
+      if (!isDisconnect(error)) this.#report(error);
     } finally {
       for (const timer of [this.#loginTimer, this.#refusalTimer]) timer.stop();
       this.#end();
