@@ -6,8 +6,9 @@
 
 import { DovewireError, encodeUtf8, LocalProtocolError } from "../core/mod.ts";
 import { networkAddress } from "../transports/network_address.ts";
-import { startTimer } from "../transports/timers.ts";
-import type { Listener, Transport } from "../transports/transport.ts";
+import { RefusalDelays } from "../transports/refusal_delays.ts";
+import { onAbort, startTimer, timeLimit } from "../transports/timers.ts";
+import type { Address, Listener, Transport } from "../transports/transport.ts";
 
 /** Limits on connections; each is a number from 1 on, or `Infinity` for no limit. */
 export interface ConnectionLimits {
@@ -39,15 +40,39 @@ export interface HostedConnection {
   abort(): void;
 }
 
+/** Options for closing a server or a relay. */
+export interface CloseImapOptions {
+  /**
+   * How long commands may continue that a client waits for, in milliseconds; 5 s if left out, 0 or `Infinity`
+   * for no limit.
+   */
+  readonly timeout?: number;
+}
+
+/** What a connection needs of its host. */
+export interface HostContext {
+  /** To be called once its client is logged in. */
+  readonly onLoggedIn: () => void;
+  /** How long to wait before a client hears that its password is wrong, in milliseconds; counts it. */
+  readonly nextRefusalDelay: (peer: string) => number;
+}
+
 /** Options for a {@linkcode ConnectionHost}. */
 export interface ConnectionHostOptions<Connection extends HostedConnection> {
   /** Limits on connections. */
   readonly limits: ConnectionLimits;
-  /** Opens a connection; `onLoggedIn` is to be called once its client is logged in. */
-  readonly open: (transport: Transport, onLoggedIn: () => void) => Connection;
+  /** The delay after a first wrong password, in milliseconds; 500 if left out. */
+  readonly refusalDelay?: number;
+  /** Closes everything when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Opens a connection. */
+  readonly open: (transport: Transport, context: HostContext) => Connection;
   /** Called with each error. */
   readonly onError: (error: unknown, peer: string) => void;
 }
+
+/** What a client is told at the end. */
+const farewell = "Server shutting down.";
 
 /** What a client is told that is one too many. */
 const tooMany = "[LIMIT] Too many connections. Try again later.";
@@ -58,10 +83,15 @@ const refusalTime = 1000;
 /** How many clients at a time are told why they have to leave. */
 const mostLeaving = 100;
 
-/** Accepts the clients of a listener, and keeps their number within its limits. */
+/** Accepts the clients of a listener, keeps their number within its limits, and ends them together. */
 export class ConnectionHost<Connection extends HostedConnection> {
+  /** Resolves when everything is closed. */
+  readonly finished: Promise<void>;
+  #finish: () => void = () => {};
+  #closing: Promise<void> | undefined;
   readonly #listener: Listener;
   readonly #options: ConnectionHostOptions<Connection>;
+  readonly #refusalDelays: RefusalDelays;
   readonly #limits: Required<ConnectionLimits>;
   /** In the order in which they were opened. */
   readonly #connections = new Set<Connection>();
@@ -72,12 +102,25 @@ export class ConnectionHost<Connection extends HostedConnection> {
   /** The ends of connections that don't count any more: they were turned away, or had to make room. */
   readonly #leaving = new Set<Promise<void>>();
 
-  /** Starts to accept; throws a {@linkcode LocalProtocolError} for invalid limits. */
+  /** Starts to accept; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(listener: Listener, options: ConnectionHostOptions<Connection>) {
-    this.#limits = completeConnectionLimits(options.limits);
+    const { limits, refusalDelay = 500, signal } = options;
+    this.#refusalDelays = new RefusalDelays(refusalDelay);
+    this.#limits = completeConnectionLimits(limits);
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
     this.#listener = listener;
     this.#options = options;
     this.#accepting = this.#accept();
+    if (signal === undefined) return;
+    const forget = onAbort(signal, () => void this.close());
+    void this.finished.then(forget);
+  }
+
+  /** Where the listener listens, with the chosen port. */
+  get address(): Address {
+    return this.#listener.address;
   }
 
   /** How many connections are open. */
@@ -86,10 +129,16 @@ export class ConnectionHost<Connection extends HostedConnection> {
   }
 
   /**
-   * Stops listening, and ends all connections with BYE: as soon as nothing waits for an answer, but at the latest
-   * after `limit` milliseconds. Resolves when everything is closed.
+   * Stops listening, and ends all connections with BYE: as soon as nothing waits for an answer, and after
+   * `timeout` at the latest. Resolves when everything is closed; rejects with a {@linkcode LocalProtocolError}
+   * for an invalid `timeout`. Further calls wait for the first one.
    */
-  async close(farewell: string, limit: number): Promise<void> {
+  async close({ timeout = 5000 }: CloseImapOptions = {}): Promise<void> {
+    const limit = timeLimit("timeout", timeout);
+    await (this.#closing ??= this.#closeAll(limit).finally(() => this.#finish()));
+  }
+
+  async #closeAll(limit: number): Promise<void> {
     await this.#listener.close();
     await this.#accepting;
     for (const connection of this.#connections) connection.shutDown(farewell);
@@ -152,10 +201,10 @@ export class ConnectionHost<Connection extends HostedConnection> {
 
   #admit(transport: Transport, address: string | undefined): void {
     const { open } = this.#options;
-    const connection: Connection = open(
-      transport,
-      () => this.#unauthenticated.delete(connection),
-    );
+    const connection: Connection = open(transport, {
+      onLoggedIn: () => this.#unauthenticated.delete(connection),
+      nextRefusalDelay: (peer) => this.#refusalDelays.next(peer),
+    });
     this.#connections.add(connection);
     this.#unauthenticated.add(connection);
     if (address !== undefined) {

@@ -15,7 +15,7 @@ export type {
   ImapTarget,
   LongResponse,
 } from "./client_options.ts";
-export type { ConnectionLimits } from "./connection_host.ts";
+export type { CloseImapOptions, ConnectionLimits } from "./connection_host.ts";
 export {
   type ArgumentOf,
   type ArgumentsOf,
@@ -31,7 +31,7 @@ export {
   ok,
   untagged,
 } from "./define_command.ts";
-export { type CloseImapOptions, ImapServer, serve } from "./server.ts";
+export { ImapServer, serve } from "./server.ts";
 export type {
   AuthenticateImap,
   ImapClientInfo,

@@ -5,10 +5,8 @@
  */
 
 import { callListener } from "../transports/call_listener.ts";
-import { RefusalDelays } from "../transports/refusal_delays.ts";
-import { onAbort, timeLimit } from "../transports/timers.ts";
 import type { Address, Listener } from "../transports/transport.ts";
-import { ConnectionHost } from "./connection_host.ts";
+import { type CloseImapOptions, ConnectionHost } from "./connection_host.ts";
 import { ServerConnection } from "./server_connection.ts";
 import {
   checkServerOptions,
@@ -16,18 +14,6 @@ import {
   type ServeImapOptions,
   serverTimes,
 } from "./server_options.ts";
-
-/** Options for closing an {@linkcode ImapServer}. */
-export interface CloseImapOptions {
-  /**
-   * How long commands may continue that a client waits for, in milliseconds; 5 s if left out, 0 or `Infinity`
-   * for no limit.
-   */
-  readonly timeout?: number;
-}
-
-/** What a client is told when the server stops. */
-const farewell = "Server shutting down.";
 
 /**
  * Serves each client of a listener: its login, the built-in commands, and custom ones. There is no mail: for
@@ -71,44 +57,27 @@ export function serve(listener: Listener, options: ServeImapOptions): ImapServer
 export class ImapServer implements AsyncDisposable {
   /** Resolves when the server is closed. */
   readonly finished: Promise<void>;
-  readonly #listener: Listener;
   readonly #host: ConnectionHost<ServerConnection>;
-  #closing: Promise<void> | undefined;
-  #finish: () => void = () => {};
 
   /** Called by {@linkcode serve}. */
   constructor(listener: Listener, options: ServeImapOptions) {
-    const { refusalDelay = 500, signal } = options;
     // Checked here since it would be too late when a client connects.
     checkServerOptions(options);
     newServerProtocol(options);
     const times = serverTimes(options);
-    const refusalDelays = new RefusalDelays(refusalDelay);
     const onError = (error: unknown, peer: string) => callListener(options.onError, error, peer);
-    this.finished = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
-    this.#listener = listener;
+    const { refusalDelay, signal } = options;
     this.#host = new ConnectionHost(listener, {
-      limits: options,
-      onError,
-      open: (transport, onLoggedIn) =>
-        new ServerConnection(transport, {
-          server: options,
-          times,
-          nextRefusalDelay: (peer) => refusalDelays.next(peer),
-          onLoggedIn,
-          onError,
-        }),
+      ...{ limits: options, refusalDelay, signal, onError },
+      open: (transport, context) =>
+        new ServerConnection(transport, { server: options, times, onError, ...context }),
     });
-    if (signal === undefined) return;
-    const forget = onAbort(signal, () => void this.close());
-    void this.finished.then(forget);
+    this.finished = this.#host.finished;
   }
 
   /** Where it listens, with the chosen port. */
   get address(): Address {
-    return this.#listener.address;
+    return this.#host.address;
   }
 
   /** How many connections are open. */
@@ -122,9 +91,8 @@ export class ImapServer implements AsyncDisposable {
    * Resolves when everything is closed; rejects with a `LocalProtocolError` for an invalid `timeout`. Further
    * calls wait for the first one.
    */
-  async close({ timeout = 5000 }: CloseImapOptions = {}): Promise<void> {
-    const limit = timeLimit("timeout", timeout);
-    await (this.#closing ??= this.#host.close(farewell, limit).finally(() => this.#finish()));
+  close(options?: CloseImapOptions): Promise<void> {
+    return this.#host.close(options);
   }
 
   /** Closes the server, as {@linkcode close} does. */

@@ -7,4 +7,5 @@
 export { type RelayClientInfo, trustedFields } from "./client_info.ts";
 export { RelayConnection, type RelayConnectionContext } from "./connection.ts";
 export type { AcceptedLogin, RelayConnectionOptions } from "./options.ts";
-export { type CloseRelayOptions, ImapRelay, serveRelay, type ServeRelayOptions } from "./serve.ts";
+export type { CloseImapOptions, ConnectionLimits } from "../connection_host.ts";
+export { ImapRelay, serveRelay, type ServeRelayOptions } from "./serve.ts";

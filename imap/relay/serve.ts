@@ -5,10 +5,12 @@
  */
 
 import { callListener } from "../../transports/call_listener.ts";
-import { RefusalDelays } from "../../transports/refusal_delays.ts";
-import { onAbort, timeLimit } from "../../transports/timers.ts";
 import type { Address, Listener } from "../../transports/transport.ts";
-import { ConnectionHost, type ConnectionLimits } from "../connection_host.ts";
+import {
+  type CloseImapOptions,
+  ConnectionHost,
+  type ConnectionLimits,
+} from "../connection_host.ts";
 import { RelayConnection } from "./connection.ts";
 import {
   checkOptions,
@@ -22,18 +24,6 @@ export interface ServeRelayOptions extends RelayConnectionOptions, ConnectionLim
   /** Closes the relay when it aborts. */
   readonly signal?: AbortSignal;
 }
-
-/** Options for closing an {@linkcode ImapRelay}. */
-export interface CloseRelayOptions {
-  /**
-   * How long commands may continue that a client waits for, in milliseconds; 5 s if left out, 0 or `Infinity`
-   * for no limit.
-   */
-  readonly timeout?: number;
-}
-
-/** What a client is told when the relay stops. */
-const farewell = "Server shutting down.";
 
 /**
  * Relays each client of a listener to an IMAP server, and answers custom commands in its place. The listener belongs
@@ -77,44 +67,29 @@ export function serveRelay(listener: Listener, options: ServeRelayOptions): Imap
 export class ImapRelay implements AsyncDisposable {
   /** Resolves when the relay is closed. */
   readonly finished: Promise<void>;
-  readonly #listener: Listener;
   readonly #host: ConnectionHost<RelayConnection>;
-  #closing: Promise<void> | undefined;
-  #finish: () => void = () => {};
 
   /** Called by {@linkcode serveRelay}. */
   constructor(listener: Listener, options: ServeRelayOptions) {
-    const { refusalDelay = 500, signal } = options;
     // Checked here since it would be too late when a client connects.
     checkOptions(options);
     timeoutsOf(options);
     newRelayProtocol(options);
-    const refusalDelays = new RefusalDelays(refusalDelay);
     const local = listener.address;
-    this.finished = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
-    this.#listener = listener;
+    const { refusalDelay, signal } = options;
     this.#host = new ConnectionHost(listener, {
-      limits: options,
+      ...{ limits: options, refusalDelay, signal },
       onError: (error, peer) => {
         callListener(options.onError, error, { peer, sessionId: undefined, local });
       },
-      open: (transport, onLoggedIn) =>
-        new RelayConnection(transport, options, {
-          nextRefusalDelay: (peer) => refusalDelays.next(peer),
-          local,
-          onLoggedIn,
-        }),
+      open: (transport, context) => new RelayConnection(transport, options, { local, ...context }),
     });
-    if (signal === undefined) return;
-    const forget = onAbort(signal, () => void this.close());
-    void this.finished.then(forget);
+    this.finished = this.#host.finished;
   }
 
   /** Where it listens, with the chosen port. */
   get address(): Address {
-    return this.#listener.address;
+    return this.#host.address;
   }
 
   /** How many connections are open. */
@@ -128,9 +103,8 @@ export class ImapRelay implements AsyncDisposable {
    * Resolves when everything is closed; rejects with a `LocalProtocolError` for an invalid `timeout`. Further
    * calls wait for the first one.
    */
-  async close({ timeout = 5000 }: CloseRelayOptions = {}): Promise<void> {
-    const limit = timeLimit("timeout", timeout);
-    await (this.#closing ??= this.#host.close(farewell, limit).finally(() => this.#finish()));
+  close(options?: CloseImapOptions): Promise<void> {
+    return this.#host.close(options);
   }
 
   /** Closes the relay, as {@linkcode close} does. */
