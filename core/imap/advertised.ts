@@ -10,7 +10,7 @@ import { rewriteCapabilities } from "./capability.ts";
 import type { CommandDefinition } from "./command_definition.ts";
 import { isAtom } from "./syntax.ts";
 
-/** The capabilities of a server without another one behind it. */
+/** The capabilities of a server without an upstream server. */
 export const ownCapabilities: readonly string[] = ["IMAP4rev1", "ID", "ENABLE", "IDLE", "LITERAL+"];
 
 /** What the list depends on. */

@@ -54,7 +54,7 @@ interface Line {
 
 /**
  * Reads a client's bytes. They go in by {@linkcode receive} and come out as frames, which the owner asks for one
- * by one with {@linkcode next}: nothing is read ahead of the owner, who can so decide after each frame how the
+ * by one with {@linkcode next}: nothing is read before the owner asks for it, who can so decide after each frame how the
  * following bytes are to be understood.
  *
  * Lines are told when they are whole and right, so that what a relay sends on can be read in one way only: a

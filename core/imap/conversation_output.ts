@@ -7,7 +7,7 @@
 import { encodeUtf8, OutputQueue } from "../bytes.ts";
 
 /**
- * The output of a conversation: its own lines, and bytes of a server behind it. Own lines are never put into
+ * The output of a conversation: its own lines, and bytes of an upstream server. Own lines are never put into
  * the middle of a response of that server.
  */
 export class ConversationOutput {

@@ -19,7 +19,7 @@ export type LoginStep =
     readonly mechanism: LoginMechanism;
     readonly credentials: Credentials;
   }
-  /** The client is asked for a line, with this text behind the `+`. */
+  /** The client is asked for a line, with this text after the `+`. */
   | { readonly type: "challenge"; readonly text: string }
   /** The login has failed. */
   | { readonly type: "failed"; readonly result: TaggedResult };

@@ -1,5 +1,5 @@
 /**
- * What goes from a conversation to the server behind it.
+ * What goes from a conversation to the upstream server.
  *
  * @module
  */

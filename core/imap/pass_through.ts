@@ -1,5 +1,5 @@
 /**
- * What a conversation hands on to a server behind it.
+ * What a conversation hands on to an upstream server.
  *
  * A {@linkcode PassThrough} is implemented by a relay. The conversation with the client parses, checks and
  * answers; what it doesn't answer itself goes to the pass-through, in pieces and in the client's order.
@@ -15,7 +15,7 @@ export type PassDecision =
   | "pass"
   /** It goes to the server, and `end()` is told its arguments, within `limits.command`. */
   | "pass-collecting"
-  /** The conversation answers it, as it does without a server behind it. */
+  /** The conversation answers it, as it does without an upstream server. */
   | "own"
   /** The conversation answers `BAD … Unknown command`. */
   | "refuse"

@@ -1,5 +1,5 @@
 /**
- * A relay's own login at the server behind it.
+ * A relay's own login at the upstream server.
  *
  * @module
  */

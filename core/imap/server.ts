@@ -14,7 +14,7 @@ export interface ImapServerProtocolOptions
 
 /**
  * The server side of one IMAP connection, as a value that never touches a socket: a client's conversation with
- * no other server behind it. It has no mail, but the login, ID, IDLE, NOOP, CAPABILITY, LOGOUT, and the custom
+ * no upstream server. It has no mail, but the login, ID, IDLE, NOOP, CAPABILITY, LOGOUT, and the custom
  * commands that it is given. The client is greeted at once.
  *
  * @example A session with prepared bytes of a client

@@ -40,7 +40,7 @@ export interface Verdict {
   readonly isAccepted: boolean;
   /** Who: the name that was sent. */
   readonly user: string;
-  /** The answer without its tag, from the space behind it on; `undefined` if the server wasn't asked. */
+  /** The answer without its tag, from the space after it on; `undefined` if the server wasn't asked. */
   readonly answer: Uint8Array | undefined;
   /** The response code. */
   readonly code: string | undefined;

@@ -49,7 +49,7 @@ test("a handler › that returns NO or BAD › answers so", async () => {
 });
 
 for (const done of ["DONE\r\n", "done\r\n", "dOnE\n"]) {
-  test(`DONE › as ${JSON.stringify(done)}, with a command behind it › ends the handler first`, async () => {
+  test(`DONE › as ${JSON.stringify(done)}, with a command after it › ends the handler first`, async () => {
     await running(xwait, async (client) => {
       await client.asks("a XWAIT\r\n", /\+ waiting\r\n/);
       await client.asks(`${done}n NOOP\r\n`, /^\* XWAIT END\r\na OK Waited\.\r\nn OK .*\r\n/);

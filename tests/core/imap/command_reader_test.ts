@@ -157,7 +157,7 @@ test("CommandReader › a line's literal that nobody swallows › is the next li
   assert(next?.type === "line" && latin1(next.bytes) === "DONE" && next.literal === undefined);
 });
 
-test("CommandReader › STARTTLS › can take what is behind it", () => {
+test("CommandReader › STARTTLS › can take what comes after it", () => {
   const reader = new CommandReader();
   reader.receive(fromLatin1("a STARTTLS\r\nb NO"));
   while (reader.next()?.type !== "end");

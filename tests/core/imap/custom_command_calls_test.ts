@@ -35,7 +35,7 @@ test("a text that begins with a bracket › as a continuation › is refused lik
   server.continue(1, "OK [ALERT]");
 });
 
-test("calls › that can't be › throw and change nothing", () => {
+test("calls › invalid ones › throw and change nothing", () => {
   const talk = Talk.waiting();
   const { server } = talk;
   const mistakes: readonly (() => unknown)[] = [

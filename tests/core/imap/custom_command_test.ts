@@ -109,7 +109,7 @@ for (const done of ["DONE\r\n", "done\r\n", "Done\n"]) {
   });
 }
 
-test("DONE › ahead of the continuation › counts", () => {
+test("DONE › before the continuation › counts", () => {
   const talk = Talk.in();
   assert.deepEqual(told(talk.say("a XWAIT\r\nDONE\r\nn NOOP\r\n")), ["command", "done"]);
   talk.server.continue(1, "waiting");

@@ -193,7 +193,7 @@ test("a login › as somebody else › is that one's", () => {
   assert.equal(talk.server.session.user, "bob");
 });
 
-test("a login › that is refused › can be tried again, and what is behind it is run", () => {
+test("a login › that is refused › can be tried again, and what comes after it is run", () => {
   const talk = greeted();
   talk.say("a LOGIN alice wrong\r\nb NOOP\r\nc LOGIN alice secret\r\n");
   assert.equal(talk.heard(), "");
@@ -233,7 +233,7 @@ test("a login › a second one, and after one › is none", () => {
   );
 });
 
-test("a login › the client ends before the verdict › is still answered, and what is behind it run", () => {
+test("a login › the client ends before the verdict › is still answered, and what comes after it run", () => {
   const talk = greeted();
   talk.say("a LOGIN alice secret\r\nb NOOP\r\n");
   assert.deepEqual(talk.end(), []);

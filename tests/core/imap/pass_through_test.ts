@@ -13,7 +13,7 @@ import {
 import { concat, decodeUtf8, encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
 import { commands } from "./talk.ts";
 
-/** A server behind that notes what it gets, and does what it is told to. */
+/** An upstream server that notes what it gets, and does what it is told to. */
 class NotingServer implements PassThrough {
   openCommands = 0;
   readonly notes: string[] = [];

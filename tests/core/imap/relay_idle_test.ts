@@ -24,7 +24,7 @@ test("IDLE › of the client › goes up; its continuation and what the server t
   assert.equal(talk.got(), "b NOOP\r\n");
 });
 
-test("IDLE › with DONE and commands behind it in one write › each goes up in its turn", () => {
+test("IDLE › with DONE and commands after it in one write › each goes up in its turn", () => {
   const talk = RelayTalk.in();
   talk.client("a FETCH 1 FLAGS\r\nb IDLE\r\nDONE\r\nc IDLE\nDONE\nd NOOP\r\n");
   assert.equal(talk.got(), "a FETCH 1 FLAGS\r\nb IDLE\r\n");

@@ -114,7 +114,7 @@ test("LOGIN › a literal that the server refuses › the password isn't sent", 
   assert.equal(talk.got(), "");
 });
 
-test("LOGIN › OK ahead of the password › fails", () => {
+test("LOGIN › OK before the password › fails", () => {
   const talk = RelayTalk.greeted();
   talk.client('a LOGIN "\xc3\xaece" s3cret\r\n');
   assert.match(talk.server(ok("~1")), /^\* BYE /);
@@ -277,7 +277,7 @@ test("capabilities › asked by the client › the server is asked first, so tha
   assert(!talk.relay.session.capabilities.some((word) => word.startsWith("COMPRESS")));
 });
 
-test("ID › what the relay says of the client › goes ahead of the login, and its answer is the server's", () => {
+test("ID › what the relay says of the client › goes before the login, and its answer is the server's", () => {
   const talk = new RelayTalk({ upstreamId });
   assert.equal(talk.server(`* OK [CAPABILITY ${before}] Hello.\r\n`), "");
   assert.equal(

@@ -157,7 +157,7 @@ test("literals › that the server answers OK without › are dropped with the r
   assert.equal(talk.got(), "c NOOP\r\n");
 });
 
-test("literals › other answers come ahead of the server's go-ahead › are passed on at once", () => {
+test("literals › other answers come before the server's continuation › are passed on at once", () => {
   const talk = RelayTalk.in();
   talk.client("a FETCH 1 BODY[]\r\nb STORE 1 FLAGS (x)\r\nc APPEND INBOX {2+}\r\nhi\r\n");
   assert.equal(talk.got(), "a FETCH 1 BODY[]\r\nb STORE 1 FLAGS (x)\r\nc APPEND INBOX {2}\r\n");

@@ -58,7 +58,7 @@ test("STARTTLS › on both sides › is the relay's, and each is asked for its o
   await server.close();
 });
 
-test("STARTTLS › something unencrypted behind it, from either peer › ends both sides", async () => {
+test("STARTTLS › something unencrypted after it, from either peer › ends both sides", async () => {
   const { good } = await certificates();
   await using setup = await RelaySetup.start({ startTls: good });
   const client = await setup.client();
