@@ -83,6 +83,8 @@ export interface CommandFacts {
   readonly summary: string;
   readonly mail: boolean;
   readonly alone?: boolean;
+  /** The versions in which it can share a connection, and the parameters that it was tried with there. */
+  readonly plain?: Readonly<Partial<Record<DovecotVersion, readonly string[]>>>;
   readonly answer: "rows" | "json" | "nothing";
   readonly note?: string;
   readonly input?: string;

@@ -82,7 +82,8 @@ function mergeCommand(
 ): MergedCommand {
   const listed = (version: DovecotVersion) => lists[version].find((it) => it.command === method);
   const lifetime = lifetimeOf(method, (version) => listed(version) !== undefined);
-  const { name, summary, mail, alone = !mail, changes, answer, input, needsOneOf } = command;
+  const { name, summary, mail, alone = !mail, plain, changes, answer } = command;
+  const { input, needsOneOf } = command;
   const columns: Partial<Record<DovecotVersion, ColumnRule>> = {};
   for (const version of versions) {
     const rule = columnRule(command.columns, version);
@@ -90,7 +91,8 @@ function mergeCommand(
   }
   return {
     info: {
-      ...{ name, method, summary, ...lifetime, mail, alone, changes, answer, input, needsOneOf },
+      ...{ name, method, summary, ...lifetime, mail, alone, plain, changes, answer },
+      ...{ input, needsOneOf },
       columns,
     },
     facts: command,

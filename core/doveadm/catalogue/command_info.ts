@@ -181,10 +181,16 @@ export interface CommandInfo extends Lifetime {
   /** Whether it acts on users' mail, and so takes a user, or all of them. */
   readonly mail: boolean;
   /**
-   * Whether it needs a new connection: after other commands, a server sends its rows after the reply, or
-   * has no permission to run it.
+   * Whether it needs a fresh connection: after other commands, a server sends its rows after the reply, or
+   * has no permission to run it. {@linkcode CommandInfo.plain} has exceptions.
    */
   readonly alone: boolean;
+  /**
+   * The versions in which it can share a connection with others that don't act on mail, each with the
+   * parameters for which that is known; with any other it needs a fresh connection. Source: tests of each
+   * row on a used connection of a server of that version.
+   */
+  readonly plain?: Readonly<Partial<Record<DovecotVersion, readonly string[]>>>;
   /** Whether it may change something on the server. */
   readonly changes: boolean;
   /** "json" for one JSON text instead of rows; "nothing" for no values. */

@@ -201,6 +201,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     since: "2.3",
     mail: false,
     alone: true,
+    plain: { "2.3": [], "2.4": [] },
     changes: true,
     answer: "nothing",
     parameters: [],
@@ -232,6 +233,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     since: "2.3",
     mail: false,
     alone: true,
+    plain: { "2.3": ["name", "filter"], "2.4": ["name", "filter"] },
     changes: true,
     answer: "nothing",
     parameters: [
@@ -328,6 +330,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     since: "2.3",
     mail: false,
     alone: true,
+    plain: { "2.3": ["mask"] },
     changes: true,
     answer: "rows",
     needsOneOf: ["mask", "destHost"],
@@ -350,6 +353,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     since: "2.3",
     mail: false,
     alone: true,
+    plain: { "2.3": ["mask"], "2.4": ["mask"] },
     changes: false,
     answer: "rows",
     parameters: [
@@ -645,6 +649,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     since: "2.3",
     mail: false,
     alone: true,
+    plain: { "2.4": [] },
     changes: false,
     answer: "rows",
     parameters: [
@@ -748,6 +753,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     since: "2.3",
     mail: false,
     alone: true,
+    plain: { "2.3": [], "2.4": [] },
     changes: true,
     answer: "nothing",
     parameters: [],
@@ -1155,6 +1161,7 @@ export const commands: Readonly<Record<DoveadmCommandName, CommandInfo>> = {
     since: "2.3",
     mail: false,
     alone: true,
+    plain: { "2.3": ["userMask", "field", "expandField", "authInfo"], "2.4": ["userMask", "field", "expandField", "authInfo"] },
     changes: false,
     answer: "json",
     parameters: [

@@ -48,6 +48,12 @@ export type {
   ValueInfo,
 } from "./command_info.ts";
 export {
+  type ConnectionKind,
+  connectionKind,
+  connectionKindOf,
+  connectionKinds,
+} from "./connection_kind.ts";
+export {
   decodeArguments,
   type GivenOptions,
   type Option,
