@@ -13,7 +13,7 @@ interface Entry<Item> {
 }
 
 /**
- * A first-in, first-out queue from which any item can be removed. Every operation takes constant time,
+ * A first-in, first-out queue from which any item can be removed, the newest one too. Every operation takes constant time,
  * whatever the length; an array's `shift()`, and the first item of a `Set` from which many were deleted, do
  * not.
  *
@@ -42,6 +42,15 @@ export class Queue<Item> {
     return this.#size;
   }
 
+  /** The items, oldest first; to remove one meanwhile is allowed only for the one that it is at. */
+  *[Symbol.iterator](): Generator<Item, void, void> {
+    for (let entry = this.#first; entry !== undefined;) {
+      const { item, next } = entry;
+      yield item;
+      entry = next;
+    }
+  }
+
   /** The oldest item, which is not removed; `undefined` if there is none. */
   get first(): Item | undefined {
     return this.#first?.item;
@@ -55,6 +64,14 @@ export class Queue<Item> {
     this.#last = entry;
     this.#size++;
     return () => this.#remove(entry);
+  }
+
+  /** Removes and returns the newest item; `undefined` if there is none. */
+  pop(): Item | undefined {
+    const entry = this.#last;
+    if (entry === undefined) return undefined;
+    this.#remove(entry);
+    return entry.item;
   }
 
   /** Removes and returns the oldest item; `undefined` if there is none. */

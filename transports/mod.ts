@@ -25,6 +25,7 @@ export { callListener } from "./call_listener.ts";
 export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
 export {
   abortError,
+  type Clock,
   Deadline,
   type DeadlineOptions,
   defaultTimeout,

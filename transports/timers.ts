@@ -45,6 +45,17 @@ export function startTimer(delay: number, onTimeout: () => void): Timer {
   return { stop: () => clearTimeout(timer) };
 }
 
+/** The time, and timers. Tests have one that they move forward themselves. */
+export interface Clock {
+  /** The milliseconds since some moment in the past; never less than before. */
+  now(): number;
+  /** Calls back once, as {@linkcode startTimer} does. */
+  startTimer(delay: number, onTimeout: () => void): Timer;
+}
+
+/** The runtime's own clock. */
+export const systemClock: Clock = { now: () => performance.now(), startTimer };
+
 /** The operations that wait for each signal. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
@@ -104,6 +115,8 @@ export interface DeadlineOptions {
    * signal has aborted already.
    */
   readonly onEnd?: (error: Error) => void;
+  /** The clock; the runtime's own if left out. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -125,6 +138,7 @@ export interface DeadlineOptions {
  */
 export class Deadline {
   readonly #timeout: number;
+  readonly #clock: Clock;
   readonly #errorOf: DeadlineOptions["errorOf"];
   readonly #onEnd: DeadlineOptions["onEnd"];
   readonly #forget: (() => void)[] = [];
@@ -138,8 +152,9 @@ export class Deadline {
   #timer: Timer | undefined;
 
   /** Starts the time. */
-  constructor({ timeout, signals = [], errorOf, onEnd }: DeadlineOptions) {
+  constructor({ timeout, signals = [], errorOf, onEnd, clock = systemClock }: DeadlineOptions) {
     this.#timeout = timeout;
+    this.#clock = clock;
     this.#errorOf = errorOf;
     this.#onEnd = onEnd;
     for (const signal of signals) {
@@ -169,7 +184,7 @@ export class Deadline {
   /** How many milliseconds are left, at least 1; `Infinity` where there is no limit. */
   get left(): number {
     if (this.#timeout === Infinity) return Infinity;
-    return this.#paused ?? Math.max(1, Math.ceil(this.#endsAt - performance.now()));
+    return this.#paused ?? Math.max(1, Math.ceil(this.#endsAt - this.#clock.now()));
   }
 
   /** Restarts the time with the full limit. */
@@ -199,15 +214,15 @@ export class Deadline {
   #run(time: number): void {
     this.#paused = undefined;
     if (this.#isStopped || time === Infinity) return;
-    this.#endsAt = performance.now() + time;
+    this.#endsAt = this.#clock.now() + time;
     // A running timer is kept: it checks the clock. A stream restarts its deadline for each piece.
     if (this.#timer === undefined) this.#startTimer(time);
   }
 
   #startTimer(time: number): void {
-    this.#timer = startTimer(time, () => {
+    this.#timer = this.#clock.startTimer(time, () => {
       this.#timer = undefined;
-      const left = this.#endsAt - performance.now();
+      const left = this.#endsAt - this.#clock.now();
       if (left <= 0) this.#end(undefined);
       else if (left < Infinity) this.#startTimer(left);
     });

@@ -26,14 +26,28 @@ test("Queue › removed from any place › the others stay in order", () => {
   }
 });
 
+test("Queue › popped and iterated › newest first, and oldest first", () => {
+  const queue = new Queue<number>();
+  assert.equal(queue.pop(), undefined);
+  const removes = [0, 1, 2, 3].map((item) => queue.push(item));
+  assert.deepEqual([...queue], [0, 1, 2, 3]);
+  assert.equal(queue.pop(), 3);
+  assert.equal(removes[3](), false);
+  for (const item of queue) if (item !== 1) removes[item]();
+  assert.deepEqual([...queue], [1]);
+  assert.equal(queue.pop(), 1);
+  assert.deepEqual([...queue], []);
+});
+
 test("Queue › pushed, removed and shifted at random › as an array does it", () => {
   const queue = new Queue<number>();
   let items: { item: number; remove: () => boolean }[] = [];
   let seed = 1;
   const random = (below: number) => (seed = (seed * 48_271) % 0x7fff_ffff) % below;
   for (let item = 0; item < 5000; item++) {
-    const kind = random(4);
+    const kind = random(5);
     if (kind < 2) items.push({ item, remove: queue.push(item) });
+    else if (kind === 4) assert.equal(queue.pop(), items.pop()?.item);
     else if (kind === 2) assert.equal(queue.shift(), items.shift()?.item);
     else if (items.length > 0) {
       const [{ remove }] = items.splice(random(items.length), 1);
