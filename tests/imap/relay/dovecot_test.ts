@@ -7,6 +7,7 @@ import { continuation, defineCommand, ok } from "../../../imap/mod.ts";
 import { type ImapRelay, serveRelay, type ServeRelayOptions } from "../../../imap/relay/mod.ts";
 import { connect, listen } from "../../../transports/mod.ts";
 import { type Dovecot, type DovecotOptions, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { logged } from "../../harness/dovecot/log.ts";
 import { ScriptedEnd } from "../scripted_end.ts";
 import { until } from "./relay_setup.ts";
 
@@ -96,8 +97,7 @@ for (const version of versions) {
       },
     });
     await setup.client();
-    const log = await setup.dovecot.log();
-    assert.match(log, /user=<alice>.*rip=192\.0\.2\.7,/);
+    const log = await logged(setup.dovecot, /user=<alice>.*rip=192\.0\.2\.7,/);
     assert(log.includes(`session=<${session}>`));
     assert.deepEqual(setup.errors, []);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseQuery, query } from "../../../../core/doveadm/mod.ts";
 import { LocalProtocolError } from "../../../../core/mod.ts";
+import { cpuTimeOf } from "../../../harness/cpu_time.ts";
 
 const { and, days, from, header, mailbox, not, or, sentBefore, seen, unseen } = query;
 
@@ -156,8 +157,9 @@ test("query builder › its queries › can't be changed, nor its constants by a
 test("query builder › a hundred thousand conditions › take linear time", () => {
   const uids = Array.from({ length: 100_000 }, (_, at) => at * 2 + 1);
   assert(query.uid(uids).join(" ").startsWith("uid 1,3,5,"));
-  const start = performance.now();
-  const built = or(...uids.map((uid) => and(query.uid(uid), seen)));
-  assert.equal(built.length, 100_000 * 6 + 1);
-  assert(performance.now() - start < 20_000);
+  const time = cpuTimeOf(() => {
+    const built = or(...uids.map((uid) => and(query.uid(uid), seen)));
+    assert.equal(built.length, 100_000 * 6 + 1);
+  });
+  assert(time < 20_000, `${time} ms`);
 });
