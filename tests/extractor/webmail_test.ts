@@ -15,7 +15,7 @@ import {
 import { type Dovecot, startDovecot } from "../harness/dovecot/dovecot.ts";
 import { deliver, ImapSession } from "../harness/dovecot/imap.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
-import { onThisRuntime, pathOf, versionsWith } from "./harness/programs.ts";
+import { onThisRuntime, pathOf, versionsForManyCalls } from "./harness/programs.ts";
 import { unlessRoot } from "./harness/users.ts";
 
 /** The user of the system that owns all mail in the harness. */
@@ -73,7 +73,7 @@ function plain(from: string, subject: string, size: number): { subject: string; 
   return { subject, mail: `${head}\n${"All about them.\n".repeat(size / 10)}` };
 }
 
-const versions = versionsWith(1);
+const versions = versionsForManyCalls();
 
 let dovecot: Dovecot;
 /** The program's folder, with a maildir for each user. */

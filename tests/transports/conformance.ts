@@ -51,14 +51,20 @@ export const tooMuch = new Uint8Array(32 * mebibyte);
 
 /** Registers the tests of what any transport does. */
 export function testTransport(subject: Subject): void {
-  testBytes(subject);
-  testEnds(subject);
-  testClosing(subject);
+  testConversations(subject);
+  testVolume(subject);
   if (subject.keepsWhatIsWritten) testKeeping(subject);
   testBackpressure(subject);
 }
 
-function testBytes({ name, open, much }: Subject): void {
+/** Registers the tests of little data, and of how conversations end. */
+export function testConversations(subject: Subject): void {
+  testPieces(subject);
+  testEnds(subject);
+  testClosing(subject);
+}
+
+function testPieces({ name, open, much }: Subject): void {
   test(`${name} › bytes in pieces of any size › arrive in order`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;
@@ -82,7 +88,9 @@ function testBytes({ name, open, much }: Subject): void {
       await reading;
     }
   });
+}
 
+function testVolume({ name, open, much }: Subject): void {
   test(`${name} › much data in both directions at once › arrives`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;

@@ -29,6 +29,7 @@ import {
   type Conversation,
   mebibyte,
   rejectsWith,
+  testConversations,
   testTransport,
   tooMuch,
   turn,
@@ -86,7 +87,7 @@ export function testSocketListener(subject: SocketListenerSubject): void {
   const open = () => openAccepted(subject);
   testTransport({ ...how, name: accepted, open, peerWaits: peerWaits(encryption) });
   testBreaking({ name: accepted, kind, open });
-  testTransport({ ...how, name: `${name}, both ends`, open: () => openBoth(subject) });
+  testConversations({ ...how, name: `${name}, both ends`, open: () => openBoth(subject) });
   if (canCountSockets) testLeavingNothing(subject);
   // What goes before there is anything to encrypt.
   if (encryption !== "clear") return;

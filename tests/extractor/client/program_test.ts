@@ -17,7 +17,7 @@ import {
 } from "../../../extractor/client/extractor.ts";
 import { spawn } from "../../../transports/mod.ts";
 import { atFullSize } from "../../harness/soak.ts";
-import { onThisRuntime, pathOf, versionsWith } from "../harness/programs.ts";
+import { onThisRuntime, pathOf, versionsForManyCalls } from "../harness/programs.ts";
 import { errorOf, leavingNoProcess } from "./peers.ts";
 
 // The real program, on the runtime that the test runs on, started after a check of the password.
@@ -91,7 +91,7 @@ function open(mailUser: string, options: Partial<ExtractorProcessOptions> = {}):
   });
 }
 
-for (const version of versionsWith(2)) {
+for (const version of versionsForManyCalls()) {
   test(`extractor program › all methods, version ${version} › right answers`, async () => {
     await makeMaildir(`all${version}`);
     await leavingNoProcess(async () => {
