@@ -19,14 +19,36 @@ export {
   type DoveadmOutcome,
 } from "./doveadm/client/doveadm_client.ts";
 export { CommandError, type CommandErrorReason } from "./doveadm/client/command_error.ts";
+export type {
+  ClosedEvent,
+  CloseReason,
+  EndedEvent,
+  OneMailCommandEvent,
+  OpenedEvent,
+  OpenFailedEvent,
+  PoolCallEvent,
+  PoolConnectionEvent,
+  PoolEvent,
+  PoolEventBase,
+  QueuedEvent,
+  RetriedEvent,
+  RetryReason,
+  StartedEvent,
+} from "./doveadm/client/pool/pool_event.ts";
+export type { PoolOptions } from "./doveadm/client/pool/pool_options.ts";
+export type { PoolCounts, PoolStats, PoolTotals } from "./doveadm/client/pool/pool_stats.ts";
+export type { ConnectionKind } from "./core/doveadm/catalogue/mod.ts";
 export {
   AbortError,
   ConnectError,
   ConnectionLostError,
+  QueueFullError,
   TimeoutError,
   type TimeoutPhase,
 } from "./core/errors.ts";
 export type { StreamedField } from "./doveadm/client/field_stream.ts";
+export { PartialFailure, type PartialOutcome } from "./doveadm/client/partial_failure.ts";
+export type { RunOptions, UserErrorDecision } from "./doveadm/client/run_options.ts";
 export { DoveadmHttp } from "./doveadm/http/doveadm_http.ts";
 export type { DoveadmHttpOptions } from "./doveadm/http/doveadm_http_options.ts";
 export type { HttpLimits } from "./doveadm/http/limits.ts";
@@ -41,7 +63,7 @@ export type {
   SendOptions,
 } from "./doveadm/client/request.ts";
 export type { DoveadmTarget } from "./doveadm/client/target.ts";
-export type { ValueOptions } from "./doveadm/client/values.ts";
+export type { Value, ValueOptions } from "./doveadm/client/values.ts";
 export {
   AuthenticationError,
   DovewireError,

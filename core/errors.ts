@@ -26,6 +26,8 @@ export interface DovewireErrorOptions {
  * | "connection-lost" | {@linkcode ConnectionLostError}: the connection ended too early |
  * | "timeout" | {@linkcode TimeoutError}: it took too long |
  * | "aborted" | {@linkcode AbortError}: the caller aborted it |
+ * | "queue-full" | {@linkcode QueueFullError}: too many calls wait already |
+ * | "partial-failure" | `PartialFailure`: a command for several users failed for some of them |
  * | "extractor-end" | `ExtractorEndError`: the extractor's process ended otherwise than it should |
  * | "privileges" | `PrivilegesError`: the extractor can't become the mail's owner |
  * | "other" | none of these |
@@ -139,4 +141,12 @@ export class AbortError extends DovewireError {
   override name = "AbortError";
   /** "aborted". */
   override readonly code: string = "aborted";
+}
+
+/** Too many calls wait already, so that this one was not accepted. Nothing was sent. */
+export class QueueFullError extends DovewireError {
+  /** The class's name. */
+  override name = "QueueFullError";
+  /** "queue-full". */
+  override readonly code: string = "queue-full";
 }

@@ -24,6 +24,7 @@ export {
   DovewireError,
   type DovewireErrorOptions,
   LocalProtocolError,
+  QueueFullError,
   RemoteProtocolError,
   type RemoteProtocolErrorOptions,
   TimeoutError,

@@ -51,7 +51,9 @@ export class CommandError extends DovewireError {
   ) {
     const reason = reasonOf(command, reply, log, status);
     const message = commandMessage(command, reply, log, reason);
-    super(note === undefined ? message : `${message} ${note}`, { sent: true });
+    // A log line may end without a full stop.
+    const end = /[.!?]$/.test(message) ? "" : ".";
+    super(note === undefined ? message : `${message}${end} ${note}`, { sent: true });
     this.command = command;
     this.code = reply.code;
     this.exitCode = reason === "quota" ? exitOfQuota : status ?? exitCode(reply.code);

@@ -1,28 +1,13 @@
 /**
- * What a client has to know about commands: which can share a connection, and which mistakes make a server
- * close it.
+ * Which mistakes make a server close the connection.
  *
- * Source: Dovecot's src/doveadm/doveadm-print-server.c, src/doveadm/doveadm-mail.c, and tests of servers of
- * 2.3 and 2.4.
+ * Source: tests of servers of 2.3 and 2.4.
  *
  * @module
  */
 
 import type { LogLine } from "../../core/doveadm/mod.ts";
 import { escapeControls } from "../../core/peer_text.ts";
-import { findCommand } from "../../core/doveadm/catalogue/mod.ts";
-
-/**
- * Whether a command can share its connection with others of this kind: commands that act on a user's mail
- * can.
- *
- * Others can't. From the second command of a connection on, a server sends the rows of commands that don't
- * act on mail *after* their reply; and after a mail command the server's process keeps the mail user's
- * rights (2.3), so that a later `who` aborts and a later `user *` finds no users.
- */
-export function sharesConnection(name: string): boolean {
-  return findCommand(name)?.alone === false;
-}
 
 /** By command, the mistakes that make a server close the connection instead of answering. */
 const deadlyMistakes: Readonly<Record<string, string>> = {

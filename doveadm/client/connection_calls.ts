@@ -4,8 +4,8 @@
  * @module
  */
 
-import { LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
-import { versionOf } from "../../core/doveadm/catalogue/mod.ts";
+import { LocalProtocolError } from "../../core/mod.ts";
+import { connectionKind, versionOf } from "../../core/doveadm/catalogue/mod.ts";
 import {
   defaultClientLimits,
   type DoveadmClientLimits,
@@ -14,36 +14,42 @@ import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import { peerName } from "../../transports/transport.ts";
 import type { CallRunner } from "./call_runner.ts";
 import { CommandError } from "./command_error.ts";
-import { sharesConnection } from "./command_traits.ts";
 import type { DoveadmConnection } from "./connection.ts";
-import { ConnectionPool } from "./connection_pool.ts";
 import type { DoveadmOptions } from "./doveadm_options.ts";
 import type { StreamedField } from "./field_stream.ts";
-import { type Input, isWhole } from "./input.ts";
 import { openConnection } from "./open_connection.ts";
 import { checkPlaintext, isOverNetwork } from "./plaintext.ts";
+import { ConnectionPool } from "./pool/connection_pool.ts";
+import { checkPoolOptions } from "./pool/pool_options.ts";
+import type { PoolStats } from "./pool/pool_stats.ts";
+import { attendanceOf, type Work, workOf } from "./pool/work.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
-import { allRows, rowsOfReply, rowsOfStream, rowsOfUsers, valuesPerRow } from "./rows.ts";
+import { type Input, wholeInput } from "./input.ts";
+import { rowsOfReply, rowsOfStream, valuesPerRow } from "./rows.ts";
 import { type DoveadmTarget, resolveTarget } from "./target.ts";
-import { type Row, TypedCall, type Users } from "./typed_call.ts";
+import type { Row, TypedCall } from "./typed_call.ts";
+import { type UserAnswer, type UserSource, widthFor } from "./user_requests.ts";
+
+/** A call for one user, or without a user. */
+interface UserCall {
+  readonly call: TypedCall;
+  readonly user: string | undefined;
+  readonly input: Input | undefined;
+}
 
 /** Runs calls over connections. */
 export class ConnectionCalls implements CallRunner {
   readonly peer: string;
   #pool: ConnectionPool;
   #limits: DoveadmClientLimits;
+  #maxConnections: number;
 
   /** Throws a `LocalProtocolError` for an invalid target or option. */
   constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions) {
     const { address, security, password: passwordOfTarget } = resolveTarget(target);
     const { password = passwordOfTarget } = options;
-    const { maxConnections = 10, starttls, idleTimeout = 30_000 } = options;
-    const { timeout = defaultTimeout, connectTimeout = 0, handshakeTimeout = 0 } = options;
-    if (!(maxConnections >= 1)) {
-      throw new LocalProtocolError(
-        `"maxConnections" is ${maxConnections}. Set it to a number from 1 on.`,
-      );
-    }
+    const { starttls, timeout = defaultTimeout, connectTimeout = 0, handshakeTimeout = 0 } =
+      options;
     if (starttls !== undefined && security === "tls") {
       throw new LocalProtocolError(
         'The target speaks TLS from the first byte, and has no use for "starttls". Leave it out.',
@@ -69,51 +75,57 @@ export class ConnectionCalls implements CallRunner {
         howToEncrypt: 'Use "doveadms://" (a listener with "ssl = yes") or "doveadm+starttls://".',
       });
     }
+    const poolOptions = checkPoolOptions(options);
+    this.#maxConnections = poolOptions.maxConnections;
     this.#pool = new ConnectionPool({
-      open: (signal) => openConnection(how, signal),
-      maxConnections,
-      timeout,
-      idleTimeout: timeLimit("idleTimeout", idleTimeout),
-      peer: this.peer,
+      ...poolOptions,
+      ...{ open: (signal) => openConnection(how, signal), timeout, peer: this.peer },
+      hasPassword: password !== undefined,
     });
   }
 
   send(request: DoveadmRequest, options: SendOptions): Promise<DoveadmResult> {
-    return this.#use(request, options, (connection, rest) => succeed(connection, request, rest));
+    const work = workOf(request, options);
+    return this.#poolFor(work).run(
+      work,
+      (connection, rest) => succeed(connection, request, rest),
+    );
   }
 
-  async *stream(
+  stream(
     request: DoveadmRequest,
     options: SendOptions,
   ): AsyncGenerator<StreamedField, void, void> {
-    const connection = await this.#pool.open(request.name, options);
-    try {
-      yield* connection.stream(request, options);
-    } finally {
-      await this.#pool.release(connection);
-    }
+    const work = workOf(request, options, true);
+    return this.#poolFor(work).stream(
+      work,
+      (connection, rest) => connection.stream(request, rest),
+    );
+  }
+
+  async ready(options: SendOptions): Promise<void> {
+    await this.#pool.ready(options);
+  }
+
+  async ping(options: SendOptions): Promise<void> {
+    await this.#pool.ping(options);
+  }
+
+  /** The connections and calls at this moment. */
+  stats(): PoolStats {
+    return this.#pool.stats();
   }
 
   async close(): Promise<void> {
     await this.#pool.close();
   }
 
-  /** Runs a call, for each user in turn if it has several. */
-  async runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
-    if (call.users === undefined) return await this.#runFor(call.user, call, options);
-    const names = await this.#namesOf(call.users, options);
-    const found = rowsOfUsers(names, (user) => this.#runFor(user, call, options));
-    return await allRows(call, found, this.#limits);
+  runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
+    return this.#runFor({ call, user: call.user, input: call.input }, options);
   }
 
-  /** Runs a call and yields its rows as they arrive, user after user if it has several. */
-  async *rowsOfCall(
-    call: TypedCall,
-    options: SendOptions,
-  ): AsyncGenerator<Row, void, void> {
-    if (call.users === undefined) return yield* this.#rowsFor(call.user, call, options);
-    const names = await this.#namesOf(call.users, options);
-    yield* rowsOfUsers(names, (user) => this.#rowsFor(user, call, options));
+  rowsOfCall(call: TypedCall, options: SendOptions): AsyncGenerator<Row, void, void> {
+    return this.#rowsFor({ call, user: call.user, input: call.input }, options);
   }
 
   /** Runs several calls, concurrently as far as possible. */
@@ -124,10 +136,35 @@ export class ConnectionCalls implements CallRunner {
     return Promise.allSettled(calls.map((call) => this.runCall(call, options)));
   }
 
+  async forUsers(call: TypedCall, isStream: boolean): Promise<UserSource> {
+    const input = await wholeInput(call.info.name, call.input);
+    return {
+      width: widthFor(this.#maxConnections, isStream),
+      usersPerRequest: 1,
+      limits: this.#limits,
+      ask: ([user], options) => this.#ask({ call, user, input }, isStream, options),
+    };
+  }
+
+  /** The answer of one of several users. */
+  async *#ask(
+    call: UserCall,
+    isStream: boolean,
+    options: SendOptions,
+  ): AsyncGenerator<UserAnswer, void, void> {
+    if (isStream) {
+      for await (const row of this.#rowsFor(call, options)) {
+        yield { type: "rows", user: 0, rows: [row] };
+      }
+    } else yield { type: "rows", user: 0, rows: await this.#runFor(call, options) };
+    yield { type: "end", user: 0 };
+  }
+
   /** Runs a call for one user or without a user. */
-  #runFor(user: string | undefined, call: TypedCall, options: SendOptions): Promise<Row[]> {
-    const { info: { name }, input } = call;
-    return this.#use({ name, input }, options, async (connection, rest) => {
+  #runFor({ call, user, input }: UserCall, options: SendOptions): Promise<Row[]> {
+    const { name } = call.info;
+    const work = workOfCall({ call, user, input }, options);
+    return this.#poolFor(work).run(work, async (connection, rest) => {
       const version = versionOf(connection.minor);
       const request = { name, user, args: call.argumentsFor(version), input };
       const { rawFields } = await succeed(connection, request, rest);
@@ -136,45 +173,37 @@ export class ConnectionCalls implements CallRunner {
   }
 
   /** Runs a call for one user or without a user, and yields its rows as they arrive. */
-  async *#rowsFor(
-    user: string | undefined,
-    call: TypedCall,
+  #rowsFor(
+    { call, user, input }: UserCall,
     options: SendOptions,
   ): AsyncGenerator<Row, void, void> {
-    const { info: { name }, input } = call;
-    const connection = await this.#pool.open(name, options);
-    try {
+    const { name } = call.info;
+    const work = workOfCall({ call, user, input }, options, true);
+    return this.#poolFor(work).stream(work, (connection, rest) => {
       const version = versionOf(connection.minor);
       const request = { name, user, args: call.argumentsFor(version), input };
       const row = valuesPerRow(call, version);
-      const fields = connection.stream(request, { ...options, valuesPerRow: row });
-      yield* rowsOfStream(call, fields, { version, limits: this.#limits });
-    } finally {
-      await this.#pool.release(connection);
-    }
-  }
-
-  /** Servers of 2.3 leave it to the client to look up the users. */
-  async #namesOf(users: Users, options: SendOptions): Promise<readonly string[]> {
-    if ("names" in users) return users.names;
-    const call = new TypedCall("user", { userMask: [users.mask] });
-    const rows = await this.#runFor(undefined, call, options);
-    return rows.map(({ username }) => {
-      if (typeof username === "string") return username;
-      const message = '"user" was answered with a user whose name is no text.';
-      throw new RemoteProtocolError(message, { sent: true });
+      const fields = connection.stream(request, { ...rest, valuesPerRow: row });
+      return rowsOfStream(call, fields, { version, limits: this.#limits });
     });
   }
 
-  /** Runs an operation with a connection that suits a command. */
-  #use<Result>(
-    { name, input }: { readonly name: string; readonly input?: Input },
-    options: SendOptions,
-    run: (connection: DoveadmConnection, options: SendOptions) => Promise<Result>,
-  ): Promise<Result> {
-    const isShared = sharesConnection(name) && (input === undefined || isWhole(input));
-    return this.#pool.use({ name, isShared, options, run });
+  /** Picks the server for a command and its user, and with it the pool of its connections. */
+  #poolFor(_work: Work): ConnectionPool {
+    return this.#pool;
   }
+}
+
+/** What a call for one user, or without a user, needs. */
+function workOfCall(
+  { call: { info, given }, user, input }: UserCall,
+  options: SendOptions,
+  isStream = false,
+): Work {
+  return {
+    ...{ name: info.name, user, options, attendance: attendanceOf(input, isStream) },
+    kindIn: (version) => connectionKind(info, given, version),
+  };
 }
 
 /** Sends a command; rejects with a `CommandError` if it failed. */

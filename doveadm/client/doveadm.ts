@@ -7,23 +7,51 @@
 import { ConnectionCalls } from "./connection_calls.ts";
 import { DoveadmClient } from "./doveadm_client.ts";
 import type { DoveadmOptions } from "./doveadm_options.ts";
+import type { PoolStats } from "./pool/pool_stats.ts";
 import type { DoveadmTarget } from "./target.ts";
 
 /**
- * A client for a doveadm server; it uses as many connections as it needs.
+ * A client for a doveadm server: a pool of up to `maxConnections` connections, which are opened when
+ * commands need them, kept, and replaced.
  *
- * Commands that act on a user's mail share one connection, one at a time and in the order of the calls.
- * Each other command gets its own connection: on a used one, Dovecot mixes up its rows or aborts it. So do
- * streams, so that other commands can be sent while one is read, and commands whose input comes in pieces.
+ * - Commands of one user run one at a time, in the order of the calls; those of different users run at the
+ *   same time.
+ * - Each command gets a connection that suits it: commands that act on mail share connections, and so do
+ *   plain ones such as `who` and `user`; the others get a fresh one, since on a used one Dovecot mixes up
+ *   their rows or aborts them.
+ * - What was never sent is sent on another connection, within its time limit. What was sent is sent again
+ *   only if its options say `idempotent: true`; else its error has `sent: true`.
  *
- * If a command makes the server close its connection, it gets an error, and the next command gets another
- * connection. A command that was sent is never sent again.
+ * @example
+ * ```ts
+ * import { connect } from "@dovewire/dovewire";
+ * import { startMailServer } from "@dovewire/dovewire/testing";
+ *
+ * await using server = await startMailServer({ users: { alice: {}, bob: {} } });
+ * await using doveadm = connect(server.url, {
+ *   password: server.password,
+ *   onEvent: (event) => event.type === "opened" && console.log("connection", event.connection),
+ * });
+ * await doveadm.ready();
+ * const users = ["alice", "bob"];
+ * await Promise.all(users.map((user) => doveadm.run("mailbox list", { user })));
+ * console.log(doveadm.stats().totals);
+ * ```
  */
 export class Doveadm extends DoveadmClient {
+  readonly #calls: ConnectionCalls;
+
   /**
    * Creates a client, as `connect()` does. Throws a `LocalProtocolError` for an invalid target or option.
    */
   constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions = {}) {
-    super(new ConnectionCalls(target, options), options);
+    const calls = new ConnectionCalls(target, options);
+    super(calls, options);
+    this.#calls = calls;
+  }
+
+  /** How many connections there are, what they do, how many calls wait, and sums since the start. */
+  stats(): PoolStats {
+    return this.#calls.stats();
   }
 }

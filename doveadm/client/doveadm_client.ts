@@ -13,6 +13,8 @@ import type {
 import type { CallRunner } from "./call_runner.ts";
 import type { StreamedField } from "./field_stream.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import { rowsOfCall, runCall, runCalls } from "./run_call.ts";
+import { checkRunOptions, type RunOptions } from "./run_options.ts";
 import { type Row, TypedCall } from "./typed_call.ts";
 import type { ValueOptions } from "./values.ts";
 
@@ -106,8 +108,11 @@ export class DoveadmClient implements AsyncDisposable {
    * command without output returns no rows.
    *
    * Commands on mail take `user`. If that is a mask ("*", "*@example.org"), or with `allUsers` or
-   * `userFile`, rows have a column "username". Then the command runs for every user, even if it fails for
-   * one; the first failure is thrown at the end.
+   * `userFile`, there may be several users, and rows have a column "username". Then the command runs once for
+   * each user, for as many at a time as there are connections, and the rows come in the order of the users. If
+   * it fails for some, it rejects with a `PartialFailure`, which has the others' rows and an error for each of
+   * these; a user that the server listed and that is gone meanwhile is left out. {@linkcode RunOptions} has
+   * options for such calls.
    *
    * Rejects with a `LocalProtocolError` for a command, a parameter or a field that the catalogue or the
    * server's version lacks, and with what {@linkcode send} rejects with.
@@ -130,19 +135,22 @@ export class DoveadmClient implements AsyncDisposable {
   run<Name extends DoveadmCommandName, const Given extends DoveadmParameters<Name>>(
     name: Name,
     parameters: GivenParameters<Name, Given>,
-    options?: SendOptions,
+    options?: RunOptions,
   ): Promise<DoveadmRow<Name, Given>[]>;
   /** Runs a command that needs no parameters. */
   run<Name extends BareCommandName>(
     name: Name,
   ): Promise<DoveadmRow<Name, Record<never, never>>[]>;
-  async run(name: string, parameters: object = {}, options: SendOptions = {}): Promise<Row[]> {
-    return await this.#runner.runCall(new TypedCall(name, parameters, this.#values), options);
+  async run(name: string, parameters: object = {}, options: RunOptions = {}): Promise<Row[]> {
+    return await runCall(this.#runner, this.#call(name, parameters, options), options);
   }
 
   /**
    * Runs a command as {@linkcode run} does and yields its rows one by one as they arrive, read no faster
    * than they are taken. After the last row it throws what {@linkcode run} would reject with.
+   *
+   * With several users, rows of different users come mixed, unless `order` is "users"; and those of a user
+   * may come before the command fails for that user.
    *
    * @example
    * ```ts
@@ -162,7 +170,7 @@ export class DoveadmClient implements AsyncDisposable {
   rows<Name extends DoveadmCommandName, const Given extends DoveadmParameters<Name>>(
     name: Name,
     parameters: GivenParameters<Name, Given>,
-    options?: SendOptions,
+    options?: RunOptions,
   ): AsyncGenerator<DoveadmRow<Name, Given>, void, void>;
   /** Yields the rows of a command that needs no parameters. */
   rows<Name extends BareCommandName>(
@@ -171,9 +179,9 @@ export class DoveadmClient implements AsyncDisposable {
   async *rows(
     name: string,
     parameters: object = {},
-    options: SendOptions = {},
+    options: RunOptions = {},
   ): AsyncGenerator<Row, void, void> {
-    yield* this.#runner.rowsOfCall(new TypedCall(name, parameters, this.#values), options);
+    yield* rowsOfCall(this.#runner, this.#call(name, parameters, options), options);
   }
 
   /**
@@ -199,18 +207,55 @@ export class DoveadmClient implements AsyncDisposable {
    */
   async runAll<const Calls extends readonly DoveadmCall[]>(
     calls: Calls,
-    options: SendOptions = {},
+    options: RunOptions = {},
   ): Promise<{ -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> }> {
-    const typed = calls.map(([name, parameters = {}]) =>
-      new TypedCall(name, parameters, this.#values)
-    );
-    const outcomes: unknown = await this.#runner.runCalls(typed, options);
+    const typed = calls.map(([name, parameters = {}]) => this.#call(name, parameters, options));
+    const outcomes: unknown = await runCalls(this.#runner, typed, options);
     return outcomes as { -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> };
+  }
+
+  /**
+   * Connects and logs in, so that a wrong address or password shows before the first command. Resolves when
+   * a connection is open; over HTTP, when the server has answered a `GET`.
+   *
+   * Rejects at once if that fails, and doesn't try again: with an `AuthenticationError`, a `ConnectError`, a
+   * `TimeoutError`, an `AbortError`, a `ConnectionLostError` or a `RemoteProtocolError`.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "@dovewire/dovewire";
+   * import { startMailServer } from "@dovewire/dovewire/testing";
+   * import assert from "node:assert/strict";
+   *
+   * await using server = await startMailServer({ users: { alice: {} } });
+   * await using doveadm = connect(server.url, { password: "wrong" });
+   * await assert.rejects(doveadm.ready(), { name: "AuthenticationError" });
+   * ```
+   */
+  ready(options: SendOptions = {}): Promise<void> {
+    return this.#runner.ready(options);
+  }
+
+  /**
+   * Checks that the server answers: it gets a command that no server has, and refuses it; over HTTP, a
+   * `GET`. Rejects with what {@linkcode send} rejects with if there is no answer.
+   *
+   * Dovecot logs each such command as an error, "Client sent unknown command: dovewire ping": call this when
+   * you want to know, and not every second.
+   */
+  ping(options: SendOptions = {}): Promise<void> {
+    return this.#runner.ping(options);
   }
 
   /** Closes all connections. Pending and later commands get a `ConnectionLostError`. */
   close(): Promise<void> {
     return this.#runner.close();
+  }
+
+  /** A call, checked. */
+  #call(name: string, parameters: object, options: RunOptions): TypedCall {
+    checkRunOptions(options);
+    return new TypedCall(name, parameters, { ...this.#values, iterate: options.iterate });
   }
 
   /** Closes all connections, as {@linkcode close} does. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { encodeUtf8 } from "../../core/mod.ts";
+import { AbortError, LocalProtocolError } from "../../core/errors.ts";
+import { concat, encodeUtf8 } from "../../core/mod.ts";
 import type { CommandInput } from "../../core/doveadm/catalogue/mod.ts";
 
 /** A command's input: bytes, a text, or an iterable of these. */
@@ -16,6 +17,38 @@ const pieceSize = 65_536;
 /** Whether the whole input is available, so that there is nothing to wait for. */
 export function isWhole(input: Input): input is Uint8Array | string {
   return typeof input === "string" || input instanceof Uint8Array;
+}
+
+/** The most bytes of an input in pieces that is kept, to be sent several times. */
+const largestKept = 128 * 1024 * 1024;
+
+/**
+ * An input that can be sent several times: pieces are gathered. Rejects with an `AbortError` if the input
+ * fails, and with a `LocalProtocolError` if it is larger than 128 MiB.
+ */
+export async function wholeInput(
+  command: string,
+  input: Input | undefined,
+): Promise<Uint8Array | string | undefined> {
+  if (input === undefined || isWhole(input)) return input;
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const piece of piecesOf(input)) {
+      pieces.push(piece);
+      size += piece.length;
+      if (size > largestKept) break;
+    }
+  } catch (error) {
+    throw new AbortError(`The input of "${command}" failed, so that nothing was sent.`, {
+      cause: error,
+    });
+  }
+  if (size <= largestKept) return concat(pieces);
+  throw new LocalProtocolError(
+    `The input of "${command}" has more than ${largestKept} bytes, which are too many to keep for several ` +
+      "users. Send it for one user after the other.",
+  );
 }
 
 /** The input in chunks of bytes; a text is encoded as UTF-8. */

@@ -25,6 +25,11 @@ export interface SendOptions {
    * chunk and the next. The connection's `timeout` if left out; 0 or `Infinity` for no limit.
    */
   timeout?: number;
+  /**
+   * Whether the command may run twice, so that a `Doveadm` sends it again if its connection ends before the
+   * answer; false if left out. What was never sent is sent again in any case.
+   */
+  idempotent?: boolean;
 }
 
 /** A log line and the command that it came with. */

@@ -7,9 +7,8 @@
 import { RemoteProtocolError } from "../../core/errors.ts";
 import type { DovecotVersion } from "../../core/doveadm/catalogue/mod.ts";
 import type { DoveadmClientLimits } from "../../core/doveadm/mod.ts";
-import { CommandError } from "./command_error.ts";
 import type { StreamedField } from "./field_stream.ts";
-import { type Row, RowReader, type TypedCall, withUser } from "./typed_call.ts";
+import { type Row, RowReader, type TypedCall } from "./typed_call.ts";
 
 /** Options for reading rows. */
 export interface RowOptions {
@@ -24,7 +23,7 @@ export type RowLimits = Pick<DoveadmClientLimits, "reply" | "values">;
 
 /** How many values make a row of a call: those of its columns, or one JSON text. */
 export function valuesPerRow(call: TypedCall, version: DovecotVersion): number {
-  return call.info.answer === "json" ? 1 : call.columnsFor(version).length;
+  return call.info.answer === "json" ? 1 : call.replyColumnsFor(version).length;
 }
 
 /** The rows of a whole reply. Throws a `RemoteProtocolError` for invalid values. */
@@ -40,8 +39,9 @@ export function rowsOfReply(
 }
 
 /**
- * The rows of a streamed reply, each as soon as it is complete. Throws a `RemoteProtocolError` for invalid
- * values, and for a row over the limit.
+ * The rows of a streamed reply, each as soon as it is complete. Throws a `RemoteProtocolError` for a row
+ * over the limit, and, after the last row, for rows with invalid values, which are left out: if the command
+ * fails, its own error is thrown instead, since Dovecot sends rows of "error" before some failures.
  */
 export async function* rowsOfStream(
   call: TypedCall,
@@ -56,49 +56,10 @@ export async function* rowsOfStream(
     if (answer === "json") checkJson(name, value, limits.values);
     left -= value.length;
     const rows = reader.push(value);
-    if (rows.length > 0 || answer === "json") left = limits.reply;
+    if (reader.isBetweenRows) left = limits.reply;
     yield* rows;
   }
   yield* reader.end();
-}
-
-/**
- * The rows of many users, each with its user's name. As in Dovecot, a user that has been removed meanwhile
- * is skipped, and another failure is thrown after all users.
- */
-export async function* rowsOfUsers(
-  names: readonly string[],
-  rowsOf: (user: string) => AsyncGenerator<Row> | Promise<Row[]>,
-): AsyncGenerator<Row, void, void> {
-  let failure: CommandError | undefined;
-  for (const user of names) {
-    try {
-      for await (const row of await rowsOf(user)) yield withUser(user, row);
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      if (error.code !== "NOUSER") failure ??= error;
-    }
-  }
-  if (failure !== undefined) throw failure;
-}
-
-/**
- * All rows of many users at once. Throws a `RemoteProtocolError` if together they have more values than one
- * reply may have: the server decides how many users there are.
- */
-export async function allRows(
-  call: TypedCall,
-  found: AsyncIterable<Row>,
-  limits: RowLimits,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  let values = 0;
-  for await (const row of found) {
-    rows.push(row);
-    values += Object.keys(row).length;
-    if (values > limits.values) throw tooManyValues(call.info.name, limits.values);
-  }
-  return rows;
 }
 
 function rowTooLarge(name: string, limit: number): RemoteProtocolError {

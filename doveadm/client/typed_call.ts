@@ -22,6 +22,7 @@ import {
 } from "../../core/doveadm/catalogue/mod.ts";
 import type { HttpValue } from "../http/request_body.ts";
 import type { Input } from "./input.ts";
+import type { RunOptions } from "./run_options.ts";
 import { readValue, type Value, type ValueOptions } from "./values.ts";
 
 /** A row: values by the keys of their columns. */
@@ -36,19 +37,25 @@ export type Users = { readonly mask: string } | { readonly names: readonly strin
 /** The key of the column with the user's name. */
 export const userColumn = "username";
 
+/** Options for a {@linkcode TypedCall}. */
+export interface CallOptions extends ValueOptions, Pick<RunOptions, "iterate"> {}
+
 /** A command and its parameters. */
 export class TypedCall {
   /** The command's entry in the catalogue. */
   readonly info: CommandInfo;
+  /** The users whose mail the command acts on, if there may be several. */
+  readonly users: Users | undefined;
   readonly #values: ParameterValues;
-  readonly #options: ValueOptions;
+  readonly #options: CallOptions;
+  readonly #arguments: Partial<Record<DovecotVersion, readonly string[]>> = {};
   readonly #columns: Partial<Record<DovecotVersion, readonly ReplyColumn[]>> = {};
 
   /**
    * Creates a call; throws a `LocalProtocolError` for a command that the catalogue lacks, and for
    * parameters that no version accepts.
    */
-  constructor(name: string, parameters: object, options: ValueOptions = {}) {
+  constructor(name: string, parameters: object, options: CallOptions = {}) {
     const info = findCommand(name);
     if (info === undefined) {
       throw new LocalProtocolError(
@@ -68,6 +75,7 @@ export class TypedCall {
     this.info = info;
     this.#values = values;
     this.#options = options;
+    this.users = this.#chosenUsers();
     this.#checkUser();
     // Throws for fields that no version has.
     this.columnsFor(info.until ?? "2.4");
@@ -75,19 +83,17 @@ export class TypedCall {
 
   /** The user whose mail the command acts on, if it is a single one. */
   get user(): string | undefined {
-    return this.#choice("user");
+    return this.users === undefined ? this.#choice("user") : undefined;
   }
 
-  /** The users whose mail the command acts on, if there may be several. */
-  get users(): Users | undefined {
-    if (!this.info.mail) return undefined;
-    if (this.#values.allUsers === true) return { mask: "*" };
-    const list = this.#choice("userFile");
-    if (list !== undefined) {
-      return { names: list.split("\n").map((name) => name.trim()).filter((name) => name !== "") };
-    }
-    const { user } = this;
-    return user !== undefined && isMask(user) ? { mask: user } : undefined;
+  /** Whether the call is one command, in which the server goes through several users. */
+  get isIteratedByServer(): boolean {
+    return this.users !== undefined && this.#options.iterate === "server";
+  }
+
+  /** The names of the given parameters. */
+  get given(): readonly string[] {
+    return Object.keys(this.#values).filter((name) => this.#values[name] !== undefined);
   }
 
   /** The command's input, if it takes any. */
@@ -123,8 +129,15 @@ export class TypedCall {
   }
 
   /** The arguments as on doveadm's command line; throws a `LocalProtocolError` for bad parameters. */
-  argumentsFor(version: DovecotVersion): string[] {
-    return encodeArguments(this.info, this.#valuesFor(version), version);
+  argumentsFor(version: DovecotVersion): readonly string[] {
+    return this.#arguments[version] ??= this.#encodeArguments(version);
+  }
+
+  #encodeArguments(version: DovecotVersion): string[] {
+    const args = encodeArguments(this.info, this.#valuesFor(version), version);
+    if (!this.isIteratedByServer) return args;
+    this.#checkIteration(version);
+    return ["--all-users", ...args];
   }
 
   /** The parameters of the command's call over HTTP, without its input. */
@@ -144,10 +157,18 @@ export class TypedCall {
     return this.#columns[version] ??= columnsOf(this.info.columns[version], this.#values, version);
   }
 
+  /** The columns of the rows that a server sends in its own protocol. */
+  replyColumnsFor(version: DovecotVersion): readonly ReplyColumn[] {
+    const columns = this.columnsFor(version);
+    return this.isIteratedByServer && columns.length > 0
+      ? [{ key: userColumn, type: "string" }, ...columns]
+      : columns;
+  }
+
   /** The rows of a whole reply's values. */
   rowsOf(values: readonly Uint8Array[], version: DovecotVersion): Row[] {
     if (this.info.answer === "json") return values.flatMap((value) => this.rowsOfJson(value));
-    const columns = chooseColumns(this.columnsFor(version), values);
+    const columns = chooseColumns(this.replyColumnsFor(version), values);
     if (columns.length === 0 ? values.length > 0 : values.length % columns.length !== 0) {
       throw this.wrongCount(values.length, columns.length);
     }
@@ -192,6 +213,35 @@ export class TypedCall {
     return typeof value === "string" && value !== "" ? value : undefined;
   }
 
+  #chosenUsers(): Users | undefined {
+    if (!this.info.mail) return undefined;
+    if (this.#values.allUsers === true) return { mask: "*" };
+    const list = this.#choice("userFile");
+    if (list === undefined) {
+      const user = this.#choice("user");
+      return user !== undefined && isMask(user) ? { mask: user } : undefined;
+    }
+    if (this.#options.iterate === "server") {
+      throw new LocalProtocolError(
+        `With iterate: "server", "userFile" can't choose the users of "${this.info.name}". Leave "iterate" out.`,
+      );
+    }
+    return { names: list.split("\n").map((name) => name.trim()).filter((name) => name !== "") };
+  }
+
+  /** Throws a `LocalProtocolError` for users through whom a server of a version can't go by itself. */
+  #checkIteration(version: DovecotVersion): void {
+    const { users } = this;
+    if (version !== "2.3" && users !== undefined && "mask" in users && users.mask === "*") return;
+    throw new LocalProtocolError(
+      `With iterate: "server", "${this.info.name}" ${
+        version === "2.3"
+          ? 'needs Dovecot 2.4, and the server has 2.3. Leave "iterate" out'
+          : 'takes all users and no mask. Set "allUsers", or leave "iterate" out'
+      }, or use HTTP.`,
+    );
+  }
+
   /** A server closes the connection if there is no user. */
   #checkUser(): void {
     if (!this.info.mail || this.user !== undefined || this.users !== undefined) return;
@@ -206,14 +256,21 @@ export class RowReader {
   readonly #call: TypedCall;
   #columns: readonly ReplyColumn[];
   #values: Uint8Array[] = [];
+  /** The error of the first row with an invalid value. */
+  #invalid: RemoteProtocolError | undefined;
 
   /** Creates a reader for a call to a server of a version. */
   constructor(call: TypedCall, version: DovecotVersion) {
     this.#call = call;
-    this.#columns = call.columnsFor(version);
+    this.#columns = call.replyColumnsFor(version);
   }
 
-  /** Takes a value and returns the rows that it completes. */
+  /** Whether the next value begins a row. */
+  get isBetweenRows(): boolean {
+    return this.#values.length === 0;
+  }
+
+  /** Takes a value and returns the rows that it completes; those with invalid values are left out. */
   push(value: Uint8Array): Row[] {
     if (this.#call.info.answer === "json") return this.#call.rowsOfJson(value);
     this.#values.push(value);
@@ -221,9 +278,10 @@ export class RowReader {
     return this.#values.length < this.#columns.length ? [] : this.#take();
   }
 
-  /** Returns the remaining rows after the last value. */
+  /** Returns the remaining rows after the last value; throws if rows had invalid values. */
   end(): Row[] {
     const rows = this.#take();
+    if (this.#invalid !== undefined) throw this.#invalid;
     if (this.#values.length === 0) return rows;
     throw this.#call.wrongCount(this.#values.length, this.#columns.length);
   }
@@ -234,7 +292,13 @@ export class RowReader {
     this.#columns = chooseColumns(this.#columns, this.#values);
     const rows: Row[] = [];
     while (this.#values.length >= this.#columns.length) {
-      rows.push(this.#call.rowOf(this.#columns, this.#values.splice(0, this.#columns.length)));
+      const values = this.#values.splice(0, this.#columns.length);
+      try {
+        rows.push(this.#call.rowOf(this.#columns, values));
+      } catch (error) {
+        if (!(error instanceof RemoteProtocolError)) throw error;
+        this.#invalid ??= error;
+      }
     }
     return rows;
   }

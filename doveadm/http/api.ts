@@ -28,6 +28,8 @@ export class HttpApi {
   readonly endpoint: HttpEndpoint;
   /** How much memory a server's answers may use. */
   readonly limits: Required<HttpLimits>;
+  /** How many requests may be under way at once. */
+  readonly maxConnections: number;
   readonly #fetch: typeof fetch;
   readonly #slots: Slots;
 
@@ -42,7 +44,8 @@ export class HttpApi {
     this.endpoint = endpoint;
     this.limits = limitsWithDefaults(options.limits);
     this.#fetch = options.fetch ?? fetch;
-    this.#slots = new Slots(Math.floor(maxConnections));
+    this.maxConnections = Math.floor(maxConnections);
+    this.#slots = new Slots(this.maxConnections);
   }
 
   /**

@@ -10,7 +10,7 @@ import type { HttpCommand } from "./request_body.ts";
 import type { JsonRows } from "./json_rows.ts";
 
 /** The most commands in one request: Dovecot 2.4 accepts lists of up to 1,024 items. */
-export const commandsPerRequest = 1000;
+const commandsPerRequest = 1000;
 
 /** The most bytes of commands in one request: Dovecot 2.3 accepts 1 MiB in all. */
 const bytesPerRequest = 768 * 1024;
@@ -21,6 +21,9 @@ const bytesPerRequest = 768 * 1024;
  */
 const bytesPerString = 32_768;
 const itemsPerList = 1024;
+
+/** The most bytes that a user's name and a command's frame take in a request. */
+const userSize = 512;
 
 /** One of several calls. */
 export interface BatchedCall {
@@ -52,21 +55,36 @@ export class Batch {
   add(call: BatchedCall, { alone }: CommandInfo): boolean {
     const { parameters } = call.command;
     const size = sizeOf(parameters);
-    const isLarge = size > bytesPerString ||
-      Object.values(parameters).some((value) =>
-        Array.isArray(value) && value.length > itemsPerList
-      );
+    const isTooLarge = isLarge(parameters);
     const isFirst = this.#calls.length === 0;
     const fits = isFirst ||
-      !this.#isFull && !isLarge && !(alone && this.#hasMail) &&
+      !this.#isFull && !isTooLarge && !(alone && this.#hasMail) &&
         this.#calls.length < commandsPerRequest && this.#size + size <= bytesPerRequest;
     if (!fits) return false;
     this.#calls.push(call);
     this.#size += size;
-    this.#isFull = isLarge;
+    this.#isFull = isTooLarge;
     this.#hasMail ||= !alone;
     return true;
   }
+}
+
+/**
+ * The most commands like one, for different users, that fit in a request: one, if it is so large that
+ * Dovecot 2.4 might refuse it.
+ */
+export function mostInOneRequest({ parameters }: HttpCommand): number {
+  if (isLarge(parameters)) return 1;
+  return Math.min(
+    commandsPerRequest,
+    Math.floor(bytesPerRequest / (sizeOf(parameters) + userSize)),
+  );
+}
+
+/** Whether Dovecot 2.4 may refuse parameters, which costs all commands of their request. */
+function isLarge(parameters: HttpCommand["parameters"]): boolean {
+  return sizeOf(parameters) > bytesPerString ||
+    Object.values(parameters).some((value) => Array.isArray(value) && value.length > itemsPerList);
 }
 
 /** The size of parameters on the wire, without their frame. */

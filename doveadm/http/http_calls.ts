@@ -7,13 +7,13 @@
 import { decodeUtf8, encodeUtf8 } from "../../core/mod.ts";
 import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import type { CallRunner } from "../client/call_runner.ts";
-import type { CommandError } from "../client/command_error.ts";
 import { FieldQueue, StreamedField } from "../client/field_stream.ts";
 import { checkPlaintext, isOverNetwork } from "../client/plaintext.ts";
 import type { DoveadmRequest, DoveadmResult, SendOptions } from "../client/request.ts";
-import { type Row, type TypedCall, withUser } from "../client/typed_call.ts";
+import type { Row, TypedCall } from "../client/typed_call.ts";
+import { type UserSource, widthFor } from "../client/user_requests.ts";
 import { HttpApi } from "./api.ts";
-import { Batch, type BatchedCall, commandsPerRequest } from "./batch.ts";
+import { Batch, type BatchedCall, mostInOneRequest } from "./batch.ts";
 import { CallDeadline } from "./call_deadline.ts";
 import { type HttpMethod, listCommands } from "./command_list.ts";
 import type { DoveadmHttpOptions } from "./doveadm_http_options.ts";
@@ -21,10 +21,11 @@ import { HttpEndpoint } from "./endpoint.ts";
 import { exchange, type HttpEvent } from "./exchange.ts";
 import { inputParameter } from "./input_parameter.ts";
 import { commandOfRequest } from "./positional_request.ts";
-import type { HttpCommand, HttpValue } from "./request_body.ts";
+import type { HttpValue } from "./request_body.ts";
 import { JsonRows } from "./json_rows.ts";
 import { ServerVersion } from "./server_version.ts";
 import { resolveHttpTarget } from "./target.ts";
+import { answersOfUsers } from "./user_answers.ts";
 
 /** Runs calls over HTTP. */
 export class HttpCalls implements CallRunner {
@@ -64,6 +65,16 @@ export class HttpCalls implements CallRunner {
     } finally {
       deadline.stop();
     }
+  }
+
+  /** Requests the list of commands, for which the server checks the password. */
+  async ready(options: SendOptions): Promise<void> {
+    await this.commands(options);
+  }
+
+  /** Requests the list of commands. */
+  async ping(options: SendOptions): Promise<void> {
+    await this.commands(options);
   }
 
   /** Calls a command by its name in the API. */
@@ -119,7 +130,7 @@ export class HttpCalls implements CallRunner {
 
   async runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
     const rows: Row[] = [];
-    for await (const row of this.#rows(call, options)) rows.push(row);
+    for await (const row of this.#rows(call, options, false)) rows.push(row);
     return rows;
   }
 
@@ -127,7 +138,7 @@ export class HttpCalls implements CallRunner {
     call: TypedCall,
     options: SendOptions,
   ): AsyncGenerator<Row, void, void> {
-    return this.#rows(call, options, { isStream: true });
+    return this.#rows(call, options, true);
   }
 
   /** Runs several calls in as few requests as possible, one request after the other. */
@@ -144,13 +155,6 @@ export class HttpCalls implements CallRunner {
     };
     for (const [index, call] of calls.entries()) {
       try {
-        if (namesOf(call) !== undefined) {
-          await send();
-          const rows: Row[] = [];
-          for await (const row of this.#rows(call, options, { within: deadline })) rows.push(row);
-          outcomes[index] = { status: "fulfilled", value: rows };
-          continue;
-        }
         const prepared = { index, ...await this.#prepare(call, deadline) };
         if (batch.add(prepared, call.info)) continue;
         await send();
@@ -196,42 +200,46 @@ export class HttpCalls implements CallRunner {
     }
   }
 
-  /**
-   * The rows of a call; `within` is the deadline of several calls, if it is one of them.
-   *
-   * With a list of users, each user gets a separate command: Dovecot 2.3 accepts the list, and finds nobody
-   * in it. As in Dovecot, a missing user is skipped, and another failure is thrown after all users.
-   */
+  async forUsers(
+    call: TypedCall,
+    isStream: boolean,
+    options: SendOptions,
+  ): Promise<UserSource> {
+    const deadline = this.#deadline(options);
+    try {
+      const prepared = await this.#prepare(call, deadline);
+      const mayRepeat = !call.info.changes || options.idempotent === true;
+      return {
+        width: widthFor(this.#api.maxConnections, isStream),
+        // A request that breaks off loses the answers of all its commands.
+        usersPerRequest: mayRepeat ? mostInOneRequest(prepared.command) : 1,
+        limits: this.#api.limits,
+        ask: (users, options) =>
+          answersOfUsers(this.#api, { ...prepared, users }, this.#deadline(options, isStream)),
+      };
+    } finally {
+      deadline.stop();
+    }
+  }
+
   async *#rows(
     call: TypedCall,
     options: SendOptions,
-    { isStream = false, within }: { isStream?: boolean; within?: CallDeadline } = {},
+    isStream: boolean,
   ): AsyncGenerator<Row, void, void> {
-    const deadline = within ?? this.#deadline(options, isStream);
-    let failure: CommandError | undefined;
+    const deadline = this.#deadline(options, isStream);
     try {
       const { command, reader } = await this.#prepare(call, deadline);
-      const names = namesOf(call);
-      for (const commands of requestsFor(command, names)) {
-        for await (const events of exchange(this.#api, commands, deadline)) {
-          for (const event of events) {
-            if (event.type === "failure") {
-              if (names === undefined) throw event.error;
-              if (event.error.code !== "NOUSER") failure ??= event.error;
-              continue;
-            }
-            const { user } = commands[event.command];
-            for (const row of reader.rowsOf(event)) {
-              yield user === undefined ? row : withUser(user, row);
-            }
-            deadline.throwIfOver({ name: call.info.name, sent: true });
-          }
+      for await (const events of exchange(this.#api, [command], deadline)) {
+        for (const event of events) {
+          if (event.type === "failure") throw event.error;
+          for (const row of reader.rowsOf(event)) yield row;
+          deadline.throwIfOver({ name: call.info.name, sent: true });
         }
       }
     } finally {
-      if (within === undefined) deadline.stop();
+      deadline.stop();
     }
-    if (failure !== undefined) throw failure;
   }
 
   async *#fields(
@@ -278,30 +286,6 @@ export class HttpCalls implements CallRunner {
 
 /** The command for a call, and the reader of its rows. */
 type Prepared = Omit<BatchedCall, "index">;
-
-/** The users of a call that has a list of them. */
-function namesOf({ users }: TypedCall): readonly string[] | undefined {
-  return users !== undefined && "names" in users ? users.names : undefined;
-}
-
-/** A command, and its user if the call has a list of users. */
-interface UserCommand extends HttpCommand {
-  readonly user?: string;
-}
-
-/** The commands for a call: one, or one for each of a list of users. */
-function* requestsFor(
-  command: HttpCommand,
-  names: readonly string[] | undefined,
-): Generator<UserCommand[]> {
-  if (names === undefined) return yield [command];
-  for (let from = 0; from < names.length; from += commandsPerRequest) {
-    yield names.slice(from, from + commandsPerRequest).map((user) => ({
-      ...{ ...command, user },
-      parameters: { ...command.parameters, userFile: undefined, user },
-    }));
-  }
-}
 
 /** The fields that an event's values would be over TCP. */
 function fieldsOf(event: HttpEvent & { type: "row" | "end" }): Uint8Array[] {

@@ -39,6 +39,14 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno"],
     why: "compares the query checker with Dovecot's",
   },
+  "tests/doveadm/client/pool/dovecot_kinds_test.ts": {
+    on: ["node"],
+    why: "is about what Dovecot answers on a used connection",
+  },
+  "tests/doveadm/client/many_users_dovecot_test.ts": {
+    on: ["node"],
+    why: "is about what Dovecot answers for many users",
+  },
   "tests/doveadm/client/call_values_test.ts": {
     on: ["node"],
     why: "is about which values Dovecot refuses",
@@ -133,6 +141,8 @@ const SOAK: readonly RegExp[] = [
   /^tests\/doveadm\/server\/load_test\.ts$/,
   /^tests\/doveadm\/client\/doveadm_test\.ts$/,
   /^tests\/doveadm\/client\/large_message_test\.ts$/,
+  /^tests\/doveadm\/client\/many_users_(flow|dovecot)_test\.ts$/,
+  /^tests\/doveadm\/client\/pool\/(dovecot|limits|soak)_test\.ts$/,
   /^tests\/extractor\/client\/program_test\.ts$/,
   /^tests\/transports\/transports_test\.ts$/,
 ];
@@ -144,6 +154,7 @@ const SOAK: readonly RegExp[] = [
 const LONG: readonly string[] = [
   "tests/doveadm/client/same_rows_test.ts",
   "tests/testing/differential_test.ts",
+  "tests/doveadm/client/pool/soak_test.ts",
   "tests/doveadm/server/c_client_test.ts",
   "tests/transports/transports_test.ts",
   "tests/imap/relay/real_clients_test.ts",
@@ -160,7 +171,12 @@ const LONG: readonly string[] = [
   "tests/doveadm/server/load_test.ts",
   "tests/extractor/strange_mails_test.ts",
   "tests/extractor/maildir/mail/mail_test.ts",
+  "tests/doveadm/client/many_users_dovecot_test.ts",
+  "tests/doveadm/client/many_users_end_test.ts",
+  "tests/doveadm/client/many_users_flow_test.ts",
   "tests/doveadm/client/many_calls_test.ts",
+  "tests/doveadm/client/pool/hostile_test.ts",
+  "tests/doveadm/client/pool/dovecot_kinds_test.ts",
 ];
 
 /** The examples in the documentation, as programs. */

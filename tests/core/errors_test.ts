@@ -7,11 +7,13 @@ import {
   ConnectionLostError,
   DovewireError,
   LocalProtocolError,
+  QueueFullError,
   RemoteProtocolError,
   TimeoutError,
 } from "../../core/mod.ts";
 import { ExtractorEndError } from "../../core/extractor/mod.ts";
 import { CommandError } from "../../doveadm/client/command_error.ts";
+import { PartialFailure } from "../../doveadm/client/partial_failure.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import { ExtractorFailure } from "../../extractor/messages/failure.ts";
 import { PrivilegesError } from "../../extractor/program/system_user.ts";
@@ -22,6 +24,9 @@ test("errors › each class of the package › is a DovewireError and has its do
     ...{ type: "reply", id: 0, ok: false, code: "NOTFOUND", detail: "" } as const,
     ...{ fields: [], rawFields: [] },
   };
+  const outcome = {
+    ...{ rows: [], failures: new Map(), answered: 0, unasked: [] },
+  };
   const errors: readonly [error: DovewireError, code: string][] = [
     [new DovewireError("x"), "other"],
     [new LocalProtocolError("x"), "local-protocol"],
@@ -31,8 +36,10 @@ test("errors › each class of the package › is a DovewireError and has its do
     [new ConnectionLostError("x"), "connection-lost"],
     [new TimeoutError("command", "x"), "timeout"],
     [new AbortError("x"), "aborted"],
+    [new QueueFullError("x"), "queue-full"],
     [new ExtractorEndError("exit", "x"), "extractor-end"],
     [new PrivilegesError("x"), "privileges"],
+    [new PartialFailure("mailbox list", outcome), "partial-failure"],
     [new CommandError("mailbox list", reply, []), "NOTFOUND"],
     [new CommandFailure("NOUSER"), "NOUSER"],
     [new ExtractorFailure("limit", "x"), "limit"],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "../../doveadm/client/command_error.ts";
+import { PartialFailure } from "../../doveadm/client/partial_failure.ts";
 import { findCommand } from "../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../../core/mod.ts";
 import { commandNames } from "../../testing/mail_handler.ts";
@@ -38,8 +39,8 @@ test("embedded server › one user, masks, user files, all users, no user › ro
   assert.deepEqual(await doveadm.run("mailbox status", { user: "*", ...inbox }), both);
   assert.deepEqual(await doveadm.run("mailbox status", { user: "b?b", ...inbox }), [both[1]]);
   assert.deepEqual(await doveadm.run("mailbox status", { user: "z*", ...inbox }), []);
-  // Unknown users are skipped, and spaces around names are ignored.
-  const userFile = "bob\r\nzoe\n\n alice \n";
+  // Spaces around names are ignored.
+  const userFile = "bob\r\n\n alice \n";
   assert.deepEqual(
     await doveadm.run("mailbox status", { userFile, ...inbox }),
     [both[1], both[0]],
@@ -49,11 +50,19 @@ test("embedded server › one user, masks, user files, all users, no user › ro
   system.users.get("bob")!.create("Only");
   const rows: unknown[] = [];
   const only = { allUsers: true, field, mailboxMask: ["Only"] } as const;
-  await fails(
-    "NOTFOUND",
-    (async () => {
+  await assert.rejects(
+    async () => {
       for await (const row of doveadm.rows("mailbox status", only)) rows.push(row);
-    })(),
+    },
+    (error) => {
+      assert(error instanceof PartialFailure);
+      const failures = [...error.failures].map(([user, error]) => {
+        assert(error instanceof CommandError);
+        return [user, error.code];
+      });
+      assert.deepEqual(failures, [["alice", "NOTFOUND"]]);
+      return true;
+    },
   );
   assert.deepEqual(rows, [{ username: "bob", mailbox: "Only", messages: 0 }]);
 });

@@ -85,8 +85,13 @@ test("faults › no server at the address › ConnectError", async () => {
       await using doveadm = connect(
         address.transport === "unix" ? { path: address.path } : address,
       );
-      for (const request of [list, { name: "who" }]) {
-        const error = await errorOf(doveadm.send(request));
+      const calls = [
+        (timeout: number) => doveadm.send(list, { timeout }),
+        (timeout: number) => doveadm.send({ name: "who" }, { timeout }),
+        () => doveadm.ready(),
+      ];
+      for (const call of calls) {
+        const error = await errorOf(call(100));
         assert(error instanceof ConnectError);
         assert(!error.sent);
         assert(error.cause instanceof TransportError);
@@ -113,7 +118,9 @@ test("faults › the server doesn't shake hands › TimeoutError of the handshak
     await using doveadm = connect({ path: dovecot.socket }, { handshakeTimeout: 400 });
     process.kill(dovecot.pid, "SIGSTOP");
     const errors = await Promise.all(
-      [list, { name: "who" }, list].map((request) => errorOf(doveadm.send(request))),
+      [list, { name: "who" }, list].map((request) =>
+        errorOf(doveadm.send(request, { timeout: 1_000 }))
+      ),
     );
     process.kill(dovecot.pid, "SIGCONT");
     for (const error of errors) {
@@ -140,7 +147,7 @@ test("faults › connecting takes too long › TimeoutError of connecting", asyn
   await leavingNothing(async () => {
     assert(server.address.transport === "tcp");
     await using doveadm = connect(server.address, { connectTimeout: 150 });
-    const error = await errorOf(doveadm.send({ name: "who" }));
+    const error = await errorOf(doveadm.send({ name: "who" }, { timeout: 400 }));
     assert(error instanceof TimeoutError, String(error));
     assert.equal(error.phase, "connect");
     assert(!error.sent);

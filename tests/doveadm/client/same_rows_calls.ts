@@ -223,7 +223,11 @@ function mailboxReads({ version }: Place): Read[] {
     { call: ["mailbox list", { user, mailboxMask: ["P*", "S*"] }] },
     { call: ["mailbox list", { allUsers: true }] },
     { call: ["mailbox list", { user: "*o*" }] },
-    { call: ["mailbox list", { userFile: "bob\nnobody\ncarol\n" }] },
+    { call: ["mailbox list", { userFile: "bob\ncarol\n" }] },
+    {
+      call: ["mailbox list", { userFile: "bob\nnobody\ncarol\n" }],
+      fails: { error: "PartialFailure", why: "there is no such user" },
+    },
     { call: ["mailbox status", { user, field: fields, mailboxMask: ["*"] }] },
     { call: ["mailbox status", { user, field: ["all"], mailboxMask: ["*"] }] },
     { call: ["mailbox status", { user, field: ["all"], mailboxMask: ["*"], totalSum: true }] },

@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
-import { connect, type DoveadmCall, type DoveadmClient } from "../../../mod.ts";
+import { connect, type DoveadmCall, type DoveadmClient, type RunOptions } from "../../../mod.ts";
 import { defaultMail, type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { dictOf, fsOf, type Place, type Row, type Way, ways } from "./same_rows_calls.ts";
 
@@ -81,9 +81,14 @@ export async function runCall(client: DoveadmClient, call: DoveadmCall): Promise
 
 /** Gives the rows of such a call as they come. */
 export async function rowsOfCall(client: DoveadmClient, call: DoveadmCall): Promise<Row[]> {
-  const rows = client.rows as (name: string, parameters?: object) => AsyncGenerator<Row>;
+  const rows = client.rows as (
+    name: string,
+    parameters?: object,
+    options?: RunOptions,
+  ) => AsyncGenerator<Row>;
+  const [name, parameters = {}] = call;
   const got: Row[] = [];
-  for await (const row of rows.call(client, ...call)) got.push(row);
+  for await (const row of rows.call(client, name, parameters, { order: "users" })) got.push(row);
   return got;
 }
 

@@ -86,6 +86,55 @@ test("rows › values that make no whole rows › are an error, however they com
   assert.throws(() => none.push(encodeUtf8("x")), RemoteProtocolError);
 });
 
+test("rows › one with an invalid value among others › is left out, and told at the end", () => {
+  const call = new TypedCall("quota get", { user: "alice" });
+  const good = ["User quota", "STORAGE", "1", "10", "10"];
+  const values = [...good, ...good.with(2, "many"), ...good].map(encodeUtf8);
+  const reader = new RowReader(call, "2.4");
+  const rows = values.flatMap((value) => reader.push(value));
+  assert.equal(rows.length, 2);
+  assert(reader.isBetweenRows);
+  assert.throws(
+    () => reader.end(),
+    (error) => error instanceof RemoteProtocolError && /"many"/.test(error.message),
+  );
+  assert.throws(() => call.rowsOf(values, "2.4"), RemoteProtocolError);
+});
+
+test("calls › for all users in the server › have an option for that, and a column for the names", () => {
+  const server = { iterate: "server" } as const;
+  const quotas = new TypedCall("quota get", { allUsers: true }, server);
+  assert(quotas.isIteratedByServer);
+  assert.equal(quotas.user, undefined);
+  assert.deepEqual(quotas.argumentsFor("2.4"), ["--all-users"]);
+  assert.deepEqual(quotas.replyColumnsFor("2.4").map(({ key }) => key), [
+    ...["username", "root", "type", "value", "limit", "percent"],
+  ]);
+  const values = ["alice", "User quota", "STORAGE", "1", "-", "0"].map(encodeUtf8);
+  assert.equal(quotas.rowsOf(values, "2.4")[0].username, "alice");
+  assert.throws(() => quotas.argumentsFor("2.3"), /needs Dovecot 2\.4, and the server has 2\.3/);
+  assert.deepEqual(quotas.parametersFor("2.3"), { allUsers: true });
+  // A command without columns has no rows, and so none for the names.
+  const recalc = new TypedCall("quota recalc", { user: "*" }, server);
+  assert.deepEqual(recalc.argumentsFor("2.4"), ["--all-users"]);
+  assert.deepEqual(recalc.replyColumnsFor("2.4"), []);
+  const masked = new TypedCall("quota get", { user: "a*" }, server);
+  assert.throws(() => masked.argumentsFor("2.4"), /takes all users and no mask/);
+  assert.throws(() => new TypedCall("quota get", { userFile: "a" }, server), LocalProtocolError);
+  // For one user it means nothing.
+  const one = new TypedCall("quota get", { user: "alice" }, server);
+  assert(!one.isIteratedByServer);
+  assert.deepEqual(one.argumentsFor("2.3"), []);
+});
+
+test("command errors › a note after a log line without a full stop › begins a sentence", () => {
+  const reply = { type: "reply", id: 0, ok: false, code: "TEMPFAIL", detail: "" } as const;
+  const failure = { ...reply, fields: [], rawFields: [] };
+  const log = [{ level: "error", message: "mkdir failed" }] as const;
+  const { message } = new CommandError("save", failure, log, { note: "Check it." });
+  assert.match(message, /: mkdir failed\. Check it\.$/);
+});
+
 test("calls › parameters that change after the call › don't change it", async () => {
   await using server = await startMailServer({
     users: { alice: { mailboxes: { INBOX: ["Subject: one\n\nOne.\n"] } } },

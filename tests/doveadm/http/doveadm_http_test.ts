@@ -11,6 +11,7 @@ import {
   type DoveadmRequest,
   DovewireError,
   LocalProtocolError,
+  PartialFailure,
   RemoteProtocolError,
 } from "../../../mod.ts";
 import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
@@ -112,7 +113,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       const plain = connect(`https://doveadm:${password}@127.0.0.1:${httpPort}`);
       const tls = await errorOf(status(plain), ConnectError);
       assert.match(tls.message, /Cannot connect to https:.* "ssl = yes"/);
-      // The port of the other protocol may close before or after it has sent its version.
+      // The port of the other protocol may close before or after it has said what it is.
       const other = await errorOf(
         status(connect(`http://doveadm:${password}@127.0.0.1:${port}`)),
         DovewireError,
@@ -149,7 +150,6 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
         ["user", { userMask: ["b*"] }],
         ["user", { userMask: ["c*"] }],
         ["mailbox status", { user: "bob", ...messages }],
-        ["mailbox status", { userFile: "alice\nbob", ...messages }],
         ["mailbox status", { user: "carol", ...messages }],
       ]);
       assert.deepEqual(told(mixed), [
@@ -157,10 +157,21 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
         [{ username: "bob" }],
         [{ username: "carol" }],
         inbox(1),
+        inbox(0),
+      ]);
+      assert.deepEqual(requests.splice(0), [1, 4]);
+      // One that is for many users is as many commands, in requests of their own.
+      const many = await http.runAll([
+        ["mailbox status", { user: "alice", ...messages }],
+        ["mailbox status", { userFile: "alice\nbob", ...messages }],
+        ["mailbox status", { user: "carol", ...messages }],
+      ]);
+      assert.deepEqual(told(many), [
+        inbox(3),
         [{ username: "alice", ...inbox(3)[0] }, { username: "bob", ...inbox(1)[0] }],
         inbox(0),
       ]);
-      assert.deepEqual(requests.splice(0), [1, 3, 2, 1]);
+      assert.deepEqual(requests.splice(0).sort(), [1, 1, 2]);
       const whoBehind = await http.runAll([
         ["mailbox status", { user: "alice", ...messages }],
         ["who", {}],
@@ -240,21 +251,30 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
         ...{ username, mailbox: "INBOX", messages: count },
       });
       const all = [row("alice", 3), row("bob", 1), row("carol", 0)];
-      // In no order that is promised.
       for (const whose of [{ allUsers: true }, { user: "*" }] as const) {
         const rows = await http.run("mailbox status", { ...whose, ...messages });
+        // In no order that is promised.
         assert.deepEqual(rows.sort((a, b) => a.username < b.username ? -1 : 1), all);
+        assert.deepEqual(requests.splice(0), [1, 1, 1, 1]);
+        const iterated = await http.run("mailbox status", { ...whose, ...messages }, {
+          iterate: "server",
+        });
+        assert.deepEqual(iterated.sort((a, b) => a.username < b.username ? -1 : 1), all);
+        assert.deepEqual(requests.splice(0), [1]);
       }
       assert.deepEqual(await http.run("mailbox status", { user: "?ob", ...messages }), [all[1]]);
       assert.deepEqual(await http.run("mailbox status", { user: "x*", ...messages }), []);
-      assert.deepEqual(requests.splice(0), [1, 1, 1, 1]);
-      const userFile = "carol\nnobody\n\nalice\r\n";
+      assert.deepEqual(requests.splice(0), [1, 1, 1]);
+      const userFile = "carol\n\nalice\r\n";
       const some = [row("carol", 0), row("alice", 3)];
+      const inOrder = { order: "users" } as const;
       assert.deepEqual(await http.run("mailbox status", { userFile, ...messages }), some);
-      assert.deepEqual(await listOf(http.rows("mailbox status", { userFile, ...messages })), some);
-      assert.deepEqual(requests.splice(0), [3, 3]);
+      assert.deepEqual(
+        await listOf(http.rows("mailbox status", { userFile, ...messages }, inOrder)),
+        some,
+      );
 
-      // The command runs for all, and a failure is thrown at the end.
+      // All have their turn, and what failed for some is told at the end.
       const query = ["mailbox", "Projects", "all"];
       for (
         const whose of [{ userFile: "bob\nalice\nnobody" }, { allUsers: true }, {
@@ -263,11 +283,17 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
       ) {
         await http.run("mailbox create", { user: "alice", mailbox: ["Gone"] });
         const rows = http.rows("mailbox delete", { ...whose, mailbox: ["Gone"] });
-        assert.equal((await errorOf(listOf(rows), CommandError)).code, "NOTFOUND");
+        const { failures, answered } = await errorOf(listOf(rows), PartialFailure);
+        const codes = [...failures].map(([user, error]) => [user, (error as CommandError).code]);
+        assert.deepEqual(codes.sort(), [
+          ["bob", "NOTFOUND"],
+          "userFile" in whose ? ["nobody", "NOUSER"] : ["carol", "NOTFOUND"],
+        ]);
+        assert.equal(answered, 1);
         const left = await http.run("mailbox list", { user: "alice", mailboxMask: ["Gone*"] });
         assert.deepEqual(left, []);
       }
-      assert.deepEqual(await http.run("search", { userFile: "alice\nnobody", query }), []);
+      assert.deepEqual(await http.run("search", { userFile: "alice", query }), []);
       const none = await http.run("search", { userFile: "\n", query });
       assert.deepEqual(none, []);
       await http.close();

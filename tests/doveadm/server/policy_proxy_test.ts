@@ -187,11 +187,14 @@ async function checkAnswers({ relay, proxy }: Awaited<ReturnType<typeof setUp>>)
   });
   assert.equal(await send(["reader", "alice", "fetch", ["--bogus"]]), "USAGE");
   assert.equal(relay.connections(), 0, "something reached the server");
-  await forEach(answered, async ([who, user, name, args, value]) => {
+  const checkAnswer = async ([who, user, name, args, value]: (typeof answered)[number]) => {
     const fields = await send([who, user, name, args]);
     assert(Array.isArray(fields), `${name} ${args.join(" ")}: ${fields}`);
     assert.match(fields.join("\n"), value, name);
-  });
+  };
+  // A process that has run a command on mail stays the mail's owner, who may not list users.
+  await forEach(answered.filter(([, user]) => user === undefined), checkAnswer);
+  await forEach(answered.filter(([, user]) => user !== undefined), checkAnswer);
   assert.equal(relay.connections(), answered.length);
 }
 

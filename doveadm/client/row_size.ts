@@ -1,0 +1,32 @@
+/**
+ * How much memory rows take.
+ *
+ * @module
+ */
+
+import type { Row } from "./typed_call.ts";
+import type { Value } from "./values.ts";
+
+/** The memory that a row and each of its values take, besides texts and bytes. */
+const rowCost = 64;
+const valueCost = 16;
+
+/** The size of a row's texts and bytes. */
+export function contentSize(row: Row): number {
+  let size = 0;
+  for (const value of Object.values(row)) size += sizeOf(value);
+  return size;
+}
+
+/** The memory that a row takes, roughly. */
+export function memoryOf(row: Row): number {
+  return rowCost + Object.keys(row).length * valueCost + contentSize(row);
+}
+
+function sizeOf(value: Value): number {
+  if (typeof value === "string" || value instanceof Uint8Array) return value.length;
+  if (!Array.isArray(value)) return 0;
+  let size = 0;
+  for (const item of value) size += typeof item === "string" ? item.length + valueCost : valueCost;
+  return size;
+}
