@@ -170,7 +170,7 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
       const controller = new AbortController();
       const { signal } = controller;
       const then = () => controller.abort();
-      return sendAll({ count, name: "who", signal, serve: silence, then });
+      return sendAll({ count, name: "instance list", signal, serve: silence, then });
     }),
   chunks: () =>
     growing(

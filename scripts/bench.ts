@@ -41,6 +41,7 @@ const benches: Readonly<
     const setting: Setting = { port: dovecot.imapPort!, mails, node };
     await run("bench/imap_relay.ts", JSON.stringify(setting));
   },
+  users: (run) => run("bench/users.ts"),
   async maildir(run) {
     const path = await Deno.makeTempDir();
     try {
