@@ -10,6 +10,7 @@ import {
   ConnectionLostError,
   DovewireError,
   RemoteProtocolError,
+  TimeoutError,
 } from "../../../core/errors.ts";
 import { TransportError, type TransportErrorCode } from "../../../transports/transport.ts";
 import { CommandError } from "../command_error.ts";
@@ -78,4 +79,12 @@ export function isLasting(
   }
   if (error instanceof AuthenticationError) return isFirst || hasPassword;
   return error.code === "local-protocol";
+}
+
+/** Whether a server was reached, and the handshake with it, that of TLS included, was cut off or took too long. */
+export function isUnfinished(error: unknown): boolean {
+  if (error instanceof ConnectError) {
+    return error.cause instanceof TransportError && error.cause.code === "reset";
+  }
+  return error instanceof ConnectionLostError || error instanceof TimeoutError;
 }

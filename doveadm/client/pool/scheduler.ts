@@ -6,7 +6,7 @@
 
 import {
   AbortError,
-  ConnectionLostError,
+  type ConnectionLostError,
   RemoteProtocolError,
   TimeoutError,
 } from "../../../core/errors.ts";
@@ -37,7 +37,7 @@ import type { CheckedPoolOptions } from "./pool_options.ts";
 import type { PoolCounts, PoolStats } from "./pool_stats.ts";
 import type { PooledConnection } from "./pooled_connection.ts";
 import { ReadyQueues } from "./ready_queues.ts";
-import { isLasting, retryReason } from "./retry.ts";
+import { isLasting, isUnfinished, retryReason } from "./retry.ts";
 import { UserOrder } from "./user_order.ts";
 import type { Work } from "./work.ts";
 
@@ -441,8 +441,7 @@ export class Scheduler {
     const { hasPassword } = this.#options;
     const isFirst = this.#observer.totals.opened === 0;
     const isBroken = error instanceof RemoteProtocolError && ++this.#broken > 1;
-    const isUnfinished = error instanceof ConnectionLostError || error instanceof TimeoutError;
-    const isNoServer = isFirst && isUnfinished && ++this.#unfinished >= mostUnfinished;
+    const isNoServer = isFirst && isUnfinished(error) && ++this.#unfinished >= mostUnfinished;
     if (isBroken || isNoServer || isLasting(error, { isFirst, hasPassword })) {
       if (this.#rejectUnserved(kind, error)) this.#connections.forgive();
     }
