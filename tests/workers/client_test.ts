@@ -79,7 +79,7 @@ function testFailures(): void {
     await using nowhere = await listenNowhere("tcp");
     assert(nowhere.address.transport === "tcp");
     const target = `doveadm://127.0.0.1:${nowhere.address.port}`;
-    const [refused] = await ask(dovecot, { ...who, target });
+    const [refused] = await ask(dovecot, { ...who, target, timeout: 200 });
     assert("name" in refused && refused.name === "ConnectError", JSON.stringify(refused));
     assert.match(refused.message, /whether the server listens there/);
     await using silent = await listen("tcp", () => {});
