@@ -27,7 +27,7 @@ const CHECKS: readonly Check[] = [
     name: "examples",
     args: () => [
       ...["test", "--doc", "--allow-all"],
-      ...["core", "transports", "doveadm", "extractor", "testing"],
+      ...["core", "transports", "doveadm", "extractor", "sweep", "testing"],
       "mod.ts",
     ],
     isExtra: true,

@@ -26,6 +26,7 @@ const forServers = [
   "@dovewire/dovewire/transports/deno",
   "@dovewire/dovewire/transports/node",
   "@dovewire/dovewire/transports/bun",
+  "@dovewire/dovewire/sweep",
   "@dovewire/extractor/server",
   "@dovewire/extractor/program",
 ];

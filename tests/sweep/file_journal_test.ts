@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileJournal, JournalError, sweep } from "../../sweep/mod.ts";
+import { temporaryFolder } from "../harness/sockets.ts";
+import { all, names } from "./memory_journal.ts";
+
+/** Saves texts in a journal, as a process does that is killed afterwards. */
+async function saved(path: string, ...texts: readonly string[]): Promise<void> {
+  const journal = fileJournal(path);
+  await journal.load();
+  for (const text of texts) await journal.save(text);
+  await journal.close!();
+}
+
+/** The text in a journal. */
+async function textIn(path: string): Promise<string | undefined> {
+  const journal = fileJournal(path);
+  const text = await journal.load();
+  await journal.close!();
+  return text;
+}
+
+test("file journal › texts that were saved › the last one is read, and only the owner may", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  assert.equal(await textIn(path), undefined);
+  await saved(path, '{"a":1}', '{"b":"é\\n"}');
+  assert.equal(await textIn(path), '{"b":"é\\n"}');
+  assert.equal(await textIn(path), '{"b":"é\\n"}');
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  assert.deepEqual(await readdir(folder.path), ["journal"]);
+});
+
+test("file journal › cut at any byte › has the text of the last whole line", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  await saved(path, '{"first":1}', '{"second":"é"}');
+  const whole = await readFile(path);
+  const end = whole.indexOf("\n") + 1;
+  for (let size = 0; size <= whole.length; size++) {
+    await writeFile(path, whole);
+    await truncate(path, size);
+    const text = size === whole.length ? '{"second":"é"}' : size >= end ? '{"first":1}' : undefined;
+    assert.equal(await textIn(path), text, `${size}`);
+    await saved(path, '{"third":1}');
+    assert.equal(await textIn(path), '{"third":1}', `${size}`);
+  }
+});
+
+test("file journal › damaged in its last line › has the text of the one before", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  await saved(path, '{"first":1}', '{"second":2}');
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace('"second":2', '"second":3'));
+  assert.equal(await textIn(path), '{"first":1}');
+});
+
+test("file journal › a file that is something else › is left alone", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "users");
+  for (
+    const content of [
+      "alice\nbob\n",
+      "alice",
+      "\n",
+      "{}",
+      "0123456789abcdef alice\n",
+      "\0".repeat(99),
+    ]
+  ) {
+    await writeFile(path, content);
+    await assert.rejects(
+      all(sweep(names(3), () => assert.fail(), { journal: path })),
+      JournalError,
+    );
+    assert.equal(await readFile(path, "utf8"), content);
+  }
+});
+
+test("file journal › a folder, or a path in no folder › is a JournalError", async () => {
+  await using folder = await temporaryFolder();
+  for (const journal of [folder.path, join(folder.path, "none", "journal")]) {
+    await assert.rejects(all(sweep(names(3), () => assert.fail(), { journal })), JournalError);
+  }
+});
+
+test("file journal › many saves › the file stays small, and is never without a text", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  const journal = fileJournal(path, { sync: true });
+  await journal.load();
+  for (let at = 0; at < 40; at++) {
+    await journal.save(JSON.stringify({ at, filling: "x".repeat(100_000) }));
+    assert((await stat(path)).size < 1_200_000);
+  }
+  await journal.close!();
+  assert.equal(JSON.parse((await textIn(path))!).at, 39);
+  assert.deepEqual(await readdir(folder.path), ["journal"]);
+});
+
+test("file journal › a second sweep opens it › has all that was saved, and the first one's next save fails", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  const first = fileJournal(path);
+  await first.load();
+  await first.save('{"first":1}');
+  const second = fileJournal(path);
+  assert.equal(await second.load(), '{"first":1}');
+  await assert.rejects(first.save('{"first":2}'), { name: "JournalError", message: /taken over/ });
+  await second.save('{"second":1}');
+  await Promise.all([first.close!(), second.close!()]);
+  assert.equal(await textIn(path), '{"second":1}');
+});
+
+test("file journal › many open one at once › one of them can save", async () => {
+  for (const isThere of [false, true]) {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "journal");
+    if (isThere) await saved(path, '{"before":1}');
+    const journals = Array.from({ length: 8 }, () => fileJournal(path));
+    await Promise.allSettled(journals.map((journal) => journal.load()));
+    const saves = await Promise.allSettled(
+      journals.map((journal, at) => journal.save(JSON.stringify({ at }))),
+    );
+    await Promise.all(journals.map((journal) => journal.close!()));
+    assert.equal(saves.filter(({ status }) => status === "fulfilled").length, 1);
+    const owner = saves.findIndex(({ status }) => status === "fulfilled");
+    assert.equal(await textIn(path), JSON.stringify({ at: owner }));
+  }
+});
+
+test("file journal › removed while it is used › is a JournalError", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  const journal = fileJournal(path);
+  await journal.load();
+  await journal.save("{}");
+  await rm(path);
+  await assert.rejects(journal.save("{}"), JournalError);
+  await journal.close!();
+});
+
+test("file journal › two sweeps with one object › the second is refused", async () => {
+  await using folder = await temporaryFolder();
+  const journal = fileJournal(join(folder.path, "journal"));
+  const first = sweep(names(3), () => {}, { journal });
+  await first.next();
+  await assert.rejects(all(sweep(names(3), () => assert.fail(), { journal })), /Another sweep/);
+  assert.equal((await all(first)).length, 2);
+});
