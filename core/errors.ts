@@ -27,6 +27,9 @@ export interface DovewireErrorOptions {
  * | "timeout" | {@linkcode TimeoutError}: it took too long |
  * | "aborted" | {@linkcode AbortError}: the caller aborted it |
  * | "queue-full" | {@linkcode QueueFullError}: too many calls wait already |
+ * | "interrupted" | `SweepInterruptedError`: a sweep ended while its work for a user was under way |
+ * | "order" | `SweepOrderError`: a sweep can't go on, since its users come in another order |
+ * | "journal" | `JournalError`: a sweep's journal failed |
  * | "partial-failure" | `PartialFailure`: a command for several users failed for some of them |
  * | "extractor-end" | `ExtractorEndError`: the extractor's process ended otherwise than it should |
  * | "privileges" | `PrivilegesError`: the extractor can't become the mail's owner |

@@ -144,6 +144,7 @@ const SOAK: readonly RegExp[] = [
   /^tests\/doveadm\/client\/many_users_(flow|dovecot)_test\.ts$/,
   /^tests\/doveadm\/client\/pool\/(dovecot|limits|soak)_test\.ts$/,
   /^tests\/extractor\/client\/program_test\.ts$/,
+  /^tests\/sweep\/(everybody|kill)_test\.ts$/,
   /^tests\/transports\/transports_test\.ts$/,
 ];
 
@@ -177,6 +178,7 @@ const LONG: readonly string[] = [
   "tests/doveadm/client/many_calls_test.ts",
   "tests/doveadm/client/pool/hostile_test.ts",
   "tests/doveadm/client/pool/dovecot_kinds_test.ts",
+  "tests/sweep/kill_test.ts",
 ];
 
 /** The examples in the documentation, as programs. */

@@ -1,0 +1,94 @@
+/**
+ * A sweep in a process of its own, which a test kills.
+ *
+ * @module
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync, writeSync } from "node:fs";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { connect } from "../../mod.ts";
+import { everybody, sweep } from "../../sweep/mod.ts";
+
+/** What the process does. */
+export interface SweepProcessOptions {
+  readonly url: string;
+  readonly journal: string;
+  /** How many users there are, "user0", "user1" …; "everybody" has the server list them. */
+  readonly users: number | "everybody";
+  readonly concurrency: number;
+  readonly idempotent: boolean;
+}
+
+/** What the process prints, a line each. */
+export type SweepProcessLine =
+  | { readonly type: "started"; readonly memory: number }
+  | {
+    readonly type: "failed";
+    readonly user: string;
+    readonly code: string;
+    readonly sent: boolean;
+  }
+  | { readonly type: "ended"; readonly results: number };
+
+/** A process that sweeps. */
+export interface SweepProcess {
+  readonly child: ChildProcess;
+  /** What it printed; all of it when `over` resolves. */
+  readonly lines: readonly SweepProcessLine[];
+  /** Resolves when it has ended. */
+  readonly over: Promise<void>;
+  /** The most memory that it had so far, in MiB. */
+  mostMemory(): number;
+}
+
+/** Starts a process. */
+export function startSweep(options: SweepProcessOptions): SweepProcess {
+  const program = fileURLToPath(import.meta.url);
+  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
+  const child = spawn(process.execPath, [...args, JSON.stringify(options)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines: SweepProcessLine[] = [];
+  const over = (async () => {
+    for await (const line of createInterface({ input: child.stdout })) lines.push(JSON.parse(line));
+  })();
+  return { child, lines, over, mostMemory: () => memory("VmHWM", child.pid!) };
+}
+
+/** A line of a process's status, in MiB; 0 if it has ended. */
+function memory(name: string, pid: number | "self"): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
+}
+
+/** At once, so that it isn't lost when the process is killed. */
+function print(line: SweepProcessLine): void {
+  writeSync(1, `${JSON.stringify(line)}\n`);
+}
+
+async function* generated(count: number): AsyncGenerator<string, void, void> {
+  for (let at = 0; at < count; at++) yield `user${at}`;
+}
+
+async function run(options: SweepProcessOptions): Promise<void> {
+  const { url, users, ...others } = options;
+  await using doveadm = connect(url, { maxConnections: 10 });
+  await doveadm.ready();
+  print({ type: "started", memory: memory("VmRSS", "self") });
+  let results = 0;
+  const input = users === "everybody" ? everybody(doveadm) : generated(users);
+  const work = (user: string, context: { readonly signal: AbortSignal }) =>
+    doveadm.send({ name: "mailbox list", user }, context);
+  for await (const result of sweep(input, work, others)) {
+    results++;
+    if (result.ok) continue;
+    const { user, sent, error } = result;
+    print({ type: "failed", user, sent, code: (error as { readonly code?: string }).code ?? "" });
+  }
+  print({ type: "ended", results });
+}
+
+if (import.meta.main) await run(JSON.parse(process.argv[2]));
