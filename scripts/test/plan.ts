@@ -68,6 +68,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno", "bun"],
     why: "only computes, so that it runs once on each JavaScript engine",
   },
+  "tests/examples/sweeps/sweeps_test.ts": {
+    on: ["node"],
+    why: "is about what Dovecot does with mail that is moved, exported and expunged",
+  },
   "tests/harness/dovecot/dovecot_test.ts": {
     on: ["deno"],
     why: "is about the harness, which every other test with a Dovecot uses on each runtime",
