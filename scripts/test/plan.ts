@@ -88,6 +88,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["bun"],
     why: "is about what the relay and Dovecot take for commands",
   },
+  "tests/harness/redis_test.ts": {
+    on: ["deno"],
+    why: "is about the harness, which every other test with a Redis uses on each runtime",
+  },
   "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
