@@ -12,8 +12,6 @@
  */
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { join } from "node:path";
 import process from "node:process";
 import { connect, type DoveadmClient, type RunOptions } from "../mod.ts";
 import {
@@ -21,7 +19,7 @@ import {
   type DovecotVersion,
   startDovecot,
 } from "../tests/harness/dovecot/dovecot.ts";
-import { IMAGE } from "../tests/harness/dovecot/image.ts";
+import { median, quotasByDoveadm } from "./dovecot_program.ts";
 
 const count = Number(process.argv[2] ?? 5000);
 const rounds = 3;
@@ -39,24 +37,6 @@ function rows(client: DoveadmClient): Way {
     for await (const _ of client.rows("quota get", { allUsers: true })) rows++;
     return rows;
   };
-}
-
-/** Dovecot's own program, with arguments after `quota get -A`. */
-function doveadm(version: DovecotVersion, { folder, password }: Dovecot, ...args: string[]): Way {
-  const command = version === "2.4" ? ["chroot", IMAGE, "doveadm"] : ["doveadm"];
-  const config = ["-c", join(folder, "dovecot.conf"), "-o", `doveadm_password=${password}`];
-  const [program, ...words] = [...command, ...config, "-f", "tab", "quota", "get", "-A", ...args];
-  return () =>
-    new Promise((resolve, reject) => {
-      execFile(program, words, { maxBuffer: 2 ** 30 }, (error, stdout) => {
-        if (error === null) resolve(stdout.trimEnd().split("\n").length - 1);
-        else reject(error);
-      });
-    });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[values.length >> 1];
 }
 
 async function compare(version: DovecotVersion): Promise<void> {
@@ -82,8 +62,8 @@ async function compareOn(dovecot: Dovecot, version: DovecotVersion): Promise<voi
     "rows(), HTTP": rows(http),
     ...(version === "2.4" ? { 'run(), TCP, iterate: "server"': run(tcp, server) } : {}),
     'run(), HTTP, iterate: "server"': run(http, server),
-    "doveadm -A -S": doveadm(version, dovecot, "-S", `127.0.0.1:${port}`),
-    "doveadm -A": doveadm(version, dovecot),
+    "doveadm -A -S": quotasByDoveadm(version, dovecot, "-S", `127.0.0.1:${port}`),
+    "doveadm -A": quotasByDoveadm(version, dovecot),
   };
   await ways["run(), TCP"]();
   const times = Object.fromEntries(Object.keys(ways).map((name) => [name, [] as number[]]));

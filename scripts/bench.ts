@@ -42,6 +42,7 @@ const benches: Readonly<
     await run("bench/imap_relay.ts", JSON.stringify(setting));
   },
   users: (run) => run("bench/users.ts"),
+  sweep: (run) => run("bench/sweep.ts"),
   async maildir(run) {
     const path = await Deno.makeTempDir();
     try {

@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The Markdown files for readers, from the project's folder. */
 const documents: readonly string[] = [
   ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"],
-  ...["bench/README.md", "extractor/README.md", "tests/transports/README.md"],
+  ...["bench/README.md", "extractor/README.md", "fleet/README.md", "tests/transports/README.md"],
   ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
 ];
 
@@ -39,7 +39,7 @@ test("documents › a link to a file › has a target", () => {
 });
 
 test("documents › links of what the registries show › are absolute", () => {
-  for (const document of ["README.md", "extractor/README.md"]) {
+  for (const document of ["README.md", "extractor/README.md", "fleet/README.md"]) {
     for (const [link, target] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {
       assert.match(target, /^https:/, `${document} has ${link}`);
     }
@@ -57,7 +57,11 @@ test("README.md › its length › is a few screens", () => {
 
 test("README.md › the table of entry points › has every entry", () => {
   const table = /^\| import from .*?\n\n/ms.exec(read("README.md"))?.[0] ?? "";
-  for (const [file, name] of [["deno.json", ""], ["extractor/deno.json", "@dovewire/extractor"]]) {
+  const packages = [
+    ...[["deno.json", ""], ["extractor/deno.json", "@dovewire/extractor"]],
+    ["fleet/deno.json", "@dovewire/fleet"],
+  ];
+  for (const [file, name] of packages) {
     for (const entry of Object.keys(JSON.parse(read(file)).exports)) {
       const path = name + entry.slice(1);
       if (path === "") continue;

@@ -44,6 +44,13 @@ const may: Readonly<Record<string, Rule>> = {
   },
   // Its journal may be a file.
   sweep: { all: ["core", "transports", "doveadm"], node: true },
+  // A package of its own, too.
+  fleet: {
+    all: [],
+    main: ["core", "sweep", "transports"],
+    packages: ["bullmq", "ioredis"],
+    node: true,
+  },
   testing: { all: ["core", "transports", "doveadm"] },
 };
 
@@ -54,6 +61,9 @@ const dependencies: Readonly<Record<string, Readonly<Record<string, readonly str
     ".": [protobuf],
     "./server": readers,
     "./program": readers,
+  },
+  fleet: {
+    ".": ["bullmq", "ioredis"],
   },
 };
 
@@ -182,7 +192,7 @@ function packagesFrom(path: string): string[] {
 }
 
 test("runtime globals › in all sources › are used only by that runtime's adapters", () => {
-  for (const folder of ["core", "doveadm", "extractor", "imap", "sweep", "testing"]) {
+  for (const folder of ["core", "doveadm", "extractor", "fleet", "imap", "sweep", "testing"]) {
     for (const file of sourcesIn(folder)) {
       const path = relative(root, file);
       // Changing the user is different in each runtime.

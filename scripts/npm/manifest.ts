@@ -41,6 +41,15 @@ export const MEMBERS: readonly Member[] = [
     programs: { extractor: "./program" },
     isBundled: false,
   },
+  {
+    folder: "fleet",
+    tarball: "fleet",
+    description:
+      "Sweeps over all users of Dovecot on any number of machines, through BullMQ on Redis",
+    keywords: ["dovecot", "doveadm", "bullmq", "redis", "queue"],
+    programs: {},
+    isBundled: false,
+  },
 ];
 
 /** `Symbol.asyncDispose` is there from 20.5 on; 20.9 is the first release with long-term support. */

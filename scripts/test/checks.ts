@@ -27,7 +27,7 @@ const CHECKS: readonly Check[] = [
     name: "examples",
     args: () => [
       ...["test", "--doc", "--allow-all"],
-      ...["core", "transports", "doveadm", "extractor", "sweep", "testing"],
+      ...["core", "transports", "doveadm", "extractor", "fleet", "sweep", "testing"],
       "mod.ts",
     ],
     isExtra: true,

@@ -68,6 +68,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno", "bun"],
     why: "only computes, so that it runs once on each JavaScript engine",
   },
+  "tests/sweep/backends_test.ts": {
+    on: ["node"],
+    why: "is about servers that stand still",
+  },
   "tests/examples/sweeps/sweeps_test.ts": {
     on: ["node"],
     why: "is about what Dovecot does with mail that is moved, exported and expunged",
@@ -153,6 +157,7 @@ const SOAK: readonly RegExp[] = [
   /^tests\/doveadm\/client\/pool\/(dovecot|limits|soak)_test\.ts$/,
   /^tests\/extractor\/client\/program_test\.ts$/,
   /^tests\/sweep\/(everybody|kill)_test\.ts$/,
+  /^tests\/fleet\/kill_test\.ts$/,
   /^tests\/transports\/transports_test\.ts$/,
 ];
 
@@ -187,6 +192,8 @@ const LONG: readonly string[] = [
   "tests/doveadm/client/pool/hostile_test.ts",
   "tests/doveadm/client/pool/dovecot_kinds_test.ts",
   "tests/sweep/kill_test.ts",
+  "tests/fleet/kill_test.ts",
+  "tests/fleet/fleet_test.ts",
 ];
 
 /** The examples in the documentation, as programs. */

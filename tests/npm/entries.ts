@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { root } from "./project.ts";
 
 /** The folders of the packages, in the project. */
-const folders: Readonly<Record<string, string>> = { dovewire: ".", extractor: "extractor" };
+const folders: Readonly<Record<string, string>> = {
+  ...{ dovewire: ".", extractor: "extractor", fleet: "fleet" },
+};
 
 /** What users import from packages: "@dovewire/dovewire/core", for example. */
 export function entriesOf(...packages: readonly string[]): string[] {
@@ -29,6 +31,7 @@ const forServers = [
   "@dovewire/dovewire/sweep",
   "@dovewire/extractor/server",
   "@dovewire/extractor/program",
+  "@dovewire/fleet",
 ];
 
 /** Whether an entry can be bundled for browsers. */

@@ -1,0 +1,244 @@
+/**
+ * A worker of a fleet.
+ *
+ * @module
+ */
+
+import { DovewireError, LocalProtocolError, messageOf } from "@dovewire/dovewire/core";
+import {
+  sweep,
+  type SweepContext,
+  SweepInterruptedError,
+  type SweepResult,
+  type SweepWork,
+} from "@dovewire/dovewire/sweep";
+import { callListener, startTimer } from "@dovewire/dovewire/transports";
+import { type Job, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import type { FleetJob } from "./chunks.ts";
+import { FleetError } from "./fleet_error.ts";
+import {
+  checkCount,
+  checkFleetOptions,
+  type FleetOptions,
+  type FleetResult,
+} from "./fleet_options.ts";
+import { defaultBackend, type FleetKeys, keysOf, queueOf, redisAt } from "./keys.ts";
+import { Marks } from "./marks.ts";
+
+/** Options for a worker; times are in milliseconds. */
+export interface FleetWorkerOptions extends FleetOptions {
+  /** The backends whose users it takes; `["default"]` if left out. */
+  readonly backends?: readonly string[];
+  /** For how many users of a job the work is under way at once; 20 if left out. */
+  readonly concurrency?: number;
+  /** How many jobs of a backend it has at once; 1 if left out. */
+  readonly jobs?: number;
+  /** Whether the work may run twice for a user; `false` if left out. The same for all workers. */
+  readonly idempotent?: boolean;
+  /** How many times idempotent work is tried again, as by `sweep`; 5 if left out. */
+  readonly retries?: number;
+  /** How many results may wait in Redis; workers wait until some were collected. 1,000,000 if left out. */
+  readonly maxResults?: number;
+  /** How long a job belongs to a worker that says nothing; 30,000 if left out. */
+  readonly lockDuration?: number;
+  /** How often jobs of workers that are gone are looked for; 30,000 if left out. */
+  readonly stalledInterval?: number;
+  /** Called with what goes wrong besides the work: with Redis, or with a job that another worker has now. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** What stands for a user that is done already. */
+const alreadyDone: unique symbol = Symbol("already done");
+
+/** How long to wait while too many results wait, in milliseconds. */
+const fullWait = 500;
+
+/**
+ * Does the work for users that were enqueued, from its start until it is closed. Begin and end of each user
+ * are noted in Redis, in the same step in which it is checked that the job is still this worker's. So if a
+ * worker is killed, or its event loop stands still for longer than `lockDuration`, another one goes on: users
+ * that were done are not begun again; for those under way, idempotent work is run again, and other work is a
+ * result with `sent: true`.
+ *
+ * @example
+ * ```ts ignore
+ * import { connect } from "@dovewire/dovewire";
+ * import { FleetWorker } from "@dovewire/fleet";
+ *
+ * const doveadm = connect("doveadm+unix:///run/dovecot/doveadm-server");
+ * const worker = new FleetWorker(
+ *   (user, context) => doveadm.run("force-resync", { user, mailboxMask: "*" }, context),
+ *   { name: "resync-2026", redis: "redis://127.0.0.1:6379", idempotent: true },
+ * );
+ * await worker.closed;
+ * ```
+ */
+export class FleetWorker implements AsyncDisposable {
+  readonly #work: SweepWork<unknown>;
+  readonly #options: FleetWorkerOptions;
+  readonly #keys: FleetKeys;
+  readonly #redis: Redis;
+  readonly #workers: readonly Worker<FleetJob>[];
+  readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
+  readonly #whenClosed: Promise<void>;
+  #resolve!: () => void;
+
+  /** Starts it. Throws a `LocalProtocolError` for invalid options. */
+  constructor(work: SweepWork<unknown>, options: FleetWorkerOptions) {
+    checkFleetOptions(options);
+    const { backends = [defaultBackend], jobs = 1, concurrency = 20, maxResults = 1_000_000 } =
+      options;
+    const { lockDuration = 30_000, stalledInterval = 30_000 } = options;
+    for (
+      const [name, value] of Object.entries({
+        jobs,
+        concurrency,
+        maxResults,
+        lockDuration,
+        stalledInterval,
+      })
+    ) {
+      checkCount(name, value);
+    }
+    if (typeof work !== "function") throw new LocalProtocolError("The work is not a function.");
+    this.#work = work;
+    this.#options = options;
+    this.#keys = keysOf(options);
+    this.#redis = redisAt(options.redis, true);
+    this.#whenClosed = new Promise((resolve) => this.#resolve = resolve);
+    this.#workers = [...new Set(backends)].map((backend) => {
+      const worker: Worker<FleetJob> = new Worker(
+        queueOf(backend),
+        (job, token) => this.#run(job, worker.toKey(`${job.id}:lock`), token!),
+        {
+          ...{ connection: this.#redis, prefix: this.#keys.prefix, concurrency: jobs },
+          // A job is never given up, however many of its workers are killed.
+          ...{ lockDuration, stalledInterval, maxStalledCount: 1_000_000 },
+        },
+      );
+      worker.on("error", (error) => callListener(options.onError, error));
+      return worker;
+    });
+  }
+
+  /** Resolves when it is closed. */
+  get closed(): Promise<void> {
+    return this.#whenClosed;
+  }
+
+  /**
+   * Begins no more users, aborts the context's signal, and resolves when the work that is under way has
+   * ended. What is left of its jobs goes to other workers.
+   */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  /** Closes it, as {@linkcode close} does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(new FleetError("The worker was closed."));
+    await Promise.allSettled(this.#workers.map((worker) => worker.close()));
+    this.#redis.disconnect();
+    this.#resolve();
+  }
+
+  /** Does the work for the users of a job. Rejects if some are left, so that the job is begun again. */
+  async #run({ data }: Job<FleetJob>, lock: string, token: string): Promise<void> {
+    const { concurrency, idempotent, retries } = this.#options;
+    const marks = new Marks({ redis: this.#redis, keys: this.#keys, job: data, lock, token });
+    const results = sweep(
+      data.users.map(([, user]) => user),
+      (user, context) =>
+        this.#begin(marks, user, { ...context, index: data.users[context.index][0] }),
+      { ...{ concurrency, idempotent, retries }, signal: this.#closing.signal },
+    );
+    for await (const result of results) {
+      if (!result.ok && result.error instanceof JobFailure) throw result.error.reason;
+      if (result.ok && result.value === alreadyDone) continue;
+      const isOurs = await marks.end(resultOf(result, data.users[result.index][0]));
+      if (!isOurs) throw lostError();
+    }
+  }
+
+  /** Runs the work for a user, unless it was done or begun before. */
+  async #begin(marks: Marks, user: string, context: SweepContext): Promise<unknown> {
+    const { maxResults = 1_000_000, idempotent = false } = this.#options;
+    for (;;) {
+      const decision = await marks.begin(context.index, { maxResults, idempotent })
+        .catch((error) => {
+          throw new JobFailure(error);
+        });
+      switch (decision) {
+        case "run":
+          return await this.#work(user, context);
+        case "done":
+          return alreadyDone;
+        case "lost":
+          throw new JobFailure(lostError());
+        case "interrupted":
+          throw new SweepInterruptedError(
+            "A worker was gone while its work for the user was under way: it is unknown whether it was done.",
+            { sent: true },
+          );
+      }
+      await new Promise<void>((resolve) => startTimer(fullWait, resolve));
+      if (context.signal.aborted) throw new JobFailure(context.signal.reason);
+    }
+  }
+}
+
+/** What ends a job, and is no result of a user. */
+class JobFailure extends DovewireError {
+  readonly reason: unknown;
+
+  constructor(reason: unknown) {
+    super("The job failed.");
+    this.reason = reason;
+  }
+}
+
+function lostError(): FleetError {
+  return new FleetError(
+    "Another worker has the job now, since this one said nothing for too long. Don't block the event loop, or " +
+      'raise "lockDuration".',
+  );
+}
+
+/** A result as it goes through Redis. */
+function resultOf(result: SweepResult<unknown>, index: number): FleetResult<unknown> {
+  const { user } = result;
+  if (result.ok) return asJson({ ok: true, user, index, value: result.value ?? null });
+  const { error, sent } = result;
+  const code = error instanceof DovewireError ? error.code : "other";
+  return {
+    ok: false,
+    user,
+    index,
+    sent,
+    error: { name: error.name, code, message: error.message },
+  };
+}
+
+/** The result itself if JSON can have it, else a failure. */
+function asJson(result: FleetResult<unknown> & { readonly ok: true }): FleetResult<unknown> {
+  try {
+    JSON.stringify(result);
+    return result;
+  } catch (error) {
+    const message = `What the work returned is not for JSON: ${messageOf(error)}`;
+    const { user, index } = result;
+    return {
+      ok: false,
+      user,
+      index,
+      sent: true,
+      error: { name: "TypeError", code: "other", message },
+    };
+  }
+}

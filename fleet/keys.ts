@@ -1,0 +1,59 @@
+/**
+ * The keys of a fleet in Redis.
+ *
+ * @module
+ */
+
+import { Redis } from "ioredis";
+import type { FleetOptions, RedisPlace } from "./fleet_options.ts";
+
+/** The backend of users for whom none is named. */
+export const defaultBackend = "default";
+
+/** The keys of a fleet. */
+export interface FleetKeys {
+  /** BullMQ's prefix, and that of all keys here. In braces, so that a cluster has them all in one place. */
+  readonly prefix: string;
+  /** A hash: how far enqueueing and the work are. */
+  readonly state: string;
+  /** A stream: the results that were not collected. */
+  readonly results: string;
+  /** A set: the chunks whose users are all done. */
+  readonly finished: string;
+  /** A set: the backends that have a queue. */
+  readonly backends: string;
+  /** A hash: the users of a chunk that were begun, or are done. */
+  marksOf(chunk: number): string;
+}
+
+/** The keys of a fleet. */
+export function keysOf({ name, prefix = "dovewire" }: FleetOptions): FleetKeys {
+  const start = `{${prefix}.${name}}`;
+  return {
+    prefix: start,
+    state: `${start}:state`,
+    results: `${start}:results`,
+    finished: `${start}:finished`,
+    backends: `${start}:backends`,
+    marksOf: (chunk) => `${start}:marks:${chunk}`,
+  };
+}
+
+/** The name of a backend's queue, in which BullMQ allows no ":". */
+export function queueOf(backend: string): string {
+  return `backend.${encodeURIComponent(backend)}`;
+}
+
+/**
+ * A connection to Redis. `isPatient` says whether commands wait for as long as Redis can't be reached; else
+ * they fail after some seconds.
+ */
+export function redisAt(place: RedisPlace, isPatient: boolean): Redis {
+  const options = isPatient ? { maxRetriesPerRequest: null } : { maxRetriesPerRequest: 5 };
+  const redis = typeof place === "string"
+    ? new Redis(place, options)
+    : new Redis({ ...place, ...options });
+  // Its commands tell; without a listener it would print each attempt to connect.
+  redis.on("error", () => {});
+  return redis;
+}
