@@ -79,6 +79,12 @@ class Noted {
   }
 }
 
+/** How much a process's memory grew, in MiB. */
+function growthOf({ lines }: SweepProcess): number {
+  const seen = lines.flatMap((line) => "memory" in line ? [line.memory] : []);
+  return Math.max(...seen) - seen[0];
+}
+
 /** Kills a sweep several times, and goes on; returns all its processes, the last of which ended by itself. */
 async function killAgainAndAgain(
   folder: string,
@@ -90,18 +96,14 @@ async function killAgainAndAgain(
   const random = new Random(7);
   const noted = new Noted();
   const processes: SweepProcess[] = [];
-  const growth: number[] = [];
   for (let kill = 0; kill <= kills; kill++) {
     const process = startSweep({ url: server.url, journal, concurrency, ...options });
     processes.push(process);
     if (kill < kills) {
       await Promise.race([server.more(1 + random.below(Math.floor(count / kills))), process.over]);
-      growth.push(process.mostMemory());
       process.child.kill("SIGKILL");
     }
     await process.over;
-    const [started] = process.lines;
-    if (kill < kills && started?.type === "started") growth.push(growth.pop()! - started.memory);
     const now = await readJournal(journal);
     const begun = [...now.open.values()].filter((begun) => begun).length;
     assert(begun <= concurrency, `${begun} were under way`);
@@ -112,7 +114,8 @@ async function killAgainAndAgain(
   assert.equal((await readJournal(journal)).open.size, 0);
   const lines = processes.flatMap(({ lines }) => lines);
   assert.equal(lines.at(-1)?.type, "ended");
-  if (isSoak) console.log(`  memory grew by ${growth.join(", ")} MiB before each kill`);
+  const growth = processes.map(growthOf);
+  if (isSoak) console.log(`  the memory of each process grew by ${growth.join(", ")} MiB`);
   return { runs: server.runs, lines, growth };
 }
 

@@ -12,6 +12,13 @@ import { fileURLToPath } from "node:url";
 import { connect } from "../../mod.ts";
 import { everybody, sweep } from "../../sweep/mod.ts";
 
+/** The runtime's flags: also to collect what is no longer used when the memory is looked at. */
+const flags = "Deno" in globalThis
+  ? ["run", "-A", "--no-check", "--v8-flags=--expose-gc"]
+  : "Bun" in globalThis
+  ? []
+  : ["--expose-gc"];
+
 /** What the process does. */
 export interface SweepProcessOptions {
   readonly url: string;
@@ -24,7 +31,7 @@ export interface SweepProcessOptions {
 
 /** What the process prints, a line each. */
 export type SweepProcessLine =
-  | { readonly type: "started"; readonly memory: number }
+  | { readonly type: "started" | "memory"; readonly memory: number }
   | {
     readonly type: "failed";
     readonly user: string;
@@ -40,29 +47,35 @@ export interface SweepProcess {
   readonly lines: readonly SweepProcessLine[];
   /** Resolves when it has ended. */
   readonly over: Promise<void>;
-  /** The most memory that it had so far, in MiB. */
-  mostMemory(): number;
 }
 
 /** Starts a process. */
 export function startSweep(options: SweepProcessOptions): SweepProcess {
   const program = fileURLToPath(import.meta.url);
-  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
-  const child = spawn(process.execPath, [...args, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [...flags, program, JSON.stringify(options)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines: SweepProcessLine[] = [];
   const over = (async () => {
     for await (const line of createInterface({ input: child.stdout })) lines.push(JSON.parse(line));
   })();
-  return { child, lines, over, mostMemory: () => memory("VmHWM", child.pid!) };
+  return { child, lines, over };
 }
 
-/** A line of a process's status, in MiB; 0 if it has ended. */
-function memory(name: string, pid: number | "self"): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
+/** The memory that is resident, in MiB, without what is no longer used: engines keep that for long. */
+function memory(): number {
+  const { gc, Bun } = globalThis as {
+    readonly gc?: () => void;
+    readonly Bun?: { gc(isSync: boolean): void };
+  };
+  if (Bun !== undefined) Bun.gc(true);
+  else gc!();
+  const status = readFileSync("/proc/self/status", "utf8");
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024);
 }
+
+/** How many results there are between two looks at the memory. */
+const resultsBetween = 10_000;
 
 /** At once, so that it isn't lost when the process is killed. */
 function print(line: SweepProcessLine): void {
@@ -77,13 +90,13 @@ async function run(options: SweepProcessOptions): Promise<void> {
   const { url, users, ...others } = options;
   await using doveadm = connect(url, { maxConnections: 10 });
   await doveadm.ready();
-  print({ type: "started", memory: memory("VmRSS", "self") });
+  print({ type: "started", memory: memory() });
   let results = 0;
   const input = users === "everybody" ? everybody(doveadm) : generated(users);
   const work = (user: string, context: { readonly signal: AbortSignal }) =>
     doveadm.send({ name: "mailbox list", user }, context);
   for await (const result of sweep(input, work, others)) {
-    results++;
+    if (++results % resultsBetween === 0) print({ type: "memory", memory: memory() });
     if (result.ok) continue;
     const { user, sent, error } = result;
     print({ type: "failed", user, sent, code: (error as { readonly code?: string }).code ?? "" });
