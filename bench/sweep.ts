@@ -48,7 +48,7 @@ function bare({ port, password }: Dovecot, users: readonly string[]): Way {
       const answers = await Promise.all(
         share.map((user) => connection.send({ name: "quota get", user }, { timeout: 0 })),
       );
-      return answers.reduce((sum, { fields }) => sum + fields.length / 6, 0);
+      return answers.reduce((sum, { fields }) => sum + fields.length / 5, 0);
     }));
     return counts.reduce((sum, rows) => sum + rows, 0);
   };

@@ -76,16 +76,19 @@ export class Fleet implements AsyncDisposable {
     }
     const before = Number(state.chunks ?? 0);
     let enqueued = Number(state.enqueued ?? 0);
+    let seen = 0;
     for await (const chunk of chunksOf(users, batch * batchesInChunk)) {
       if (signal?.aborted) {
         throw new AbortError("Enqueueing was aborted.", { cause: signal.reason });
       }
+      seen++;
       if (chunk.number === before - 1 && chunk.hash !== state.hash) throw changedError();
       if (chunk.number < before) continue;
       const jobs = await jobsOf(chunk, { batch, backendOf });
       await withRedis("Enqueueing users", () => this.#add(chunk, jobs, batch));
       enqueued = chunk.end;
     }
+    if (seen < before) throw changedError();
     await withRedis(
       "Enqueueing users",
       () => this.#redis.hset(this.#keys.state, "isComplete", "1"),

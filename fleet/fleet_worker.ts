@@ -111,7 +111,7 @@ export class FleetWorker implements AsyncDisposable {
     this.#workers = [...new Set(backends)].map((backend) => {
       const worker: Worker<FleetJob> = new Worker(
         queueOf(backend),
-        (job, token) => this.#run(job, worker.toKey(`${job.id}:lock`), token!),
+        (job, token) => this.#runOrTell(job, worker.toKey(`${job.id}:lock`), token!),
         {
           ...{ connection: this.#redis, prefix: this.#keys.prefix, concurrency: jobs },
           // A job is never given up, however many of its workers are killed.
@@ -146,6 +146,15 @@ export class FleetWorker implements AsyncDisposable {
     await Promise.allSettled(this.#workers.map((worker) => worker.close()));
     this.#redis.disconnect();
     this.#resolve();
+  }
+
+  async #runOrTell(job: Job<FleetJob>, lock: string, token: string): Promise<void> {
+    try {
+      await this.#run(job, lock, token);
+    } catch (error) {
+      if (!this.#closing.signal.aborted) callListener(this.#options.onError, error as Error);
+      throw error;
+    }
   }
 
   /** Does the work for the users of a job. Rejects if some are left, so that the job is begun again. */

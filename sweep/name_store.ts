@@ -29,6 +29,8 @@ export class NameStore {
   /** Where the next name to take is, and how many were taken. */
   #next = 0;
   #taken = 0;
+  /** How many chunks are forgotten. */
+  #forgotten = 0;
 
   /** Has no names; `seed` is a random integer, so that nobody can choose names that take long to find. */
   constructor(seed: number) {
@@ -60,20 +62,24 @@ export class NameStore {
   /** No more names will come. */
   finish(): void {
     this.#table = undefined;
-    this.#chunks.fill(undefined, 0, Math.floor(this.#next / chunkSize));
+    this.#forget(this.#next);
   }
 
   /** The oldest name that wasn't taken; `undefined` if there is none. */
   take(): string | undefined {
     if (this.#taken === this.#count) return undefined;
     const place = this.#skipEnd(this.#next);
-    if (this.#table === undefined && place !== this.#next && place > 0) {
-      this.#chunks[place / chunkSize - 1] = undefined;
-    }
+    if (this.#table === undefined) this.#forget(place);
     const bytes = this.#nameAt(place);
     this.#next = place + lengthSize + bytes.length;
     this.#taken++;
     return decodeUtf8(bytes);
+  }
+
+  /** Forgets the chunks before a place. */
+  #forget(place: number): void {
+    const end = Math.floor(place / chunkSize);
+    while (this.#forgotten < end) this.#chunks[this.#forgotten++] = undefined;
   }
 
   /** Stores a name; returns its place. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalProtocolError } from "../core/errors.ts";
 import { systemClock } from "../transports/timers.ts";
 import {
   checkSweepOptions,
@@ -58,6 +59,9 @@ export function sweep<Value>(
   options: SweepOptions = {},
 ): AsyncGenerator<SweepResult<Value>, void, void> {
   checkUsers(users);
+  if (typeof work !== "function") {
+    throw new LocalProtocolError(`The work is a ${typeof work}. Pass a function.`);
+  }
   const checked = checkSweepOptions(options);
   return resultsOf(
     new SweepRun(users, work, { ...checked, clock: systemClock, random: Math.random }),

@@ -79,6 +79,7 @@ test("fleet › enqueueing that is interrupted › goes on, and nobody is enqueu
     assert.match(error.message, /not those that were enqueued/);
     return true;
   });
+  await assert.rejects(fleet.enqueue(names(10), batch), /not those that were enqueued/);
   assert.equal(await fleet.enqueue(names(300), batch), 300);
   assert.equal(await fleet.enqueue(names(300), batch), 300);
   const runs: string[] = [];
@@ -168,6 +169,7 @@ test("fleet › a worker whose event loop stands still › another goes on, and 
     ["user0", "interrupted"],
   ]);
   assert(all.every((result) => !result.ok || result.value === "second"));
+  await until(() => errors.some(({ message }) => message.startsWith("Another worker has the job")));
 });
 
 test("fleet › Redis is away for a while › the sweep ends complete", async () => {

@@ -194,6 +194,7 @@ test("sweep › an input of other things than names › is the caller's mistake"
   for (const wrong of ["alice", 5, undefined, null, {}]) {
     assert.throws(() => sweep(wrong as Iterable<string>, () => {}), LocalProtocolError);
   }
+  assert.throws(() => sweep([], undefined as unknown as () => void), LocalProtocolError);
 });
 
 test("sweep › invalid options › are refused by name before anything begins", () => {
