@@ -65,6 +65,7 @@ export interface FleetResultError {
   readonly name: string;
   /** Its code: that of a `DovewireError`, else "other". */
   readonly code: string;
+  /** What happened, and what to do. */
   readonly message: string;
 }
 

@@ -68,10 +68,15 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno", "bun"],
     why: "only computes, so that it runs once on each JavaScript engine",
   },
+  "tests/fleet/fleet_test.ts": {
+    on: ["bun"],
+    why: "is about what is noted in Redis; tests/fleet/kill_test.ts runs fleets on each runtime",
+  },
   "tests/sweep/backends_test.ts": {
     on: ["node"],
     why: "is about servers that stand still",
   },
+  "tests/examples/sweeps/mbox_quoting_test.ts": { on: ["bun"], why: "only computes" },
   "tests/examples/sweeps/sweeps_test.ts": {
     on: ["node"],
     why: "is about what Dovecot does with mail that is moved, exported and expunged",

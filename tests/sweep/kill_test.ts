@@ -10,8 +10,8 @@ import { atFullSize, isSoak } from "../harness/soak.ts";
 import { Random } from "../harness/random.ts";
 import { startSweep, type SweepProcess } from "./sweep_process.ts";
 
-const count = atFullSize(1_000_000, 2_000);
-const kills = atFullSize(10, 3);
+const count = atFullSize(1_000_000, 1_500);
+const kills = atFullSize(10, 2);
 const concurrency = 20;
 
 /** A server that knows how often each user's command came, and can wait for a number of them. */
