@@ -135,10 +135,10 @@ class FieldWriter {
 }
 
 /** The failure that the client gets for an error of the handler. */
-function failureOf(
+export function failureOf(
   error: unknown,
-  { name }: ServerRequest,
-  { onError }: AnswerTarget,
+  { name }: Pick<ServerRequest, "name">,
+  { onError }: Pick<AnswerTarget, "onError">,
 ): { code: string; detail: string; log: string | undefined } {
   if (error instanceof CommandFailure) return error;
   // A CommandError of the client, if the handler asks another server.
@@ -153,7 +153,8 @@ function failureOf(
   return { code: "TEMPFAIL", detail: "", log: `${quoteText(name, nameLength)} failed: ${message}` };
 }
 
-function notAReply(what: unknown): LocalProtocolError {
+/** The error for a value that is no field of a reply. */
+export function notAReply(what: unknown): LocalProtocolError {
   return new LocalProtocolError(
     `A handler returned ${
       what === null ? "null" : `a ${typeof what}`

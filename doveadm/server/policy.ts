@@ -46,6 +46,9 @@ export type PolicyRequest =
   & Pick<ServerRequest, "name" | "args" | "user">
   & Partial<Pick<ServerRequest, "extraFields">>;
 
+/** The failure of a command that a policy doesn't allow, which HTTP tells from the command's own. */
+export class PolicyRefusal extends CommandFailure {}
+
 /** The rules of {@linkcode policy}, ready to be used. */
 export interface Policy {
   /** Lets a client in if its password is the token of a rule, under that rule's name. */
@@ -114,7 +117,7 @@ export function policy(rules: Readonly<Record<string, PolicyRule>>): Policy {
     if (objection === undefined) return undefined;
     const whom = who === undefined ? "" : ` to ${quoteText(who, 60)}`;
     const log = `${quoteText(request.name, 60)} is refused${whom}: ${objection.why}.`;
-    return new CommandFailure(objection.code, { log });
+    return new PolicyRefusal(objection.code, { log });
   }
 
   return {

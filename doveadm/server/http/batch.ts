@@ -1,0 +1,251 @@
+/**
+ * The commands in the body of a request.
+ *
+ * @module
+ */
+
+import {
+  type DovecotVersion,
+  encodeArguments,
+  longOption,
+  type ParameterInfo,
+  type ParameterValue,
+  type ParameterValues,
+} from "../../../core/doveadm/catalogue/mod.ts";
+import { typeIn } from "../../../core/doveadm/catalogue/arguments.ts";
+import { decodeUtf8Strictly, LocalProtocolError } from "../../../core/mod.ts";
+import { CommandFailure } from "../command_failure.ts";
+import { type JsonNode, JsonTextError, readJson } from "./json_text.ts";
+import {
+  camelCase,
+  type OfferedCommand,
+  type OfferedCommands,
+  type TitledColumn,
+} from "./offered_commands.ts";
+
+/** The users that a command acts on. */
+export type ChosenUsers =
+  /** No user, or one. */
+  | { readonly type: "one"; readonly user: string | undefined }
+  /** All whose names match. */
+  | { readonly type: "mask"; readonly mask: string }
+  /** These. */
+  | { readonly type: "names"; readonly names: readonly string[] };
+
+/** A command to run. */
+export interface BatchCommand {
+  readonly offered: OfferedCommand;
+  /** Its parameters as arguments, without the choice of users and the input. */
+  readonly args: readonly string[];
+  readonly users: ChosenUsers;
+  /** The command's input; `undefined` for none. */
+  readonly input: string | undefined;
+  readonly columns: readonly TitledColumn[];
+}
+
+/** An element of a batch: a command, or why it can't run, and the tag of its answer. */
+export interface BatchItem {
+  readonly tag: string;
+  readonly command:
+    | BatchCommand
+    | { readonly refusal: "unknownMethod" | "invalidRequest" }
+    | { readonly failure: CommandFailure };
+}
+
+/** Limits on a batch. */
+export interface BatchLimits {
+  /** How many commands there may be. */
+  readonly commands: number;
+  /** How many values there may be. */
+  readonly values: number;
+}
+
+/** A body that is no batch, with the text for the client. */
+export class BatchError extends Error {}
+
+/** How deep a body may be nested; a batch needs 4 levels. */
+const depth = 64;
+
+/**
+ * Reads the body of a request. Nothing of it runs before all of it is read.
+ *
+ * Throws a {@linkcode BatchError} where Dovecot answers with status 400. Source: Dovecot's
+ * src/doveadm/client-connection-http.c.
+ */
+export function readBatch(
+  body: Uint8Array,
+  offered: OfferedCommands,
+  limits: BatchLimits,
+): readonly BatchItem[] {
+  const root = parse(body, offered.version, limits);
+  if (root.type !== "array") throw parseError("Root is not an array");
+  if (root.items.length > limits.commands) {
+    throw new BatchError(`There are more than ${limits.commands} commands`);
+  }
+  return root.items.map((node) => readItem(node, offered));
+}
+
+function parse(body: Uint8Array, version: DovecotVersion, { values }: BatchLimits): JsonNode {
+  const text = decodeUtf8Strictly(body);
+  // 2.3 lets it through; input would be saved with other bytes than were sent.
+  if (text === undefined) throw parseError("Invalid UTF-8 character");
+  try {
+    return readJson(text, { depth, values });
+  } catch (error) {
+    if (!(error instanceof JsonTextError)) throw error;
+    throw parseError(version === "2.3" && error.isEnd ? "Missing '}'" : error.message);
+  }
+}
+
+function parseError(why: string): BatchError {
+  return new BatchError(`JSON parse error: ${why}`);
+}
+
+function readItem(node: JsonNode, offered: OfferedCommands): BatchItem {
+  if (node.type !== "array") throw new BatchError("Command must be a JSON array");
+  const [name, parameters, tag, ...others] = node.items;
+  if (name?.type !== "string") throw new BatchError("Command name must be a string");
+  const found = offered.find(name.text);
+  if (found !== undefined && parameters?.type !== "object") {
+    throw new BatchError("Parameters must be contained in a JSON object");
+  }
+  const values = found === undefined
+    ? undefined
+    : readParameters(parameters as JsonNode & { type: "object" }, found, offered.version);
+  if (tag?.type !== "string") throw new BatchError("Command ID must be a string");
+  if (others.length > 0) throw new BatchError("Unexpected JSON element at end of command");
+  if (found === undefined) return { tag: tag.text, command: { refusal: "unknownMethod" } };
+  if (values === undefined) return { tag: tag.text, command: { refusal: "invalidRequest" } };
+  return { tag: tag.text, command: commandOf(found, values, offered.version) };
+}
+
+/** The parameters by name; `undefined` for an invalid request. */
+function readParameters(
+  { members }: JsonNode & { type: "object" },
+  { parameters }: OfferedCommand,
+  version: DovecotVersion,
+): ParameterValues | undefined {
+  const values: Record<string, ParameterValue> = Object.create(null);
+  for (const [key, node] of members) {
+    const name = camelCase(key);
+    const parameter = parameters.find((each) => each.name === name);
+    if (parameter === undefined) return undefined;
+    if (name in values) {
+      throw new BatchError(`Parameter \`${wireName(parameter)}' is duplicated`);
+    }
+    const value = readValue(node, parameter, version);
+    if (value === undefined) return undefined;
+    values[name] = value;
+  }
+  return values;
+}
+
+/** A parameter's name as Dovecot spells it: "mailbox-mask". */
+function wireName({ name }: ParameterInfo): string {
+  return longOption(name).slice(2);
+}
+
+/** A parameter's value; `undefined` for an invalid one. */
+function readValue(
+  node: JsonNode,
+  parameter: ParameterInfo,
+  version: DovecotVersion,
+): ParameterValue | undefined {
+  const type = typeIn(parameter, version);
+  const must = (what: string) =>
+    new BatchError(`Parameter \`${wireName(parameter)}' must be ${what}`);
+  if (type === "array") {
+    if (node.type === "array") return node.items.map(itemOf);
+    if (node.type !== "string") throw must("string or array");
+    return [node.text];
+  }
+  if (node.type === "array" || node.type === "object" || isNull(node)) return undefined;
+  const { text } = node;
+  if (type === "string") return text;
+  if (type === "integer") return readInteger(text);
+  // 2.3 takes any other value for true.
+  if (version === "2.3" || text === "true" || text === "false") return text !== "false";
+  throw must(`\`true' or \`false', not \`${text}'`);
+}
+
+function isNull({ type, text }: JsonNode & { readonly text: string }): boolean {
+  return type === "word" && text === "null";
+}
+
+function itemOf(node: JsonNode): string {
+  if (node.type === "string") return node.text;
+  throw new BatchError("Command parameter array can only contain string values");
+}
+
+function readInteger(text: string): bigint | undefined {
+  if (!/^-?\d{1,19}$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? value : undefined;
+}
+
+function commandOf(
+  offered: OfferedCommand,
+  values: ParameterValues,
+  version: DovecotVersion,
+): BatchCommand | { readonly failure: CommandFailure } {
+  const { info } = offered;
+  const input = info.input === undefined ? undefined : values[info.input];
+  try {
+    const typed = withTypes(values, offered, version);
+    return {
+      offered,
+      args: encodeArguments(info, typed, version),
+      users: usersOf(offered, values),
+      input: input as string | undefined,
+      columns: offered.columns(typed),
+    };
+  } catch (error) {
+    if (!(error instanceof LocalProtocolError)) throw error;
+    // Dovecot closes the connection for most of these, without a response.
+    return { failure: new CommandFailure("USAGE", { log: error.message }) };
+  }
+}
+
+/** The values in the types of the newest version, which `encodeArguments` takes for all versions. */
+function withTypes(
+  values: ParameterValues,
+  { parameters }: OfferedCommand,
+  version: DovecotVersion,
+): ParameterValues {
+  const typed: Record<string, ParameterValue> = Object.create(null);
+  for (const parameter of parameters) {
+    const value = values[parameter.name];
+    if (value === undefined) continue;
+    typed[parameter.name] = value;
+    if (typeIn(parameter, version) === parameter.type) continue;
+    if (parameter.type === "array") typed[parameter.name] = [String(value)];
+    else if (parameter.type === "integer") typed[parameter.name] = integerOf(parameter, value);
+  }
+  return typed;
+}
+
+function integerOf({ name }: ParameterInfo, value: ParameterValue): bigint {
+  const integer = readInteger(String(value));
+  if (integer !== undefined) return integer;
+  throw new LocalProtocolError(`The parameter "${name}" has to be an integer.`);
+}
+
+function usersOf({ info }: OfferedCommand, values: ParameterValues): ChosenUsers {
+  const { user, allUsers, userFile } = values;
+  if (!info.mail) return { type: "one", user: undefined };
+  if (allUsers === true) return { type: "mask", mask: "*" };
+  if (userFile !== undefined) {
+    const names = String(userFile).split("\n").map((name) => name.trim());
+    return { type: "names", names: names.filter((name) => name !== "") };
+  }
+  if (user === undefined || user === "") {
+    throw new LocalProtocolError(`"${info.name}" acts on a user's mail. Set "user".`);
+  }
+  const name = String(user);
+  return /[*?]/.test(name) ? { type: "mask", mask: name } : { type: "one", user: name };
+}
+
+/** The arguments of the command that lists the users whose names match a mask. */
+export function listingArguments(mask: string): readonly string[] {
+  return [`${longOption("userMask")}=${mask}`];
+}

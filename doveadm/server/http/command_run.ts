@@ -1,0 +1,347 @@
+/**
+ * Runs one command of a batch and writes its answer.
+ *
+ * @module
+ */
+
+import { exitCode, type LogLevel } from "../../../core/doveadm/mod.ts";
+import { decodeUtf8, DovewireError, encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
+import { onAbort, startTimer } from "../../../transports/timers.ts";
+import { failureOf } from "../answer.ts";
+import { CommandFailure } from "../command_failure.ts";
+import type { DoveadmHandler, DoveadmPeer, ReplyField, ServerRequest } from "../handler.ts";
+import { PolicyRefusal } from "../policy.ts";
+import type { AnswerOutput } from "./answer_output.ts";
+import { type BatchCommand, type BatchItem, listingArguments } from "./batch.ts";
+import { LogLines } from "./log_lines.ts";
+import type { Preferences } from "./preferences.ts";
+import { RowWriter } from "./row_writer.ts";
+
+/** What the commands of a request have in common. */
+export interface RunContext {
+  readonly handler: DoveadmHandler;
+  readonly client: DoveadmPeer;
+  readonly preferences: Preferences;
+  readonly output: AnswerOutput;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** How long a command may take, in milliseconds. */
+  readonly timeout: number;
+  /** How many bytes of log lines a command may have in its answer. */
+  readonly logLimit: number;
+  /** Whether error objects have a space after a comma, as those of Dovecot 2.3. */
+  readonly isSpaced: boolean;
+  /** Called with each error of the handler that isn't a failure of the command. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A failure of a command, in words of the API. */
+interface Failure {
+  readonly code: string;
+  readonly detail: string;
+  readonly log: string | undefined;
+  readonly isRefusal: boolean;
+}
+
+/** Runs a command and writes its answer. Rejects if the answer has to be broken off. */
+export async function answerItem({ tag, command }: BatchItem, context: RunContext): Promise<void> {
+  const { output } = context;
+  if ("refusal" in command) {
+    const extension = new Extension(context, new LogLines(context.logLimit));
+    return await output.write(extension.error(tag, { type: command.refusal, exitCode: 0 }));
+  }
+  const log = new LogLines(context.logLimit);
+  const run = "failure" in command ? undefined : new CommandRun(command, log, context);
+  const failure = run === undefined
+    ? failureFrom((command as { failure: CommandFailure }).failure)
+    : await run.finish();
+  await writeAnswer(tag, { run, failure, log }, context);
+}
+
+/** What became of a command. */
+interface Outcome {
+  readonly run: CommandRun | undefined;
+  readonly failure: Failure | undefined;
+  readonly log: LogLines;
+}
+
+async function writeAnswer(tag: string, outcome: Outcome, context: RunContext): Promise<void> {
+  const { run, failure, log } = outcome;
+  const { output, preferences } = context;
+  const extension = new Extension(context, log);
+  if (failure === undefined) {
+    await run!.rows.end();
+    await output.write(extension.success(tag));
+    return await output.release();
+  }
+  if (failure.log !== undefined) log.add("error", failure.log);
+  const isKept = run !== undefined && !run.rows.isCut && run.rows.rows > 0;
+  if (preferences.rows && isKept) {
+    await run.rows.cut();
+    await output.write(extension.success(tag, failure));
+    return await output.release();
+  }
+  if (run !== undefined) {
+    if (!output.isHeld) throw brokenOff(run.name, failure);
+    output.takeBack();
+  }
+  await output.write(extension.error(tag, errorOf(failure), failure));
+}
+
+/** The error for a command that failed after too many of its rows were sent. */
+function brokenOff(name: string, { code, log }: Failure): DovewireError {
+  return new DovewireError(
+    `The answer to "${name}" was broken off, since the command failed after more of its rows were sent than ` +
+      `"limits.held" allows to take back: ${log ?? code}`,
+  );
+}
+
+/** An error, as the API has it. */
+interface ApiError {
+  readonly type: string;
+  readonly exitCode: number;
+}
+
+function errorOf({ code, isRefusal }: Failure): ApiError {
+  if (isRefusal) return { type: "unAuthorized", exitCode: 0 };
+  if (code === "") return { type: "unknownMethod", exitCode: 0 };
+  if (code === "REFERRAL") return { type: "internalError", exitCode: 0 };
+  return { type: "exitCode", exitCode: exitCode(code) };
+}
+
+function failureFrom(error: CommandFailure): Failure {
+  const { code, detail, log } = error;
+  return { code, detail, log, isRefusal: error instanceof PolicyRefusal && code === "NOPERM" };
+}
+
+/** The end of an answer: its tag, and what the client asked for beyond Dovecot's API. */
+class Extension {
+  readonly #context: RunContext;
+  readonly #log: LogLines;
+
+  constructor(context: RunContext, log: LogLines) {
+    this.#context = context;
+    this.#log = log;
+  }
+
+  /** The end of an answer with rows; with a failure, these are the rows before it. */
+  success(tag: string, failure?: Failure): string {
+    const error = failure === undefined
+      ? []
+      : [`"error":${this.#error(errorOf(failure))}`, ...this.#code(failure)];
+    return `,${JSON.stringify(tag)}${this.#element(error)}]`;
+  }
+
+  /** A whole answer without rows. */
+  error(tag: string, error: ApiError, failure?: Failure): string {
+    const code = failure === undefined ? [] : this.#code(failure);
+    return `["error",${this.#error(error)},${JSON.stringify(tag)}${this.#element(code)}]`;
+  }
+
+  #error({ type, exitCode }: ApiError): string {
+    const space = this.#context.isSpaced ? " " : "";
+    return `{"type":"${type}",${space}"exitCode":${exitCode}}`;
+  }
+
+  #code({ code, detail }: Failure): string[] {
+    if (!this.#context.preferences.log) return [];
+    return [
+      `"code":${JSON.stringify(code)}`,
+      ...(detail === "" ? [] : [`"detail":${JSON.stringify(detail)}`]),
+    ];
+  }
+
+  #element(members: readonly string[]): string {
+    const { log, rows } = this.#context.preferences;
+    if (!log && !rows) return "";
+    const lines = log ? [`"log":${this.#log.json()}`] : [];
+    return `,{${[...members, ...lines].join(",")}}`;
+  }
+}
+
+/** A running command. */
+class CommandRun {
+  readonly name: string;
+  readonly rows: RowWriter;
+  readonly #command: BatchCommand;
+  readonly #context: RunContext;
+  readonly #log: LogLines;
+  readonly #controller = new AbortController();
+
+  constructor(command: BatchCommand, log: LogLines, context: RunContext) {
+    const { info } = command.offered;
+    this.name = info.name;
+    this.#command = command;
+    this.#context = context;
+    this.#log = log;
+    this.rows = new RowWriter(context.output, {
+      command: info.name,
+      columns: command.columns,
+      hasUsers: command.users.type !== "one",
+      base64: context.preferences.base64,
+      signal: this.#controller.signal,
+    });
+  }
+
+  /** Runs it to its end; returns its failure. Never rejects. */
+  async finish(): Promise<Failure | undefined> {
+    const { signal, timeout, output } = this.#context;
+    output.hold();
+    void output.write('["doveadmResponse",');
+    const aborted = new Promise<void>((resolve) => onAbort(this.#controller.signal, resolve));
+    const forget = onAbort(signal, () => this.#controller.abort(signal.reason));
+    const timer = startTimer(timeout, () => this.#controller.abort(tooLate(this.name, timeout)));
+    const work = this.#run().then(() => undefined, (error) => this.#failureOf(error));
+    try {
+      // A handler that ignores its signal isn't waited for.
+      return await Promise.race([work, aborted.then(() => this.#failureOf(undefined))]);
+    } finally {
+      timer.stop();
+      forget();
+      // What still runs may write nothing more.
+      this.#controller.abort(new DovewireError(`"${this.name}" is answered.`));
+    }
+  }
+
+  #failureOf(error: unknown): Failure {
+    const { signal } = this.#controller;
+    if (signal.aborted) {
+      const { message } = signal.reason as Error;
+      return { code: "TEMPFAIL", detail: "", log: String(message), isRefusal: false };
+    }
+    const { onError } = this.#context;
+    const { code, detail, log } = failureOf(error, { name: this.name }, { onError });
+    return { code, detail, log, isRefusal: isRefusal(error) };
+  }
+
+  async #run(): Promise<void> {
+    const { users } = this.#command;
+    if (users.type === "one") return await this.#runFor(users.user);
+    const names = users.type === "mask" ? await this.#list(users.mask) : users.names;
+    let failure: unknown;
+    for (const name of names) {
+      this.rows.setUser(name);
+      try {
+        await this.#runFor(name);
+      } catch (error) {
+        if (this.#controller.signal.aborted || isRefusal(error)) throw error;
+        // As in Dovecot, others are still asked, and one that is gone meanwhile is left out.
+        const isGone = users.type === "mask" && codeOf(error) === "NOUSER";
+        if (!isGone) failure ??= error;
+        else if (error instanceof CommandFailure && error.log) this.#log.add("info", error.log);
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Runs it for one user, or for none. */
+  async #runFor(user: string | undefined): Promise<void> {
+    const { args, input } = this.#command;
+    const reply = await this.#context.handler(this.#request(this.name, { args, user, input }));
+    if (reply !== undefined) await forEachField(reply, (field) => this.rows.write(field));
+    await this.rows.endReply();
+  }
+
+  #request(
+    name: string,
+    { args, user, input }: Pick<ServerRequest, "args" | "user"> & { readonly input?: string },
+  ): ServerRequest {
+    return {
+      ...{ name, args, user },
+      verbosity: undefined,
+      extraFields: {},
+      hasInput: input !== undefined,
+      input: piecesOf(input),
+      signal: this.#controller.signal,
+      client: this.#context.client,
+      log: (level: LogLevel, message: string) => this.#log.add(level, message),
+    };
+  }
+
+  /** The names of the users that match a mask, by the command that every handler for many users needs. */
+  async #list(mask: string): Promise<readonly string[]> {
+    const request = this.#request("user", { args: listingArguments(mask), user: undefined });
+    const texts: string[] = [];
+    const reply = await this.#context.handler(request);
+    if (reply !== undefined) {
+      await forEachField(reply, async (field) => {
+        texts.push(await textOf(field));
+      });
+    }
+    return userList(texts.join(""));
+  }
+}
+
+function tooLate(name: string, timeout: number): DovewireError {
+  return new DovewireError(`"${name}" took longer than ${timeout} ms.`);
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof PolicyRefusal && error.code === "NOPERM";
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof DovewireError ? error.code : undefined;
+}
+
+/** The largest piece of an input that a handler gets, in characters. */
+const inputPiece = 65_536;
+
+/** The bytes of an input, piece by piece; none without an input. */
+function piecesOf(input: string | undefined): AsyncIterable<Uint8Array> {
+  return {
+    async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+      const text = input ?? "";
+      for (let at = 0; at < text.length;) {
+        let end = at + inputPiece;
+        // A cut doesn't separate a surrogate pair.
+        if (/[\ud800-\udbff]/.test(text.charAt(end - 1))) end++;
+        yield encodeUtf8(text.slice(at, end));
+        at = end;
+      }
+    },
+  };
+}
+
+/** Calls back with each field of a reply, no faster than it takes them. */
+async function forEachField(
+  reply: Awaited<ReturnType<DoveadmHandler>> & object,
+  write: (field: ReplyField) => void | Promise<void>,
+): Promise<void> {
+  if (typeof reply === "string") return await write(reply);
+  if (Symbol.asyncIterator in reply) {
+    for await (const field of reply) await write(field);
+    return;
+  }
+  for (const field of reply) {
+    const written = write(field);
+    if (written !== undefined) await written;
+  }
+}
+
+async function textOf(field: ReplyField): Promise<string> {
+  if (typeof field === "string") return field;
+  if (field instanceof Uint8Array) return decodeUtf8(field);
+  if ("text" in field && typeof field.text === "string") return field.text;
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const piece of field as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(piece, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** The names in the reply to "user". Throws a `LocalProtocolError` for another reply. */
+function userList(text: string): readonly string[] {
+  let names: unknown;
+  try {
+    names = JSON.parse(text)?.userList;
+  } catch {
+    // Not JSON.
+  }
+  if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
+  throw new LocalProtocolError(
+    'The handler\'s reply to "user" has no list of users, which a command for many users needs. ' +
+      'Return { text: JSON.stringify({ userList: ["alice", "bob"] }) }.',
+  );
+}

@@ -1,0 +1,151 @@
+/**
+ * Adapts handlers of web requests to `node:http` and `node:https`.
+ *
+ * @module
+ */
+
+/** A request as `node:http` has it. */
+export interface NodeRequest extends AsyncIterable<unknown> {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  /** Whether its body has arrived. */
+  readonly complete: boolean;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
+/** A response as `node:http` has it. */
+export interface NodeResponse {
+  statusMessage: string;
+  statusCode: number;
+  readonly closed: boolean;
+  readonly writableFinished: boolean;
+  readonly headersSent: boolean;
+  setHeader(name: string, value: string | readonly string[]): unknown;
+  write(chunk: Uint8Array): boolean;
+  end(chunk?: Uint8Array): unknown;
+  destroy(): unknown;
+  once(event: "close" | "drain", listener: () => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "close" | "drain", listener: () => void): unknown;
+}
+
+/**
+ * Creates a listener for Node's `createServer` from a handler of web requests, which gets the client's
+ * address as its second argument.
+ *
+ * Bodies pass in both directions no faster than they are read, and a client that disconnects aborts the
+ * request's signal. A handler that throws gets the client a status 500, or a broken response if that has
+ * begun.
+ *
+ * @example
+ * ```ts
+ * import { httpHandler, nodeListener } from "@dovewire/dovewire/server";
+ * import { createServer } from "node:http";
+ *
+ * const api = httpHandler(() => ["INBOX"], {
+ *   password: "s3cret",
+ *   addressOf: (_, address: string) => address,
+ * });
+ * const server = createServer(nodeListener(api));
+ * server.listen(0, "127.0.0.1", () => server.close());
+ * ```
+ */
+export function nodeListener(
+  handler: (request: Request, address: string) => Response | Promise<Response>,
+): (request: NodeRequest, response: NodeResponse) => void {
+  return (incoming, outgoing) => {
+    // What breaks a response shows by "close" as well.
+    outgoing.on("error", () => {});
+    void respond(incoming, outgoing, handler);
+  };
+}
+
+async function respond(
+  incoming: NodeRequest,
+  outgoing: NodeResponse,
+  handler: (request: Request, address: string) => Response | Promise<Response>,
+): Promise<void> {
+  const controller = new AbortController();
+  outgoing.once("close", () => {
+    if (!outgoing.writableFinished) controller.abort(new Error("The client has disconnected."));
+  });
+  try {
+    const request = requestOf(incoming, controller.signal);
+    const response = request === undefined
+      ? new Response("Bad Request\r\n", { status: 400 })
+      : await handler(request, incoming.socket.remoteAddress ?? "");
+    // The rest of a body that nobody reads would be waited for.
+    if (!incoming.complete) outgoing.setHeader("Connection", "close");
+    await send(response, outgoing);
+  } catch {
+    if (!outgoing.closed) fail(outgoing);
+  }
+}
+
+/** The request for a handler; `undefined` for one that can't be. */
+function requestOf(incoming: NodeRequest, signal: AbortSignal): Request | undefined {
+  const { method = "GET", url = "/", rawHeaders } = incoming;
+  try {
+    const headers = new Headers();
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      headers.append(rawHeaders[at], rawHeaders[at + 1]);
+    }
+    const body = method === "GET" || method === "HEAD" ? null : bodyOf(incoming);
+    const init = { method, headers, signal, body, duplex: "half" };
+    // The host is in the headers, where it may be anything.
+    return new Request(new URL(url === "*" ? "/*" : url, "http://localhost"), init);
+  } catch {
+    return undefined;
+  }
+}
+
+function bodyOf(incoming: NodeRequest): ReadableStream<Uint8Array> {
+  const chunks = incoming[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller): Promise<void> {
+      const { done, value } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(new Uint8Array(value));
+    },
+  }, { highWaterMark: 0 });
+}
+
+async function send(response: Response, outgoing: NodeResponse): Promise<void> {
+  const { status, statusText, headers, body } = response;
+  outgoing.statusCode = status;
+  if (statusText !== "") outgoing.statusMessage = statusText;
+  for (const [name, value] of headers) outgoing.setHeader(name, value);
+  const challenges = headers.get("www-authenticate");
+  if (challenges !== null) outgoing.setHeader("WWW-Authenticate", challenges.split(", "));
+  if (body === null) return void outgoing.end();
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return void outgoing.end();
+    await write(value, outgoing);
+    if (outgoing.closed) return void await reader.cancel();
+  }
+}
+
+/** Answers a client whose handler failed: with a status, if the response hasn't begun. */
+function fail(outgoing: NodeResponse): void {
+  if (outgoing.headersSent) return void outgoing.destroy();
+  outgoing.statusCode = 500;
+  outgoing.end();
+}
+
+/** Writes a chunk; resolves when there is room for more, or the client is gone. */
+async function write(chunk: Uint8Array, outgoing: NodeResponse): Promise<void> {
+  if (outgoing.write(chunk)) return;
+  await new Promise<void>((resolve) => {
+    const onRoom = () => {
+      outgoing.off("drain", onRoom);
+      outgoing.off("close", onRoom);
+      resolve();
+    };
+    outgoing.once("drain", onRoom);
+    outgoing.once("close", onRoom);
+  });
+}
