@@ -118,7 +118,7 @@ class HttpServer {
       (method === "GET" || method === "POST" && pathname !== "/");
     if (!isKnown) return failureResponse(404);
     const login = await this.#authorization.check(request.headers);
-    if ("refusal" in login) return await this.#refuse(login.refusal, address);
+    if ("refusal" in login) return await this.#refuse(login.refusal, request, address);
     if (method === "GET") return jsonResponse(this.#pages[pathname]);
     // A browser sends along the password of a user who was asked for it once, also for another site's page.
     if (request.headers.get("sec-fetch-site") === "cross-site") return failureResponse(403);
@@ -131,17 +131,30 @@ class HttpServer {
     return await this.#run(request, { address: peer, username: login.username, minor });
   }
 
-  async #refuse(refusal: string, address: string): Promise<Response> {
+  async #refuse(refusal: string, { signal }: Request, address: string): Promise<Response> {
     const client = address === "" ? "a client" : address;
     this.#report(new AuthenticationError(`${client} could not log in: ${refusal}.`), address);
     const peer = `tcp ${address.includes(":") ? `[${address}]` : address}:0`;
     const delay = address === "" ? 0 : this.#numbers.refusalDelays.next(peer);
     if (delay > 0 && this.#delayed < mostDelayed) {
       this.#delayed++;
-      await new Promise<void>((resolve) => startTimer(delay, resolve));
+      await this.#waitFor(delay, signal);
       this.#delayed--;
     }
     return unauthorizedResponse(this.#authorization.challenges);
+  }
+
+  /** Resolves after a delay, or when the client is gone. */
+  async #waitFor(delay: number, signal: AbortSignal): Promise<void> {
+    let forget = () => {};
+    await new Promise<void>((resolve) => {
+      const timer = startTimer(delay, resolve);
+      forget = onAbort(signal, () => {
+        timer.stop();
+        resolve();
+      });
+    });
+    forget();
   }
 
   /** Reads a batch and runs it. */
