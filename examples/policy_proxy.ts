@@ -26,17 +26,14 @@
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { CommandError, connect } from "../mod.ts";
 import {
-  CommandFailure,
   type DoveadmServer,
   policy,
   type PolicyRule,
-  type ReplyField,
   serve,
   type ServePlace,
-  type ServerRequest,
 } from "../doveadm/server/mod.ts";
+import { passOn } from "./pass_on.ts";
 
 /** Options for {@linkcode servePolicyProxy}. */
 export interface PolicyProxyOptions {
@@ -55,27 +52,8 @@ export function servePolicyProxy(
   const { upstream, upstreamPassword, rules, ...place } = options;
   const { authenticate, guard } = policy(rules);
 
-  async function* passOn(request: ServerRequest): AsyncGenerator<ReplyField> {
-    const { name, args, user, verbosity, hasInput, input, signal, log } = request;
-    await using doveadm = connect(upstream, {
-      password: upstreamPassword,
-      logPassthrough: true,
-      onLog: ({ level, message }) => log(level, message),
-    });
-    const command = { name, args, user, verbosity, ...(hasInput ? { input } : {}) };
-    try {
-      for await (const field of doveadm.stream(command, { signal })) {
-        // The reply of "user" is a text, not a row.
-        yield name === "user" ? { text: await field.text() } : field;
-      }
-    } catch (error) {
-      // Its log was passed on already.
-      if (!(error instanceof CommandError)) throw error;
-      throw new CommandFailure(error.code, { detail: error.detail });
-    }
-  }
-
-  return serve({ ...place, authenticate }, guard(passOn));
+  const handler = passOn(upstream, { password: upstreamPassword });
+  return serve({ ...place, authenticate }, guard(handler));
 }
 
 if (import.meta.main) {

@@ -81,6 +81,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["node"],
     why: "is about what Dovecot does with mail that is moved, exported and expunged",
   },
+  "tests/examples/http_gateway_test.ts": {
+    on: ["node"],
+    why: "compares what the gateway and Dovecot's own HTTP answer",
+  },
   "tests/harness/dovecot/dovecot_test.ts": {
     on: ["deno"],
     why: "is about the harness, which every other test with a Dovecot uses on each runtime",
@@ -121,6 +125,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/npm/tools/compilers_test.ts": { on: ["node"], why: "runs compilers" },
   "tests/npm/tools/runners_test.ts": { on: ["node"], why: "runs other test runners" },
   "tests/workers/client_test.ts": { on: ["node"], why: "workerd is only tested with Node" },
+  "tests/workers/http_handler_test.ts": { on: ["node"], why: "workerd is only tested with Node" },
 };
 
 /**
@@ -156,6 +161,7 @@ const SOAK: readonly RegExp[] = [
   /^tests\/imap\/relay\/fuzz_test\.ts$/,
   /^tests\/imap\/relay\/real_clients_test\.ts$/,
   /^tests\/doveadm\/server\/load_test\.ts$/,
+  /^tests\/doveadm\/server\/http\/sockets_test\.ts$/,
   /^tests\/doveadm\/client\/doveadm_test\.ts$/,
   /^tests\/doveadm\/client\/large_message_test\.ts$/,
   /^tests\/doveadm\/client\/many_users_(flow|dovecot)_test\.ts$/,

@@ -206,7 +206,7 @@ function commandOf(
   }
 }
 
-/** The values in the types of the newest version, which `encodeArguments` takes for all versions. */
+/** The values as `encodeArguments` takes them for all versions: in the types of the newest. */
 function withTypes(
   values: ParameterValues,
   { parameters }: OfferedCommand,
@@ -217,6 +217,12 @@ function withTypes(
     const value = values[parameter.name];
     if (value === undefined) continue;
     typed[parameter.name] = value;
+    if (version === "2.3" && parameter.joined === true) {
+      // It joins the items with spaces, and takes what is between spaces.
+      typed[parameter.name] = (value as string[]).join(" ").split(" ").filter((each) =>
+        each !== ""
+      );
+    }
     if (typeIn(parameter, version) === parameter.type) continue;
     if (parameter.type === "array") typed[parameter.name] = [String(value)];
     else if (parameter.type === "integer") typed[parameter.name] = integerOf(parameter, value);

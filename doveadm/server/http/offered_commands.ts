@@ -45,7 +45,7 @@ export interface TitledColumn {
   readonly isBinary: boolean;
   /** Whether its values are numbers in JSON. */
   readonly isNumber: boolean;
-  /** The column, where it depends on the values whether it is there. */
+  /** The column in the catalogue, if it has it. */
   readonly column?: ReplyColumn;
 }
 
@@ -128,7 +128,7 @@ function titled(info: CommandInfo, column: ReplyColumn): TitledColumn {
     title: info.name === "fetch" ? title.toLowerCase() : title,
     isBinary: column.type === "bytes",
     isNumber,
-    ...(column.optional ? { column } : {}),
+    column,
   };
 }
 

@@ -52,8 +52,8 @@ export class RowWriter {
   constructor(output: AnswerOutput, options: RowWriterOptions) {
     this.#output = output;
     this.#options = options;
-    const isVariable = options.columns.some(({ column }) => column !== undefined);
-    this.#columns = isVariable ? undefined : options.columns;
+    const mayVary = options.columns.some(({ column }) => column?.optional);
+    this.#columns = mayVary ? undefined : options.columns;
   }
 
   /** How many rows are complete. */
@@ -125,13 +125,10 @@ export class RowWriter {
   }
 
   async #chooseColumns(): Promise<void> {
-    const all = this.#options.columns;
-    const chosen = chooseColumns(
-      all.map(({ title, column }) => column ?? { key: title, type: "string", name: title }),
-      this.#first,
-    );
-    const keys = new Set(chosen.map(({ key }) => key));
-    this.#columns = all.filter(({ title, column }) => keys.has(column?.key ?? title));
+    const { columns } = this.#options;
+    const replied = chooseColumns(columns.map(({ column }) => column!), this.#first);
+    const keys = new Set(replied.map(({ key }) => key));
+    this.#columns = columns.filter(({ column }) => keys.has(column!.key));
     for (const value of this.#first.splice(0)) await this.#value(value);
   }
 
