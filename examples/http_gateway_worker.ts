@@ -26,7 +26,7 @@ export interface GatewayEnvironment {
   readonly RULES: string;
 }
 
-/** The API for an environment. A connection belongs to the request that opens it, and the API has none. */
+/** The API for the environment. Connections belong to requests, and the API keeps none. */
 let api: ((request: Request) => Promise<Response>) | undefined;
 
 function apiOf(env: GatewayEnvironment): (request: Request) => Promise<Response> {
@@ -35,6 +35,9 @@ function apiOf(env: GatewayEnvironment): (request: Request) => Promise<Response>
   return httpHandler(guard(upstream), {
     authenticate,
     version: env.DOVEADM_VERSION,
+    // A request whose client disconnects just stops, and would be counted for ever.
+    maxRequests: Infinity,
+    limits: { bodies: Infinity },
     onError: (error) => console.error(error instanceof Error ? error.message : error),
   });
 }
