@@ -20,6 +20,7 @@ import {
   type ParameterValues,
   type ReplyColumn,
 } from "../../core/doveadm/catalogue/mod.ts";
+import { isMask, namesInList } from "../chosen_users.ts";
 import type { HttpValue } from "../http/request_body.ts";
 import type { Input } from "./input.ts";
 import type { RunOptions } from "./run_options.ts";
@@ -226,7 +227,7 @@ export class TypedCall {
         `With iterate: "server", "userFile" can't choose the users of "${this.info.name}". Leave "iterate" out.`,
       );
     }
-    return { names: list.split("\n").map((name) => name.trim()).filter((name) => name !== "") };
+    return { names: namesInList(list) };
   }
 
   /** Throws a `LocalProtocolError` for users through whom a server of a version can't go by itself. */
@@ -307,11 +308,6 @@ export class RowReader {
 /** An object's own properties, in an object without a prototype. */
 function ownValues(parameters: object): ParameterValues {
   return Object.assign(Object.create(null), parameters);
-}
-
-/** Whether a user's name is a mask, for all users that match it. */
-export function isMask(user: string): boolean {
-  return /[*?]/.test(user);
 }
 
 /** A row that starts with the user's name. */

@@ -13,7 +13,7 @@ import {
   type ParameterValues,
 } from "../../core/doveadm/catalogue/mod.ts";
 import type { DoveadmRequest } from "../client/request.ts";
-import { isMask } from "../client/typed_call.ts";
+import { isMask } from "../chosen_users.ts";
 import type { CallDeadline } from "./call_deadline.ts";
 import { inputParameter } from "./input_parameter.ts";
 import type { HttpCommand } from "./request_body.ts";

@@ -5,7 +5,8 @@
  */
 
 import { LocalProtocolError, quoteText } from "../../core/mod.ts";
-import { isMask, type Row } from "../client/typed_call.ts";
+import { isMask } from "../chosen_users.ts";
+import type { Row } from "../client/typed_call.ts";
 import type { UserAnswer } from "../client/user_requests.ts";
 import type { HttpApi } from "./api.ts";
 import type { CallDeadline } from "./call_deadline.ts";

@@ -17,11 +17,11 @@ export type ReplyField = string | Uint8Array | AsyncIterable<Uint8Array> | TextR
 
 /** A connected client. */
 export interface DoveadmPeer {
-  /** The client's address, for messages: "unix", "tcp 192.0.2.1:4711". */
+  /** The client's address, for messages: "unix", "tcp 192.0.2.1:4711"; over HTTP "http 192.0.2.1", or "http". */
   readonly address: string;
   /** The name that it logged in with, or that `authenticate` returned; `undefined` without login. */
   readonly username: string | undefined;
-  /** The minor protocol version of the connection. */
+  /** The minor protocol version of the connection; over HTTP that of the version whose API it is. */
   readonly minor: number;
 }
 

@@ -14,6 +14,7 @@ import {
 } from "../../../core/doveadm/catalogue/mod.ts";
 import { typeIn } from "../../../core/doveadm/catalogue/arguments.ts";
 import { decodeUtf8Strictly, LocalProtocolError } from "../../../core/mod.ts";
+import { isMask, namesInList } from "../../chosen_users.ts";
 import { CommandFailure } from "../command_failure.ts";
 import { type JsonNode, JsonTextError, readJson } from "./json_text.ts";
 import {
@@ -241,14 +242,13 @@ function usersOf({ info }: OfferedCommand, values: ParameterValues): ChosenUsers
   if (!info.mail) return { type: "one", user: undefined };
   if (allUsers === true) return { type: "mask", mask: "*" };
   if (userFile !== undefined) {
-    const names = String(userFile).split("\n").map((name) => name.trim());
-    return { type: "names", names: names.filter((name) => name !== "") };
+    return { type: "names", names: namesInList(String(userFile)) };
   }
   if (user === undefined || user === "") {
     throw new LocalProtocolError(`"${info.name}" acts on a user's mail. Set "user".`);
   }
   const name = String(user);
-  return /[*?]/.test(name) ? { type: "mask", mask: name } : { type: "one", user: name };
+  return isMask(name) ? { type: "mask", mask: name } : { type: "one", user: name };
 }
 
 /** The arguments of the command that lists the users whose names match a mask. */

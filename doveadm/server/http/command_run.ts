@@ -45,47 +45,37 @@ interface Failure {
 
 /** Runs a command and writes its answer. Rejects if the answer has to be broken off. */
 export async function answerItem({ tag, command }: BatchItem, context: RunContext): Promise<void> {
-  const { output } = context;
-  if ("refusal" in command) {
-    const extension = new Extension(context, new LogLines(context.logLimit));
-    return await output.write(extension.error(tag, { type: command.refusal, exitCode: 0 }));
-  }
   const log = new LogLines(context.logLimit);
-  const run = "failure" in command ? undefined : new CommandRun(command, log, context);
-  const failure = run === undefined
-    ? failureFrom((command as { failure: CommandFailure }).failure)
-    : await run.finish();
-  await writeAnswer(tag, { run, failure, log }, context);
+  const form = new AnswerForm(tag, log, context);
+  if ("refusal" in command) {
+    return await context.output.write(form.error({ type: command.refusal, exitCode: 0 }));
+  }
+  if ("failure" in command) {
+    const failure = failureFrom(command.failure);
+    log.addFailure(failure);
+    return await context.output.write(form.error(errorOf(failure), failure));
+  }
+  const run = new CommandRun(command, log, context);
+  const failure = await run.finish();
+  await writeAnswer(run, failure, form, context);
 }
 
-/** What became of a command. */
-interface Outcome {
-  readonly run: CommandRun | undefined;
-  readonly failure: Failure | undefined;
-  readonly log: LogLines;
-}
-
-async function writeAnswer(tag: string, outcome: Outcome, context: RunContext): Promise<void> {
-  const { run, failure, log } = outcome;
-  const { output, preferences } = context;
-  const extension = new Extension(context, log);
-  if (failure === undefined) {
-    await run!.rows.end();
-    await output.write(extension.success(tag));
+/** Writes the end of a command's answer, or another answer instead. */
+async function writeAnswer(
+  { name, rows }: CommandRun,
+  failure: Failure | undefined,
+  form: AnswerForm,
+  { output, preferences }: RunContext,
+): Promise<void> {
+  const isKept = failure === undefined || preferences.rows && rows.count > 0 && !rows.isCut;
+  if (isKept) {
+    await (failure === undefined ? rows.end() : rows.cut());
+    await output.write(form.success(failure));
     return await output.release();
   }
-  if (failure.log !== undefined) log.add("error", failure.log);
-  const isKept = run !== undefined && !run.rows.isCut && run.rows.rows > 0;
-  if (preferences.rows && isKept) {
-    await run.rows.cut();
-    await output.write(extension.success(tag, failure));
-    return await output.release();
-  }
-  if (run !== undefined) {
-    if (!output.isHeld) throw brokenOff(run.name, failure);
-    output.takeBack();
-  }
-  await output.write(extension.error(tag, errorOf(failure), failure));
+  if (!output.isHeld) throw brokenOff(name, failure);
+  output.takeBack();
+  await output.write(form.error(errorOf(failure), failure));
 }
 
 /** The error for a command that failed after too many of its rows were sent. */
@@ -114,28 +104,30 @@ function failureFrom(error: CommandFailure): Failure {
   return { code, detail, log, isRefusal: error instanceof PolicyRefusal && code === "NOPERM" };
 }
 
-/** The end of an answer: its tag, and what the client asked for beyond Dovecot's API. */
-class Extension {
-  readonly #context: RunContext;
+/** The form of an answer, with what the client asked for beyond Dovecot's API. */
+class AnswerForm {
+  readonly #tag: string;
   readonly #log: LogLines;
+  readonly #context: RunContext;
 
-  constructor(context: RunContext, log: LogLines) {
-    this.#context = context;
+  constructor(tag: string, log: LogLines, context: RunContext) {
+    this.#tag = JSON.stringify(tag);
     this.#log = log;
+    this.#context = context;
   }
 
   /** The end of an answer with rows; with a failure, these are the rows before it. */
-  success(tag: string, failure?: Failure): string {
+  success(failure?: Failure): string {
     const error = failure === undefined
       ? []
       : [`"error":${this.#error(errorOf(failure))}`, ...this.#code(failure)];
-    return `,${JSON.stringify(tag)}${this.#element(error)}]`;
+    return `,${this.#tag}${this.#element(error)}]`;
   }
 
   /** A whole answer without rows. */
-  error(tag: string, error: ApiError, failure?: Failure): string {
+  error(error: ApiError, failure?: Failure): string {
     const code = failure === undefined ? [] : this.#code(failure);
-    return `["error",${this.#error(error)},${JSON.stringify(tag)}${this.#element(code)}]`;
+    return `["error",${this.#error(error)},${this.#tag}${this.#element(code)}]`;
   }
 
   #error({ type, exitCode }: ApiError): string {
@@ -183,7 +175,7 @@ class CommandRun {
     });
   }
 
-  /** Runs it to its end; returns its failure. Never rejects. */
+  /** Runs it to its end; returns its failure, whose reason is in the log then. Never rejects. */
   async finish(): Promise<Failure | undefined> {
     const { signal, timeout, output } = this.#context;
     output.hold();
@@ -194,7 +186,9 @@ class CommandRun {
     const work = this.#run().then(() => undefined, (error) => this.#failureOf(error));
     try {
       // A handler that ignores its signal isn't waited for.
-      return await Promise.race([work, aborted.then(() => this.#failureOf(undefined))]);
+      const failure = await Promise.race([work, aborted.then(() => this.#failureOf(undefined))]);
+      if (failure !== undefined) this.#log.addFailure(failure);
+      return failure;
     } finally {
       timer.stop();
       forget();
@@ -224,7 +218,8 @@ class CommandRun {
       try {
         await this.#runFor(name);
       } catch (error) {
-        if (this.#controller.signal.aborted || isRefusal(error)) throw error;
+        const isOver = this.#controller.signal.aborted || isRefusal(error) || this.rows.isCut;
+        if (isOver) throw error;
         // As in Dovecot, others are still asked, and one that is gone meanwhile is left out.
         const isGone = users.type === "mask" && codeOf(error) === "NOUSER";
         if (!isGone) failure ??= error;

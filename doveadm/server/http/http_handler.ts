@@ -12,10 +12,10 @@ import { AnswerOutput } from "./answer_output.ts";
 import { Authorization } from "./authorization.ts";
 import { BatchError, type BatchItem, readBatch } from "./batch.ts";
 import { Bodies, BodyError } from "./body.ts";
-import { answerItem } from "./command_run.ts";
+import { answerItem, type RunContext } from "./command_run.ts";
 import { OfferedCommands } from "./offered_commands.ts";
 import { type HttpHandlerOptions, type HttpNumbers, httpNumbers } from "./options.ts";
-import { appliedPreferences, readPreferences } from "./preferences.ts";
+import { appliedPreferences, type Preferences, readPreferences } from "./preferences.ts";
 import {
   failureResponse,
   jsonResponse,
@@ -210,6 +210,7 @@ interface RunningBatchOptions {
 class RunningBatch {
   readonly #options: RunningBatchOptions;
   readonly #output: AnswerOutput;
+  readonly #preferences: Preferences;
   readonly #controller = new AbortController();
   readonly #forget: () => void;
   #isEnded = false;
@@ -217,15 +218,15 @@ class RunningBatch {
   constructor(items: readonly BatchItem[], options: RunningBatchOptions) {
     this.#options = options;
     this.#output = new AnswerOutput(options.numbers.limits.held);
-    const { signal } = options.request;
+    const { headers, signal } = options.request;
+    this.#preferences = readPreferences(headers);
     this.#forget = onAbort(signal, () => this.#abort("its client has disconnected"));
     void this.#run(items);
   }
 
   /** The response, which begins when the whole answer is there, or when it is long. */
   async response(): Promise<Response> {
-    const { request, numbers } = this.#options;
-    const headers = appliedPreferences(readPreferences(request.headers));
+    const headers = appliedPreferences(this.#preferences);
     let body;
     try {
       body = await this.#output.body();
@@ -238,7 +239,7 @@ class RunningBatch {
       return jsonResponse(body.bytes, headers);
     }
     const stream = streamOf(body.chunks, {
-      stallTimeout: numbers.stallTimeout,
+      stallTimeout: this.#options.numbers.stallTimeout,
       onEnd: () => this.#end(),
       onAbort: (why) => this.#abort(why),
     });
@@ -246,20 +247,21 @@ class RunningBatch {
   }
 
   async #run(items: readonly BatchItem[]): Promise<void> {
-    const { handler, client, request, numbers, isSpaced, onError } = this.#options;
+    const { handler, client, numbers, isSpaced, onError } = this.#options;
     const output = this.#output;
+    const context: RunContext = {
+      ...{ handler, client, output, isSpaced, onError },
+      preferences: this.#preferences,
+      signal: this.#controller.signal,
+      timeout: numbers.timeout,
+      logLimit: numbers.limits.log,
+    };
     try {
       await output.write("[");
       for (const [at, item] of items.entries()) {
         this.#controller.signal.throwIfAborted();
         if (at > 0) await output.write(",");
-        await answerItem(item, {
-          ...{ handler, client, output, isSpaced, onError },
-          preferences: readPreferences(request.headers),
-          signal: this.#controller.signal,
-          timeout: numbers.timeout,
-          logLimit: numbers.limits.log,
-        });
+        await answerItem(item, context);
       }
       await output.write("]");
       output.end();

@@ -27,6 +27,11 @@ export class LogLines {
     else this.#lines.push({ level, message });
   }
 
+  /** Adds the reason of a failure, if it has one. */
+  addFailure({ log }: { readonly log: string | undefined }): void {
+    if (log !== undefined) this.add("error", log);
+  }
+
   /** The lines as JSON; a line at the end says how many there are more. */
   json(): string {
     const more = { level: "warning", message: `${this.#dropped} more lines are left out.` };

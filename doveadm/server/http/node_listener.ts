@@ -101,6 +101,7 @@ function requestOf(incoming: NodeRequest, signal: AbortSignal): Request | undefi
   }
 }
 
+/** A request's body. Cancelling it does nothing: ending the request would end its connection, too. */
 function bodyOf(incoming: NodeRequest): ReadableStream<Uint8Array> {
   const chunks = incoming[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
   return new ReadableStream<Uint8Array>({
@@ -117,8 +118,8 @@ async function send(response: Response, outgoing: NodeResponse): Promise<void> {
   outgoing.statusCode = status;
   if (statusText !== "") outgoing.statusMessage = statusText;
   for (const [name, value] of headers) outgoing.setHeader(name, value);
-  const challenges = headers.get("www-authenticate");
-  if (challenges !== null) outgoing.setHeader("WWW-Authenticate", challenges.split(", "));
+  const cookies = headers.getSetCookie();
+  if (cookies.length > 0) outgoing.setHeader("Set-Cookie", cookies);
   if (body === null) return void outgoing.end();
   const reader = body.getReader();
   for (;;) {

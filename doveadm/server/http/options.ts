@@ -100,7 +100,8 @@ export interface HttpNumbers {
 export function httpNumbers(options: HttpHandlerOptions<never>): HttpNumbers {
   const { maxRequests = 1000, refusalDelay = 500, limits = {} } = options;
   checkCount("maxRequests", maxRequests);
-  const allLimits = { ...defaultLimits, ...limits };
+  const given = Object.entries(limits).filter(([, limit]) => limit !== undefined);
+  const allLimits = { ...defaultLimits, ...Object.fromEntries(given) };
   for (const [name, limit] of Object.entries(allLimits)) {
     if (!Object.hasOwn(defaultLimits, name)) {
       throw new LocalProtocolError(

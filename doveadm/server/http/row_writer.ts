@@ -57,7 +57,7 @@ export class RowWriter {
   }
 
   /** How many rows are complete. */
-  get rows(): number {
+  get count(): number {
     return this.#rows;
   }
 
@@ -189,6 +189,8 @@ export class RowWriter {
 
   /** Adds to the value, and to the row with its last piece. */
   #add(json: string, final: boolean): void | Promise<void> {
+    // It may have been aborted while a value was awaited, and the answer may be written already.
+    this.#options.signal.throwIfAborted();
     this.#row += json;
     if (final && ++this.#column === this.#columns!.length) {
       this.#row += "}";

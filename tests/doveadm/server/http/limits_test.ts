@@ -141,6 +141,55 @@ test("limits of the HTTP API › a command that takes too long › is aborted, a
   assert(signals[0].aborted);
 });
 
+test("limits of the HTTP API › a handler goes on after its time › nothing of it gets into other answers", async () => {
+  let goOn = () => {};
+  const late = new Promise<void>((resolve) => goOn = resolve);
+  let isOver = () => {};
+  const over = new Promise<void>((resolve) => isOver = resolve);
+  const api = apiOf(async function* ({ name }) {
+    if (name === "reload") {
+      goOn();
+      await over;
+      return;
+    }
+    yield "INBOX";
+    try {
+      yield (async function* () {
+        yield new Uint8Array(10);
+        await late;
+      })();
+    } finally {
+      isOver();
+    }
+  }, { timeout: 50 });
+  const prefer = "doveadm-rows";
+  const batch = [["mailboxList", { user: "alice" }, "a"], ["reload", {}, "b"]];
+  const response = await api(post(batch, { headers: { prefer } }));
+  assert.deepEqual(await response.json(), [
+    ["doveadmResponse", [{ mailbox: "INBOX" }], "a", { error: { type: "exitCode", exitCode: 75 } }],
+    ["doveadmResponse", [], "b", {}],
+  ]);
+});
+
+test("limits of the HTTP API › one of many users fails within a long value › the response is broken off", async () => {
+  const api = apiOf(async function* ({ name, user }) {
+    if (name === "user") return yield { text: '{"userList":["alice","bob"]}' };
+    yield (async function* () {
+      for (let at = 0; at < 100; at++) {
+        await Promise.resolve();
+        yield new Uint8Array(10_000).fill(0x78);
+      }
+      if (user === "alice") throw new Error("a mistake");
+    })();
+  });
+  for (const prefer of ["", "doveadm-rows"]) {
+    const response = await api(
+      post([["mailboxList", { user: "*" }, "a"]], { headers: { prefer } }),
+    );
+    await assert.rejects(response.text());
+  }
+});
+
 test("limits of the HTTP API › a client disconnects › its command is aborted, and no other runs", async () => {
   const names: string[] = [];
   let begin = () => {};
