@@ -7,7 +7,7 @@
 import { AbortError, LocalProtocolError, RemoteProtocolError } from "../core/errors.ts";
 import { timeLimit } from "../core/time_limit.ts";
 import type { DoveadmClient } from "../doveadm/client/doveadm_client.ts";
-import { isMask } from "../doveadm/client/typed_call.ts";
+import { isMask } from "../doveadm/chosen_users.ts";
 import { NameStore } from "./name_store.ts";
 import { UserListReader } from "./user_list_reader.ts";
 
