@@ -9,7 +9,7 @@ export type {
   DoveadmConnectionOptions,
   StreamOptions,
 } from "./doveadm/client/connection_options.ts";
-export { connect } from "./doveadm/client/connect.ts";
+export { connect, type DoveadmHttpUrl, type DoveadmUrl } from "./doveadm/client/connect.ts";
 export { Doveadm } from "./doveadm/client/doveadm.ts";
 export type { DoveadmOptions } from "./doveadm/client/doveadm_options.ts";
 export {
@@ -18,11 +18,26 @@ export {
   DoveadmClient,
   type DoveadmOutcome,
 } from "./doveadm/client/doveadm_client.ts";
-export { CommandError, type CommandErrorReason } from "./doveadm/client/command_error.ts";
+export { type ClusterStats, DoveadmCluster } from "./doveadm/client/cluster/doveadm_cluster.ts";
+export type {
+  ClusterAnswer,
+  ClusterTarget,
+  DoveadmClusterOptions,
+  RouteFunction,
+  RouteOptions,
+} from "./doveadm/client/cluster/cluster_options.ts";
+export {
+  CommandError,
+  type CommandErrorReason,
+  type Referral,
+} from "./doveadm/client/command_error.ts";
 export type {
   ClosedEvent,
   CloseReason,
+  ClusterCallEvent,
+  ClusterEvent,
   EndedEvent,
+  FailedOverEvent,
   OneMailCommandEvent,
   OpenedEvent,
   OpenFailedEvent,
@@ -31,8 +46,10 @@ export type {
   PoolEvent,
   PoolEventBase,
   QueuedEvent,
+  ReferredEvent,
   RetriedEvent,
   RetryReason,
+  RoutedEvent,
   StartedEvent,
 } from "./doveadm/client/pool/pool_event.ts";
 export type { PoolOptions } from "./doveadm/client/pool/pool_options.ts";
@@ -50,6 +67,10 @@ export type { StreamedField } from "./doveadm/client/field_stream.ts";
 export { PartialFailure, type PartialOutcome } from "./doveadm/client/partial_failure.ts";
 export type { RunOptions, UserErrorDecision } from "./doveadm/client/run_options.ts";
 export { DoveadmHttp } from "./doveadm/http/doveadm_http.ts";
+export {
+  DoveadmHttpCluster,
+  type DoveadmHttpClusterOptions,
+} from "./doveadm/http/doveadm_http_cluster.ts";
 export type { DoveadmHttpOptions } from "./doveadm/http/doveadm_http_options.ts";
 export type { HttpLimits } from "./doveadm/http/limits.ts";
 export type { HttpMethod, HttpMethodParameter } from "./doveadm/http/command_list.ts";

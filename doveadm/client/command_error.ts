@@ -17,6 +17,14 @@ import { type DoveadmFailure, exitCode, type LogLine } from "../../core/doveadm/
  */
 export type CommandErrorReason = "quota" | "exists";
 
+/** The server that has a user, as another server names it: a host without a port. */
+export interface Referral {
+  /** The user's name there. */
+  readonly user: string;
+  /** The host, as a name or an IP address. */
+  readonly host: string;
+}
+
 /** The server ran the command, or checked it, and it failed. */
 export class CommandError extends DovewireError {
   /** The class's name. */
@@ -38,6 +46,8 @@ export class CommandError extends DovewireError {
   readonly reply: DoveadmFailure;
   /** The reason, if it is more precise than the code; otherwise `undefined`. */
   readonly reason: CommandErrorReason | undefined;
+  /** Which server has the user, if the code is "REFERRAL"; otherwise `undefined`. */
+  readonly referral: Referral | undefined;
 
   /**
    * Creates an error from a failed reply, the exit code if the server sent it as a number, and a sentence
@@ -61,7 +71,15 @@ export class CommandError extends DovewireError {
     this.log = log;
     this.reply = reply;
     this.reason = reason;
+    this.referral = reply.code === "REFERRAL" ? referralOf(reply.detail) : undefined;
   }
+}
+
+/** Reads `user@host`; a user's name may have an "@", too. */
+function referralOf(detail: string): Referral | undefined {
+  const at = detail.lastIndexOf("@");
+  const [user, host] = [detail.slice(0, at), detail.slice(at + 1)];
+  return at < 1 || host === "" ? undefined : { user, host };
 }
 
 /** The exit code of doveadm for a full quota: EX_CANTCREAT of sysexits(3). */

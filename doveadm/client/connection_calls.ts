@@ -13,6 +13,7 @@ import {
 import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import { peerName } from "../../transports/transport.ts";
 import type { CallRunner } from "./call_runner.ts";
+import { type HopOptions, userAtHop, withHop } from "./cluster/hop.ts";
 import { CommandError } from "./command_error.ts";
 import type { DoveadmConnection } from "./connection.ts";
 import type { DoveadmOptions } from "./doveadm_options.ts";
@@ -44,8 +45,15 @@ export class ConnectionCalls implements CallRunner {
   #limits: DoveadmClientLimits;
   #maxConnections: number;
 
-  /** Throws a `LocalProtocolError` for an invalid target or option. */
-  constructor(target: string | URL | DoveadmTarget, options: DoveadmOptions) {
+  /**
+   * Throws a `LocalProtocolError` for an invalid target or option. `failsFast` is for one of several servers:
+   * calls don't wait for it if it can't be reached.
+   */
+  constructor(
+    target: string | URL | DoveadmTarget,
+    options: DoveadmOptions,
+    { failsFast = false }: { readonly failsFast?: boolean } = {},
+  ) {
     const { address, security, password: passwordOfTarget } = resolveTarget(target);
     const { password = passwordOfTarget } = options;
     const { starttls, timeout = defaultTimeout, connectTimeout = 0, handshakeTimeout = 0 } =
@@ -81,25 +89,26 @@ export class ConnectionCalls implements CallRunner {
       ...poolOptions,
       ...{ open: (signal) => openConnection(how, signal), timeout, peer: this.peer },
       hasPassword: password !== undefined,
+      failsFast,
     });
   }
 
-  send(request: DoveadmRequest, options: SendOptions): Promise<DoveadmResult> {
-    const work = workOf(request, options);
-    return this.#poolFor(work).run(
+  send(request: DoveadmRequest, options: HopOptions): Promise<DoveadmResult> {
+    const work = workOf({ ...request, user: userAtHop(request.user, options) }, options);
+    return this.#pool.run(
       work,
-      (connection, rest) => succeed(connection, request, rest),
+      (connection, rest) => succeed(connection, withHop(request, options, connection), rest),
     );
   }
 
   stream(
     request: DoveadmRequest,
-    options: SendOptions,
+    options: HopOptions,
   ): AsyncGenerator<StreamedField, void, void> {
-    const work = workOf(request, options, true);
-    return this.#poolFor(work).stream(
+    const work = workOf({ ...request, user: userAtHop(request.user, options) }, options, true);
+    return this.#pool.stream(
       work,
-      (connection, rest) => connection.stream(request, rest),
+      (connection, rest) => connection.stream(withHop(request, options, connection), rest),
     );
   }
 
@@ -161,13 +170,14 @@ export class ConnectionCalls implements CallRunner {
   }
 
   /** Runs a call for one user or without a user. */
-  #runFor({ call, user, input }: UserCall, options: SendOptions): Promise<Row[]> {
+  #runFor({ call, user, input }: UserCall, options: HopOptions): Promise<Row[]> {
     const { name } = call.info;
     const work = workOfCall({ call, user, input }, options);
-    return this.#poolFor(work).run(work, async (connection, rest) => {
+    return this.#pool.run(work, async (connection, rest) => {
       const version = versionOf(connection.minor);
       const request = { name, user, args: call.argumentsFor(version), input };
-      const { rawFields } = await succeed(connection, request, rest);
+      const sent = withHop(request, options, connection);
+      const { rawFields } = await succeed(connection, sent, rest);
       return rowsOfReply(call, rawFields, { version, limits: this.#limits });
     });
   }
@@ -175,33 +185,34 @@ export class ConnectionCalls implements CallRunner {
   /** Runs a call for one user or without a user, and yields its rows as they arrive. */
   #rowsFor(
     { call, user, input }: UserCall,
-    options: SendOptions,
+    options: HopOptions,
   ): AsyncGenerator<Row, void, void> {
     const { name } = call.info;
     const work = workOfCall({ call, user, input }, options, true);
-    return this.#poolFor(work).stream(work, (connection, rest) => {
+    return this.#pool.stream(work, (connection, rest) => {
       const version = versionOf(connection.minor);
       const request = { name, user, args: call.argumentsFor(version), input };
       const row = valuesPerRow(call, version);
-      const fields = connection.stream(request, { ...rest, valuesPerRow: row });
+      const sent = withHop(request, options, connection);
+      const fields = connection.stream(sent, { ...rest, valuesPerRow: row });
       return rowsOfStream(call, fields, { version, limits: this.#limits });
     });
-  }
-
-  /** Picks the server for a command and its user, and with it the pool of its connections. */
-  #poolFor(_work: Work): ConnectionPool {
-    return this.#pool;
   }
 }
 
 /** What a call for one user, or without a user, needs. */
 function workOfCall(
   { call: { info, given }, user, input }: UserCall,
-  options: SendOptions,
+  options: HopOptions,
   isStream = false,
 ): Work {
   return {
-    ...{ name: info.name, user, options, attendance: attendanceOf(input, isStream) },
+    ...{
+      name: info.name,
+      user: userAtHop(user, options),
+      options,
+      attendance: attendanceOf(input, isStream),
+    },
     kindIn: (version) => connectionKind(info, given, version),
   };
 }

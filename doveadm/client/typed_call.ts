@@ -104,6 +104,15 @@ export class TypedCall {
     return input === undefined ? undefined : this.#values[input] as Input | undefined;
   }
 
+  /** The same call with its input replaced: by one that can be sent several times. */
+  withInput(input: Input): TypedCall {
+    return new TypedCall(
+      this.info.name,
+      { ...this.#values, [this.info.input!]: input },
+      this.#options,
+    );
+  }
+
   /** Whether the request or its rows depend on the server's version. */
   get dependsOnVersion(): boolean {
     const { parameters, columns } = this.info;

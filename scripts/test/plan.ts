@@ -39,6 +39,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno"],
     why: "compares the query checker with Dovecot's",
   },
+  "tests/doveadm/client/cluster/dovecot_test.ts": {
+    on: ["node"],
+    why: "is about what Dovecots do when one of them stops",
+  },
   "tests/doveadm/client/pool/dovecot_kinds_test.ts": {
     on: ["node"],
     why: "is about what Dovecot answers on a used connection",
@@ -164,6 +168,7 @@ const SOAK: readonly RegExp[] = [
   /^tests\/doveadm\/server\/http\/sockets_test\.ts$/,
   /^tests\/doveadm\/client\/doveadm_test\.ts$/,
   /^tests\/doveadm\/client\/large_message_test\.ts$/,
+  /^tests\/doveadm\/client\/cluster\/failover_test\.ts$/,
   /^tests\/doveadm\/client\/many_users_(flow|dovecot)_test\.ts$/,
   /^tests\/doveadm\/client\/pool\/(dovecot|limits|soak)_test\.ts$/,
   /^tests\/extractor\/client\/program_test\.ts$/,
@@ -200,6 +205,7 @@ const LONG: readonly string[] = [
   "tests/doveadm/client/many_users_end_test.ts",
   "tests/doveadm/client/many_users_flow_test.ts",
   "tests/doveadm/client/many_calls_test.ts",
+  "tests/doveadm/client/cluster/dovecot_test.ts",
   "tests/doveadm/client/pool/hostile_test.ts",
   "tests/doveadm/client/pool/dovecot_kinds_test.ts",
   "tests/sweep/kill_test.ts",

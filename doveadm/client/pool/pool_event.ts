@@ -143,7 +143,48 @@ export interface OneMailCommandEvent extends PoolEventBase {
   readonly type: "one-mail-command";
 }
 
-/** An event of a client's connections and calls. */
+/** What events about the servers of a cluster have; `peer` is the server that they begin with. */
+export interface ClusterCallEvent extends PoolEventBase {
+  /** The command's name. */
+  readonly command: string;
+  /** The user whose mail it acts on, if it is a single one. */
+  readonly user: string | undefined;
+  /** The server that is asked next, for messages. */
+  readonly to: string;
+}
+
+/** The server of a user was found; it is remembered for a while. */
+export interface RoutedEvent extends PoolEventBase {
+  /** Tells which event it is. */
+  readonly type: "routed";
+  /** The user. */
+  readonly user: string;
+  /** Who said so: the `route` function, or the user database. */
+  readonly by: "function" | "userdb";
+}
+
+/** A server named another one that has the user, which is asked now and remembered for a while. */
+export interface ReferredEvent extends ClusterCallEvent {
+  /** Tells which event it is. */
+  readonly type: "referred";
+  /** The user's name at that server. */
+  readonly userThere: string;
+  /** How many referrals this call has followed, this one included. */
+  readonly referrals: number;
+}
+
+/** A server could not be reached, or its connection was lost, and another one is asked. */
+export interface FailedOverEvent extends ClusterCallEvent {
+  /** Tells which event it is. */
+  readonly type: "failed-over";
+  /** Why. Its `sent` says whether the command may have run, and will run twice. */
+  readonly error: unknown;
+}
+
+/** An event of a cluster's servers. */
+export type ClusterEvent = RoutedEvent | ReferredEvent | FailedOverEvent;
+
+/** An event of a client's connections and calls, and of a cluster's servers. */
 export type PoolEvent =
   | OpenedEvent
   | OpenFailedEvent
@@ -152,4 +193,5 @@ export type PoolEvent =
   | StartedEvent
   | RetriedEvent
   | EndedEvent
-  | OneMailCommandEvent;
+  | OneMailCommandEvent
+  | ClusterEvent;

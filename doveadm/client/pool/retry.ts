@@ -17,7 +17,7 @@ import { CommandError } from "../command_error.ts";
 import type { RetryReason } from "./pool_event.ts";
 
 /** How many times an idempotent command may be sent. */
-const mostSent = 3;
+export const mostSent = 3;
 
 /** What was done with a command that failed. */
 export interface Attempt {

@@ -6,6 +6,7 @@
 
 import {
   AbortError,
+  AuthenticationError,
   type ConnectionLostError,
   RemoteProtocolError,
   TimeoutError,
@@ -57,6 +58,11 @@ export interface SchedulerOptions extends CheckedPoolOptions {
   readonly peer: string;
   /** Whether connections have a password to log in with. */
   readonly hasPassword: boolean;
+  /**
+   * Whether calls that wait are rejected at once if no connection can be opened, since there are other
+   * servers; `false` if left out.
+   */
+  readonly failsFast?: boolean;
   /** The clock; the runtime's own if left out. */
   readonly clock?: Clock;
   /** Returns a number from 0 to less than 1; `Math.random` if left out. */
@@ -85,7 +91,7 @@ export class Scheduler {
   readonly #clock: Clock;
   readonly #observer: Observer;
   readonly #connections: Connections;
-  readonly #order = new UserOrder();
+  readonly #order = new UserOrder<Job>();
   readonly #attended: AttendedLimit;
   readonly #ready = new ReadyQueues();
   readonly #division: Division;
@@ -438,11 +444,13 @@ export class Scheduler {
 
   #onFail(kind: ConnectionKind, error: unknown): void {
     if (error instanceof Error) this.#openError = error;
-    const { hasPassword } = this.#options;
+    const { hasPassword, failsFast } = this.#options;
     const isFirst = this.#observer.totals.opened === 0;
     const isBroken = error instanceof RemoteProtocolError && ++this.#broken > 1;
     const isNoServer = isFirst && isUnfinished(error) && ++this.#unfinished >= mostUnfinished;
-    if (isBroken || isNoServer || isLasting(error, { isFirst, hasPassword })) {
+    // A server that refuses the password can be reached.
+    const isUnreached = failsFast === true && !(error instanceof AuthenticationError);
+    if (isUnreached || isBroken || isNoServer || isLasting(error, { isFirst, hasPassword })) {
       if (this.#rejectUnserved(kind, error)) this.#connections.forgive();
     }
     this.#tellConnecting(error);

@@ -5,13 +5,21 @@
  */
 
 import { Queue } from "../../../core/queue.ts";
-import type { Job } from "./job.ts";
+import type { Work } from "./work.ts";
+
+/** A command that keeps its user's order. */
+export interface OrderedCommand {
+  /** Its user, and how it waits for its caller. */
+  readonly work: Pick<Work, "user" | "attendance">;
+  /** Removes it from the queue that it is in, if any; returns whether it was there. */
+  leaveQueue: (() => boolean) | undefined;
+}
 
 /** The commands of a user. */
-interface Line {
+interface Line<Command> {
   /** The command that the others wait for: it runs, or may. */
-  holder: Job | undefined;
-  readonly waiting: Queue<Job>;
+  holder: Command | undefined;
+  readonly waiting: Queue<Command>;
 }
 
 /**
@@ -22,34 +30,34 @@ interface Line {
  * after the commands before it, and none waits for its end. It doesn't wait for a command whose input comes
  * in pieces either, since the stream may be that input.
  */
-export class UserOrder {
-  readonly #lines = new Map<string, Line>();
+export class UserOrder<Command extends OrderedCommand> {
+  readonly #lines = new Map<string, Line<Command>>();
 
   /** Whether a command may go on; if not, it waits, and {@linkcode leave} returns it in its turn. */
-  enter(job: Job): boolean {
-    const { user, attendance } = job.work;
+  enter(command: Command): boolean {
+    const { user, attendance } = command.work;
     if (user === undefined) return true;
     const line = this.#lines.get(user);
     if (line === undefined) {
-      if (attendance !== "stream") this.#lines.set(user, { holder: job, waiting: new Queue() });
+      if (attendance !== "stream") this.#lines.set(user, { holder: command, waiting: new Queue() });
       return true;
     }
     if (attendance === "stream" && line.holder?.work.attendance === "input") return true;
-    job.leaveQueue = line.waiting.push(job);
+    command.leaveQueue = line.waiting.push(command);
     return false;
   }
 
   /** A command that went on is over: returns the ones that may go on now. */
-  leave(job: Job): readonly Job[] {
-    const { user } = job.work;
+  leave(command: Command): readonly Command[] {
+    const { user } = command.work;
     const line = user === undefined ? undefined : this.#lines.get(user);
-    if (line === undefined || line.holder !== job) return none;
+    if (line === undefined || line.holder !== command) return [];
     line.holder = undefined;
-    const next: Job[] = [];
+    const next: Command[] = [];
     for (let first; (first = line.waiting.first) !== undefined;) {
       const isStream = first.work.attendance === "stream";
       const isHeld = line.holder !== undefined &&
-        !(isStream && (line.holder as Job).work.attendance === "input");
+        !(isStream && (line.holder as Command).work.attendance === "input");
       if (isHeld) break;
       line.waiting.shift();
       first.leaveQueue = undefined;
@@ -60,5 +68,3 @@ export class UserOrder {
     return next;
   }
 }
-
-const none: readonly Job[] = [];

@@ -292,6 +292,21 @@ test("idle connections › the server closes one › it isn't used, and isn't re
   assert.equal(fake.attempts.length, 2);
 });
 
+test("one of several servers › a connection that can't be opened › rejects the calls that wait, and the next is tried at once", async () => {
+  await using fake = new FakePool({ failsFast: true });
+  let isDown = true;
+  fake.refuse = () => isDown ? refusal() : undefined;
+  for (let turn = 0; turn < 2; turn++) {
+    const errors = Promise.all([fake.call(), fake.call({ kind: "plain" })].map(errorOf));
+    await fake.clock.advance(fake.connecting);
+    assert.deepEqual((await errors).map(({ name }) => name), ["ConnectError", "ConnectError"]);
+  }
+  isDown = false;
+  const answer = fake.call();
+  await fake.clock.advance(fake.connecting + 10);
+  assert.equal(await answer, "mail");
+});
+
 test("maxLifetime › connections that are used all the time › are replaced, each at a time of its own", async () => {
   let turn = 0;
   await using fake = new FakePool({ maxLifetime: 10_000, random: () => (turn++ % 10) / 10 });

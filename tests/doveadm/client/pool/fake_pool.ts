@@ -114,6 +114,7 @@ export class FakePool implements AsyncDisposable {
       readonly timeout?: number;
       readonly random?: () => number;
       readonly hasPassword?: boolean;
+      readonly failsFast?: boolean;
     } = {},
   ) {
     this.pool = new ConnectionPool({
@@ -122,6 +123,7 @@ export class FakePool implements AsyncDisposable {
       timeout: options.timeout ?? 60_000,
       peer: "fake",
       hasPassword: options.hasPassword ?? true,
+      failsFast: options.failsFast,
       open: (signal) => this.#connect(signal),
     });
   }
