@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { findBun, findNode, type NodeMajor } from "../tools.ts";
+import { atFullSize } from "../../tests/harness/soak.ts";
 import { CACHE } from "./paths.ts";
 import type { RuntimeName } from "./plan.ts";
 
@@ -26,8 +27,8 @@ export interface Runtime {
   readonly args: (files: readonly string[], report: string) => readonly string[];
 }
 
-/** The time limit of one test if the runtime has one, in milliseconds. */
-const TEST_TIMEOUT = 120_000;
+/** The time limit of one test if the runtime has one, in milliseconds; of a soak test, an hour. */
+const TEST_TIMEOUT = atFullSize(3_600_000, 120_000);
 
 /** The runtimes by name. */
 export const runtimes: Readonly<Record<RuntimeName, Runtime>> = {
@@ -72,7 +73,7 @@ function node(major: NodeMajor): Runtime {
       // Not with --test-force-exit: the report would miss what it cuts off. Before Node 24 each file
       // has a process of its own, and the time limit is for a file as well.
       ...(major < 24 ? ["--test"] : ["--test", "--test-isolation=none"]),
-      `--test-timeout=${major < 24 ? 600_000 : TEST_TIMEOUT}`,
+      `--test-timeout=${major < 24 ? Math.max(600_000, TEST_TIMEOUT) : TEST_TIMEOUT}`,
       ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
       ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
       ...files,

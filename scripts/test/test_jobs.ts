@@ -11,6 +11,7 @@ import { buildNpm } from "../build_npm.ts";
 import { versionOf } from "../tools.ts";
 import { ensureDovecot24 } from "../../tests/harness/dovecot/image.ts";
 import { ensureDovecot } from "../../tests/harness/dovecot/install.ts";
+import { atFullSize } from "../../tests/harness/soak.ts";
 import type { TestFile } from "./files.ts";
 import { type Job, Preparation } from "./jobs.ts";
 import { isUnit, rankOf, type RuntimeName } from "./plan.ts";
@@ -20,8 +21,8 @@ import { readReport, type Test } from "./report.ts";
 import { runtimes } from "./runtimes.ts";
 import type { Summary } from "./summary.ts";
 
-/** The time limit for the files of one job, in milliseconds. */
-const TIMEOUT = 600_000;
+/** The time limit for the files of one job, in milliseconds; of soak tests, two hours. */
+const TIMEOUT = atFullSize(7_200_000, 600_000);
 
 /** Test files for a runtime. */
 export interface Assignment {
