@@ -41,6 +41,7 @@ const benches: Readonly<
     const setting: Setting = { port: dovecot.imapPort!, mails, node };
     await run("bench/imap_relay.ts", JSON.stringify(setting));
   },
+  pool: (run) => run("bench/pool.ts"),
   users: (run) => run("bench/users.ts"),
   sweep: (run) => run("bench/sweep.ts"),
   async maildir(run) {
