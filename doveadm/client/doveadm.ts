@@ -24,11 +24,11 @@ import type { DoveadmTarget } from "./target.ts";
  *
  * @example
  * ```ts
- * import { connect } from "@dovewire/dovewire";
+ * import { Doveadm } from "@dovewire/dovewire";
  * import { startMailServer } from "@dovewire/dovewire/testing";
  *
  * await using server = await startMailServer({ users: { alice: {}, bob: {} } });
- * await using doveadm = connect(server.url, {
+ * await using doveadm = new Doveadm(server.url, {
  *   password: server.password,
  *   onEvent: (event) => event.type === "opened" && console.log("connection", event.connection),
  * });
