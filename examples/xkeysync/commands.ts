@@ -34,9 +34,10 @@ import {
   untagged,
 } from "../../imap/mod.ts";
 import { encodeUtf8 } from "../../core/mod.ts";
+import { startTimer } from "../../transports/timers.ts";
 import { ChangeWatch, type KeyChange, keyChanges } from "./key_changes.ts";
 import type { AddOutcome, KeyStore } from "./key_store.ts";
-import { isFingerprint, maxKeySize, readPublicKey } from "./public_key.ts";
+import { isFingerprint, maxKeySize, type PublicKey, readPublicKey } from "./public_key.ts";
 
 /** The capability that tells clients of the commands, after the login. */
 const capability = "XKEY";
@@ -65,7 +66,9 @@ export function xkeysync(store: KeyStore): ImapCommand {
       void done.then(changes.end);
       let isBeginning = true;
       while (isBeginning || await changes.next()) {
-        const keys = await store.list(user!);
+        const keys = isBeginning
+          ? await store.list(user!)
+          : await listPatiently(store, user!, done);
         yield* groupOf(keyChanges(known, keys));
         known = new Set(keys.map(({ fingerprint }) => fingerprint));
         if (isBeginning) yield continuation("OK");
@@ -76,6 +79,33 @@ export function xkeysync(store: KeyStore): ImapCommand {
       stopWatching();
     }
   });
+}
+
+/** How long a store may fail while a client waits for changes, and the pause between two tries, in milliseconds. */
+const [patience, pause] = [60_000, 200];
+
+/**
+ * The user's keys. If the store fails, it is asked again for a while, so that an outage doesn't end all clients'
+ * commands; and no more once the client is done.
+ */
+async function listPatiently(
+  store: KeyStore,
+  user: string,
+  done: Promise<void>,
+): Promise<readonly PublicKey[]> {
+  let isDone = false;
+  void done.then(() => {
+    isDone = true;
+  });
+  const end = performance.now() + patience;
+  for (;;) {
+    try {
+      return await store.list(user);
+    } catch (error) {
+      if (isDone || performance.now() > end) throw error;
+    }
+    await new Promise<void>((resolve) => void startTimer(pause, resolve));
+  }
 }
 
 /** A group of changes; nothing if there are none. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalProtocolError } from "../../core/mod.ts";
 import type { PublicKey } from "./public_key.ts";
 
 /**
@@ -11,6 +12,16 @@ import type { PublicKey } from "./public_key.ts";
  * keys as the store allows.
  */
 export type AddOutcome = "added" | "duplicate" | "full";
+
+/** Options for stores that outlive the program. */
+export interface LastingStoreOptions {
+  /** How many keys each user may have; 10 if left out, `Infinity` for no limit. */
+  readonly maxKeys?: number;
+  /**
+   * Called when the store stops working, once for each outage; the callers of its methods get their own errors.
+   */
+  readonly onError?: (error: unknown) => void;
+}
 
 /**
  * A store of the users' public keys.
@@ -36,4 +47,15 @@ export interface KeyStore {
    * Resolves, when it watches, to a function that ends it. Changes since then are never missed.
    */
   watch(user: string, onChange: () => void): Promise<() => void>;
+
+  /** Frees what the store holds. The relay calls it at its end. */
+  close?(): void | Promise<void>;
+}
+
+/** How many keys each user may have, from an option. Throws a `LocalProtocolError` for what is no number. */
+export function keyLimit(maxKeys: number = 10): number {
+  if (typeof maxKeys === "number" && maxKeys >= 0) return maxKeys;
+  throw new LocalProtocolError(
+    `"maxKeys" is ${String(maxKeys)}. Set it to a number of keys, or to Infinity for no limit.`,
+  );
 }

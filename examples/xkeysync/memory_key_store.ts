@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { AddOutcome, KeyStore } from "./key_store.ts";
+import { type AddOutcome, keyLimit, type KeyStore } from "./key_store.ts";
 import type { PublicKey } from "./public_key.ts";
+import { Watchers } from "./watchers.ts";
 
 /** Options for a {@linkcode MemoryKeyStore}. */
 export interface MemoryKeyStoreOptions {
@@ -26,11 +27,11 @@ export class MemoryKeyStore implements KeyStore {
   readonly #maxKeys: number;
   /** By user, then by fingerprint. A user without keys has no entry. */
   readonly #keys = new Map<string, Map<string, PublicKey>>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Watchers();
 
   /** Creates an empty store. */
-  constructor({ maxKeys = 10 }: MemoryKeyStoreOptions = {}) {
-    this.#maxKeys = maxKeys;
+  constructor({ maxKeys }: MemoryKeyStoreOptions = {}) {
+    this.#maxKeys = keyLimit(maxKeys);
   }
 
   /** All keys of a user, the oldest first. */
@@ -45,7 +46,7 @@ export class MemoryKeyStore implements KeyStore {
     if (keys.size >= this.#maxKeys) return Promise.resolve("full");
     keys.set(key.fingerprint, key);
     this.#keys.set(user, keys);
-    this.#tell(user);
+    this.#watchers.tell(user);
     return Promise.resolve("added");
   }
 
@@ -54,24 +55,12 @@ export class MemoryKeyStore implements KeyStore {
     const keys = this.#keys.get(user);
     if (!keys?.delete(fingerprint)) return Promise.resolve(false);
     if (keys.size === 0) this.#keys.delete(user);
-    this.#tell(user);
+    this.#watchers.tell(user);
     return Promise.resolve(true);
   }
 
   /** Calls back after each change of a user's keys. */
   watch(user: string, onChange: () => void): Promise<() => void> {
-    const watchers = this.#watchers.get(user) ?? new Set();
-    this.#watchers.set(user, watchers);
-    // Two watchers may pass the same function, and each has to be called.
-    const watcher = () => onChange();
-    watchers.add(watcher);
-    return Promise.resolve(() => {
-      watchers.delete(watcher);
-      if (watchers.size === 0 && this.#watchers.get(user) === watchers) this.#watchers.delete(user);
-    });
-  }
-
-  #tell(user: string): void {
-    for (const watcher of this.#watchers.get(user) ?? []) watcher();
+    return Promise.resolve(this.#watchers.add(user, onChange));
   }
 }

@@ -6,7 +6,7 @@ import type { PublicKey } from "../../../examples/xkeysync/public_key.ts";
 import { ImapClient } from "../../../imap/client.ts";
 import { ImapCommandError } from "../../../imap/client_errors.ts";
 import { astringOf } from "../../../core/imap/mod.ts";
-import { connectToKeys, talkTo } from "./key_server.ts";
+import { connectToKeys, created, deleted, end, talkTo } from "./key_server.ts";
 import { createKeys, pemOf } from "./keys.ts";
 
 const unknown = ["00", "ff"].map((byte) => byte.repeat(32));
@@ -17,16 +17,6 @@ async function storeOf(keys: readonly PublicKey[]): Promise<MemoryKeyStore> {
   for (const key of keys) await store.add("alice", key);
   return store;
 }
-
-function created({ pem }: PublicKey): string {
-  return `* XKEYSYNC CREATED {${pem.length}}\r\n${pem}\r\n`;
-}
-
-function deleted(fingerprint: string): string {
-  return `* XKEYSYNC DELETED ${fingerprint}\r\n`;
-}
-
-const end = "* XKEYSYNC OK\r\n";
 
 test("XKEYSYNC › a list with duplicates, deleted and missing keys › gets each change once, in order", async () => {
   const [one, two, three] = await createKeys(3);
@@ -225,6 +215,30 @@ test("XKEYSYNC › a store that fails › is NO, and the next command runs", asy
   await client.say("c XKEYSYNC\r\n");
   await client.hears("+ OK\r\n");
   assert.deepEqual(connection.errors.map(String), Array(2).fill("Error: no database"));
+});
+
+test("XKEYSYNC › a store that fails for a while › is asked again, until the client is done", async () => {
+  const [one, two] = await createKeys(2);
+  const store = await storeOf([]);
+  let failures = 0;
+  const failing: KeyStore = {
+    list: (user) => failures-- > 0 ? Promise.reject(new Error("no database")) : store.list(user),
+    add: (user, key) => store.add(user, key),
+    remove: () => Promise.resolve(false),
+    watch: (user, onChange) => store.watch(user, onChange),
+  };
+  await using connection = connectToKeys(failing);
+  const client = await talkTo(connection);
+  await client.say("a XKEYSYNC\r\n");
+  await client.hears("+ OK\r\n");
+  failures = 2;
+  await store.add("alice", one);
+  await client.hears(created(one) + end);
+  failures = Infinity;
+  await store.add("alice", two);
+  await client.say("DONE\r\n");
+  assert.match(await client.line(), /^a NO /);
+  assert.deepEqual(connection.errors.map(String), ["Error: no database"]);
 });
 
 test("XKEYADD › a key › is added in its normal form, and told to others", async () => {

@@ -6,6 +6,7 @@
 
 import { xkeyCommands } from "../../../examples/xkeysync/commands.ts";
 import type { KeyStore } from "../../../examples/xkeysync/key_store.ts";
+import type { PublicKey } from "../../../examples/xkeysync/public_key.ts";
 import { ImapServerProtocol } from "../../../core/imap/mod.ts";
 import { CommandRunner } from "../../../imap/command_runner.ts";
 import { memoryPair } from "../../../transports/memory.ts";
@@ -71,3 +72,16 @@ export async function talkTo(connection: KeyConnection): Promise<ScriptedEnd> {
   await client.line();
   return client;
 }
+
+/** What a client is told of a key that is new to it. */
+export function created({ pem }: PublicKey): string {
+  return `* XKEYSYNC CREATED {${pem.length}}\r\n${pem}\r\n`;
+}
+
+/** What a client is told of a key that is gone. */
+export function deleted(fingerprint: string): string {
+  return `* XKEYSYNC DELETED ${fingerprint}\r\n`;
+}
+
+/** The end of a group of changes. */
+export const end = "* XKEYSYNC OK\r\n";
