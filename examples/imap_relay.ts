@@ -25,9 +25,10 @@
  *
  * `listen.tls.starttls`, "offered" or "required", makes clients start unencrypted. `upstream.tls` encrypts the
  * connection to the server, with `"starttls": "required"` by STARTTLS; "caCerts" and "serverName" are
- * optional. "store" is "memory", or the path of a module with an `openKeyStore()`. "doveadm" is asked for the
- * users' names, since Dovecot may log `ALICE` in as `alice`; without it, or with a passdb that renames users, a
- * user's keys are those of the name that the client logged in with.
+ * optional. "store" is "memory"; "sqlite:PATH" or a URL of Redis, for several relays; or the path of a module
+ * with an `openKeyStore()`. "limits" may have "maxConnections", "maxConnectionsPerAddress" and "maxUnauthenticated".
+ * "doveadm" is asked for the users' names, since Dovecot may log `ALICE` in as `alice`; without it, or with a passdb that renames
+ * users, a user's keys are those of the name that the client logged in with.
  *
  * Put the relay's address into Dovecot's `login_trusted_networks`, so that its log, its limits and its
  * delays go by the clients' addresses. SIGTERM and SIGINT stop the relay as soon as no command runs.
@@ -37,8 +38,6 @@
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
-import type { ImapCommand } from "../imap/mod.ts";
 import { type ImapRelay, serveRelay } from "../imap/relay/mod.ts";
 import { connect, DovewireError } from "../mod.ts";
 import { connect as connectTransport, listen, type TlsOptions } from "../transports/mod.ts";
@@ -48,13 +47,12 @@ import {
   readConfig,
   type RelayConfig,
 } from "./imap_relay/config.ts";
-import { xkeyCommands } from "./xkeysync/commands.ts";
+import { openCommands } from "./imap_relay/open_commands.ts";
 import type { KeyStore } from "./xkeysync/key_store.ts";
-import { MemoryKeyStore } from "./xkeysync/memory_key_store.ts";
 
 /** Options for {@linkcode startRelay}. */
 export interface StartRelayOptions {
-  /** Called with each error; `peer` is the client that it is about. */
+  /** Called with each error; `peer` is the client that it is about, or "store". */
   readonly onError?: (error: unknown, peer: string) => void;
   /** The users' keys, instead of the configuration's store. */
   readonly store?: KeyStore;
@@ -65,20 +63,25 @@ export async function startRelay(
   config: RelayConfig,
   { onError, store }: StartRelayOptions = {},
 ): Promise<ImapRelay> {
-  const { listen: place, upstream, doveadm } = config;
+  const { listen: place, upstream, doveadm, limits } = config;
   const { hostname, port } = upstream;
   if (doveadm !== undefined) await checkDoveadm(doveadm);
   const ownTls = place.tls && await readCertificate(place.tls);
   const upstreamTls = upstream.tls && await readTrust(upstream);
   const startsWithTls = ownTls !== undefined && place.tls?.starttls === undefined;
   const byStartTls = upstream.tls?.starttls !== undefined;
+  const { commands, close } = await openCommands(config, {
+    store,
+    onError: (error) => onError?.(error, "store"),
+  });
   const options = {
     connect: ({ signal }: { readonly signal: AbortSignal }) =>
       connectTransport({ transport: "tcp", hostname, port }, {
         signal,
         ...(byStartTls || upstreamTls === undefined ? {} : { tls: upstreamTls }),
       }),
-    commands: await commandsOf(config, store),
+    commands,
+    ...limits,
     resolveUser: doveadm &&
       ((login: { readonly user: string }) => nameOf(login.user, doveadm)),
     isSecure: startsWithTls,
@@ -87,11 +90,18 @@ export async function startRelay(
     ...(byStartTls ? { upstreamStartTls: upstreamTls } : {}),
     onError: (error: unknown, client: { readonly peer: string }) => onError?.(error, client.peer),
   };
-  const listener = await listen(
-    { transport: "tcp", hostname: place.hostname, port: place.port },
-    startsWithTls ? { tls: ownTls } : {},
-  );
-  return serveRelay(listener, options);
+  try {
+    const listener = await listen(
+      { transport: "tcp", hostname: place.hostname, port: place.port },
+      startsWithTls ? { tls: ownTls } : {},
+    );
+    const relay = serveRelay(listener, options);
+    void relay.finished.then(close);
+    return relay;
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function readCertificate(
@@ -119,40 +129,6 @@ async function readPem(path: string, field: string): Promise<string> {
     throw new ConfigError(`The file of "${field}" can't be read: ${(error as Error).message}`);
   }
 }
-
-async function commandsOf(
-  { commands, store }: RelayConfig,
-  given: KeyStore | undefined,
-): Promise<readonly ImapCommand[]> {
-  if (!commands.includes("xkeysync")) return [];
-  return xkeyCommands(given ?? await openStore(store ?? "memory"));
-}
-
-/** Opens the store of the configuration. */
-async function openStore(store: string): Promise<KeyStore> {
-  if (store === "memory") return new MemoryKeyStore();
-  let opened: KeyStore;
-  try {
-    const { openKeyStore } = await import(pathToFileURL(store).href);
-    opened = await openKeyStore();
-  } catch (error) {
-    throw new ConfigError(
-      `The "store" ${store} can't be used: ${
-        (error as Error).message
-      }. It has to be a module that ` +
-        "exports openKeyStore().",
-    );
-  }
-  const missing = storeMethods.filter((name) => typeof opened?.[name] !== "function");
-  if (missing.length === 0) return opened;
-  throw new ConfigError(
-    `The "store" ${store} can't be used: what openKeyStore() returns lacks ${
-      missing.join("(), ")
-    }().`,
-  );
-}
-
-const storeMethods = ["list", "add", "remove", "watch"] as const;
 
 /** Checks the address, which would otherwise show only when a user logs in. Nothing connects to it yet. */
 async function checkDoveadm({ url, password }: DoveadmConfig): Promise<void> {

@@ -58,10 +58,20 @@ export interface RelayConfig {
   /** The custom commands: "xkeysync". */
   readonly commands: readonly string[];
   /**
-   * Where keys are kept: "memory", or the path of a module that exports `openKeyStore()`, which returns a
-   * `KeyStore` or a promise of one; "memory" if left out.
+   * Where keys are kept: "memory"; "sqlite:PATH", for the relays of one machine; a URL of Redis,
+   * "redis://HOST:PORT", "rediss://…" or "unix:///PATH", for those of many; or the path of a module that exports
+   * `openKeyStore()`, which returns a `KeyStore` or a promise of one. "memory" if left out.
    */
   readonly store?: string;
+  /** How many connections there may be. */
+  readonly limits?: {
+    /** In all; 1000 if left out. */
+    readonly maxConnections?: number;
+    /** Of one address; 100 if left out. */
+    readonly maxConnectionsPerAddress?: number;
+    /** Of those that wait for their login; 100 if left out. */
+    readonly maxUnauthenticated?: number;
+  };
   /** Who tells the users' names; if left out, a user is who the client says it is. */
   readonly doveadm?: DoveadmConfig;
 }
@@ -111,6 +121,7 @@ export function checkConfig(value: unknown): RelayConfig {
   const upstream = config.object("upstream");
   const upstreamTls = upstream.optionalObject("tls");
   const doveadm = config.optionalObject("doveadm");
+  const limits = config.optionalObject("limits");
   const checked: RelayConfig = {
     listen: {
       hostname: listen.text("hostname"),
@@ -132,12 +143,19 @@ export function checkConfig(value: unknown): RelayConfig {
     },
     commands: config.words("commands", knownCommands),
     store: config.optionalText("store"),
+    limits: limits && {
+      maxConnections: limits.optionalCount("maxConnections"),
+      maxConnectionsPerAddress: limits.optionalCount("maxConnectionsPerAddress"),
+      maxUnauthenticated: limits.optionalCount("maxUnauthenticated"),
+    },
     doveadm: doveadm && {
       url: doveadm.text("url"),
       password: doveadm.optionalText("password"),
     },
   };
-  for (const fields of [config, listen, listenTls, upstream, upstreamTls, doveadm]) fields?.done();
+  for (const fields of [config, listen, listenTls, upstream, upstreamTls, limits, doveadm]) {
+    fields?.done();
+  }
   return checked;
 }
 
@@ -156,8 +174,26 @@ function withPaths(config: RelayConfig, folder: string): RelayConfig {
       ...upstream,
       tls: upstream.tls && { ...upstream.tls, caCerts: caCerts && resolve(folder, caCerts) },
     },
-    store: store === undefined || store === "memory" ? store : resolve(folder, store),
+    store: store && storeWithPath(store, folder),
   };
+}
+
+function storeWithPath(store: string, folder: string): string {
+  if (store === "memory" || isRedisUrl(store)) return store;
+  const path = sqlitePath(store);
+  return path === undefined ? resolve(folder, store) : `${sqlite}${resolve(folder, path)}`;
+}
+
+const sqlite = "sqlite:";
+
+/** The path of the SQLite database that a "store" names; `undefined` for other stores. */
+export function sqlitePath(store: string): string | undefined {
+  return store.startsWith(sqlite) ? store.slice(sqlite.length) : undefined;
+}
+
+/** Whether a "store" is a URL of Redis. */
+export function isRedisUrl(store: string): boolean {
+  return /^(rediss?|unix):\/\//.test(store);
 }
 
 /** The fields of an object, each of which is taken once. */
@@ -200,6 +236,14 @@ class Fields {
       return value;
     }
     return this.#fail(name, `must be a number from ${least} to 65535.`);
+  }
+
+  optionalCount(name: string): number | undefined {
+    const value = this.#take(name);
+    if (value === undefined || (Number.isSafeInteger(value) && value as number >= 1)) {
+      return value as number | undefined;
+    }
+    return this.#fail(name, "must be a whole number from 1 on.");
   }
 
   optionalWord<Word extends string>(name: string, words: readonly Word[]): Word | undefined {

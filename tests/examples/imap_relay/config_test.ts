@@ -15,6 +15,7 @@ test("relay's configuration › complete or short › is taken", () => {
     upstream: { ...upstream, tls: undefined },
     commands: ["xkeysync"],
     store: undefined,
+    limits: undefined,
     doveadm: undefined,
   });
   const long = {
@@ -22,6 +23,7 @@ test("relay's configuration › complete or short › is taken", () => {
     upstream: { ...upstream, tls: { caCerts: "c", serverName: "d", starttls: "required" } },
     commands: [],
     store: "memory",
+    limits: { maxConnections: 5, maxConnectionsPerAddress: 2, maxUnauthenticated: 3 },
     doveadm: { url: "doveadm+unix:///run/dovecot/doveadm-server", password: "e" },
   };
   assert.deepEqual(checkConfig(long), long);
@@ -48,6 +50,8 @@ test("relay's configuration › a mistake › is told with its place and what is
     [{ ...good, commands: "xkeysync" }, /"commands" must be a list/],
     [{ ...good, commands: ["xfoo"] }, /"commands" must be a list of "xkeysync"/],
     [{ ...good, store: 1 }, /"store" must be a text/],
+    [{ ...good, limits: { maxConnections: 0.5 } }, /"limits.maxConnections" must be a whole/],
+    [{ ...good, limits: { maxConnectionsPerAddress: 0 } }, /PerAddress" must be a whole number/],
     [{ ...good, doveadm: {} }, /"doveadm.url" is missing/],
     [{ ...good, prot: 1 }, /"prot" is unknown\. There are "listen", .* and "store" here/],
     [{ ...good, listen: { ...listen, prot: 1 } }, /"listen.prot" is unknown/],
@@ -83,6 +87,17 @@ test("relay's configuration › a file › has paths relative to its folder, and
   });
   assert.equal(config.upstream.tls?.caCerts, join(folder, "ca.pem"));
   assert.equal(config.store, join(folder, "store.ts"));
+  const stores = [
+    ["sqlite:keys.db", `sqlite:${join(folder, "keys.db")}`],
+    ["sqlite:/var/keys.db", "sqlite:/var/keys.db"],
+    ["redis://:s3cret@h:1/2", "redis://:s3cret@h:1/2"],
+    ["unix:///run/redis.sock", "unix:///run/redis.sock"],
+    ["memory", "memory"],
+  ];
+  for (const [store, complete] of stores) {
+    writeFileSync(path, JSON.stringify({ ...good, store }));
+    assert.equal((await readConfig(path)).store, complete);
+  }
   writeFileSync(path, '{\n  "doveadm": { "password": "s3cret" },,\n}');
   await assert.rejects(readConfig(path), (error: Error) => {
     assert(error instanceof ConfigError);

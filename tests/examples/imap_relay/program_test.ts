@@ -5,69 +5,17 @@
  */
 
 import assert from "node:assert/strict";
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
-import type { Readable } from "node:stream";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { ConnectionLostError } from "../../../core/mod.ts";
 import { ImapClient, serve } from "../../../imap/mod.ts";
 import { listen } from "../../../transports/mod.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
 import { createKeys } from "../xkeysync/keys.ts";
-
-const file = fileURLToPath(new URL("../../../examples/imap_relay.ts", import.meta.url));
-
-const flags = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+import { RelayProgram } from "./program.ts";
 
 const alice = { username: "alice", password: "s3cret" };
-
-/** A program that runs. */
-class Program {
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
-  readonly #ended: Promise<readonly [number | null, string | null]>;
-  #said = "";
-  errors = "";
-
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [...flags, file, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.#child.stdout.on("data", (chunk) => this.#said += chunk);
-    this.#child.stderr.on("data", (chunk) => this.errors += chunk);
-    this.#ended = once(this.#child, "close") as Promise<[number | null, string | null]>;
-  }
-
-  /** Resolves to the port that it listens at. */
-  async port(): Promise<number> {
-    for (;;) {
-      const [, port] = /port: (\d+)/.exec(this.#said) ?? [];
-      if (port !== undefined) return Number(port);
-      const heard = once(this.#child.stdout, "data");
-      const ended = this.#ended.then(() => assert.fail(`it ended: ${this.errors}`));
-      await Promise.race([heard, ended]);
-    }
-  }
-
-  /** Asks it to stop. Deno would take the child's own kill() for the reason of its end. */
-  terminate(): void {
-    process.kill(this.#child.pid!, "SIGTERM");
-  }
-
-  /** Ends it, if it hasn't ended. */
-  kill(): void {
-    this.#child.kill("SIGKILL");
-  }
-
-  /** Resolves to its exit code, or the signal that killed it. */
-  async exit(): Promise<number | string | null> {
-    const [code, signal] = await this.#ended;
-    return code ?? signal;
-  }
-}
 
 /** A server to relay to, and a configuration file that names it. */
 async function prepare() {
@@ -97,7 +45,7 @@ async function prepare() {
 
 test("imap_relay.ts › as a program › relays, exchanges keys, and ends with SIGTERM", async () => {
   await using prepared = await prepare();
-  const program = new Program([prepared.path]);
+  const program = new RelayProgram([prepared.path]);
   try {
     const target = { hostname: "127.0.0.1", port: await program.port() };
     await using client = await ImapClient.connect(target, alice);
@@ -144,7 +92,7 @@ test("imap_relay.ts › a bad configuration › ends it with the reason and a co
   ];
   for (const [text, code, message] of cases) {
     if (text !== undefined) await writeFile(path, text);
-    const program = new Program(text === undefined ? [] : [path]);
+    const program = new RelayProgram(text === undefined ? [] : [path]);
     assert.equal(await program.exit(), code, program.errors);
     assert.match(program.errors.trimEnd(), message);
     assert.doesNotMatch(program.errors, / at .*\.ts:\d/, "a stack");
