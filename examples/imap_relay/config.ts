@@ -6,6 +6,7 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import type { ExecProgram } from "../xexec/command.ts";
 
 /** A listener: where, and with `tls` how to encrypt it. */
 export interface ListenConfig {
@@ -55,8 +56,10 @@ export interface RelayConfig {
   readonly listen: ListenConfig;
   /** The server that has the mail. */
   readonly upstream: UpstreamConfig;
-  /** The custom commands: "xkeysync". */
+  /** The custom commands: "xkeysync", "xexec" and "xdoveadm". */
   readonly commands: readonly string[];
+  /** The programs that XEXEC runs, by the names that clients give; a timeout is in milliseconds. */
+  readonly programs?: Readonly<Record<string, ExecProgram>>;
   /**
    * Where keys are kept: "memory"; "sqlite:PATH", for the relays of one machine; a URL of Redis,
    * "redis://HOST:PORT", "rediss://…" or "unix:///PATH", for those of many; or the path of a module that exports
@@ -77,7 +80,7 @@ export interface RelayConfig {
 }
 
 /** The commands that there are. */
-export const knownCommands = ["xkeysync"] as const;
+export const knownCommands = ["xkeysync", "xexec", "xdoveadm"] as const;
 
 /** A configuration that can't be used. The message says where it is wrong, and what is right. */
 export class ConfigError extends Error {
@@ -122,6 +125,7 @@ export function checkConfig(value: unknown): RelayConfig {
   const upstreamTls = upstream.optionalObject("tls");
   const doveadm = config.optionalObject("doveadm");
   const limits = config.optionalObject("limits");
+  const programs = config.optionalObject("programs");
   const checked: RelayConfig = {
     listen: {
       hostname: listen.text("hostname"),
@@ -142,6 +146,9 @@ export function checkConfig(value: unknown): RelayConfig {
       },
     },
     commands: config.words("commands", knownCommands),
+    programs: programs && Object.fromEntries(
+      programs.names().map((name) => [name, programOf(programs.object(name))]),
+    ),
     store: config.optionalText("store"),
     limits: limits && {
       maxConnections: limits.optionalCount("maxConnections"),
@@ -153,9 +160,28 @@ export function checkConfig(value: unknown): RelayConfig {
       password: doveadm.optionalText("password"),
     },
   };
-  for (const fields of [config, listen, listenTls, upstream, upstreamTls, limits, doveadm]) {
+  for (
+    const fields of [config, listen, listenTls, upstream, upstreamTls, programs, limits, doveadm]
+  ) {
     fields?.done();
   }
+  for (const [command, field] of [["xexec", "programs"], ["xdoveadm", "doveadm"]] as const) {
+    if (!checked.commands.includes(command) || checked[field] !== undefined) continue;
+    throw new ConfigError(`"${field}" is missing, which the command "${command}" needs.`);
+  }
+  return checked;
+}
+
+function programOf(program: Fields): ExecProgram {
+  const words = program.optionalObject("words");
+  const checked = {
+    argv: program.texts("argv"),
+    words: words && { pattern: words.text("pattern"), max: words.optionalCount("max") ?? 1 },
+    timeout: program.optionalCount("timeout"),
+    maxOutput: program.optionalCount("maxOutput"),
+  };
+  words?.done();
+  program.done();
   return checked;
 }
 
@@ -256,6 +282,17 @@ class Fields {
     const value = this.#take(name);
     if (Array.isArray(value) && value.every((word) => words.includes(word))) return value;
     return this.#fail(name, `must be a list of ${listed(words)}; an empty one is fine.`);
+  }
+
+  texts(name: string): string[] {
+    const value = this.#take(name);
+    const isList = Array.isArray(value) && value.every((text) => typeof text === "string");
+    return isList ? value : this.#fail(name, "must be a list of texts.");
+  }
+
+  /** The names of all fields. */
+  names(): string[] {
+    return [...this.#fields.keys()];
   }
 
   /** Throws if there are other fields than those that were asked for. */

@@ -4,10 +4,14 @@
  * @module
  */
 
+import { access, constants } from "node:fs/promises";
 import type { ImapCommand } from "../../imap/mod.ts";
+import { connect, type DoveadmClient } from "../../mod.ts";
+import { xdoveadm } from "../xdoveadm/command.ts";
+import { type ExecProgram, xexec } from "../xexec/command.ts";
 import { xkeyCommands } from "../xkeysync/commands.ts";
 import type { KeyStore } from "../xkeysync/key_store.ts";
-import type { RelayConfig } from "./config.ts";
+import { ConfigError, type RelayConfig } from "./config.ts";
 import { openStore } from "./open_store.ts";
 
 /** Options for {@linkcode openCommands}. */
@@ -25,20 +29,40 @@ export interface OpenCommands {
   close(): Promise<void>;
 }
 
-/** Opens what the commands need. Rejects with a `ConfigError`. */
+/** Opens what the commands need. Rejects with a {@linkcode ConfigError}. */
 export async function openCommands(
-  config: RelayConfig,
+  { commands, programs, doveadm, store: configured = "memory" }: RelayConfig,
   { store, onError }: OpenCommandsOptions,
 ): Promise<OpenCommands> {
-  const needsStore = config.commands.includes("xkeysync");
-  const opened = needsStore && store === undefined
-    ? await openStore(config.store ?? "memory", { onError })
-    : undefined;
-  const keys = opened ?? store;
+  const all: ImapCommand[] = [];
+  let opened: KeyStore | undefined;
+  let client: DoveadmClient | undefined;
+  if (commands.includes("xexec")) all.push(await programCommand(programs!));
+  if (commands.includes("xkeysync")) {
+    if (store === undefined) opened = await openStore(configured, { onError });
+    all.push(...xkeyCommands(store ?? opened!));
+  }
+  if (commands.includes("xdoveadm")) {
+    client = connect(doveadm!.url, { password: doveadm!.password });
+    all.push(xdoveadm(client));
+  }
   return {
-    commands: needsStore ? xkeyCommands(keys!) : [],
+    commands: all,
     async close() {
       await opened?.close?.();
+      await client?.close();
     },
   };
+}
+
+async function programCommand(
+  programs: Readonly<Record<string, ExecProgram>>,
+): Promise<ImapCommand> {
+  try {
+    const command = xexec(programs);
+    await Promise.all(Object.values(programs).map(({ argv }) => access(argv[0], constants.X_OK)));
+    return command;
+  } catch (error) {
+    throw new ConfigError(`"programs" can't be used: ${(error as Error).message}`);
+  }
 }

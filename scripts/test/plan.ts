@@ -101,6 +101,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno"],
     why: "is about the harness, which every other test with a Dovecot uses on each runtime",
   },
+  "tests/examples/xdoveadm/command_test.ts": {
+    on: ["deno"],
+    why: "is about what doveadm answers",
+  },
   "tests/imap/relay/fuzz_test.ts": {
     on: ["bun"],
     why: "is about what the relay and Dovecot take for commands",
@@ -162,6 +166,7 @@ const OTHER_NODES: readonly RegExp[] = [
 
 /** The tests that `test:soak` runs at their full size. */
 const SOAK: readonly RegExp[] = [
+  /^tests\/examples\/xkeysync\/many_relays_test\.ts$/,
   /^tests\/imap\/relay\/fuzz_test\.ts$/,
   /^tests\/imap\/relay\/real_clients_test\.ts$/,
   /^tests\/doveadm\/server\/load_test\.ts$/,
@@ -189,6 +194,7 @@ const LONG: readonly string[] = [
   "tests/transports/transports_test.ts",
   "tests/imap/relay/real_clients_test.ts",
   "tests/imap/relay/fuzz_test.ts",
+  "tests/examples/xkeysync/many_relays_test.ts",
   "tests/transports/spawn_test.ts",
   "tests/transports/listen_test.ts",
   "tests/doveadm/client/everywhere_test.ts",
