@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { ConnectionLostError } from "../../../core/mod.ts";
 import type { KeyStore } from "../../../examples/xkeysync/key_store.ts";
 import type { PublicKey } from "../../../examples/xkeysync/public_key.ts";
 import { syncKeys } from "../../../examples/xkeysync/sync_keys.ts";
@@ -23,8 +24,10 @@ export interface KeyClientsOptions {
   readonly changes: number;
   /** The keys that there may be. */
   readonly keys: readonly PublicKey[];
-  /** Connects a client of a user. */
+  /** Connects a client of a user. When the connection is lost, it is called again. */
   readonly connect: (user: string) => Promise<ImapClient>;
+  /** Called after each change; the next one waits for it. */
+  readonly onChange?: (change: number) => Promise<void>;
   /** Decides what happens when. */
   readonly random: Random;
 }
@@ -35,6 +38,8 @@ export interface KeyClientsReport {
   readonly updates: number;
   /** How often a client left and returned with an old list. */
   readonly returns: number;
+  /** How often a client lost its connection. */
+  readonly losses: number;
 }
 
 /**
@@ -62,6 +67,7 @@ export async function runKeyClients(options: KeyClientsOptions): Promise<KeyClie
   return {
     updates: all.reduce((sum, { updates }) => sum + updates, 0),
     returns: all.reduce((sum, { returns }) => sum + returns, 0),
+    losses: all.reduce((sum, { losses }) => sum + losses, 0),
   };
 }
 
@@ -77,12 +83,14 @@ async function within(promise: Promise<unknown>, message: () => string): Promise
 }
 
 /** Adds and removes keys at random, and lets the clients run in between. */
-async function changeStore({ store, users, keys, changes, random }: KeyClientsOptions) {
+async function changeStore(options: KeyClientsOptions): Promise<void> {
+  const { store, users, keys, changes, random, onChange } = options;
   for (let change = 0; change < changes; change++) {
     const user = random.pick(users);
     const key = random.pick(keys);
     if (!await store.remove(user, key.fingerprint)) await store.add(user, key);
     if (random.chance(30)) await new Promise((resolve) => setTimeout(resolve, random.below(3)));
+    await onChange?.(change);
   }
 }
 
@@ -97,6 +105,7 @@ class KeyClient {
   readonly begun: Promise<void>;
   updates = 0;
   returns = 0;
+  losses = 0;
   hasEnded = false;
   readonly #options: KeyClientsOptions;
   readonly #stop = new AbortController();
@@ -127,12 +136,13 @@ class KeyClient {
     let client = await this.#options.connect(this.user);
     try {
       while (!this.#stop.signal.aborted) {
-        await this.#sync(client);
+        const isLost = await this.#losesConnection(client);
         if (this.#stop.signal.aborted) break;
-        this.returns++;
+        if (isLost) this.losses++;
+        else this.returns++;
         // It comes back with what it knew some time ago, on the same connection or another.
         this.#keys = new Map(this.#old);
-        if (this.#chance(50)) {
+        if (isLost || this.#chance(50)) {
           await client.close();
           client = await this.#options.connect(this.user);
         }
@@ -141,6 +151,17 @@ class KeyClient {
       this.hasEnded = true;
     } finally {
       await client.close();
+    }
+  }
+
+  /** Synchronizes keys for a while; resolves to whether the connection was lost. */
+  async #losesConnection(client: ImapClient): Promise<boolean> {
+    try {
+      await this.#sync(client);
+      return false;
+    } catch (error) {
+      if (error instanceof ConnectionLostError) return true;
+      throw error;
     }
   }
 
