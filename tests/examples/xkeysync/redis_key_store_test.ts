@@ -159,7 +159,7 @@ test("Redis key store › data that is lost, or a position that is gone › lead
   await run(redis, "FLUSHALL");
   await run(redis, "CLIENT", "KILL", "TYPE", "normal");
   await client.isTold(`-${one.fingerprint}`);
-  await other.add("alice", two);
+  await whenBack(() => other.add("alice", two));
   await client.isTold(`+${two.fingerprint}`);
   await redis.kill();
   await assert.rejects(whenDown(store));

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { SqliteKeyStore } from "../../../examples/xkeysync/sqlite_key_store.ts";
 import { DovewireError, LocalProtocolError } from "../../../core/mod.ts";
+import { output } from "../../harness/dovecot/programs.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
 import { connectToKeys, created, deleted, end, talkTo } from "./key_server.ts";
 import { createKeys } from "./keys.ts";
@@ -157,3 +159,19 @@ test("SQLite key store › an outage › is reported once, and changes are told 
   assert.equal(errors.length, 1);
   stop();
 });
+
+// Only Node can run without it.
+if (!("Deno" in globalThis || "Bun" in globalThis)) {
+  test("SQLite key store › a Node without SQLite › is an error that says which has it", async () => {
+    const module = new URL("../../../examples/xkeysync/sqlite_key_store.ts", import.meta.url).href;
+    const program = `
+      import { SqliteKeyStore } from ${JSON.stringify(module)};
+      await SqliteKeyStore.open("keys.db").catch((error) => console.log(String(error)));
+    `;
+    const args = ["--no-experimental-sqlite", "--input-type=module", "--eval", program];
+    assert.match(
+      await output(process.execPath, ...args),
+      /^DovewireError: This runtime has no SQLite\. Use Node from 22\.13 on/,
+    );
+  });
+}
