@@ -6,13 +6,13 @@
 
 import { createClient, defineScript } from "@redis/client";
 import { DovewireError, lowerFirst, messageOf } from "../../core/mod.ts";
-import { startTimer } from "../../transports/timers.ts";
+import { startTimer, type Timer } from "../../transports/timers.ts";
 
 /** Options for a {@linkcode RedisConnection}. */
 export interface RedisConnectionOptions {
   /** Called when the connection is lost or can't be made, once for each outage. */
   readonly onError: (error: unknown) => void;
-  /** How long connecting may take, in milliseconds; `Infinity` for no limit. */
+  /** How long connecting may take, and the handshake after it, in milliseconds; `Infinity` for no limit. */
   readonly connectTimeout: number;
 }
 
@@ -70,6 +70,8 @@ function newClient(url: string, connectTimeout: number) {
 /** The client of the connection. */
 export type RedisClient = ReturnType<typeof newClient>;
 
+const noTimer: Timer = startTimer(Infinity, () => {});
+
 /** A connection to Redis. */
 export class RedisConnection {
   /** Resolves when the first attempt to connect has succeeded or failed. */
@@ -79,6 +81,7 @@ export class RedisConnection {
   #client: RedisClient;
   #state: "connecting" | "up" | "down" | "closed" = "connecting";
   #attempt: () => void = () => {};
+  #handshakeTimer = noTimer;
 
   /** Starts to connect. Throws a `DovewireError` for an invalid URL. */
   constructor(url: string, options: RedisConnectionOptions) {
@@ -116,6 +119,7 @@ export class RedisConnection {
   /** Closes the connection; what is being asked is rejected. */
   close(): void {
     this.#state = "closed";
+    this.#handshakeTimer.stop();
     end(this.#client);
   }
 
@@ -129,13 +133,17 @@ export class RedisConnection {
         'this is no URL like "redis://127.0.0.1:6379", "rediss://…" or "unix:///run/redis.sock"',
       );
     }
+    client.on("connect", () => {
+      this.#handshakeTimer = startTimer(this.#options.connectTimeout, () => this.#replace(client));
+    });
     client.on("ready", () => {
+      this.#handshakeTimer.stop();
       if (this.#state !== "closed") this.#state = "up";
       this.#attempt();
     });
     client.on("error", (error) => {
+      this.#handshakeTimer.stop();
       this.#fail(this.#error(lowerFirst(messageOf(error)), error));
-      this.#attempt();
     });
     // Its failures are events as well.
     client.connect().catch(() => {});
@@ -151,6 +159,7 @@ export class RedisConnection {
   }
 
   #fail(error: DovewireError): void {
+    this.#attempt();
     if (this.#state === "down" || this.#state === "closed") return;
     this.#state = "down";
     this.#options.onError(error);
