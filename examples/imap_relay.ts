@@ -1,7 +1,8 @@
 /**
  * An IMAP relay in front of an unmodified Dovecot, or another server, that adds commands of its own: XKEYSYNC
- * and XKEYADD, by which the mail clients of a user exchange public keys (examples/xkeysync/). All else goes to
- * the server and back as it is.
+ * and XKEYADD, by which the mail clients of a user exchange public keys (examples/xkeysync/); XEXEC, which runs
+ * programs that the configuration names (examples/xexec/); and XDOVEADM, which asks doveadm about the user
+ * (examples/xdoveadm/). All else goes to the server and back as it is.
  *
  * Run it with a configuration file, on Deno, Node or Bun:
  *
@@ -24,11 +25,12 @@
  * ```
  *
  * `listen.tls.starttls`, "offered" or "required", makes clients start unencrypted. `upstream.tls` encrypts the
- * connection to the server, with `"starttls": "required"` by STARTTLS; "caCerts" and "serverName" are
- * optional. "store" is "memory"; "sqlite:PATH" or a URL of Redis, for several relays; or the path of a module
- * with an `openKeyStore()`. "limits" may have "maxConnections", "maxConnectionsPerAddress" and "maxUnauthenticated".
- * "doveadm" is asked for the users' names, since Dovecot may log `ALICE` in as `alice`; without it, or with a passdb that renames
- * users, a user's keys are those of the name that the client logged in with.
+ * connection to the server, with `"starttls": "required"` by STARTTLS; "caCerts" and "serverName" are optional.
+ * "store" is "memory"; "sqlite:PATH" or a URL of Redis, for several relays; or the path of a module with an
+ * `openKeyStore()`. "programs" has those of XEXEC; Deno needs `--allow-run` for it. "limits" may have
+ * "maxConnections", "maxConnectionsPerAddress" and "maxUnauthenticated". "doveadm" is asked for the users'
+ * names, since Dovecot may log `ALICE` in as `alice`; without it, or with a passdb that renames users, a user's
+ * keys are those of the name that the client logged in with.
  *
  * Put the relay's address into Dovecot's `login_trusted_networks`, so that its log, its limits and its
  * delays go by the clients' addresses. SIGTERM and SIGINT stop the relay as soon as no command runs.

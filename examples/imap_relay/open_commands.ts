@@ -4,7 +4,7 @@
  * @module
  */
 
-import { access, constants } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { ImapCommand } from "../../imap/mod.ts";
 import { connect, type DoveadmClient } from "../../mod.ts";
 import { xdoveadm } from "../xdoveadm/command.ts";
@@ -60,7 +60,10 @@ async function programCommand(
 ): Promise<ImapCommand> {
   try {
     const command = xexec(programs);
-    await Promise.all(Object.values(programs).map(({ argv }) => access(argv[0], constants.X_OK)));
+    for (const { argv: [path] } of Object.values(programs)) {
+      const { mode } = await stat(path);
+      if ((mode & 0o111) === 0) throw new Error(`${path} is not executable.`);
+    }
     return command;
   } catch (error) {
     throw new ConfigError(`"programs" can't be used: ${(error as Error).message}`);

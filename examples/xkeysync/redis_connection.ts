@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createClient, defineScript } from "@redis/client";
+import { type CommandParser, createClient, defineScript } from "@redis/client";
 import { DovewireError, lowerFirst, messageOf } from "../../core/mod.ts";
 import { startTimer, type Timer } from "../../transports/timers.ts";
 
@@ -19,6 +19,16 @@ export interface RedisConnectionOptions {
 /** The longest pause before another try to connect, in milliseconds. */
 const longestPause = 500;
 
+/** Writes a script's arguments: the names of the user's keys and of the stream, and values. */
+function parseCommand(
+  parser: CommandParser,
+  places: readonly [string, string],
+  values: readonly string[],
+): void {
+  parser.pushKeys([...places]);
+  parser.push(...values);
+}
+
 /** Adds a key and records the change; both or none. */
 const addKey = defineScript({
   NUMBER_OF_KEYS: 2,
@@ -30,10 +40,7 @@ const addKey = defineScript({
     redis.call("XADD", KEYS[2], "MAXLEN", "~", ARGV[5], "*", "user", ARGV[1])
     return "added"
   `,
-  parseCommand(parser, places: readonly [string, string], values: readonly string[]) {
-    parser.pushKeys([...places]);
-    parser.push(...values);
-  },
+  parseCommand,
   transformReply: (reply: unknown) => String(reply),
 });
 
@@ -45,10 +52,7 @@ const removeKey = defineScript({
     redis.call("XADD", KEYS[2], "MAXLEN", "~", ARGV[3], "*", "user", ARGV[1])
     return 1
   `,
-  parseCommand(parser, places: readonly [string, string], values: readonly string[]) {
-    parser.pushKeys([...places]);
-    parser.push(...values);
-  },
+  parseCommand,
   transformReply: (reply: unknown) => Number(reply) === 1,
 });
 

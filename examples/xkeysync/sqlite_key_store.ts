@@ -158,7 +158,7 @@ export class SqliteKeyStore implements KeyStore {
   /** Closes the database; later calls reject. */
   close(): void {
     this.#stopPolling();
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
   }
 
   #startWatching(): void {
