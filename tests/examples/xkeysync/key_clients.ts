@@ -11,6 +11,7 @@ import type { PublicKey } from "../../../examples/xkeysync/public_key.ts";
 import { syncKeys } from "../../../examples/xkeysync/sync_keys.ts";
 import type { ImapClient } from "../../../imap/client.ts";
 import type { Random } from "../../harness/random.ts";
+import { atFullSize } from "../../harness/soak.ts";
 
 /** What the clients do, and where. */
 export interface KeyClientsOptions {
@@ -72,7 +73,7 @@ export async function runKeyClients(options: KeyClientsOptions): Promise<KeyClie
 }
 
 /** How long the clients may take to learn of the last change, in milliseconds. */
-const PATIENCE = 60_000;
+const PATIENCE = atFullSize(600_000, 60_000);
 
 async function within(promise: Promise<unknown>, message: () => string): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
