@@ -9,10 +9,22 @@ import { DovewireError } from "../core/mod.ts";
 import type { ImapCommand } from "./define_command.ts";
 import { HandlerRun, type HandlerRunOptions } from "./handler_run.ts";
 
+/** A custom command that runs. */
+export interface RunningCommand {
+  /** Its name, in capital letters. */
+  readonly name: string;
+  /** The user's name; `undefined` before the login. */
+  readonly user: string | undefined;
+  /** The client, for messages: "tcp 192.0.2.1:4711". */
+  readonly peer: string;
+}
+
 /** Options for a {@linkcode CommandRunner}. */
 export interface CommandRunnerOptions extends HandlerRunOptions {
   /** The commands. */
   readonly commands: readonly ImapCommand[];
+  /** The client, for messages. */
+  readonly peer: string;
 }
 
 /** An event that is about a custom command. */
@@ -36,6 +48,8 @@ export class CommandRunner {
   /** The handlers that haven't ended; the last one may be that of the running command. */
   readonly #runs = new Set<HandlerRun>();
   #current: HandlerRun | undefined;
+  /** What {@linkcode #current} runs. */
+  #command: RunningCommand | undefined;
 
   /** Creates a runner. */
   constructor(options: CommandRunnerOptions) {
@@ -52,16 +66,32 @@ export class CommandRunner {
     else this.#current.cancel();
   }
 
+  /**
+   * Ends the running command with NO and that text, if `which` selects it; returns whether it did. The handler's
+   * signal aborts, and nobody hears it any more.
+   */
+  cancel(text: string | undefined, which: (command: RunningCommand) => boolean): boolean {
+    const { calls, flush } = this.#options;
+    const { running } = calls;
+    if (running === undefined || this.#current?.id !== running || !which(this.#command!)) {
+      return false;
+    }
+    calls.cancel(running, text);
+    flush();
+    return true;
+  }
+
   /** Resolves when all handlers have ended. */
   async ended(): Promise<void> {
     while (this.#runs.size > 0) await Promise.all([...this.#runs].map(({ ended }) => ended));
   }
 
   #begin(event: CommandEvent): void {
-    const { id, name } = event;
+    const { id, name, session } = event;
     if (this.#runs.size >= mostEnding) return this.#refuse(event);
     const run = new HandlerRun(event, this.#commands.get(name)!, this.#options);
     this.#current = run;
+    this.#command = { name, user: session.user, peer: this.#options.peer };
     this.#runs.add(run);
     void run.ended.then(() => {
       this.#runs.delete(run);

@@ -9,6 +9,15 @@ import { networkAddress } from "../transports/network_address.ts";
 import { RefusalDelays } from "../transports/refusal_delays.ts";
 import { onAbort, startTimer, timeLimit } from "../transports/timers.ts";
 import type { Address, Listener, Transport } from "../transports/transport.ts";
+import type { RunningCommand } from "./command_runner.ts";
+
+/** Options for ending commands that run. */
+export interface CancelCommandsOptions {
+  /** Selects the commands to end; all if left out. */
+  readonly which?: (command: RunningCommand) => boolean;
+  /** What their clients are told; "The command was cancelled." if left out. */
+  readonly text?: string;
+}
 
 /** Limits on connections; each is a number from 1 on, or `Infinity` for no limit. */
 export interface ConnectionLimits {
@@ -38,6 +47,8 @@ export interface HostedConnection {
   close(text: string): Promise<void>;
   /** Ends it now, without BYE. */
   abort(): void;
+  /** Ends its running custom command with NO and that text, if `which` selects it; returns whether it did. */
+  cancelCommand(text: string | undefined, which: (command: RunningCommand) => boolean): boolean;
 }
 
 /** Options for closing a server or a relay. */
@@ -136,6 +147,18 @@ export class ConnectionHost<Connection extends HostedConnection> {
   async close({ timeout = 5000 }: CloseImapOptions = {}): Promise<void> {
     const limit = timeLimit("timeout", timeout);
     await (this.#closing ??= this.#closeAll(limit).finally(() => this.#finish()));
+  }
+
+  /**
+   * Ends custom commands that run with NO; returns how many. Throws a {@linkcode LocalProtocolError} for a text
+   * that can't be sent, before any is ended.
+   */
+  cancelCommands({ which = () => true, text }: CancelCommandsOptions = {}): number {
+    let count = 0;
+    for (const connection of this.#connections) {
+      if (connection.cancelCommand(text, which)) count++;
+    }
+    return count;
   }
 
   async #closeAll(limit: number): Promise<void> {

@@ -23,6 +23,10 @@ export interface CommandCalls {
   continue(id: number, text?: string): boolean;
   /** Ends the command. */
   finish(id: number, result: TaggedResult): void;
+  /** Ends the command with NO, whatever its handler does; a "cancel" event follows. */
+  cancel(id: number, text?: string): void;
+  /** The id of the running command; `undefined` if none runs. */
+  readonly running: number | undefined;
   /** Whether more may be sent now; if not, a "writable" event follows. */
   isWritable(id: number): boolean;
 }

@@ -15,7 +15,12 @@ export type {
   ImapTarget,
   LongResponse,
 } from "./client_options.ts";
-export type { CloseImapOptions, ConnectionLimits } from "./connection_host.ts";
+export type { RunningCommand } from "./command_runner.ts";
+export type {
+  CancelCommandsOptions,
+  CloseImapOptions,
+  ConnectionLimits,
+} from "./connection_host.ts";
 export {
   type ArgumentOf,
   type ArgumentsOf,

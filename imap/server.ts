@@ -6,7 +6,11 @@
 
 import { callListener } from "../transports/call_listener.ts";
 import type { Address, Listener } from "../transports/transport.ts";
-import { type CloseImapOptions, ConnectionHost } from "./connection_host.ts";
+import {
+  type CancelCommandsOptions,
+  type CloseImapOptions,
+  ConnectionHost,
+} from "./connection_host.ts";
 import { ServerConnection } from "./server_connection.ts";
 import {
   checkServerOptions,
@@ -93,6 +97,15 @@ export class ImapServer implements AsyncDisposable {
    */
   close(options?: CloseImapOptions): Promise<void> {
     return this.#host.close(options);
+  }
+
+  /**
+   * Ends custom commands that run: their clients are answered NO, and their handlers' signals abort. The
+   * connections stay open. Returns how many commands it ended; throws a `LocalProtocolError` for a text that can't
+   * be sent.
+   */
+  cancelCommands(options?: CancelCommandsOptions): number {
+    return this.#host.cancelCommands(options);
   }
 
   /** Closes the server, as {@linkcode close} does. */

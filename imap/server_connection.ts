@@ -9,7 +9,7 @@ import { AuthenticationError, DovewireError, quoteText } from "../core/mod.ts";
 import { Driver } from "../transports/driver.ts";
 import { startTimer, type Timer } from "../transports/timers.ts";
 import { isDisconnect, type Transport } from "../transports/transport.ts";
-import { CommandRunner } from "./command_runner.ts";
+import { CommandRunner, type RunningCommand } from "./command_runner.ts";
 import { keepalivePhase } from "./keepalive_phase.ts";
 import { newServerProtocol, type ServeImapOptions, type ServerTimes } from "./server_options.ts";
 import { checkUserName } from "./user_name.ts";
@@ -74,6 +74,7 @@ export class ServerConnection {
       calls: this.#protocol,
       flush: () => this.#flush(),
       onError: (error) => this.#report(error),
+      peer: this.peer,
       endTimeout: times.endTimeout,
     });
     const { handshakeTimeout } = times;
@@ -92,6 +93,14 @@ export class ServerConnection {
   shutDown(text: string): void {
     this.#farewell ??= text;
     this.#flush();
+  }
+
+  /** Ends the running custom command with NO and that text, if `which` selects it; returns whether it did. */
+  cancelCommand(
+    text: string | undefined,
+    which: (command: RunningCommand) => boolean,
+  ): boolean {
+    return this.#runner.cancel(text, which);
   }
 
   /** Ends the connection now, with BYE and that text. */

@@ -24,7 +24,7 @@ import { Driver } from "../../transports/driver.ts";
 import { RefusalDelays } from "../../transports/refusal_delays.ts";
 import { startTimer, type Timer } from "../../transports/timers.ts";
 import { isDisconnect, type Transport } from "../../transports/transport.ts";
-import { CommandRunner } from "../command_runner.ts";
+import { CommandRunner, type RunningCommand } from "../command_runner.ts";
 import { keepalivePhase } from "../keepalive_phase.ts";
 import { checkUserName } from "../user_name.ts";
 import { newSessionId, type RelayClientInfo, trustedFields } from "./client_info.ts";
@@ -121,6 +121,7 @@ export class RelayConnection {
       calls: this.#relay,
       flush: () => this.#flush(),
       onError: (error) => this.#report(error),
+      peer,
       endTimeout,
     });
     this.#connector = new UpstreamConnector(options.connect, connectTimeout);
@@ -157,6 +158,14 @@ export class RelayConnection {
   shutDown(text: string): void {
     this.#relay.shutDown(text);
     this.#flush();
+  }
+
+  /** Ends the running custom command with NO and that text, if `which` selects it; returns whether it did. */
+  cancelCommand(
+    text: string | undefined,
+    which: (command: RunningCommand) => boolean,
+  ): boolean {
+    return this.#runner.cancel(text, which);
   }
 
   /** Ends the connection now, with BYE and that text if there is one. */

@@ -7,5 +7,10 @@
 export { type RelayClientInfo, trustedFields } from "./client_info.ts";
 export { RelayConnection, type RelayConnectionContext } from "./connection.ts";
 export type { AcceptedLogin, RelayConnectionOptions } from "./options.ts";
-export type { CloseImapOptions, ConnectionLimits } from "../connection_host.ts";
+export type { RunningCommand } from "../command_runner.ts";
+export type {
+  CancelCommandsOptions,
+  CloseImapOptions,
+  ConnectionLimits,
+} from "../connection_host.ts";
 export { ImapRelay, serveRelay, type ServeRelayOptions } from "./serve.ts";

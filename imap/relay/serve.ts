@@ -7,6 +7,7 @@
 import { callListener } from "../../transports/call_listener.ts";
 import type { Address, Listener } from "../../transports/transport.ts";
 import {
+  type CancelCommandsOptions,
   type CloseImapOptions,
   ConnectionHost,
   type ConnectionLimits,
@@ -105,6 +106,15 @@ export class ImapRelay implements AsyncDisposable {
    */
   close(options?: CloseImapOptions): Promise<void> {
     return this.#host.close(options);
+  }
+
+  /**
+   * Ends custom commands that run: their clients are answered NO, and their handlers' signals abort. The
+   * connections stay open. Returns how many commands it ended; throws a `LocalProtocolError` for a text that can't
+   * be sent.
+   */
+  cancelCommands(options?: CancelCommandsOptions): number {
+    return this.#host.cancelCommands(options);
   }
 
   /** Closes the relay, as {@linkcode close} does. */

@@ -53,6 +53,7 @@ export function connectToCommands(
     calls: protocol,
     flush: () => void driver.flush(),
     onError: (error) => void errors.push(error),
+    peer: "memory",
     endTimeout: 10_000,
   });
   const ended = driver.run().catch(() => {}).then(() => runner.ended());

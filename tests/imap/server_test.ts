@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LocalProtocolError } from "../../core/mod.ts";
-import { defineCommand, ImapClient, no, ok, serve, untagged } from "../../imap/mod.ts";
+import {
+  defineCommand,
+  ImapClient,
+  no,
+  ok,
+  type RunningCommand,
+  serve,
+  untagged,
+} from "../../imap/mod.ts";
 import { memoryListener } from "../../transports/memory.ts";
 import { connect, listen } from "../../transports/mod.ts";
 import { certificates } from "../harness/certificates.ts";
@@ -290,6 +298,41 @@ test("close › a command that takes longer than the time limit › is cancelled
   await served.server.close({ timeout: 50 });
   assert.equal(await client.hearsTheEnd(), "* BYE Server shutting down.\r\n");
   await until(() => aborted !== undefined, "the signal");
+});
+
+test("commands that run › cancelled by the owner › are answered NO, and the connections go on", async () => {
+  const reasons: unknown[] = [];
+  const slow = defineCommand({ name: "XSLOW" }, async (_args, _session, { done, signal }) => {
+    await done;
+    reasons.push(signal.reason);
+    return ok("Too late.");
+  });
+  await using served = await serving({ commands: [xwait, slow] });
+  await using waiting = await served.clientIn();
+  await waiting.asks("a XWAIT\r\n", /\+ waiting\r\n/);
+  await using busy = await served.clientIn();
+  await busy.say("b XSLOW\r\nc NOOP\r\n");
+  await using idling = await served.clientIn();
+  await idling.asks("d IDLE\r\n", /\+ idling\r\n/);
+  const told: string[] = [];
+  const which = ({ name, user, peer }: RunningCommand) => {
+    told.push(`${name} ${user}`);
+    assert.match(peer, /^tcp 127\.0\.0\.1:/);
+    return name === "XSLOW";
+  };
+  await until(() => served.server.cancelCommands({ which, text: "Not now." }) === 1, "a command");
+  assert.equal(await busy.hears(/c OK .*\r\n/), "c OK NOOP completed.\r\n");
+  assert.deepEqual(told.slice(-2), ["XWAIT alice", "XSLOW alice"]);
+  await until(() => reasons.length === 1, "the handler's end");
+  assert.throws(() => served.server.cancelCommands({ text: "a\r\nb" }), LocalProtocolError);
+  assert.equal(served.server.cancelCommands(), 1);
+  assert.equal(served.server.cancelCommands(), 0);
+  assert.equal(
+    await waiting.asks("n NOOP\r\n", /n OK .*\r\n/),
+    "n OK NOOP completed.\r\n",
+  );
+  await idling.asks("DONE\r\n", /^d OK /);
+  assert.deepEqual(served.errors, []);
 });
 
 test("close › by a signal › closes the server", async () => {

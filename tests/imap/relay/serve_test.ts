@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LocalProtocolError, messageOf, TimeoutError } from "../../../core/mod.ts";
-import { defineCommand, ok } from "../../../imap/mod.ts";
+import { continuation, defineCommand, ok } from "../../../imap/mod.ts";
 import { serveRelay, type ServeRelayOptions } from "../../../imap/relay/mod.ts";
 import { memoryListener } from "../../../transports/memory.ts";
 import type { Transport } from "../../../transports/transport.ts";
@@ -366,6 +366,37 @@ test("closing › the relay › ends idle clients with BYE, and waits for comman
   await closing;
   await setup.relay.finished;
   assert.equal(setup.relay.connections, 0);
+});
+
+test("commands that run › cancelled by the owner › are answered NO, and the server's IDLE ends", async () => {
+  let reason: unknown;
+  const xwait = defineCommand({ name: "XWAIT", isLongRunning: true }, async function* (
+    _args,
+    _session,
+    { done, signal },
+  ) {
+    yield continuation("waiting");
+    await done;
+    reason = signal.reason;
+    return ok("Too late.");
+  });
+  await using setup = await RelaySetup.start({ commands: [xwait] });
+  const { client, server } = await setup.session();
+  await client.say("a XWAIT\r\n");
+  await client.hears("+ waiting\r\n");
+  assert.equal(setup.relay.cancelCommands({ which: ({ user }) => user === "bob" }), 0);
+  assert.equal(setup.relay.cancelCommands(), 1);
+  await client.hears("a NO The command was cancelled.\r\n");
+  await server.hears("~2 IDLE\r\n");
+  await server.say("+ idling\r\n");
+  await server.hears("DONE\r\n");
+  await until(() => reason !== undefined);
+  await server.say("~2 OK Done.\r\n");
+  await client.say("b NOOP\r\n");
+  await server.hears("b NOOP\r\n");
+  await server.say("b OK Done.\r\n");
+  await client.hears("b OK Done.\r\n");
+  assert.deepEqual(setup.errors, []);
 });
 
 test("options › invalid ones › are refused before any client comes", async () => {
