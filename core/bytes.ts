@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "./errors.ts";
+import type { StateArchive } from "./state_archive.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -157,6 +158,14 @@ export class GatheredBytes {
     return taken;
   }
 
+  /** Passes all bytes through an archive. */
+  archive(state: StateArchive): void {
+    const tail = this.#tail.subarray(this.#from, this.#to);
+    const bytes = state.value(concat([...this.#blocks, tail]));
+    this.take();
+    this.push(bytes, 0, bytes.length);
+  }
+
   #endTail(): void {
     if (this.#to > this.#from) this.#blocks.push(this.#tail.subarray(this.#from, this.#to));
     this.#from = this.#to;
@@ -230,5 +239,13 @@ export class OutputQueue {
     this.#chunks = [];
     this.#first = 0;
     this.#pushed = this.#taken;
+  }
+
+  /** Passes the remaining bytes, and how many have been taken, through an archive. */
+  archive(state: StateArchive): void {
+    const bytes = state.value(concat(this.#chunks.slice(this.#first)));
+    this.#taken = state.value(this.#taken);
+    this.clear();
+    this.push(bytes);
   }
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { GatheredBytes, indexOfLineFeed } from "./bytes.ts";
+import { concat, GatheredBytes, indexOfLineFeed } from "./bytes.ts";
+import type { StateArchive } from "./state_archive.ts";
 
 /** Up to this size a waiting chunk is copied to a shared buffer, so that its own can be released. */
 const smallChunk = 1024;
@@ -118,6 +119,18 @@ export class InputQueue {
     this.#tail = undefined;
     this.#first = this.#at = this.#size = 0;
     this.#line.take();
+  }
+
+  /** Passes all bytes through an archive. */
+  archive(state: StateArchive): void {
+    const [first, ...others] = this.#chunks.slice(this.#first);
+    const chunks = first === undefined ? [] : [first.subarray(this.#at), ...others];
+    const bytes = state.value(concat(chunks));
+    state.part(this.#line);
+    const line = this.#line.take();
+    this.clear();
+    this.#line.push(line, 0, line.length);
+    this.push(bytes);
   }
 
   /** Moves to a position in the first chunk, which may be its end. */

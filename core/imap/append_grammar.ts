@@ -5,6 +5,7 @@
  */
 
 import { asciiText } from "./command_line.ts";
+import type { StateArchive } from "../state_archive.ts";
 
 /** A part of a command's line. */
 type Word =
@@ -55,7 +56,7 @@ export class AppendGrammar {
   #place: Place | "wrong" = "mailbox";
   /** How many words stand before the mailbox's name. */
   #skips: number;
-  readonly #isReplace: boolean;
+  #isReplace: boolean;
 
   private constructor(skips: number, isReplace: boolean) {
     this.#skips = skips;
@@ -68,6 +69,18 @@ export class AppendGrammar {
     if (name === "REPLACE") return new AppendGrammar(3, true);
     const isUidReplace = name === "UID" && /^\S+ +UID +REPLACE /i.test(beginningOf(line));
     return isUidReplace ? new AppendGrammar(4, true) : undefined;
+  }
+
+  /** One whose state is going to be read from an archive. */
+  static blank(): AppendGrammar {
+    return new AppendGrammar(0, false);
+  }
+
+  /** Passes where it is through an archive. */
+  archive(state: StateArchive): void {
+    this.#place = state.value(this.#place);
+    this.#skips = state.value(this.#skips);
+    this.#isReplace = state.value(this.#isReplace);
   }
 
   /** Whether the command can end here. */

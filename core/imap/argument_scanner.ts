@@ -5,8 +5,9 @@
  */
 
 import { decodeUtf8 } from "../bytes.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { argumentByte, quotedByte, skipBytes } from "./syntax.ts";
-import type { ImapString, ImapValue } from "./value.ts";
+import type { ImapList, ImapString, ImapValue } from "./value.ts";
 
 const SPACE = 0x20;
 const CR = 0x0d;
@@ -22,7 +23,7 @@ const valueCost = 128;
 
 /** Puts values together that come one after the other; lists may be nested. */
 export class ValueBuilder {
-  #limit: number;
+  readonly #limit: number;
   #cost = 0;
   /** The open lists, outermost first. The first one is no list of the wire. */
   #open: ImapValue[][] = [[]];
@@ -64,6 +65,20 @@ export class ValueBuilder {
     this.#add({ type: "string", bytes, form }, bytes.length);
   }
 
+  /** Passes the values through an archive. */
+  archive(state: StateArchive): void {
+    this.#cost = state.value(this.#cost);
+    const depth = state.value(this.#open.length);
+    let values = state.value(this.#open[0]);
+    this.#open = [values];
+    // An open list is the last value of the one around it.
+    while (this.#open.length < depth) {
+      const last = values[values.length - 1] as ImapList;
+      values = last.values as ImapValue[];
+      this.#open.push(values);
+    }
+  }
+
   #add(value: ImapValue, size: number): void {
     this.#cost += valueCost + size;
     this.#open[this.#open.length - 1].push(value);
@@ -84,8 +99,8 @@ export interface ScannerOptions {
 
 /** Reads arguments: what was open at the end of a line is open at the start of the next one. */
 export class ArgumentScanner {
-  #mostDepth: number;
-  #isLenient: boolean;
+  readonly #mostDepth: number;
+  readonly #isLenient: boolean;
   #depth = 0;
   /** Whether a space has to come before the next argument. */
   #needsSpace = true;
@@ -146,6 +161,12 @@ export class ArgumentScanner {
       wasClosed = false;
       if (builder?.isOver()) return "Too many arguments";
     }
+  }
+
+  /** Passes what is open through an archive. */
+  archive(state: StateArchive): void {
+    this.#depth = state.value(this.#depth);
+    this.#needsSpace = state.value(this.#needsSpace);
   }
 
   /** The end of an atom, or what is wrong with it. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { StateArchive } from "../state_archive.ts";
 import type { CommandDefinition } from "./command_definition.ts";
 import { whyNotAllowed } from "./command_definition.ts";
 import type { BadCommand, CommandEnd, CommandLiteral, CommandStart } from "./command_frame.ts";
@@ -93,6 +94,14 @@ export class CommandDispatch {
     }
     reader.collect();
     return "commands";
+  }
+
+  /** Passes the current command through an archive. */
+  archive(state: StateArchive): void {
+    this.#tag = state.value(this.#tag);
+    this.#name = state.value(this.#name);
+    const name = state.value(this.#definition?.name);
+    this.#definition = name === undefined ? undefined : this.#options.table.get(name);
   }
 
   /** Answers the current command BAD, and skips what is left of it. */

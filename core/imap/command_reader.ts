@@ -6,6 +6,7 @@
 
 import { GatheredBytes } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { ArgumentScanner, ValueBuilder } from "./argument_scanner.ts";
 import type { BadCommand, CommandFrame, DataLine } from "./command_frame.ts";
 import { parseCommandStart } from "./command_line.ts";
@@ -241,6 +242,38 @@ export class CommandReader {
    */
   takeUnread(): Uint8Array | undefined {
     return this.#input.takeAll();
+  }
+
+  /** Passes where it is in the input through an archive, but for the limits. */
+  archive(state: StateArchive): void {
+    this.#state = state.value(this.#state);
+    state.part(this.#input);
+    this.#dataLimit = state.value(this.#dataLimit);
+    this.#command = this.#archiveCommand(state);
+    this.#line = state.value(this.#line);
+    this.#literal = state.value(this.#literal);
+    this.#missing = state.value(this.#missing);
+    state.part(this.#literalBytes);
+    this.#skipper = state.optional(this.#skipper, () => new LineSkipper(this.#limits.swallow));
+    this.#lineLiteral = state.value(this.#lineLiteral);
+  }
+
+  #archiveCommand(state: StateArchive): Command | undefined {
+    const { tag, name, scanner, collector } = this.#command ?? {};
+    const newScanner = () => new ArgumentScanner({ depth: this.#limits.depth });
+    const words = state.value({ tag, name });
+    const archived = state.optional(scanner, newScanner);
+    const collecting = state.optional(collector?.scanner, newScanner);
+    const builder = state.optional(
+      collector?.builder,
+      () => new ValueBuilder(this.#limits.command),
+    );
+    if (archived === undefined) return undefined;
+    return {
+      ...words as { readonly tag: string; readonly name: string },
+      scanner: archived,
+      collector: collecting && builder && { scanner: collecting, builder },
+    };
   }
 
   /** Reads the first line of a command. */

@@ -9,6 +9,7 @@
 import { plainBytes } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
 import type { Protocol } from "../protocol.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { checkCapabilities } from "./advertised.ts";
 import { writeServerId } from "./id_command.ts";
 import { ConversationTimers } from "./conversation_timers.ts";
@@ -90,7 +91,7 @@ export class Conversation implements Protocol<ConversationEvent> {
     this.#times = completeTimes(options);
     this.#timers = new ConversationTimers(this.#times);
     this.#login = new LoginCommands(context);
-    this.#custom = new CustomCommands(context, () => this.#follow("commands"));
+    this.#custom = new CustomCommands(context, table, () => this.#follow("commands"));
     this.#gate = passThrough === undefined ? undefined : new PassGate(context, passThrough);
     this.#dispatch = new CommandDispatch(context, {
       table,
@@ -327,6 +328,17 @@ export class Conversation implements Protocol<ConversationEvent> {
     } else if (isKeepaliveDue && output.size === 0) {
       output.line(`* OK ${this.#custom.keepalive}`);
     }
+  }
+
+  /** Passes all of its state through an archive: only for a client that is logged in. */
+  archive(state: StateArchive): void {
+    this.#state = state.value(this.#state);
+    this.#hasEnded = state.value(this.#hasEnded);
+    state.part(this.#context);
+    state.part(this.#timers);
+    state.part(this.#custom);
+    if (this.#gate !== undefined) state.part(this.#gate);
+    state.part(this.#dispatch);
   }
 
   get #isOver(): boolean {

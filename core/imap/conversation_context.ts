@@ -5,6 +5,7 @@
  */
 
 import { Queue } from "../queue.ts";
+import { archiveItems, type StateArchive } from "../state_archive.ts";
 import type { CommandDefinition } from "./command_definition.ts";
 import { CommandReader } from "./command_reader.ts";
 import type { ConversationEvent, TaggedResult } from "./conversation_events.ts";
@@ -99,6 +100,17 @@ export class ConversationContext {
     // Before the login the goodbye stands in place of the last answer.
     if (!isBeforeLogin || !isLast) this.output.line(`${tag ?? "*"} BAD Error in IMAP ${text}.`);
     if (isLast) this.close("Too many invalid IMAP commands.");
+  }
+
+  /** Passes all of it through an archive, for a client that is logged in. */
+  archive(state: StateArchive): void {
+    state.part(this.session);
+    this.reader.setLimits(this.limits);
+    state.part(this.reader);
+    state.part(this.output);
+    archiveItems(state, this.events);
+    this.#mistakes = state.value(this.#mistakes);
+    this.#lastId = state.value(this.#lastId);
   }
 
   /** Notes who has logged in. */

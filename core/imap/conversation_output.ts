@@ -4,7 +4,8 @@
  * @module
  */
 
-import { encodeUtf8, OutputQueue } from "../bytes.ts";
+import { concat, encodeUtf8, OutputQueue } from "../bytes.ts";
+import type { StateArchive } from "../state_archive.ts";
 
 /**
  * The output of a conversation: its own lines, and bytes of an upstream server. Own lines are never put into
@@ -74,6 +75,16 @@ export class ConversationOutput {
     this.#waiting = undefined;
     this.#waitingSize = 0;
     for (const lines of waiting) this.#queue.push(lines);
+  }
+
+  /** Passes all that waits through an archive. */
+  archive(state: StateArchive): void {
+    state.part(this.#queue);
+    const waiting = state.value(this.#waiting && concat(this.#waiting));
+    this.#waiting = waiting && [waiting];
+    this.#waitingSize = waiting?.length ?? 0;
+    this.#isFull = state.value(this.#isFull);
+    this.#hasSent = state.value(this.#hasSent);
   }
 
   /** Takes the oldest bytes; `undefined` if there are none. */

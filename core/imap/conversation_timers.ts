@@ -5,6 +5,7 @@
  */
 
 import type { ConversationTimes } from "./conversation_options.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { nextKeepalive } from "./keepalive.ts";
 
 /** A time that is kept as "not known yet" until somebody says what time it is. */
@@ -72,6 +73,16 @@ export class ConversationTimers {
   /** Something was sent to the client: the next keepalive is the one after now. */
   said(): void {
     this.#keepaliveAt = "unknown";
+  }
+
+  /** Passes the times through an archive. */
+  archive(state: StateArchive): void {
+    // The keepalives stay due at the same moments, whatever the clock says.
+    this.#phase = -state.time(-this.#phase);
+    this.#limit = state.value(this.#limit);
+    this.#silentAt = state.time(this.#silentAt);
+    this.#hasKeepalives = state.value(this.#hasKeepalives);
+    this.#keepaliveAt = state.time(this.#keepaliveAt);
   }
 
   /** Learns what time it is. */

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { type Argument, readArguments } from "./command_arguments.ts";
 import type { CommandDefinition } from "./command_definition.ts";
 import type { DataLine } from "./command_frame.ts";
@@ -32,14 +33,23 @@ interface Running {
 /** Runs the custom commands, and the built-in IDLE. */
 export class CustomCommands {
   readonly #context: ConversationContext;
+  readonly #table: ReadonlyMap<string, CommandDefinition>;
   readonly #onFree: () => void;
   #running: Running | undefined;
   /** The latest one that its owner has finished. */
   #lastFinished = 0;
 
-  /** Creates one; `onFree` is called when a command has ended, and the input is the next command's. */
-  constructor(context: ConversationContext, onFree: () => void) {
+  /**
+   * Creates one, with the commands by their names. `onFree` is called when a command has ended, and the input is the
+   * next command's.
+   */
+  constructor(
+    context: ConversationContext,
+    table: ReadonlyMap<string, CommandDefinition>,
+    onFree: () => void,
+  ) {
     this.#context = context;
+    this.#table = table;
     this.#onFree = onFree;
   }
 
@@ -169,6 +179,28 @@ export class CustomCommands {
     const isWritable = !this.#context.output.isFull;
     this.#running.isBlocked ||= !isWritable;
     return isWritable;
+  }
+
+  /**
+   * Passes the running command through an archive. Throws a {@linkcode LocalProtocolError} if it isn't among the
+   * commands any more.
+   */
+  archive(state: StateArchive): void {
+    const { definition, ...others } = this.#running ?? {};
+    const name = state.value(definition?.name);
+    const archived = state.value(others) as Omit<Running, "definition">;
+    this.#running = name === undefined
+      ? undefined
+      : { ...archived, definition: this.#definitionOf(name, archived.id) };
+    this.#lastFinished = state.value(this.#lastFinished);
+  }
+
+  #definitionOf(name: string, id: number): CommandDefinition {
+    const definition = id === 0 ? idle : this.#table.get(name);
+    if (definition !== undefined) return definition;
+    throw new LocalProtocolError(
+      `The connection was frozen while ${name} ran, which isn't among "commands". Add it.`,
+    );
   }
 
   /** Answers the running command, frees it, and gives the input back to the commands. */

@@ -6,6 +6,7 @@
 
 import { concat, GatheredBytes, indexOfLineFeed, plainBytes } from "../bytes.ts";
 import { InputQueue } from "../input_queue.ts";
+import type { StateArchive } from "../state_archive.ts";
 
 const nothing: Uint8Array = new Uint8Array(0);
 
@@ -90,6 +91,16 @@ export class LineInput {
     const pieces = this.#gathered.size > 0 ? [this.#gathered.take()] : [];
     while (this.hasByte()) pieces.push(this.takeData(this.chunk.length));
     return pieces.length === 0 ? undefined : concat(pieces);
+  }
+
+  /** Passes all bytes through an archive. */
+  archive(state: StateArchive): void {
+    state.part(this.#gathered);
+    this.#hasEnded = state.value(this.#hasEnded);
+    this.#isAtEnd = state.value(this.#isAtEnd);
+    this.chunk = state.value(this.chunk.subarray(this.at));
+    this.at = 0;
+    state.part(this.#input);
   }
 
   /** Drops all bytes. */

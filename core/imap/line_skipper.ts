@@ -5,6 +5,7 @@
  */
 
 import { indexOfLineFeed } from "../bytes.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { contentEnd, type LiteralMarker, markerAt, markerSpan } from "./literal_marker.ts";
 
 const LF = 0x0a;
@@ -14,7 +15,7 @@ const LF = 0x0a;
  * literal that is sent without waiting, so that its data are no commands (RFC 7888, 3).
  */
 export class LineSkipper {
-  #limit: number;
+  readonly #limit: number;
   #skipped = 0;
   /** How many bytes of a literal's data are missing. */
   #data = 0;
@@ -80,6 +81,16 @@ export class LineSkipper {
       this.endLine(markerAt(tail, contentEnd(tail)));
     }
     return at;
+  }
+
+  /** Passes where it is through an archive. */
+  archive(state: StateArchive): void {
+    this.#skipped = state.value(this.#skipped);
+    this.#data = state.value(this.#data);
+    this.#tail = state.value(this.#tail);
+    this.#tailSize = state.value(this.#tailSize);
+    this.#isOver = state.value(this.#isOver);
+    this.#isDone = state.value(this.#isDone);
   }
 
   #count(size: number): void {

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
+import type { StateArchive } from "../state_archive.ts";
 import type { CommandFrame, DataLine } from "./command_frame.ts";
 import type { CommandWords, ConversationContext } from "./conversation_context.ts";
 import type { PassDecision, PassNext, PassThrough } from "./pass_through.ts";
@@ -128,6 +129,13 @@ export class PassGate {
   /** Tells the server that the client has ended; returns whether its answers are still awaited. */
   inputEnd(): boolean {
     return this.#server.inputEnd();
+  }
+
+  /** Passes where it is through an archive. */
+  archive(state: StateArchive): void {
+    this.#state = state.value(this.#state);
+    this.#command = state.value(this.#command);
+    this.#isSynchronizing = state.value(this.#isSynchronizing);
   }
 
   #follow(next: PassNext): void {

@@ -6,7 +6,9 @@
  * @module
  */
 
+import { LocalProtocolError } from "../errors.ts";
 import type { Protocol } from "../protocol.ts";
+import { freeze, type StateArchive, thaw, type ThawOptions } from "../state_archive.ts";
 import { Conversation } from "./conversation.ts";
 import type { ResponsePart, TaggedResult } from "./conversation_events.ts";
 import type {
@@ -27,6 +29,12 @@ export interface ImapRelaySide<Event> extends Protocol<Event> {
   /** Call this when the transport is encrypted, after a "start-tls" event of this side. */
   tlsStarted(): void;
 }
+
+/**
+ * The form of frozen relays. Raise it with each change of what {@linkcode StateArchive} is passed here or in a part:
+ * a process of another version must not read it.
+ */
+const frozenForm = 1;
 
 /**
  * A relay in front of an IMAP server, as a value with two sides: {@linkcode client} and {@linkcode upstream}. Each is
@@ -79,9 +87,9 @@ export class ImapRelayProtocol {
   };
   /** The server's side. */
   readonly upstream: ImapRelaySide<ImapRelayUpstreamEvent>;
-  #conversation: Conversation;
-  #upstream: RelayUpstream;
-  #client: RelayClient;
+  readonly #conversation: Conversation;
+  readonly #upstream: RelayUpstream;
+  readonly #client: RelayClient;
 
   /** Creates a relay; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(options: ImapRelayProtocolOptions = {}) {
@@ -96,6 +104,50 @@ export class ImapRelayProtocol {
     );
     this.client = this.#client;
     this.upstream = this.#upstream;
+  }
+
+  /**
+   * Creates a relay that goes on where a frozen one was. The options are those of the frozen one, or a later
+   * version of them.
+   *
+   * Throws a {@linkcode LocalProtocolError} for invalid options, for bytes of another version's form, for damaged
+   * ones, and if the command that ran isn't among the commands any more.
+   */
+  static thaw(
+    frozen: Uint8Array,
+    options: ImapRelayProtocolOptions = {},
+    thawing: ThawOptions = {},
+  ): ImapRelayProtocol {
+    const relay = new ImapRelayProtocol(options);
+    thaw({ archive: (state) => relay.#archive(state) }, frozen, { ...thawing, form: frozenForm });
+    return relay;
+  }
+
+  /** Whether {@linkcode freeze} is possible: from the accepted login on, up to the end. */
+  get mayFreeze(): boolean {
+    return this.#upstream.isPassing;
+  }
+
+  /**
+   * All of the relay as bytes, for {@linkcode thaw}: what both peers have sent and what they are still to read, the
+   * commands under way, and the times. Neither peer notices. The relay isn't changed; use either it or the thawed
+   * one.
+   *
+   * Throws a {@linkcode LocalProtocolError} before the login was accepted, and after the end.
+   */
+  freeze(): Uint8Array {
+    if (!this.mayFreeze) {
+      throw new LocalProtocolError(
+        "The relay can't be frozen before a login was accepted, or after its end. Check mayFreeze.",
+      );
+    }
+    return freeze({ archive: (state) => this.#archive(state) }, frozenForm);
+  }
+
+  #archive(state: StateArchive): void {
+    state.part(this.#conversation);
+    state.part(this.#upstream);
+    state.part(this.#client);
   }
 
   /** Who the client is, as of now. */
@@ -164,9 +216,9 @@ export class ImapRelayProtocol {
 
 /** The client's side: its conversation, with its logins sent to the server. */
 class RelayClient implements ImapRelaySide<ImapRelayClientEvent> {
-  #conversation: Conversation;
-  #upstream: RelayUpstream;
-  #longRunning: ReadonlySet<string>;
+  readonly #conversation: Conversation;
+  readonly #upstream: RelayUpstream;
+  readonly #longRunning: ReadonlySet<string>;
   /** The running command, and whether the client waits for nothing; `undefined` if none runs. */
   #running: { readonly id: number; readonly isLong: boolean } | undefined;
 
@@ -233,6 +285,11 @@ class RelayClient implements ImapRelaySide<ImapRelayClientEvent> {
 
   tlsStarted(): void {
     this.#conversation.tlsStarted();
+  }
+
+  /** Passes what runs through an archive. */
+  archive(state: StateArchive): void {
+    this.#running = state.value(this.#running);
   }
 
   /** Tells the server's side what runs here. */

@@ -7,6 +7,7 @@
 import { concat, encodeUtf8, GatheredBytes, type OutputQueue } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import { quoteText } from "../peer_text.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { AppendGrammar } from "./append_grammar.ts";
 import type { Conversation } from "./conversation.ts";
 import type {
@@ -85,7 +86,7 @@ export class RelayPassThrough implements PassThrough {
     | "idling"
     | "idle-ending"
     | "logout" = "between";
-  #options: RelayPassThroughOptions;
+  readonly #options: RelayPassThroughOptions;
   #conversation: Conversation | undefined;
   #current: PassedCommand = { tag: "", name: "", mailbox: undefined, state: "answered" };
   /** Commands that the server hasn't answered, by their tags. */
@@ -254,6 +255,22 @@ export class RelayPassThrough implements PassThrough {
   /** Lets the next command begin, if nothing else is awaited from the client. */
   resume(): void {
     if (this.#state === "between") this.#conversation!.resume();
+  }
+
+  /** Passes what goes to the server, and what waits for its answers, through an archive. */
+  archive(state: StateArchive): void {
+    this.#state = state.value(this.#state);
+    this.#open = state.value(this.#open);
+    const current = state.value(this.#current);
+    // It is the same object if it waits for its answer.
+    const isOpen = state.value(this.#open.get(current.tag) === this.#current);
+    this.#current = isOpen ? this.#open.get(current.tag)! : current;
+    state.part(this.#line);
+    const grammar = state.optional(this.#grammar, () => AppendGrammar.blank());
+    this.#append = state.value(this.#append === "unknown") ? "unknown" : grammar;
+    this.#left = state.value(this.#left);
+    this.#isWrongLine = state.value(this.#isWrongLine);
+    this.#isClosing = state.value(this.#isClosing);
   }
 
   /** The current command has its answer: goes on as far as it waited for that. */

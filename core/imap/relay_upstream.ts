@@ -8,6 +8,7 @@ import { OutputQueue, plainBytes } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import type { Protocol } from "../protocol.ts";
 import { Queue } from "../queue.ts";
+import { archiveItems, type StateArchive } from "../state_archive.ts";
 import {
   capabilitiesIn,
   type CapabilityRewrite,
@@ -51,17 +52,17 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
    * login, and the owner decides; "passing"; "closing": the "end" is due; "over": it was emitted; "failed".
    */
   #state: "login" | "securing" | "deciding" | "passing" | "closing" | "over" | "failed" = "login";
-  #reader: ResponseReader;
-  #output = new OutputQueue();
-  #events = new Queue<ImapRelayUpstreamEvent>();
+  readonly #reader: ResponseReader;
+  readonly #output = new OutputQueue();
+  readonly #events = new Queue<ImapRelayUpstreamEvent>();
   #conversation!: Conversation;
-  #login: UpstreamLogin;
-  #logins: RelayLogins;
-  #idle: UpstreamIdle;
+  readonly #login: UpstreamLogin;
+  readonly #logins: RelayLogins;
+  readonly #idle: UpstreamIdle;
   /** Where the client's half-close is: "waiting" until nothing more goes to the server, or "passed" on. */
   #clientEnd: "none" | "waiting" | "passed" = "none";
   /** Of what the server lists to a client that is logged in, or is about to be. */
-  #rewrite: CapabilityRewrite;
+  readonly #rewrite: CapabilityRewrite;
   #lastTag = 0;
   #hasEnded = false;
   #failure: unknown;
@@ -123,6 +124,34 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
     this.#conversation = conversation;
     this.#logins.attach(conversation);
     this.passThrough.attach(conversation);
+  }
+
+  /** Whether commands go to the server, and its responses to the client. */
+  get isPassing(): boolean {
+    return this.#state === "passing";
+  }
+
+  /**
+   * Passes all of its state through an archive, which is only allowed while {@linkcode isPassing}: of the login
+   * nothing is left then.
+   */
+  archive(state: StateArchive): void {
+    this.#state = state.value(this.#state);
+    state.part(this.passThrough);
+    state.part(this.#reader);
+    state.part(this.#output);
+    archiveItems(state, this.#events);
+    state.part(this.#idle);
+    this.#clientEnd = state.value(this.#clientEnd);
+    this.#lastTag = state.value(this.#lastTag);
+    this.#hasEnded = state.value(this.#hasEnded);
+    this.#concernsClient = state.value(this.#concernsClient);
+    this.#saidBye = state.time(this.#saidBye);
+    this.#hasIdle = state.value(this.#hasIdle);
+    this.#toldOutput = state.value(this.#toldOutput);
+    this.#hasNews = state.value(this.#hasNews);
+    this.#farewell = state.value(this.#farewell);
+    this.#isBusy = state.value(this.#isBusy);
   }
 
   /** How many bytes wait to be taken with {@linkcode takeOutput}. */

@@ -7,6 +7,7 @@
 import { concat, indexOfLineFeed } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import type { Concealer } from "../peer_text.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { completeImapLimits, type ImapLimits } from "./limits.ts";
 import { LineInput } from "./line_input.ts";
 import { contentEnd, type LiteralMarker, markerAt, markerSpan } from "./literal_marker.ts";
@@ -75,8 +76,8 @@ type State =
  * ```
  */
 export class ResponseReader {
-  #limits: ImapLimits;
-  #concealer: Concealer | undefined;
+  readonly #limits: ImapLimits;
+  readonly #concealer: Concealer | undefined;
   #state: State = "start";
   #input = new LineInput();
   /** The beginning of a response that isn't known yet. */
@@ -151,6 +152,16 @@ export class ResponseReader {
     this.#beginning = nothing;
     this.#state = "start";
     return all;
+  }
+
+  /** Passes where it is in the input through an archive; an error can't be archived. */
+  archive(state: StateArchive): void {
+    this.#state = state.value(this.#state);
+    state.part(this.#input);
+    this.#beginning = state.value(this.#beginning);
+    this.#tail = state.value(this.#tail);
+    this.#missing = state.value(this.#missing);
+    this.#error = state.value(this.#error);
   }
 
   #next(): ResponseFrame | undefined {

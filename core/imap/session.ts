@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
+import type { StateArchive } from "../state_archive.ts";
 import { advertisedCapabilities, ownCapabilities } from "./advertised.ts";
 import type { CommandDefinition } from "./command_definition.ts";
 
@@ -98,6 +99,17 @@ export class ClientSession {
     this.#isSecure = true;
     this.clientId = undefined;
     this.hasAskedCapabilities = false;
+  }
+
+  /** Passes what is known through an archive. */
+  archive(state: StateArchive): void {
+    this.user = state.value(this.user);
+    this.mailbox = state.value(this.mailbox);
+    this.clientId = state.value(this.clientId);
+    this.serverId = state.value(this.serverId);
+    this.serverCapabilities = state.value(this.serverCapabilities);
+    this.hasAskedCapabilities = state.value(this.hasAskedCapabilities);
+    this.#isSecure = state.value(this.#isSecure);
   }
 
   /** What others may know. */

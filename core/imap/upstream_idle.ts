@@ -5,6 +5,7 @@
  */
 
 import { encodeUtf8, type OutputQueue } from "../bytes.ts";
+import type { StateArchive } from "../state_archive.ts";
 import type { StatusFrame } from "./response_reader.ts";
 
 /** What an {@linkcode UpstreamIdle} needs. */
@@ -34,7 +35,7 @@ export class UpstreamIdle {
    * continuation has come; "ending": DONE was sent; "asking": a NOOP waits for its answer.
    */
   #state: "off" | "waiting" | "starting" | "idling" | "ending" | "asking" = "off";
-  #options: UpstreamIdleOptions;
+  readonly #options: UpstreamIdleOptions;
   #isWanted = false;
   /** Whether the server takes IDLE. */
   #hasIdle = false;
@@ -105,6 +106,15 @@ export class UpstreamIdle {
     if (now - this.#since < refreshInterval) return;
     if (this.#state === "idling") this.#end();
     else this.#send("NOOP", "asking");
+  }
+
+  /** Passes where it is through an archive. */
+  archive(state: StateArchive): void {
+    this.#state = state.value(this.#state);
+    this.#isWanted = state.value(this.#isWanted);
+    this.#hasIdle = state.value(this.#hasIdle);
+    this.#tag = state.value(this.#tag);
+    this.#since = state.time(this.#since);
   }
 
   #begin(): void {

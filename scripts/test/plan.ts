@@ -113,6 +113,11 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["deno"],
     why: "is about the harness, which every other test with a Redis uses on each runtime",
   },
+  "tests/core/imap/archives_test.ts": { on: ["deno"], why: "reads the sources" },
+  "tests/core/imap/freeze_fuzz_test.ts": {
+    on: ["bun"],
+    why: "compares a relay with one that is frozen now and then",
+  },
   "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
@@ -167,6 +172,7 @@ const OTHER_NODES: readonly RegExp[] = [
 /** The tests that `test:soak` runs at their full size. */
 const SOAK: readonly RegExp[] = [
   /^tests\/examples\/xkeysync\/many_relays_test\.ts$/,
+  /^tests\/core\/imap\/freeze_fuzz_test\.ts$/,
   /^tests\/imap\/relay\/fuzz_test\.ts$/,
   /^tests\/imap\/relay\/real_clients_test\.ts$/,
   /^tests\/doveadm\/server\/load_test\.ts$/,

@@ -61,6 +61,8 @@ export interface LawSubject<P, Event> {
    * exceeded limit ends the conversation in order, with its last event. `false` if left out.
    */
   readonly answersMistakes?: boolean;
+  /** Freezes and thaws the protocol, if it can be frozen now; left out for one that never can. */
+  readonly refreeze?: (protocol: P) => P;
   /** Endless input of a peer, and the limit that ends it. */
   readonly floods: readonly {
     readonly limit: string;
@@ -88,7 +90,7 @@ export function lawTests<Event, P extends Protocol<Event>>(
 ): Record<string, () => void> {
   const { name, conversations } = subject;
   const run = (conversation: Conversation<P>, cut: Cut, stopAt = Infinity) =>
-    converse(subject, conversation, cut, stopAt);
+    converse(subject, conversation, { cut, stopAt });
   return {
     [`${name} › input cut anywhere › yields the same events`]: () => {
       for (const conversation of conversations) {
@@ -121,6 +123,8 @@ export function lawTests<Event, P extends Protocol<Event>>(
       }
     },
 
+    ...(subject.refreeze === undefined ? {} : frozenAnywhere(subject, subject.refreeze)),
+
     ...(subject.answersMistakes ? answeredMistakes(subject, run) : thrownMistakes(subject, run)),
 
     [`${name} › a connection that dies anywhere › loses no request`]: () => {
@@ -151,6 +155,33 @@ export function lawTests<Event, P extends Protocol<Event>>(
       withoutImpureGlobals(() => {
         for (const conversation of conversations) run(conversation, bytewise);
       });
+    },
+  };
+}
+
+/** The law of a protocol that can be frozen. */
+function frozenAnywhere<Event, P extends Protocol<Event>>(
+  subject: LawSubject<P, Event>,
+  refreeze: (protocol: P) => P,
+): Record<string, () => void> {
+  return {
+    [`${subject.name} › frozen and thawed between any bytes › goes on in the same way`]: () => {
+      for (const conversation of subject.conversations) {
+        const { name } = conversation;
+        const whole = converse(subject, conversation, { cut: bytewise });
+        const between = (protocol: P) => refreeze(refreeze(protocol));
+        compare(converse(subject, conversation, { cut: bytewise, between }), whole, name, "frozen");
+        fc.assert(
+          fc.property(fc.infiniteStream(fc.integer({ min: 1, max: 40 })), (sizes) => {
+            const cut = atRandom(sizes);
+            const between = (protocol: P) =>
+              sizes.next().value % 3 === 0 ? refreeze(protocol) : protocol;
+            const frozen = converse(subject, conversation, { cut, between });
+            compare(frozen, whole, name, "frozen at random");
+          }),
+          { numRuns: 10, seed: 1 },
+        );
+      }
     },
   };
 }
@@ -215,7 +246,7 @@ function pour<Event, P extends Protocol<Event>>(
   { limit, make, steps, chunk, most }: LawSubject<P, Event>["floods"][number],
 ): { readonly sent: number; readonly error: unknown; readonly last: Event | undefined } {
   const protocol = make();
-  converse(subject, { name: limit, make: () => protocol, steps }, bytewise, Infinity);
+  converse(subject, { name: limit, make: () => protocol, steps }, { cut: bytewise });
   let sent = 0;
   let last: Event | undefined;
   const hasEnded = () => last !== undefined && subject.unanswered(last) !== undefined;
@@ -249,14 +280,22 @@ function atRandom(sizes: Iterator<number>): Cut {
   };
 }
 
-/** Runs a conversation, up to `stopAt` bytes of the peer, and records the result. */
+/** How a conversation is run. */
+interface Running<P> {
+  readonly cut: Cut;
+  /** After how many bytes the peer stops; it doesn't if left out. */
+  readonly stopAt?: number;
+  /** Replaces the protocol, before and after what was received is looked at. */
+  readonly between?: (protocol: P) => P;
+}
+
+/** Runs a conversation and records the result. */
 function converse<Event, P extends Protocol<Event>>(
   subject: LawSubject<P, Event>,
   { make, steps }: Conversation<P>,
-  cut: Cut,
-  stopAt: number,
+  { cut, stopAt = Infinity, between = (protocol) => protocol }: Running<P>,
 ): Outcome {
-  const protocol = make();
+  let protocol = make();
   const events: Event[] = [];
   const output: Uint8Array[] = [];
   const made: number[] = [];
@@ -289,7 +328,9 @@ function converse<Event, P extends Protocol<Event>>(
     if ("peer" in step) {
       for (const piece of cut(step.peer.slice(0, Math.max(0, left)))) {
         protocol.receive(piece);
+        protocol = between(protocol);
         pump();
+        protocol = between(protocol);
       }
       left -= step.peer.length;
       if (left <= 0 && stopAt !== Infinity) break;

@@ -17,13 +17,29 @@ const ok: TaggedResult = { status: "OK", text: "Done." };
 /** One side of a relay as a protocol of its own; the other one is played by the test's local steps. */
 class Side<Event extends { readonly type: string }> implements Protocol<Event> {
   readonly relay: ImapRelayProtocol;
+  readonly #name: "client" | "upstream";
+  readonly #options: ImapRelayProtocolOptions;
   readonly #side: Protocol<Event>;
   readonly #other: Protocol<{ readonly type: string; readonly id?: number }>;
 
-  constructor(name: "client" | "upstream", options: ImapRelayProtocolOptions = {}) {
-    this.relay = new ImapRelayProtocol({ commands, ...options });
+  constructor(
+    name: "client" | "upstream",
+    options: ImapRelayProtocolOptions = {},
+    relay = new ImapRelayProtocol({ commands, ...options }),
+  ) {
+    this.#name = name;
+    this.#options = options;
+    this.relay = relay;
     this.#side = this.relay[name] as unknown as Protocol<Event>;
     this.#other = name === "client" ? this.relay.upstream : this.relay.client;
+  }
+
+  /** The same side of the relay, frozen and thawed if that can be. */
+  refreeze(): Side<Event> {
+    if (!this.relay.mayFreeze) return this;
+    const options = { commands, ...this.#options };
+    const relay = ImapRelayProtocol.thaw(this.relay.freeze(), options);
+    return new Side(this.#name, this.#options, relay);
   }
 
   /** The other side says something. */
@@ -89,6 +105,7 @@ const clientLaws = lawTests<ImapRelayClientEvent, Client>({
   unanswered: (event) =>
     // A login that the server hasn't answered is no command of the caller's.
     event.type === "end" ? event.unanswered.filter((id) => id > 1) : undefined,
+  refreeze: (side) => side.refreeze(),
   answersMistakes: true,
   conversations: [
     {
@@ -183,6 +200,7 @@ const upstreamLaws = lawTests<ImapRelayUpstreamEvent, Upstream>({
   snapshot: (event) => event,
   answered: () => undefined,
   unanswered: (event) => event.type === "end" ? [] : undefined,
+  refreeze: (side) => side.refreeze(),
   conversations: [
     {
       name: "a login, responses of all kinds, and a goodbye",
