@@ -250,6 +250,11 @@ export class Conversation implements Protocol<ConversationEvent> {
     if (!this.#isOver) this.#context.output.raw(raw, atBoundary);
   }
 
+  /** For a pass-through: whether something is to be sent as soon as the server's bytes end between two responses. */
+  get awaitsBoundary(): boolean {
+    return this.#context.output.isWaiting;
+  }
+
   /** For a pass-through: what a "hold" waited for has come, and commands are read again. */
   resume(): void {
     if (this.#state === "waiting") this.#follow(this.#dispatch.decide());

@@ -35,6 +35,11 @@ export class ConversationOutput {
     return this.#queue.pushed - this.#queue.taken;
   }
 
+  /** Whether own lines wait for the end of a response of the server's. */
+  get isWaiting(): boolean {
+    return this.#waitingSize > 0;
+  }
+
   /** Whether the client leaves too much unread: from the limit on, and until less than half of it is left. */
   get isFull(): boolean {
     const { size } = this;

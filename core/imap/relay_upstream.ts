@@ -301,7 +301,9 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
       const event = this.#events.shift();
       if (event !== undefined) return event;
       if (this.#isOver) return this.#nextAtEnd();
-      const frame = this.#isReading ? this.#reader.next() : undefined;
+      // What waits for the end of a response follows the first one, however the bytes came.
+      const toBoundary = this.#conversation.awaitsBoundary;
+      const frame = this.#isReading ? this.#reader.next({ toBoundary }) : undefined;
       if (frame !== undefined) {
         this.#concernsClient = true;
         this.#take(frame);

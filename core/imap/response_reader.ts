@@ -129,13 +129,14 @@ export class ResponseReader {
   }
 
   /**
-   * The next frame; `undefined` if it takes more bytes. Throws a `RemoteProtocolError` for what is no
+   * The next frame; `undefined` if it takes more bytes. `toBoundary` is whether it ends after one response, even if
+   * more of them have come. Throws a `RemoteProtocolError` for what is no
    * response and for one that exceeds a limit, and the same error afterwards.
    */
-  next(): ResponseFrame | undefined {
+  next({ toBoundary = false }: { readonly toBoundary?: boolean } = {}): ResponseFrame | undefined {
     if (this.#state === "failed") throw this.#error;
     try {
-      return this.#next();
+      return this.#next(toBoundary);
     } catch (error) {
       this.#state = "failed";
       this.#error = error;
@@ -164,7 +165,7 @@ export class ResponseReader {
     this.#error = state.value(this.#error);
   }
 
-  #next(): ResponseFrame | undefined {
+  #next(toBoundary: boolean): ResponseFrame | undefined {
     const input = this.#input;
     while (this.#is("unknown") && input.hasByte()) {
       const passed = this.#learn();
@@ -176,12 +177,13 @@ export class ResponseReader {
     let at = start;
     while (at < chunk.length && !this.#is("unknown") && !this.#is("status")) {
       at = this.#pass(chunk, at);
+      if (toBoundary && this.#is("start")) break;
     }
     input.at = at;
     const { atBoundary } = this;
     if (this.#is("unknown")) this.#beginning = input.takeData(chunk.length).slice();
     return at === start
-      ? this.#next()
+      ? this.#next(toBoundary)
       : { type: "pass", bytes: chunk.subarray(start, at), atBoundary };
   }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../../core/mod.ts";
-import { RelayTalk } from "./relay_talk.ts";
+import { bytesOf, RelayTalk } from "./relay_talk.ts";
 
 const minute = 60_000;
 
@@ -397,4 +397,20 @@ test("shutting down › after the client's DONE › when the result has come", (
     talk.act((relay) => relay.finish(id, { status: "OK", text: "Yes." })),
     "a OK Yes.\r\n* BYE Shutting down.\r\n",
   );
+});
+
+test("a custom command › a line that waits for the end of a response › follows that one, however the bytes came", () => {
+  const texts = ["* 1 FETCH (X {3}\r\nab", "c)\r\n", "* 2 FETCH (X {3}\r\nabc)\r\n* 3 FETCH"];
+  for (const rest of [texts.slice(1), [texts.slice(1).join("")]]) {
+    const talk = RelayTalk.in();
+    const { id } = talk.begin("a XWAIT\r\n");
+    talk.server(`+ idling\r\n${texts[0]}`);
+    talk.act((relay) => relay.untagged(id, ["XWAIT one"]));
+    for (const text of rest) talk.relay.upstream.receive(bytesOf(text));
+    talk.pump();
+    assert.equal(
+      talk.heard(),
+      "c)\r\n* XWAIT one\r\n* 2 FETCH (X {3}\r\nabc)\r\n* 3 FETCH",
+    );
+  }
 });

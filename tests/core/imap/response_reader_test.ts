@@ -242,3 +242,17 @@ test("ResponseReader › any responses in any pieces › are read as the same fr
     { numRuns: 300, seed: 1 },
   );
 });
+
+test("a server's bytes › asked for up to a boundary › come response by response", () => {
+  const reader = new ResponseReader();
+  reader.receive(fromLatin1("* 1 EXISTS\r\n* 2 FETCH (X {3}\r\n\r\n*)\r\n* 3 EXISTS\r\n"));
+  const seen: string[] = [];
+  for (let frame; (frame = reader.next({ toBoundary: true })) !== undefined;) {
+    seen.push(latin1(frame.bytes));
+  }
+  assert.deepEqual(seen, [
+    "* 1 EXISTS\r\n",
+    "* 2 FETCH (X {3}\r\n\r\n*)\r\n",
+    "* 3 EXISTS\r\n",
+  ]);
+});
