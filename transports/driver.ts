@@ -6,6 +6,7 @@
 
 import { TimeoutError } from "../core/errors.ts";
 import type { Protocol } from "../core/protocol.ts";
+import { type InputEnd, PendingRead, type Read } from "./pending_read.ts";
 import { startTimer, timeLimit } from "./timers.ts";
 import type { TlsOptions, Transport } from "./transport.ts";
 
@@ -74,6 +75,18 @@ export interface DriverOptions<Event> {
    * transport is closed at once.
    */
   lingerTimeout?: number;
+  /** Where another driver left the transport that this one is given. */
+  released?: ReleasedTransport;
+}
+
+/** A transport as {@linkcode Driver.release} returns it. */
+export interface ReleasedTransport {
+  /** The transport. */
+  readonly transport: Transport;
+  /** The read that is under way; `undefined` if the peer has ended its side. */
+  readonly reading: PendingRead | undefined;
+  /** Whether it is half-closed. */
+  readonly isHalfClosed: boolean;
 }
 
 /** How many bytes are written at once where the progress of writing matters. */
@@ -96,15 +109,17 @@ export class Driver<Event extends { readonly type: string }> {
   #lingerTimeout: number | undefined;
   /**
    * "securing": TLS is being started; "broken": it can't be read or can't be written any more; "closed" by
-   * {@linkcode close}.
+   * {@linkcode close}; "released" by {@linkcode release}.
    */
-  #connection: "open" | "securing" | "broken" | "closed" = "open";
+  #connection: "open" | "securing" | "broken" | "closed" | "released" = "open";
   /** "idle": no read is under way; "arrived": what was read waits for the protocol; "ended": no more comes. */
   #input: "idle" | "reading" | "arrived" | "ended" = "idle";
   /** "idle": no write is under way; "failed": nothing can be written any more. */
   #output: "idle" | "writing" | "failed" = "idle";
   /** The chunk, end or error of `#input` "arrived". */
   #arrived: Read = { end: true };
+  /** The read of `#input` "reading". */
+  #pendingRead: PendingRead | undefined;
   /** Settled when the read that is under way is over. */
   #readDone: Promise<void> = Promise.resolve();
   /** Settled when the write that is under way is over. */
@@ -134,6 +149,11 @@ export class Driver<Event extends { readonly type: string }> {
     this.#protocol = protocol;
     this.#transport = transport;
     this.#options = options;
+    const { released } = options;
+    if (released === undefined) return;
+    this.#input = released.reading === undefined ? "ended" : "reading";
+    this.#pendingRead = released.reading;
+    if (released.isHalfClosed) this.#halfCloseDone = Promise.resolve();
   }
 
   /** Whether a read is under way, so that a connection that breaks is noticed. */
@@ -144,6 +164,12 @@ export class Driver<Event extends { readonly type: string }> {
   /** Whether a write is under way. */
   get isWriting(): boolean {
     return this.#output === "writing";
+  }
+
+  /** Whether nothing is under way but a read, so that {@linkcode release} is possible. */
+  get isQuiet(): boolean {
+    return this.#connection === "open" && this.#output === "idle" &&
+      (this.#input === "reading" || this.#input === "ended");
   }
 
   /**
@@ -157,16 +183,22 @@ export class Driver<Event extends { readonly type: string }> {
     try {
       await this.#converse();
     } finally {
-      if (this.#lingerTimeout !== undefined) await this.#lingeringClose(this.#lingerTimeout);
-      await this.#transport.close();
-      await this.#readDone;
-      // A hook may have added output during the write.
-      while (this.#output === "writing") await this.#writeDone;
-      await this.#halfCloseDone;
-      // Nothing is written any more, and no hook is called.
-      this.#output = "failed";
+      if (!this.#isReleased) await this.#end();
     }
-    if (this.#failure !== undefined && this.#connection !== "closed") throw this.#failure.error;
+    const isOver = this.#connection === "closed" || this.#isReleased;
+    if (this.#failure !== undefined && !isOver) throw this.#failure.error;
+  }
+
+  /** Closes the transport. */
+  async #end(): Promise<void> {
+    if (this.#lingerTimeout !== undefined) await this.#lingeringClose(this.#lingerTimeout);
+    await this.#transport.close();
+    await this.#readDone;
+    // A hook may have added output during the write.
+    while (this.#output === "writing") await this.#writeDone;
+    await this.#halfCloseDone;
+    // Nothing is written any more, and no hook is called.
+    this.#output = "failed";
   }
 
   /**
@@ -194,6 +226,23 @@ export class Driver<Event extends { readonly type: string }> {
     this.#writeDone = this.#write(noBytes);
   }
 
+  /**
+   * Hands the transport over, for another driver: {@linkcode run} resolves, and nothing is closed. Returns
+   * `undefined`, and does nothing, if something is under way but a read. Not to be called by a hook.
+   */
+  release(): ReleasedTransport | undefined {
+    if (!this.isQuiet) return undefined;
+    this.#connection = "released";
+    const reading = this.#pendingRead;
+    reading?.whenDone(undefined);
+    this.#wakeUp.resolve();
+    return { transport: this.#transport, reading, isHalfClosed: this.#halfCloseDone !== undefined };
+  }
+
+  get #isReleased(): boolean {
+    return this.#connection === "released";
+  }
+
   /** Closes the transport. {@linkcode run} ends when it can, and does not reject for this. */
   async close(): Promise<void> {
     this.#connection = "closed";
@@ -205,7 +254,8 @@ export class Driver<Event extends { readonly type: string }> {
     // The caller of run() finishes its own work first.
     await undefined;
     if (this.#options.writeOnly) this.#endInput({ end: true });
-    for (;;) {
+    if (this.#pendingRead !== undefined && !this.#isReleased) this.#awaitRead(this.#pendingRead);
+    while (!this.#isReleased) {
       const event = this.#protocol.nextEvent();
       if (event !== undefined && await this.#passEvents(event)) return;
       if (this.#tellTime()) continue;
@@ -308,18 +358,24 @@ export class Driver<Event extends { readonly type: string }> {
   #startReading(): void {
     if (this.#input !== "idle" || this.#options.mayRead?.() === false) return;
     this.#input = "reading";
-    this.#readDone = this.#read();
+    this.#awaitRead(new PendingRead(this.#transport));
   }
 
-  async #read(): Promise<void> {
-    try {
-      const chunk = await this.#transport.read();
-      this.#arrived = chunk === undefined ? { end: true } : { chunk };
-      const { onRead } = this.#options;
-      if (chunk !== undefined && onRead !== undefined) this.#tell(() => onRead(chunk.length));
-    } catch (error) {
-      this.#arrived = { error };
-    }
+  #awaitRead(reading: PendingRead): void {
+    this.#pendingRead = reading;
+    this.#readDone = new Promise((resolve) => {
+      reading.whenDone(() => {
+        this.#arrive(reading.outcome!);
+        resolve();
+      });
+    });
+  }
+
+  #arrive(read: Read): void {
+    this.#pendingRead = undefined;
+    this.#arrived = read;
+    const { onRead } = this.#options;
+    if ("chunk" in read && onRead !== undefined) this.#tell(() => onRead(read.chunk.length));
     this.#input = "arrived";
     this.#wakeUp.resolve();
   }
@@ -427,12 +483,6 @@ export class Driver<Event extends { readonly type: string }> {
     }
   }
 }
-
-/** How the input ends. */
-type InputEnd = { end: true } | { error: unknown };
-
-/** The outcome of a read. */
-type Read = { chunk: Uint8Array } | InputEnd;
 
 /** A promise and its `resolve`, like the result of `Promise.withResolvers`, which some runtimes lack. */
 function newWakeUp(): { readonly promise: Promise<void>; readonly resolve: () => void } {

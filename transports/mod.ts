@@ -22,7 +22,13 @@ import type {
 import * as unsupported from "./unsupported.ts";
 
 export { callListener } from "./call_listener.ts";
-export { type DrivableProtocol, Driver, type DriverOptions } from "./driver.ts";
+export {
+  type DrivableProtocol,
+  Driver,
+  type DriverOptions,
+  type ReleasedTransport,
+} from "./driver.ts";
+export { type InputEnd, PendingRead, type Read } from "./pending_read.ts";
 export {
   abortError,
   type Clock,
