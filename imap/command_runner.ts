@@ -6,6 +6,8 @@
 
 import type { CommandEvent, ConversationEvent } from "../core/imap/mod.ts";
 import { DovewireError } from "../core/mod.ts";
+import { decodePlainData, encodePlainData } from "../core/plain_data.ts";
+import { CommandWatch } from "./command_watch.ts";
 import type { ImapCommand } from "./define_command.ts";
 import { HandlerRun, type HandlerRunOptions } from "./handler_run.ts";
 
@@ -33,6 +35,25 @@ export type CommandRunnerEvent = Extract<
   { readonly type: "command" | "done" | "writable" | "cancel" }
 >;
 
+/** The command that runs. */
+interface Current {
+  readonly event: CommandEvent;
+  readonly command: ImapCommand;
+  readonly watch: CommandWatch | undefined;
+  /** Its handler; `undefined` while it sleeps. */
+  run: HandlerRun | undefined;
+  /** What its handler slept with; `undefined` before. */
+  state: Uint8Array | undefined;
+}
+
+/** A command that sleeps, without a runner. */
+export interface FrozenCommand {
+  /** The command, and the state of its handler. */
+  readonly bytes: Uint8Array;
+  /** What wakes it; `undefined` for nothing, and after the way to another process. */
+  readonly watch: CommandWatch | undefined;
+}
+
 /** How many handlers of one connection may still be ending after their commands. */
 const mostEnding = 8;
 
@@ -47,9 +68,7 @@ export class CommandRunner {
   readonly #commands: ReadonlyMap<string, ImapCommand>;
   /** The handlers that haven't ended; the last one may be that of the running command. */
   readonly #runs = new Set<HandlerRun>();
-  #current: HandlerRun | undefined;
-  /** What {@linkcode #current} runs. */
-  #command: RunningCommand | undefined;
+  #current: Current | undefined;
 
   /** Creates a runner. */
   constructor(options: CommandRunnerOptions) {
@@ -60,10 +79,16 @@ export class CommandRunner {
   /** Takes an event of the protocol. */
   take(event: CommandRunnerEvent): void {
     if (event.type === "command") return this.#begin(event);
-    if (this.#current?.id !== event.id) return;
-    if (event.type === "done") this.#current.done();
-    else if (event.type === "writable") this.#current.wake();
-    else this.#current.cancel();
+    const current = this.#current;
+    if (current?.event.id !== event.id) return;
+    if (event.type === "writable") current.run?.wake();
+    else if (event.type === "cancel") {
+      current.run?.cancel();
+      this.#end(current);
+    } else {
+      this.#start(current);
+      current.run?.done();
+    }
   }
 
   /**
@@ -71,12 +96,11 @@ export class CommandRunner {
    * signal aborts, and nobody hears it any more.
    */
   cancel(text: string | undefined, which: (command: RunningCommand) => boolean): boolean {
-    const { calls, flush } = this.#options;
-    const { running } = calls;
-    if (running === undefined || this.#current?.id !== running || !which(this.#command!)) {
-      return false;
-    }
-    calls.cancel(running, text);
+    const { calls, flush, peer } = this.#options;
+    const { event } = this.#current ?? {};
+    if (event === undefined || event.id !== calls.running) return false;
+    if (!which({ name: event.name, user: event.session.user, peer })) return false;
+    calls.cancel(event.id, text);
     flush();
     return true;
   }
@@ -86,17 +110,66 @@ export class CommandRunner {
     while (this.#runs.size > 0) await Promise.all([...this.#runs].map(({ ended }) => ended));
   }
 
+  /** Whether no handler runs, so that {@linkcode freeze} is possible. */
+  get mayFreeze(): boolean {
+    return this.#runs.size === 0;
+  }
+
+  /** The command that sleeps, for {@linkcode thaw} of another runner; `undefined` if there is none. */
+  freeze(): FrozenCommand | undefined {
+    if (this.#current === undefined) return undefined;
+    const { event, state, watch } = this.#current;
+    this.#current = undefined;
+    watch?.whenWoken(undefined);
+    return { bytes: encodePlainData({ event, state }), watch };
+  }
+
+  /** Goes on with a command that was frozen. */
+  thaw({ bytes, watch: known }: FrozenCommand): void {
+    const { event, state } = decodePlainData(bytes) as Pick<Current, "event" | "state">;
+    const command = this.#commands.get(event.name)!;
+    const watch = known ?? watchOf(command);
+    const current = this.#current = { event, command, watch, run: undefined, state };
+    // Something may have changed while nobody watched.
+    if (known === undefined && watch !== undefined) this.#start(current);
+    else this.#sleep(current);
+  }
+
   #begin(event: CommandEvent): void {
-    const { id, name, session } = event;
     if (this.#runs.size >= mostEnding) return this.#refuse(event);
-    const run = new HandlerRun(event, this.#commands.get(name)!, this.#options);
-    this.#current = run;
-    this.#command = { name, user: session.user, peer: this.#options.peer };
+    const command = this.#commands.get(event.name)!;
+    this.#current = { event, command, watch: watchOf(command), run: undefined, state: undefined };
+    this.#start(this.#current);
+  }
+
+  /** Calls the handler of the running command, unless it runs. */
+  #start(current: Current): void {
+    if (current.run !== undefined) return;
+    const { event, command, watch, state } = current;
+    watch?.whenWoken(undefined);
+    const onSleep = (slept: Uint8Array) => {
+      current.run = undefined;
+      current.state = slept;
+    };
+    const run = new HandlerRun({ event, command, watch, state, onSleep }, this.#options);
+    current.run = run;
     this.#runs.add(run);
     void run.ended.then(() => {
       this.#runs.delete(run);
-      if (this.#current?.id === id) this.#current = undefined;
+      if (current.run === run) this.#end(current);
+      else if (this.#current === current && current.run === undefined) this.#sleep(current);
     });
+  }
+
+  /** Lets a command sleep until it is woken. */
+  #sleep(current: Current): void {
+    current.watch?.whenWoken(() => this.#start(current));
+  }
+
+  /** The command has ended. */
+  #end(current: Current): void {
+    current.watch?.stop();
+    if (this.#current === current) this.#current = undefined;
   }
 
   /** Refuses a command since a client could otherwise start any number of handlers that don't end. */
@@ -111,4 +184,8 @@ export class CommandRunner {
       ),
     );
   }
+}
+
+function watchOf({ watch }: ImapCommand): CommandWatch | undefined {
+  return watch === undefined ? undefined : new CommandWatch(watch);
 }

@@ -13,7 +13,7 @@ import type {
   ResponsePart,
   TaggedResult,
 } from "../core/imap/mod.ts";
-import { LocalProtocolError } from "../core/mod.ts";
+import { LocalProtocolError, type PlainData } from "../core/mod.ts";
 
 /** What a handler of a command sends before its result. */
 export type CommandOutput =
@@ -22,8 +22,18 @@ export type CommandOutput =
   /** The continuation of a long-running command; see {@linkcode continuation}. */
   | { readonly type: "continuation"; readonly text: string };
 
+/** A long-running command that waits without a handler; see {@linkcode sleep}. */
+export interface Sleep {
+  /** What kind of end it is. */
+  readonly type: "sleep";
+  /** What the handler is called with when it goes on. */
+  readonly state: PlainData;
+}
+
 /** What a handler learns while its command runs. */
 export interface CommandContext {
+  /** What the handler returned with {@linkcode sleep} when it was last called; `undefined` at the first time. */
+  readonly state: PlainData;
   /**
    * Aborts when the command has to end: the client has sent DONE, or another line, or has gone; or the server
    * closes. After DONE, what the handler still sends and returns is its answer; otherwise nobody hears it any
@@ -49,6 +59,9 @@ export type ArgumentsOf<Shape> = Shape extends ArgumentShape ? {
   }
   : readonly ImapValue[];
 
+/** How a handler ends: with the command's result, or to be called again. */
+export type HandlerEnd = TaggedResult | Sleep;
+
 /**
  * Answers a command: a function that returns the result, or an async generator that yields what comes before
  * and returns it.
@@ -57,10 +70,23 @@ export type CommandHandler<Args> = (
   args: Args,
   session: ImapSession,
   context: CommandContext,
-) => TaggedResult | Promise<TaggedResult> | AsyncGenerator<CommandOutput, TaggedResult, void>;
+) => HandlerEnd | Promise<HandlerEnd> | AsyncGenerator<CommandOutput, HandlerEnd, void>;
+
+/**
+ * Watches what a command is about: calls `wake` after each change, and returns a function that ends that. It is
+ * called before the handler, so that no change is missed.
+ */
+export type WatchCommand = (
+  session: ImapSession,
+  wake: () => void,
+) => (() => void) | Promise<() => void>;
 
 /** Options for {@linkcode defineCommand}: a {@linkcode CommandDefinition} whose arguments have a known shape. */
-export type CommandOptions<Shape> = Omit<CommandDefinition, "args"> & { readonly args?: Shape };
+export type CommandOptions<Shape> = Omit<CommandDefinition, "args"> & {
+  readonly args?: Shape;
+  /** Wakes the command while it sleeps; see {@linkcode sleep}. Only DONE wakes it if this is left out. */
+  readonly watch?: WatchCommand;
+};
 
 /** A custom command, as {@linkcode defineCommand} returns it: give it to a server or a relay. */
 export interface ImapCommand {
@@ -69,6 +95,8 @@ export interface ImapCommand {
   /** Answers it. */
   // The arguments have the shape of the definition, which this type can't tell.
   readonly handler: CommandHandler<never>;
+  /** Wakes it while it sleeps. */
+  readonly watch?: WatchCommand;
 }
 
 /**
@@ -107,7 +135,50 @@ export function defineCommand<const Shape extends ArgumentShape | undefined = un
       `The handler of ${String(options?.name)} is no function. Give one that returns its result.`,
     );
   }
-  return { definition: { ...options }, handler };
+  const { watch, ...definition } = options;
+  if (watch !== undefined && typeof watch !== "function") {
+    throw new LocalProtocolError(
+      `"watch" of ${options.name} is no function. Give one that calls "wake".`,
+    );
+  }
+  return watch === undefined ? { definition, handler } : { definition, handler, watch };
+}
+
+/**
+ * Ends the handler of a long-running command, but not the command: as soon as `watch` of the command wakes it, or the
+ * client has sent DONE, the handler is called again, with the same arguments and this state in its context. A call
+ * of `wake` while the handler runs counts as well. Once `signal` has aborted, it can't sleep any more.
+ *
+ * While the command sleeps, nothing of its handler is in memory, and its connection through a relay can be frozen, or
+ * move to another process: the handler is called there, if the command has a `watch`, since changes may have been
+ * missed meanwhile. So the state is plain data; it is copied.
+ *
+ * @example A command that tells the number of something, and each change of it
+ * ```ts
+ * import { continuation, defineCommand, ok, sleep, untagged } from "@dovewire/dovewire/imap";
+ *
+ * const stock = { count: 3, onChange: new Set<() => void>() };
+ *
+ * const xstock = defineCommand(
+ *   {
+ *     name: "XSTOCK",
+ *     args: [],
+ *     isLongRunning: true,
+ *     watch(_session, wake) {
+ *       stock.onChange.add(wake);
+ *       return () => stock.onChange.delete(wake);
+ *     },
+ *   },
+ *   async function* (_args, _session, { signal, state: told }) {
+ *     if (stock.count !== told) yield untagged(`XSTOCK ${stock.count}`);
+ *     if (told === undefined) yield continuation();
+ *     return signal.aborted ? ok("That was the stock.") : sleep(stock.count);
+ *   },
+ * );
+ * ```
+ */
+export function sleep(state: PlainData = null): Sleep {
+  return { type: "sleep", state };
 }
 
 /**

@@ -11,9 +11,12 @@ import {
   LocalProtocolError,
   lowerFirst,
   messageOf,
+  type PlainData,
 } from "../core/mod.ts";
+import { decodePlainData, encodePlainData } from "../core/plain_data.ts";
 import { startTimer, type Timer } from "../transports/timers.ts";
-import type { CommandOutput, ImapCommand } from "./define_command.ts";
+import type { CommandWatch } from "./command_watch.ts";
+import type { CommandOutput, HandlerEnd, ImapCommand, Sleep } from "./define_command.ts";
 
 /** The calls that answer a custom command: those of a conversation, or of a relay. */
 export interface CommandCalls {
@@ -46,7 +49,21 @@ export interface HandlerRunOptions {
   readonly endTimeout: number;
 }
 
-type Generator = AsyncGenerator<CommandOutput, TaggedResult, void>;
+/** What a {@linkcode HandlerRun} runs. */
+export interface HandlerCall {
+  /** The command that began. */
+  readonly event: CommandEvent;
+  /** Its definition. */
+  readonly command: ImapCommand;
+  /** What it is about; started before the handler is called. */
+  readonly watch: CommandWatch | undefined;
+  /** The state that its handler slept with; `undefined` at the first call. */
+  readonly state: Uint8Array | undefined;
+  /** Called when the handler has ended and the command sleeps. */
+  readonly onSleep: (state: Uint8Array) => void;
+}
+
+type Generator = AsyncGenerator<CommandOutput, HandlerEnd, void>;
 
 /** What a client is told when a handler fails: its error is the server's matter. */
 const failure: TaggedResult = {
@@ -57,16 +74,17 @@ const failure: TaggedResult = {
 
 const noTimer: Timer = startTimer(Infinity, () => {});
 
-/** The handler of one command, from its start to its end. */
+/** One call of a command's handler, from its start to its end. */
 export class HandlerRun {
   /** The command's id. */
   readonly id: number;
   /** Resolves when the handler has ended, which may be later than its command; never rejects. */
   readonly ended: Promise<void>;
   readonly #name: string;
+  readonly #call: HandlerCall;
   readonly #options: HandlerRunOptions;
   readonly #controller = new AbortController();
-  /** "done": the client has sent DONE; "over": the command has ended, and nothing is sent for it any more. */
+  /** "done": the client has sent DONE; "over": the command has ended or sleeps, and nothing more is sent from here. */
   #state: "running" | "done" | "over" = "running";
   /** Continues a generator that waits for room. */
   #wake: () => void = () => {};
@@ -78,12 +96,13 @@ export class HandlerRun {
   #timeToEnd: number;
 
   /** Starts a handler. */
-  constructor(event: CommandEvent, command: ImapCommand, options: HandlerRunOptions) {
-    this.id = event.id;
-    this.#name = event.name;
+  constructor(call: HandlerCall, options: HandlerRunOptions) {
+    this.id = call.event.id;
+    this.#name = call.event.name;
+    this.#call = call;
     this.#options = options;
     this.#timeToEnd = options.endTimeout;
-    this.ended = this.#run(event, command);
+    this.ended = this.#run();
   }
 
   /** The client has sent DONE. */
@@ -122,7 +141,8 @@ export class HandlerRun {
     this.#wake();
   }
 
-  async #run(event: CommandEvent, { handler }: ImapCommand): Promise<void> {
+  async #run(): Promise<void> {
+    const { event, command, watch, state } = this.#call;
     try {
       const { signal } = this.#controller;
       const done = new Promise<void>((resolve) => {
@@ -130,16 +150,23 @@ export class HandlerRun {
       });
       // The caller finishes its own work first.
       await undefined;
-      const answer = handler(event.args as never, event.session, { signal, done });
-      const result = isGenerator(answer) ? await this.#pull(answer) : await answer;
-      if (!this.#isOver) this.#finish(result);
+      await watch?.start(event.session);
+      if (this.#isOver) return;
+      // The handler sees what has changed up to here.
+      watch?.takeWake();
+      const context = { signal, done, state: state && decodePlainData(state) as PlainData };
+      const answer = command.handler(event.args as never, event.session, context);
+      const end = isGenerator(answer) ? await this.#pull(answer) : await answer;
+      if (this.#isOver) return;
+      if (isSleep(end)) this.#sleep(end);
+      else this.#finish(end);
     } catch (error) {
       this.#fail(error);
     }
   }
 
   /** Sends what a generator yields, while the client reads; returns its result. */
-  async #pull(generator: Generator): Promise<TaggedResult> {
+  async #pull(generator: Generator): Promise<HandlerEnd> {
     let step = generator.next();
     for (;;) {
       const { value, done } = await step;
@@ -185,6 +212,24 @@ export class HandlerRun {
     }
   }
 
+  /** The command goes on without its handler. */
+  #sleep({ state }: Sleep): void {
+    if (this.#call.command.definition.isLongRunning !== true) {
+      throw new LocalProtocolError(
+        `The handler of ${this.#name} returned sleep(). Define it with "isLongRunning".`,
+      );
+    }
+    if (this.#state === "done") {
+      throw new LocalProtocolError(
+        `The handler of ${this.#name} returned sleep() after the client's DONE. Return a result if "signal" has ` +
+          "aborted.",
+      );
+    }
+    const bytes = encodePlainData(state);
+    this.#state = "over";
+    this.#call.onSleep(bytes);
+  }
+
   #finish(result: TaggedResult): void {
     try {
       this.#options.calls.finish(this.id, result);
@@ -220,6 +265,10 @@ export class HandlerRun {
   get #isOver(): boolean {
     return this.#state === "over";
   }
+}
+
+function isSleep(end: HandlerEnd): end is Sleep {
+  return (end as Sleep | undefined)?.type === "sleep";
 }
 
 function isGenerator(answer: unknown): answer is Generator {

@@ -31,10 +31,14 @@ export {
   type CommandOutput,
   continuation,
   defineCommand,
+  type HandlerEnd,
   type ImapCommand,
   no,
   ok,
+  type Sleep,
+  sleep,
   untagged,
+  type WatchCommand,
 } from "./define_command.ts";
 export { ImapServer, serve } from "./server.ts";
 export type {

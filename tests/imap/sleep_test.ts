@@ -1,0 +1,123 @@
+/** Commands that sleep, on a server. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LocalProtocolError } from "../../core/mod.ts";
+import { defineCommand, type ImapCommand, ok, sleep, untagged } from "../../imap/mod.ts";
+import { failure, running, until } from "./served.ts";
+
+/** A command that sleeps, with a handler for each call. */
+function sleeping(...handlers: ((state: unknown, wake: () => void) => unknown)[]): ImapCommand {
+  let wake = () => {};
+  return defineCommand(
+    {
+      name: "XLONG",
+      isLongRunning: true,
+      watch(_session, onChange) {
+        wake = onChange;
+        return () => {};
+      },
+    },
+    async function* (_args, _session, { state }) {
+      const end = handlers.shift()!(state, wake);
+      yield untagged(`XLONG ${JSON.stringify(state)}`);
+      return end as ReturnType<typeof ok>;
+    },
+  );
+}
+
+test("sleep › a wake while the handler runs › calls it again with its state", async () => {
+  const command = sleeping(
+    (_state, wake) => (wake(), wake(), sleep({ at: 1 })),
+    (_state, wake) => (wake(), sleep([2])),
+    () => ok("Enough."),
+  );
+  await running(command, async (client) => {
+    const heard = await client.asks("a XLONG\r\n", /a OK .*\r\n/);
+    assert.equal(heard, "a OK Enough.\r\n");
+  });
+});
+
+test("sleep › what its handlers say › comes in order", async () => {
+  const command = sleeping(
+    (_state, wake) => (wake(), sleep({ at: 1 })),
+    () => sleep(),
+    () => ok("Enough."),
+  );
+  await running(command, async (client) => {
+    await client.asks("a XLONG\r\n", /^\* XLONG undefined\r\n\* XLONG \{"at":1\}\r\n/);
+    await client.asks("DONE\r\n", /^\* XLONG null\r\na OK Enough\.\r\n/);
+  });
+});
+
+const wrong: readonly (readonly [string, ImapCommand, RegExp])[] = [
+  ["state that is no plain data", sleeping(() => sleep(new Date() as never)), /can't be frozen/],
+  [
+    "a command that isn't long-running",
+    defineCommand({ name: "XLONG" }, () => sleep()),
+    /returned sleep\(\)\. Define it with "isLongRunning"/,
+  ],
+  [
+    "a watch that throws",
+    defineCommand({
+      name: "XLONG",
+      isLongRunning: true,
+      watch: () => {
+        throw new Error("a reason");
+      },
+    }, () => ok("Never.")),
+    /^a reason$/,
+  ],
+  [
+    "a watch that returns no function",
+    defineCommand(
+      { name: "XLONG", isLongRunning: true, watch: () => undefined as never },
+      () => ok("Never."),
+    ),
+    /"watch" of a command returned something else/,
+  ],
+];
+
+for (const [how, command, message] of wrong) {
+  test(`sleep › ${how} › fails the command, and tells the owner`, async () => {
+    await running(command, async (client, errors) => {
+      await client.asks("a XLONG\r\n", new RegExp(`a ${failure.replace(/[[\].]/g, "\\$&")}\r\n`));
+      await until(() => errors.length > 0, "its error");
+      assert.match(errors[0], message);
+    });
+  });
+}
+
+test("sleep › after DONE › fails the command", async () => {
+  const command = sleeping(() => sleep(), () => sleep());
+  await running(command, async (client, errors) => {
+    await client.asks("a XLONG\r\n", /XLONG/);
+    await client.asks("DONE\r\n", /a NO \[SERVERBUG\]/);
+    await until(() => errors.length > 0, "its error");
+    assert.match(errors[0], /returned sleep\(\) after the client's DONE/);
+  });
+});
+
+test("sleep › a watch that starts late › ends when the command has", async () => {
+  let begin: ((stop: () => void) => void) | undefined;
+  let stops = 0;
+  const command = defineCommand({
+    name: "XLONG",
+    isLongRunning: true,
+    watch: () => new Promise<() => void>((resolve) => begin = resolve),
+  }, () => ok("Never."));
+  await running(command, async (client) => {
+    await client.say("a XLONG\r\n");
+    await until(() => begin !== undefined, "the watch");
+    await client.asks("wrong\r\n", /a BAD /);
+    begin!(() => stops++);
+    await until(() => stops === 1, "its end");
+  });
+});
+
+test("sleep › options that are wrong › are refused", () => {
+  assert.throws(
+    () => defineCommand({ name: "XLONG", watch: 7 as never }, () => ok("Never.")),
+    LocalProtocolError,
+  );
+});
