@@ -149,16 +149,19 @@ export class ConnectionHost<Connection extends HostedConnection> {
     await (this.#closing ??= this.#closeAll(limit).finally(() => this.#finish()));
   }
 
+  /** How many of the open connections are of some kind. */
+  count(isOfKind: (connection: Connection) => boolean): number {
+    let count = 0;
+    for (const connection of this.#connections) if (isOfKind(connection)) count++;
+    return count;
+  }
+
   /**
    * Ends custom commands that run with NO; returns how many. Throws a {@linkcode LocalProtocolError} for a text
    * that can't be sent, before any is ended.
    */
   cancelCommands({ which = () => true, text }: CancelCommandsOptions = {}): number {
-    let count = 0;
-    for (const connection of this.#connections) {
-      if (connection.cancelCommand(text, which)) count++;
-    }
-    return count;
+    return this.count((connection) => connection.cancelCommand(text, which));
   }
 
   async #closeAll(limit: number): Promise<void> {

@@ -87,6 +87,13 @@ export interface RelayConnectionOptions extends
    */
   readonly halfCloseTimeout?: number;
   /**
+   * After how long without a byte from either peer the connection is frozen: it takes a fraction of the memory, until
+   * something comes or is to be sent, which neither peer notices. Only connections whose client is logged in are
+   * frozen, and none whose custom command has a handler that runs; see `sleep()`. 0 or `Infinity` for never, which is
+   * the default.
+   */
+  readonly freezeAfter?: number;
+  /**
    * Called with each error: a server that can't be reached or breaks the protocol, one that doesn't trust what
    * the relay says of the client, a refused login, an exceeded limit, an error of `resolveUser` or of a command's
    * handler. None of them stops the relay.
@@ -101,18 +108,21 @@ export interface RelayTimeouts {
   readonly stallTimeout: number;
   readonly endTimeout: number;
   readonly halfCloseTimeout: number;
+  readonly freezeAfter: number;
 }
 
 /** Checks the time limits. Throws a {@linkcode LocalProtocolError} for an invalid one. */
 export function timeoutsOf(options: RelayConnectionOptions): RelayTimeouts {
   const { connectTimeout = 10_000, handshakeTimeout = 180_000 } = options;
   const { stallTimeout = 300_000, endTimeout = 10_000, halfCloseTimeout = 60_000 } = options;
+  const { freezeAfter = 0 } = options;
   return {
     connectTimeout: timeLimit("connectTimeout", connectTimeout),
     handshakeTimeout: timeLimit("handshakeTimeout", handshakeTimeout),
     stallTimeout: timeLimit("stallTimeout", stallTimeout),
     endTimeout: timeLimit("endTimeout", endTimeout),
     halfCloseTimeout: timeLimit("halfCloseTimeout", halfCloseTimeout),
+    freezeAfter: timeLimit("freezeAfter", freezeAfter),
   };
 }
 
@@ -123,9 +133,24 @@ export function newRelayProtocol(
   options: RelayConnectionOptions,
   upstreamId?: Readonly<Record<string, string>>,
 ): ImapRelayProtocol {
+  return new ImapRelayProtocol(protocolOptions(options, upstreamId));
+}
+
+/** The protocol of a client that was frozen. */
+export function thawRelayProtocol(
+  options: RelayConnectionOptions,
+  { relay, clockShift }: { readonly relay: Uint8Array; readonly clockShift: number },
+): ImapRelayProtocol {
+  return ImapRelayProtocol.thaw(relay, protocolOptions(options), { clockShift });
+}
+
+function protocolOptions(
+  options: RelayConnectionOptions,
+  upstreamId?: Readonly<Record<string, string>>,
+): ImapRelayProtocolOptions {
   const { allowsPlaintext, isSecure, idleTimeout, keepaliveInterval, limits, maxOpenCommands } =
     options;
-  return new ImapRelayProtocol({
+  return {
     allowsPlaintext,
     isSecure,
     idleTimeout,
@@ -138,7 +163,7 @@ export function newRelayProtocol(
     upstreamStartTls: options.upstreamStartTls !== undefined,
     // A time limit for the whole login stands in its place.
     loginTimeout: 0,
-  });
+  };
 }
 
 /** Checks what can't be left to the first client. */

@@ -98,6 +98,11 @@ export class ImapRelay implements AsyncDisposable {
     return this.#host.size;
   }
 
+  /** How many of them are frozen; see {@linkcode RelayConnectionOptions.freezeAfter}. */
+  get frozenConnections(): number {
+    return this.#host.count((connection) => connection.isFrozen);
+  }
+
   /**
    * Stops listening, and ends each connection with BYE: at once where a client only idles or a long-running
    * command runs; otherwise as soon as the client's commands are answered, and after `timeout` at the latest.
