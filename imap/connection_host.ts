@@ -58,6 +58,8 @@ export interface CloseImapOptions {
    * for no limit.
    */
   readonly timeout?: number;
+  /** How many clients are told at a time, so that they don't come back all at once; all if left out. */
+  readonly groupSize?: number;
 }
 
 /** What a connection needs of its host. */
@@ -87,6 +89,9 @@ const farewell = "Server shutting down.";
 
 /** What a client is told that is one too many. */
 const tooMany = "[LIMIT] Too many connections. Try again later.";
+
+/** How long after a group of clients the next one is told that they have to leave, in milliseconds. */
+const groupPause = 100;
 
 /** How long a client that is turned away may take to read why, in milliseconds. */
 const refusalTime = 1000;
@@ -144,9 +149,31 @@ export class ConnectionHost<Connection extends HostedConnection> {
    * `timeout` at the latest. Resolves when everything is closed; rejects with a {@linkcode LocalProtocolError}
    * for an invalid `timeout`. Further calls wait for the first one.
    */
-  async close({ timeout = 5000 }: CloseImapOptions = {}): Promise<void> {
+  async close({ timeout = 5000, groupSize = Infinity }: CloseImapOptions = {}): Promise<void> {
     const limit = timeLimit("timeout", timeout);
-    await (this.#closing ??= this.#closeAll(limit).finally(() => this.#finish()));
+    if (typeof groupSize !== "number" || !(groupSize >= 1)) {
+      throw new LocalProtocolError(
+        `"groupSize" is ${String(groupSize)}. Set it to a number from 1 on.`,
+      );
+    }
+    await (this.#closing ??= this.#closeAll(limit, groupSize).finally(() => this.#finish()));
+  }
+
+  /** Takes over a connection of another process, whose client is logged in; the limits don't apply. */
+  adopt(open: (context: HostContext) => Connection): void {
+    const connection = open({
+      onLoggedIn: () => {},
+      nextRefusalDelay: (peer) => this.#refusalDelays.next(peer),
+    });
+    this.#add(connection, networkAddress(connection.peer));
+  }
+
+  /** What a function returns for the first of the open connections for which it returns something. */
+  find<Found>(find: (connection: Connection) => Found | undefined): Found | undefined {
+    for (const connection of this.#connections) {
+      const found = find(connection);
+      if (found !== undefined) return found;
+    }
   }
 
   /** How many of the open connections are of some kind. */
@@ -164,10 +191,17 @@ export class ConnectionHost<Connection extends HostedConnection> {
     return this.count((connection) => connection.cancelCommand(text, which));
   }
 
-  async #closeAll(limit: number): Promise<void> {
+  async #closeAll(limit: number, groupSize: number): Promise<void> {
     await this.#listener.close();
     await this.#accepting;
-    for (const connection of this.#connections) connection.shutDown(farewell);
+    let told = 0;
+    for (const connection of this.#connections) {
+      if (told > 0 && told % groupSize === 0) {
+        await new Promise<void>((resolve) => startTimer(groupPause, resolve));
+      }
+      connection.shutDown(farewell);
+      told++;
+    }
     await this.#allClosed(limit);
     await Promise.all([
       ...this.#leaving,
@@ -231,8 +265,12 @@ export class ConnectionHost<Connection extends HostedConnection> {
       onLoggedIn: () => this.#unauthenticated.delete(connection),
       nextRefusalDelay: (peer) => this.#refusalDelays.next(peer),
     });
-    this.#connections.add(connection);
     this.#unauthenticated.add(connection);
+    this.#add(connection, address);
+  }
+
+  #add(connection: Connection, address: string | undefined): void {
+    this.#connections.add(connection);
     if (address !== undefined) {
       this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     }

@@ -38,6 +38,8 @@ export interface NodeTransportOptions {
   readonly role: TlsRole | "encrypted";
   /** What is under an encrypted socket. */
   readonly underneath?: Underneath;
+  /** What another process has read of it already. */
+  readonly received?: Uint8Array;
 }
 
 /** A transport over a connected socket, for TLS after its handshake. */
@@ -54,14 +56,16 @@ export class NodeTransport implements Transport {
   #secured: Transport | undefined;
 
   /** Creates a transport, which owns the socket from here on. */
-  constructor(socket: Socket, { peer, role, underneath }: NodeTransportOptions) {
+  constructor(socket: Socket, options: NodeTransportOptions) {
+    const { peer, role, underneath, received } = options;
     this.peer = peer;
     this.#socket = socket;
     this.#role = role;
     this.#underneath = underneath;
     const broken = (cause?: Error) => this.#broken(cause);
     this.#writer = new SocketWriter(socket, { underneath, broken });
-    this.#reader = new SocketReader(socket, { writer: this.#writer, underneath, broken });
+    const writer = this.#writer;
+    this.#reader = new SocketReader(socket, { writer, underneath, received, broken });
   }
 
   get isExposed(): boolean | undefined {
@@ -91,6 +95,29 @@ export class NodeTransport implements Transport {
       await this.close();
       throw wasClosed ? brokenError("closed", this.peer, error) : error;
     }
+  }
+
+  /** Whether {@linkcode detach} is possible: the socket is open and not encrypted, and all output is written. */
+  get mayDetach(): boolean {
+    const socket = this.#socket;
+    return this.#role !== "encrypted" && this.#state === "open" && !socket.destroyed &&
+      socket.writable && socket.writableLength === 0 && this.#writer.error === undefined;
+  }
+
+  /** Whether the connection is encrypted. */
+  get isEncrypted(): boolean {
+    return this.#role === "encrypted" || this.#state === "superseded";
+  }
+
+  /** The socket, for another process; stop it before. */
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** Gives the socket up, and returns what was read of it and not taken. A read that waits never ends. */
+  detach(): Uint8Array {
+    this.#state = "superseded";
+    return this.#reader.detach();
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
  */
 
 import type { Socket } from "node:net";
+import { concat } from "../core/bytes.ts";
 import { InputQueue } from "../core/input_queue.ts";
 import type { SocketWriter } from "./socket_writer.ts";
 import type { Underneath } from "./tls/underneath.ts";
@@ -18,6 +19,8 @@ export interface SocketReaderOptions {
   readonly writer: SocketWriter;
   /** What is under an encrypted socket. */
   readonly underneath?: Underneath;
+  /** What another process has read of it already. */
+  readonly received?: Uint8Array;
   /** The transport's error for a read that failed. */
   readonly broken: (cause?: Error) => Error;
 }
@@ -63,11 +66,13 @@ export class SocketReader {
   };
 
   /** Creates the only reader of a socket. */
-  constructor(socket: Socket, { writer, underneath, broken }: SocketReaderOptions) {
+  constructor(socket: Socket, options: SocketReaderOptions) {
+    const { writer, underneath, received, broken } = options;
     this.#socket = socket;
     this.#writer = writer;
     this.#underneath = underneath;
     this.#broken = broken;
+    if (received !== undefined) this.#chunks.push(received);
     // Deno keeps reading without backpressure.
     underneath?.readWhile?.(() => this.#chunks.size + socket.readableLength < highWaterMark);
     socket.on("data", this.#onData);
@@ -113,6 +118,19 @@ export class SocketReader {
     for (let chunk; (chunk = this.#chunks.takeChunk()) !== undefined;) chunks.push(chunk);
     for (const chunk of chunks.reverse()) if (chunk.length > 0) socket.unshift(chunk);
     this.stop();
+  }
+
+  /** Stops reading, and returns what has arrived. A read that waits is not settled any more. */
+  detach(): Uint8Array {
+    const socket = this.#socket;
+    socket.off("data", this.#onData);
+    socket.off("end", this.#onEnd);
+    this.#state = "stopped";
+    this.#waiting = undefined;
+    const chunks: Uint8Array[] = [];
+    for (let chunk; (chunk = this.#chunks.takeChunk()) !== undefined;) chunks.push(chunk);
+    for (let chunk; (chunk = socket.read()) !== null;) chunks.push(bytesOf(chunk));
+    return concat(chunks);
   }
 
   /** Settles the read that waits, if there is something for it. */

@@ -31,12 +31,6 @@ export interface ImapRelaySide<Event> extends Protocol<Event> {
 }
 
 /**
- * The form of frozen relays. Raise it with each change of what {@linkcode StateArchive} is passed here or in a part:
- * a process of another version must not read it.
- */
-const frozenForm = 1;
-
-/**
  * A relay in front of an IMAP server, as a value with two sides: {@linkcode client} and {@linkcode upstream}. Each is
  * a protocol of its own, with its own bytes and events, for a driver of its own. What comes in on one side and
  * concerns the other is told by an "output" event: write the other side's output, and ask for its events. After
@@ -80,6 +74,9 @@ const frozenForm = 1;
  * ```
  */
 export class ImapRelayProtocol {
+  /** The form of frozen relays: bytes of another form can't be thawed. */
+  // Raise it with each change of what an archive is passed here or in a part.
+  static readonly frozenForm: number = 1;
   /** The client's side. */
   readonly client: ImapRelaySide<ImapRelayClientEvent> & {
     /** Takes what was read of the client's TLS handshake, after a "start-tls" event. */
@@ -119,7 +116,10 @@ export class ImapRelayProtocol {
     thawing: ThawOptions = {},
   ): ImapRelayProtocol {
     const relay = new ImapRelayProtocol(options);
-    thaw({ archive: (state) => relay.#archive(state) }, frozen, { ...thawing, form: frozenForm });
+    thaw({ archive: (state) => relay.#archive(state) }, frozen, {
+      ...thawing,
+      form: ImapRelayProtocol.frozenForm,
+    });
     return relay;
   }
 
@@ -141,7 +141,7 @@ export class ImapRelayProtocol {
         "The relay can't be frozen before a login was accepted, or after its end. Check mayFreeze.",
       );
     }
-    return freeze({ archive: (state) => this.#archive(state) }, frozenForm);
+    return freeze({ archive: (state) => this.#archive(state) }, ImapRelayProtocol.frozenForm);
   }
 
   #archive(state: StateArchive): void {

@@ -10,6 +10,7 @@ import type { Transport } from "../../transports/transport.ts";
 import type { RunningCommand } from "../command_runner.ts";
 import { newSessionId, type RelayClientInfo } from "./client_info.ts";
 import { type FrozenRelay, LiveRelay, type LiveRelayOptions } from "./live_relay.ts";
+import { type MovedRelay, readMoved, writeMoved } from "./moved_relay.ts";
 import {
   checkOptions,
   type RelayConnectionOptions,
@@ -55,9 +56,9 @@ export class RelayConnection {
   #readAt = 0;
   #close: () => void = () => {};
 
-  /** Starts relaying. */
+  /** Starts relaying, or goes on with what {@linkcode release} of another process has returned. */
   constructor(
-    transport: Transport,
+    start: Transport | MovedRelay,
     options: RelayConnectionOptions,
     context: RelayConnectionContext = {},
   ) {
@@ -66,12 +67,13 @@ export class RelayConnection {
     this.#timeouts = timeoutsOf(options);
     this.#nextRefusalDelay = context.nextRefusalDelay ?? newRefusalDelay(options);
     this.#onLoggedIn = context.onLoggedIn;
-    const { peer } = transport;
-    this.client = { peer, sessionId: newSessionId(), local: context.local };
+    const moved = "bytes" in start ? readMoved(start) : undefined;
+    this.client = moved?.client ??
+      { peer: (start as Transport).peer, sessionId: newSessionId(), local: context.local };
     this.closed = new Promise((resolve) => {
       this.#close = resolve;
     });
-    this.#relay = this.#start(transport, this.#timeouts.freezeAfter);
+    this.#relay = this.#start(moved?.relay ?? start as Transport, this.#timeouts.freezeAfter);
   }
 
   /** The client, for messages. */
@@ -108,6 +110,22 @@ export class RelayConnection {
   /** Ends the connection now, without BYE. */
   abort(): void {
     this.#thawed().abort();
+  }
+
+  /**
+   * Gives the connection up, for another process: {@linkcode closed} resolves, and the transports stay open. Returns
+   * `undefined` if something is under way in it, or if one of its transports can't move.
+   */
+  release(mayMove: (transport: Transport) => boolean): MovedRelay | undefined {
+    if (this.#relay instanceof LiveRelay && !this.#freeze()) return undefined;
+    const frozen = this.#relay as FrozenRelay;
+    const transports = [frozen.client, frozen.upstream];
+    if (!transports.every(({ transport }) => mayMove(transport))) return undefined;
+    this.#timer.stop();
+    this.#onNews(frozen, undefined);
+    frozen.command?.watch?.stop();
+    this.#close();
+    return { bytes: writeMoved(frozen, this.client), transports };
   }
 
   #start(start: Transport | FrozenRelay, freezeAfter: number): LiveRelay {

@@ -13,4 +13,5 @@ export type {
   CloseImapOptions,
   ConnectionLimits,
 } from "../connection_host.ts";
+export type { MovedRelay } from "./moved_relay.ts";
 export { ImapRelay, serveRelay, type ServeRelayOptions } from "./serve.ts";

@@ -5,7 +5,8 @@
  */
 
 import { callListener } from "../../transports/call_listener.ts";
-import type { Address, Listener } from "../../transports/transport.ts";
+import { PendingRead } from "../../transports/pending_read.ts";
+import type { Address, Listener, Transport } from "../../transports/transport.ts";
 import {
   type CancelCommandsOptions,
   type CloseImapOptions,
@@ -13,6 +14,7 @@ import {
   type ConnectionLimits,
 } from "../connection_host.ts";
 import { RelayConnection } from "./connection.ts";
+import { movedForm, type MovedRelay } from "./moved_relay.ts";
 import {
   checkOptions,
   newRelayProtocol,
@@ -69,10 +71,12 @@ export class ImapRelay implements AsyncDisposable {
   /** Resolves when the relay is closed. */
   readonly finished: Promise<void>;
   readonly #host: ConnectionHost<RelayConnection>;
+  readonly #options: ServeRelayOptions;
 
   /** Called by {@linkcode serveRelay}. */
   constructor(listener: Listener, options: ServeRelayOptions) {
     // Checked here since it would be too late when a client connects.
+    this.#options = options;
     checkOptions(options);
     timeoutsOf(options);
     newRelayProtocol(options);
@@ -101,6 +105,34 @@ export class ImapRelay implements AsyncDisposable {
   /** How many of them are frozen; see {@linkcode RelayConnectionOptions.freezeAfter}. */
   get frozenConnections(): number {
     return this.#host.count((connection) => connection.isFrozen);
+  }
+
+  /** Says how its connections' states are to be read when they move: only a relay that says the same can. */
+  get form(): string {
+    return movedForm;
+  }
+
+  /**
+   * Gives up a connection in which nothing is under way at present, for the relay of another process; `undefined` if
+   * there is none. For a `HandoverWorker`.
+   */
+  release(mayMove: (transport: Transport) => boolean): MovedRelay | undefined {
+    return this.#host.find((connection) => connection.release(mayMove));
+  }
+
+  /**
+   * Takes over a connection that another process has given up: its state, and the client's and the server's transport.
+   * Throws a `LocalProtocolError` if that can't be read here.
+   */
+  adopt(bytes: Uint8Array, transports: readonly Transport[]): void {
+    const released = transports.map((transport) => ({
+      transport,
+      reading: new PendingRead(transport),
+      isHalfClosed: false,
+    }));
+    this.#host.adopt((context) =>
+      new RelayConnection({ bytes, transports: released }, this.#options, context)
+    );
   }
 
   /**

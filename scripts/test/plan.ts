@@ -172,6 +172,7 @@ const OTHER_NODES: readonly RegExp[] = [
 /** The tests that `test:soak` runs at their full size. */
 const SOAK: readonly RegExp[] = [
   /^tests\/examples\/xkeysync\/many_relays_test\.ts$/,
+  /^tests\/imap\/relay\/handover_test\.ts$/,
   /^tests\/core\/imap\/freeze_fuzz_test\.ts$/,
   /^tests\/imap\/relay\/fuzz_test\.ts$/,
   /^tests\/imap\/relay\/real_clients_test\.ts$/,

@@ -29,6 +29,7 @@ const forServers = [
   "@dovewire/dovewire/transports/node",
   "@dovewire/dovewire/transports/bun",
   "@dovewire/dovewire/sweep",
+  "@dovewire/dovewire/transports/handover",
   "@dovewire/extractor/server",
   "@dovewire/extractor/program",
   "@dovewire/fleet",

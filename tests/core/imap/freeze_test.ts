@@ -87,7 +87,7 @@ test("a frozen relay › with input that waits › takes little more memory than
 });
 
 test("a frozen relay › in the same state › has the bytes of its form", () => {
-  // If this fails, raise "frozenForm" in core/imap/relay.ts, and put the new bytes' sum here.
+  // If this fails, raise "frozenForm" of ImapRelayProtocol, and put the new bytes' sum here.
   const frozen = frozenTalk();
   assert.equal(textOf(frozen.subarray(0, 4)), "\0\0\0\x01");
   assert.equal(`${frozen.length} ${frozen.subarray(4, 8).join(" ")}`, "495 225 79 115 206");

@@ -1,0 +1,43 @@
+/** A worker: a relay to the port of 127.0.0.1 that is its first argument. */
+
+import process from "node:process";
+import { continuation, defineCommand, ok, sleep, untagged } from "../../../imap/mod.ts";
+import { serveRelay } from "../../../imap/relay/mod.ts";
+import { HandoverWorker } from "../../../transports/handover/mod.ts";
+import { connect } from "../../../transports/node.ts";
+
+const [, , port, mode] = process.argv;
+
+/** Tells how often its handler was called, and in how many processes: each watches only once. */
+const xcount = defineCommand(
+  { name: "XCOUNT", args: [], isLongRunning: true, watch: () => () => {} },
+  async function* (_args, { user }, { signal, state }) {
+    const calls = (state as number | undefined ?? 0) + 1;
+    if (calls === 1) yield continuation("counting");
+    if (!signal.aborted) return sleep(calls);
+    yield untagged(`XCOUNT ${user} ${calls}`);
+    return ok("Counted.");
+  },
+);
+
+const worker = new HandoverWorker();
+const relay = serveRelay(worker.listener, {
+  connect: ({ signal }) =>
+    connect({ transport: "tcp", hostname: "127.0.0.1", port: Number(port) }, { signal }),
+  upstreamId: false,
+  ...{ maxConnections: Infinity, maxConnectionsPerAddress: Infinity },
+  ...{ maxUnauthenticated: Infinity, refusalDelay: 0 },
+  commands: [xcount],
+  onError: (error) => console.error(error),
+});
+if (mode === "dies") {
+  const { adopt } = relay;
+  let count = 0;
+  relay.adopt = (...args) => {
+    if (++count === 3) process.kill(process.pid, "SIGKILL");
+    adopt.apply(relay, args);
+  };
+}
+worker.serve(
+  mode === "other-form" ? Object.create(relay, { form: { value: "other" } }) : relay,
+);
