@@ -42,6 +42,7 @@ const benches: Readonly<
     await run("bench/imap_relay.ts", JSON.stringify(setting));
   },
   pool: (run) => run("bench/pool.ts"),
+  imap_memory: async (run) => await run("bench/imap_memory.ts", await findNode()),
   users: (run) => run("bench/users.ts"),
   sweep: (run) => run("bench/sweep.ts"),
   async maildir(run) {
