@@ -24,7 +24,7 @@ const KINDS = ["bare", "live", "frozen"] as const;
 
 /** How many connections are measured, and how many are opened before. */
 const CONNECTIONS = 2000;
-const WARM_UP = 200;
+const WARM_UP = 1000;
 const WAKES = 200;
 
 /** The goals: KiB above bare sockets, live; the part of that, frozen; milliseconds until the answer of a frozen one. */
@@ -93,10 +93,10 @@ async function startRelay(
 
 /** This process's memory in bytes (PSS), after what is unused was given back as far as possible. */
 async function memory(): Promise<number> {
-  for (let turn = 0; turn < 5; turn++) {
+  for (let turn = 0; turn < 10; turn++) {
     (globalThis as { gc?: () => void }).gc?.();
     (globalThis as { Bun?: { gc(isSync: boolean): void } }).Bun?.gc(true);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
   const [, size] = /^Pss: +(\d+) kB/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))!;
   return Number(size) * 1024;
@@ -118,7 +118,6 @@ async function measure(): Promise<Result> {
     peers.stdin.write(`${JSON.stringify({ port, ...task })}\n`);
     const times = await next();
     if (task.kind !== "wake") opened += task.count;
-    console.error(task, opened, kept.length);
     while (!isReady(opened)) await new Promise((resolve) => setTimeout(resolve, 50));
     return times;
   };

@@ -108,6 +108,9 @@ const largePiece = 16_384;
 /** The size of the first buffer for small pieces. */
 const smallestBuffer = 512;
 
+/** No buffer yet: most of them never need one. */
+const noBuffer: Uint8Array = new Uint8Array(0);
+
 /**
  * Bytes that arrive in pieces and are needed as one. However small the pieces are, they take little more
  * than twice their size: small ones are copied together, and keep no chunks alive.
@@ -116,7 +119,7 @@ export class GatheredBytes {
   #blocks: Uint8Array[] = [];
   #size = 0;
   /** The latest small pieces are in `#tail[#from..#to)`. */
-  #tail = new Uint8Array(0);
+  #tail = noBuffer;
   #from = 0;
   #to = 0;
 
@@ -153,7 +156,7 @@ export class GatheredBytes {
     this.#blocks = [];
     this.#size = 0;
     // Everything was copied, so that the buffer can be reused, unless it is very large.
-    if (this.#tail.length > largePiece) this.#tail = new Uint8Array(0);
+    if (this.#tail.length > largePiece) this.#tail = noBuffer;
     this.#from = this.#to = 0;
     return taken;
   }

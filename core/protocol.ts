@@ -35,6 +35,9 @@
  *   returns. A caller that reads no more from the first peer until that is written holds back whoever
  *   sends faster than the other reads. The laws hold for each side, whatever the other one does.
  *
+ * A protocol that can be frozen has a sixth law: to freeze and thaw it between any two bytes changes nothing that a
+ * peer sees.
+ *
  * @example Moving bytes by hand
  * ```ts
  * import type { Protocol } from "@dovewire/dovewire/core";
