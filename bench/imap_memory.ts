@@ -37,8 +37,9 @@ const [, file, node, kind] = process.argv;
 
 /** What a process found out. */
 interface Result {
-  /** A connection's memory, in KiB. */
+  /** A connection's memory, in KiB: of the process (PSS), and of its heap alone, without what is free in it. */
   readonly memory: number;
+  readonly heap: number;
   /** How long answers took, in milliseconds. */
   readonly times: readonly number[];
 }
@@ -91,15 +92,16 @@ async function startRelay(
   return [address.port, isReady];
 }
 
-/** This process's memory in bytes (PSS), after what is unused was given back as far as possible. */
-async function memory(): Promise<number> {
+/** This process's memory in KiB, after what is unused was given back as far as possible. */
+async function measureMemory(): Promise<Pick<Result, "memory" | "heap">> {
   for (let turn = 0; turn < 10; turn++) {
     (globalThis as { gc?: () => void }).gc?.();
     (globalThis as { Bun?: { gc(isSync: boolean): void } }).Bun?.gc(true);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   const [, size] = /^Pss: +(\d+) kB/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))!;
-  return Number(size) * 1024;
+  const { heapUsed, external } = process.memoryUsage();
+  return { memory: Number(size), heap: (heapUsed + external) / 1024 };
 }
 
 /** Measures one kind of connections. */
@@ -123,12 +125,16 @@ async function measure(): Promise<Result> {
   };
   const open = kind === "bare" ? "connect" : "idle";
   await ask({ kind: open, count: WARM_UP });
-  const before = await memory();
+  const before = await measureMemory();
   await ask({ kind: open, count: CONNECTIONS });
-  const size = (await memory() - before) / CONNECTIONS / 1024;
+  const after = await measureMemory();
   const times = kind === "bare" ? [] : await ask({ kind: "wake", count: WAKES });
   peers.stdin.end();
-  return { memory: size, times };
+  return {
+    memory: (after.memory - before.memory) / CONNECTIONS,
+    heap: (after.heap - before.heap) / CONNECTIONS,
+    times,
+  };
 }
 
 async function measureApart(kind: string): Promise<Result> {
@@ -154,7 +160,7 @@ for (const kind of KINDS) results[kind] = await measureApart(kind);
 const bare = results.bare.memory;
 const live = results.live.memory - bare;
 console.table(KINDS.map((kind) => {
-  const { memory, times } = results[kind];
+  const { memory, heap, times } = results[kind];
   const above = memory - bare;
   const most = kind === "live" ? MOST_LIVE : live * MOST_FROZEN;
   const slowest = times.at(-1) ?? 0;
@@ -162,6 +168,7 @@ console.table(KINDS.map((kind) => {
     kind,
     "KiB": Number(memory.toFixed(1)),
     "KiB above bare": Number(above.toFixed(1)),
+    "heap above bare": Number((heap - results.bare.heap).toFixed(1)),
     "median ms": times.length === 0 ? "" : Number(times[times.length >> 1].toFixed(2)),
     "slowest ms": times.length === 0 ? "" : Number(slowest.toFixed(2)),
     met: kind === "bare" || above <= most && (kind === "live" || slowest < MOST_TIME),

@@ -99,7 +99,8 @@ export class RelayConnection {
     text: string | undefined,
     which: (command: RunningCommand) => boolean,
   ): boolean {
-    return this.#thawed().cancelCommand(text, which);
+    const hasNone = !(this.#relay instanceof LiveRelay) && this.#relay.command === undefined;
+    return !hasNone && this.#thawed().cancelCommand(text, which);
   }
 
   /** Ends the connection now, with BYE and that text if there is one. */
@@ -166,6 +167,7 @@ export class RelayConnection {
   #freeze(): boolean {
     const frozen = this.#relay instanceof LiveRelay ? this.#relay.freeze() : undefined;
     if (frozen === undefined) return false;
+    this.#timer.stop();
     this.#relay = frozen;
     const { deadline } = frozen;
     const delay = deadline === undefined
