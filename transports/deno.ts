@@ -240,12 +240,12 @@ function addressOf(end: Deno.Addr): Address | undefined {
   return { transport: "tcp", hostname: end.hostname, port: end.port };
 }
 
-/** The most bytes that are read at once: for small chunks, and while reads fill their buffers. */
-const leastReadSize = 65_536;
+/**
+ * The most bytes that are read at once: few at first, since a connection that waits keeps its buffer, and more while
+ * reads fill theirs.
+ */
+const leastReadSize = 4096;
 const mostReadSize = 262_144;
-
-/** With less room than this, the next read gets a new buffer; in bytes. */
-const leastRoom = 16_384;
 
 class DenoTransport implements Transport {
   readonly peer: string;
@@ -330,7 +330,7 @@ class DenoTransport implements Transport {
   async #read(): Promise<Uint8Array | undefined> {
     if (this.#state === "closed") throw brokenError("closed", this.peer);
     // The caller owns the chunk; the next read fills what follows it.
-    if (this.#buffer.length < leastRoom) this.#buffer = new Uint8Array(this.#readSize);
+    if (this.#buffer.length < this.#readSize / 4) this.#buffer = new Uint8Array(this.#readSize);
     const buffer = this.#buffer;
     let size: number | null;
     this.#underWay++;
@@ -346,7 +346,9 @@ class DenoTransport implements Transport {
       if (this.#reset !== undefined) throw this.#broken(this.#reset);
       return undefined;
     }
-    this.#readSize = size < buffer.length ? leastReadSize : mostReadSize;
+    this.#readSize = size < buffer.length
+      ? Math.max(leastReadSize, this.#readSize / 2)
+      : Math.min(mostReadSize, this.#readSize * 8);
     this.#buffer = buffer.subarray(size);
     return buffer.subarray(0, size);
   }

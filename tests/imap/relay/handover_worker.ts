@@ -26,7 +26,7 @@ const relay = serveRelay(worker.listener, {
     connect({ transport: "tcp", hostname: "127.0.0.1", port: Number(port) }, { signal }),
   upstreamId: false,
   ...{ maxConnections: Infinity, maxConnectionsPerAddress: Infinity },
-  ...{ maxUnauthenticated: Infinity, refusalDelay: 0 },
+  ...{ maxUnauthenticated: Infinity, refusalDelay: 0, keepaliveInterval: 0 },
   commands: [xcount],
   onError: (error) => console.error(error),
 });
