@@ -9,6 +9,7 @@ import { Socket } from "node:net";
 import { concat } from "../../core/bytes.ts";
 import type { ReleasedTransport } from "../driver.ts";
 import { NodeTransport } from "../node_transport.ts";
+import { startTimer } from "../timers.ts";
 import { type Transport, TransportError } from "../transport.ts";
 
 /** What a runtime has under a socket. */
@@ -75,7 +76,7 @@ export async function takeSockets(released: readonly ReleasedTransport[]): Promi
   const transports = released.map(({ transport }) => transport as NodeTransport);
   for (const { socket } of transports) stopReading(socket);
   // What was read before that is on its way to who asked for it.
-  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  await new Promise<void>((resolve) => startTimer(0, resolve));
   return transports.map((transport, at) => {
     const { outcome } = released[at].reading ?? {};
     const taken = outcome !== undefined && "chunk" in outcome ? [outcome.chunk] : [];

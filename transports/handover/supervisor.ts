@@ -15,6 +15,9 @@ import { type Address, peerName } from "../transport.ts";
 import { type HandoverMessage, messageIn, type MovingPart, send } from "./messages.ts";
 import { canStopReading, socketIn, stopReading } from "./sockets.ts";
 
+/** How long a worker may take to end after its connections have, in milliseconds. */
+const endTimeout = 30_000;
+
 /** Options for {@linkcode supervise}. Times are in milliseconds; 0 and `Infinity` mean no limit. */
 export interface SuperviseOptions {
   /** Where to listen: a TCP port, 0 for any that is free. */
@@ -99,6 +102,13 @@ class Worker {
   /** Who hears what it says; nobody else does any more. */
   listen(onMessage: (message: HandoverMessage, socket: Socket | undefined) => void): void {
     this.#onMessage = onMessage;
+  }
+
+  /** Resolves when it has ended, if need be by SIGKILL: something else in it may keep it alive. */
+  async endsSoon(): Promise<void> {
+    const timer = startTimer(endTimeout, () => this.child.kill("SIGKILL"));
+    await this.ended;
+    timer.stop();
   }
 
   send(message: HandoverMessage, socket?: Socket): Promise<boolean> {
@@ -195,7 +205,7 @@ export class Supervisor implements AsyncDisposable {
     const worker = this.#worker;
     if (worker === undefined || worker.hasEnded) return;
     await worker.send({ type: "stop" });
-    await worker.ended;
+    await worker.endsSoon();
   }
 
   /** Closes it, as {@linkcode close} does. */
@@ -292,10 +302,11 @@ class Handover {
   /** Resolves when the old worker has ended; rejects when the new one has while the old one still has connections. */
   async run(timeout: number): Promise<Upgrade> {
     const onMessage = (message: HandoverMessage, socket: Socket | undefined) => {
-      if (message.type === "part" && socket !== undefined) void this.#pass(message, socket);
+      if (message.type === "part") void this.#pass(message, socket);
       else if (message.type === "adopted") this.#adopted(message.id, message.reason);
       else if (message.type === "handed-over") {
         this.#left = message.left;
+        void this.#old.endsSoon();
         if (message.reason !== undefined) this.#onError(new DovewireError(message.reason));
       }
     };
@@ -313,8 +324,11 @@ class Handover {
   }
 
   /** Passes a part on when all have come; the old worker sends the next one when one has come. */
-  async #pass(part: MovingPart, socket: Socket): Promise<void> {
-    if (part.at === 0) this.#parts = [];
+  async #pass(part: MovingPart, socket: Socket | undefined): Promise<void> {
+    const isReset = socket === undefined || socket.destroyed;
+    // Of a connection that a peer has reset on the way, the other socket is of no use.
+    if (part.at === 0 || isReset) this.#parts.splice(0).forEach(({ socket }) => socket.destroy());
+    if (isReset) return void this.#old.send({ type: "moved", id: part.id });
     this.#parts.push({ part, socket });
     if (part.at + 1 < part.count) return void this.#old.send({ type: "received", id: part.id });
     const to = this.#next.hasEnded ? this.#old : this.#next;

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import process from "node:process";
 import { messageOf } from "../../core/error_text.ts";
 import { LocalProtocolError } from "../../core/errors.ts";
+import { startTimer } from "../timers.ts";
 import { AcceptQueue } from "../accept_queue.ts";
 import type { ReleasedTransport } from "../driver.ts";
 import type { Address, Listener, Transport } from "../transport.ts";
@@ -128,6 +129,11 @@ export class HandoverWorker {
         return;
       case "part":
         if (socket !== undefined) this.#takePart(message, socket);
+        else {void send(process, {
+            type: "adopted",
+            id: message.id,
+            reason: "its socket is closed",
+          });}
         return;
       case "received":
       case "moved":
@@ -173,7 +179,7 @@ export class HandoverWorker {
       const moving = movable.release((transport) => this.#mayMove(transport));
       if (moving !== undefined) await this.#move(moving);
       else if (performance.now() > end || this.#immovable === movable.connections) break;
-      else await new Promise((resolve) => setTimeout(resolve, pause));
+      else await new Promise<void>((resolve) => startTimer(pause, resolve));
     }
     if ((this.#state as string) !== "moving") return;
     const left = movable.connections;
@@ -195,6 +201,8 @@ export class HandoverWorker {
     const sockets = await takeSockets(transports);
     const count = sockets.length;
     for (const [at, { socket, unread }] of sockets.entries()) {
+      // A peer has reset its connection meanwhile.
+      if (socket.destroyed) return sockets.forEach(({ socket }) => socket.destroy());
       const state = at === 0 ? toText(bytes) : "";
       const answer = this.#answer();
       await send(
