@@ -18,6 +18,8 @@ const GLOBALS = "globals.d.ts";
 const WEB_TYPES = {
   AbortSignal: "",
   ReadableStream: "<R = any>",
+  Request: "",
+  Response: "",
   URL: "",
   WritableStream: "<W = any>",
 } as const;
