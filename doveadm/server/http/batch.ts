@@ -16,6 +16,7 @@ import { typeIn } from "../../../core/doveadm/catalogue/arguments.ts";
 import { decodeUtf8Strictly, LocalProtocolError } from "../../../core/mod.ts";
 import { isMask, namesInList } from "../../chosen_users.ts";
 import { CommandFailure } from "../command_failure.ts";
+import type { Refusal } from "./answer_form.ts";
 import { type JsonNode, JsonTextError, readJson } from "./json_text.ts";
 import {
   camelCase,
@@ -49,7 +50,7 @@ export interface BatchItem {
   readonly tag: string;
   readonly command:
     | BatchCommand
-    | { readonly refusal: "unknownMethod" | "invalidRequest" }
+    | { readonly refusal: Refusal }
     | { readonly failure: CommandFailure };
 }
 

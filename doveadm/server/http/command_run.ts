@@ -4,24 +4,23 @@
  * @module
  */
 
-import { exitCode, type LogLevel } from "../../../core/doveadm/mod.ts";
+import type { LogLevel } from "../../../core/doveadm/mod.ts";
 import { decodeUtf8, DovewireError, encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
 import { onAbort, startTimer } from "../../../transports/timers.ts";
 import { failureOf } from "../answer.ts";
 import { CommandFailure } from "../command_failure.ts";
 import type { DoveadmHandler, DoveadmPeer, ReplyField, ServerRequest } from "../handler.ts";
 import { PolicyRefusal } from "../policy.ts";
+import { AnswerForm, type AnswerFormOptions, type Failure } from "./answer_form.ts";
 import type { AnswerOutput } from "./answer_output.ts";
 import { type BatchCommand, type BatchItem, listingArguments } from "./batch.ts";
 import { LogLines } from "./log_lines.ts";
-import type { Preferences } from "./preferences.ts";
 import { RowWriter } from "./row_writer.ts";
 
 /** What the commands of a request have in common. */
-export interface RunContext {
+export interface RunContext extends AnswerFormOptions {
   readonly handler: DoveadmHandler;
   readonly client: DoveadmPeer;
-  readonly preferences: Preferences;
   readonly output: AnswerOutput;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
@@ -29,31 +28,19 @@ export interface RunContext {
   readonly timeout: number;
   /** How many bytes of log lines a command may have in its answer. */
   readonly logLimit: number;
-  /** Whether error objects have a space after a comma, as those of Dovecot 2.3. */
-  readonly isSpaced: boolean;
   /** Called with each error of the handler that isn't a failure of the command. */
   readonly onError: (error: unknown) => void;
-}
-
-/** A failure of a command, in words of the API. */
-interface Failure {
-  readonly code: string;
-  readonly detail: string;
-  readonly log: string | undefined;
-  readonly isRefusal: boolean;
 }
 
 /** Runs a command and writes its answer. Rejects if the answer has to be broken off. */
 export async function answerItem({ tag, command }: BatchItem, context: RunContext): Promise<void> {
   const log = new LogLines(context.logLimit);
   const form = new AnswerForm(tag, log, context);
-  if ("refusal" in command) {
-    return await context.output.write(form.error({ type: command.refusal, exitCode: 0 }));
-  }
+  if ("refusal" in command) return await context.output.write(form.refusal(command.refusal));
   if ("failure" in command) {
     const failure = failureFrom(command.failure);
     log.addFailure(failure);
-    return await context.output.write(form.error(errorOf(failure), failure));
+    return await context.output.write(form.error(failure));
   }
   const run = new CommandRun(command, log, context);
   const failure = await run.finish();
@@ -75,7 +62,7 @@ async function writeAnswer(
   }
   if (!output.isHeld) throw brokenOff(name, failure);
   output.takeBack();
-  await output.write(form.error(errorOf(failure), failure));
+  await output.write(form.error(failure));
 }
 
 /** The error for a command that failed after too many of its rows were sent. */
@@ -86,69 +73,9 @@ function brokenOff(name: string, { code, log }: Failure): DovewireError {
   );
 }
 
-/** An error, as the API has it. */
-interface ApiError {
-  readonly type: string;
-  readonly exitCode: number;
-}
-
-function errorOf({ code, isRefusal }: Failure): ApiError {
-  if (isRefusal) return { type: "unAuthorized", exitCode: 0 };
-  if (code === "") return { type: "unknownMethod", exitCode: 0 };
-  if (code === "REFERRAL") return { type: "internalError", exitCode: 0 };
-  return { type: "exitCode", exitCode: exitCode(code) };
-}
-
 function failureFrom(error: CommandFailure): Failure {
   const { code, detail, log } = error;
   return { code, detail, log, isRefusal: error instanceof PolicyRefusal && code === "NOPERM" };
-}
-
-/** The form of an answer, with what the client asked for beyond Dovecot's API. */
-class AnswerForm {
-  readonly #tag: string;
-  readonly #log: LogLines;
-  readonly #context: RunContext;
-
-  constructor(tag: string, log: LogLines, context: RunContext) {
-    this.#tag = JSON.stringify(tag);
-    this.#log = log;
-    this.#context = context;
-  }
-
-  /** The end of an answer with rows; with a failure, these are the rows before it. */
-  success(failure?: Failure): string {
-    const error = failure === undefined
-      ? []
-      : [`"error":${this.#error(errorOf(failure))}`, ...this.#code(failure)];
-    return `,${this.#tag}${this.#element(error)}]`;
-  }
-
-  /** A whole answer without rows. */
-  error(error: ApiError, failure?: Failure): string {
-    const code = failure === undefined ? [] : this.#code(failure);
-    return `["error",${this.#error(error)},${this.#tag}${this.#element(code)}]`;
-  }
-
-  #error({ type, exitCode }: ApiError): string {
-    const space = this.#context.isSpaced ? " " : "";
-    return `{"type":"${type}",${space}"exitCode":${exitCode}}`;
-  }
-
-  #code({ code, detail }: Failure): string[] {
-    if (!this.#context.preferences.log) return [];
-    return [
-      `"code":${JSON.stringify(code)}`,
-      ...(detail === "" ? [] : [`"detail":${JSON.stringify(detail)}`]),
-    ];
-  }
-
-  #element(members: readonly string[]): string {
-    const { log, rows } = this.#context.preferences;
-    if (!log && !rows) return "";
-    const lines = log ? [`"log":${this.#log.json()}`] : [];
-    return `,{${[...members, ...lines].join(",")}}`;
-  }
 }
 
 /** A running command. */
