@@ -79,8 +79,8 @@ export function httpHandler<Context extends readonly unknown[] = readonly unknow
   options: HttpHandlerOptions<Context>,
 ): HttpHandler<Context> {
   const server = new HttpServer(handler, options as HttpHandlerOptions<never>);
-  return (request, ...context) =>
-    server.answer(request, options.addressOf?.(request, ...context) ?? "");
+  return async (request, ...context) =>
+    await server.answer(request, options.addressOf?.(request, ...context) ?? "");
 }
 
 /** How many refusals are delayed at once. */
@@ -103,7 +103,7 @@ class HttpServer {
     this.#options = options;
     this.#numbers = httpNumbers(options);
     this.#offered = new OfferedCommands(options.version ?? "2.4", options.commands);
-    this.#authorization = new Authorization(options, (error) => this.#report(error, ""));
+    this.#authorization = new Authorization(options, (error) => this.#report(error, "http"));
     this.#bodies = new Bodies(this.#numbers);
     const { version } = this.#offered;
     this.#pages = { "/": mountsOf(version), "/doveadm/v1": listOf(this.#offered) };
@@ -125,15 +125,15 @@ class HttpServer {
     if (this.#requests >= this.#numbers.maxRequests) {
       return failureResponse(503, "Too many requests are being answered");
     }
-    const peer = address === "" ? "http" : `http ${address}`;
     // The protocol's minor version, from which handlers know what a client understands.
     const minor = this.#offered.version === "2.3" ? 2 : 3;
-    return await this.#run(request, { address: peer, username: login.username, minor });
+    return await this.#run(request, { address: nameOf(address), username: login.username, minor });
   }
 
   async #refuse(refusal: string, { signal }: Request, address: string): Promise<Response> {
-    const client = address === "" ? "a client" : address;
-    this.#report(new AuthenticationError(`${client} could not log in: ${refusal}.`), address);
+    const client = nameOf(address);
+    this.#report(new AuthenticationError(`${client} could not log in: ${refusal}.`), client);
+    // Delays go by the names of TCP peers.
     const peer = `tcp ${address.includes(":") ? `[${address}]` : address}:0`;
     const delay = address === "" ? 0 : this.#numbers.refusalDelays.next(peer);
     if (delay > 0 && this.#delayed < mostDelayed) {
@@ -189,9 +189,14 @@ class HttpServer {
     }
   }
 
-  #report(error: unknown, address: string): void {
-    callListener(this.#options.onError, error, address);
+  #report(error: unknown, client: string): void {
+    callListener(this.#options.onError, error, client);
   }
+}
+
+/** A client's name, for messages. */
+function nameOf(address: string): string {
+  return address === "" ? "http" : `http ${address}`;
 }
 
 /** Options for a {@linkcode RunningBatch}. */

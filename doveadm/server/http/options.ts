@@ -80,8 +80,8 @@ export interface HttpHandlerOptions<Context extends readonly unknown[] = readonl
   /** Limits on memory. */
   limits?: HttpServerLimits;
   /**
-   * Called with each error: a refused login, an exceeded limit, an error of the handler. `client` is the
-   * client's address, if that is known.
+   * Called with each error: a refused login, an exceeded limit, an error of the handler. `client` is "http",
+   * with the address after it if that is known.
    */
   onError?: (error: unknown, client: string) => void;
 }
@@ -96,9 +96,14 @@ export interface HttpNumbers {
   readonly refusalDelays: RefusalDelays;
 }
 
-/** Checks the options that are numbers. Throws a `LocalProtocolError` for an invalid one. */
+/** Checks the version and the options that are numbers. Throws a `LocalProtocolError` for an invalid one. */
 export function httpNumbers(options: HttpHandlerOptions<never>): HttpNumbers {
-  const { maxRequests = 1000, refusalDelay = 500, limits = {} } = options;
+  const { version = "2.4", maxRequests = 1000, refusalDelay = 500, limits = {} } = options;
+  if (version !== "2.3" && version !== "2.4") {
+    throw new LocalProtocolError(
+      `"version" is ${JSON.stringify(version)}. Set it to "2.3" or "2.4".`,
+    );
+  }
   checkCount("maxRequests", maxRequests);
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined);
   const allLimits = { ...defaultLimits, ...Object.fromEntries(given) };

@@ -472,6 +472,7 @@ test("HTTP API › invalid options › are refused with the reason", () => {
       [{ password, maxRequests: 0 }, /"maxRequests" is 0/],
       [{ password, maxRequests: NaN }, /"maxRequests" is NaN/],
       [{ password, timeout: NaN }, /timeout/],
+      [{ password, version: "2.5" }, /"version" is "2.5"/],
       [{ password, bodyTimeout: -1 }, /bodyTimeout/],
       [{ password, limits: { body: NaN } }, /"limits.body" is NaN/],
       [{ password, limits: { boddy: 1 } }, /no limit "boddy"/],

@@ -240,6 +240,6 @@ test("HTTP API by node:http › a refused client's address › is known, and del
   const response = await fetch(server.url);
   assert.equal(response.status, 401);
   assert.match(response.headers.get("www-authenticate")!, /Basic Realm="doveadm"/);
-  assert.deepEqual(errors[0], "127.0.0.1");
-  assert.match(String(errors[1]), /127\.0\.0\.1 could not log in: it sent no credentials/);
+  assert.deepEqual(errors[0], "http 127.0.0.1");
+  assert.match(String(errors[1]), /http 127\.0\.0\.1 could not log in: it sent no credentials/);
 });
