@@ -32,6 +32,12 @@ export {
   type LogLevel,
   takesInput,
 } from "../../core/doveadm/mod.ts";
+export type {
+  DovecotVersion,
+  ParameterType,
+  ParameterValue,
+  ParameterValues,
+} from "../../core/doveadm/catalogue/mod.ts";
 export {
   DovewireError,
   type DovewireErrorOptions,

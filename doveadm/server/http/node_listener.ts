@@ -6,28 +6,43 @@
 
 /** A request as `node:http` has it. */
 export interface NodeRequest extends AsyncIterable<unknown> {
+  /** The method. */
   readonly method?: string | undefined;
+  /** The path and the query. */
   readonly url?: string | undefined;
   /** Names and values in turn. */
   readonly rawHeaders: readonly string[];
   /** Whether its body has arrived. */
   readonly complete: boolean;
+  /** Its connection. */
   readonly socket: { readonly remoteAddress?: string | undefined };
 }
 
 /** A response as `node:http` has it. */
 export interface NodeResponse {
+  /** The reason phrase. */
   statusMessage: string;
+  /** The status. */
   statusCode: number;
+  /** Whether its connection is closed. */
   readonly closed: boolean;
+  /** Whether all of it was written. */
   readonly writableFinished: boolean;
+  /** Whether it has begun. */
   readonly headersSent: boolean;
+  /** Sets a header. */
   setHeader(name: string, value: string | readonly string[]): unknown;
+  /** Writes a chunk; returns whether there is room for more. */
   write(chunk: Uint8Array): boolean;
-  end(chunk?: Uint8Array): unknown;
+  /** Ends it. */
+  end(): unknown;
+  /** Breaks it off. */
   destroy(): unknown;
+  /** Calls back once. */
   once(event: "close" | "drain", listener: () => void): unknown;
+  /** Calls back for each error. */
   on(event: "error", listener: (error: Error) => void): unknown;
+  /** Calls back no more. */
   off(event: "close" | "drain", listener: () => void): unknown;
 }
 
