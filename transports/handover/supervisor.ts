@@ -156,8 +156,9 @@ export class Supervisor implements AsyncDisposable {
   #isClosing = false;
   readonly #hangUp = () => void this.upgrade().catch((error) => this.#report(error));
 
-  /** Called by {@linkcode supervise}. */
-  constructor(server: Server, options: SuperviseOptions) {
+  /** Called by {@linkcode supervise} with a server of `node:net` that listens; the declaration needs no types of Node. */
+  constructor(listening: object, options: SuperviseOptions) {
+    const server = listening as Server;
     this.#server = server;
     this.#options = options;
     this.#readyTimeout = timeLimit("readyTimeout", options.readyTimeout ?? 30_000);
