@@ -7,7 +7,9 @@
  * @module
  */
 
+import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { decodeUtf8, encodeUtf8 } from "../core/bytes.ts";
 import { LocalProtocolError } from "../core/errors.ts";
 import type { SweepJournal } from "./journal.ts";
 import { OrderHash } from "./order_hash.ts";
@@ -41,11 +43,21 @@ export function fileJournal(path: string, options: FileJournalOptions = {}): Swe
   return new FileJournal(path, options.sync === true);
 }
 
+/** The file of a journal, as long as this sweep has it. */
+interface OwnFile {
+  readonly handle: FileHandle;
+  /** Its identity, whatever its name. */
+  readonly id: Pick<BigIntStats, "dev" | "ino">;
+  /** How many bytes were written. */
+  size: number;
+}
+
 class FileJournal implements SweepJournal {
   readonly #path: string;
   readonly #sync: boolean;
-  #file: FileHandle | undefined;
-  #size = 0;
+  /** Writes go at once, since work waits for each: to another thread and back takes longer than a write. */
+  #fs!: typeof import("node:fs");
+  #file: OwnFile | undefined;
 
   constructor(path: string, sync: boolean) {
     this.#path = path;
@@ -60,6 +72,7 @@ class FileJournal implements SweepJournal {
     if (this.#file !== undefined) {
       throw new JournalError(`Another sweep uses the journal ${this.#path}.`);
     }
+    this.#fs = await import("node:fs");
     try {
       for (;;) {
         const old = await this.#open();
@@ -73,25 +86,24 @@ class FileJournal implements SweepJournal {
   }
 
   async save(text: string): Promise<void> {
-    if (this.#size >= replacedFrom) {
-      await this.#checkOwner();
+    if (this.#file!.size >= replacedFrom) {
+      this.#checkOwner();
       await this.#replace(text);
     } else await this.#append(text);
     // After the write: who takes the file over reads what was written before.
-    await this.#checkOwner();
+    this.#checkOwner();
   }
 
   async close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    await file?.close();
+    await file?.handle.close();
   }
 
   /** The file that is there; `undefined` if there is none. */
   async #open(): Promise<FileHandle | undefined> {
-    const { open } = await import("node:fs/promises");
     try {
-      return await open(this.#path, "r");
+      return await this.#fs.promises.open(this.#path, "r");
     } catch (error) {
       if ((error as { code?: unknown }).code === "ENOENT") return undefined;
       throw error;
@@ -111,10 +123,8 @@ class FileJournal implements SweepJournal {
 
   /** Creates an empty file; returns whether there was none. */
   async #create(): Promise<boolean> {
-    const { open } = await import("node:fs/promises");
     try {
-      this.#file = await open(this.#path, "ax", 0o600);
-      this.#size = 0;
+      this.#file = await this.#new(this.#path);
       return true;
     } catch (error) {
       if ((error as { code?: unknown }).code === "EEXIST") return false;
@@ -124,12 +134,11 @@ class FileJournal implements SweepJournal {
 
   /** Puts a new file with one text in place of the one that is there. */
   async #replace(text: string | undefined): Promise<void> {
-    const { open, rename, unlink } = await import("node:fs/promises");
+    const { rename, unlink } = this.#fs.promises;
     const path = `${this.#path}.${crypto.randomUUID().slice(0, 8)}.new`;
     const old = this.#file;
-    this.#file = await open(path, "ax", 0o600);
-    this.#size = 0;
-    await old?.close();
+    this.#file = await this.#new(path);
+    await old?.handle.close();
     try {
       if (text !== undefined) await this.#append(text);
       await rename(path, this.#path);
@@ -140,31 +149,35 @@ class FileJournal implements SweepJournal {
     if (this.#sync) await this.#syncFolder();
   }
 
-  async #append(text: string): Promise<void> {
-    const file = this.#file!;
-    const line = new TextEncoder().encode(`${checksum(text)} ${text}\n`);
-    for (let at = 0; at < line.length;) {
-      const { bytesWritten } = await file.write(line, at, line.length - at);
-      at += bytesWritten;
-    }
-    this.#size += line.length;
-    if (this.#sync) await file.datasync();
+  /** Creates a file, where there must be none. */
+  async #new(path: string): Promise<OwnFile> {
+    const handle = await this.#fs.promises.open(path, "ax", 0o600);
+    return { handle, id: await handle.stat({ bigint: true }), size: 0 };
   }
 
-  /** Rejects if another sweep has put its file there, or if the file was removed. */
-  async #checkOwner(): Promise<void> {
-    const { stat } = await import("node:fs/promises");
-    const own = await this.#file!.stat({ bigint: true });
-    const there = await stat(this.#path, { bigint: true }).catch(() => undefined);
-    if (there?.ino === own.ino && there.dev === own.dev) return;
+  async #append(text: string): Promise<void> {
+    const file = this.#file!;
+    const line = encodeUtf8(`${checksum(text)} ${text}\n`);
+    for (let at = 0; at < line.length;) {
+      at += this.#fs.writeSync(file.handle.fd, line, at, line.length - at);
+    }
+    file.size += line.length;
+    if (this.#sync) await file.handle.datasync();
+  }
+
+  /** Throws if another sweep has put its file there, or if the file was removed. */
+  #checkOwner(): void {
+    const { id } = this.#file!;
+    const there = this.#fs.statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    if (there?.ino === id.ino && there.dev === id.dev) return;
     throw new JournalError(
       `The journal ${this.#path} was removed, or taken over by another sweep. Let one sweep at a time use it.`,
     );
   }
 
   async #syncFolder(): Promise<void> {
-    const [{ open }, { dirname }] = [await import("node:fs/promises"), await import("node:path")];
-    const folder = await open(dirname(this.#path), "r");
+    const { dirname } = await import("node:path");
+    const folder = await this.#fs.promises.open(dirname(this.#path), "r");
     try {
       await folder.sync();
     } finally {
@@ -210,5 +223,5 @@ async function readAll(file: FileHandle, path: string): Promise<string> {
     if (bytesRead === 0) break;
     at += bytesRead;
   }
-  return new TextDecoder().decode(bytes.subarray(0, at));
+  return decodeUtf8(bytes.subarray(0, at));
 }
