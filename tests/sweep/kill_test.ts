@@ -79,10 +79,12 @@ class Noted {
   }
 }
 
-/** How much a process's memory grew, in MiB. */
-function growthOf({ lines }: SweepProcess): number {
-  const seen = lines.flatMap((line) => "memory" in line ? [line.memory] : []);
-  return Math.max(...seen) - seen[0];
+/** How much the memory of processes grew, in MiB, each at most. */
+function growthOf(processes: readonly SweepProcess[], kind: "memory" | "resident"): number[] {
+  return processes.map(({ lines }) => {
+    const seen = lines.flatMap((line) => "memory" in line ? [line[kind]] : []);
+    return Math.max(...seen) - seen[0];
+  });
 }
 
 /** Kills a sweep several times, and goes on; returns all its processes, the last of which ended by itself. */
@@ -114,8 +116,11 @@ async function killAgainAndAgain(
   assert.equal((await readJournal(journal)).open.size, 0);
   const lines = processes.flatMap(({ lines }) => lines);
   assert.equal(lines.at(-1)?.type, "ended");
-  const growth = processes.map(growthOf);
-  if (isSoak) console.log(`  the memory of each process grew by ${growth.join(", ")} MiB`);
+  const growth = growthOf(processes, "memory");
+  if (isSoak) {
+    console.log(`  memory in use grew by ${growth.join(", ")} MiB`);
+    console.log(`  resident memory grew by ${growthOf(processes, "resident").join(", ")} MiB`);
+  }
   return { runs: server.runs, lines, growth };
 }
 

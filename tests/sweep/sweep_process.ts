@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -31,7 +31,7 @@ export interface SweepProcessOptions {
 
 /** What the process prints, a line each. */
 export type SweepProcessLine =
-  | { readonly type: "started" | "memory"; readonly memory: number }
+  | { readonly type: "started" | "memory"; readonly memory: number; readonly resident: number }
   | {
     readonly type: "failed";
     readonly user: string;
@@ -62,16 +62,20 @@ export function startSweep(options: SweepProcessOptions): SweepProcess {
   return { child, lines, over };
 }
 
-/** The memory that is resident, in MiB, without what is no longer used: engines keep that for long. */
-function memory(): number {
+/**
+ * The memory in use, without what waits to be collected, and what is resident, in MiB. Engines keep much more
+ * than they use: how much depends on them alone.
+ */
+function memory(): { readonly memory: number; readonly resident: number } {
   const { gc, Bun } = globalThis as {
     readonly gc?: () => void;
     readonly Bun?: { gc(isSync: boolean): void };
   };
   if (Bun !== undefined) Bun.gc(true);
   else gc!();
-  const status = readFileSync("/proc/self/status", "utf8");
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024);
+  const { heapUsed, external, rss } = process.memoryUsage();
+  const inMebibytes = (bytes: number) => Math.round(bytes / 1_048_576);
+  return { memory: inMebibytes(heapUsed + external), resident: inMebibytes(rss) };
 }
 
 /** How many results there are between two looks at the memory. */
@@ -90,13 +94,13 @@ async function run(options: SweepProcessOptions): Promise<void> {
   const { url, users, ...others } = options;
   await using doveadm = connect(url, { maxConnections: 10 });
   await doveadm.ready();
-  print({ type: "started", memory: memory() });
+  print({ type: "started", ...memory() });
   let results = 0;
   const input = users === "everybody" ? everybody(doveadm) : generated(users);
   const work = (user: string, context: { readonly signal: AbortSignal }) =>
     doveadm.send({ name: "mailbox list", user }, context);
   for await (const result of sweep(input, work, others)) {
-    if (++results % resultsBetween === 0) print({ type: "memory", memory: memory() });
+    if (++results % resultsBetween === 0) print({ type: "memory", ...memory() });
     if (result.ok) continue;
     const { user, sent, error } = result;
     print({ type: "failed", user, sent, code: (error as { readonly code?: string }).code ?? "" });
