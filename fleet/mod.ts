@@ -5,7 +5,7 @@
  * @module
  */
 
-export { Fleet } from "./fleet.ts";
+export { Fleet } from "./src/fleet.ts";
 export type {
   EnqueueOptions,
   FleetLimits,
@@ -14,6 +14,6 @@ export type {
   FleetResult,
   FleetResultError,
   RedisPlace,
-} from "./fleet_options.ts";
-export { FleetError } from "./fleet_error.ts";
-export { FleetWorker, type FleetWorkerOptions } from "./fleet_worker.ts";
+} from "./src/fleet_options.ts";
+export { FleetError } from "./src/fleet_error.ts";
+export { FleetWorker, type FleetWorkerOptions } from "./src/fleet_worker.ts";

@@ -58,12 +58,12 @@ const packages = [
     parts: ["client", "maildir", "messages", "program", "server"],
     documents: ["messages/extractor/extractor.proto"],
   },
-  { name: "fleet", folder: join(root, "fleet"), parts: [], documents: [] },
+  { name: "fleet", folder: join(root, "fleet"), parts: ["src"], documents: [] },
 ] as const;
 
 /** Where each package's modules may use Node's. */
 const usingNode = {
-  ...{ dovewire: "(transports|sweep)/", extractor: "(maildir|program)/", fleet: "" },
+  ...{ dovewire: "(transports|sweep)/", extractor: "(maildir|program)/", fleet: "src/" },
 };
 
 let project: Promise<Project> | undefined;
