@@ -113,7 +113,6 @@ test("fleet › results that nobody collects › make workers wait at the limit"
     ...{ ...options, ...short, maxResults: 10, concurrency: 5 },
   });
   await until(async () => (await fleet.progress()).uncollected >= 10);
-  await new Promise((resolve) => setTimeout(resolve, 50));
   const { uncollected } = await fleet.progress();
   assert(uncollected <= 15, `${uncollected}`);
   assert.equal((await all(fleet.results())).length, 60);
