@@ -29,6 +29,9 @@ const protobuf = "@bufbuild/protobuf";
 /** The packages that read mails. */
 const readers = [protobuf, "fzstd", "postal-mime", "re2js", "seek-bzip", "xz-decompress"];
 
+/** The packages of the command: a prompt, suggestions, metrics, and the width of texts on terminals. */
+const cliPackages = ["@clack/prompts", "fastest-levenshtein", "prom-client", "string-width"];
+
 /** The parts: the families know the core and the transports, and never one another. */
 const may: Readonly<Record<string, Rule>> = {
   core: { all: [] },
@@ -52,6 +55,13 @@ const may: Readonly<Record<string, Rule>> = {
     node: true,
   },
   testing: { all: ["core", "transports", "doveadm"] },
+  // A package of its own as well.
+  cli: {
+    all: [],
+    main: ["", "core", "core/doveadm", "core/doveadm/catalogue", "testing", "transports"],
+    packages: cliPackages,
+    node: true,
+  },
 };
 
 /** Packages with npm dependencies, by the folders that their deno.json files are in; and those of each entry. */
@@ -65,6 +75,7 @@ const dependencies: Readonly<Record<string, Readonly<Record<string, readonly str
   fleet: {
     ".": ["bullmq", "ioredis"],
   },
+  cli: { ".": cliPackages },
 };
 
 interface Import {
@@ -85,6 +96,11 @@ function importsOf(file: string): Import[] {
 
 function target(file: string, specifier: string): string {
   return specifier.startsWith(".") ? relative(root, join(dirname(file), specifier)) : specifier;
+}
+
+/** Whether a specifier is one of the main package's entries. */
+function isMain(specifier: string): boolean {
+  return specifier === mainPackage || specifier.startsWith(`${mainPackage}/`);
 }
 
 function sourcesIn(folder: string): string[] {
@@ -112,7 +128,7 @@ test("imports › of each part › point down, or stay in their own folder", () 
         seen.set(part, (seen.get(part) ?? 0) + 1);
         const { all, main = [], packages = [], node = false } = may[part];
         const dependency = packageOf(to);
-        const isAllowed = to.startsWith(`${mainPackage}/`)
+        const isAllowed = isMain(to)
           ? main.includes(to.slice(mainPackage.length + 1))
           : dependency !== undefined
           ? packages.includes(dependency)
@@ -183,7 +199,7 @@ function packagesFrom(path: string): string[] {
   for (const file of files) {
     for (const { to } of importsOf(file)) {
       const dependency = packageOf(to);
-      if (to.startsWith(`${mainPackage}/`)) files.add(join(root, mainFileOf(to)));
+      if (isMain(to)) files.add(join(root, mainFileOf(to)));
       else if (dependency !== undefined) packages.add(dependency);
       else if (to.endsWith(".ts")) files.add(join(root, to));
     }
@@ -192,7 +208,8 @@ function packagesFrom(path: string): string[] {
 }
 
 test("runtime globals › in all sources › are used only by that runtime's adapters", () => {
-  for (const folder of ["core", "doveadm", "extractor", "fleet", "imap", "sweep", "testing"]) {
+  const folders = ["cli", "core", "doveadm", "extractor", "fleet", "imap", "sweep", "testing"];
+  for (const folder of folders) {
     for (const file of sourcesIn(folder)) {
       const path = relative(root, file);
       // Changing the user is different in each runtime.

@@ -288,7 +288,8 @@ export class Connections {
       if (entry.state === "idle") this.discard(entry, "lost");
     });
     if (observer.isHeard) {
-      observer.tell({ type: "opened", connection: number, kind, took: now - openedAt });
+      const { minor } = connection;
+      observer.tell({ type: "opened", connection: number, kind, minor, took: now - openedAt });
     }
     this.#options.onOpen(entry);
   }

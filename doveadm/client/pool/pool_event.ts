@@ -60,6 +60,8 @@ export interface PoolCallEvent extends PoolEventBase {
 export interface OpenedEvent extends PoolConnectionEvent {
   /** Tells which event it is. */
   readonly type: "opened";
+  /** The minor version of the server's protocol, by which `versionOf` of the catalogue knows Dovecot's. */
+  readonly minor: number;
   /** How long that took, in milliseconds. */
   readonly took: number;
 }

@@ -24,7 +24,9 @@ test("events › of calls and connections › each in its order, with times", as
     "closed on 1 idle",
   ]);
   const [, , opened, , ended, started, , closed] = fake.events;
-  assert.deepEqual(opened, { type: "opened", peer: "fake", connection: 1, kind: "mail", took: 20 });
+  assert.deepEqual(opened, {
+    ...{ type: "opened", peer: "fake", connection: 1, kind: "mail", minor: 2, took: 20 },
+  });
   assert.deepEqual(ended, {
     ...{ type: "ended", peer: "fake", call: 1, command: "mailbox list", user: "alice" },
     ...{ kind: "mail", connection: 1, waited: 20, ran: 30, error: undefined },

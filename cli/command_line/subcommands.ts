@@ -1,0 +1,114 @@
+/**
+ * The commands that the program runs itself: one description for parsing, help, completions and the man page.
+ *
+ * @module
+ */
+
+import type { ProgramOption } from "./options.ts";
+
+/** A command of the program itself. */
+export interface Subcommand {
+  /** Its name. */
+  readonly name: string;
+  /** Its arguments in usage texts: "[COMMAND]"; empty if it has none. */
+  readonly args: string;
+  /** What it does, in a sentence without a full stop at its end. */
+  readonly summary: string;
+  /** The options that only it has. */
+  readonly options: readonly ProgramOption[];
+  /** The valid values of its first argument, if there are only some. */
+  readonly choices?: readonly string[];
+}
+
+/** The shells that have completions. */
+export const shells = ["bash", "zsh", "fish"] as const;
+
+/** All subcommands, in the order of the help. */
+export const subcommands: readonly Subcommand[] = [
+  {
+    ...{ name: "commands", args: "[WORD]", options: [] },
+    summary: "List the commands for servers, or those that contain a word",
+  },
+  {
+    ...{ name: "help", args: "[COMMAND]", options: [] },
+    summary: "Explain the program, or a command with its options and columns",
+  },
+  {
+    ...{ name: "top", args: "" },
+    summary: "Show sessions, quota, processes and commands, and refresh them",
+    options: [
+      { name: "once", summary: "Print once and end" },
+      {
+        ...{ name: "sort", value: "COLUMN", choices: ["user", "service", "address", "sessions"] },
+        summary: "Sort the sessions by this column: by their number if left out",
+      },
+      {
+        ...{ name: "interval", value: "SECONDS" },
+        summary: "Refresh after so many seconds: 2 if left out",
+      },
+    ],
+  },
+  {
+    ...{ name: "exporter", args: "" },
+    summary: "Serve metrics for Prometheus over HTTP",
+    options: [
+      {
+        ...{ name: "listen", value: "ADDRESS" },
+        summary: "Listen at this HOST:PORT: 127.0.0.1:9166 if left out",
+      },
+      {
+        ...{ name: "interval", value: "SECONDS" },
+        summary: "Ask the servers so often: every 60 s if left out",
+      },
+      {
+        ...{ name: "mail-interval", value: "SECONDS" },
+        summary: "Ask for quota and mailboxes so often: every 900 s if left out",
+      },
+      {
+        ...{ name: "quota-users", value: "N" },
+        summary:
+          "Export the quota of the N users next to their limits: 100 if left out, 0 for none",
+      },
+      {
+        ...{ name: "mailbox", value: "MASK", isRepeatable: true },
+        summary: "Export the sizes of these mailboxes, summed up over all users",
+      },
+      { name: "replication", summary: "Export the replicator's counts, on Dovecot 2.3" },
+      { name: "once", summary: "Print the metrics once and end" },
+    ],
+  },
+  {
+    ...{ name: "serve", args: "" },
+    summary: "Serve doveadm's protocol from memory, for tests and first steps",
+    options: [
+      { name: "embedded", summary: "Serve mail in memory: the only kind of server there is" },
+      {
+        ...{ name: "listen", value: "ADDRESS" },
+        summary: "Listen at this HOST:PORT or socket path: any free port of 127.0.0.1 if left out",
+      },
+      {
+        ...{ name: "user", value: "USER", isRepeatable: true },
+        summary: "Have this user, who has one message: alice and bob if left out",
+      },
+    ],
+  },
+  {
+    ...{ name: "completion", args: "SHELL", options: [], choices: shells },
+    summary: "Print the completions for a shell",
+  },
+  {
+    ...{ name: "complete", args: "-- WORDS…", options: [] },
+    summary: "Print what the last word may become: the completions of shells call it",
+  },
+  {
+    name: "man",
+    args: "",
+    options: [],
+    summary: "Print the man page, as in dovewire man | man -l -",
+  },
+];
+
+/** A subcommand by its name. */
+export function findSubcommand(name: string): Subcommand | undefined {
+  return subcommands.find((subcommand) => subcommand.name === name);
+}

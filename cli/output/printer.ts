@@ -1,0 +1,203 @@
+/**
+ * Prints rows in a format.
+ *
+ * @module
+ */
+
+import { concat, decodeUtf8, encodeUtf8, escapeControls } from "@dovewire/dovewire/core";
+import type { Format } from "../command_line/options.ts";
+import type { Column, Row } from "../run/rows.ts";
+import { isUntitled } from "./formats.ts";
+import { TablePrinter } from "./table_printer.ts";
+
+/** Where rows are printed to. */
+export interface Output {
+  /** Writes bytes; resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void> | void;
+  /** Writes at once what `write()` may have kept back. */
+  flush(): Promise<void> | void;
+  /** Whether it is a terminal, which acts on control characters. */
+  readonly isTerminal: boolean;
+  /** How many columns it has; `Infinity` if it is no terminal. */
+  readonly width: number;
+}
+
+/** Prints rows. */
+export interface Printer {
+  /** Prints a row. */
+  row(row: Row): Promise<void> | void;
+  /** Prints what comes after the last row; `columns` are those that rows would have had, if they are known. */
+  end(columns: readonly Column[] | undefined): Promise<void> | void;
+}
+
+/** Creates the printer of a format for the rows of a command. */
+export function createPrinter(format: Format, command: string, output: Output): Printer {
+  switch (format) {
+    case "json":
+      return new JsonPrinter(output);
+    case "jsonl":
+      return new LinesPrinter(output, (row) => JSON.stringify(objectOf(row)));
+    case "csv":
+      return new LinesPrinter(output, lineWith(csvField, ","), headWith(csvField, ","));
+    case "tab":
+      return new LinesPrinter(output, undefined, tabHead);
+    case "flow":
+      return new FlowPrinter(command, output);
+    case "pager":
+      return new PagerPrinter(command, output);
+    case "table":
+      return new TablePrinter(command, output);
+  }
+}
+
+/** A value as it may be shown: on a terminal, without what would control it. */
+export function shown(value: Uint8Array, { isTerminal }: Output): Uint8Array {
+  if (!isTerminal) return value;
+  const lines = decodeUtf8(value).replaceAll("\r\n", "\n").split("\n");
+  return encodeUtf8(
+    lines.map((line) => line.split("\t").map(escapeControls).join("\t")).join("\n"),
+  );
+}
+
+/** An object of a row's values as texts; of columns with the same name the last one counts. */
+function objectOf({ columns, values }: Row): Readonly<Record<string, string>> {
+  return Object.fromEntries(columns.map(({ key }, at) => [key, decodeUtf8(values[at])]));
+}
+
+function csvField(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function lineWith(field: (text: string) => string, separator: string): (row: Row) => string {
+  return ({ values }) => values.map((value) => field(decodeUtf8(value))).join(separator);
+}
+
+function headWith(
+  field: (text: string) => string,
+  separator: string,
+): (columns: readonly Column[]) => string {
+  return (columns) => columns.map(({ key }) => field(key)).join(separator);
+}
+
+/** The names of columns; none for a list of users, as doveadm prints it. */
+function tabHead(columns: readonly Column[]): string {
+  const names = columns.map(({ key }) => key).join("\t");
+  return names === "username" ? "" : names;
+}
+
+/** One array of objects, as doveadm's: on one line. */
+class JsonPrinter implements Printer {
+  readonly #output: Output;
+  #hasRows = false;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  row(row: Row): Promise<void> | void {
+    const text = `${this.#hasRows ? "," : "["}${JSON.stringify(objectOf(row))}`;
+    this.#hasRows = true;
+    return this.#output.write(encodeUtf8(text));
+  }
+
+  end(): Promise<void> | void {
+    return this.#output.write(encodeUtf8(this.#hasRows ? "]\n" : "[]\n"));
+  }
+}
+
+/** One line a row, and one with the names of the columns before them, if the format has it. */
+class LinesPrinter implements Printer {
+  readonly #output: Output;
+  readonly #line: ((row: Row) => string) | undefined;
+  readonly #head: ((columns: readonly Column[]) => string) | undefined;
+  #columns = "";
+
+  /** Without `line` the values stand as they are, with tabs between them. */
+  constructor(
+    output: Output,
+    line?: (row: Row) => string,
+    head?: (columns: readonly Column[]) => string,
+  ) {
+    this.#output = output;
+    this.#line = line;
+    this.#head = head;
+  }
+
+  async row(row: Row): Promise<void> {
+    await this.#headFor(row.columns);
+    if (this.#line === undefined) {
+      const bytes = row.values.map((value) => shown(value, this.#output));
+      return this.#output.write(joined(bytes, "\t"));
+    }
+    return this.#output.write(encodeUtf8(`${this.#line(row)}\n`));
+  }
+
+  end(columns: readonly Column[] | undefined): Promise<void> | void {
+    if (columns !== undefined && this.#columns === "") return this.#headFor(columns);
+  }
+
+  /** Writes the names of the columns, again only if they are others. */
+  #headFor(columns: readonly Column[]): Promise<void> | void {
+    if (this.#head === undefined) return;
+    const head = this.#head(columns);
+    if (head === this.#columns) return;
+    this.#columns = head;
+    return this.#output.write(encodeUtf8(`${head}\n`));
+  }
+}
+
+/** One line a row: `name=value`, and the value alone where its meaning is plain. */
+class FlowPrinter implements Printer {
+  readonly #command: string;
+  readonly #output: Output;
+
+  constructor(command: string, output: Output) {
+    this.#command = command;
+    this.#output = output;
+  }
+
+  row({ columns, values }: Row): Promise<void> | void {
+    const parts = values.map((value, at) => {
+      const { key } = columns[at];
+      const text = shown(value, this.#output);
+      return isUntitled(this.#command, key) ? text : concat([encodeUtf8(`${key}=`), text]);
+    });
+    return this.#output.write(joined(parts, " "));
+  }
+
+  end(): void {}
+}
+
+/** One line a value, and an empty one between rows. */
+class PagerPrinter implements Printer {
+  readonly #command: string;
+  readonly #output: Output;
+  #hasRows = false;
+
+  constructor(command: string, output: Output) {
+    this.#command = command;
+    this.#output = output;
+  }
+
+  row({ columns, values }: Row): Promise<void> | void {
+    const parts = values.map((value, at) => {
+      const { key } = columns[at];
+      if (isUntitled(this.#command, key)) return shown(value, this.#output);
+      // A text of several lines starts on a line of its own.
+      const isLong = value.includes(0x0a);
+      return concat([encodeUtf8(`${key}:${isLong ? "\n" : " "}`), shown(value, this.#output)]);
+    });
+    const before = this.#hasRows ? "\n" : "";
+    this.#hasRows = true;
+    return this.#output.write(concat([encodeUtf8(before), joined(parts, "\n")]));
+  }
+
+  end(): void {}
+}
+
+/** Parts with a separator between them, and a line feed after them. */
+function joined(parts: readonly Uint8Array[], separator: string): Uint8Array {
+  const between = encodeUtf8(separator);
+  const all = parts.flatMap((part, at) => at === 0 ? [part] : [between, part]);
+  return concat([...all, encodeUtf8("\n")]);
+}

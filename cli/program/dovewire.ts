@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+/**
+ * The program `dovewire`: doveadm for every machine, also those that aren't the mail server.
+ *
+ *     dovewire [OPTIONS] COMMAND [ARGS…]
+ *
+ * `dovewire help` lists the options, `dovewire commands` the commands, `dovewire man` is the manual. Its exit
+ * codes are doveadm's.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { parseCommandLine } from "../command_line/parse.ts";
+import { exitCodes } from "../output/exit_codes.ts";
+import { Reporter } from "../output/reporter.ts";
+import { runLine } from "./run_line.ts";
+import { StandardOutput, writeError } from "./output.ts";
+
+/** Runs the program; resolves to the exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  const reporter = new Reporter(writeError, argv.includes("--json-errors"));
+  const output = new StandardOutput();
+  const interruption = new AbortController();
+  const onSignal = () => {
+    // A second time, at once.
+    if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
+    interruption.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  try {
+    const { signal } = interruption;
+    await runLine(parseCommandLine(argv), { output, reporter, signal });
+  } catch (error) {
+    reporter.error(error);
+  }
+  await output.flush();
+  return reporter.exitCode;
+}
+
+// Errors may be lost if nobody reads them; rows may not.
+process.stderr.on("error", () => {});
+process.stdout.on("error", () => process.exit(exitCodes.pipe));
+const exitCode = await main(process.argv.slice(2));
+// An input that was aborted may still be read, and would keep the process running.
+process.exit(exitCode);

@@ -1,0 +1,49 @@
+/**
+ * The program's standard output.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import type { Output } from "../output/printer.ts";
+
+/** The most bytes that are gathered before they are written. */
+const gathered = 65_536;
+
+/** Writes to standard output, many rows at a time. */
+export class StandardOutput implements Output {
+  readonly isTerminal: boolean = process.stdout.isTTY === true;
+  #waiting: Uint8Array[] = [];
+  #size = 0;
+
+  /** The terminal's width. */
+  get width(): number {
+    return this.isTerminal ? process.stdout.columns ?? 80 : Infinity;
+  }
+
+  write(bytes: Uint8Array): Promise<void> | void {
+    this.#waiting.push(bytes);
+    this.#size += bytes.length;
+    if (this.isTerminal || this.#size >= gathered) return this.flush();
+  }
+
+  /** Writes what was gathered; resolves when there is room for more. */
+  async flush(): Promise<void> {
+    const chunks = this.#waiting;
+    this.#waiting = [];
+    this.#size = 0;
+    if (chunks.length === 0) return;
+    const whole = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0));
+    let at = 0;
+    for (const chunk of chunks) {
+      whole.set(chunk, at);
+      at += chunk.length;
+    }
+    await new Promise<void>((resolve) => process.stdout.write(whole, () => resolve()));
+  }
+}
+
+/** Writes to standard error; what can't be written is lost. */
+export function writeError(text: string): void {
+  process.stderr.write(text);
+}

@@ -1,0 +1,241 @@
+/**
+ * Runs a server's command, and prints its rows.
+ *
+ * @module
+ */
+
+import type { DoveadmRequest } from "@dovewire/dovewire";
+import { AbortError, DovewireError } from "@dovewire/dovewire/core";
+import type { Format } from "../command_line/options.ts";
+import { countOf, timeOf } from "../command_line/numbers.ts";
+import type { CommandLine, GivenOptions } from "../command_line/parse.ts";
+import { usualFormat } from "../output/formats.ts";
+import { createPrinter, type Output, type Printer } from "../output/printer.ts";
+import type { ErrorContext, Reporter } from "../output/reporter.ts";
+import { type OpenServer, openServer } from "../servers/open_server.ts";
+import { chooseServers, type ChosenServer } from "../servers/server_choice.ts";
+import { streamedInput, wholeInput } from "./input.ts";
+import { callFor, type Invocation, readInvocation, type VersionedCall } from "./invocation.ts";
+import {
+  type Column,
+  columnsBefore,
+  type Row,
+  rowsOfFields,
+  rowsOfValues,
+  userColumn,
+  withColumn,
+} from "./rows.ts";
+import { isGone, namesOfUsers, outcomesOfUsers } from "./users.ts";
+
+/** What a command's run has to do with the outside. */
+export interface Surroundings {
+  /** Where rows go. */
+  readonly output: Output;
+  /** Where errors and log lines go. */
+  readonly reporter: Reporter;
+  /** Aborts at Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** How many users are asked at a time, if there is no other number. */
+const usualJobs = 10;
+
+/** Runs a command on all servers that the command line names; errors are reported. */
+export async function runCommand(
+  line: CommandLine & { readonly type: "command" },
+  surroundings: Surroundings,
+): Promise<void> {
+  const { options, info, args } = line;
+  const invocation = readInvocation(info, args, userOptionsOf(options));
+  const servers = await chooseServers(options, invocation.socketPath);
+  const format = options.get("format")?.at(-1) as Format | undefined ?? usualFormat(info.name);
+  const printer = createPrinter(format, info.name, surroundings.output);
+  const run = new CommandRun(invocation, options, { ...surroundings, printer });
+  let columns: readonly Column[] | undefined;
+  try {
+    for (const server of servers) {
+      columns = await run.on(server, servers.length > 1) ?? columns;
+      if (surroundings.signal.aborted) break;
+    }
+  } finally {
+    // JSON has to be complete, whatever happened.
+    await printer.end(columns);
+  }
+}
+
+function userOptionsOf(options: GivenOptions): Readonly<Record<string, string>> {
+  const names = {
+    user: "user",
+    "all-users": "allUsers",
+    "user-file": "userFile",
+    "socket-path": "socketPath",
+  };
+  return Object.fromEntries(
+    Object.entries(names).flatMap(([option, parameter]) => {
+      const value = options.get(option)?.at(-1);
+      return value === undefined ? [] : [[parameter, option === "all-users" ? "*" : value]];
+    }),
+  );
+}
+
+/** The column with a server's name, if there are several. */
+const serverColumn: Column = { key: "server", isNumber: false };
+
+/** One command, on one server after the other. */
+class CommandRun {
+  readonly #invocation: Invocation;
+  readonly #options: GivenOptions;
+  readonly #to: Surroundings & { readonly printer: Printer };
+  readonly #jobs: number;
+  #input: Promise<Uint8Array> | undefined;
+
+  constructor(
+    invocation: Invocation,
+    options: GivenOptions,
+    to: Surroundings & { readonly printer: Printer },
+  ) {
+    this.#invocation = invocation;
+    this.#options = options;
+    this.#to = to;
+    this.#jobs = countOf(options, "jobs", 1) ?? usualJobs;
+  }
+
+  /** Runs it on a server; resolves to the columns of its rows, as far as they are known. */
+  async on(chosen: ChosenServer, isOneOfSeveral: boolean): Promise<readonly Column[] | undefined> {
+    const { reporter, signal } = this.#to;
+    const { name: command } = this.#invocation.info;
+    const context = { command, ...(isOneOfSeveral ? { server: chosen.name } : {}) };
+    let server: OpenServer | undefined;
+    try {
+      server = await openServer(chosen, {
+        ...{ timeout: timeOf(this.#options, "timeout"), maxConnections: this.#jobs, signal },
+        onLog: (log, name) => reporter.log(log, name),
+      });
+      return await this.#onOpen(server, isOneOfSeveral, context);
+    } catch (error) {
+      reporter.error(error, context);
+      this.#reportInterruption(error);
+      return undefined;
+    } finally {
+      await server?.close();
+    }
+  }
+
+  async #onOpen(
+    server: OpenServer,
+    isOneOfSeveral: boolean,
+    context: ErrorContext,
+  ): Promise<readonly Column[] | undefined> {
+    const { info, args, users } = this.#invocation;
+    const call = callFor(info, args, server.version);
+    const { printer } = this.#to;
+    const print = async (row: Row) =>
+      await printer.row(isOneOfSeveral ? withColumn(serverColumn, server.name, row) : row);
+    const isForMany = users.type === "mask" || users.type === "file";
+    if (isForMany) await this.#forUsers(users, { server, call, print, context });
+    else await this.#forOne(users.type === "one" ? users.user : undefined, { server, call, print });
+    const columns = columnsBefore(info, call);
+    return columns &&
+      [...(isOneOfSeveral ? [serverColumn] : []), ...(isForMany ? [userColumn] : []), ...columns];
+  }
+
+  async #forOne(
+    user: string | undefined,
+    { server, call, print }: Asked,
+  ): Promise<void> {
+    const { info, inputFile } = this.#invocation;
+    const request = this.#request(server, call, user);
+    // Whatever was aborted may wait for the input.
+    if (inputFile !== undefined) request.input = await streamedInput(inputFile);
+    const fields = server.client.stream(request, { signal: this.#to.signal });
+    for await (const row of rowsOfFields(info, call, fields)) await print(row);
+  }
+
+  async #forUsers(
+    users: Parameters<typeof namesOfUsers>[0],
+    { server, call, print, context }: Asked & {
+      readonly context: ErrorContext;
+    },
+  ): Promise<void> {
+    const { reporter, signal } = this.#to;
+    const names = await namesOfUsers(users, server, signal);
+    let [asked, failed, unsure] = [0, 0, 0];
+    const ask = (user: string) => this.#askFor(user, { server, call });
+    for await (
+      const { user, rows, error } of outcomesOfUsers(names, { jobs: this.#jobs, ask, signal })
+    ) {
+      asked++;
+      if (error === undefined) {
+        for (const row of rows) await print(row);
+        continue;
+      }
+      if (users.type === "mask" && isGone(error)) continue;
+      failed++;
+      const isAborted = error instanceof AbortError;
+      if (isAborted && error.sent) unsure++;
+      if (!isAborted) reporter.error(error, { ...context, user });
+    }
+    if (signal.aborted) {
+      reporter.error(
+        new AbortError(
+          `Interrupted: ${
+            asked - failed
+          } of ${names.length} users are done, ${failed} failed or were ` +
+            `interrupted, of whom the command may have run for ${unsure}; ${
+              names.length - asked
+            } were not ` +
+            "asked.",
+        ),
+        context,
+      );
+    } else if (failed > 0 && names.length > 1) {
+      reporter.note(
+        `"${this.#invocation.info.name}" failed for ${failed} of ${names.length} users.`,
+      );
+    }
+  }
+
+  async #askFor(
+    user: string,
+    { server, call }: Pick<Asked, "server" | "call">,
+  ): Promise<readonly Row[]> {
+    const { info, inputFile } = this.#invocation;
+    const request = this.#request(server, call, user);
+    if (inputFile !== undefined) request.input = await (this.#input ??= wholeInput(inputFile));
+    const { rawFields } = await server.client.send(request, { signal: this.#to.signal });
+    return rowsOfValues(info, call, rawFields);
+  }
+
+  #request(server: OpenServer, call: VersionedCall, user: string | undefined): DoveadmRequest {
+    const { name } = this.#invocation.info;
+    const verbosity = this.#options.has("debug")
+      ? "debug"
+      : this.#options.has("verbose")
+      ? "verbose"
+      : undefined;
+    return {
+      ...{ name, args: call.args },
+      ...(user === undefined ? {} : { user }),
+      // HTTP has no log.
+      ...(verbosity === undefined || server.isHttp ? {} : { verbosity }),
+    };
+  }
+
+  /** Says what may have run. */
+  #reportInterruption(error: unknown): void {
+    if (!this.#to.signal.aborted || !(error instanceof DovewireError)) return;
+    const { info } = this.#invocation;
+    this.#to.reporter.note(
+      error.sent
+        ? `Interrupted: "${info.name}" was sent, so that it may still run.`
+        : `Interrupted: "${info.name}" was not sent.`,
+    );
+  }
+}
+
+/** A command at a server, and where its rows go. */
+interface Asked {
+  readonly server: OpenServer;
+  readonly call: VersionedCall;
+  readonly print: (row: Row) => Promise<void>;
+}
