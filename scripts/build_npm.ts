@@ -1,5 +1,5 @@
 /**
- * Builds the packages for npm, `.cache/npm/dovewire.tgz` and `.cache/npm/extractor.tgz`: ES modules with
+ * Builds the packages for npm, `dovewire.tgz`, `extractor.tgz` and `cli.tgz` in `.cache/npm/`: ES modules with
  * type declarations.
  *
  *     deno task npm [--dnt]

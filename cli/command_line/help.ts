@@ -55,9 +55,11 @@ configuration file; then it is the Dovecot of this machine. The password comes f
 }
 
 /** The help for a command of the program itself. */
-export function subcommandHelp({ name, args, summary, options }: Subcommand): string {
+export function subcommandHelp({ name, args, summary, options, notes }: Subcommand): string {
   const own = options.length === 0 ? "" : `\nIts options:\n${optionTable(options)}`;
-  return `Usage: dovewire ${name}${args === "" ? "" : ` ${args}`} [OPTIONS]\n\n${summary}.\n${own}`;
+  return `Usage: dovewire ${name}${args === "" ? "" : ` ${args}`} [OPTIONS]\n\n${summary}.\n${own}${
+    notes === undefined ? "" : `\n${notes}\n`
+  }`;
 }
 
 /** The help for a server's command: its options, arguments and columns. */
@@ -151,7 +153,7 @@ function columnText(rule: ColumnRule | undefined): string {
       return rule.columns.map(({ key }) => key).join(", ");
     case "when": {
       const [then, otherwise] = [rule.then, rule.otherwise]
-        .map((columns) => columns.map(({ key }) => key).join(", "));
+        .map((columns) => columns.map(({ key }) => key).join(", ") || "none");
       return `${otherwise}; with ${longOption(rule.parameter)}: ${then}`;
     }
     case "fields":

@@ -60,7 +60,7 @@ export const programOptions: readonly ProgramOption[] = [
     summary: "Send the password unencrypted over a network, too",
   },
   {
-    ...{ name: "timeout", value: "SECONDS" },
+    ...{ name: "time-limit", value: "SECONDS" },
     summary: "Give up if an answer takes longer: 60 s if left out, 0 for no limit",
   },
   {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { metricSettings } from "../top/rates.ts";
 import type { ProgramOption } from "./options.ts";
 
 /** A command of the program itself. */
@@ -14,6 +15,8 @@ export interface Subcommand {
   readonly args: string;
   /** What it does, in a sentence without a full stop at its end. */
   readonly summary: string;
+  /** What else there is to say, as lines. */
+  readonly notes?: string;
   /** The options that only it has. */
   readonly options: readonly ProgramOption[];
   /** The valid values of its first argument, if there are only some. */
@@ -36,6 +39,9 @@ export const subcommands: readonly Subcommand[] = [
   {
     ...{ name: "top", args: "" },
     summary: "Show sessions, quota, processes and commands, and refresh them",
+    notes:
+      "Keys: q ends it; u, s, a and n sort the sessions by user, service, address and number.\n\n" +
+      `For commands and bytes a second, Dovecot needs these settings:\n\n${metricSettings}`,
     options: [
       { name: "once", summary: "Print once and end" },
       {

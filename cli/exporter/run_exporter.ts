@@ -40,7 +40,10 @@ export async function runExporter(
       server: server.name,
       open: () =>
         openServer(server, {
-          ...{ timeout: timeOf(options, "timeout"), maxConnections: countOf(options, "jobs", 1) },
+          ...{
+            timeout: timeOf(options, "time-limit"),
+            maxConnections: countOf(options, "jobs", 1),
+          },
           ...{ signal, isUnattended: true },
         }),
       quotaUsers: countOf(options, "quota-users", 0) ?? usual.quotaUsers,

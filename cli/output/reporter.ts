@@ -32,6 +32,11 @@ export class Reporter {
     return this.#exitCode;
   }
 
+  /** Notes a failure that the output has told. */
+  failed(): void {
+    this.#exitCode = combineExitCodes(this.#exitCode, exitCodes.temporary);
+  }
+
   /** Reports a line of a server's log. */
   log({ level, message, command }: DoveadmLog, server: string): void {
     if (this.#isJson) this.#print({ log: { level, message, command, server } });

@@ -55,24 +55,38 @@ export class TablePrinter implements Printer {
     this.#first = undefined;
     const titles = this.#columns.map(({ key }) => titleOf(this.#command, key));
     const lines = [titles, ...rows];
-    const widths = titles.map((_, at) =>
-      lines.reduce((most, line) => Math.max(most, stringWidth(line[at])), 0)
-    );
-    this.#widths = fit(widths, this.#output.width);
+    this.#widths = widthsOf(lines, this.#output.width);
     return this.#output.write(encodeUtf8(lines.map((line) => this.#line(line)).join("")));
   }
 
   #line(texts: readonly string[]): string {
-    const cells = texts.map((text, at) => {
-      const width = this.#widths[at];
-      const isLast = at === texts.length - 1;
-      const cut = this.#output.isTerminal ? cutTo(text, width) : text;
-      const room = " ".repeat(Math.max(0, width - stringWidth(cut)));
-      if (this.#columns![at].isNumber) return room + cut;
-      return isLast ? cut : cut + room;
-    });
-    return `${cells.join(" ")}\n`;
+    const numbers = this.#columns!.map(({ isNumber }) => isNumber);
+    return `${alignedLine(texts, numbers, this.#widths, this.#output.isTerminal)}\n`;
   }
+}
+
+/** The widths of the columns of some lines, so that each fits into `width`. */
+export function widthsOf(lines: readonly (readonly string[])[], width: number): readonly number[] {
+  const widths = lines[0].map((_, at) =>
+    lines.reduce((most, line) => Math.max(most, widthOf(line[at])), 0)
+  );
+  return fit(widths, width);
+}
+
+/** Texts in columns: numbers to the right, the others to the left, and cut if they have to fit. */
+export function alignedLine(
+  texts: readonly string[],
+  numbers: readonly boolean[],
+  widths: readonly number[],
+  isCut: boolean,
+): string {
+  const cells = texts.map((text, at) => {
+    const cut = isCut ? cutTo(text, widths[at]) : text;
+    const room = " ".repeat(Math.max(0, widths[at] - widthOf(cut)));
+    if (numbers[at]) return room + cut;
+    return at === texts.length - 1 ? cut : cut + room;
+  });
+  return cells.join(" ");
 }
 
 function haveSameKeys(one: readonly Column[], other: readonly Column[]): boolean {
@@ -80,28 +94,33 @@ function haveSameKeys(one: readonly Column[], other: readonly Column[]): boolean
       one.every(({ key }, at) => key === other[at].key);
 }
 
-/** Widths that fit into a line: the widest columns are narrowed first. */
+/** Widths that fit into a line: no column is wider than the widest that all can be. */
 export function fit(widths: readonly number[], line: number): readonly number[] {
-  const fitting = [...widths];
-  let excess = fitting.reduce((sum, width) => sum + width + 1, -1) - line;
-  while (excess > 0) {
-    const widest = fitting.indexOf(Math.max(...fitting));
-    if (fitting[widest] <= narrowest) break;
-    const next = Math.max(narrowest, ...fitting.filter((width) => width < fitting[widest]));
-    const take = Math.max(1, Math.min(excess, fitting[widest] - next));
-    fitting[widest] -= take;
-    excess -= take;
+  const isRoomy = (most: number) =>
+    widths.reduce((sum, width) => sum + Math.min(width, most) + 1, -1) <= line;
+  if (isRoomy(Infinity)) return widths;
+  let [least, most] = [narrowest, Math.max(narrowest, line)];
+  while (least < most) {
+    const middle = Math.ceil((least + most) / 2);
+    if (isRoomy(middle)) least = middle;
+    else most = middle - 1;
   }
-  return fitting;
+  return widths.map((width) => Math.min(width, least));
+}
+
+/** How many columns of a terminal a text takes. */
+function widthOf(text: string): number {
+  // The library takes a hundred times as long.
+  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);
 }
 
 /** A text cut to a width, with "…" at its end if something is missing. */
 export function cutTo(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
+  if (widthOf(text) <= width) return text;
   let cut = "";
   let used = 0;
   for (const sign of text) {
-    used += stringWidth(sign);
+    used += widthOf(sign);
     if (used > width - 1) break;
     cut += sign;
   }

@@ -108,7 +108,7 @@ class CommandRun {
     let server: OpenServer | undefined;
     try {
       server = await openServer(chosen, {
-        ...{ timeout: timeOf(this.#options, "timeout"), maxConnections: this.#jobs, signal },
+        ...{ timeout: timeOf(this.#options, "time-limit"), maxConnections: this.#jobs, signal },
         onLog: (log, name) => reporter.log(log, name),
       });
       return await this.#onOpen(server, isOneOfSeveral, context);

@@ -50,6 +50,15 @@ export const MEMBERS: readonly Member[] = [
     programs: {},
     isBundled: false,
   },
+  {
+    folder: "cli",
+    tarball: "cli",
+    description:
+      "The command dovewire: doveadm for every machine, over UNIX sockets, TCP, TLS and HTTP",
+    keywords: ["dovecot", "doveadm", "cli", "prometheus", "mail", "email"],
+    programs: { dovewire: "." },
+    isBundled: false,
+  },
 ];
 
 /** `Symbol.asyncDispose` is there from 20.5 on; 20.9 is the first release with long-term support. */

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseConfig, readConfig } from "../../cli/servers/config.ts";
+import { listenPlaceOf } from "../../cli/servers/listen_address.ts";
+import { secretOfCommand, secretOfFile } from "../../cli/servers/secret.ts";
+import { chooseServers, serverOf } from "../../cli/servers/server_choice.ts";
+import { temporaryFolder } from "../harness/sockets.ts";
+
+const file = "/etc/dovewire/config.json";
+
+function parse(config: unknown) {
+  return parseConfig(JSON.stringify(config), file);
+}
+
+test("configuration › servers by name › are found, with paths from the file's folder", () => {
+  const config = parse({
+    default: ["mx1", "mx2"],
+    servers: {
+      mx1: { url: "doveadms://mx1", passwordFile: "mx1.password", ca: "/ca.pem" },
+      mx2: { url: "https://mx2", apiKeyFile: "../key", allowPlaintextPassword: true },
+    },
+  });
+  assert.deepEqual(config.default, ["mx1", "mx2"]);
+  assert.deepEqual(serverOf("mx1", config), {
+    ...{ name: "mx1", url: "doveadms://mx1" },
+    ...{ passwordFile: "/etc/dovewire/mx1.password", ca: "/ca.pem" },
+  });
+  assert.equal(serverOf("mx2", config).apiKeyFile, "/etc/key");
+  assert.throws(() => serverOf("mx3", config), /no server "mx3".*Did you mean "mx1" or "mx2"/);
+  assert.throws(() => serverOf("__proto__", config), /no server "__proto__"/);
+});
+
+test("configuration › mistakes › are named", () => {
+  const cases: readonly (readonly [config: unknown, message: RegExp])[] = [
+    [[], /not an object/],
+    [{ server: {} }, /no key "server"/],
+    [{ servers: [] }, /"servers" is not an object/],
+    [{ servers: { a: "doveadm://a" } }, /server "a" is not an object/],
+    [{ servers: { a: {} } }, /server "a" has no "url"/],
+    [{ servers: { a: { url: 1 } } }, /"url" that is not a string/],
+    [{ servers: { a: { url: "x", password: "s3cret" } } }, /"password", which means nothing/],
+    [{ servers: { a: { url: "x", allowPlaintextPassword: "yes" } } }, /not a boolean/],
+    [{ default: "b", servers: { a: { url: "x" } } }, /"default" names "b"/],
+    [{ default: [1] }, /"default" names 1/],
+  ];
+  for (const [config, message] of cases) {
+    assert.throws(() => parse(config), (error) => {
+      assert.match((error as Error).message, message);
+      assert.match((error as Error).message, /\/etc\/dovewire\/config\.json/);
+      assert.doesNotMatch((error as Error).message, /s3cret/);
+      return true;
+    });
+  }
+  assert.throws(() => parseConfig("{", file), /not JSON/);
+});
+
+test("servers › in each form › have a URL", () => {
+  const config = parse({});
+  const urls: Readonly<Record<string, string>> = {
+    "/run/dovecot/doveadm-server": "doveadm+unix:///run/dovecot/doveadm-server",
+    "/run/a b%?#": "doveadm+unix:///run/a%20b%25%3F%23",
+    "mx1:24245": "doveadm://mx1:24245",
+    "[::1]:24245": "doveadm://[::1]:24245",
+    "https://mx1": "https://mx1",
+  };
+  for (const [text, url] of Object.entries(urls)) assert.equal(serverOf(text, config).url, url);
+  for (const text of ["mx1", "", "mx1:", "mx1:x", "a b:1"]) {
+    assert.throws(() => serverOf(text, config));
+  }
+  // It is shown in messages and rows.
+  assert.equal(serverOf("doveadm://doveadm:s3cret@mx1", config).name, "doveadm://mx1");
+});
+
+test("servers › a password in the arguments › is refused", async () => {
+  const options = new Map([["server", ["doveadm://doveadm:s3cret@mx1"]], ["config", [
+    "/dev/null",
+  ]]]);
+  await assert.rejects(chooseServers(options, undefined), /not JSON/);
+  options.delete("config");
+  await assert.rejects(chooseServers(options, undefined), (error) => {
+    assert.match((error as Error).message, /other users of this machine can see/);
+    assert.doesNotMatch((error as Error).message, /s3cret/);
+    return true;
+  });
+  await assert.rejects(chooseServers(new Map(), "http://x:s3cret@mx1"), /can see/);
+});
+
+test("passwords › of files and commands › are their first lines", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "password");
+  await writeFile(path, "s3cret with space \r\nmore\n");
+  assert.equal(await secretOfFile(path), "s3cret with space ");
+  assert.equal(await secretOfCommand(`cat ${path}`), "s3cret with space ");
+  await writeFile(path, "\n");
+  await assert.rejects(secretOfFile(path), /no password in its first line/);
+  await assert.rejects(secretOfFile(join(folder.path, "none")), /can't be read/);
+  await assert.rejects(secretOfCommand("true"), /no password in its first line/);
+  await assert.rejects(secretOfCommand("echo s3cret; exit 3"), (error) => {
+    assert.match((error as Error).message, /exit status 3/);
+    assert.doesNotMatch((error as Error).message, /s3cret/);
+    return true;
+  });
+  await assert.rejects(secretOfCommand("yes | head -c 1000000"), /command ended with/);
+});
+
+test("configuration › a missing file › is an error only if it was named", async () => {
+  await assert.rejects(readConfig("/nonexistent/config.json"), /can't be read/);
+});
+
+test("listening › addresses › are read, or refused", () => {
+  assert.deepEqual(listenPlaceOf("127.0.0.1:80"), { hostname: "127.0.0.1", port: 80 });
+  assert.deepEqual(listenPlaceOf("[::1]:0"), { hostname: "::1", port: 0 });
+  assert.deepEqual(listenPlaceOf("/run/x.sock"), { path: "/run/x.sock" });
+  for (const text of ["80", "a:", "a:70000", "::1:80", ""]) {
+    assert.throws(() => listenPlaceOf(text), /Set it to HOST:PORT/);
+  }
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Format, formats } from "../../cli/command_line/options.ts";
+import { createPrinter } from "../../cli/output/printer.ts";
+import { cutTo, fit } from "../../cli/output/table_printer.ts";
+import type { Column, Row } from "../../cli/run/rows.ts";
+import { concat, decodeUtf8, encodeUtf8 } from "../../core/mod.ts";
+
+const columns: readonly Column[] = [
+  { key: "mailbox", isNumber: false },
+  { key: "messages", isNumber: true },
+  { key: "title", isNumber: false },
+];
+
+function row(...values: readonly (string | Uint8Array)[]): Row {
+  return { columns, values: values.map((it) => typeof it === "string" ? encodeUtf8(it) : it) };
+}
+
+/** What a format prints; `width` is that of a terminal. */
+async function printed(
+  format: Format,
+  rows: readonly Row[],
+  { width, command = "mailbox status" }: { readonly width?: number; readonly command?: string } =
+    {},
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const printer = createPrinter(format, command, {
+    ...{ isTerminal: width !== undefined, width: width ?? Infinity },
+    write: (bytes) => void chunks.push(bytes),
+    flush: () => {},
+  });
+  for (const row of rows) await printer.row(row);
+  await printer.end(columns);
+  return concat(chunks);
+}
+
+const two = [row("INBOX", "12", 'a "b", c'), row("Sent", "3", "Käse\n")];
+
+const expected: Readonly<Record<Format, string>> = {
+  flow: 'INBOX messages=12 title=a "b", c\nSent messages=3 title=Käse\n\n',
+  pager: 'INBOX\nmessages: 12\ntitle: a "b", c\n\nSent\nmessages: 3\ntitle:\nKäse\n\n',
+  tab: 'mailbox\tmessages\ttitle\nINBOX\t12\ta "b", c\nSent\t3\tKäse\n\n',
+  json: '[{"mailbox":"INBOX","messages":"12","title":"a \\"b\\", c"},' +
+    '{"mailbox":"Sent","messages":"3","title":"Käse\\n"}]\n',
+  jsonl: '{"mailbox":"INBOX","messages":"12","title":"a \\"b\\", c"}\n' +
+    '{"mailbox":"Sent","messages":"3","title":"Käse\\n"}\n',
+  csv: 'mailbox,messages,title\nINBOX,12,"a ""b"", c"\nSent,3,"Käse\n"\n',
+  table: 'mailbox messages title\nINBOX         12 a "b", c\nSent           3 Käse\\n\n',
+};
+
+const empty: Readonly<Record<Format, string>> = {
+  ...{ flow: "", pager: "", jsonl: "", json: "[]\n" },
+  ...{ tab: "mailbox\tmessages\ttitle\n", csv: "mailbox,messages,title\n" },
+  table: "mailbox messages title\n",
+};
+
+for (const format of formats) {
+  test(`format ${format} › two rows, and none › are printed`, async () => {
+    assert.equal(decodeUtf8(await printed(format, two)), expected[format]);
+    assert.equal(decodeUtf8(await printed(format, [])), empty[format]);
+  });
+}
+
+test("formats › bytes that aren't UTF-8 › stay as they are where a format allows it", async () => {
+  const bytes = new Uint8Array([0xe9, 0x00, 0xff]);
+  for (const format of ["flow", "pager", "tab"] as const) {
+    const found = await printed(format, [row("A", "1", bytes)]);
+    assert.deepEqual([...found.subarray(-4)], [...bytes, 0x0a]);
+  }
+  const [json] = JSON.parse(decodeUtf8(await printed("json", [row("A", "1", bytes)])));
+  assert.equal(json.title, "\ufffd\0\ufffd");
+});
+
+test("formats › on a terminal › have nothing that controls it", async () => {
+  const evil = row("\x1b[2J", "1", "line\n\x1b]0;title\x07\tmore\u202e");
+  for (const format of formats) {
+    const text = decodeUtf8(await printed(format, [evil], { width: 200 }));
+    // JSON and CSV are for programs; JSON escapes control characters by itself.
+    if (format !== "csv") {
+      assert(!/[\x00-\x08\x0b-\x1f\x7f]/.test(text), `${format}: ${JSON.stringify(text)}`);
+    }
+  }
+});
+
+test("formats › names such as __proto__ › are columns like others", async () => {
+  const strange = [{ key: "__proto__", isNumber: false }, { key: "constructor", isNumber: false }];
+  const values = [encodeUtf8("a"), encodeUtf8("b")];
+  for (const format of formats) {
+    const text = decodeUtf8(await printed(format, [{ columns: strange, values }]));
+    assert.match(text, /a/);
+    assert.match(text, /b/);
+  }
+});
+
+test("table › on a narrow terminal › cuts the widest columns, and keeps one line a row", async () => {
+  const rows = [
+    row("A very long name of a mailbox", "12345", "x".repeat(200)),
+    row("漢字".repeat(20), "1", "y"),
+  ];
+  const text = decodeUtf8(await printed("table", rows, { width: 40 }));
+  for (const line of text.trimEnd().split("\n")) assert(line.length <= 40, line);
+  assert.match(text, /12345/);
+  assert.match(text, /…/);
+});
+
+test("table › thousands of rows › are aligned by the first ones, and none is lost", async () => {
+  const rows = Array.from(
+    { length: 9000 },
+    (_, at) => row(`mailbox ${at % 1000}`, String(at), "x"),
+  );
+  const lines = decodeUtf8(await printed("table", rows)).trimEnd().split("\n");
+  assert.equal(lines.length, 9001);
+  assert.equal(lines[1000].length, lines[9000].length);
+});
+
+test("widths › of columns › fit, and none is narrower than it has to be", () => {
+  assert.deepEqual(fit([10, 10], 30), [10, 10]);
+  assert.deepEqual(fit([10, 100], 40), [10, 29]);
+  assert.deepEqual(fit([50, 50], 41), [20, 20]);
+  assert.deepEqual(fit([50, 50], 1), [6, 6]);
+  assert.equal(cutTo("漢字漢字", 5), "漢字…");
+  assert.equal(cutTo("abc", 3), "abc");
+});
