@@ -29,8 +29,10 @@ const protobuf = "@bufbuild/protobuf";
 /** The packages that read mails. */
 const readers = [protobuf, "fzstd", "postal-mime", "re2js", "seek-bzip", "xz-decompress"];
 
-/** The packages of the command: a prompt, suggestions, metrics, and the width of texts on terminals. */
-const cliPackages = ["@clack/prompts", "fastest-levenshtein", "prom-client", "string-width"];
+/** The packages of the command: a prompt, progress, suggestions, metrics, and the width of texts on terminals. */
+const cliPackages = [
+  ...["@clack/prompts", "cli-progress", "fastest-levenshtein", "prom-client", "string-width"],
+];
 
 /** The parts: the families know the core and the transports, and never one another. */
 const may: Readonly<Record<string, Rule>> = {

@@ -67,6 +67,11 @@ export const programOptions: readonly ProgramOption[] = [
     ...{ name: "jobs", value: "N" },
     summary: "Ask for so many users at a time if there are several: 10 if left out",
   },
+  {
+    ...{ name: "resume", value: "JOURNAL" },
+    summary: "Note in this file for which users the command is done, and go on there if it was " +
+      "interrupted; rows come as soon as they are known",
+  },
   { name: "json-errors", summary: "Print errors and log lines as JSON, one on each line" },
   { name: "help", short: "h", summary: "Print help: for the program, or for the command" },
   { name: "version", summary: "Print the version" },

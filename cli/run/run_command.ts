@@ -6,6 +6,7 @@
 
 import type { DoveadmRequest } from "@dovewire/dovewire";
 import { AbortError, DovewireError } from "@dovewire/dovewire/core";
+import type { SweepContext } from "@dovewire/dovewire/sweep";
 import type { Format } from "../command_line/options.ts";
 import { countOf, timeOf } from "../command_line/numbers.ts";
 import type { CommandLine, GivenOptions } from "../command_line/parse.ts";
@@ -25,7 +26,8 @@ import {
   userColumn,
   withColumn,
 } from "./rows.ts";
-import { isGone, namesOfUsers, outcomesOfUsers } from "./users.ts";
+import { openProgress } from "./progress.ts";
+import { isGone, type ManyUsers, resultsOfUsers } from "./users.ts";
 
 /** What a command's run has to do with the outside. */
 export interface Surroundings {
@@ -152,45 +154,43 @@ class CommandRun {
   }
 
   async #forUsers(
-    users: Parameters<typeof namesOfUsers>[0],
-    { server, call, print, context }: Asked & {
-      readonly context: ErrorContext;
-    },
+    users: ManyUsers,
+    { server, call, print, context }: Asked & { readonly context: ErrorContext },
   ): Promise<void> {
     const { reporter, signal } = this.#to;
-    const names = await namesOfUsers(users, server, signal);
-    let [asked, failed, unsure] = [0, 0, 0];
-    const ask = (user: string) => this.#askFor(user, { server, call });
-    for await (
-      const { user, rows, error } of outcomesOfUsers(names, { jobs: this.#jobs, ask, signal })
-    ) {
-      asked++;
-      if (error === undefined) {
-        for (const row of rows) await print(row);
-        continue;
+    const journal = this.#options.get("resume")?.at(-1);
+    const progress = await openProgress(this.#to.output.isTerminal);
+    let [done, failed, unsure] = [0, 0, 0];
+    const ask = (user: string, context: SweepContext) =>
+      this.#askFor(user, { server, call }, context);
+    const results = resultsOfUsers(users, server.client, ask, {
+      ...{ jobs: this.#jobs, idempotent: !this.#invocation.info.changes, journal, signal },
+      onProgress: (state) => progress?.show(state),
+    });
+    try {
+      for await (const result of results) {
+        if (result.ok) {
+          done++;
+          for (const row of result.value) await print(withColumn(userColumn, result.user, row));
+        } else if (users.type !== "mask" || !isGone(result.error)) {
+          failed++;
+          if (result.sent && result.error instanceof AbortError) unsure++;
+          else reporter.error(result.error, { ...context, user: result.user });
+        }
       }
-      if (users.type === "mask" && isGone(error)) continue;
-      failed++;
-      const isAborted = error instanceof AbortError;
-      if (isAborted && error.sent) unsure++;
-      if (!isAborted) reporter.error(error, { ...context, user });
+    } catch (error) {
+      if (!(error instanceof AbortError)) throw error;
+      const rest =
+        `${done} users are done; of those that were under way, the command may have run for ${unsure}.`;
+      const hint = journal === undefined ? "" : " The same command line goes on where it stopped.";
+      reporter.error(new AbortError(`Interrupted: ${rest}${hint}`, { sent: unsure > 0 }), context);
+      return;
+    } finally {
+      progress?.close();
     }
-    if (signal.aborted) {
-      reporter.error(
-        new AbortError(
-          `Interrupted: ${
-            asked - failed
-          } of ${names.length} users are done, ${failed} failed or were ` +
-            `interrupted, of whom the command may have run for ${unsure}; ${
-              names.length - asked
-            } were not ` +
-            "asked.",
-        ),
-        context,
-      );
-    } else if (failed > 0 && names.length > 1) {
+    if (failed > 0 && done + failed > 1) {
       reporter.note(
-        `"${this.#invocation.info.name}" failed for ${failed} of ${names.length} users.`,
+        `"${this.#invocation.info.name}" failed for ${failed} of ${done + failed} users.`,
       );
     }
   }
@@ -198,11 +198,12 @@ class CommandRun {
   async #askFor(
     user: string,
     { server, call }: Pick<Asked, "server" | "call">,
+    { signal, idempotent }: SweepContext,
   ): Promise<readonly Row[]> {
     const { info, inputFile } = this.#invocation;
     const request = this.#request(server, call, user);
     if (inputFile !== undefined) request.input = await (this.#input ??= wholeInput(inputFile));
-    const { rawFields } = await server.client.send(request, { signal: this.#to.signal });
+    const { rawFields } = await server.client.send(request, { signal, idempotent });
     return rowsOfValues(info, call, rawFields);
   }
 

@@ -1,86 +1,96 @@
 /**
- * Runs a command for many users, several at a time, and gives their rows in the order of the users.
+ * Runs a command for many users, several at a time.
  *
  * @module
  */
 
-import { AuthenticationError, CommandError, ConnectError } from "@dovewire/dovewire";
-import { messageOf } from "@dovewire/dovewire/core";
+import {
+  AuthenticationError,
+  CommandError,
+  ConnectError,
+  type DoveadmClient,
+} from "@dovewire/dovewire";
+import { AbortError, messageOf } from "@dovewire/dovewire/core";
+import {
+  everybody,
+  sweep,
+  type SweepContext,
+  type SweepProgress,
+  type SweepResult,
+} from "@dovewire/dovewire/sweep";
+import { onAbort } from "@dovewire/dovewire/transports";
 import { readFile } from "node:fs/promises";
 import { UsageError } from "../command_line/usage_error.ts";
-import type { OpenServer } from "../servers/open_server.ts";
 import type { Users } from "./invocation.ts";
-import { type Row, userColumn, userNamesIn, withColumn } from "./rows.ts";
+import type { Row } from "./rows.ts";
 
-/** What became of a user. */
-export interface UserOutcome {
-  readonly user: string;
-  readonly rows: readonly Row[];
-  /** Why the command failed for the user, if it did. */
-  readonly error?: unknown;
-}
+/** Several users, by a mask or in a file. */
+export type ManyUsers = Users & { readonly type: "mask" | "file" };
 
-/** Options for {@linkcode outcomesOfUsers}. */
+/** How a command is run for many users. */
 export interface UsersOptions {
-  /** How many users are asked at a time. */
+  /** For how many users at a time. */
   readonly jobs: number;
-  /** Asks one; rejects with the error of that user. */
-  readonly ask: (user: string) => Promise<readonly Row[]>;
-  /** Aborts all. */
+  /** Whether it may run twice for a user. */
+  readonly idempotent: boolean;
+  /** The path of the file in which it is noted how far the run is, if there is one. */
+  readonly journal: string | undefined;
+  /** Ends the run. */
   readonly signal: AbortSignal;
+  /** Called about once a second. */
+  readonly onProgress: (progress: SweepProgress) => void;
 }
 
-/** The names of the users; each once, in the order of the server or of the file. */
-export async function namesOfUsers(
-  users: Users & { readonly type: "mask" | "file" },
-  { client }: OpenServer,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  if (users.type === "mask") {
-    const request = { name: "user", args: [users.mask] };
-    const { fields } = await client.send(request, { signal, idempotent: true });
-    return [...new Set(fields.flatMap(userNamesIn))];
+/** How many users may be ahead of the one whose rows are due, for each job. */
+const lead = 4;
+
+/**
+ * Asks for each user, and yields what became of each: in the order of the users, or with a journal as soon
+ * as it is known, since it is done with what was yielded. After a failure to connect no more users are asked,
+ * unless there is a journal; with one, what passes is tried again.
+ *
+ * At the end it throws what the library's `sweep()` throws: an `AbortError` if it ended early.
+ */
+export async function* resultsOfUsers(
+  users: ManyUsers,
+  client: DoveadmClient,
+  ask: (user: string, context: SweepContext) => Promise<readonly Row[]>,
+  { jobs, idempotent, journal, signal, onProgress }: UsersOptions,
+): AsyncGenerator<SweepResult<readonly Row[]>, void, void> {
+  const names = users.type === "mask" ? everybody(client, users) : await namesInFile(users.path);
+  const ending = new AbortController();
+  const forget = onAbort(signal, () => ending.abort(signal.reason));
+  const order = journal === undefined ? new Order(jobs * lead) : undefined;
+  const work = async (user: string, context: SweepContext) => {
+    await order?.room(context.index, context.signal);
+    return await ask(user, context);
+  };
+  try {
+    const results = sweep(names, work, {
+      ...{ concurrency: jobs, idempotent, journal, onProgress, signal: ending.signal },
+      ...(journal === undefined ? { retries: 0 } : {}),
+    });
+    for await (const result of results) {
+      if (order === undefined) yield result;
+      else yield* order.push(result);
+      if (order !== undefined && !result.ok && endsAll(result.error)) ending.abort();
+    }
+  } finally {
+    forget();
+    // Users that were aborted leave gaps.
+    if (order !== undefined) yield* order.rest();
   }
+}
+
+/** The names in a file, one a line; `-` for standard input. Each once. */
+async function namesInFile(path: string): Promise<readonly string[]> {
   let text: string;
   try {
-    text = await readFile(users.path === "-" ? "/dev/stdin" : users.path, "utf8");
+    text = await readFile(path === "-" ? "/dev/stdin" : path, "utf8");
   } catch (error) {
     throw new UsageError(`The users' file can't be read: ${messageOf(error)}`, { cause: error });
   }
   return [...new Set(text.split("\n").map((name) => name.trim()).filter((name) => name !== ""))];
-}
-
-/**
- * Asks for one user after the other, up to `jobs` at a time, and yields what became of each in their order.
- * It ends early, with the error of the user that it has to do with, if the server can't be reached any more
- * or the signal aborts.
- */
-export async function* outcomesOfUsers(
-  names: readonly string[],
-  { jobs, ask, signal }: UsersOptions,
-): AsyncGenerator<UserOutcome, void, void> {
-  const running: Promise<UserOutcome>[] = [];
-  let next = 0;
-  let hasEnded = false;
-  while (true) {
-    while (!hasEnded && !signal.aborted && next < names.length && running.length < jobs) {
-      running.push(outcomeOf(names[next++], ask));
-    }
-    const first = running.shift();
-    if (first === undefined) return;
-    const outcome = await first;
-    hasEnded ||= endsAll(outcome.error);
-    yield outcome;
-  }
-}
-
-async function outcomeOf(user: string, ask: UsersOptions["ask"]): Promise<UserOutcome> {
-  try {
-    const rows = await ask(user);
-    return { user, rows: rows.map((row) => withColumn(userColumn, user, row)) };
-  } catch (error) {
-    return { user, rows: [], error };
-  }
 }
 
 /** Whether no other user will fare better. */
@@ -91,4 +101,49 @@ function endsAll(error: unknown): boolean {
 /** Whether a server that listed a user says that there is none: it is gone meanwhile. */
 export function isGone(error: unknown): boolean {
   return error instanceof CommandError && error.code === "NOUSER";
+}
+
+/** Puts results into the order of the users; work that is too far ahead waits. */
+class Order {
+  readonly #lead: number;
+  readonly #parked = new Map<number, SweepResult<readonly Row[]>>();
+  /** The user whose turn it is. */
+  #next = 0;
+  #waiting: (() => void)[] = [];
+
+  /** So many users may be ahead of the one whose turn it is. */
+  constructor(lead: number) {
+    this.#lead = lead;
+  }
+
+  /** Waits until a user is near enough to the one whose turn it is. */
+  async room(index: number, signal: AbortSignal): Promise<void> {
+    while (index > this.#next + this.#lead) {
+      if (signal.aborted) throw new AbortError("It was not sent.");
+      await new Promise<void>((resolve) => {
+        const forget = onAbort(signal, resolve);
+        this.#waiting.push(() => {
+          forget();
+          resolve();
+        });
+      });
+    }
+  }
+
+  /** Takes a result; yields all whose turn it is. */
+  *push(result: SweepResult<readonly Row[]>): Generator<SweepResult<readonly Row[]>, void, void> {
+    this.#parked.set(result.index, result);
+    for (let due; (due = this.#parked.get(this.#next)) !== undefined;) {
+      this.#parked.delete(this.#next++);
+      yield due;
+    }
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  /** Yields what is left, in the order of the users. */
+  *rest(): Generator<SweepResult<readonly Row[]>, void, void> {
+    const left = [...this.#parked.values()].sort((a, b) => a.index - b.index);
+    this.#parked.clear();
+    yield* left;
+  }
 }
