@@ -7,11 +7,11 @@
 /** The name of the metric that the server's configuration needs. */
 export const metricName = "dovewire_top";
 
-/** The settings that count what `dovewire top` shows, for the help. */
+/** The settings that count what `dovewire top` shows, for the help; 2.3 has other names for the fields. */
 export const metricSettings = `\
 metric ${metricName} {
   filter = event=imap_command_finished
-  fields = net_in_bytes net_out_bytes
+  fields = net_in_bytes net_out_bytes bytes_in bytes_out
 }`;
 
 /** The part of a row of `stats dump` that is used. */
@@ -45,12 +45,13 @@ export function countsIn(
 ): Counts | undefined {
   const own = rows.filter(({ metric_name }) => metric_name === metricName);
   const of = (field: string) => own.find((row) => row.field === field);
+  const sumOf = (field: string) => of(field)?.sum ?? 0;
   const commands = of("duration");
   if (commands === undefined) return undefined;
   return {
     commands: commands.count,
-    bytesIn: of("net_in_bytes")?.sum ?? 0,
-    bytesOut: of("net_out_bytes")?.sum ?? 0,
+    bytesIn: sumOf("net_in_bytes") + sumOf("bytes_in"),
+    bytesOut: sumOf("net_out_bytes") + sumOf("bytes_out"),
     at,
   };
 }

@@ -43,6 +43,16 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["node"],
     why: "is about what Dovecots do when one of them stops",
   },
+  "tests/cli/doveadm_test.ts": {
+    on: ["bun"],
+    why: "compares what the program and doveadm print",
+  },
+  "tests/cli/description_test.ts": {
+    on: ["deno"],
+    why: "compares texts, and runs bash and groff",
+  },
+  "tests/cli/parse_test.ts": { on: ["deno"], why: "only computes" },
+  "tests/cli/promtool_test.ts": { on: ["node"], why: "is about what promtool says of metrics" },
   "tests/doveadm/client/pool/dovecot_kinds_test.ts": {
     on: ["node"],
     why: "is about what Dovecot answers on a used connection",
@@ -197,6 +207,7 @@ const LONG: readonly string[] = [
   "tests/doveadm/client/same_rows_test.ts",
   "tests/testing/differential_test.ts",
   "tests/doveadm/client/pool/soak_test.ts",
+  "tests/cli/doveadm_test.ts",
   "tests/doveadm/server/c_client_test.ts",
   "tests/transports/transports_test.ts",
   "tests/imap/relay/real_clients_test.ts",

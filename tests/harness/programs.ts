@@ -15,6 +15,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fetchmail: ["fetchmail"],
   // Its PLAIN is a plugin of another package.
   mbsync: ["isync", "libsasl2-modules"],
+  promtool: ["prometheus"],
   python3: ["python3"],
   "redis-server": ["redis-server"],
 };

@@ -17,7 +17,7 @@ import { formatMessage } from "publint/utils";
 import { entriesOf, forBrowsers } from "./entries.ts";
 import { installPackages, type Project, tarballOf, tested } from "./project.ts";
 
-const packages = ["dovewire", "extractor", "fleet"] as const;
+const packages = ["dovewire", "extractor", "fleet", "cli"] as const;
 
 let project: Promise<Project> | undefined;
 

@@ -10,7 +10,7 @@ import { root } from "./project.ts";
 
 /** The folders of the packages, in the project. */
 const folders: Readonly<Record<string, string>> = {
-  ...{ dovewire: ".", extractor: "extractor", fleet: "fleet" },
+  ...{ dovewire: ".", extractor: "extractor", fleet: "fleet", cli: "cli" },
 };
 
 /** What users import from packages: "@dovewire/dovewire/core", for example. */
@@ -42,5 +42,5 @@ export function forBrowsers(entry: string): boolean {
 
 /** Whether an entry is a program, which runs when it is imported. */
 export function isProgram(entry: string): boolean {
-  return entry.endsWith("/program");
+  return entry.endsWith("/program") || entry === "@dovewire/cli";
 }

@@ -30,7 +30,9 @@ export function tarballOf(name: string): string {
 }
 
 /** The runtime's arguments to run a program. */
-const RUN = "Deno" in globalThis ? ["run", "--allow-all", "--no-check", "--no-lock"] : [];
+export const runArguments: readonly string[] = "Deno" in globalThis
+  ? ["run", "--allow-all", "--no-check", "--no-lock"]
+  : [];
 
 /** A project with packages of this repository in its `node_modules`. */
 export interface Project extends AsyncDisposable {
@@ -84,7 +86,7 @@ export async function installPackages(...names: readonly string[]): Promise<Proj
     installed: (name) => join(path, "node_modules", "@dovewire", name),
     write,
     copy: (name) => copyFile(join(root, "tests", "npm", name), join(path, name)),
-    run: (name, ...args) => execute(process.execPath, [...RUN, name, ...args], path),
+    run: (name, ...args) => execute(process.execPath, [...runArguments, name, ...args], path),
     async compile(compilerOptions, ...files) {
       // A user's project has the types of its runtime installed.
       const types = join("node_modules", "@types");
@@ -94,7 +96,7 @@ export async function installPackages(...names: readonly string[]): Promise<Proj
       }
       await write("tsconfig.json", JSON.stringify({ compilerOptions, files }));
       const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-      return await execute(process.execPath, [...RUN, compiler, "--project", path], path);
+      return await execute(process.execPath, [...runArguments, compiler, "--project", path], path);
     },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { Collector } from "../../cli/exporter/collector.ts";
+import { renderMetrics, type ServerSnapshot } from "../../cli/exporter/render.ts";
+import { startHttp } from "../../cli/exporter/run_exporter.ts";
+import type { QueryName, QuotaUse } from "../../cli/exporter/snapshot.ts";
+import { openServer } from "../../cli/servers/open_server.ts";
+import { type MailServer, startMailServer } from "../../testing/mod.ts";
+import { runWords } from "./run.ts";
+
+/** A value of a metric in Prometheus' text; `undefined` if it has none. */
+function valueIn(
+  text: string,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): number | undefined {
+  const line = text.split("\n").find((line) =>
+    line.startsWith(`${name}{`) &&
+    Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`))
+  );
+  return line === undefined ? undefined : Number(line.split(" ").at(-1));
+}
+
+/** A mail server with a session, whose first user has used most of the quota. */
+async function startServer(): Promise<MailServer> {
+  const mail = `Subject: x\r\n\r\n${"x".repeat(8000)}\r\n`;
+  const server = await startMailServer({
+    users: {
+      'al"ice\\': { mailboxes: { INBOX: [mail] }, quota: { bytes: 10_240 } },
+      bob: { mailboxes: { INBOX: [mail, mail] }, quota: { bytes: 102_400, messages: 10 } },
+      carol: { mailboxes: { INBOX: [] } },
+    },
+  });
+  for (const ip of ["192.0.2.1", "192.0.2.2"]) {
+    server.system.sessions.push({ username: "bob", service: "imap", pid: 7, ip });
+  }
+  return server;
+}
+
+function collectorFor(
+  server: MailServer,
+  errors: QueryName[] = [],
+  mailboxes = ["INBOX"],
+): Collector {
+  const { signal } = new AbortController();
+  const chosen = { name: "mx1", url: server.url };
+  return new Collector({
+    ...{ server: "mx1", quotaUsers: 2, mailboxes, hasReplication: false, mailInterval: 0, signal },
+    open: () => openServer(chosen, { signal, timeout: 5000, isUnattended: true }),
+    onError: (_, query) => errors.push(query),
+  });
+}
+
+test("exporter › a server's answers › are metrics in base units", async () => {
+  await using server = await startServer();
+  const errors: QueryName[] = [];
+  const collector = collectorFor(server, errors);
+  try {
+    await collector.refresh();
+    const text = await renderMetrics([collector.snapshot]);
+    assert.equal(valueIn(text, "dovecot_up", { server: "mx1" }), 1);
+    assert.equal(valueIn(text, "dovecot_sessions", { server: "mx1", service: "imap" }), 2);
+    assert.equal(valueIn(text, "dovecot_session_users", { service: "imap" }), 1);
+    assert.equal(valueIn(text, "dovecot_quota_limit_bytes", { user: "bob" }), 102_400);
+    assert.equal(valueIn(text, "dovecot_quota_limit_messages", { user: "bob" }), 10);
+    assert.equal(valueIn(text, "dovecot_quota_used_messages", { user: "bob" }), 2);
+    assert.equal(valueIn(text, "dovecot_quota_limit_bytes", { user: 'al\\"ice\\\\' }), 10_240);
+    // Only the two next to their limits.
+    assert.equal(valueIn(text, "dovecot_quota_used_bytes", { user: "carol" }), undefined);
+    assert.equal(valueIn(text, "dovecot_mailbox_messages", { mailbox: "INBOX" }), 3);
+    assert(valueIn(text, "dovecot_mailbox_size_bytes", { mailbox: "INBOX" })! > 24_000);
+  } finally {
+    await collector.close();
+  }
+});
+
+test("exporter › a server that goes and comes back › is down meanwhile, and has no old values", async () => {
+  const server = await startServer();
+  const errors: QueryName[] = [];
+  const collector = collectorFor(server, errors);
+  try {
+    await collector.refresh();
+    await server.close();
+    await collector.refresh();
+    const down = await renderMetrics([collector.snapshot]);
+    assert.equal(valueIn(down, "dovecot_up", {}), 0);
+    for (
+      const name of ["dovecot_sessions", "dovecot_quota_used_bytes", "dovecot_mailbox_messages"]
+    ) {
+      assert.equal(valueIn(down, name, {}), undefined, name);
+    }
+    assert(valueIn(down, "dovewire_exporter_answer_timestamp_seconds", {})! > 1e9);
+    assert(errors.length > 0);
+    const count = errors.length;
+    await collector.refresh();
+    assert(errors.length > count);
+    assert.equal(
+      valueIn(await renderMetrics([collector.snapshot]), "dovewire_exporter_errors_total", {
+        query: "connect",
+      }),
+      errors.filter((query) => query === "connect").length,
+    );
+    if (server.address.transport !== "tcp") assert.fail();
+    await using again = await startMailServer({
+      ...{ system: server.system, place: server.address, settings: { password: server.password } },
+    });
+    await collector.refresh();
+    assert.equal(
+      valueIn(await renderMetrics([collector.snapshot]), "dovecot_up", {}),
+      1,
+      again.url,
+    );
+  } finally {
+    await collector.close();
+  }
+});
+
+test("exporter › over HTTP › answers GET /metrics from its cache, and refuses the rest", async () => {
+  let text = "one 1\n";
+  const server = await startHttp({ hostname: "127.0.0.1", port: 0 }, () => text);
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const metrics = await fetch(`${url}/metrics?x=1`);
+    assert.equal(await metrics.text(), text);
+    assert.match(metrics.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/);
+    text = "one 2\n";
+    assert.equal(await (await fetch(`${url}/`)).text(), text);
+    for (const [path, method, status] of [["/x", "GET", 404], ["/metrics", "POST", 405]] as const) {
+      const response = await fetch(url + path, { method });
+      assert.equal(response.status, status);
+      await response.body?.cancel();
+    }
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("exporter › 10,000 users in its cache › has all of them in its text", async () => {
+  const worst = Array.from({ length: 10_000 }, (_, at): QuotaUse => ({
+    ...{ user: `user${at}@example.org`, root: "User quota", usedBytes: at, limitBytes: 1024 ** 3 },
+    ...{ usedMessages: at, limitMessages: undefined },
+  }));
+  const snapshot: ServerSnapshot = {
+    ...{ server: "mx1", isUp: true, quota: { worst, users: worst.length }, errors: new Map() },
+    ...{ answeredAt: 1, took: 1 },
+  };
+  const text = await renderMetrics([snapshot]);
+  assert.equal(text.match(/^dovecot_quota_used_bytes\{/gm)?.length, 10_000);
+});
+
+test("exporter › printed once › has a server's values, or that it is down", async () => {
+  const { output, code } = await runWords([
+    ...["exporter", "--once", "--server", "/nonexistent/doveadm-server"],
+  ]);
+  assert.equal(valueIn(output, "dovecot_up", {}), 0);
+  assert.equal(code, 0);
+  const { code: wrong, errors } = await runWords(["exporter", "--listen", "9166"]);
+  assert.equal(wrong, 64, errors);
+});
