@@ -100,6 +100,21 @@ export async function findBun(): Promise<string> {
 }
 
 /**
+ * Path of npm's Bun for another platform, named as in {@linkcode Deno.build}, which can't run here: to put
+ * programs into it.
+ */
+export async function bunFor(machine: string): Promise<string> {
+  const { name, version, program } = BUN[machine];
+  const folder = join(TOOLS, `${name.split("/").at(-1)}-${version}`);
+  const path = join(folder, "node_modules", name, program);
+  if (isFile(path)) return path;
+  await Deno.mkdir(folder, { recursive: true });
+  // npm refuses packages for other machines.
+  await npmInstall(folder, `${name}@${version}`, "--force");
+  return path;
+}
+
+/**
  * Path of a buf, which lints messages and generates code for them: the installed one if it is at least as new
  * as those here, else one from npm.
  *
@@ -179,8 +194,12 @@ async function install(tool: string, carriers: Readonly<Record<string, Carrier>>
 }
 
 /** Runs `npm install` in a folder of its own; rejects with npm's output. */
-async function npmInstall(folder: string, spec: string): Promise<void> {
-  const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+async function npmInstall(
+  folder: string,
+  spec: string,
+  ...more: readonly string[]
+): Promise<void> {
+  const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", ...more];
   await npm(["install", "--prefix", folder, ...options, spec], folder);
 }
 

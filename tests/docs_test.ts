@@ -16,7 +16,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The Markdown files for readers, from the project's folder. */
 const documents: readonly string[] = [
   ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"],
-  ...["bench/README.md", "extractor/README.md", "fleet/README.md", "tests/transports/README.md"],
+  ...["bench/README.md", "cli/README.md", "extractor/README.md", "fleet/README.md"],
+  "tests/transports/README.md",
   ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
 ];
 
@@ -39,7 +40,8 @@ test("documents › a link to a file › has a target", () => {
 });
 
 test("documents › links of what the registries show › are absolute", () => {
-  for (const document of ["README.md", "extractor/README.md", "fleet/README.md"]) {
+  const shown = ["README.md", "cli/README.md", "extractor/README.md", "fleet/README.md"];
+  for (const document of shown) {
     for (const [link, target] of read(document).matchAll(/\]\(([^)\s]+)\)/g)) {
       assert.match(target, /^https:/, `${document} has ${link}`);
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CommandError, type DoveadmLog } from "@dovewire/dovewire";
+import { AuthenticationError, CommandError, type DoveadmLog } from "@dovewire/dovewire";
 import { DovewireError, escapeControls, messageOf } from "@dovewire/dovewire/core";
 import { combineExitCodes, exitCodeOf, exitCodes } from "./exit_codes.ts";
 
@@ -14,6 +14,10 @@ export interface ErrorContext {
   readonly command?: string;
   readonly user?: string;
 }
+
+/** The library's message names its own option. */
+const howToGivePassword =
+  "It is read from --password-file, --password-command, the configuration file or DOVEWIRE_PASSWORD.";
 
 /** Reports, and keeps the exit code that follows. */
 export class Reporter {
@@ -74,6 +78,7 @@ export class Reporter {
     if (!(error instanceof DovewireError) && error instanceof Error && !("code" in error)) {
       return error.stack ?? error.message;
     }
+    if (error instanceof AuthenticationError) return `${error.message} ${howToGivePassword}`;
     return messageOf(error);
   }
 

@@ -11,6 +11,8 @@ import process from "node:process";
 export interface ProgressBar {
   /** Shows how far it is. */
   show(progress: SweepProgress): void;
+  /** Removes the bar, so that something else can be printed; `show()` draws it again. */
+  clear(): void;
   /** Leaves the bar as it is; nothing more is shown. */
   close(): void;
 }
@@ -38,6 +40,9 @@ export async function openProgress(isOutputTerminal: boolean): Promise<ProgressB
       isStarted = true;
       bar.setTotal(total ?? Math.max(1, done * 2));
       bar.update(done, textsOf(progress));
+    },
+    clear() {
+      if (isStarted) process.stderr.write("\r\x1b[K");
     },
     close() {
       if (isStarted) bar.stop();

@@ -175,19 +175,22 @@ class CommandRun {
         } else if (users.type !== "mask" || !isGone(result.error)) {
           failed++;
           if (result.sent && result.error instanceof AbortError) unsure++;
-          else reporter.error(result.error, { ...context, user: result.user });
+          else {
+            progress?.clear();
+            reporter.error(result.error, { ...context, user: result.user });
+          }
         }
       }
     } catch (error) {
+      progress?.close();
       if (!(error instanceof AbortError)) throw error;
       const rest =
         `${done} users are done; of those that were under way, the command may have run for ${unsure}.`;
       const hint = journal === undefined ? "" : " The same command line goes on where it stopped.";
       reporter.error(new AbortError(`Interrupted: ${rest}${hint}`, { sent: unsure > 0 }), context);
       return;
-    } finally {
-      progress?.close();
     }
+    progress?.close();
     if (failed > 0 && done + failed > 1) {
       reporter.note(
         `"${this.#invocation.info.name}" failed for ${failed} of ${done + failed} users.`,

@@ -22,6 +22,8 @@ export interface ServerState {
   readonly server: string;
   /** Why it can't be asked, if it can't. */
   readonly problem?: string;
+  /** What the server refuses to tell, in a line each. */
+  readonly missing?: readonly string[];
   readonly sessions: readonly SessionGroup[];
   readonly processes: ReadonlyMap<string, ServiceProcesses>;
   /** How many processes there are at all. */
@@ -55,30 +57,38 @@ export function drawScreen(
   options: ScreenOptions,
 ): readonly string[] {
   const { width, height } = options;
-  const room = Number.isFinite(height)
-    ? Math.max(1, Math.floor((height - states.length * 3) / states.length / 3) - 2)
-    : longest;
+  const share = Math.floor(height / states.length) - 1;
   const lines = states.flatMap((state, at) => [
     ...(at === 0 ? [] : [""]),
-    ...serverLines(state, options, room),
+    ...serverLines(state, options, share),
   ]);
   return lines.slice(0, height).map((line) => Number.isFinite(width) ? cutTo(line, width) : line);
 }
 
-function serverLines(state: ServerState, options: ScreenOptions, room: number): readonly string[] {
+function serverLines(
+  state: ServerState,
+  options: ScreenOptions,
+  height: number,
+): readonly string[] {
   const { server, problem, sessions, processes, processCount, quota, rates } = state;
   const time = options.now.toISOString().slice(0, 19).replace("T", " ");
   const name = escapeControls(server);
   if (problem !== undefined) return [`${name}  ${time} UTC  ${escapeControls(problem)}`];
   const count = sessions.reduce((sum, group) => sum + group.sessions, 0);
   const users = new Set(sessions.map(({ user }) => user)).size;
-  return [
+  const head = [
     `${name}  ${time} UTC  ${count} sessions of ${users} users, ${processCount} processes`,
     rateLine(rates),
-    ...sessionLines(sessions, options, room),
+    ...(state.missing ?? []).map(escapeControls),
+  ];
+  // What the other tables leave is for the sessions.
+  const room = Math.min(longest, Math.max(1, Math.floor((height - head.length) / 4) - 1));
+  const others = [
     ...quotaLines(quota, options, room),
     ...processLines(processes, options, room),
   ];
+  const left = Math.max(1, height - head.length - others.length - 2);
+  return [...head, ...sessionLines(sessions, options, left), ...others];
 }
 
 function rateLine(rates: Rates | null | undefined): string {

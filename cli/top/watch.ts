@@ -44,14 +44,26 @@ export class Watch {
       this.#opened ??= await this.#open();
       const { client } = this.#opened;
       const options = { signal: this.#signal };
-      const [sessions, processes, processCount, rates] = await Promise.all([
-        askSessionGroups(client, options.signal),
-        askProcesses(client, options),
-        client.run("process status", {}, options).then(({ length }) => length),
-        this.#askRates(client),
+      const missing: string[] = [];
+      /** An answer, or something else if the server refuses the command. */
+      const ask = async <Answer>(what: string, answer: Promise<Answer>, otherwise: Answer) => {
+        try {
+          return await answer;
+        } catch (error) {
+          if (!(error instanceof CommandError)) throw error;
+          missing.push(`${what}: ${error.message}`);
+          return otherwise;
+        }
+      };
+      const count = client.run("process status", {}, options).then(({ length }) => length);
+      const [sessions, processes, processCount, rates, quota] = await Promise.all([
+        ask("sessions", askSessionGroups(client, options.signal), []),
+        ask("processes", askProcesses(client, options), new Map()),
+        ask("number of processes", count, 0),
+        ask("commands and bytes", this.#askRates(client), undefined),
+        ask("quota", this.#askQuota(client), []),
       ]);
-      await this.#askQuota(client);
-      return { ...empty, sessions, processes, processCount, rates, quota: this.#quota };
+      return { ...empty, sessions, processes, processCount, rates, quota, missing: missing.sort() };
     } catch (error) {
       await this.close();
       return { ...empty, problem: messageOf(error) };
@@ -65,14 +77,7 @@ export class Watch {
   }
 
   async #askRates(client: DoveadmClient): Promise<Rates | null | undefined> {
-    let rows;
-    try {
-      rows = await client.run("stats dump", { fields: "count sum" }, { signal: this.#signal });
-    } catch (error) {
-      // A server may permit other commands alone, or have no process for statistics.
-      if (error instanceof CommandError) return undefined;
-      throw error;
-    }
+    const rows = await client.run("stats dump", { fields: "count sum" }, { signal: this.#signal });
     const counts = countsIn(rows, performance.now());
     const before = this.#counts;
     this.#counts = counts;
@@ -80,17 +85,12 @@ export class Watch {
     return before === undefined ? null : ratesBetween(before, counts) ?? null;
   }
 
-  async #askQuota(client: DoveadmClient): Promise<void> {
-    if (performance.now() - this.#quotaAskedAt < quotaInterval) return;
-    this.#quotaAskedAt = performance.now();
-    try {
-      const { worst } = await askQuota(client, { signal: this.#signal }, quotaUsers);
-      this.#quota = worst;
-    } catch (error) {
-      // A server without quota.
-      if (!(error instanceof CommandError)) throw error;
-      this.#quota = [];
+  async #askQuota(client: DoveadmClient): Promise<readonly QuotaUse[]> {
+    if (performance.now() - this.#quotaAskedAt >= quotaInterval) {
+      this.#quotaAskedAt = performance.now();
+      this.#quota = (await askQuota(client, { signal: this.#signal }, quotaUsers)).worst;
     }
+    return this.#quota;
   }
 }
 

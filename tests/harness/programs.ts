@@ -16,6 +16,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   // Its PLAIN is a plugin of another package.
   mbsync: ["isync", "libsasl2-modules"],
   promtool: ["prometheus"],
+  tmux: ["tmux"],
   python3: ["python3"],
   "redis-server": ["redis-server"],
 };
