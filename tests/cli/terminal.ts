@@ -19,7 +19,7 @@ export interface Terminal extends AsyncDisposable {
 }
 
 /** How long something may take to appear, in milliseconds: the machine may be busy. */
-const patience = 60_000;
+const patience = 120_000;
 
 /** Opens a terminal of that size; `env` is the shell's. */
 export async function openTerminal(
