@@ -31,6 +31,8 @@ export interface CollectorOptions {
   readonly hasReplication: boolean;
   /** How often mail is asked about, in milliseconds: quota and sizes cost a command for each user. */
   readonly mailInterval: number;
+  /** How long a server that can't be reached is tried before it counts as down, in milliseconds. */
+  readonly probeTimeout: number;
   /** Called with each error. */
   readonly onError: (error: unknown, query: QueryName) => void;
   /** Aborts the queries. */
@@ -64,10 +66,15 @@ export class Collector {
   /** Asks for all that is due, one query after the other. What fails is counted, and has no values. */
   async refresh(): Promise<void> {
     const { server, quotaUsers, mailboxes, hasReplication, mailInterval } = this.#options;
+    const { probeTimeout: timeout } = this.#options;
     const { now = () => performance.now() } = this.#options;
     const startedAt = now();
     const state = { isUp: false };
-    const sessions = await this.#query("sessions", askSessions, state);
+    const sessions = await this.#query(
+      "sessions",
+      (client, options) => askSessions(client, { ...options, timeout }),
+      state,
+    );
     const processes = state.isUp ? await this.#query("processes", askProcesses, state) : undefined;
     const replication = state.isUp && hasReplication
       ? await this.#query("replication", askReplication, state)

@@ -24,6 +24,7 @@ const usual = {
   interval: 60_000,
   mailInterval: 900_000,
   quotaUsers: 100,
+  probe: 10_000,
 };
 
 /** Serves metrics until the signal aborts; with `--once` prints them. */
@@ -50,6 +51,7 @@ export async function runExporter(
       mailboxes: options.get("mailbox") ?? [],
       hasReplication: options.has("replication"),
       mailInterval: timeOf(options, "mail-interval", 1) ?? usual.mailInterval,
+      probeTimeout: usual.probe,
       onError: (error, query) => reporter.note(`${server.name}: ${query}: ${messageOf(error)}`),
       signal,
     })

@@ -46,7 +46,15 @@ function collectorFor(
   const { signal } = new AbortController();
   const chosen = { name: "mx1", url: server.url };
   return new Collector({
-    ...{ server: "mx1", quotaUsers: 2, mailboxes, hasReplication: false, mailInterval: 0, signal },
+    ...{
+      server: "mx1",
+      quotaUsers: 2,
+      mailboxes,
+      hasReplication: false,
+      mailInterval: 0,
+      signal,
+      probeTimeout: 300,
+    },
     open: () => openServer(chosen, { signal, timeout: 5000, isUnattended: true }),
     onError: (_, query) => errors.push(query),
   });
