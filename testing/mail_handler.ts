@@ -5,67 +5,91 @@
  */
 
 import {
+  type DovecotVersion,
   findCommand,
   type GivenOptions,
   type Option,
   optionsOf,
-  parseOptions,
 } from "../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../core/mod.ts";
 import { CommandFailure } from "../doveadm/server/command_failure.ts";
-import type { DoveadmHandler, ReplyField, ServerRequest } from "../doveadm/server/handler.ts";
-import type { Command, CommandCall, Fields } from "./commands/command.ts";
-import { flagCommands } from "./commands/flags.ts";
-import { mailboxCommands } from "./commands/mailboxes.ts";
-import { mailCommands } from "./commands/mails.ts";
-import { quotaCommands } from "./commands/quota.ts";
-import { savingCommands } from "./commands/saving.ts";
-import { upkeepCommands } from "./commands/upkeep.ts";
-import { userCommands } from "./commands/users.ts";
+import type { DoveadmHandler, ServerRequest } from "../doveadm/server/handler.ts";
+import type { CommandCall } from "./commands/command.ts";
 import type { MailSystem } from "./mail_system.ts";
-import { hasWildcards } from "./mailboxes/wildcards.ts";
-
-/** The commands by name. */
-const commands: Readonly<Record<string, Command>> = {
-  ...userCommands,
-  ...quotaCommands,
-  ...mailboxCommands,
-  ...mailCommands,
-  ...savingCommands,
-  ...flagCommands,
-  ...upkeepCommands,
-};
+import { runOnMail } from "./run_on_mail.ts";
+import { type ServerVersion, serverVersions } from "./versions/version.ts";
 
 /** The names of the commands. */
-export const commandNames: readonly string[] = Object.keys(commands);
+export const commandNames: readonly string[] = Object.keys(serverVersions["2.3"].commands);
+
+/** Options for {@linkcode mailHandler}. */
+export interface MailHandlerOptions {
+  /** The version of Dovecot to answer as; "2.3" if left out. */
+  readonly version?: DovecotVersion;
+  /**
+   * The host of the server that has a user, or `undefined` for a user of this one. Commands on the mail of
+   * such a user fail with "REFERRAL" and `user@host`, as those of Dovecot 2.4 do, also if the mail system
+   * knows the user. No other version refers: together with "2.3" this is an error.
+   */
+  readonly hostOf?: (user: string) => string | undefined;
+}
 
 /**
- * Answers the commands of doveadm as Dovecot 2.3 does, from a mail system in memory.
+ * Answers the commands of doveadm as Dovecot does, from a mail system in memory.
  *
- * A command on mail acts on the user that the request names. "-A" and "-u" with a mask select no users,
- * as on the servers of 2.3; they only put the user's name before each row.
+ * A command on mail acts on the user that the request names. "-A" selects all users on 2.4, in the order in
+ * which the mail system has them; on 2.3 it only puts the user's name before each row. "-u" selects nobody:
+ * clients of both versions put the user into the request.
+ *
+ * Throws a `LocalProtocolError` for a version that is unknown or has no referrals.
  *
  * @example
  * ```ts
  * import { MailSystem, mailHandler } from "@dovewire/dovewire/testing";
  *
- * const handler = mailHandler(new MailSystem({ users: { alice: {} } }));
+ * const handler = mailHandler(new MailSystem({ users: { alice: {} } }), { version: "2.4" });
  * ```
  */
-export function mailHandler(system: MailSystem): DoveadmHandler {
+export function mailHandler(
+  system: MailSystem,
+  options: MailHandlerOptions = {},
+): DoveadmHandler {
+  const { version = "2.3", hostOf } = options;
+  const played = serverVersion(version);
+  if (hostOf !== undefined && !played.hasReferrals) {
+    throw new LocalProtocolError(
+      `Dovecot ${version} refers no client to another server. Leave out "hostOf", or set "version" to "2.4".`,
+    );
+  }
   return (request) => {
-    const { name, args } = wholeName(request);
-    const command = commands[name];
-    const arguments_ = parseArguments(args, optionsOf(findCommand(name)!, "2.3"));
-    const call: CommandCall = { system, request, arguments: arguments_ };
-    return command.kind === "server" ? command.run(call) : runOnMail(command, call);
+    const { name, args } = wholeName(request, played);
+    const command = played.commands[name];
+    const arguments_ = parseArguments(args, optionsOf(findCommand(name)!, version), played);
+    const call: CommandCall = { system, request, arguments: arguments_, rules: played.rules };
+    return command.kind === "server"
+      ? command.run(call)
+      : runOnMail(command, call, { version: played, hostOf });
   };
 }
 
+/** A version by its name; throws a `LocalProtocolError` for another one. */
+export function serverVersion(name: DovecotVersion): ServerVersion {
+  if (Object.hasOwn(serverVersions, name)) return serverVersions[name];
+  throw new LocalProtocolError(
+    `The embedded server can't answer as Dovecot ${JSON.stringify(name)}. Use one of ${
+      Object.keys(serverVersions).map((it) => JSON.stringify(it)).join(", ")
+    }.`,
+  );
+}
+
 /** Parses a line's arguments; throws a `CommandFailure` "USAGE" for invalid ones. */
-function parseArguments(args: readonly string[], options: readonly Option[]): GivenOptions {
+function parseArguments(
+  args: readonly string[],
+  options: readonly Option[],
+  version: ServerVersion,
+): GivenOptions {
   try {
-    return parseOptions(args, options);
+    return version.parseArguments(args, options);
   } catch (error) {
     if (!(error instanceof LocalProtocolError)) throw error;
     throw new CommandFailure("USAGE", { log: error.message });
@@ -73,7 +97,10 @@ function parseArguments(args: readonly string[], options: readonly Option[]): Gi
 }
 
 /** A request's command and arguments. Some of the name's words may be among the arguments. */
-function wholeName(request: ServerRequest): { name: string; args: readonly string[] } {
+function wholeName(
+  request: ServerRequest,
+  { commands }: ServerVersion,
+): { name: string; args: readonly string[] } {
   const { name, args } = request;
   const words = [name];
   for (let used = 0;; used++) {
@@ -84,39 +111,4 @@ function wholeName(request: ServerRequest): { name: string; args: readonly strin
     words.push(args[used]);
   }
   throw new CommandFailure("", { log: `Client sent unknown command: ${name}` });
-}
-
-function runOnMail(command: Command & { kind: "mail" }, call: CommandCall): Fields {
-  const { system, request, arguments: arguments_ } = call;
-  command.check?.(arguments_);
-  const columns = command.columns(arguments_);
-  if (arguments_.has("user-file")) {
-    const file = arguments_.text("user-file");
-    throw new CommandFailure("TEMPFAIL", { log: `open(${file}) failed: there are no files here` });
-  }
-  const { user: name = "" } = request;
-  const user = system.findUser(name);
-  if (user === undefined) {
-    throw new CommandFailure("NOUSER", { log: `doveadm(${name}): User doesn't exist` });
-  }
-  const fields = command.run({ ...call, user });
-  return hasUserColumn(arguments_) && columns > 0 ? withUser(name, fields, columns) : fields;
-}
-
-function hasUserColumn(arguments_: GivenOptions): boolean {
-  return arguments_.has("all-users") || hasWildcards(arguments_.text("user") ?? "");
-}
-
-/** Rows with a user's name before each. */
-async function* withUser(
-  name: string,
-  fields: Fields,
-  columns: number,
-): AsyncIterable<ReplyField> {
-  let column = 0;
-  for await (const field of fields) {
-    if (column === 0) yield name;
-    column = (column + 1) % columns;
-    yield field;
-  }
 }

@@ -11,11 +11,11 @@ import {
   type ServeSettings,
 } from "../doveadm/server/serve.ts";
 import { type Address, peerName } from "../transports/transport.ts";
-import { mailHandler } from "./mail_handler.ts";
+import { mailHandler, type MailHandlerOptions, serverVersion } from "./mail_handler.ts";
 import { MailSystem, type MailSystemOptions } from "./mail_system.ts";
 
 /** Options for {@linkcode startMailServer}. */
-export interface MailServerOptions extends MailSystemOptions {
+export interface MailServerOptions extends MailSystemOptions, MailHandlerOptions {
   /** The mail to serve, instead of a new system with the `users` and `namespaces`. */
   readonly system?: MailSystem;
   /** Where to listen; a free port of 127.0.0.1 if left out. */
@@ -42,9 +42,9 @@ export interface MailServer extends AsyncDisposable {
 
 /**
  * Starts a doveadm server whose mail is in memory, for tests without a Dovecot and for first steps. It
- * answers as Dovecot 2.3 does: see `mailHandler` for the commands.
+ * answers as Dovecot 2.3 does, or 2.4: see `mailHandler` for the commands.
  *
- * Rejects as `serve` does.
+ * Rejects as `serve` does, and where `mailHandler` throws.
  *
  * @example
  * ```ts
@@ -63,15 +63,16 @@ export interface MailServer extends AsyncDisposable {
  * ```
  */
 export async function startMailServer(options: MailServerOptions = {}): Promise<MailServer> {
-  const { system = new MailSystem(options), settings = {} } = options;
+  const { system = new MailSystem(options), settings = {}, version = "2.3" } = options;
   const place = options.place ?? { hostname: "127.0.0.1", port: 0 };
   const asksForLogin = settings.password !== undefined || settings.authenticate !== undefined ||
     settings.preauthenticated === true || "path" in place;
   const password = asksForLogin ? settings.password : crypto.randomUUID();
-  // Clients take the server's version from its protocol, so that this has to be that of 2.3.
+  // Clients take the server's version from its protocol.
+  const { minor: maxMinor } = serverVersion(version);
   const server = await serve(
-    { ...place, maxMinor: 2, ...settings, password },
-    mailHandler(system),
+    { ...place, maxMinor, ...settings, password },
+    mailHandler(system, options),
   );
   return {
     system,

@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { DovecotVersion } from "../core/doveadm/catalogue/mod.ts";
 export type { CommandFailure } from "../doveadm/server/command_failure.ts";
 export type { DoveadmServer, ServePlace, ServeSettings } from "../doveadm/server/serve.ts";
 export type {
@@ -13,7 +14,7 @@ export type {
   ServerRequest,
 } from "../doveadm/server/handler.ts";
 export type { Address } from "../transports/transport.ts";
-export { mailHandler } from "./mail_handler.ts";
+export { mailHandler, type MailHandlerOptions } from "./mail_handler.ts";
 export { type MailServer, type MailServerOptions, startMailServer } from "./mail_server.ts";
 export {
   MailSystem,

@@ -54,35 +54,39 @@ export interface FetchField {
 /**
  * Parses the names of fields, separated by spaces, in any case.
  *
- * They are those of Dovecot 2.3: `uid`, `flags`, `hdr`, `body`, `text` … as the server knows them,
+ * They are those of a version of Dovecot: `uid`, `flags`, `hdr`, `body`, `text` … as the server knows them,
  * `hdr.NAME`, `hdr.NAME.utf8`, `hdr.NAME.address`, `hdr.NAME.address_name`,
  * `hdr.NAME.address_name.utf8`, `body.SECTION` and `binary.SECTION`. A mail in memory isn't on a disk: its
  * `storageid` is its GUID, and its `refcount` the number of mails that share the message.
  *
  * Throws a `CommandFailure`, "USAGE", for an unknown name, where a real server closes the connection.
  */
-export function parseFetchFields(names: string): readonly FetchField[] {
+export function parseFetchFields(names: string, fields: FetchFields): readonly FetchField[] {
   return names.split(" ").filter((name) => name !== "").map((word) => {
     const name = word.toLowerCase();
-    const read = simpleFields.get(name) ?? headerField(name) ?? sectionField(name);
+    const read = fields.get(name) ?? headerField(name) ?? sectionField(name);
     if (read !== undefined) return { name, read };
     throw new CommandFailure("USAGE", {
       log: `There is no field ${JSON.stringify(word)} to fetch. Ask for hdr.NAME, body.SECTION, ` +
-        `binary.SECTION, or one of ${[...simpleFields.keys()].join(" ")}.`,
+        `binary.SECTION, or one of ${[...fields.keys()].join(" ")}.`,
     });
   });
 }
 
 type Read = FetchField["read"];
 
+/** The fields by name, without those of a header field and of a part. */
+export type FetchFields = ReadonlyMap<string, Read>;
+
 /** A field read from the message. */
-function ofMessage(read: (message: Message) => string | Uint8Array): Read {
+export function ofMessage(read: (message: Message) => string | Uint8Array): Read {
   return ({ mail }) => read(parseMessage(mail.bytes));
 }
 
 const snippet = ofMessage((message) => encodeUtf8(snippetOf(message)));
 
-const simpleFields: ReadonlyMap<string, Read> = new Map<string, Read>([
+/** The fields of Dovecot 2.3. */
+export const fetchFields: FetchFields = new Map<string, Read>([
   ["user", ({ user }) => user.name],
   ["mailbox", ({ mailboxName }) => mailboxName],
   ["mailbox-guid", ({ mailbox }) => mailbox.guid],
@@ -103,7 +107,7 @@ const simpleFields: ReadonlyMap<string, Read> = new Map<string, Read>([
   ["size.physical", ({ mail }) => String(mail.bytes.length)],
   ["size.virtual", ofMessage((message) => String(message.size.virtual))],
   ["date.received", ({ mail }) => dateText(mail.received)],
-  ["date.sent", ofMessage(sentText)],
+  ["date.sent", ofMessage((message) => sentText(message))],
   ["date.saved", ({ mail }) => dateText(mail.saved)],
   ["date.received.unixtime", ({ mail }) => secondsText(mail.received)],
   ["date.sent.unixtime", ofMessage((message) => String(sentDate(message).seconds))],
@@ -199,11 +203,16 @@ function sentDate(message: Message): { seconds: number; offset: number } {
   return { seconds: seconds >>> 0, offset };
 }
 
-function sentText(message: Message): string {
+/**
+ * The date in the message's header, with its time zone. The date itself is shown in the server's zone, UTC,
+ * or in its own.
+ */
+export function sentText(message: Message, shownIn: "UTC" | "its zone" = "UTC"): string {
   const { seconds, offset } = sentDate(message);
+  const shown = shownIn === "UTC" ? seconds : seconds + offset * 60;
   const minutes = Math.abs(offset);
   const zone = [Math.floor(minutes / 60), minutes % 60].map(twoDigits).join("");
-  return `${dateText(new Date(seconds * 1000))} (${offset < 0 ? "-" : "+"}${zone})`;
+  return `${dateText(new Date(shown * 1000))} (${offset < 0 ? "-" : "+"}${zone})`;
 }
 
 /** A date as a server in UTC prints it, so that it is the same wherever tests run. */

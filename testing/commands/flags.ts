@@ -6,7 +6,7 @@
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
-import type { Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall, Rules } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { checkKeywords, type GivenFlags, MailboxKeywords, parseFlags } from "../mailboxes/flags.ts";
 import { openMailboxes } from "./mail_walk.ts";
@@ -27,7 +27,7 @@ function changing(change: Change): Command {
   return {
     kind: "mail",
     columns: () => 0,
-    check: (arguments_) => void givenIn(arguments_),
+    check: (arguments_, rules) => void givenIn(arguments_, rules),
     run: (call) => changeFlags(call, change),
   };
 }
@@ -35,6 +35,7 @@ function changing(change: Change): Command {
 /** Parses the arguments; throws a `CommandFailure` if they are invalid. */
 function givenIn(
   arguments_: GivenOptions,
+  { version }: Rules,
 ): { readonly given: GivenFlags; readonly query: SearchQuery } {
   // If flags are given as options, the first argument belongs to the query.
   const words = [...arguments_.list("query")];
@@ -47,7 +48,7 @@ function givenIn(
       log: 'There are no flags, or there is no search query. Give both, like "\\Seen" "all".',
     });
   }
-  return { given: parseFlags(flags), query: parseSearchQuery(query) };
+  return { given: parseFlags(flags), query: parseSearchQuery(query, version) };
 }
 
 /**
@@ -77,12 +78,13 @@ function searchedKeywords(key: SearchKey): readonly string[] {
 }
 
 function* changeFlags(
-  { request, user, arguments: arguments_ }: MailCommandCall,
+  { request, user, arguments: arguments_, rules }: MailCommandCall,
   change: Change,
 ): Iterable<string> {
   const failures = new Failures(request);
-  const { given, query } = givenIn(arguments_);
-  const options = { failures, verb: "change flags in" };
+  const { given, query } = givenIn(arguments_, rules);
+  const { ignoresMissing: ignoreMissing } = rules;
+  const options = { failures, verb: "change flags in", ignoreMissing };
   for (const searched of openMailboxes(query, user, options)) {
     const { name, mailbox } = searched;
     failures.attempt(`Can't change flags in mailbox ${name}`, () => {

@@ -20,11 +20,11 @@ import type { EarlierMailboxes } from "../search/sequence_set.ts";
 export function* openMailboxes(
   query: SearchQuery,
   user: MailUser,
-  { failures, verb, ignoreMissing = false }: {
+  { failures, verb, ignoreMissing }: {
     readonly failures: Failures;
     readonly verb: string;
     /** Whether a missing mailbox is ignored. */
-    readonly ignoreMissing?: boolean;
+    readonly ignoreMissing: boolean;
   },
 ): Iterable<SearchedMailbox> {
   const now = new Date();

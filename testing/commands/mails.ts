@@ -7,7 +7,7 @@
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { ReplyField } from "../../doveadm/server/handler.ts";
-import type { Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall, Rules } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { type FetchedMail, type FetchField, parseFetchFields } from "./fetch_fields.ts";
 import { MailboxKeywords } from "../mailboxes/flags.ts";
@@ -20,33 +20,34 @@ export const mailCommands: Readonly<Record<string, Command>> = {
   search: {
     kind: "mail",
     columns: () => 2,
-    check: (arguments_) => void queryOf(arguments_),
+    check: (arguments_, rules) => void queryOf(arguments_, rules),
     run: searchMails,
   },
   fetch: {
     kind: "mail",
-    columns: (arguments_) => fetchOf(arguments_).fields.length,
-    check: (arguments_) => void fetchOf(arguments_),
+    columns: (arguments_, rules) => fetchOf(arguments_, rules).fields.length,
+    check: (arguments_, rules) => void fetchOf(arguments_, rules),
     run: fetchMails,
   },
   expunge: {
     kind: "mail",
     columns: () => 0,
-    check: (arguments_) => checkIsSafe(queryOf(arguments_), "expunge"),
+    check: (arguments_, rules) => checkIsSafe(queryOf(arguments_, rules), "expunge"),
     run: expungeMails,
   },
 };
 
 /** The query of a command with only a query; throws a `CommandFailure` if it is invalid. */
-function queryOf(arguments_: GivenOptions): SearchQuery {
+function queryOf(arguments_: GivenOptions, { version }: Rules): SearchQuery {
   const words = arguments_.list("query");
-  if (words.length > 0) return parseSearchQuery(words);
+  if (words.length > 0) return parseSearchQuery(words, version);
   throw new CommandFailure("USAGE", { log: 'There is no search query. Give one, like "all".' });
 }
 
 /** The arguments of "fetch"; throws a `CommandFailure` if they are invalid. */
 function fetchOf(
   arguments_: GivenOptions,
+  { version, fetchFields }: Rules,
 ): { readonly fields: readonly FetchField[]; readonly query: SearchQuery } {
   // If fields are given as options, the first argument belongs to the query.
   const words = [...arguments_.list("query")];
@@ -60,13 +61,18 @@ function fetchOf(
         'There are no fields to fetch, or there is no search query. Give both, like "uid" "all".',
     });
   }
-  return { fields: parseFetchFields(fields), query: parseSearchQuery(query) };
+  return {
+    fields: parseFetchFields(fields, fetchFields),
+    query: parseSearchQuery(query, version),
+  };
 }
 
-function* searchMails({ request, user, arguments: arguments_ }: MailCommandCall): Iterable<string> {
+function* searchMails(call: MailCommandCall): Iterable<string> {
+  const { request, user, arguments: arguments_, rules } = call;
   const failures = new Failures(request);
-  const query = queryOf(arguments_);
-  for (const searched of openMailboxes(query, user, { failures, verb: "search" })) {
+  const query = queryOf(arguments_, rules);
+  const options = { failures, verb: "search", ignoreMissing: rules.ignoresMissing };
+  for (const searched of openMailboxes(query, user, options)) {
     for (const { mail } of findMails(query, searched)) {
       yield searched.mailbox.guid;
       yield String(mail.uid);
@@ -76,9 +82,9 @@ function* searchMails({ request, user, arguments: arguments_ }: MailCommandCall)
 }
 
 function* fetchMails(call: MailCommandCall): Iterable<ReplyField> {
-  const { system, request, user, arguments: arguments_ } = call;
+  const { system, request, user, arguments: arguments_, rules } = call;
   const failures = new Failures(request);
-  const { fields, query } = fetchOf(arguments_);
+  const { fields, query } = fetchOf(arguments_, rules);
   const options = { failures, verb: "fetch from", ignoreMissing: true };
   for (const searched of openMailboxes(query, user, options)) {
     const { name: mailboxName, mailbox } = searched;
@@ -107,10 +113,11 @@ function readRow(
 }
 
 function* expungeMails(call: MailCommandCall): Iterable<string> {
-  const { request, user, arguments: arguments_ } = call;
+  const { request, user, arguments: arguments_, rules } = call;
   const failures = new Failures(request);
-  const query = simplified(queryOf(arguments_));
-  for (const searched of openMailboxes(query, user, { failures, verb: "expunge from" })) {
+  const query = simplified(queryOf(arguments_, rules));
+  const options = { failures, verb: "expunge from", ignoreMissing: rules.ignoresMissing };
+  for (const searched of openMailboxes(query, user, options)) {
     const { name, mailbox } = searched;
     mailbox.expunge(new Set([...findMails(query, searched)].map(({ mail }) => mail)));
     if (!arguments_.has("delete-empty-mailbox") || mailbox.count > 0) continue;

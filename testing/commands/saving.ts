@@ -6,7 +6,7 @@
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
-import type { Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall, Rules } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { MailboxKeywords } from "../mailboxes/flags.ts";
 import type { Mail, Mailbox, NewMail } from "../mailbox.ts";
@@ -19,17 +19,16 @@ const CR = 0x0d;
 
 /** The commands that add mails to mailboxes, by name. */
 export const savingCommands: Readonly<Record<string, Command>> = {
-  save: {
-    kind: "mail",
-    columns: () => 0,
-    run: saveMail,
-  },
-  copy: transferring("copy"),
-  move: transferring("move"),
+  save: { kind: "mail", columns: () => 0, run: (call) => saveMail(call) },
+  copy: transferring("copy", operandsInWords),
+  move: transferring("move", operandsInWords),
 };
 
 /** Saves a command's input, with LF as line ends, like a server that stores mails so. */
-async function* saveMail(call: MailCommandCall): AsyncIterable<string> {
+export async function* saveMail(
+  call: MailCommandCall,
+  metadata: Omit<NewMail, "bytes"> = {},
+): AsyncIterable<string> {
   const { request, user, arguments: arguments_ } = call;
   const name = arguments_.text("mailbox") ?? "INBOX";
   if (arguments_.has("file")) {
@@ -41,7 +40,7 @@ async function* saveMail(call: MailCommandCall): AsyncIterable<string> {
   for await (const chunk of request.input) chunks.push(chunk);
   const failures = new Failures(request);
   failures.attempt(`Can't save to mailbox ${name}`, () => {
-    user.add(name, { bytes: withLineFeeds(chunks) });
+    user.add(name, { ...metadata, bytes: withLineFeeds(chunks) });
   });
   yield* [];
   failures.finish();
@@ -68,16 +67,28 @@ function withLineFeeds(chunks: readonly Uint8Array[]): Uint8Array {
   return joined.subarray(0, size);
 }
 
-function transferring(verb: "copy" | "move"): Command {
+/** A command that copies or moves mails; `read` reads its arguments, up to the query. */
+export function transferring(
+  verb: "copy" | "move",
+  read: (arguments_: GivenOptions) => Operands,
+): Command {
   return {
     kind: "mail",
     columns: () => 0,
-    check(arguments_) {
-      const { query } = transferOf(arguments_);
+    check(arguments_, rules) {
+      const { query } = transferOf(read(arguments_), rules);
       if (verb === "move") checkIsSafe(query, verb);
     },
-    run: (call) => transferMails(call, verb),
+    run: (call) => transferMails(call, verb, transferOf(read(call.arguments), call.rules)),
   };
+}
+
+/** The arguments of "copy" and "move", before the query is parsed. */
+export interface Operands {
+  readonly destination: string | undefined;
+  readonly sourceUser: string | undefined;
+  /** The words of the query. */
+  readonly words: readonly string[];
 }
 
 /** The arguments of "copy" and "move". */
@@ -89,30 +100,38 @@ interface Transfer {
   readonly query: SearchQuery;
 }
 
-function transferOf(arguments_: GivenOptions): Transfer {
+/** Reads the arguments where "user" and its name are words in front of the query. */
+function operandsInWords(arguments_: GivenOptions): Operands {
   const [destination, ...rest] = [
     arguments_.text("destination-mailbox"),
     arguments_.text("source-type"),
     arguments_.text("source-user"),
     ...arguments_.list("query"),
   ].filter((word) => word !== undefined);
-  if (rest.length === 0) {
+  const hasSource = rest.length > 1 && rest[0].toLowerCase() === "user";
+  return {
+    destination,
+    sourceUser: hasSource ? rest[1] : undefined,
+    words: hasSource ? rest.slice(2) : rest,
+  };
+}
+
+function transferOf({ destination, sourceUser, words }: Operands, { version }: Rules): Transfer {
+  if (destination === undefined || (words.length === 0 && sourceUser === undefined)) {
     throw new CommandFailure("USAGE", {
       log:
         'There is no destination, or no search query. Give both, like "Archive" "mailbox" "INBOX".',
     });
   }
-  const hasSource = rest.length > 1 && rest[0].toLowerCase() === "user";
-  return {
-    destination,
-    sourceUser: hasSource ? rest[1] : undefined,
-    query: parseSearchQuery(hasSource ? rest.slice(2) : rest),
-  };
+  return { destination, sourceUser, query: parseSearchQuery(words, version) };
 }
 
-function* transferMails(call: MailCommandCall, verb: "copy" | "move"): Iterable<string> {
-  const { request, system, user, arguments: arguments_ } = call;
-  const { destination, sourceUser, query: given } = transferOf(arguments_);
+function* transferMails(
+  call: MailCommandCall,
+  verb: "copy" | "move",
+  { destination, sourceUser, query: given }: Transfer,
+): Iterable<string> {
+  const { request, system, user, rules } = call;
   const query = verb === "move" ? simplified(given) : given;
   const source = sourceUser === undefined ? user : system.findUser(sourceUser);
   if (source === undefined) {
@@ -126,7 +145,9 @@ function* transferMails(call: MailCommandCall, verb: "copy" | "move"): Iterable<
   for (const target of targets) {
     const keywords = MailboxKeywords.of(target);
     // Mails added to a mailbox that is visited later are found there again.
-    for (const searched of openMailboxes(query, source, { failures, verb: `${verb} from` })) {
+    const { ignoresMissing: ignoreMissing } = rules;
+    const options = { failures, verb: `${verb} from`, ignoreMissing };
+    for (const searched of openMailboxes(query, source, options)) {
       const found = [...findMails(query, searched)].map(({ mail }) => mail);
       // A move within a user's mailboxes doesn't change the quota.
       const needsRoom = verb === "copy" || source !== user;

@@ -11,22 +11,32 @@ import type { Command, CommandCall } from "./command.ts";
 import type { MailUser } from "../mail_system.ts";
 import { fitsWildcards, hasWildcards } from "../mailboxes/wildcards.ts";
 
-/** The fields that every user has, empty if unknown. */
-const basicFields: readonly string[] = ["uid", "gid", "home", "mail"];
-
 /** The login data that "-x" may set for the user database lookup. */
 const AUTH_INFO = /^(service|lip|rip)=|^(lport|rport)=\d+$/;
+
+/** Expands an expression's variables; throws a `CommandFailure` with Dovecot's reason as its `log`. */
+export type Expand = (expression: string, user: MailUser) => string;
+
+/** How a version describes users. */
+export interface UserDescription {
+  /** The fields that every user has, empty if unknown. */
+  readonly basicFields: readonly string[];
+  /** Expands the variables of an expression. */
+  readonly expand: Expand;
+}
 
 /**
  * The command "user": one JSON text with the names that match the masks, or with the user database's
  * fields of each user.
  */
-export const userCommand: Command = {
-  kind: "server",
-  run: describeUsers,
-};
+export function userCommand(description: UserDescription): Command {
+  return { kind: "server", run: (call) => describeUsers(call, description) };
+}
 
-function* describeUsers({ system, arguments: arguments_ }: CommandCall): Iterable<ReplyField> {
+function* describeUsers(
+  { system, arguments: arguments_ }: CommandCall,
+  description: UserDescription,
+): Iterable<ReplyField> {
   check(arguments_);
   const masks = arguments_.list("user-mask");
   if (masks.some(hasWildcards)) {
@@ -38,7 +48,7 @@ function* describeUsers({ system, arguments: arguments_ }: CommandCall): Iterabl
   }
   const users = masks.map((name) => ({ name, user: system.findUser(name) }));
   const members = users.map(({ name, user }) =>
-    `${json(name)}:{${describe(name, user, arguments_).map(member).join(",")}}`
+    `${json(name)}:{${describe(name, user, arguments_, description).map(member).join(",")}}`
   );
   yield { text: `{${members.join(",")}}` };
   const missing = users.find(({ user }) => user === undefined);
@@ -63,6 +73,7 @@ function describe(
   name: string,
   user: MailUser | undefined,
   arguments_: GivenOptions,
+  { basicFields, expand }: UserDescription,
 ): readonly (readonly [string, string])[] {
   const onlyDatabase = arguments_.has("userdb-only");
   if (user === undefined) {
@@ -74,7 +85,7 @@ function describe(
     ]];
   }
   const expression = arguments_.text("expand-field");
-  if (expression !== undefined) return [expanded(expression, user)];
+  if (expression !== undefined) return [expanded(expression, user, expand)];
   const known = Object.entries(user.fields);
   const isRenamed = user.name !== name;
   const all: readonly (readonly [string, string])[] = onlyDatabase
@@ -92,8 +103,17 @@ function describe(
   return wanted === undefined ? all : all.filter(([field]) => field === wanted);
 }
 
-/** Expands an expression's variables (the most common of Dovecot's settings variables). */
-function expanded(expression: string, user: MailUser): readonly [string, string] {
+function expanded(expression: string, user: MailUser, expand: Expand): readonly [string, string] {
+  try {
+    return [expression, expand(expression, user)];
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    return ["error", `Failed to expand field: ${error.log}`];
+  }
+}
+
+/** Expands the most common of Dovecot 2.3's settings variables. */
+export function expandVariables(expression: string, user: MailUser): string {
   const [local, domain = ""] = user.name.split(/@(.*)/s);
   const { home = "" } = user.fields;
   const variables: Readonly<Record<string, string>> = {
@@ -121,8 +141,8 @@ function expanded(expression: string, user: MailUser): readonly [string, string]
       return change.endsWith("U") ? value.toUpperCase() : value;
     },
   );
-  if (unknown === undefined) return [expression, value];
-  return ["error", `Failed to expand field: Unknown variable '${unknown}'`];
+  if (unknown === undefined) return value;
+  throw usage(`Unknown variable '${unknown}'`);
 }
 
 function member([name, value]: readonly [string, string]): string {

@@ -10,11 +10,14 @@ import type { Command, CommandCall, Fields } from "./command.ts";
 import { type IpRange, isInRange, parseIpRange } from "./ip_range.ts";
 import type { Session } from "../mail_system.ts";
 import { fitsWildcards } from "../mailboxes/wildcards.ts";
-import { userCommand } from "./user.ts";
+import { expandVariables, userCommand } from "./user.ts";
 
 /** The commands on users and their logins, by name. */
 export const userCommands: Readonly<Record<string, Command>> = {
-  user: userCommand,
+  user: userCommand({
+    basicFields: ["uid", "gid", "home", "mail"],
+    expand: expandVariables,
+  }),
   who: {
     kind: "server",
     run: listSessions,
@@ -28,13 +31,13 @@ export const userCommands: Readonly<Record<string, Command>> = {
 };
 
 /** Selects sessions. */
-interface SessionFilter {
+export interface SessionFilter {
   readonly username: string | undefined;
   readonly range: IpRange | undefined;
 }
 
 /** The arguments of "who" and "kick"; throws a `CommandFailure` for two masks of a kind. */
-function filterOf(arguments_: GivenOptions): SessionFilter {
+export function filterOf(arguments_: GivenOptions): SessionFilter {
   let username: string | undefined;
   let range: IpRange | undefined;
   for (const mask of arguments_.list("mask")) {
@@ -51,17 +54,30 @@ function filterOf(arguments_: GivenOptions): SessionFilter {
   return { username, range };
 }
 
-function isMeant({ username, ip }: Session, filter: SessionFilter): boolean {
+/** Whether a filter selects a session. */
+export function isMeant({ username, ip }: Session, filter: SessionFilter): boolean {
   if (filter.username !== undefined && !fitsWildcards(filter.username, username)) return false;
   return filter.range === undefined || (ip !== undefined && isInRange(ip, filter.range));
 }
 
-function listSessions({ system, arguments: arguments_ }: CommandCall): Fields {
+function listSessions(call: CommandCall): Fields {
+  return call.arguments.has("separate-connections")
+    ? separateSessions(call).flatMap((row) => row)
+    : sessionsByUser(call);
+}
+
+/** The selected sessions, a row for each. */
+export function separateSessions(
+  { system, arguments: arguments_ }: CommandCall,
+): readonly (readonly string[])[] {
   const filter = filterOf(arguments_);
-  if (arguments_.has("separate-connections")) {
-    return system.sessions.filter((session) => isMeant(session, filter))
-      .flatMap(({ username, service, pid, ip = "" }) => [username, service, String(pid), ip]);
-  }
+  return system.sessions.filter((session) => isMeant(session, filter))
+    .map(({ username, service, pid, ip = "" }) => [username, service, String(pid), ip]);
+}
+
+/** The selected sessions, a row for each user and service. */
+export function sessionsByUser({ system, arguments: arguments_ }: CommandCall): Fields {
+  const filter = filterOf(arguments_);
   // A user's sessions are shown together, also those that the masks don't match.
   const groups = new Map<string, Session[]>();
   for (const session of system.sessions) {

@@ -19,34 +19,61 @@ import { Rfc822Reader } from "./rfc822_reader.ts";
 /** Which of the two to write: BODY, or BODYSTRUCTURE, which has more fields. */
 export type StructureKind = "body" | "bodystructure";
 
+/** Converts parameters to those that are written. */
+export type WriteParameters = (
+  parameters: readonly FieldParameter[],
+) => readonly FieldParameter[];
+
+/** How to write a structure. */
+interface Style {
+  readonly kind: StructureKind;
+  readonly written: WriteParameters;
+}
+
 /** The charset of text that names none. */
 const defaultCharset = '"charset" "us-ascii"';
 
-/** The structure of a part and all parts in it, a byte string without the parentheses around it. */
-export function bodyStructure(part: MessagePart, kind: StructureKind): string {
+/**
+ * The structure of a part and all parts in it, a byte string without the parentheses around it. Parameters
+ * are written as they are if `written` is left out.
+ */
+export function bodyStructure(
+  part: MessagePart,
+  kind: StructureKind,
+  written: WriteParameters = (parameters) => parameters,
+): string {
+  return structureOf(part, { kind, written });
+}
+
+function structureOf(part: MessagePart, style: Style): string {
   // Without MIME-Version and Content-Type, no other field counts.
-  const content = new ContentFields(part.isMime ? part.fields : []);
+  const content = new ContentFields(part.isMime ? part.fields : [], style.written);
   return part.kind === "multipart"
-    ? multipartStructure(part, content, kind)
-    : singleStructure(part, content, kind);
+    ? multipartStructure(part, content, style)
+    : singleStructure(part, content, style);
 }
 
 function multipartStructure(
   part: MessagePart,
   content: ContentFields,
-  kind: StructureKind,
+  { kind, written }: Style,
 ): string {
   const { subtype = "", parameters = [] } = part.contentType ?? {};
-  const children = part.children.map((child) => `(${bodyStructure(child, kind)})`).join("");
+  const children = part.children.map((child) => `(${structureOf(child, { kind, written })})`)
+    .join("");
   const nothing = kind === "body" ? "" : " NIL NIL NIL NIL";
   const parts = children || `("text" "plain" (${defaultCharset}) NIL NIL "7bit" 0 0${nothing})`;
   const body = `${parts} ${imapString(subtype)}`;
   if (kind === "body") return body;
-  return `${body} ${parameterList(parameters)} ${content.common}`;
+  return `${body} ${parameterList(written(parameters))} ${content.common}`;
 }
 
-function singleStructure(part: MessagePart, content: ContentFields, kind: StructureKind): string {
-  const { parameters = [] } = part.contentType ?? {};
+function singleStructure(
+  part: MessagePart,
+  content: ContentFields,
+  { kind, written }: Style,
+): string {
+  const parameters = written(part.contentType?.parameters ?? []);
   const { virtual, lines } = part.bodySize;
   const isText = part.kind === "text";
   const items = [
@@ -60,7 +87,11 @@ function singleStructure(part: MessagePart, content: ContentFields, kind: Struct
   if (isText) items.push(lines);
   if (part.kind === "message") {
     const [message] = part.children;
-    items.push(`(${envelope(message.fields)})`, `(${bodyStructure(message, kind)})`, lines);
+    items.push(
+      `(${envelope(message.fields)})`,
+      `(${structureOf(message, { kind, written })})`,
+      lines,
+    );
   }
   if (kind === "bodystructure") items.push(content.line("md5"), content.common);
   return items.join(" ");
@@ -94,9 +125,11 @@ function parameterText({ name, value }: FieldParameter): string {
 /** The values of a part's Content-… fields, except Content-Type. */
 class ContentFields {
   readonly #fields: readonly HeaderField[];
+  readonly #written: WriteParameters;
 
-  constructor(fields: readonly HeaderField[]) {
+  constructor(fields: readonly HeaderField[], written: WriteParameters) {
     this.#fields = fields;
+    this.#written = written;
   }
 
   /** The first field of a name, as one line. */
@@ -127,7 +160,7 @@ class ContentFields {
     }
     return found === undefined
       ? "NIL"
-      : `(${imapString(found.value)} ${parameterList(found.parameters)})`;
+      : `(${imapString(found.value)} ${parameterList(this.#written(found.parameters))})`;
   }
 
   get #languages(): string {

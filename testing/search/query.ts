@@ -1,9 +1,10 @@
 /**
- * Search queries for the embedded server: those of Dovecot 2.3, except two keys.
+ * Search queries for the embedded server: those of Dovecot, except two keys.
  *
  * @module
  */
 
+import type { DovecotVersion } from "../../core/doveadm/catalogue/mod.ts";
 import { QueryError } from "../../core/doveadm/query/query_words.ts";
 import { parseQuery } from "../../core/doveadm/query/parse_query.ts";
 import type { SearchKey as ParsedKey } from "../../core/doveadm/query/search_key.ts";
@@ -34,11 +35,8 @@ export interface SearchQuery {
   readonly oldestOnly: boolean;
 }
 
-/** The version of the embedded server's grammar. */
-const version = "2.3";
-
-/** Parses a query. Throws a `CommandFailure`, "USAGE", with the reason as its `log`. */
-export function parseSearchQuery(args: readonly string[]): SearchQuery {
+/** Parses a query of a version. Throws a `CommandFailure`, "USAGE", with the reason as its `log`. */
+export function parseSearchQuery(args: readonly string[], version: DovecotVersion): SearchQuery {
   try {
     const { key, oldestOnly } = parseQuery(args, version);
     return { key: runnable(key), oldestOnly };

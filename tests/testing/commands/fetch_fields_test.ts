@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { decodeUtf8 } from "../../../core/mod.ts";
 import { CommandFailure } from "../../../doveadm/server/command_failure.ts";
 import { fromByteString } from "../../../testing/dovecot_message/byte_string.ts";
-import { parseFetchFields } from "../../../testing/commands/fetch_fields.ts";
+import { fetchFields, parseFetchFields } from "../../../testing/commands/fetch_fields.ts";
 import { MailboxKeywords } from "../../../testing/mailboxes/flags.ts";
 import { MailSystem } from "../../../testing/mail_system.ts";
 import type { NewMail } from "../../../testing/mailbox.ts";
@@ -20,7 +20,7 @@ function fetch(fields: string, ...given: readonly (string | NewMail)[]): readonl
   const mail = mailbox.mails[sequence - 1];
   const keywords = MailboxKeywords.of(mailbox);
   const fetched = { system, user, mailboxName: "Sent", mailbox, keywords, sequence, mail };
-  return parseFetchFields(fields).map((field) => {
+  return parseFetchFields(fields, fetchFields).map((field) => {
     const value = field.read(fetched);
     return typeof value === "string" ? value : decodeUtf8(value);
   });
@@ -93,14 +93,14 @@ test("fetch › several, no and unknown fields › return values or fail", () =>
     ]
   ) {
     assert.throws(
-      () => parseFetchFields(`uid ${names}`),
+      () => parseFetchFields(`uid ${names}`, fetchFields),
       (error) => error instanceof CommandFailure && error.code === "USAGE",
       names,
     );
   }
   // Only a mail makes them an error.
   for (const names of ["hdr.from.bogus", "hdr.from."]) {
-    parseFetchFields(names);
+    parseFetchFields(names, fetchFields);
     assert.throws(
       () => fetch(names, lunch),
       (error) => error instanceof CommandFailure && error.code === "USAGE",

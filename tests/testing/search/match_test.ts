@@ -9,7 +9,7 @@ import { parseSearchQuery } from "../../../testing/search/query.ts";
 
 /** The UIDs of the mails that match a query. */
 function find(args: string | readonly string[], mails: readonly (string | NewMail)[]): number[] {
-  const query = parseSearchQuery(typeof args === "string" ? args.split(" ") : args);
+  const query = parseSearchQuery(typeof args === "string" ? args.split(" ") : args, "2.3");
   const mailbox = new Mailbox({
     guid: "00000000000000000000000000000001",
     firstRecentUid: 3,
@@ -281,7 +281,7 @@ test("searches › mailboxes of a query › are visited", () => {
     ["mailbox missing*", []],
   ];
   for (const [args, names] of cases) {
-    const visited = mailboxesOf(parseSearchQuery(args.split(" ")), user);
+    const visited = mailboxesOf(parseSearchQuery(args.split(" "), "2.3"), user);
     assert.deepEqual([...visited].sort(), [...names].sort(), args);
   }
 });
@@ -296,11 +296,11 @@ test("searches › names in a query › are kept as written, except INBOX", () =
     ["not ( mailbox INBOX seen )", ["INBOX"]],
   ];
   for (const [args, names] of cases) {
-    assert.deepEqual(mailboxesOf(parseSearchQuery(args.split(" ")), user), names, args);
+    assert.deepEqual(mailboxesOf(parseSearchQuery(args.split(" "), "2.3"), user), names, args);
   }
 });
 
 test("searches › mailboxes › are visited in the order of the list", () => {
   const listed = [...user.names()].filter(({ exists }) => exists).map(({ name }) => name);
-  assert.deepEqual(mailboxesOf(parseSearchQuery(["all"]), user), listed);
+  assert.deepEqual(mailboxesOf(parseSearchQuery(["all"], "2.3"), user), listed);
 });

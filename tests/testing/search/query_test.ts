@@ -28,7 +28,7 @@ function short(key: SearchKey): string {
 }
 
 function parse(args: string | readonly string[]): string {
-  return short(parseSearchQuery(typeof args === "string" ? args.split(" ") : args).key);
+  return short(parseSearchQuery(typeof args === "string" ? args.split(" ") : args, "2.3").key);
 }
 
 test("search queries › keys and values › are parsed", () => {
@@ -102,15 +102,15 @@ test("search queries › invalid ones › fail", () => {
 
 test("search queries › nested too deep › fail", () => {
   const nested = (depth: number) => [...Array(depth).fill("("), "all", ...Array(depth).fill(")")];
-  assert.equal(parseSearchQuery(nested(400)).key.type, "and");
+  assert.equal(parseSearchQuery(nested(400), "2.3").key.type, "and");
   for (const args of [nested(100_000), [...Array(100_000).fill("not"), "all"]]) {
-    assert.throws(() => parseSearchQuery(args), /levels deep/);
+    assert.throws(() => parseSearchQuery(args, "2.3"), /levels deep/);
   }
   // Sequential groups aren't nested.
   assert.equal(parse(Array(1000).fill("all")).length, "all, ".length * 1000 + 3);
 });
 
 test("search queries › oldestonly › is a flag of the query", () => {
-  assert.equal(parseSearchQuery(["seen"]).oldestOnly, false);
-  assert.equal(parseSearchQuery(["seen", "oldestonly"]).oldestOnly, true);
+  assert.equal(parseSearchQuery(["seen"], "2.3").oldestOnly, false);
+  assert.equal(parseSearchQuery(["seen", "oldestonly"], "2.3").oldestOnly, true);
 });
