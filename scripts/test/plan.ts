@@ -197,6 +197,7 @@ const SOAK: readonly RegExp[] = [
   /^tests\/extractor\/client\/program_test\.ts$/,
   /^tests\/sweep\/(everybody|kill)_test\.ts$/,
   /^tests\/fleet\/kill_test\.ts$/,
+  /^tests\/testing\/differential_test\.ts$/,
   /^tests\/transports\/transports_test\.ts$/,
 ];
 

@@ -1,46 +1,53 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { mailHandler } from "../../testing/mail_handler.ts";
 import { startMailServer } from "../../testing/mail_server.ts";
+import type { DovecotVersion } from "../harness/dovecot/dovecot.ts";
+import { atFullSize } from "../harness/soak.ts";
 import { Comparison } from "./differential/comparison.ts";
 import { avoided, differences } from "./differential/differences.ts";
-import { askHandler } from "./differential/embedded_server.ts";
 import { Generator } from "./differential/generator.ts";
 import { last, reading, writing } from "./differential/picked.ts";
 import type { Ask } from "./differential/question.ts";
-import { askReal, askSocket, startReal } from "./differential/real_server.ts";
+import { RealClient, startReal } from "./differential/real_server.ts";
 import { readState, type RealState, takeOverSubscriptions } from "./differential/real_state.ts";
+import { SocketClient } from "./differential/socket_client.ts";
 import { Twins } from "./differential/twins.ts";
 
-/** The number of random commands, and of those between two comparisons of all mail. */
-const GENERATED = 300;
-const PORTION = 60;
+/** The number of random commands for a seed, and of those between two comparisons of all mail. */
+const GENERATED = atFullSize(700, 150);
+const PORTION = 75;
 
 // The seeds are arbitrary; many others were tried by hand.
-test("embedded server › random commands, seed 20260110 › answers like Dovecot 2.3", async () => {
-  await using dovecot = await startReal();
-  const real = askReal(dovecot);
-  const state = await readState(real);
-  await compare(real, askHandler(mailHandler(state.system)), { state, seed: 20260110 });
-});
+const seeds = [20260110, 20260111].slice(0, atFullSize(2, 1));
 
-test("embedded server › random commands over a socket, seed 20260111 › answers like Dovecot 2.3", async () => {
-  await using dovecot = await startReal();
-  const real = askReal(dovecot);
-  const state = await readState(real);
-  const path = join(dovecot.folder, "embedded");
-  await using _server = await startMailServer({ system: state.system, place: { path } });
-  await compare(real, askSocket(path), { state, seed: 20260111 });
-});
+for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
+  for (const seed of seeds) {
+    test(`embedded server › random commands over a socket, seed ${seed} › answers like Dovecot ${version}`, async () => {
+      const start = Date.now();
+      await using dovecot = await startReal(version);
+      await using real = new RealClient(dovecot);
+      const ask: Ask = (question) => real.ask(question);
+      const state = await readState(ask);
+      const place = { path: join(dovecot.folder, "embedded") };
+      await using _server = await startMailServer({ system: state.system, version, place });
+      await using embedded = new SocketClient(place.path);
+      await compare(ask, (question) => embedded.ask(question), { state, seed, start });
+    });
+  }
+}
 
 async function compare(
   real: Ask,
   embedded: Ask,
-  { state, seed }: { readonly state: RealState; readonly seed: number },
+  { state, seed, start }: {
+    readonly state: RealState;
+    readonly seed: number;
+    readonly start: number;
+  },
 ): Promise<void> {
   await takeOverSubscriptions(embedded, state);
-  const twins = new Twins([...state.mailboxGuids, ...state.mailGuids]);
+  const twins = new Twins([...state.mailboxGuids, ...state.mailGuids], start);
   const comparison = new Comparison(real, embedded, twins);
   await comparison.askAll();
   for (const question of reading) await comparison.ask(question);

@@ -86,6 +86,11 @@ const flagLists: readonly string[] = [
 
 const badFlags: readonly string[] = ["\\Nothing", "", "a(b", "\\Recent", "\\Seen  \\Flagged", "ä"];
 
+/** Whether an argument makes a command of 2.4 act on all users. */
+function selectsAll(arg: string): boolean {
+  return /^(?:-A|--a)/.test(arg);
+}
+
 type Maker = () => Question;
 
 /** Generates random commands, the same ones for the same seed. */
@@ -222,7 +227,12 @@ export class Generator {
     const name = random.pick(["copy", "move"]);
     const destination = random.pick([...mailboxes, ...names, "Missing"]);
     const from = random.chance(15) ? ["user", random.pick(["bob", "alice", "nobody"])] : [];
-    return this.#mailCommand(name, [destination, ...from, ...this.#queries.inMailbox()]);
+    const args = [destination, ...from, ...this.#queries.inMailbox()];
+    const question = this.#mailCommand(name, args);
+    // See `avoided` about a user's own mails.
+    const isOwn = from.length > 0 &&
+      (question.user?.toLowerCase() === from[1] || question.args.some(selectsAll));
+    return isOwn ? this.#copy() : question;
   }
 
   #expunge(): Question {

@@ -6,23 +6,21 @@
 
 import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { ConnectionLostError, DoveadmConnection } from "../../../mod.ts";
-import { connect } from "../../../transports/mod.ts";
-import { type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { mail, preparation, quota, receivedAt, users } from "./mail_set.ts";
-import { type Ask, commandLine, type Question } from "./question.ts";
+import { type Answer, commandLine, type Question } from "./question.ts";
+import { SocketClient } from "./socket_client.ts";
 
 /** Starts a real server with the mail of the comparison, and prepares it. */
-export async function startReal(): Promise<Dovecot> {
-  // The server prints and searches dates in its own time zone.
-  const extraConfig = "import_environment = TZ=UTC\n";
-  const dovecot = await startDovecot({ users, mail, quota, extraConfig });
+export async function startReal(version: DovecotVersion): Promise<Dovecot> {
+  const extraConfig = inUtc[version];
+  const dovecot = await startDovecot({ version, users, mail, quota, extraConfig });
   try {
     await spreadDates(join(dovecot.folder, "mail"));
-    const ask = askReal(dovecot);
+    await using client = new RealClient(dovecot);
     const counting = users.map((user) => ({ ...countModseqs, user }));
     for (const question of [...counting, ...preparation]) {
-      const { result, log } = await ask(question);
+      const { result, log } = await client.ask(question);
       if (result === "+") continue;
       throw new Error(`${commandLine(question)}: ${result}\n${log.join("\n")}`);
     }
@@ -33,15 +31,25 @@ export async function startReal(): Promise<Dovecot> {
   return dovecot;
 }
 
-/** Creates a function that sends commands to a real server. */
-export function askReal({ socket }: Dovecot): Ask {
-  const ask = askSocket(socket);
-  return async (question) => {
-    const answer = await ask(question);
+/** The server prints and searches dates in its own time zone. */
+const inUtc: Readonly<Record<DovecotVersion, string>> = {
+  "2.3": "import_environment = TZ=UTC\n",
+  "2.4": "import_environment {\n  TZ = UTC\n}\n",
+};
+
+/** Sends commands to a real server. */
+export class RealClient extends SocketClient {
+  /** Creates one for a server. */
+  constructor({ socket }: Dovecot) {
+    super(socket);
+  }
+
+  override async ask(question: Question): Promise<Answer> {
+    const answer = await super.ask(question);
     const makesMailboxes = ["mailbox create", "mailbox rename"].includes(question.name);
-    if (makesMailboxes) await ask({ ...countModseqs, user: question.user });
+    if (makesMailboxes) await super.ask({ ...countModseqs, user: question.user });
     return answer;
-  };
+  }
 }
 
 /**
@@ -51,44 +59,6 @@ export function askReal({ socket }: Dovecot): Ask {
  * one. The embedded server differs in this.
  */
 const countModseqs: Question = { name: "search", args: ["mailbox", "*", "modseq", "1"] };
-
-/**
- * Sends commands to a server at a UNIX socket, each on its own connection, since not all commands can
- * share a connection with others.
- */
-export function askSocket(path: string): Ask {
-  return async ({ input, ...command }) => {
-    const log: string[] = [];
-    await using connection = await open(path, log);
-    try {
-      const reply = await connection.send({ ...command, input });
-      const detail = reply.detail === "" ? "" : ` ${reply.detail}`;
-      const result = (reply.ok ? "+" : `-${reply.code}`) + detail;
-      return { result, fields: reply.rawFields, log };
-    } catch (error) {
-      if (!(error instanceof ConnectionLostError)) throw error;
-      return { result: "lost", fields: [], log };
-    }
-  };
-}
-
-/**
- * Opens a connection; what it logs goes to `log`. A process of Dovecot that is about to end may still accept
- * one, which then ends before the handshake: nothing was sent, and the next process takes it.
- */
-async function open(path: string, log: string[], attempts = 3): Promise<DoveadmConnection> {
-  const transport = await connect({ transport: "unix", path });
-  try {
-    return await DoveadmConnection.open(transport, {
-      // Dovecot 2.3 sends its log without a request for it.
-      logPassthrough: true,
-      onLog: ({ level, message }) => log.push(`${level}: ${message}`),
-    });
-  } catch (error) {
-    if (!(error instanceof ConnectionLostError) || error.sent || attempts === 1) throw error;
-    return await open(path, log, attempts - 1);
-  }
-}
 
 /** Spreads the times of receipt over some weeks, by setting the files' modification times. */
 async function spreadDates(folder: string): Promise<void> {

@@ -15,17 +15,18 @@ const DATE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
 /** A time in seconds since 1970, as "firstsaved" and UIDVALIDITY are. */
 const SECONDS = /^[12]\d{9}$/;
 
-/** The largest difference of two current times, in seconds, on a slow machine. */
-const NOW = 60;
-
 /** Records which values of the two servers correspond. */
 export class Twins {
-  readonly #start = Date.now() / 1000 - NOW;
+  readonly #start: number;
   readonly #realOf = new Map<string, string>();
   readonly #embeddedOf = new Map<string, string>();
 
-  /** Creates one with the GUIDs that both servers have from the start. */
-  constructor(known: Iterable<string>) {
+  /**
+   * Creates one with the GUIDs that both servers have from the start, and the time before that, in
+   * milliseconds.
+   */
+  constructor(known: Iterable<string>, start: number) {
+    this.#start = Math.floor(start / 1000);
     for (const guid of known) this.#learn(guid, guid);
   }
 
@@ -64,15 +65,16 @@ export class Likeness {
   }
 
   /**
-   * Whether two fields are equal or correspond: two GUIDs that are new on both servers become a pair; two
-   * times since the comparison began are about the same.
+   * Whether two fields are equal or correspond: two GUIDs that are new on both servers become a pair; any
+   * two times since the start do: a real server counts a new mailbox's UIDVALIDITY on from the time of its
+   * first one.
    */
   agree(real: Uint8Array, embedded: Uint8Array): boolean {
     if (isEqual(real, embedded)) return true;
     const [ours, theirs] = [decodeUtf8(real), decodeUtf8(embedded)];
     if (GUID.test(ours) && GUID.test(theirs)) return this.#pair(ours, theirs);
     const times = [ours, theirs].map(secondsOf);
-    return times.every((time) => time >= this.#start) && Math.abs(times[0] - times[1]) <= NOW;
+    return times.every((time) => time >= this.#start);
   }
 
   /** Keeps the new pairs: the answers are equal. */
