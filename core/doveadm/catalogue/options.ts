@@ -61,7 +61,7 @@ export function decodeArguments(
 ): Record<string, ParameterValue> {
   const given = parseOptions(args, optionsOf(info, version));
   const values: Record<string, ParameterValue> = {};
-  /** The word of a joined parameter that is set already: it starts the next list. */
+  /** The word of a joined parameter that is set already: on 2.3 it starts the next list, 2.4 skips it. */
   let ahead: string | undefined;
   for (const parameter of info.parameters) {
     const name = optionName(parameter);
@@ -70,7 +70,7 @@ export function decodeArguments(
       values[parameter.name] = wordsOf(word);
     } else if (given.has(name)) {
       values[parameter.name] = valueOf(typeIn(parameter, version), name, given);
-      ahead ??= word;
+      if (version === "2.3") ahead ??= word;
     }
     if (ahead !== undefined && parameter.positional && !parameter.joined) {
       values[parameter.name] = [ahead, ...given.list(name)];
