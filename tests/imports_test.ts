@@ -60,7 +60,10 @@ const may: Readonly<Record<string, Rule>> = {
   // A package of its own as well.
   cli: {
     all: [],
-    main: ["", "core", "core/doveadm", "core/doveadm/catalogue", "testing", "transports"],
+    main: [
+      ...["", "core", "core/doveadm", "core/doveadm/catalogue", "sweep"],
+      ...["testing", "transports"],
+    ],
     packages: cliPackages,
     node: true,
   },
