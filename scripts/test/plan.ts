@@ -153,11 +153,29 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
 };
 
 /**
- * The core only computes, so that it runs once on each JavaScript engine: V8 in Deno and JavaScriptCore in
- * Bun. Node, which has Deno's engine, runs the tests that decode and encode text.
+ * The test files that take long and run on fewer runtimes in `deno task test`: `test:soak`, or a task for one
+ * file, runs them on all.
  */
-const CORE = /^tests\/core\//;
-const CORE_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
+const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
+  "tests/examples/xkeysync/many_relays_test.ts": ["bun"],
+  "tests/fleet/kill_test.ts": ["bun"],
+  // It starts a process for each test, and each of them starts others.
+  "tests/extractor/program/extractor_test.ts": ["deno", "bun"],
+};
+
+/**
+ * What only computes runs once on each JavaScript engine: V8 in Deno and JavaScriptCore in Bun. That is the core,
+ * readers of mail, the mail behind the stand-in, and what goes by a virtual clock. Node, which has Deno's engine,
+ * runs the tests that decode and encode text.
+ */
+const COMPUTING: readonly RegExp[] = [
+  /^tests\/core\//,
+  /^tests\/testing\//,
+  /^tests\/extractor\/(?:maildir\/mail|messages)\//,
+  /^tests\/doveadm\/client\/pool\/(?:connections|events|fairness|kinds|retry|user_order)_test\.ts$/,
+  /^tests\/doveadm\/client\/cluster\/(?:failover|referral|route)_test\.ts$/,
+];
+const COMPUTING_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
 
 /** The installed package: on the oldest Node and on Bun; `test:packages` runs it on all runtimes. */
 const PACKAGES = /^tests\/npm\//;
@@ -170,7 +188,8 @@ const TOOLS = /^tests\/npm\/tools\//;
 
 /**
  * The tests that may differ between versions of Node: sockets, TLS, `fetch`, importing the package. They run on
- * Node 20 as well, the oldest version and the one that differs most; `test:nodes` runs them on all.
+ * Node 20 as well, the oldest version and the one that differs most, but for the two that take longest;
+ * `test:nodes` runs all of them on all.
  */
 const OTHER_NODES: readonly RegExp[] = [
   /^tests\/transports\//,
@@ -179,6 +198,8 @@ const OTHER_NODES: readonly RegExp[] = [
   /^tests\/doveadm\/client\/hostile_test\.ts$/,
   /^tests\/doveadm\/http\/exchange_test\.ts$/,
 ];
+
+const NOT_ON_NODE_20 = /^tests\/transports\/(?:listen|spawn)_test\.ts$/;
 
 /** The tests that `test:soak` runs at their full size. */
 const SOAK: readonly RegExp[] = [
@@ -189,12 +210,14 @@ const SOAK: readonly RegExp[] = [
   /^tests\/imap\/relay\/real_clients_test\.ts$/,
   /^tests\/doveadm\/server\/load_test\.ts$/,
   /^tests\/doveadm\/server\/http\/sockets_test\.ts$/,
-  /^tests\/doveadm\/client\/doveadm_test\.ts$/,
+  /^tests\/doveadm\/client\/(?:doveadm|everywhere)_test\.ts$/,
+  /^tests\/doveadm\/http\/doveadm_http_test\.ts$/,
   /^tests\/doveadm\/client\/large_message_test\.ts$/,
   /^tests\/doveadm\/client\/cluster\/failover_test\.ts$/,
   /^tests\/doveadm\/client\/many_users_(flow|dovecot)_test\.ts$/,
   /^tests\/doveadm\/client\/pool\/(dovecot|limits|soak)_test\.ts$/,
   /^tests\/extractor\/client\/program_test\.ts$/,
+  /^tests\/extractor\/program\/extractor_test\.ts$/,
   /^tests\/sweep\/(everybody|kill)_test\.ts$/,
   /^tests\/fleet\/kill_test\.ts$/,
   /^tests\/testing\/differential_test\.ts$/,
@@ -253,8 +276,10 @@ export function checksOf(suite: Suite): readonly string[] | undefined {
  */
 export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(ONLY),
+  ...Object.keys(FEWER),
   ...LONG,
-  ...[CORE, CORE_ON_NODE, PACKAGES, README, TOOLS, ...OTHER_NODES, ...SOAK, DOCS],
+  ...[...COMPUTING, COMPUTING_ON_NODE, PACKAGES, README, TOOLS],
+  ...[...OTHER_NODES, NOT_ON_NODE_20, ...SOAK, DOCS],
 ];
 
 /** Whether a suite runs a file on a runtime. */
@@ -275,7 +300,7 @@ export function isPlanned(suite: Suite, runtime: RuntimeName, file: TestFile): b
     case "any":
       return true;
     case "all":
-      return runsOn(runtime, path);
+      return runsOn(runtime, path) && (FEWER[path]?.includes(runtime) ?? true);
   }
 }
 
@@ -285,8 +310,12 @@ function runsOn(runtime: RuntimeName, path: string): boolean {
     return ONLY[path]?.on.includes(runtime) ?? (runtime === "node20" || runtime === "bun");
   }
   if (runtime === "node22" || runtime === "node26") return false;
-  if (runtime === "node20") return OTHER_NODES.some((it) => it.test(path));
-  if (runtime === "node" && CORE.test(path)) return CORE_ON_NODE.test(path);
+  if (runtime === "node20") {
+    return OTHER_NODES.some((it) => it.test(path)) && !NOT_ON_NODE_20.test(path);
+  }
+  if (runtime === "node" && COMPUTING.some((it) => it.test(path))) {
+    return COMPUTING_ON_NODE.test(path);
+  }
   return ONLY[path]?.on.includes(runtime) ?? true;
 }
 

@@ -12,12 +12,8 @@ import {
 import { connect as connectTransport } from "../../../transports/mod.ts";
 import type { Address } from "../../../transports/transport.ts";
 import { certificates } from "../../harness/certificates.ts";
-import {
-  defaultMail,
-  type Dovecot,
-  type DovecotVersion,
-  startDovecot,
-} from "../../harness/dovecot/dovecot.ts";
+import { defaultMail, type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { versionsHere } from "../../harness/dovecot/versions.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
 import { openSockets, socketsDownTo } from "../../harness/sockets.ts";
 import {
@@ -109,7 +105,7 @@ const scenarios: readonly (readonly [what: string, act: (way: Way) => Promise<vo
   ],
 ];
 
-for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
+for (const version of versionsHere) {
   let started: Promise<Dovecot> | undefined;
   const server = () =>
     started ??= startDovecot({

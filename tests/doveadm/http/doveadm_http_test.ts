@@ -12,7 +12,8 @@ import {
   PartialFailure,
   RemoteProtocolError,
 } from "../../../mod.ts";
-import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { versionsHere } from "../../harness/dovecot/versions.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
 import {
   clientOf,
@@ -27,7 +28,7 @@ import {
 } from "./clients.ts";
 import { testSending } from "./sending.ts";
 
-for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
+for (const version of versionsHere) {
   let dovecot: Dovecot;
   const name = (what: string) => `DoveadmHttp with Dovecot ${version} › ${what}`;
 
