@@ -78,11 +78,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["bun"],
     why: "is about what Dovecot writes into a maildir",
   },
-  "tests/extractor/strange_mails_test.ts": { on: ["deno"], why: "only computes" },
-  "tests/extractor/maildir/mail/mail_test.ts": {
-    on: ["deno", "bun"],
-    why: "only computes, so that it runs once on each JavaScript engine",
-  },
+  "tests/extractor/strange_mails_test.ts": { on: ["bun"], why: "only computes" },
   "tests/fleet/fleet_test.ts": {
     on: ["bun"],
     why: "is about what is noted in Redis; tests/fleet/kill_test.ts runs fleets on each runtime",
@@ -157,7 +153,13 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
  * file, runs them on all.
  */
 const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
+  "tests/doveadm/client/large_message_test.ts": ["bun"],
+  "tests/doveadm/client/many_calls_test.ts": ["bun"],
+  "tests/doveadm/client/pool/soak_test.ts": ["node"],
+  "tests/doveadm/server/load_test.ts": ["node", "bun"],
   "tests/examples/xkeysync/many_relays_test.ts": ["bun"],
+  "tests/extractor/maildir/busy_test.ts": ["bun"],
+  "tests/extractor/maildir/swapped_test.ts": ["deno", "bun"],
   "tests/fleet/kill_test.ts": ["bun"],
   // It starts a process for each test, and each of them starts others.
   "tests/extractor/program/extractor_test.ts": ["deno", "bun"],
@@ -171,11 +173,17 @@ const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
 const COMPUTING: readonly RegExp[] = [
   /^tests\/core\//,
   /^tests\/testing\//,
-  /^tests\/extractor\/(?:maildir\/mail|messages)\//,
+  /^tests\/extractor\/(?:maildir\/(?:mail|compression)|messages)\//,
   /^tests\/doveadm\/client\/pool\/(?:connections|events|fairness|kinds|retry|user_order)_test\.ts$/,
   /^tests\/doveadm\/client\/cluster\/(?:failover|referral|route)_test\.ts$/,
 ];
 const COMPUTING_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
+
+/**
+ * Unit tests of these run on Deno and Bun: what they have of Node's is the transports, which tests/transports/ and
+ * tests/doveadm/ run there.
+ */
+const IN_PROCESS = /^tests\/(?:cli|examples|extractor|imap|sweep)\//;
 
 /** The installed package: on the oldest Node and on Bun; `test:packages` runs it on all runtimes. */
 const PACKAGES = /^tests\/npm\//;
@@ -278,7 +286,7 @@ export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(ONLY),
   ...Object.keys(FEWER),
   ...LONG,
-  ...[...COMPUTING, COMPUTING_ON_NODE, PACKAGES, README, TOOLS],
+  ...[...COMPUTING, COMPUTING_ON_NODE, IN_PROCESS, PACKAGES, README, TOOLS],
   ...[...OTHER_NODES, NOT_ON_NODE_20, ...SOAK, DOCS],
 ];
 
@@ -300,7 +308,7 @@ export function isPlanned(suite: Suite, runtime: RuntimeName, file: TestFile): b
     case "any":
       return true;
     case "all":
-      return runsOn(runtime, path) && (FEWER[path]?.includes(runtime) ?? true);
+      return runsOn(runtime, path) && !isLeftOut(runtime, file);
   }
 }
 
@@ -317,6 +325,13 @@ function runsOn(runtime: RuntimeName, path: string): boolean {
     return COMPUTING_ON_NODE.test(path);
   }
   return ONLY[path]?.on.includes(runtime) ?? true;
+}
+
+/** Whether `deno task test` leaves a file out on a runtime that other suites run it on. */
+function isLeftOut(runtime: RuntimeName, file: TestFile): boolean {
+  const fewer = FEWER[file.path];
+  if (fewer !== undefined) return !fewer.includes(runtime);
+  return runtime === "node" && isUnit(file) && IN_PROCESS.test(file.path);
 }
 
 /**
