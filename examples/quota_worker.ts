@@ -40,6 +40,8 @@ async function answer(request: Request, env: QuotaWorkerEnvironment): Promise<Re
     connectTimeout: timeout,
   });
   try {
+    // Fails at once where the server can't be reached; a command would wait until it can be.
+    await doveadm.ready({ timeout });
     return Response.json(await doveadm.run("quota get", { user }, { timeout }));
   } catch (error) {
     return failureOf(error, user);
