@@ -155,6 +155,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
 const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
   "tests/doveadm/client/large_message_test.ts": ["bun"],
   "tests/doveadm/client/many_calls_test.ts": ["bun"],
+  "tests/doveadm/client/many_users_end_test.ts": ["bun"],
   "tests/doveadm/client/pool/soak_test.ts": ["node"],
   "tests/doveadm/server/load_test.ts": ["node", "bun"],
   "tests/examples/xkeysync/many_relays_test.ts": ["bun"],
@@ -162,13 +163,13 @@ const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
   "tests/extractor/maildir/swapped_test.ts": ["deno", "bun"],
   "tests/fleet/kill_test.ts": ["bun"],
   // It starts a process for each test, and each of them starts others.
-  "tests/extractor/program/extractor_test.ts": ["deno", "bun"],
+  "tests/extractor/program/extractor_test.ts": ["bun"],
 };
 
 /**
- * What only computes runs once on each JavaScript engine: V8 in Deno and JavaScriptCore in Bun. That is the core,
- * readers of mail, the mail behind the stand-in, and what goes by a virtual clock. Node, which has Deno's engine,
- * runs the tests that decode and encode text.
+ * What only computes runs on Deno: the core, readers of mail, the mail behind the stand-in, and what goes by a
+ * virtual clock. Bun, which has another JavaScript engine, runs the recordings, the laws of all protocols, and what
+ * reads mail by regular expressions; Node, which has Deno's engine, the tests that decode and encode text.
  */
 const COMPUTING: readonly RegExp[] = [
   /^tests\/core\//,
@@ -177,6 +178,8 @@ const COMPUTING: readonly RegExp[] = [
   /^tests\/doveadm\/client\/pool\/(?:connections|events|fairness|kinds|retry|user_order)_test\.ts$/,
   /^tests\/doveadm\/client\/cluster\/(?:failover|referral|route)_test\.ts$/,
 ];
+const COMPUTING_ON_BUN =
+  /^tests\/(?:core\/.*(?:bytes|recordings|laws|parser|reader|fuzz)_test\.ts$|extractor\/maildir\/)/;
 const COMPUTING_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
 
 /**
@@ -286,7 +289,7 @@ export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(ONLY),
   ...Object.keys(FEWER),
   ...LONG,
-  ...[...COMPUTING, COMPUTING_ON_NODE, IN_PROCESS, PACKAGES, README, TOOLS],
+  ...[...COMPUTING, COMPUTING_ON_BUN, COMPUTING_ON_NODE, IN_PROCESS, PACKAGES, README, TOOLS],
   ...[...OTHER_NODES, NOT_ON_NODE_20, ...SOAK, DOCS],
 ];
 
@@ -331,6 +334,9 @@ function runsOn(runtime: RuntimeName, path: string): boolean {
 function isLeftOut(runtime: RuntimeName, file: TestFile): boolean {
   const fewer = FEWER[file.path];
   if (fewer !== undefined) return !fewer.includes(runtime);
+  if (runtime === "bun" && !Object.hasOwn(ONLY, file.path)) {
+    return COMPUTING.some((it) => it.test(file.path)) && !COMPUTING_ON_BUN.test(file.path);
+  }
   return runtime === "node" && isUnit(file) && IN_PROCESS.test(file.path);
 }
 
