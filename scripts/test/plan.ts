@@ -183,8 +183,8 @@ const COMPUTING_ON_BUN =
 const COMPUTING_ON_NODE = /^tests\/core\/bytes_test\.ts$/;
 
 /**
- * Unit tests of these run on Deno and Bun: what they have of Node's is the transports, which tests/transports/ and
- * tests/doveadm/ run there.
+ * Unit tests of these run on Bun: what they have of a runtime is its transports, which tests/transports/ and
+ * tests/doveadm/ run on each. `test:unit` runs them on Deno.
  */
 const IN_PROCESS = /^tests\/(?:cli|examples|extractor|imap|sweep)\//;
 
@@ -198,9 +198,8 @@ const README = /^tests\/npm\/readme_test\.ts$/;
 const TOOLS = /^tests\/npm\/tools\//;
 
 /**
- * The tests that may differ between versions of Node: sockets, TLS, `fetch`, importing the package. They run on
- * Node 20 as well, the oldest version and the one that differs most, but for the two that take longest;
- * `test:nodes` runs all of them on all.
+ * The tests that may differ between versions of Node: sockets, TLS, `fetch`. `test:nodes` runs them on Node 20, 22
+ * and 26 as well.
  */
 const OTHER_NODES: readonly RegExp[] = [
   /^tests\/transports\//,
@@ -209,8 +208,6 @@ const OTHER_NODES: readonly RegExp[] = [
   /^tests\/doveadm\/client\/hostile_test\.ts$/,
   /^tests\/doveadm\/http\/exchange_test\.ts$/,
 ];
-
-const NOT_ON_NODE_20 = /^tests\/transports\/(?:listen|spawn)_test\.ts$/;
 
 /** The tests that `test:soak` runs at their full size. */
 const SOAK: readonly RegExp[] = [
@@ -290,7 +287,7 @@ export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(FEWER),
   ...LONG,
   ...[...COMPUTING, COMPUTING_ON_BUN, COMPUTING_ON_NODE, IN_PROCESS, PACKAGES, README, TOOLS],
-  ...[...OTHER_NODES, NOT_ON_NODE_20, ...SOAK, DOCS],
+  ...[...OTHER_NODES, ...SOAK, DOCS],
 ];
 
 /** Whether a suite runs a file on a runtime. */
@@ -320,10 +317,7 @@ function runsOn(runtime: RuntimeName, path: string): boolean {
   if (PACKAGES.test(path)) {
     return ONLY[path]?.on.includes(runtime) ?? (runtime === "node20" || runtime === "bun");
   }
-  if (runtime === "node22" || runtime === "node26") return false;
-  if (runtime === "node20") {
-    return OTHER_NODES.some((it) => it.test(path)) && !NOT_ON_NODE_20.test(path);
-  }
+  if (runtime === "node20" || runtime === "node22" || runtime === "node26") return false;
   if (runtime === "node" && COMPUTING.some((it) => it.test(path))) {
     return COMPUTING_ON_NODE.test(path);
   }
@@ -334,10 +328,10 @@ function runsOn(runtime: RuntimeName, path: string): boolean {
 function isLeftOut(runtime: RuntimeName, file: TestFile): boolean {
   const fewer = FEWER[file.path];
   if (fewer !== undefined) return !fewer.includes(runtime);
-  if (runtime === "bun" && !Object.hasOwn(ONLY, file.path)) {
-    return COMPUTING.some((it) => it.test(file.path)) && !COMPUTING_ON_BUN.test(file.path);
-  }
-  return runtime === "node" && isUnit(file) && IN_PROCESS.test(file.path);
+  if (Object.hasOwn(ONLY, file.path)) return false;
+  const isComputing = COMPUTING.some((it) => it.test(file.path));
+  if (isComputing) return runtime === "bun" && !COMPUTING_ON_BUN.test(file.path);
+  return runtime !== "bun" && isUnit(file) && IN_PROCESS.test(file.path);
 }
 
 /**
