@@ -95,17 +95,23 @@ async function follow(store: RedisKeyStore) {
     }
   })();
   ended.catch(begun.reject);
-  await begun.promise;
+  const close = async () => {
+    await client.close();
+    await connection[Symbol.asyncDispose]();
+  };
+  try {
+    await begun.promise;
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     /** Resolves when it has been told as many changes as these; they have to be these, in any order. */
     async isTold(...changes: readonly string[]): Promise<void> {
       await until(() => told.length >= changes.length, `${changes.length} changes`);
       assert.deepEqual(told.splice(0).sort(), [...changes].sort());
     },
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      await connection[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: close,
   };
 }
 
