@@ -308,7 +308,8 @@ export function isPlanned(suite: Suite, runtime: RuntimeName, file: TestFile): b
     case "nodes":
       return runtime.startsWith("node") && OTHER_NODES.some((it) => it.test(path));
     case "soak":
-      return SOAK.some((it) => it.test(path)) && runsOn(runtime, path);
+      return (Object.hasOwn(FEWER, path) || SOAK.some((it) => it.test(path))) &&
+        runsOn(runtime, path);
     case "docs":
       return DOCS.test(path) && runsOn(runtime, path);
     case "any":
