@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError, LocalProtocolError } from "../../../mod.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
+import { countListeners } from "../../harness/signal_listeners.ts";
 import { type Behaviour, clientOf, errorOf, list, outcome } from "./fake_server.ts";
 
 /** Answers every command. */
@@ -22,25 +23,12 @@ test("one signal › 5,000 calls that wait for it › a handful of listeners, an
   await leavingNothing(async () => {
     const { client } = clientOf(answering);
     const { signal } = new AbortController();
-    let listeners = 0;
-    let most = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    Object.assign(signal, {
-      addEventListener: (...args: Parameters<typeof add>) => {
-        most = Math.max(most, ++listeners);
-        add(...args);
-      },
-      removeEventListener: (...args: Parameters<typeof remove>) => {
-        listeners--;
-        remove(...args);
-      },
-    });
+    const listeners = countListeners(signal);
     const calls = Array.from({ length: 5000 }, () => client.send(list, { signal }));
     for (const answer of await Promise.all(calls)) assert(answer.ok);
     await client.close();
-    assert.equal(most, 1);
-    assert.equal(listeners, 0);
+    assert.equal(listeners.most, 1);
+    assert.equal(listeners.now, 0);
   });
 });
 

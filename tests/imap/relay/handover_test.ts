@@ -15,7 +15,7 @@ import { connect, listen } from "../../../transports/node.ts";
 import type { Listener } from "../../../transports/transport.ts";
 import { atFullSize } from "../../harness/soak.ts";
 import { ScriptedEnd } from "../scripted_end.ts";
-import { greeted, listed, until } from "./relay_setup.ts";
+import { logIn, until } from "./relay_setup.ts";
 
 const place = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
 
@@ -48,12 +48,7 @@ class Supervised implements AsyncDisposable {
   async session(): Promise<{ readonly client: ScriptedEnd; readonly server: ScriptedEnd }> {
     const client = new ScriptedEnd(await connect(this.supervisor.address));
     const server = new ScriptedEnd((await this.listener.accept())!);
-    await server.say(`* OK [CAPABILITY ${listed}] ready.\r\n`);
-    await client.hears(`* OK [CAPABILITY ${greeted}] ready.\r\n`);
-    await client.say("in LOGIN alice secret\r\n");
-    await server.hears("~1 LOGIN alice secret\r\n");
-    await server.say("~1 OK Logged in\r\n");
-    await client.hears("in OK Logged in\r\n");
+    await logIn(client, server);
     return { client, server };
   }
 

@@ -86,12 +86,7 @@ export class RelaySetup implements AsyncDisposable {
   async session(): Promise<{ readonly client: ScriptedEnd; readonly server: ScriptedEnd }> {
     const client = await this.client();
     const server = await this.server();
-    await server.say(`* OK [CAPABILITY ${listed}] ready.\r\n`);
-    await client.hears(`* OK [CAPABILITY ${greeted}] ready.\r\n`);
-    await client.say("in LOGIN alice secret\r\n");
-    await server.hears("~1 LOGIN alice secret\r\n");
-    await server.say("~1 OK Logged in\r\n");
-    await client.hears("in OK Logged in\r\n");
+    await logIn(client, server);
     return { client, server };
   }
 
@@ -107,6 +102,16 @@ export class RelaySetup implements AsyncDisposable {
     this.#peers.push(peer);
     return peer;
   }
+}
+
+/** Greets and logs in a client, by both ends of a relay. */
+export async function logIn(client: ScriptedEnd, server: ScriptedEnd): Promise<void> {
+  await server.say(`* OK [CAPABILITY ${listed}] ready.\r\n`);
+  await client.hears(`* OK [CAPABILITY ${greeted}] ready.\r\n`);
+  await client.say("in LOGIN alice secret\r\n");
+  await server.hears("~1 LOGIN alice secret\r\n");
+  await server.say("~1 OK Logged in\r\n");
+  await client.hears("in OK Logged in\r\n");
 }
 
 /** What the client is told of {@linkcode listed} in the greeting. */

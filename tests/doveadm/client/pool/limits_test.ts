@@ -7,6 +7,7 @@ import {
 } from "../../../../doveadm/client/pool/pool_options.ts";
 import { atFullSize } from "../../../harness/soak.ts";
 import { settled } from "../../../harness/virtual_clock.ts";
+import { countListeners } from "../../../harness/signal_listeners.ts";
 import { errorOf, FakePool, refusal } from "./fake_pool.ts";
 
 // maxQueue
@@ -137,20 +138,7 @@ test("time limit › invalid › LocalProtocolError, and nothing waits", async (
 test("100,000 calls at once › with one signal › one listener, and each is answered", async () => {
   await using fake = new FakePool({ onEvent: undefined });
   const { signal } = new AbortController();
-  let listeners = 0;
-  let most = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  Object.assign(signal, {
-    addEventListener: (...args: Parameters<typeof add>) => {
-      most = Math.max(most, ++listeners);
-      add(...args);
-    },
-    removeEventListener: (...args: Parameters<typeof remove>) => {
-      listeners--;
-      remove(...args);
-    },
-  });
+  const listeners = countListeners(signal);
   let done = 0;
   const act = () => Promise.resolve();
   const answers = Array.from(
@@ -160,7 +148,7 @@ test("100,000 calls at once › with one signal › one listener, and each is an
   await fake.clock.advance(30);
   await Promise.all(answers);
   assert.equal(done, 100_000);
-  assert.deepEqual([most, listeners], [1, 0]);
+  assert.deepEqual([listeners.most, listeners.now], [1, 0]);
 });
 
 test("calls at once › aborted, or closed › each gets its error", async () => {

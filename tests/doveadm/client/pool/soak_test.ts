@@ -19,6 +19,7 @@ import {
 import { type Dovecot, startDovecot } from "../../../harness/dovecot/dovecot.ts";
 import { leavingNothing } from "../../../harness/leftovers.ts";
 import { atFullSize, isSoak } from "../../../harness/soak.ts";
+import { countListeners } from "../../../harness/signal_listeners.ts";
 import { startRoughProxy } from "./rough_proxy.ts";
 
 const commands = atFullSize(200_000, 2_000);
@@ -144,18 +145,6 @@ async function savedMails({ socket }: Dovecot): Promise<Map<string, number>> {
   return saved;
 }
 
-/** Counts a signal's listeners. */
-function countListeners(signal: AbortSignal): () => number {
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  Object.assign(signal, {
-    addEventListener: (...args: Parameters<typeof add>) => (listeners++, add(...args)),
-    removeEventListener: (...args: Parameters<typeof remove>) => (listeners--, remove(...args)),
-  });
-  return () => listeners;
-}
-
 function memory(): number {
   (globalThis as { gc?: () => void }).gc?.();
   return process.memoryUsage().rss / 1024 / 1024;
@@ -220,7 +209,7 @@ test(`soak › ${commands} commands of six kinds › each is answered once, righ
       `  ${JSON.stringify(outcomes)}; ${JSON.stringify(totals)}; ${await proxy.end()} cuts; ` +
         `the resident memory grew by ${grown.toFixed(1)} MiB after a quarter of them`,
     );
-    assert.deepEqual([rest.running, rest.queued, listeners()], [0, 0, 0]);
+    assert.deepEqual([rest.running, rest.queued, listeners.now], [0, 0, 0]);
     assert.equal(totals.calls, last);
     assert.equal(totals.succeeded + totals.failed, last);
     assert.equal(totals.succeeded, outcomes.answered);
