@@ -11,28 +11,21 @@
  * @module
  */
 
-import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { connect, DoveadmConnection } from "../mod.ts";
 import { sweep } from "../sweep/mod.ts";
-import {
-  type Dovecot,
-  type DovecotVersion,
-  startDovecot,
-} from "../tests/harness/dovecot/dovecot.ts";
+import type { Dovecot, DovecotVersion } from "../tests/harness/dovecot/dovecot.ts";
 import { connect as connectTransport } from "../transports/mod.ts";
-import { median, quotasByDoveadm } from "./dovecot_program.ts";
+import { quotasByDoveadm } from "./dovecot_program.ts";
+import { timeInTurns, type Way, withUsers } from "./quotas.ts";
 
 const count = Number(process.argv[2] ?? 10_000);
 const rounds = Number(process.argv[3] ?? 3);
 
 /** How many connections there are. */
 const width = 10;
-
-/** A way: gets the quotas of users, and returns how many rows there are, two for each user. */
-type Way = () => Promise<number>;
 
 /** Bare connections, to each of which its share of the commands is written at once. */
 function bare({ port, password }: Dovecot, users: readonly string[]): Way {
@@ -72,18 +65,7 @@ function sweeping({ port, password }: Dovecot, users: readonly string[], journal
   };
 }
 
-async function compare(version: DovecotVersion): Promise<void> {
-  const users = Array.from({ length: count }, (_, at) => `user${at}`);
-  const dovecot = await startDovecot({ version, users, mail: {} });
-  try {
-    await compareOn(dovecot, version);
-  } finally {
-    // Removing so many users' folders may take longer than the harness waits; its watchdog goes on with it.
-    await dovecot.stop().catch((error: Error) => console.error(error.message));
-  }
-}
-
-async function compareOn(dovecot: Dovecot, version: DovecotVersion): Promise<void> {
+async function compare(dovecot: Dovecot, version: DovecotVersion): Promise<void> {
   const { users, folder, port } = dovecot;
   const ways: Record<string, Way> = {
     "bare connections": bare(dovecot, users),
@@ -92,23 +74,16 @@ async function compareOn(dovecot: Dovecot, version: DovecotVersion): Promise<voi
     "doveadm -A -S": quotasByDoveadm(version, dovecot, "-S", `127.0.0.1:${port}`),
     "doveadm -A": quotasByDoveadm(version, dovecot),
   };
-  await ways["bare connections"]();
-  const times = Object.fromEntries(Object.keys(ways).map((name) => [name, [] as number[]]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, way] of Object.entries(ways)) {
-      const start = performance.now();
-      const rows = await way();
-      times[name].push(performance.now() - start);
-      assert.equal(rows, 2 * count, name);
-    }
-  }
+  const times = await timeInTurns(ways, { count, rounds });
   console.log(`Dovecot ${version}, ${count} users, ${width} connections`);
-  const base = median(times["bare connections"]);
+  const base = times["bare connections"];
   for (const name of Object.keys(ways)) {
-    const time = median(times[name]);
+    const time = times[name];
     const rate = (count / time * 1000).toFixed(0).padStart(6);
     console.log(`  ${name.padEnd(20)} ${rate} users a second  ${(base / time).toFixed(2)}`);
   }
 }
 
-for (const version of ["2.3", "2.4"] as const) await compare(version);
+for (const version of ["2.3", "2.4"] as const) {
+  await withUsers(version, count, (dovecot) => compare(dovecot, version));
+}

@@ -11,21 +11,14 @@
  * @module
  */
 
-import assert from "node:assert/strict";
 import process from "node:process";
 import { connect, type DoveadmClient, type RunOptions } from "../mod.ts";
-import {
-  type Dovecot,
-  type DovecotVersion,
-  startDovecot,
-} from "../tests/harness/dovecot/dovecot.ts";
-import { median, quotasByDoveadm } from "./dovecot_program.ts";
+import type { Dovecot, DovecotVersion } from "../tests/harness/dovecot/dovecot.ts";
+import { quotasByDoveadm } from "./dovecot_program.ts";
+import { timeInTurns, type Way, withUsers } from "./quotas.ts";
 
 const count = Number(process.argv[2] ?? 5000);
 const rounds = 3;
-
-/** A way: gets the quotas, and returns how many lines or rows there are, two for each user. */
-type Way = () => Promise<number>;
 
 function run(client: DoveadmClient, options: RunOptions = {}): Way {
   return async () => (await client.run("quota get", { allUsers: true }, options)).length;
@@ -39,18 +32,7 @@ function rows(client: DoveadmClient): Way {
   };
 }
 
-async function compare(version: DovecotVersion): Promise<void> {
-  const users = Array.from({ length: count }, (_, at) => `user${at}`);
-  const dovecot = await startDovecot({ version, users, mail: {} });
-  try {
-    await compareOn(dovecot, version);
-  } finally {
-    // Removing so many users' folders may take longer than the harness waits; its watchdog goes on with it.
-    await dovecot.stop().catch((error: Error) => console.error(error.message));
-  }
-}
-
-async function compareOn(dovecot: Dovecot, version: DovecotVersion): Promise<void> {
+async function compare(dovecot: Dovecot, version: DovecotVersion): Promise<void> {
   const { port, httpPort, password } = dovecot;
   await using tcp = connect({ hostname: "127.0.0.1", port }, { password });
   await using http = connect(`http://127.0.0.1:${httpPort}`, { password });
@@ -65,24 +47,17 @@ async function compareOn(dovecot: Dovecot, version: DovecotVersion): Promise<voi
     "doveadm -A -S": quotasByDoveadm(version, dovecot, "-S", `127.0.0.1:${port}`),
     "doveadm -A": quotasByDoveadm(version, dovecot),
   };
-  await ways["run(), TCP"]();
-  const times = Object.fromEntries(Object.keys(ways).map((name) => [name, [] as number[]]));
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, way] of Object.entries(ways)) {
-      const start = performance.now();
-      const found = await way();
-      times[name].push(performance.now() - start);
-      assert.equal(found, 2 * count, name);
-    }
-  }
+  const times = await timeInTurns(ways, { count, rounds });
   console.log(`Dovecot ${version}, ${count} users`);
-  const base = median(times["run(), TCP"]);
+  const base = times["run(), TCP"];
   for (const name of Object.keys(ways)) {
-    const time = median(times[name]);
+    const time = times[name];
     console.log(
       `  ${name.padEnd(32)} ${time.toFixed(0).padStart(6)} ms  ${(time / base).toFixed(2)} times`,
     );
   }
 }
 
-for (const version of ["2.3", "2.4"] as const) await compare(version);
+for (const version of ["2.3", "2.4"] as const) {
+  await withUsers(version, count, (dovecot) => compare(dovecot, version));
+}
