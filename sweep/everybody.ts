@@ -39,7 +39,7 @@ const mostBytes = 2 ** 31;
 /**
  * The users that a server's user database lists, each once, in its order; each loop asks anew. The answer is
  * one JSON text, which is read as it arrives, and without a break: Dovecot cuts off an answer of which
- * nothing is read for a minute. What is ahead of the loop is kept as bytes, some 35 MiB for a million names.
+ * nothing is read for a minute. What is read before the loop asks for it is kept as bytes, some 35 MiB for a million names.
  *
  * (Over HTTP the text is parsed as a whole, with the client's limits.) The loop throws what `stream()` of the
  * client throws, after the names that came before; and a `RemoteProtocolError` for another answer than a list.

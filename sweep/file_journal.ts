@@ -1,7 +1,7 @@
 /**
  * A journal in a file.
  *
- * The file has a line for each text that was saved, with a checksum ahead of it; the last whole line counts.
+ * The file has a line for each text that was saved, with a checksum before it; the last whole line counts.
  * From 1 MiB on it is replaced by a new one with one line.
  *
  * @module

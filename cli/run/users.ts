@@ -41,7 +41,7 @@ export interface UsersOptions {
   readonly onProgress: (progress: SweepProgress) => void;
 }
 
-/** How many users may be ahead of the one whose rows are due, for each job. */
+/** How many users may be done before the one whose rows are due, for each job. */
 const lead = 4;
 
 /**
@@ -111,7 +111,7 @@ class Order {
   #next = 0;
   #waiting: (() => void)[] = [];
 
-  /** So many users may be ahead of the one whose turn it is. */
+  /** So many users may be done before the one whose turn it is. */
   constructor(lead: number) {
     this.#lead = lead;
   }
