@@ -122,7 +122,9 @@ for (const [version, link] of [["2.4", "referral"], ["2.3", "proxy"]] as const) 
       const bob = new Caller(doveadm, "bob");
       await using running = startAll([alice, bob]);
       await Promise.all([alice.hasAnswers(5), bob.hasAnswers(5)]);
-      checkSaves(await savedAt(one, "alice"), alice.saves);
+      // While the server lists its mails, more are saved.
+      const saves = new Map(alice.saves);
+      checkSaves(await savedAt(one, "alice"), saves);
       await one.stop();
       await bob.hasAnswers(5);
       // The server that is started again has new mailboxes.
