@@ -149,6 +149,16 @@ function testOutliving({ name, open, much }: Pick<Subject, "name" | "open" | "mu
     await Promise.all([peer.closeWrite(), assertEnd(transport)]);
     await assertEnd(transport);
   });
+
+  test(`${name} › a write after closeWrite() › rejects, and reading still works`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const bytes = pattern(Math.min(much, 100_000));
+    await Promise.all([transport.closeWrite(), assertEnd(peer)]);
+    await assert.rejects(transport.write(Uint8Array.of(1)), TransportError);
+    await Promise.all([peer.write(bytes), assertReads(transport, bytes)]);
+    await Promise.all([peer.closeWrite(), assertEnd(transport)]);
+  });
 }
 
 function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void {
