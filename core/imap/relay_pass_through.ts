@@ -208,7 +208,10 @@ export class RelayPassThrough implements PassThrough {
 
   /** The client sends no more; returns whether the server's last answers are awaited. */
   inputEnd(): boolean {
-    return this.#options.onInputEnd();
+    const isAwaited = this.#options.onInputEnd();
+    // Nothing more comes of a command that it broke off, and nothing goes to the server: it has no line to end.
+    if (this.#state === "line") this.#state = "between";
+    return isAwaited;
   }
 
   /** Takes a continuation of the server. */

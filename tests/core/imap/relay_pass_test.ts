@@ -225,6 +225,44 @@ test("a command › the connection ends inside it › the half-close is passed o
   assert.deepEqual(talk.told().sort(), ["end", "end"]);
 });
 
+test("the client's end › after any byte, before the server's answers › nothing follows the half-close", () => {
+  const said = [
+    "a APPEND INBOX {2+}\r\nhi (\\Seen)\r\n",
+    "b CREATE {1}\r\nx\r\n",
+    "c IDLE\r\nDONE\r\n",
+    "d XWAIT\r\nDONE\r\n",
+    "e NOOP\r\n",
+  ].join("");
+  const answers = ["+ OK\r\n", "a NO Full.\r\n", "b NO no\r\n", "+ idling\r\n", "c OK\r\n"];
+  const outcomes = new Set<string>();
+  for (let end = 0; end <= said.length; end++) {
+    for (let before = 0; before <= answers.length; before++) {
+      const talk = RelayTalk.in();
+      let got = "";
+      let granted = 0;
+      // Only what it may say to what it has got and not answered.
+      const answer = (text: string) => {
+        got += talk.got();
+        const isGrant = text.startsWith("+");
+        const asked = got.match(/\{\d\}\r\n|c IDLE/g)?.length ?? 0;
+        if (isGrant ? asked === granted : !got.includes(text.slice(0, 2))) return;
+        granted = isGrant ? granted + 1 : asked;
+        talk.server(text);
+      };
+      talk.client(said.slice(0, end));
+      answers.slice(0, before).forEach(answer);
+      talk.clientEnd();
+      answers.slice(before).forEach(answer);
+      talk.serverEnd();
+      assert.equal(talk.failure, undefined, `${end} ${before}`);
+      const told = talk.told();
+      assert.deepEqual(told.filter((type) => type === "end").length, 2, `${end} ${before}`);
+      outcomes.add(told.includes("close-write") ? "passed on" : "ended");
+    }
+  }
+  assert.deepEqual([...outcomes].sort(), ["ended", "passed on"]);
+});
+
 test("a tag › of a command that is open › waits for that one's answer", () => {
   const talk = RelayTalk.in();
   talk.client("a NOOP\r\na APPEND x {2+}\r\nhi\r\nb NOOP\r\n");

@@ -48,6 +48,7 @@ export class RelayTalk {
   #now = 0;
   #toClient = "";
   #toServer = "";
+  #isHalfClosed = false;
 
   /** Creates one; neither peer has said anything. */
   constructor({ leavesLogins = false, ...options }: RelayTalkOptions = {}) {
@@ -150,8 +151,12 @@ export class RelayTalk {
         this.#toClient += textOf(chunk);
       }
       for (let chunk; (chunk = upstream.takeOutput()) !== undefined; isBusy = true) {
+        assert(!this.#isHalfClosed, `after the half-close: ${textOf(chunk)}`);
         this.#toServer += textOf(chunk);
       }
+      // A driver writes what is left before it half-closes.
+      this.#isHalfClosed = this.events.some(({ type }) => type === "close-write") ||
+        this.#isHalfClosed;
     }
   }
 
