@@ -43,7 +43,7 @@ export interface Redis extends AsyncDisposable {
 }
 
 /** How long a server may take to answer after its start, in milliseconds. */
-const START_TIMEOUT = 20_000;
+const START_TIMEOUT = 60_000;
 
 /** How many ports are tried when other processes keep taking the free ones. */
 const PORT_ATTEMPTS = 5;

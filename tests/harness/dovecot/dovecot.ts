@@ -118,9 +118,9 @@ export interface Dovecot extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Time limits for a server to answer, and to end, in milliseconds. */
-const START_TIMEOUT = 20_000;
-const STOP_TIMEOUT = 20_000;
+/** Time limits for a server to answer, and to end, in milliseconds: only what hangs reaches them. */
+const START_TIMEOUT = 60_000;
+const STOP_TIMEOUT = 60_000;
 
 /** How many ports are tried when other processes keep taking the free ones. */
 const PORT_ATTEMPTS = 5;
