@@ -17,6 +17,7 @@ import {
   type Doveadm,
   type DoveadmLog,
   exitCode,
+  TimeoutError,
 } from "@dovewire/dovewire";
 import { InputQueue } from "@dovewire/dovewire/core";
 import { DoveadmClientProtocol } from "@dovewire/dovewire/core/doveadm";
@@ -192,8 +193,13 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
       await doveadm.run("mailbox list", { user: "tss" }, { signal, timeout: 10_000 });
     }
     await using gone = connect(url);
-    const late = gone.run("mailbox list", { user: "tss" }, { timeout: 200 });
-    await assert.rejects(late, ConnectError);
+    let error: unknown;
+    // On a busy machine a connection may not even be refused in that time.
+    for (let timeout = 200; timeout < 60_000; timeout *= 4) {
+      error = await gone.run("mailbox list", { user: "tss" }, { timeout }).catch((it) => it);
+      if (!(error instanceof TimeoutError)) break;
+    }
+    assert.ok(error instanceof ConnectError, String(error));
   },
 };
 
