@@ -204,7 +204,7 @@ test("real Dovecot › a refused message whose lines look like commands › none
   // That a reload would have shown is shown by one.
   await doveadm.send({ name: "reload" });
   for (let tries = 0; await reloads() === 0; tries++) {
-    assert(tries < 100, "a reload doesn't show in the log");
+    assert(tries < 1_200, "a reload doesn't show in the log");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 });
@@ -260,11 +260,14 @@ test("real Dovecot › thousands of pipelined commands on one connection › ans
     await using connection = await connectionTo(dovecot);
     const answers: number[] = [];
     await Promise.all(
-      Array.from({ length: count }, (_, at) =>
-        connection.send({ name: "who" }).then(({ ok }) => {
-          assert(ok);
-          answers.push(at);
-        })),
+      Array.from(
+        { length: count },
+        (_, at) =>
+          connection.send({ name: "who" }, { timeout: 300_000 }).then(({ ok }) => {
+            assert(ok);
+            answers.push(at);
+          }),
+      ),
     );
     assert.deepEqual(answers, Array.from({ length: count }, (_, at) => at));
   }

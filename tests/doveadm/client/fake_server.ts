@@ -57,7 +57,7 @@ export function clientOf(
   let connections = 0;
   const client = new Doveadm({ path: "/server" }, {
     maxMinor: 0,
-    timeout: 20_000,
+    timeout: 120_000,
     ...options,
     connector: () => {
       const [here, there] = memoryPair({ cut: options.cut });

@@ -106,7 +106,7 @@ for (const way of ways) {
     const large = Array.from({ length: 100 }, (_, at) => `${at}-`.padEnd(8000, "x"));
     for (const maxConnections of [2, 3, 10]) {
       const { client } = clientOf(way, { users: names(12), reply: () => large }, {
-        ...{ maxConnections, timeout: 10_000 },
+        maxConnections,
       });
       const last = `99-`.padEnd(8000, "x");
       let taken = 0;

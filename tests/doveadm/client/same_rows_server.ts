@@ -51,7 +51,7 @@ export async function startFullDovecot(
     ...{ version, everything: true, searchIndex },
     // No process works at the queue for indexing, so that it isn't empty.
     extraConfig: version === "2.4"
-      ? "service indexer-worker {\n  executable = /bin/sleep 60\n}\n"
+      ? "service indexer-worker {\n  executable = /bin/sleep 600\n}\n"
       : "",
     users: ["alice", "bob", "carol", ...ways],
     mail: {
@@ -156,7 +156,7 @@ export interface Session {
 
 /** Starts a process that does nothing. */
 export function startSession(): Session {
-  const child = spawn("sleep", ["60"], { stdio: "ignore" });
+  const child = spawn("sleep", ["600"], { stdio: "ignore" });
   const ended = once(child, "exit");
   return { pid: child.pid!, ended, end: () => child.kill("SIGKILL") };
 }

@@ -69,7 +69,7 @@ export function clientOf(
   options: ClientOptions = {},
 ): { readonly client: DoveadmClient; readonly seen: Seen } {
   const seen: Seen = { users: [], inputs: new Map(), requests: [], most: 0, running: 0 };
-  const settings = { timeout: 20_000, ...options };
+  const settings = { timeout: 120_000, ...options };
   const client = way === "TCP"
     ? new Doveadm({ path: "/server" }, {
       ...settings,

@@ -275,7 +275,7 @@ test("HTTP limits › input in pieces › no more is taken than any Dovecot take
   await assert.rejects(http.run("save", { ...save, file: slow() }, { timeout: 30 }), {
     name: "TimeoutError",
   });
-  for (let wait = 0; !isEnded && wait < 500; wait++) {
+  for (let wait = 0; !isEnded && wait < 6000; wait++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assert(isEnded, "the input is still read");

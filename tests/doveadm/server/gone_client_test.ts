@@ -13,10 +13,10 @@ const password = "s3cret";
 const login = `PLAIN\t${btoa(`\0doveadm\0${password}`)}\n`;
 const sleep = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
 
-/** Resolves when something has happened; fails after 20 s. */
+/** Resolves when something has happened; fails after a minute. */
 async function until(isSo: () => boolean, what: string): Promise<void> {
   for (let turn = 0; !isSo(); turn++) {
-    assert(turn < 1000, `It never happened that ${what}.`);
+    assert(turn < 3000, `It never happened that ${what}.`);
     await sleep(20);
   }
 }

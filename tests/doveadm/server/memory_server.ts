@@ -70,7 +70,7 @@ export async function rest(transport: Transport): Promise<string> {
 /** Resolves when something has come to pass, and rejects when that takes too long. */
 export async function until(isSo: () => boolean, what: string): Promise<void> {
   for (let turn = 0; !isSo(); turn++) {
-    assert(turn < 1000, `It never came to pass that ${what}.`);
+    assert(turn < 6000, `It never came to pass that ${what}.`);
     await sleep(10);
   }
 }
