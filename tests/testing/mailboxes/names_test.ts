@@ -65,11 +65,14 @@ test("fitsMask › other masks › false", () => {
 test("fitsMask › random masks › the same as a regular expression", () => {
   const text = (characters: string) =>
     fc.string({ unit: fc.constantFrom(...characters), maxLength: 8 });
-  fc.assert(fc.property(text("ab/*%"), text("ab/"), (mask, name) => {
-    const pattern = mask.replaceAll("*", ".*").replaceAll("%", "[^/]*");
-    assert.equal(fitsMask(mask, name, "/"), new RegExp(`^${pattern}$`).test(name));
-    if (fitsMask(mask, name, "/")) assert(fitsBelow(mask, name.slice(0, 2), "/"));
-  }));
+  fc.assert(
+    fc.property(text("ab/*%"), text("ab/"), (mask, name) => {
+      const pattern = mask.replaceAll("*", ".*").replaceAll("%", "[^/]*");
+      assert.equal(fitsMask(mask, name, "/"), new RegExp(`^${pattern}$`).test(name));
+      if (fitsMask(mask, name, "/")) assert(fitsBelow(mask, name.slice(0, 2), "/"));
+    }),
+    { seed: 1 },
+  );
 });
 
 test("fitsMask › a mask of many wildcards › fast", () => {

@@ -119,15 +119,18 @@ test("simplified queries › any query › matches the same mails", () => {
       fc.tuple(tie("query"), tie("query")).map(([a, b]) => ["(", ...a, "or", ...b, ")"]),
     ),
   }));
-  fc.assert(fc.property(query, (args) => {
-    const { key } = parseSearchQuery(args, "2.3");
-    const simple = simplify(key);
-    for (let uid = 1; uid <= 6; uid++) {
-      for (const flags of [[], ["\\Seen"], ["\\Deleted"], ["\\Seen", "\\Deleted"]]) {
-        assert.equal(fits(simple, uid, flags), fits(key, uid, flags));
+  fc.assert(
+    fc.property(query, (args) => {
+      const { key } = parseSearchQuery(args, "2.3");
+      const simple = simplify(key);
+      for (let uid = 1; uid <= 6; uid++) {
+        for (const flags of [[], ["\\Seen"], ["\\Deleted"], ["\\Seen", "\\Deleted"]]) {
+          assert.equal(fits(simple, uid, flags), fits(key, uid, flags));
+        }
       }
-    }
-  }));
+    }),
+    { seed: 1 },
+  );
 });
 
 /** Whether a mail matches a key, by the documented meaning of keys. */
