@@ -12,7 +12,7 @@ import { findCommand, namedThings } from "../../../core/doveadm/catalogue/mod.ts
 import { encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
 import { servePolicyProxy } from "../../../examples/policy_proxy.ts";
 import { CommandError, connect } from "../../../mod.ts";
-import type { Dovecot, DovecotVersion } from "../../harness/dovecot/dovecot.ts";
+import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { RAW } from "../../harness/dovecot/wire.ts";
 import {
   bytesOf,
@@ -20,9 +20,20 @@ import {
   firstLines,
   forEach,
   mailboxes,
-  startWithLastingProcesses,
 } from "../../core/doveadm/first_lines.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
+
+/**
+ * Starts a server whose processes serve one connection after another, for as long as the test takes: one that has
+ * been idle and is about to end may still accept a connection, which is then opened twice.
+ */
+function startLasting(version: DovecotVersion, more: string): Promise<Dovecot> {
+  const settings = version === "2.3"
+    ? "service_count = 100000\n  idle_kill = 600s"
+    : "restart_request_count = 100000\n  idle_kill_interval = 600s";
+  const extraConfig = `mail_fsync = never\nservice doveadm {\n  ${settings}\n}\n${more}`;
+  return startDovecot({ version, extraConfig, hasClients: true });
+}
 
 /** A relay in front of a server that counts its connections. */
 interface Relay extends AsyncDisposable {
@@ -74,7 +85,7 @@ async function setUp(version: DovecotVersion): Promise<
     stack.push(resource);
     return resource;
   };
-  const dovecot = use(await startWithLastingProcesses(version, sharedNamespaces(version)));
+  const dovecot = use(await startLasting(version, sharedNamespaces(version)));
   const { path } = use(await temporaryFolder());
   const relay = use(await relayTo(dovecot, join(path, "relay")));
   const proxy = join(path, "proxy");
