@@ -74,7 +74,7 @@ test("terminal › a table wider than the screen › is cut, one line a row", as
   await terminal.type(
     'clear; dovewire -f table fetch -u alice "uid hdr.subject hdr.from" all; echo ended $?',
   );
-  const screen = await terminal.see(/^ended \d/m);
+  const screen = await terminal.see(/^ended \d\n\$/m);
   assert.deepEqual(linesOf(screen).slice(-5), [
     "uid hdr.subject                            hdr.from",
     "  1 A very long subject A very long subje… bob@example.org",
@@ -100,10 +100,9 @@ test("terminal › Ctrl-C in a run for many users › it can go on, and shows ho
   await using terminal = await openShell(folder.path, path, 90);
   const line = "dovewire --jobs 5 --resume j -f jsonl mailbox list -A >> rows; echo ended $?";
   await terminal.type(`cd ${folder.path}; clear; ${line}`);
-  const running = await terminal.see(/39 of 40 users, 0 failed|39 of \? users/);
-  assert.match(running, /#+-* 39 of/);
+  await terminal.see(/#+-* 39 of 40 users, 0 failed/);
   await terminal.press("C-c");
-  const interrupted = (await terminal.see(/^ended \d+/m)).replaceAll(
+  const interrupted = (await terminal.see(/^ended \d+\n\$/m)).replaceAll(
     /\n(?!dovewire|ended|\$)/g,
     "",
   );
@@ -111,7 +110,8 @@ test("terminal › Ctrl-C in a run for many users › it can go on, and shows ho
   assert.match(interrupted, /^ended 130$/m);
   isSlow = false;
   await terminal.type(`clear; ${line}`);
-  assert.match(await terminal.see(/^ended \d+/m), /40 of 40 users, 0 failed.*\n(.*\n)*ended 0/);
+  // The shell clears the screen of the first run when it gets to it.
+  await terminal.see(/40 of 40 users, 0 failed.*\n(.*\n)*ended 0\n/);
   const rows = (await readFile(join(folder.path, "rows"), "utf8")).trim().split("\n");
   assert.deepEqual(rows.map((row) => JSON.parse(row).username).sort(), [...users].sort());
 });
@@ -129,7 +129,10 @@ test("terminal › top › is refreshed in place, sorted by keys, and leaves the
   if (server.address.transport !== "tcp") assert.fail();
   await using terminal = await openShell(folder.path, `127.0.0.1:${server.address.port}`, 80);
   await terminal.type("clear; echo before; dovewire top --interval 0.2; echo ended $?");
-  const first = await terminal.see(/3 sessions of 2 users|unknown|failed/);
+  // A screen may be drawn in several steps.
+  const first = await terminal.see(
+    /3 sessions of 2 users.*\n(.*\n)*bob +imap +2 192\.0\.2\.1\nalice +imap +1|unknown|failed/,
+  );
   assert.match(
     first,
     /^processes: .*\n(.*\n)*USER +SERVICE SESSIONS ADDRESSES\nbob +imap +2 192\.0\.2\.1\nalice +imap +1/m,
@@ -139,6 +142,6 @@ test("terminal › top › is refreshed in place, sorted by keys, and leaves the
   await terminal.press("u");
   await terminal.see(/^alice .*\nbob .*\ncarol /m);
   await terminal.press("q");
-  const after = await terminal.see(/^ended \d/m);
+  const after = await terminal.see(/^ended \d\n\$/m);
   assert.deepEqual(linesOf(after).slice(-3), ["before", "ended 0", "$"]);
 });
