@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Collector } from "../../cli/exporter/collector.ts";
 import { renderMetrics, type ServerSnapshot } from "../../cli/exporter/render.ts";
@@ -7,6 +8,7 @@ import { startHttp } from "../../cli/exporter/run_exporter.ts";
 import type { QueryName, QuotaUse } from "../../cli/exporter/snapshot.ts";
 import { openServer } from "../../cli/servers/open_server.ts";
 import { type MailServer, startMailServer } from "../../testing/mod.ts";
+import { temporaryFolder } from "../harness/sockets.ts";
 import { runWords } from "./run.ts";
 
 /** A value of a metric in Prometheus' text; `undefined` if it has none. */
@@ -23,9 +25,10 @@ function valueIn(
 }
 
 /** A mail server with a session, whose first user has used most of the quota. */
-async function startServer(): Promise<MailServer> {
+async function startServer(place?: { readonly path: string }): Promise<MailServer> {
   const mail = `Subject: x\r\n\r\n${"x".repeat(8000)}\r\n`;
   const server = await startMailServer({
+    place,
     users: {
       'al"ice\\': { mailboxes: { INBOX: [mail] }, quota: { bytes: 10_240 } },
       bob: { mailboxes: { INBOX: [mail, mail] }, quota: { bytes: 102_400, messages: 10 } },
@@ -41,7 +44,7 @@ async function startServer(): Promise<MailServer> {
 function collectorFor(
   server: MailServer,
   errors: QueryName[] = [],
-  mailboxes = ["INBOX"],
+  patience = { probeTimeout: 60_000 },
 ): Collector {
   const { signal } = new AbortController();
   const chosen = { name: "mx1", url: server.url };
@@ -49,13 +52,16 @@ function collectorFor(
     ...{
       server: "mx1",
       quotaUsers: 2,
-      mailboxes,
+      mailboxes: ["INBOX"],
       hasReplication: false,
       mailInterval: 0,
       signal,
-      probeTimeout: 300,
     },
-    open: () => openServer(chosen, { signal, timeout: 5000, isUnattended: true }),
+    // How long a server that is down is tried.
+    get probeTimeout() {
+      return patience.probeTimeout;
+    },
+    open: () => openServer(chosen, { signal, timeout: 60_000, isUnattended: true }),
     onError: (_, query) => errors.push(query),
   });
 }
@@ -84,12 +90,16 @@ test("exporter › a server's answers › are metrics in base units", async () =
 });
 
 test("exporter › a server that goes and comes back › is down meanwhile, and has no old values", async () => {
-  const server = await startServer();
+  await using folder = await temporaryFolder();
+  const place = { path: join(folder.path, "doveadm-server") };
+  const server = await startServer(place);
   const errors: QueryName[] = [];
-  const collector = collectorFor(server, errors);
+  const patience = { probeTimeout: 60_000 };
+  const collector = collectorFor(server, errors, patience);
   try {
     await collector.refresh();
     await server.close();
+    patience.probeTimeout = 300;
     await collector.refresh();
     const down = await renderMetrics([collector.snapshot]);
     assert.equal(valueIn(down, "dovecot_up", {}), 0);
@@ -109,10 +119,8 @@ test("exporter › a server that goes and comes back › is down meanwhile, and 
       }),
       errors.filter((query) => query === "connect").length,
     );
-    if (server.address.transport !== "tcp") assert.fail();
-    await using again = await startMailServer({
-      ...{ system: server.system, place: server.address, settings: { password: server.password } },
-    });
+    patience.probeTimeout = 60_000;
+    await using again = await startMailServer({ system: server.system, place });
     await collector.refresh();
     assert.equal(
       valueIn(await renderMetrics([collector.snapshot]), "dovecot_up", {}),
