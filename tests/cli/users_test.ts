@@ -117,7 +117,9 @@ test("many users › interrupted with a journal › the same words go on where i
   const before = users.asked.length;
   const second = await runWords(words);
   assert.equal(second.code, 0, second.errors);
-  assert(users.asked.length - before <= names.length - done.length, "users were asked again");
+  // What the first run had sent when it ended may be read now.
+  const again = users.asked.slice(before).filter((user) => done.includes(user));
+  assert.deepEqual(again, [], "users were asked again");
   const all = [...done, ...second.output.match(/user\d+/g)!];
   assert.deepEqual(all.sort(), [...names].sort());
 });
