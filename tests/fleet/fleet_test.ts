@@ -124,12 +124,16 @@ test("fleet › a worker that is closed › ends what is under way, and another 
   await using fleet = new Fleet(options);
   await fleet.enqueue(names(30), { batch: 30 });
   const runs: string[] = [];
+  let release = () => {};
+  const released = new Promise<void>((resolve) => release = resolve);
   const first = new FleetWorker(async (user) => {
     runs.push(user);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (runs.length >= 10) await released;
   }, { ...options, ...short, concurrency: 2 });
   await until(() => runs.length >= 10);
-  await first.close();
+  const closing = first.close();
+  release();
+  await closing;
   await first.closed;
   const before = runs.length;
   assert(before < 30);
