@@ -5,6 +5,7 @@
  */
 
 import { AbortError, LocalProtocolError, RemoteProtocolError } from "../core/errors.ts";
+import { checkFunction, checkOptions, shownValue } from "../core/option_checks.ts";
 import { timeLimit } from "../core/time_limit.ts";
 import type { DoveadmClient } from "../doveadm/client/doveadm_client.ts";
 import { isMask } from "../doveadm/chosen_users.ts";
@@ -51,10 +52,12 @@ export function everybody(
   doveadm: Pick<DoveadmClient, "stream">,
   options: EverybodyOptions = {},
 ): UserListing {
+  checkOptions(options);
+  checkFunction('The client\'s "stream"', doveadm?.stream);
   const { mask = "*", timeout, maxBytes = defaultMaxBytes } = options;
   if (typeof mask !== "string" || !isMask(mask) || mask.startsWith("-")) {
     throw new LocalProtocolError(
-      `"mask" is ${JSON.stringify(mask)}. Set it to one with "*" or "?", such as "*@example.org".`,
+      `"mask" is ${shownValue(mask)}. Set it to one with "*" or "?", such as "*@example.org".`,
     );
   }
   if (!(typeof maxBytes === "number" && maxBytes > 0)) {

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import { timeLimit } from "../core/time_limit.ts";
 import { fileJournal } from "./file_journal.ts";
 import type { SweepJournal } from "./journal.ts";
@@ -82,6 +83,7 @@ export interface CheckedSweepOptions {
 
 /** Checks options; throws a `LocalProtocolError` that names the wrong one. */
 export function checkSweepOptions(options: SweepOptions): CheckedSweepOptions {
+  checkOptions(options, { booleans: ["idempotent"] });
   const { concurrency = 20, perServer = Infinity, retries = 5, total, serverOf } = options;
   checkCount("concurrency", concurrency, 1);
   if (concurrency === Infinity) throw wrong("concurrency", concurrency, "a finite number");

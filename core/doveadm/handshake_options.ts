@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 
 /** The highest supported minor version of the protocol. */
 export const MAX_MINOR = 4;
@@ -13,7 +14,7 @@ export const MAX_MINOR = 4;
 export function checkMaxMinor(maxMinor: number = MAX_MINOR): void {
   if (!Number.isInteger(maxMinor) || maxMinor < 0 || maxMinor > MAX_MINOR) {
     throw new LocalProtocolError(
-      `"maxMinor" is ${maxMinor}. Use an integer from 0 to ${MAX_MINOR}.`,
+      `"maxMinor" is ${shownValue(maxMinor)}. Use an integer from 0 to ${MAX_MINOR}.`,
     );
   }
 }
@@ -33,7 +34,7 @@ export function checkStarttls(starttls: unknown, allowed: readonly string[]): vo
   if (starttls === undefined || allowed.some((value) => value === starttls)) return;
   const values = allowed.map((value) => `"${value}"`).join(" or ");
   throw new LocalProtocolError(
-    `"starttls" is ${JSON.stringify(starttls)}. Set it to ${values}, or leave it out.`,
+    `"starttls" is ${shownValue(starttls)}. Set it to ${values}, or leave it out.`,
   );
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { DovewireError } from "../../core/mod.ts";
+import { checkOptions } from "../../core/option_checks.ts";
 import {
   type DoveadmClientEvent,
   DoveadmClientProtocol,
@@ -16,14 +17,24 @@ import type { Transport } from "../../transports/transport.ts";
 import { withDoveadmAlpn } from "../alpn.ts";
 import { answerOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
-import type { DoveadmConnectionOptions, StreamOptions } from "./connection_options.ts";
+import {
+  connectionOptionTypes,
+  type DoveadmConnectionOptions,
+  type StreamOptions,
+} from "./connection_options.ts";
 import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
 import { closedError, handshakeError, timeoutError, unansweredError } from "./failures.ts";
 import { FieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
 import { type Input, piecesOf } from "./input.ts";
 import { abortError, Deadline, defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import { checkPlaintext } from "./plaintext.ts";
-import type { DoveadmAnswer, DoveadmRequest, SendOptions } from "./request.ts";
+import {
+  checkRequest,
+  checkSendOptions,
+  type DoveadmAnswer,
+  type DoveadmRequest,
+  type SendOptions,
+} from "./request.ts";
 
 /** Receives the outcome of a command. */
 interface Outcome {
@@ -87,6 +98,7 @@ export class DoveadmConnection implements AsyncDisposable {
   #running: Promise<void>;
 
   private constructor(transport: Transport, options: DoveadmConnectionOptions) {
+    checkOptions(options, connectionOptionTypes);
     const { handshakeTimeout = 10_000, timeout = defaultTimeout } = options;
     this.#handshakeTimeout = timeLimit("handshakeTimeout", handshakeTimeout);
     timeLimit("timeout", timeout);
@@ -260,7 +272,10 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   /** Sends a command. */
-  #begin({ input, ...command }: DoveadmRequest, options: StreamOptions, outcome: Outcome): void {
+  #begin(request: DoveadmRequest, options: StreamOptions, outcome: Outcome): void {
+    checkRequest(request);
+    checkSendOptions(options);
+    const { input, ...command } = request;
     const { signal, timeout = this.#options.timeout ?? defaultTimeout, valuesPerRow } = options;
     const { name } = command;
     const limit = timeLimit("timeout", timeout);

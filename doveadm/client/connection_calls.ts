@@ -5,17 +5,20 @@
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
+import { checkOptions } from "../../core/option_checks.ts";
 import { connectionKind, versionOf } from "../../core/doveadm/catalogue/mod.ts";
 import {
   defaultClientLimits,
   type DoveadmClientLimits,
 } from "../../core/doveadm/client_options.ts";
+import { DoveadmClientProtocol } from "../../core/doveadm/mod.ts";
 import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import { peerName } from "../../transports/transport.ts";
 import type { CallRunner } from "./call_runner.ts";
 import { type HopOptions, userAtHop, withHop } from "./cluster/hop.ts";
 import { CommandError } from "./command_error.ts";
 import type { DoveadmConnection } from "./connection.ts";
+import { connectionOptionTypes } from "./connection_options.ts";
 import type { DoveadmOptions } from "./doveadm_options.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { openConnection } from "./open_connection.ts";
@@ -54,6 +57,10 @@ export class ConnectionCalls implements CallRunner {
     options: DoveadmOptions,
     { failsFast = false }: { readonly failsFast?: boolean } = {},
   ) {
+    checkOptions(options, {
+      ...connectionOptionTypes,
+      functions: ["onEvent", "connector", ...connectionOptionTypes.functions],
+    });
     const { address, security, password: passwordOfTarget } = resolveTarget(target);
     const { password = passwordOfTarget } = options;
     const { starttls, timeout = defaultTimeout, connectTimeout = 0, handshakeTimeout = 0 } =
@@ -66,6 +73,8 @@ export class ConnectionCalls implements CallRunner {
     for (const [name, value] of Object.entries({ timeout, connectTimeout, handshakeTimeout })) {
       timeLimit(name, value);
     }
+    // Checked here since it would be too late when the first command needs a connection.
+    new DoveadmClientProtocol({ ...options, ...(password === undefined ? {} : { password }) });
     this.peer = peerName(address);
     this.#limits = { ...defaultClientLimits, ...options.limits };
     const how = {

@@ -8,6 +8,13 @@ import type { DoveadmClientProtocolOptions } from "../../core/doveadm/mod.ts";
 import type { TlsOptions } from "../../transports/transport.ts";
 import type { DoveadmLog, SendOptions } from "./request.ts";
 
+/** The types of a connection's options that are no texts and no numbers. */
+export const connectionOptionTypes = {
+  functions: ["onLog"],
+  objects: ["limits", "tls"],
+  booleans: ["allowPlaintextPassword", "logPassthrough"],
+} as const;
+
 /** Options for a `DoveadmConnection`. */
 export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
   /**

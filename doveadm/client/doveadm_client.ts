@@ -10,13 +10,20 @@ import type {
   DoveadmRow,
   GivenParameters,
 } from "../../core/doveadm/catalogue/mod.ts";
+import { LocalProtocolError } from "../../core/errors.ts";
 import type { CallRunner } from "./call_runner.ts";
 import type { StreamedField } from "./field_stream.ts";
-import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import {
+  checkRequest,
+  checkSendOptions,
+  type DoveadmRequest,
+  type DoveadmResult,
+  type SendOptions,
+} from "./request.ts";
 import { rowsOfCall, runCall, runCalls } from "./run_call.ts";
 import { checkRunOptions, type RunOptions } from "./run_options.ts";
 import { type Row, TypedCall } from "./typed_call.ts";
-import type { ValueOptions } from "./values.ts";
+import { checkValueOptions, type ValueOptions } from "./values.ts";
 
 /** The commands that can be called without parameters. */
 export type BareCommandName = {
@@ -52,6 +59,7 @@ export class DoveadmClient implements AsyncDisposable {
    * @internal
    */
   protected constructor(runner: CallRunner, values: ValueOptions) {
+    checkValueOptions(values);
     this.peer = runner.peer;
     this.#runner = runner;
     this.#values = values;
@@ -69,8 +77,10 @@ export class DoveadmClient implements AsyncDisposable {
    * The protocol has no way to cancel a command: one that was aborted or timed out after it was sent may
    * still run, and its connection is closed. Other commands are not affected.
    */
-  send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
-    return this.#runner.send(request, options);
+  async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
+    checkRequest(request);
+    checkSendOptions(options);
+    return await this.#runner.send(request, options);
   }
 
   /**
@@ -96,6 +106,8 @@ export class DoveadmClient implements AsyncDisposable {
     request: DoveadmRequest,
     options: SendOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
+    checkRequest(request);
+    checkSendOptions(options);
     return this.#runner.stream(request, options);
   }
 
@@ -209,7 +221,10 @@ export class DoveadmClient implements AsyncDisposable {
     calls: Calls,
     options: RunOptions = {},
   ): Promise<{ -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> }> {
-    const typed = calls.map(([name, parameters = {}]) => this.#call(name, parameters, options));
+    const typed = Array.from(
+      checkedCalls(calls),
+      ([name, parameters = {}]) => this.#call(name, parameters, options),
+    );
     const outcomes: unknown = await runCalls(this.#runner, typed, options);
     return outcomes as { -readonly [Index in keyof Calls]: DoveadmOutcome<Calls[Index]> };
   }
@@ -232,8 +247,9 @@ export class DoveadmClient implements AsyncDisposable {
    * await assert.rejects(doveadm.ready(), { name: "AuthenticationError" });
    * ```
    */
-  ready(options: SendOptions = {}): Promise<void> {
-    return this.#runner.ready(options);
+  async ready(options: SendOptions = {}): Promise<void> {
+    checkSendOptions(options);
+    await this.#runner.ready(options);
   }
 
   /**
@@ -243,8 +259,9 @@ export class DoveadmClient implements AsyncDisposable {
    * Dovecot logs each such command as an error, "Client sent unknown command: dovewire ping": call this when
    * you want to know, and not every second.
    */
-  ping(options: SendOptions = {}): Promise<void> {
-    return this.#runner.ping(options);
+  async ping(options: SendOptions = {}): Promise<void> {
+    checkSendOptions(options);
+    await this.#runner.ping(options);
   }
 
   /** Closes all connections. Pending and later commands get a `ConnectionLostError`. */
@@ -262,4 +279,12 @@ export class DoveadmClient implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** The calls, if they are pairs. */
+function checkedCalls(calls: readonly DoveadmCall[]): readonly DoveadmCall[] {
+  if (Array.isArray(calls) && Array.from(calls).every(Array.isArray)) return calls;
+  throw new LocalProtocolError(
+    'The calls are no list of pairs. Pass a list like [["quota get", { user: "alice" }]].',
+  );
 }

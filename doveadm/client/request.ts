@@ -4,6 +4,8 @@
  * @module
  */
 
+import { LocalProtocolError } from "../../core/errors.ts";
+import { checkOptions, shownValue } from "../../core/option_checks.ts";
 import type { DoveadmCommand, DoveadmReply, LogLine } from "../../core/doveadm/mod.ts";
 import type { Input } from "./input.ts";
 
@@ -30,6 +32,32 @@ export interface SendOptions {
    * answer; false if left out. What was never sent is sent again in any case.
    */
   idempotent?: boolean;
+}
+
+/** Throws a `LocalProtocolError` for options that aren't those of a command. */
+export function checkSendOptions(options: SendOptions): void {
+  checkOptions(options, { booleans: ["idempotent"] });
+}
+
+/** Throws a `LocalProtocolError` for what isn't a request; its texts are checked when it is encoded. */
+export function checkRequest(request: DoveadmRequest): void {
+  if (typeof request !== "object" || request === null) {
+    throw new LocalProtocolError(
+      `The request is ${shownValue(request)}. Pass an object with the command's "name".`,
+    );
+  }
+  if (typeof request.name !== "string") {
+    throw new LocalProtocolError(
+      `The request's "name" is ${
+        shownValue(request.name)
+      }. Set it to a command, like "mailbox list".`,
+    );
+  }
+  if (request.args !== undefined && !Array.isArray(request.args)) {
+    throw new LocalProtocolError(
+      `The "args" of ${shownValue(request.name)} are no array. Set them to an array of strings.`,
+    );
+  }
 }
 
 /** A log line and the command that it came with. */

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../core/errors.ts";
+import { checkOptions, shownValue } from "../../core/option_checks.ts";
 import { timeLimit } from "../../transports/timers.ts";
 import type { SendOptions } from "./request.ts";
 
@@ -68,14 +69,10 @@ export interface RunOptions extends SendOptions {
 
 /** Throws a `LocalProtocolError` for options that are invalid. */
 export function checkRunOptions(options: RunOptions): void {
-  const { timeout, userTimeout, onUserError, order, iterate } = options;
+  checkOptions(options, { functions: ["onUserError"], booleans: ["idempotent"] });
+  const { timeout, userTimeout, order, iterate } = options;
   if (timeout !== undefined) timeLimit("timeout", timeout);
   if (userTimeout !== undefined) timeLimit("userTimeout", userTimeout);
-  if (onUserError !== undefined && typeof onUserError !== "function") {
-    throw new LocalProtocolError(
-      '"onUserError" is not a function. Set it to one, or leave it out.',
-    );
-  }
   checkChoice("order", order, ["arrival", "users"]);
   checkChoice("iterate", iterate, ["client", "server"]);
 }
@@ -87,6 +84,6 @@ function checkChoice(
 ): void {
   if (value === undefined || choices.includes(value)) return;
   throw new LocalProtocolError(
-    `"${option}" is ${JSON.stringify(value)}. Set it to "${choices.join('" or "')}".`,
+    `"${option}" is ${shownValue(value)}. Set it to "${choices.join('" or "')}".`,
   );
 }

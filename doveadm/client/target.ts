@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../core/errors.ts";
+import { shownValue } from "../../core/option_checks.ts";
 import type { Address } from "../../transports/transport.ts";
 import { decodeUrlPart, parseUrl } from "./url_parts.ts";
 
@@ -43,6 +44,11 @@ export interface ResolvedTarget {
  */
 export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTarget {
   if (typeof target === "string" || target instanceof URL) return resolveUrl(target);
+  if (typeof target !== "object" || target === null) {
+    throw new LocalProtocolError(
+      `The target is ${shownValue(target)}. Give a URL, or an object with "hostname" or "path".`,
+    );
+  }
   if ("path" in target) {
     if (typeof target.path !== "string" || target.path === "") {
       throw new LocalProtocolError(
@@ -58,7 +64,7 @@ export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTar
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new LocalProtocolError(
-      `The target's "port" is ${port}. Set it to a number from 1 to 65535.`,
+      `The target's "port" is ${shownValue(port)}. Set it to a number from 1 to 65535.`,
     );
   }
   const address: Address = { transport: "tcp", hostname, port };

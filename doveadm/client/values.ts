@@ -4,7 +4,14 @@
  * @module
  */
 
-import { decodeUtf8, encodeUtf8, quoteText, RemoteProtocolError } from "../../core/mod.ts";
+import {
+  decodeUtf8,
+  encodeUtf8,
+  LocalProtocolError,
+  quoteText,
+  RemoteProtocolError,
+} from "../../core/mod.ts";
+import { shownValue } from "../../core/option_checks.ts";
 import type { ColumnInfo } from "../../core/doveadm/catalogue/mod.ts";
 import { wallClockTime } from "./wall_clock.ts";
 
@@ -24,6 +31,22 @@ export type Value =
 export interface ValueOptions {
   /** The time zone of the server's clock, as in "Europe/Helsinki"; the runtime's if left out. */
   readonly timeZone?: string;
+}
+
+/** Throws a `LocalProtocolError` for a time zone that the runtime doesn't know. */
+export function checkValueOptions({ timeZone }: ValueOptions): void {
+  if (timeZone === undefined) return;
+  try {
+    new Intl.DateTimeFormat("en-US", { timeZone });
+    if (typeof timeZone === "string") return;
+  } catch {
+    // It is none.
+  }
+  throw new LocalProtocolError(
+    `"timeZone" is ${
+      shownValue(timeZone)
+    }. Set it to a name like "Europe/Vienna", or leave it out.`,
+  );
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { decodeUtf8, encodeUtf8 } from "../../core/mod.ts";
+import { checkOptions } from "../../core/option_checks.ts";
 import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import type { CallRunner } from "../client/call_runner.ts";
 import { FieldQueue, StreamedField } from "../client/field_stream.ts";
@@ -36,6 +37,12 @@ export class HttpCalls implements CallRunner {
 
   /** Throws a `LocalProtocolError` for an invalid target or option. */
   constructor(target: string | URL, options: DoveadmHttpOptions) {
+    checkOptions(options, {
+      functions: ["fetch"],
+      objects: ["limits"],
+      booleans: ["allowPlaintextPassword"],
+      texts: ["username", "password", "apiKey"],
+    });
     const { apiKey, timeout = defaultTimeout } = options;
     const { url, ...inUrl } = resolveHttpTarget(target);
     const username = options.username ?? inUrl.username;

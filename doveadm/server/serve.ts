@@ -9,6 +9,7 @@ import {
   type DoveadmServerProtocolOptions,
 } from "../../core/doveadm/mod.ts";
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
+import { checkFunction, checkOptions } from "../../core/option_checks.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
 import { RefusalDelays } from "../../transports/refusal_delays.ts";
@@ -135,6 +136,13 @@ export async function serve(
   options: ServeOptions,
   handler: DoveadmHandler,
 ): Promise<DoveadmServer> {
+  checkOptions(options, {
+    functions: ["authenticate", "takesInput", "onError"],
+    objects: ["limits", "tls"],
+    booleans: ["preauthenticated"],
+    texts: ["hostname", "path"],
+  });
+  checkFunction("The handler", handler);
   const preauthenticated = checkAccess(options);
   checkTls(options);
   const settings = { ...options, tls: tlsOptions(options), preauthenticated };

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../../core/errors.ts";
+import { checkOptions } from "../../../core/option_checks.ts";
 import { defaultTimeout, timeLimit } from "../../../transports/timers.ts";
 import type { DoveadmOptions } from "../doveadm_options.ts";
 import type { PoolOptions } from "../pool/pool_options.ts";
@@ -73,13 +74,11 @@ export interface CheckedClusterOptions {
 export function checkClusterOptions(
   options: RouteOptions & Pick<DoveadmOptions, "maxQueue" | "timeout" | "onEvent">,
 ): CheckedClusterOptions {
+  checkOptions(options, { functions: ["referral", "onEvent"] });
   const { route, referral, maxReferrals = 4, routeLifetime = 60_000 } = options;
   const { maxQueue = 250_000, timeout = defaultTimeout, onEvent } = options;
   if (route !== undefined && route !== "userdb" && typeof route !== "function") {
     throw new LocalProtocolError('"route" is neither a function nor "userdb".');
-  }
-  if (referral !== undefined && typeof referral !== "function") {
-    throw new LocalProtocolError('"referral" is not a function. Set it to one, or leave it out.');
   }
   if (typeof maxReferrals !== "number" || !(maxReferrals >= 0)) {
     throw new LocalProtocolError(

@@ -1,0 +1,79 @@
+/**
+ * Checks of options whose values are functions, objects and the like.
+ *
+ * A value of another type would show much later, or not at all: as an uncaught error when an event comes, or
+ * as an option that has no effect.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "./errors.ts";
+
+/** The names of options by the type of their values. An AbortSignal is always looked for as "signal". */
+export interface OptionTypes {
+  /** Functions. */
+  readonly functions?: readonly string[];
+  /** Objects that have options themselves. */
+  readonly objects?: readonly string[];
+  /** `true` or `false`. */
+  readonly booleans?: readonly string[];
+  /** Strings. */
+  readonly texts?: readonly string[];
+}
+
+/** The options that are left out count as right. No value is shown: it may be a secret. */
+export function checkOptions(options: unknown, types: OptionTypes = {}): void {
+  if (!isObject(options)) {
+    throw new LocalProtocolError("The options are not an object. Pass one, or leave it out.");
+  }
+  check(options, types.functions, isFunction, "a function");
+  check(options, types.objects, isObject, "an object");
+  check(options, types.booleans, isBoolean, "a boolean");
+  check(options, types.texts, isText, "a string");
+  check(options, ["signal"], isSignal, "an AbortSignal");
+}
+
+/** Throws unless what was passed is a function; `what` begins the message: "The handler". */
+export function checkFunction(what: string, value: unknown): void {
+  if (!isFunction(value)) throw new LocalProtocolError(`${what} is not a function. Pass one.`);
+}
+
+/** A value of any type, for messages. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+function check(
+  options: Readonly<Record<string, unknown>>,
+  names: readonly string[] = [],
+  isRight: (value: unknown) => boolean,
+  right: string,
+): void {
+  for (const name of names) {
+    const value = options[name];
+    if (value === undefined || isRight(value)) continue;
+    throw new LocalProtocolError(`"${name}" is not ${right}. Set it to one, or leave it out.`);
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === "function";
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === "boolean";
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+/** Whether it is a signal, of whatever realm or library. */
+function isSignal(value: unknown): boolean {
+  return isObject(value) && isBoolean(value.aborted) && isFunction(value.addEventListener);
+}

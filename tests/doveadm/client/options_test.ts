@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect, type DoveadmClient, LocalProtocolError } from "../../../mod.ts";
+
+/** Values that no option of the other types may have. */
+const others = { null: null, number: 5, text: "5", symbol: Symbol("5"), bigint: 5n } as const;
+
+const functions = ["onEvent", "onLog", "connector"];
+const objects = ["limits", "tls"];
+const booleans = ["allowPlaintextPassword", "logPassthrough"];
+
+/** Calls with each value, and checks that the error names the option. */
+function checkRefused(name: string, call: (value: unknown) => void): void {
+  for (const [type, value] of Object.entries(others)) {
+    assert.throws(() => call(value), (error: Error) => {
+      assert(error instanceof LocalProtocolError, `${name} ${type}: ${error}`);
+      assert(error.message.startsWith(`"${name}" is`), error.message);
+      return true;
+    });
+  }
+}
+
+/** The clients of each kind. */
+const connects: Readonly<Record<string, (options: object) => DoveadmClient>> = {
+  connection: (options) => connect("doveadm://127.0.0.1:1", options),
+  cluster: (options) => connect(["doveadm://127.0.0.1:1"], options),
+};
+
+for (const [kind, connectWith] of Object.entries(connects)) {
+  for (const name of [...functions, ...objects, ...booleans]) {
+    test(`options › ${name} of another type, ${kind} › LocalProtocolError when the client is created`, () => {
+      checkRefused(name, (value) => connectWith({ [name]: value }));
+    });
+  }
+}
+
+test("options › referral of another type › LocalProtocolError when the client is created", () => {
+  checkRefused("referral", (referral) => connects.cluster({ referral }));
+});
+
+for (const name of ["fetch", "limits", "allowPlaintextPassword"]) {
+  test(`options › ${name} of another type, HTTP › LocalProtocolError when the client is created`, () => {
+    checkRefused(name, (value) => connect("http://127.0.0.1:1", { [name]: value }));
+  });
+}
+
+test("options › password, maxMinor, starttls or timeZone invalid › LocalProtocolError when the client is created", () => {
+  const wrong = [
+    ...[{ password: null }, { password: "" }, { username: 5 }, { maxMinor: 9 }, {
+      limits: { reply: 0 },
+    }],
+    ...[{ starttls: null }, { starttls: "offered" }, { timeZone: "Nowhere" }, { timeZone: null }],
+  ];
+  for (const options of wrong) {
+    const named = new RegExp(`^"(?:limits\\.)?${Object.keys(options.limits ?? options)[0]}" is `);
+    for (const connectWith of Object.values(connects)) {
+      assert.throws(() => connectWith(options), (error: Error) => {
+        return error instanceof LocalProtocolError && named.test(error.message);
+      }, JSON.stringify(options));
+    }
+  }
+  assert.throws(
+    () => connect("http://127.0.0.1:1", { password: null as unknown as string }),
+    /^LocalProtocolError: "password" is not a string/,
+  );
+});
+
+test("options › null instead of an object › LocalProtocolError", () => {
+  const none = null as unknown as Record<never, never>;
+  const targets = ["doveadm://127.0.0.1:1", "http://127.0.0.1:1", ["doveadm://127.0.0.1:1"]];
+  for (const target of targets) {
+    assert.throws(
+      () => connect(target, none),
+      /^LocalProtocolError: The options are not an object/,
+    );
+  }
+});
+
+test("targets › neither a URL nor an object › LocalProtocolError that says what to give", () => {
+  for (const target of [undefined, null, 5, true, Symbol("5"), 5n]) {
+    for (const given of [target, [target]]) {
+      assert.throws(
+        () => connect(given as unknown as string),
+        /^LocalProtocolError: The target is .*Give a URL, or an object/,
+      );
+    }
+  }
+});
+
+test("calls › options and requests of another type › LocalProtocolError, and nothing is sent", async () => {
+  await using doveadm = connect("doveadm://127.0.0.1:1");
+  const anything = doveadm as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const request = { name: "mailbox list", user: "alice" };
+  const params = { user: "alice" };
+  const calls: readonly (readonly [string, ...unknown[]])[] = [
+    ["send", undefined],
+    ["send", null],
+    ["send", { ...request, name: 5 }],
+    ["send", { ...request, args: "INBOX" }],
+    ["send", { ...request, args: null }],
+    ["send", request, null],
+    ["send", request, { signal: {} }],
+    ["send", request, { signal: null }],
+    ["send", request, { idempotent: "no" }],
+    ["run", "mailbox list", params, null],
+    ["run", "mailbox list", params, { signal: "5" }],
+    ["run", "mailbox list", params, { idempotent: 1 }],
+    ["run", "mailbox list", params, { order: 5n }],
+    ["run", "mailbox list", { user: "*" }, { onUserError: null }],
+    ["runAll", null],
+    ["runAll", [null]],
+    // deno-lint-ignore no-sparse-arrays -- as a caller may have made it
+    ["runAll", [, ["mailbox list", params]]],
+    ["ready", null],
+    ["ping", { signal: 5 }],
+  ];
+  for (const [name, ...args] of calls) {
+    await assert.rejects(anything[name](...args), LocalProtocolError, `${name} ${String(args[0])}`);
+  }
+  assert.throws(() => doveadm.stream(request, { signal: {} as AbortSignal }), LocalProtocolError);
+});
