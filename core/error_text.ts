@@ -6,7 +6,11 @@
 
 /** The message of any thrown value. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "an error without a message";
+  }
 }
 
 /** A sentence for use after a colon; "TLS", "ECONNREFUSED" and the like stay as they are. */

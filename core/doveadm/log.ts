@@ -5,7 +5,8 @@
  */
 
 import { decodeUtf8, GatheredBytes, indexOfLineFeed } from "../bytes.ts";
-import { RemoteProtocolError } from "../errors.ts";
+import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 
 /** The severity of a log line. */
 export type LogLevel = "debug" | "info" | "warning" | "error" | "fatal" | "panic";
@@ -19,6 +20,18 @@ export const logLevels: readonly LogLevel[] = [
   "fatal",
   "panic",
 ];
+
+/** Throws a `LocalProtocolError` unless a line can have that level and message. */
+export function checkLogLine(level: LogLevel, message: string): void {
+  if (!logLevels.includes(level)) {
+    throw new LocalProtocolError(
+      `${shownValue(level)} is not a log level. Use one of ${logLevels.join(", ")}.`,
+    );
+  }
+  if (typeof message !== "string") {
+    throw new LocalProtocolError(`A log message is ${shownValue(message)}. Use a string.`);
+  }
+}
 
 /** One line of a server's log. */
 export interface LogLine {

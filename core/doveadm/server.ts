@@ -15,7 +15,7 @@ import type { DoveadmCommand } from "./command.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { DotUnstuffer } from "./dot_stuffing.ts";
 import { checkLimits, MAX_MINOR, noTlsAsked } from "./handshake_options.ts";
-import { type LogLevel, logLevels } from "./log.ts";
+import { checkLogLine, type LogLevel } from "./log.ts";
 import { ReplyWriter } from "./reply_writer.ts";
 import { ServerHandshake, type ServerHandshakeOptions } from "./server_handshake.ts";
 
@@ -236,11 +236,7 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
    * the client has no log, or from protocol 1.3 on didn't ask for it.
    */
   log(level: LogLevel, message: string): void {
-    if (!logLevels.includes(level)) {
-      throw new LocalProtocolError(
-        `${JSON.stringify(level)} is not a log level. Use one of ${logLevels.join(", ")}.`,
-      );
-    }
+    checkLogLine(level, message);
     if (this.#sendsLog && this.#isOpen) this.#replies.log(level, message);
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { type DoveadmServerProtocol, exitCodes } from "../../core/doveadm/mod.ts";
-import { DovewireError, LocalProtocolError, quoteText } from "../../core/mod.ts";
+import { DovewireError, LocalProtocolError, messageOf, quoteText } from "../../core/mod.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { DoveadmHandler, ReplyField, ServerRequest } from "./handler.ts";
 
@@ -59,15 +59,23 @@ async function writeFields(
   handler: DoveadmHandler,
   target: AnswerTarget,
 ): Promise<void> {
-  const reply = await handler(request);
-  if (reply === undefined) return;
   const writer = new FieldWriter(id, request.signal, target);
-  if (typeof reply === "string") await writer.write(reply);
-  else if (Symbol.asyncIterator in reply) {
-    for await (const field of reply) await writer.write(field);
+  await forEachField(await handler(request), (field) => writer.write(field));
+}
+
+/** Calls back with each field of a handler's reply, no faster than it takes them. */
+export async function forEachField(
+  reply: Awaited<ReturnType<DoveadmHandler>>,
+  write: (field: ReplyField) => void | Promise<void>,
+): Promise<void> {
+  if (reply === undefined) return;
+  if (typeof reply === "string") return await write(reply);
+  if (typeof reply !== "object" || reply === null) throw notAReply(reply);
+  if (Symbol.asyncIterator in reply) {
+    for await (const field of reply) await write(field);
   } else if (Symbol.iterator in reply) {
     for (const field of reply) {
-      const written = writer.write(field);
+      const written = write(field);
       // Thousands of short fields are written in one turn of the event loop.
       if (written !== undefined) await written;
     }
@@ -122,6 +130,7 @@ class FieldWriter {
   async #writePieces(pieces: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const piece of pieces) {
       this.#signal.throwIfAborted();
+      if (!(piece instanceof Uint8Array)) throw notBytes();
       this.#target.protocol.writeField(this.#id, piece, { final: false });
       await this.#room();
     }
@@ -149,15 +158,23 @@ export function failureOf(
     if (isCode && !/[\r\n]/.test(detail)) return { code, detail, log: message };
   }
   onError(error);
-  const message = error instanceof Error ? error.message : String(error);
-  return { code: "TEMPFAIL", detail: "", log: `${quoteText(name, nameLength)} failed: ${message}` };
+  const log = `${quoteText(name, nameLength)} failed: ${messageOf(error)}`;
+  return { code: "TEMPFAIL", detail: "", log };
 }
 
-/** The error for a value that is no field of a reply. */
+/** The error for a value that is neither a reply nor a field of one. */
 export function notAReply(what: unknown): LocalProtocolError {
+  const type = typeof what;
+  const shown = what == null ? String(what) : `${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
   return new LocalProtocolError(
-    `A handler returned ${
-      what === null ? "null" : `a ${typeof what}`
-    } as a field. Use strings, bytes, an async iterable of bytes, or { text }.`,
+    `A handler returned ${shown} as a reply or a field of one. Return an iterable of fields, which are strings, ` +
+      "bytes, async iterables of bytes, or { text }.",
+  );
+}
+
+/** The error for a piece of a field that isn't bytes. */
+export function notBytes(): LocalProtocolError {
+  return new LocalProtocolError(
+    "A handler returned a field whose pieces aren't bytes. Use an async iterable of Uint8Arrays.",
   );
 }

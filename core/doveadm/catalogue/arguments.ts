@@ -137,7 +137,7 @@ export function encodeArguments(
     const option = longOption(name);
     if (value === true) args.push(option);
     else if (typeof value !== "object") args.push(`${option}=${value}`);
-    else args.push(...value.map((item) => `${option}=${item}`));
+    else for (const item of value) args.push(`${option}=${item}`);
   }
   return args;
 }

@@ -84,7 +84,25 @@ export function readBatch(
   if (root.items.length > limits.commands) {
     throw new BatchError(`There are more than ${limits.commands} commands`);
   }
-  return root.items.map((node) => readItem(node, offered));
+  const room = new Room(limits.values);
+  return root.items.map((node) => readItem(node, offered, room));
+}
+
+/** Counts the values that commands have in lists inside of a text. */
+class Room {
+  readonly #values: number;
+  #left: number;
+
+  constructor(values: number) {
+    this.#values = this.#left = values;
+  }
+
+  /** Throws if a text has more values than may still come; counted before it is taken apart. */
+  take(text: string, separator: string): void {
+    for (let at = 0; (at = text.indexOf(separator, at) + 1) > 0;) {
+      if (--this.#left < 0) throw new BatchError(`There are more than ${this.#values} values`);
+    }
+  }
 }
 
 function parse(body: Uint8Array, version: DovecotVersion, { values }: BatchLimits): JsonNode {
@@ -103,7 +121,7 @@ function parseError(why: string): BatchError {
   return new BatchError(`JSON parse error: ${why}`);
 }
 
-function readItem(node: JsonNode, offered: OfferedCommands): BatchItem {
+function readItem(node: JsonNode, offered: OfferedCommands, room: Room): BatchItem {
   if (node.type !== "array") throw new BatchError("Command must be a JSON array");
   const [name, parameters, tag, ...others] = node.items;
   if (name?.type !== "string") throw new BatchError("Command name must be a string");
@@ -118,7 +136,7 @@ function readItem(node: JsonNode, offered: OfferedCommands): BatchItem {
   if (others.length > 0) throw new BatchError("Unexpected JSON element at end of command");
   if (found === undefined) return { tag: tag.text, command: { refusal: "unknownMethod" } };
   if (values === undefined) return { tag: tag.text, command: { refusal: "invalidRequest" } };
-  return { tag: tag.text, command: commandOf(found, values, offered.version) };
+  return { tag: tag.text, command: commandOf(found, values, { version: offered.version, room }) };
 }
 
 /** The parameters by name; `undefined` for an invalid request. */
@@ -188,16 +206,16 @@ function readInteger(text: string): bigint | undefined {
 function commandOf(
   offered: OfferedCommand,
   values: ParameterValues,
-  version: DovecotVersion,
+  { version, room }: { readonly version: DovecotVersion; readonly room: Room },
 ): BatchCommand | { readonly failure: CommandFailure } {
   const { info } = offered;
   const input = info.input === undefined ? undefined : values[info.input];
   try {
-    const typed = withTypes(values, offered, version);
+    const typed = withTypes(values, offered, version, room);
     return {
       offered,
       args: encodeArguments(info, typed, version),
-      users: usersOf(offered, values),
+      users: usersOf(offered, values, room),
       input: input as string | undefined,
       columns: offered.columns(typed),
     };
@@ -213,6 +231,7 @@ function withTypes(
   values: ParameterValues,
   { parameters }: OfferedCommand,
   version: DovecotVersion,
+  room: Room,
 ): ParameterValues {
   const typed: Record<string, ParameterValue> = Object.create(null);
   for (const parameter of parameters) {
@@ -221,9 +240,9 @@ function withTypes(
     typed[parameter.name] = value;
     if (version === "2.3" && parameter.joined === true) {
       // It joins the items with spaces, and takes what is between spaces.
-      typed[parameter.name] = (value as string[]).join(" ").split(" ").filter((each) =>
-        each !== ""
-      );
+      const text = (value as string[]).join(" ");
+      room.take(text, " ");
+      typed[parameter.name] = text.split(" ").filter((each) => each !== "");
     }
     if (typeIn(parameter, version) === parameter.type) continue;
     if (parameter.type === "array") typed[parameter.name] = [String(value)];
@@ -238,11 +257,16 @@ function integerOf({ name }: ParameterInfo, value: ParameterValue): bigint {
   throw new LocalProtocolError(`The parameter "${name}" has to be an integer.`);
 }
 
-function usersOf({ info }: OfferedCommand, values: ParameterValues): ChosenUsers {
+function usersOf(
+  { info }: OfferedCommand,
+  values: ParameterValues,
+  room: Room,
+): ChosenUsers {
   const { user, allUsers, userFile } = values;
   if (!info.mail) return { type: "one", user: undefined };
   if (allUsers === true) return { type: "mask", mask: "*" };
   if (userFile !== undefined) {
+    room.take(String(userFile), "\n");
     return { type: "names", names: namesInList(String(userFile)) };
   }
   if (user === undefined || user === "") {

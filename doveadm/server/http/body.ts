@@ -5,6 +5,7 @@
  */
 
 import { GatheredBytes } from "../../../core/bytes.ts";
+import { LocalProtocolError } from "../../../core/errors.ts";
 import { Deadline } from "../../../transports/timers.ts";
 import type { HttpNumbers } from "./options.ts";
 
@@ -42,6 +43,11 @@ export class Bodies {
     }
     if (Number(request.headers.get("content-length")) > limits.body) throw tooLarge(limits.body);
     if (request.body === null) return { bytes: new Uint8Array(0), release: () => {} };
+    if (request.bodyUsed || request.body.locked) {
+      throw new LocalProtocolError(
+        "The request's body was read before it reached the handler. Pass on a request that nobody has read.",
+      );
+    }
     const reader = request.body.getReader();
     const deadline = new Deadline({
       timeout: bodyTimeout,

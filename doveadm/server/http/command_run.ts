@@ -5,9 +5,16 @@
  */
 
 import type { LogLevel } from "../../../core/doveadm/mod.ts";
-import { decodeUtf8, DovewireError, encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
+import {
+  decodeUtf8,
+  DovewireError,
+  encodeUtf8,
+  LocalProtocolError,
+  messageOf,
+} from "../../../core/mod.ts";
+import { Pause } from "../../../transports/pause.ts";
 import { onAbort, startTimer } from "../../../transports/timers.ts";
-import { failureOf } from "../answer.ts";
+import { failureOf, forEachField, notAReply, notBytes } from "../answer.ts";
 import { CommandFailure } from "../command_failure.ts";
 import type { DoveadmHandler, DoveadmPeer, ReplyField, ServerRequest } from "../handler.ts";
 import { PolicyRefusal } from "../policy.ts";
@@ -127,8 +134,7 @@ class CommandRun {
   #failureOf(error: unknown): Failure {
     const { signal } = this.#controller;
     if (signal.aborted) {
-      const { message } = signal.reason as Error;
-      return { code: "TEMPFAIL", detail: "", log: String(message), isRefusal: false };
+      return { code: "TEMPFAIL", detail: "", log: messageOf(signal.reason), isRefusal: false };
     }
     const { onError } = this.#context;
     const { code, detail, log } = failureOf(error, { name: this.name }, { onError });
@@ -140,7 +146,9 @@ class CommandRun {
     if (users.type === "one") return await this.#runFor(users.user);
     const names = users.type === "mask" ? await this.#list(users.mask) : users.names;
     let failure: unknown;
+    const pause = new Pause();
     for (const name of names) {
+      await pause.ifDue();
       this.rows.setUser(name);
       try {
         await this.#runFor(name);
@@ -160,7 +168,7 @@ class CommandRun {
   async #runFor(user: string | undefined): Promise<void> {
     const { args, input } = this.#command;
     const reply = await this.#context.handler(this.#request(this.name, { args, user, input }));
-    if (reply !== undefined) await forEachField(reply, (field) => this.rows.write(field));
+    await forEachField(reply, (field) => this.rows.write(field));
     await this.rows.endReply();
   }
 
@@ -184,12 +192,9 @@ class CommandRun {
   async #list(mask: string): Promise<readonly string[]> {
     const request = this.#request("user", { args: listingArguments(mask), user: undefined });
     const texts: string[] = [];
-    const reply = await this.#context.handler(request);
-    if (reply !== undefined) {
-      await forEachField(reply, async (field) => {
-        texts.push(await textOf(field));
-      });
-    }
+    await forEachField(await this.#context.handler(request), async (field) => {
+      texts.push(await textOf(field));
+    });
     return userList(texts.join(""));
   }
 }
@@ -225,29 +230,16 @@ function piecesOf(input: string | undefined): AsyncIterable<Uint8Array> {
   };
 }
 
-/** Calls back with each field of a reply, no faster than it takes them. */
-async function forEachField(
-  reply: Awaited<ReturnType<DoveadmHandler>> & object,
-  write: (field: ReplyField) => void | Promise<void>,
-): Promise<void> {
-  if (typeof reply === "string") return await write(reply);
-  if (Symbol.asyncIterator in reply) {
-    for await (const field of reply) await write(field);
-    return;
-  }
-  for (const field of reply) {
-    const written = write(field);
-    if (written !== undefined) await written;
-  }
-}
-
 async function textOf(field: ReplyField): Promise<string> {
   if (typeof field === "string") return field;
   if (field instanceof Uint8Array) return decodeUtf8(field);
+  if (typeof field !== "object" || field === null) throw notAReply(field);
   if ("text" in field && typeof field.text === "string") return field.text;
+  if (!(Symbol.asyncIterator in field)) throw notAReply(field);
   let text = "";
   const decoder = new TextDecoder();
-  for await (const piece of field as AsyncIterable<Uint8Array>) {
+  for await (const piece of field) {
+    if (!(piece instanceof Uint8Array)) throw notBytes();
     text += decoder.decode(piece, { stream: true });
   }
   return text + decoder.decode();

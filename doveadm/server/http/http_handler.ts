@@ -4,10 +4,17 @@
  * @module
  */
 
-import { AuthenticationError, DovewireError, lowerFirst } from "../../../core/mod.ts";
+import {
+  AuthenticationError,
+  DovewireError,
+  LocalProtocolError,
+  lowerFirst,
+} from "../../../core/mod.ts";
+import { checkFunction, shownValue } from "../../../core/option_checks.ts";
 import { callListener } from "../../../transports/call_listener.ts";
-import { onAbort, startTimer } from "../../../transports/timers.ts";
+import { Deadline, onAbort, startTimer } from "../../../transports/timers.ts";
 import type { DoveadmHandler, DoveadmPeer } from "../handler.ts";
+import type { Login } from "../login.ts";
 import { AnswerOutput } from "./answer_output.ts";
 import { Authorization } from "./authorization.ts";
 import { BatchError, type BatchItem, readBatch } from "./batch.ts";
@@ -78,9 +85,10 @@ export function httpHandler<Context extends readonly unknown[] = readonly unknow
   handler: DoveadmHandler,
   options: HttpHandlerOptions<Context>,
 ): HttpHandler<Context> {
+  checkFunction("The handler", handler);
   const server = new HttpServer(handler, options as HttpHandlerOptions<never>);
   return async (request, ...context) =>
-    await server.answer(request, options.addressOf?.(request, ...context) ?? "");
+    await server.answer(request, () => options.addressOf?.(request, ...context));
 }
 
 /** How many refusals are delayed at once. */
@@ -109,15 +117,26 @@ class HttpServer {
     this.#pages = { "/": mountsOf(version), "/doveadm/v1": listOf(this.#offered) };
   }
 
+  /** Answers a request of a client whose IP address a function returns; never rejects. */
+  async answer(request: Request, addressOf: () => unknown): Promise<Response> {
+    try {
+      return await this.#answer(request, addressTextOf(addressOf()));
+    } catch (error) {
+      if (request.signal.aborted) return failureResponse(400, "Client disconnected");
+      this.#report(error, "http");
+      return failureResponse(500);
+    }
+  }
+
   /** Answers a request of a client with this IP address, "" if it is unknown. */
-  async answer(request: Request, address: string): Promise<Response> {
+  async #answer(request: Request, address: string): Promise<Response> {
     const { method } = request;
     if (method === "OPTIONS") return optionsResponse();
     const { pathname } = new URL(request.url);
     const isKnown = Object.hasOwn(this.#pages, pathname) &&
       (method === "GET" || method === "POST" && pathname !== "/");
     if (!isKnown) return failureResponse(404);
-    const login = await this.#authorization.check(request.headers);
+    const login = await this.#login(request);
     if ("refusal" in login) return await this.#refuse(login.refusal, request, address);
     if (method === "GET") return jsonResponse(this.#pages[pathname]);
     // A browser sends along the password of a user who was asked for it once, also for another site's page.
@@ -128,6 +147,31 @@ class HttpServer {
     // The protocol's minor version, from which handlers know what a client understands.
     const minor = this.#offered.version === "2.3" ? 2 : 3;
     return await this.#run(request, { address: nameOf(address), username: login.username, minor });
+  }
+
+  /** Checks the credentials; doesn't wait for ever for the program's function, nor for a client that is gone. */
+  async #login({ headers, signal }: Request): Promise<Login> {
+    const { timeout } = this.#numbers;
+    let stop = () => {};
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#authorization.check(headers).then(resolve, reject);
+        const deadline = new Deadline({
+          timeout,
+          signals: [signal],
+          errorOf: (aborted) =>
+            new DovewireError(
+              aborted === undefined
+                ? `"authenticate" took longer than ${timeout} ms.`
+                : "A client disconnected while it logged in.",
+            ),
+          onEnd: reject,
+        });
+        stop = () => deadline.stop();
+      });
+    } finally {
+      stop();
+    }
   }
 
   async #refuse(refusal: string, { signal }: Request, address: string): Promise<Response> {
@@ -194,6 +238,14 @@ class HttpServer {
   }
 }
 
+/** What the caller's function has returned, as an IP address. */
+function addressTextOf(address: unknown): string {
+  if (address === undefined || typeof address === "string") return address ?? "";
+  throw new LocalProtocolError(
+    `"addressOf" returned ${shownValue(address)}. Return an IP address as a string, or undefined.`,
+  );
+}
+
 /** A client's name, for messages. */
 function nameOf(address: string): string {
   return address === "" ? "http" : `http ${address}`;
@@ -217,7 +269,7 @@ class RunningBatch {
   readonly #output: AnswerOutput;
   readonly #preferences: Preferences;
   readonly #controller = new AbortController();
-  readonly #forget: () => void;
+  #forget = () => {};
   #isEnded = false;
 
   constructor(items: readonly BatchItem[], options: RunningBatchOptions) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LogLevel } from "../../../core/doveadm/mod.ts";
+import { checkLogLine, type LogLevel } from "../../../core/doveadm/log.ts";
 
 /** What a line takes besides its message, in bytes. */
 const lineCost = 64;
@@ -22,6 +22,7 @@ export class LogLines {
 
   /** Adds a line, if there is room. */
   add(level: LogLevel, message: string): void {
+    checkLogLine(level, message);
     this.#left -= lineCost + message.length;
     if (this.#left < 0) this.#dropped++;
     else this.#lines.push({ level, message });

@@ -109,11 +109,17 @@ function requestOf(incoming: NodeRequest, signal: AbortSignal): Request | undefi
     }
     const body = method === "GET" || method === "HEAD" ? null : bodyOf(incoming);
     const init = { method, headers, signal, body, duplex: "half" };
-    // The host is in the headers, where it may be anything.
-    return new Request(new URL(url === "*" ? "/*" : url, "http://localhost"), init);
+    return new Request(urlOf(url), init);
   } catch {
     return undefined;
   }
+}
+
+/** The URL of a request's target; the host is in the headers, where it may be anything. */
+function urlOf(target: string): URL {
+  // Not relative to a base: "//host/path" is a path, too.
+  if (target.startsWith("/")) return new URL(`http://localhost${target}`);
+  return new URL(target === "*" ? "/*" : target, "http://localhost");
 }
 
 /** A request's body. Cancelling it does nothing: ending the request would end its connection, too. */
@@ -130,19 +136,21 @@ function bodyOf(incoming: NodeRequest): ReadableStream<Uint8Array> {
 
 async function send(response: Response, outgoing: NodeResponse): Promise<void> {
   const { status, statusText, headers, body } = response;
+  const reader = body?.getReader();
+  // What waits for a chunk that never comes ends with the connection.
+  outgoing.once("close", () => void reader?.cancel().catch(() => {}));
+  // Before the headers are set, which would be those of another response if there is no first chunk.
+  let next = await reader?.read();
   outgoing.statusCode = status;
   if (statusText !== "") outgoing.statusMessage = statusText;
   for (const [name, value] of headers) outgoing.setHeader(name, value);
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) outgoing.setHeader("Set-Cookie", cookies);
-  if (body === null) return void outgoing.end();
-  const reader = body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return void outgoing.end();
-    await write(value, outgoing);
+  for (; reader !== undefined && next?.done === false; next = await reader.read()) {
+    await write(next.value, outgoing);
     if (outgoing.closed) return void await reader.cancel();
   }
+  outgoing.end();
 }
 
 /** Answers a client whose handler failed: with a status, if the response hasn't begun. */

@@ -18,6 +18,7 @@ import {
 } from "../../../core/doveadm/catalogue/mod.ts";
 import { typeIn } from "../../../core/doveadm/catalogue/arguments.ts";
 import { LocalProtocolError, quoteText } from "../../../core/mod.ts";
+import { checkOptions } from "../../../core/option_checks.ts";
 
 /** A command that the catalogue lacks, or a description to use instead of the catalogue's. */
 export interface HttpCommandInfo {
@@ -78,6 +79,11 @@ export class OfferedCommands {
    */
   constructor(version: DovecotVersion, offered?: readonly (string | HttpCommandInfo)[]) {
     this.version = version;
+    if (offered !== undefined && !Array.isArray(offered)) {
+      throw new LocalProtocolError(
+        '"commands" is not an array. Set it to one of names and descriptions, or leave it out.',
+      );
+    }
     for (const each of offered ?? Object.keys(commands)) {
       const command = typeof each === "string" ? this.#known(each) : described(each);
       const { info } = command;
@@ -133,6 +139,11 @@ function titled(info: CommandInfo, column: ReplyColumn): TitledColumn {
 }
 
 function described(description: HttpCommandInfo): OfferedCommand {
+  checkOptions(description, {
+    objects: ["parameters"],
+    booleans: ["mail"],
+    texts: ["input"],
+  });
   checkDescription(description);
   const { name, parameters = {}, required = [], input, mail = false, columns = [] } = description;
   const own = Object.entries(parameters).map(([name, type]): ParameterInfo => ({
@@ -153,8 +164,23 @@ function described(description: HttpCommandInfo): OfferedCommand {
     info,
     parameters: all,
     columns: (values) =>
-      titles(values).map((title) => ({ title, isBinary: false, isNumber: false })),
+      checkedTitles(name, titles(values))
+        .map((title) => ({ title, isBinary: false, isNumber: false })),
   };
+}
+
+/** The titles, if they are a list of texts. */
+function checkedTitles(command: string, titles: unknown): readonly string[] {
+  if (isList(titles)) return titles;
+  throw new LocalProtocolError(
+    `The "columns" of ${
+      quoteText(command)
+    } are not an array of strings. Set them to one, or return one.`,
+  );
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && Array.from(value).every((each) => typeof each === "string");
 }
 
 const userChoice: readonly ParameterInfo[] = [
@@ -165,7 +191,9 @@ const userChoice: readonly ParameterInfo[] = [
 
 const types: readonly ParameterType[] = ["string", "integer", "boolean", "array"];
 
-function checkDescription({ name, parameters = {}, required = [], input }: HttpCommandInfo): void {
+function checkDescription(
+  { name, parameters = {}, required = [], input, columns = [] }: HttpCommandInfo,
+): void {
   const invalid = (what: string) =>
     new LocalProtocolError(`The description of the command ${quoteText(String(name))} ${what}.`);
   if (typeof name !== "string" || name === "" || name.trim() !== name) {
@@ -179,6 +207,8 @@ function checkDescription({ name, parameters = {}, required = [], input }: HttpC
       throw invalid(`has a parameter of another type than ${types.join(", ")}`);
     }
   }
+  if (!isList(required)) throw invalid('has a "required" that is not an array of strings');
+  if (typeof columns !== "function") checkedTitles(name, columns);
   const missing = [...required, ...(input === undefined ? [] : [input])]
     .find((parameter) => !Object.hasOwn(parameters, parameter));
   if (missing !== undefined) {

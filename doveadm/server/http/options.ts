@@ -6,6 +6,7 @@
 
 import type { DovecotVersion } from "../../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../../../core/mod.ts";
+import { checkOptions, shownValue } from "../../../core/option_checks.ts";
 import { RefusalDelays } from "../../../transports/refusal_delays.ts";
 import { timeLimit } from "../../../transports/timers.ts";
 import type { Authenticate } from "../login.ts";
@@ -17,7 +18,10 @@ export interface HttpServerLimits {
   body?: number;
   /** The bodies of all requests that are being answered, in bytes; 256 MiB if left out. */
   bodies?: number;
-  /** How many values a body may have, counting arrays and objects; 100,000 if left out. */
+  /**
+   * How many values a body may have, counting arrays, objects, the names in a `userFile`, and for 2.3 the
+   * flags and fields in one string; 100,000 if left out.
+   */
   values?: number;
   /** How many commands a request may have; 1024 if left out. */
   commands?: number;
@@ -98,10 +102,15 @@ export interface HttpNumbers {
 
 /** Checks the version and the options that are numbers. Throws a `LocalProtocolError` for an invalid one. */
 export function httpNumbers(options: HttpHandlerOptions<never>): HttpNumbers {
+  checkOptions(options, {
+    functions: ["authenticate", "addressOf", "onError"],
+    objects: ["limits"],
+    texts: ["username"],
+  });
   const { version = "2.4", maxRequests = 1000, refusalDelay = 500, limits = {} } = options;
   if (version !== "2.3" && version !== "2.4") {
     throw new LocalProtocolError(
-      `"version" is ${JSON.stringify(version)}. Set it to "2.3" or "2.4".`,
+      `"version" is ${shownValue(version)}. Set it to "2.3" or "2.4".`,
     );
   }
   checkCount("maxRequests", maxRequests);

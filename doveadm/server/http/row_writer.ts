@@ -12,7 +12,7 @@ import {
   LocalProtocolError,
 } from "../../../core/mod.ts";
 import { chooseColumns } from "../../../core/doveadm/catalogue/mod.ts";
-import { notAReply } from "../answer.ts";
+import { notAReply, notBytes } from "../answer.ts";
 import type { ReplyField } from "../handler.ts";
 import type { AnswerOutput } from "./answer_output.ts";
 import type { TitledColumn } from "./offered_commands.ts";
@@ -86,6 +86,7 @@ export class RowWriter {
       return this.#stream(field);
     }
     if (typeof field === "object" && field !== null && "text" in field) {
+      if (typeof field.text !== "string") throw notAReply(field);
       this.#text = jsonOf(field.text);
       return;
     }
@@ -150,6 +151,7 @@ export class RowWriter {
     let writer: ValueWriter | undefined;
     for await (const piece of pieces) {
       this.#options.signal.throwIfAborted();
+      if (!(piece instanceof Uint8Array)) throw notBytes();
       if (writer !== undefined) {
         await this.#add(writer.write(piece), false);
         continue;
@@ -275,6 +277,6 @@ function jsonOf(text: string): string {
     JSON.parse(text);
     return text;
   } catch {
-    return JSON.stringify(String(text));
+    return JSON.stringify(text);
   }
 }

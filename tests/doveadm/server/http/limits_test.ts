@@ -317,3 +317,39 @@ test("limits of the HTTP API › an enormous header › is refused", async () =>
   const many = { authorization, prefer: "doveadm-log,".repeat(10_000) };
   assert.equal(await statusOf(apiOf()(post([], { headers: many }))), 200);
 });
+
+test("limits of the HTTP API › a list of users, flags in one string › count as values", async () => {
+  const api = apiOf(undefined, { limits: { values: 20 } });
+  const names = (count: number) => Array.from({ length: count }, (_, at) => `u${at}`).join("\n");
+  const listed = (count: number) => api(post([["mailboxList", { userFile: names(count) }, "t"]]));
+  assert.equal(await statusOf(listed(20)), 200);
+  assert.equal(await statusOf(listed(22)), 400);
+  const old = apiOf(undefined, { limits: { values: 20 }, version: "2.3" });
+  const flagged = (count: number) => {
+    const flag = Array.from({ length: count }, (_, at) => `$${at}`).join(" ");
+    return old(post([["flagsAdd", { user: "alice", flag, query: ["all"] }, "t"]]));
+  };
+  assert.equal(await statusOf(flagged(20)), 200);
+  assert.equal(await statusOf(flagged(22)), 400);
+});
+
+test("limits of the HTTP API › a query of more words than a call takes arguments › an answer", async () => {
+  const words = Array(300_000).fill("all");
+  const api = apiOf(undefined, { limits: { values: Infinity } });
+  const [answer] = await (await api(post([["search", { user: "alice", query: words }, "t"]])))
+    .json();
+  assert.deepEqual(answer, ["doveadmResponse", [], "t"]);
+});
+
+test("limits of the HTTP API › many users whose commands end at once › the time limit holds all the same", async () => {
+  let calls = 0;
+  const api = apiOf(() => {
+    calls++;
+    return [];
+  }, { limits: { values: Infinity }, timeout: 50 });
+  const userFile = Array.from({ length: 2_000_000 }, (_, at) => `${at}`).join("\n");
+  assert.deepEqual(await run(api, "mailboxList", { userFile }), [
+    ...["error", { type: "exitCode", exitCode: 75 }, "t"],
+  ]);
+  assert(calls > 0 && calls < 2_000_000, `${calls}`);
+});
