@@ -121,7 +121,14 @@ class ListingRun implements AsyncIterator<string, void, void> {
       if (name !== undefined) return { done: false, value: name };
       if (this.#state === "failed") throw this.#error;
       if (this.#state === "complete") return { done: true, value: undefined };
-      await new Promise<void>((resolve) => this.#wake = resolve);
+      await new Promise<void>((resolve) => {
+        const wakeOthers = this.#wake;
+        this.#wake = () => {
+          this.#wake = () => {};
+          wakeOthers();
+          resolve();
+        };
+      });
     }
   }
 

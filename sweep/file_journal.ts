@@ -53,7 +53,7 @@ interface OwnFile {
 }
 
 class FileJournal implements SweepJournal {
-  readonly #path: string;
+  #path: string;
   readonly #sync: boolean;
   /** Writes go at once, since work waits for each: to another thread and back takes longer than a write. */
   #fs!: typeof import("node:fs");
@@ -74,6 +74,7 @@ class FileJournal implements SweepJournal {
     }
     this.#fs = await import("node:fs");
     try {
+      this.#path = await this.#filePath();
       for (;;) {
         const old = await this.#open();
         if (old !== undefined) return await this.#takeOver(old);
@@ -98,6 +99,25 @@ class FileJournal implements SweepJournal {
     const file = this.#file;
     this.#file = undefined;
     await file?.handle.close();
+  }
+
+  /**
+   * The path without links: a link would be replaced, and not the file. Throws a {@linkcode JournalError} for
+   * what is no file, such as /dev/null, and for a link to nothing.
+   */
+  async #filePath(): Promise<string> {
+    const { lstat, realpath } = this.#fs.promises;
+    try {
+      const path = await realpath(this.#path);
+      if ((await lstat(path)).isFile()) return path;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "ENOENT") throw error;
+      const isLink = await lstat(this.#path).then((there) => there.isSymbolicLink(), () => false);
+      if (!isLink) return this.#path;
+    }
+    throw new JournalError(
+      `${this.#path} is not a file, or is a link to none. Use another path for the journal.`,
+    );
   }
 
   /** The file that is there; `undefined` if there is none. */

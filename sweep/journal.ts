@@ -89,6 +89,7 @@ function isIndex(value: unknown): value is number {
 }
 
 function readJson(text: string): unknown {
+  if (typeof text !== "string") throw notOurs();
   try {
     return JSON.parse(text) ?? {};
   } catch {

@@ -52,14 +52,15 @@ export class Ledger {
 
   /** Reads the journal; `undefined` if there is nothing in it. Rejects with a `JournalError`. */
   async load(): Promise<SweepState | undefined> {
-    let text: string | undefined;
+    let text: string | null | undefined;
     try {
       text = await this.#journal?.load();
       this.#isOpen = true;
     } catch (error) {
       throw journalError("read", error);
     }
-    return text === undefined ? undefined : decodeState(text);
+    // Whatever the types say, databases return null for what they don't have.
+    return text === undefined || text === null ? undefined : decodeState(text);
   }
 
   /** Notes a user that is done by an earlier run, or open since then. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../core/error_text.ts";
 import { AbortError, DovewireError } from "../core/errors.ts";
 import { quoteText } from "../core/peer_text.ts";
 import { Queue } from "../core/queue.ts";
@@ -17,7 +18,7 @@ import { SweepInterruptedError } from "./sweep_errors.ts";
 import type { CheckedSweepOptions, SweepUsers, SweepWork } from "./sweep_options.ts";
 import { ProgressTeller, type SweepCounts } from "./sweep_progress.ts";
 import type { SweepFailure, SweepResult } from "./sweep_result.ts";
-import { UserSource } from "./user_source.ts";
+import { isPromise, UserSource } from "./user_source.ts";
 
 /** Options for a {@linkcode SweepRun}. */
 export interface SweepRunOptions extends CheckedSweepOptions {
@@ -58,6 +59,8 @@ export class SweepRun<Value> {
   #done = 0;
   #failed = 0;
   #wake: () => void = () => {};
+  /** Ends the wait for a user's server. */
+  #interrupt: () => void = () => {};
   #forgetSignal: () => void = () => {};
 
   /** Starts nothing yet. */
@@ -182,10 +185,20 @@ export class SweepRun<Value> {
     if (user === undefined) return undefined;
     const index = open?.index ?? this.#ledger.take(user);
     try {
-      return { index, user, server: String(await this.#options.serverOf?.(user) ?? "") };
+      const found = this.#options.serverOf?.(user);
+      const server = await (isPromise(found) ? this.#unlessEnding(found) : found);
+      return { index, user, server: String(server ?? "") };
     } catch (thrown) {
       return { index, user, server: "", failure: errorOf(thrown) };
     }
+  }
+
+  /** What the caller's function finds; the end of the sweep doesn't wait for it. */
+  #unlessEnding<Found>(found: Promise<Found>): Promise<Found | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = () => resolve(undefined);
+      found.then(resolve, reject);
+    });
   }
 
   /** Does the work for a user, and gets its result. */
@@ -262,6 +275,7 @@ export class SweepRun<Value> {
   #end(): void {
     this.#state = "ending";
     this.#source.close();
+    this.#interrupt();
     this.#wake();
   }
 
@@ -285,7 +299,7 @@ function failureOf({ user, index }: SweepEntry, error: Error): SweepFailure {
 
 function errorOf(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
-  return new DovewireError(`The work threw ${String(thrown)}.`, { cause: thrown, sent: true });
+  return new DovewireError(`The work threw ${messageOf(thrown)}.`, { cause: thrown, sent: true });
 }
 
 function interrupted(user: string): SweepInterruptedError {

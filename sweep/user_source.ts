@@ -101,6 +101,7 @@ function iteratorOf(users: SweepUsers): Iterator<string> | AsyncIterator<string>
   return Symbol.asyncIterator in users ? users[Symbol.asyncIterator]() : users[Symbol.iterator]();
 }
 
-function isPromise<Result>(value: Result | Promise<Result>): value is Promise<Result> {
+/** Whether it is a promise, of whatever library. */
+export function isPromise<Result>(value: Result | Promise<Result>): value is Promise<Result> {
   return typeof (value as { readonly then?: unknown } | undefined)?.then === "function";
 }

@@ -214,3 +214,16 @@ test("everybody › invalid options › are refused by name", () => {
   }
   assert.throws(() => everybody(client, { timeout: -1 }), LocalProtocolError);
 });
+
+test("everybody › asked for several names at once › each comes", async () => {
+  const client = {
+    async *stream() {
+      yield (async function* () {
+        yield new TextEncoder().encode('{"userList":["a","b"]}');
+      })();
+    },
+  } as unknown as Parameters<typeof everybody>[0];
+  const iterator = everybody(client)[Symbol.asyncIterator]();
+  const steps = await Promise.all([iterator.next(), iterator.next(), iterator.next()]);
+  assert.deepEqual(steps.map(({ value }) => value), ["a", "b", undefined]);
+});

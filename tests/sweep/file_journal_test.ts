@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { lstat, readdir, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileJournal, JournalError, sweep } from "../../sweep/mod.ts";
@@ -85,6 +85,34 @@ test("file journal › a folder, or a path in no folder › is a JournalError", 
   for (const journal of [folder.path, join(folder.path, "none", "journal")]) {
     await assert.rejects(all(sweep(names(3), () => assert.fail(), { journal })), JournalError);
   }
+});
+
+test("file journal › a link › its file is used, and the link stays", async () => {
+  await using folder = await temporaryFolder();
+  const [path, link] = [join(folder.path, "journal"), join(folder.path, "link")];
+  await saved(path, '{"first":1}');
+  await symlink(path, link);
+  assert.equal(await textIn(link), '{"first":1}');
+  await saved(link, '{"second":2}');
+  assert.equal(await textIn(path), '{"second":2}');
+  assert((await lstat(link)).isSymbolicLink());
+});
+
+test("file journal › a device, or a link to nothing › is a JournalError, and stays as it is", async () => {
+  await using folder = await temporaryFolder();
+  const link = join(folder.path, "link");
+  await symlink(join(folder.path, "none"), link);
+  // A journal that replaced it would replace the link alone.
+  const device = join(folder.path, "device");
+  await symlink("/dev/null", device);
+  for (const journal of [link, device]) {
+    await assert.rejects(all(sweep(names(3), () => assert.fail(), { journal })), (error: Error) => {
+      return error instanceof JournalError &&
+        /is not a file, or is a link to none/.test(error.message);
+    });
+    assert((await lstat(journal)).isSymbolicLink());
+  }
+  assert.deepEqual((await readdir(folder.path)).sort(), ["device", "link"]);
 });
 
 test("file journal › many saves › the file stays small, and is never without a text", async () => {

@@ -202,6 +202,15 @@ test("sweep, journal › reading fails, or it has another text › is a JournalE
   await assert.rejects(all(sweep([], () => {}, { journal: broken })), /can't be read: gone/);
 });
 
+test("sweep, journal › null, as databases return it › there is nothing yet", async () => {
+  const journal = new MemoryJournal();
+  journal.load = () => Promise.resolve(null as unknown as undefined);
+  const results = await all(sweep(["a"], () => {}, { journal }));
+  assert.equal(results.length, 1);
+  journal.load = () => Promise.resolve({} as string);
+  await assert.rejects(all(sweep(["a"], () => assert.fail(), { journal })), /no sweep wrote/);
+});
+
 test("sweep, journal › aborted › who succeeded is done, and others go on next time", async () => {
   const journal = new MemoryJournal();
   const controller = new AbortController();

@@ -69,6 +69,18 @@ test("sweep, perServer › a server that can't be found › is that user's failu
   assert.equal(results.length, 4);
 });
 
+test("sweep, serverOf › never answers › the sweep can be left and aborted, and an error of the input ends it", async () => {
+  const serverOf = (user: string) => user === "a" ? "one" : new Promise<never>(() => {});
+  for await (const { user } of sweep(["a", "b"], () => {}, { serverOf })) {
+    assert.equal(user, "a");
+    break;
+  }
+  const controller = new AbortController();
+  const { signal } = controller;
+  const work = () => void setTimeout(() => controller.abort(), 1);
+  await assert.rejects(all(sweep(["a", "b"], work, { serverOf, signal })), { name: "AbortError" });
+});
+
 test("sweep, perServer › killed while users wait for their server › they are begun next time", async () => {
   const journal = new MemoryJournal();
   const controller = new AbortController();

@@ -218,3 +218,12 @@ test("sweep › invalid options › are refused by name before anything begins",
     }
   }
 });
+
+test("sweep › work that throws what has no message › is a result", async () => {
+  const work = () => {
+    throw Object.create(null);
+  };
+  const [result] = await all(sweep(["a"], work));
+  assert(!result.ok);
+  assert.equal(result.error.message, "The work threw an error without a message.");
+});
