@@ -78,8 +78,12 @@ function parseSubcommand(
   let at = 0;
   while (at < words.length) {
     if (words[at] === "--") {
-      args.push(...words.slice(at + 1));
-      break;
+      return {
+        type: "subcommand",
+        options: options.given,
+        subcommand,
+        args: args.concat(words.slice(at + 1)),
+      };
     }
     if (isOption(words[at])) at = options.read(words, at, known);
     else args.push(words[at++]);

@@ -27,6 +27,9 @@ const usual = {
   probe: 10_000,
 };
 
+/** How many connections there may be: each that reads slowly keeps a copy of the text. */
+const mostScrapers = 100;
+
 /** Serves metrics until the signal aborts; with `--once` prints them. */
 export async function runExporter(
   options: GivenOptions,
@@ -99,6 +102,7 @@ export function startHttp(
     response.writeHead(status, headers);
     response.end(status === 200 && request.method === "GET" ? text() : undefined);
   });
+  server.maxConnections = mostScrapers;
   return new Promise((resolve, reject) => {
     server.once("error", (error) => {
       reject(new UsageError(`The exporter can't listen: ${messageOf(error)}`, { cause: error }));

@@ -26,6 +26,8 @@ export interface Output {
 export interface Printer {
   /** Prints a row. */
   row(row: Row): Promise<void> | void;
+  /** Prints at once what rows may have been kept back. */
+  flush?(): Promise<void> | void;
   /** Prints what comes after the last row; `columns` are those that rows would have had, if they are known. */
   end(columns: readonly Column[] | undefined): Promise<void> | void;
 }
@@ -36,9 +38,13 @@ export function createPrinter(format: Format, command: string, output: Output): 
     case "json":
       return new JsonPrinter(output);
     case "jsonl":
-      return new LinesPrinter(output, (row) => JSON.stringify(objectOf(row)));
+      return new LinesPrinter(output, (row) => jsonOf(row, output));
     case "csv":
-      return new LinesPrinter(output, lineWith(csvField, ","), headWith(csvField, ","));
+      return new LinesPrinter(
+        output,
+        ({ values }) => values.map((value) => csvField(decodeUtf8(shown(value, output)))).join(","),
+        (columns) => columns.map(({ key }) => csvField(key)).join(","),
+      );
     case "tab":
       return new LinesPrinter(output, undefined, tabHead);
     case "flow":
@@ -59,6 +65,19 @@ export function shown(value: Uint8Array, { isTerminal }: Output): Uint8Array {
   );
 }
 
+/** What JSON leaves as it is, and a terminal may act on. */
+const unsafeInJson = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
+
+/** A row as JSON, on a terminal without what would control it. */
+function jsonOf(row: Row, { isTerminal }: Output): string {
+  const text = JSON.stringify(objectOf(row));
+  if (!isTerminal) return text;
+  return text.replace(
+    unsafeInJson,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** An object of a row's values as texts; of columns with the same name the last one counts. */
 function objectOf({ columns, values }: Row): Readonly<Record<string, string>> {
   return Object.fromEntries(columns.map(({ key }, at) => [key, decodeUtf8(values[at])]));
@@ -66,17 +85,6 @@ function objectOf({ columns, values }: Row): Readonly<Record<string, string>> {
 
 function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function lineWith(field: (text: string) => string, separator: string): (row: Row) => string {
-  return ({ values }) => values.map((value) => field(decodeUtf8(value))).join(separator);
-}
-
-function headWith(
-  field: (text: string) => string,
-  separator: string,
-): (columns: readonly Column[]) => string {
-  return (columns) => columns.map(({ key }) => field(key)).join(separator);
 }
 
 /** The names of columns; none for a list of users, as doveadm prints it. */
@@ -95,7 +103,7 @@ class JsonPrinter implements Printer {
   }
 
   row(row: Row): Promise<void> | void {
-    const text = `${this.#hasRows ? "," : "["}${JSON.stringify(objectOf(row))}`;
+    const text = `${this.#hasRows ? "," : "["}${jsonOf(row, this.#output)}`;
     this.#hasRows = true;
     return this.#output.write(encodeUtf8(text));
   }

@@ -55,7 +55,7 @@ export class Reporter {
   /** Reports something that isn't an error. */
   note(message: string): void {
     if (this.#isJson) this.#print({ note: message });
-    else this.#write(`dovewire: ${message}\n`);
+    else this.#write(`dovewire: ${printable(message)}\n`);
   }
 
   /** Reports an error. */
@@ -70,7 +70,7 @@ export class Reporter {
     if (error instanceof CommandError && error.log.some(({ level }) => level === "error")) return;
     const where = [context.server, context.user].filter((part) => part !== undefined)
       .map((part) => `${escapeControls(part)}: `).join("");
-    this.#write(`dovewire: ${where}${this.#textOf(error)}\n`);
+    this.#write(`dovewire: ${where}${printable(this.#textOf(error))}\n`);
   }
 
   #textOf(error: unknown): string {
@@ -92,4 +92,9 @@ export class Reporter {
   #print(value: object): void {
     this.#write(`${JSON.stringify(value)}\n`);
   }
+}
+
+/** A text of several lines, in which nothing controls a terminal: it may quote a server or a file. */
+function printable(text: string): string {
+  return text.split("\n").map(escapeControls).join("\n");
 }

@@ -33,23 +33,23 @@ export class TablePrinter implements Printer {
 
   async row({ columns, values }: Row): Promise<void> {
     if (this.#columns !== undefined && !haveSameKeys(this.#columns, columns)) {
-      await this.#flush();
+      await this.flush();
       this.#first = [];
     }
     this.#columns = columns;
     const texts = values.map((value) => escapeControls(decodeUtf8(value)));
     if (this.#first === undefined) return await this.#output.write(encodeUtf8(this.#line(texts)));
     this.#first.push(texts);
-    if (this.#first.length >= sample) await this.#flush();
+    if (this.#first.length >= sample) await this.flush();
   }
 
   async end(columns: readonly Column[] | undefined): Promise<void> {
     this.#columns ??= columns;
-    await this.#flush();
+    await this.flush();
   }
 
   /** Prints the titles and the first rows, in columns as wide as they need. */
-  #flush(): Promise<void> | void {
+  flush(): Promise<void> | void {
     const rows = this.#first;
     if (this.#columns === undefined || rows === undefined) return;
     this.#first = undefined;

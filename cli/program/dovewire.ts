@@ -40,7 +40,11 @@ async function main(argv: readonly string[]): Promise<number> {
 
 // Errors may be lost if nobody reads them; rows may not.
 process.stderr.on("error", () => {});
-process.stdout.on("error", () => process.exit(exitCodes.pipe));
+process.stdout.on("error", (error: Error & { readonly code?: string }) => {
+  if (error.code === "EPIPE" || error.code === "EOF") process.exit(exitCodes.pipe);
+  writeError(`dovewire: The output can't be written: ${error.message}\n`);
+  process.exit(exitCodes.temporary);
+});
 const exitCode = await main(process.argv.slice(2));
 // An input that was aborted may still be read, and would keep the process running.
 process.exit(exitCode);

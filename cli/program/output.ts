@@ -18,7 +18,7 @@ export class StandardOutput implements Output {
 
   /** The terminal's width. */
   get width(): number {
-    return this.isTerminal ? process.stdout.columns ?? 80 : Infinity;
+    return this.isTerminal ? process.stdout.columns || 80 : Infinity;
   }
 
   write(bytes: Uint8Array): Promise<void> | void {
@@ -39,7 +39,12 @@ export class StandardOutput implements Output {
       whole.set(chunk, at);
       at += chunk.length;
     }
-    await new Promise<void>((resolve) => process.stdout.write(whole, () => resolve()));
+    // After a failure nothing may go on as if it were written; the program ends by the "error" event.
+    await new Promise<void>((resolve) => {
+      process.stdout.write(whole, (error) => {
+        if (!error) resolve();
+      });
+    });
   }
 }
 

@@ -5,13 +5,7 @@
  */
 
 import type { StreamedField } from "@dovewire/dovewire";
-import {
-  concat,
-  decodeUtf8,
-  encodeUtf8,
-  messageOf,
-  RemoteProtocolError,
-} from "@dovewire/dovewire/core";
+import { concat, decodeUtf8, encodeUtf8, RemoteProtocolError } from "@dovewire/dovewire/core";
 import {
   chooseColumns,
   type CommandInfo,
@@ -183,8 +177,9 @@ function parseUsers(text: string): Readonly<Record<string, unknown>> {
   let answer: unknown;
   try {
     answer = JSON.parse(text);
-  } catch (error) {
-    throw unexpectedUsers(messageOf(error));
+  } catch {
+    // The runtime's own error quotes the text, which may contain anything.
+    throw unexpectedUsers("it is not JSON");
   }
   if (typeof answer === "object" && answer !== null) return answer as Record<string, unknown>;
   throw unexpectedUsers("no object");

@@ -172,6 +172,8 @@ class CommandRun {
         if (result.ok) {
           done++;
           for (const row of result.value) await print(withColumn(userColumn, result.user, row));
+          // The journal has the user as done from the next one on.
+          if (journal !== undefined) await this.#flush();
         } else if (users.type !== "mask" || !isGone(result.error)) {
           failed++;
           if (result.sent && result.error instanceof AbortError) unsure++;
@@ -196,6 +198,12 @@ class CommandRun {
         `"${this.#invocation.info.name}" failed for ${failed} of ${done + failed} users.`,
       );
     }
+  }
+
+  /** Prints all that is known. */
+  async #flush(): Promise<void> {
+    await this.#to.printer.flush?.();
+    await this.#to.output.flush();
   }
 
   async #askFor(

@@ -91,8 +91,9 @@ export function parseConfig(text: string, file: string): Config {
   let root: unknown;
   try {
     root = JSON.parse(text);
-  } catch (error) {
-    throw wrong(`it is not JSON: ${messageOf(error)}`);
+  } catch {
+    // The runtime's own error quotes the text, in which a URL may have a password.
+    throw wrong("it is not JSON. A JSON formatter shows where, such as jq.");
   }
   if (!isObject(root)) throw wrong("it is not an object.");
   for (const key of Object.keys(root)) {

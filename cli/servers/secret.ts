@@ -5,9 +5,9 @@
  * @module
  */
 
-import { messageOf } from "@dovewire/dovewire/core";
+import { decodeUtf8, messageOf } from "@dovewire/dovewire/core";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
 
@@ -21,7 +21,7 @@ const commandTimeout = 60_000;
 export async function secretOfFile(path: string): Promise<string> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await beginningOf(path);
   } catch (error) {
     throw new UsageError(`The password's file can't be read: ${messageOf(error)}`, {
       cause: error,
@@ -29,6 +29,21 @@ export async function secretOfFile(path: string): Promise<string> {
   }
   if (text.length > largest) throw new UsageError(`The password's file ${path} is too large.`);
   return firstLine(text, `The file ${path}`);
+}
+
+/** What a file begins with: all of it, or more than a password's file may have. */
+async function beginningOf(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const bytes = new Uint8Array(largest * 4);
+    for (let size = 0;;) {
+      const { bytesRead } = await file.read(bytes, size, bytes.length - size, null);
+      size += bytesRead;
+      if (bytesRead === 0 || size === bytes.length) return decodeUtf8(bytes.subarray(0, size));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** The first line that a shell command prints; what it writes to stderr is shown. */

@@ -39,7 +39,8 @@ export async function chooseServers(
   const inEnvironment = (process.env.DOVEWIRE_SERVER ?? "").split(/\s+/).filter((it) => it !== "");
   const texts = [inArguments, inEnvironment, config.default].find(({ length }) => length > 0) ??
     [localSocket];
-  const servers = texts.map((text) => serverOf(text, config));
+  // Named twice, a server is asked once.
+  const servers = [...new Set(texts)].map((text) => serverOf(text, config));
   const overridden = overridesOf(options);
   return servers.map((server) => ({ ...server, ...overridden }));
 }
@@ -72,7 +73,8 @@ function urlOf(text: string): string | undefined {
 }
 
 function refuseSecret(text: string): void {
-  if (!/^[^/]*:\/\/[^/]*:[^/]*@/.test(text)) return;
+  // A "/" in a password ends the host of a URL, but not what others can see.
+  if (!/^(?!doveadm\+unix:)[^/]*:\/\/[^@]*:.*@/is.test(text)) return;
   throw new UsageError(
     "A URL in the arguments has a password, which other users of this machine can see. Leave it out, and " +
       "use --password-file, --password-command, DOVEWIRE_PASSWORD or the configuration file.",
@@ -80,7 +82,7 @@ function refuseSecret(text: string): void {
 }
 
 function withoutSecret(url: string): string {
-  return url.replace(/^([^/]*:\/\/)[^/]*@/, "$1");
+  return url.replace(/^((?!doveadm\+unix:)[^/]*:\/\/).*@/is, "$1");
 }
 
 /** What options say about the servers, whatever the configuration says. */

@@ -124,7 +124,7 @@ class Screen {
   }
 
   #draw(): void {
-    const height = process.stdout.rows ?? 24;
+    const height = process.stdout.rows || 24;
     const lines = drawScreen(this.#states, {
       ...{ width: this.#output.width, height: height - 1, sort: this.#sort, now: new Date() },
     });

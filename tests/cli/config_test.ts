@@ -53,7 +53,11 @@ test("configuration › mistakes › are named", () => {
       return true;
     });
   }
-  assert.throws(() => parseConfig("{", file), /not JSON/);
+  for (const text of ["{", '{"servers": {"a": {"url": "doveadm://:s3cret@mx1"} x', "s3cret"]) {
+    assert.throws(() => parseConfig(text, file), (error: Error) => {
+      return /not JSON/.test(error.message) && !error.message.includes("s3cret");
+    });
+  }
 });
 
 test("servers › in each form › have a URL", () => {
@@ -84,7 +88,16 @@ test("servers › a password in the arguments › is refused", async () => {
     assert.doesNotMatch((error as Error).message, /s3cret/);
     return true;
   });
-  await assert.rejects(chooseServers(new Map(), "http://x:s3cret@mx1"), /can see/);
+  const urls = ["http://x:s3cret@mx1", "doveadm://:s3/cret@mx1", "doveadm://x:s3@cret@mx1"];
+  for (const url of urls) await assert.rejects(chooseServers(new Map(), url), /can see/);
+  const [socket] = await chooseServers(new Map(), "doveadm+unix:///run/a:b@c");
+  assert.equal(socket.name, "doveadm+unix:///run/a:b@c");
+});
+
+test("servers › one named twice › is asked once", async () => {
+  const options = new Map([["server", ["mx1:1", "mx2:1", "mx1:1"]]]);
+  const servers = await chooseServers(options, undefined);
+  assert.deepEqual(servers.map(({ name }) => name), ["mx1:1", "mx2:1"]);
 });
 
 test("passwords › of files and commands › are their first lines", async () => {
@@ -96,6 +109,7 @@ test("passwords › of files and commands › are their first lines", async () =
   await writeFile(path, "\n");
   await assert.rejects(secretOfFile(path), /no password in its first line/);
   await assert.rejects(secretOfFile(join(folder.path, "none")), /can't be read/);
+  await assert.rejects(secretOfFile("/dev/zero"), /too large/);
   await assert.rejects(secretOfCommand("true"), /no password in its first line/);
   await assert.rejects(secretOfCommand("echo s3cret; exit 3"), (error) => {
     assert.match((error as Error).message, /exit status 3/);

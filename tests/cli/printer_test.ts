@@ -72,13 +72,18 @@ test("formats › bytes that aren't UTF-8 › stay as they are where a format al
 });
 
 test("formats › on a terminal › have nothing that controls it", async () => {
-  const evil = row("\x1b[2J", "1", "line\n\x1b]0;title\x07\tmore\u202e");
+  const evil = row("\x1b[2J", "1", "line\n\x1b]0;title\x07\tmore\u202e\x9b2J");
   for (const format of formats) {
     const text = decodeUtf8(await printed(format, [evil], { width: 200 }));
-    // JSON and CSV are for programs; JSON escapes control characters by itself.
-    if (format !== "csv") {
-      assert(!/(?![\n\t])\p{Cc}/u.test(text), `${format}: ${JSON.stringify(text)}`);
-    }
+    assert(!/(?![\n\t])[\p{Cc}\p{Bidi_Control}]/u.test(text), `${format}: ${JSON.stringify(text)}`);
+  }
+  for (const format of ["json", "jsonl"] as const) {
+    const values = [evil, evil].map(({ values }) => decodeUtf8(values[2]));
+    const text = decodeUtf8(await printed(format, [evil, evil], { width: 200 }));
+    const rows = format === "json"
+      ? JSON.parse(text)
+      : text.trim().split("\n").map((it) => JSON.parse(it));
+    assert.deepEqual(rows.map(({ title }: { title: string }) => title), values);
   }
 });
 

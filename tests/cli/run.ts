@@ -23,12 +23,14 @@ export interface RunWordsOptions {
   readonly width?: number;
   /** Aborts it, as Ctrl-C does. */
   readonly signal?: AbortSignal;
+  /** Called with all that was printed, when it has to be written at once. */
+  readonly onFlush?: (output: string) => void;
 }
 
 /** Runs a command line's words. */
 export async function runWords(
   words: readonly string[],
-  { width, signal = new AbortController().signal }: RunWordsOptions = {},
+  { width, signal = new AbortController().signal, onFlush }: RunWordsOptions = {},
 ): Promise<Ran> {
   let errors = "";
   const printed: Uint8Array[] = [];
@@ -36,7 +38,7 @@ export async function runWords(
   const output: Output = {
     ...{ isTerminal: width !== undefined, width: width ?? Infinity },
     write: (bytes) => void printed.push(bytes),
-    flush: () => {},
+    flush: () => onFlush?.(decodeUtf8(concat(printed))),
   };
   try {
     await runLine(parseCommandLine(words), { output, reporter, signal });

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { formats } from "../../cli/command_line/options.ts";
 import { durationText } from "../../cli/run/progress.ts";
 import { CommandFailure, type DoveadmServer, serve } from "../../doveadm/server/mod.ts";
 import { onAbort } from "../../transports/mod.ts";
@@ -124,6 +125,39 @@ test("many users › interrupted with a journal › the same words go on where i
   assert.deepEqual(all.sort(), [...names].sort());
 });
 
+test("many users › with a journal, in each format › rows are written before their user is done", async () => {
+  let flushed = "";
+  const few = names.slice(0, 5);
+  await using users = await startUsers(few, (user) => {
+    const before = few[few.indexOf(user) - 1];
+    // Who is done was not only printed into memory, which a killed process loses.
+    assert(before === undefined || flushed.includes(before), `${before} in ${flushed}`);
+    return ["INBOX"];
+  });
+  await using folder = await temporaryFolder();
+  for (const format of formats) {
+    flushed = "";
+    const journal = join(folder.path, format);
+    const words = [
+      ...[
+        ...users.words,
+        "-f",
+        format,
+        "--jobs",
+        "1",
+        "--resume",
+        journal,
+        "mailbox",
+        "list",
+        "-A",
+      ],
+    ];
+    const ran = await runWords(words, { onFlush: (output) => flushed = output });
+    assert.equal(ran.code, 0, ran.errors);
+    assert.equal(ran.output.match(/user\d/g)!.length, few.length);
+  }
+});
+
 test("many users › interrupted without a journal › what was done is said", async () => {
   const interruption = new AbortController();
   await using users = await startUsers(names, async (user, untilGone) => {
@@ -202,4 +236,14 @@ test("times › left of a run › are in words", () => {
     "2 min",
     "2 h 2 min",
   ]);
+});
+
+test("answers › that quote what controls a terminal › are escaped on standard error", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "doveadm-server");
+  await using _server = await serve({ path }, () => [{ text: "{\x1b[2J\x9b" }]);
+  const { code, errors } = await runWords(["--server", path, "user", "*"]);
+  assert.equal(code, 76, errors);
+  assert.match(errors, /wrong JSON/);
+  assert(!/(?!\n)\p{Cc}/u.test(errors), JSON.stringify(errors));
 });
