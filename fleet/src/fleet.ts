@@ -7,11 +7,14 @@
 import { AbortError, LocalProtocolError } from "@dovewire/dovewire/core";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { chunkScript } from "./scripts.ts";
 import { type Chunk, chunksOf, type FleetJob, jobsOf } from "./chunks.ts";
 import { FleetError, withRedis } from "./fleet_error.ts";
 import {
   checkCount,
   checkFleetOptions,
+  checkFunction,
+  checkObject,
   type EnqueueOptions,
   type FleetLimits,
   type FleetOptions,
@@ -63,10 +66,14 @@ export class Fleet implements AsyncDisposable {
     users: Iterable<string> | AsyncIterable<string>,
     options: EnqueueOptions = {},
   ): Promise<number> {
+    checkObject("The options", options);
     const { batch = 100, backendOf = () => defaultBackend, signal } = options;
     checkCount("batch", batch);
-    if (typeof users === "string") {
-      throw new LocalProtocolError("The users are a text, not a list.");
+    checkFunction("backendOf", options.backendOf);
+    const isIterable = typeof users === "object" && users !== null &&
+      (Symbol.asyncIterator in users || Symbol.iterator in users);
+    if (!isIterable) {
+      throw new LocalProtocolError("The users are no list. Pass an iterable of names.");
     }
     const state = await this.#state();
     if (state.batch !== undefined && Number(state.batch) !== batch) {
@@ -77,6 +84,11 @@ export class Fleet implements AsyncDisposable {
     const before = Number(state.chunks ?? 0);
     let enqueued = Number(state.enqueued ?? 0);
     let seen = 0;
+    const enqueuer = crypto.randomUUID();
+    await withRedis(
+      "Enqueueing users",
+      () => this.#redis.hset(this.#keys.state, { enqueuer, batch }),
+    );
     for await (const chunk of chunksOf(users, batch * batchesInChunk)) {
       if (signal?.aborted) {
         throw new AbortError("Enqueueing was aborted.", { cause: signal.reason });
@@ -85,7 +97,7 @@ export class Fleet implements AsyncDisposable {
       if (chunk.number === before - 1 && chunk.hash !== state.hash) throw changedError();
       if (chunk.number < before) continue;
       const jobs = await jobsOf(chunk, { batch, backendOf });
-      await withRedis("Enqueueing users", () => this.#add(chunk, jobs, batch));
+      await withRedis("Enqueueing users", () => this.#add(chunk, jobs, enqueuer));
       enqueued = chunk.end;
     }
     if (seen < before) throw changedError();
@@ -122,13 +134,17 @@ export class Fleet implements AsyncDisposable {
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<FleetResult<Value>, void, void> {
     let last = "0";
+    let hasBegun = false;
     while (signal?.aborted !== true) {
       // Before the results are read: what is done by then has its result in the stream.
-      const isOver = await this.#isOver();
+      const state = await this.#state();
+      if (hasBegun && state.chunks === undefined) throw goneError();
+      hasBegun ||= state.chunks !== undefined;
+      const isOver = isOverIn(state);
       const entries = await withRedis("Reading results", () => this.#read(last, isOver));
       if (entries.length === 0 && isOver) return;
       for (const [id, [, text]] of entries) {
-        yield JSON.parse(text);
+        yield readResult<Value>(text);
         last = id;
       }
       const ids = entries.map(([id]) => id);
@@ -184,11 +200,6 @@ export class Fleet implements AsyncDisposable {
     return withRedis("Reading the sweep's state", () => this.#redis.hgetall(this.#keys.state));
   }
 
-  async #isOver(): Promise<boolean> {
-    const { isComplete, enqueued = 0, done = 0 } = await this.#state();
-    return isComplete === "1" && Number(done) >= Number(enqueued);
-  }
-
   async #read(last: string, isOver: boolean): Promise<readonly [string, string[]][]> {
     const { results } = this.#keys;
     // A connection that is blocked would be of no use for anything else meanwhile.
@@ -199,8 +210,13 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Adds the jobs of a chunk; those that are there already stay as they are. */
-  async #add(chunk: Chunk, jobs: ReadonlyMap<string, FleetJob[]>, batch: number): Promise<void> {
+  async #add(
+    chunk: Chunk,
+    jobs: ReadonlyMap<string, FleetJob[]>,
+    enqueuer: string,
+  ): Promise<void> {
     const { state, backends } = this.#keys;
+    if (await this.#redis.hget(state, "enqueuer") !== enqueuer) throw takenOverError();
     for (const [backend, list] of jobs) {
       await this.#redis.sadd(backends, backend);
       await this.#queueOf(backend).addBulk(list.map((data, at) => ({
@@ -209,7 +225,8 @@ export class Fleet implements AsyncDisposable {
       })));
     }
     const { number, hash, end } = chunk;
-    await this.#redis.hset(state, { batch, chunks: number + 1, enqueued: end, hash });
+    const noted = await this.#redis.eval(chunkScript, 1, state, enqueuer, number, end, hash);
+    if (noted !== "noted") throw takenOverError();
   }
 
   #queueOf(backend: string): Queue<FleetJob> {
@@ -230,6 +247,34 @@ const jobOptions = {
   ...{ attempts: 1_000_000, backoff: { type: "fixed", delay: 1_000 } },
   ...{ removeOnComplete: true, removeOnFail: false },
 };
+
+/** Whether all users are done. */
+function isOverIn({ isComplete, enqueued = "0", done = "0" }: Record<string, string>): boolean {
+  return isComplete === "1" && Number(done) >= Number(enqueued);
+}
+
+function readResult<Value>(text: string): FleetResult<Value> {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FleetError("Redis has a result that no worker wrote.", { cause });
+  }
+}
+
+function goneError(): FleetError {
+  return new FleetError(
+    "What the sweep had in Redis is gone: it was removed, or Redis lost its data. Enqueue the users anew; those " +
+      "without a result may have been done.",
+    { sent: true },
+  );
+}
+
+function takenOverError(): FleetError {
+  return new FleetError(
+    "Another process has begun to enqueue the users of this sweep, or Redis lost its data. Let one process at a " +
+      "time enqueue, and give another sweep another name.",
+  );
+}
 
 function changedError(): FleetError {
   return new FleetError(

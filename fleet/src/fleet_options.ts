@@ -87,12 +87,24 @@ export type FleetResult<Value> =
     readonly sent: boolean;
   };
 
-/** Throws a `LocalProtocolError` for a wrong name. */
-export function checkFleetOptions({ name, prefix = "dovewire" }: FleetOptions): void {
+/** Throws a `LocalProtocolError` for a wrong name, and without a place of Redis: it would be this machine. */
+export function checkFleetOptions(options: FleetOptions): void {
+  checkObject("The options", options);
+  const { name, redis, prefix = "dovewire" } = options;
   for (const [option, value] of Object.entries({ name, prefix })) {
     if (typeof value === "string" && value !== "" && !/[{}]/.test(value)) continue;
     throw new LocalProtocolError(
-      `"${option}" is ${JSON.stringify(value)}. Set it to a text without braces.`,
+      `"${option}" is ${typeof value === "string" ? JSON.stringify(value) : String(value)}. ` +
+        "Set it to a text without braces.",
+    );
+  }
+  const isPlace = typeof redis === "string"
+    ? /^(rediss?:\/\/|\/)./.test(redis)
+    : typeof redis === "object" && redis !== null;
+  if (!isPlace) {
+    // It may have a password.
+    throw new LocalProtocolError(
+      '"redis" is no place of Redis. Set it to a URL like "redis://127.0.0.1:6379", or to options of ioredis.',
     );
   }
 }
@@ -102,5 +114,19 @@ export function checkCount(option: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new LocalProtocolError(
     `"${option}" is ${String(value)}. Set it to a whole number from 1 on.`,
+  );
+}
+
+/** Throws a `LocalProtocolError` for what is no object; `what` begins the message. */
+export function checkObject(what: string, value: unknown): void {
+  if (typeof value === "object" && value !== null) return;
+  throw new LocalProtocolError(`${what} are not an object. Pass one.`);
+}
+
+/** Throws a `LocalProtocolError` for an option that is neither left out nor a function. */
+export function checkFunction(option: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new LocalProtocolError(
+    `"${option}" is not a function. Set it to one, or leave it out.`,
   );
 }

@@ -20,6 +20,7 @@ import { FleetError } from "./fleet_error.ts";
 import {
   checkCount,
   checkFleetOptions,
+  checkFunction,
   type FleetOptions,
   type FleetResult,
 } from "./fleet_options.ts";
@@ -103,6 +104,11 @@ export class FleetWorker implements AsyncDisposable {
       checkCount(name, value);
     }
     if (typeof work !== "function") throw new LocalProtocolError("The work is not a function.");
+    checkFunction("onError", options.onError);
+    checkBackends(backends);
+    // Checks the options of the sweeps, which begin much later.
+    const { idempotent, retries } = options;
+    sweep([], work, { concurrency, idempotent, retries });
     this.#work = work;
     this.#options = options;
     this.#keys = keysOf(options);
@@ -200,6 +206,16 @@ export class FleetWorker implements AsyncDisposable {
       if (context.signal.aborted) throw new JobFailure(context.signal.reason);
     }
   }
+}
+
+/** Throws a `LocalProtocolError` for what isn't a list of names, or an empty one, with nothing to do. */
+function checkBackends(backends: readonly string[]): void {
+  const isList = Array.isArray(backends) && backends.length > 0 &&
+    Array.from(backends).every((backend) => typeof backend === "string");
+  if (isList) return;
+  throw new LocalProtocolError(
+    '"backends" is not a list of names. Set it to one, like ["mail1"], or leave it out.',
+  );
 }
 
 /** What ends a job, and is no result of a user. */

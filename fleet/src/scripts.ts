@@ -45,3 +45,15 @@ if redis.call("HINCRBY", KEYS[2], "count", 1) == tonumber(ARGV[4]) then
 end
 return "done"
 `;
+
+/**
+ * Notes that the jobs of a chunk are there, if nobody else enqueues, and nothing is gone.
+ *
+ * KEYS: state. ARGV: enqueuer, chunk, how many users there are with it, the fingerprint. Returns "noted", or
+ * "lost".
+ */
+export const chunkScript = `
+if redis.call("HGET", KEYS[1], "enqueuer") ~= ARGV[1] then return "lost" end
+redis.call("HSET", KEYS[1], "chunks", ARGV[2] + 1, "enqueued", ARGV[3], "hash", ARGV[4])
+return "noted"
+`;

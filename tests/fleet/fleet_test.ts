@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AbortError, LocalProtocolError } from "@dovewire/dovewire";
 import { Redis } from "ioredis";
-import { Fleet, FleetError, type FleetResult, FleetWorker } from "../../fleet/mod.ts";
+import {
+  Fleet,
+  FleetError,
+  type FleetOptions,
+  type FleetResult,
+  FleetWorker,
+} from "../../fleet/mod.ts";
 import { startRedis } from "../harness/redis.ts";
 import { all, names, slowly } from "../sweep/memory_journal.ts";
 
@@ -212,6 +218,55 @@ test("fleet › limits of a backend › hold for all workers together", async ()
   assert(most <= 2, `${most} at once`);
 });
 
+test("fleet › Redis loses its data › the collector and the enqueuer end with a FleetError", async () => {
+  await using redis = await startRedis();
+  await using fleet = new Fleet({ name: "sweep", redis: redis.url });
+  const client = new Redis(redis.url);
+  await fleet.enqueue(names(3));
+  const collecting = assert.rejects(all(fleet.results()), (error: Error) => {
+    return error instanceof FleetError && /is gone/.test(error.message);
+  });
+  // The collector has seen that there is a sweep when it has asked a second time.
+  const commands = async () =>
+    Number(/cmdstat_xread:calls=(\d+)/.exec(await client.info("all"))?.[1]);
+  await until(async () => await commands() >= 1);
+  await client.flushall();
+  await collecting;
+  const losing = async function* () {
+    for (const name of names(3000)) {
+      if (name === "user2500") await client.flushall();
+      yield name;
+    }
+  };
+  await assert.rejects(fleet.enqueue(losing()), /Redis lost its data/);
+  client.disconnect();
+});
+
+test("fleet › two processes enqueue at once › the first one ends with a FleetError, and all users are there", async () => {
+  await using redis = await startRedis();
+  await using fleet = new Fleet({ name: "sweep", redis: redis.url });
+  let begun = () => {};
+  const hasBegun = new Promise<void>((resolve) => begun = resolve);
+  let goOn = () => {};
+  const mayGoOn = new Promise<void>((resolve) => goOn = resolve);
+  const slow = async function* () {
+    for (const name of names(3000)) {
+      if (name === "user1500") {
+        begun();
+        await mayGoOn;
+      }
+      yield name;
+    }
+  };
+  const first = assert.rejects(fleet.enqueue(slow()), /Another process has begun/);
+  await hasBegun;
+  assert.equal(await fleet.enqueue(names(3000)), 3000);
+  goOn();
+  await first;
+  const { enqueued, isComplete } = await fleet.progress();
+  assert.deepEqual({ enqueued, isComplete }, { enqueued: 3000, isComplete: true });
+});
+
 test("fleet › no Redis › is a FleetError after some seconds", async () => {
   await using fleet = new Fleet({ name: "sweep", redis: { host: "127.0.0.1", port: 1 } });
   await assert.rejects(fleet.enqueue(["a"]), (error) => {
@@ -221,19 +276,52 @@ test("fleet › no Redis › is a FleetError after some seconds", async () => {
   });
 });
 
+test("fleet › a Redis that hangs › is a FleetError in time", async () => {
+  await using redis = await startRedis();
+  const { port } = redis;
+  const place = { host: "127.0.0.1", port, commandTimeout: 100 };
+  await using fleet = new Fleet({ name: "sweep", redis: place });
+  redis.pause();
+  await assert.rejects(fleet.progress(), FleetError);
+  redis.resume();
+});
+
 test("fleet › invalid options › are refused by name", async () => {
   for (const name of ["", "{a}", 5]) {
     assert.throws(() => new Fleet({ name: name as string, redis: "" }), /"name"/);
   }
   for (const option of ["concurrency", "jobs", "maxResults", "lockDuration", "stalledInterval"]) {
     for (const value of [0, -1, NaN, Infinity, "5"]) {
-      const options = { name: "a", redis: "", [option]: value };
+      const options = { name: "a", redis: "redis://127.0.0.1:1", [option]: value };
       assert.throws(() => new FleetWorker(() => {}, options), new RegExp(`"${option}"`));
     }
   }
+  for (const place of [undefined, null, 5, "", "localhost"]) {
+    const options = { name: "a", redis: place as string };
+    assert.throws(() => new Fleet(options), /"redis" is no place/);
+    assert.throws(() => new FleetWorker(() => {}, options), /"redis" is no place/);
+  }
+  const wrong: Record<string, readonly unknown[]> = {
+    backends: [null, "default", [], [5]],
+    retries: [-1, NaN, "5"],
+    idempotent: ["no"],
+    onError: [null, "5"],
+  };
+  for (const [option, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      const options = { name: "a", redis: "redis://127.0.0.1:1", [option]: value };
+      assert.throws(() => new FleetWorker(() => {}, options), new RegExp(`"${option}"`));
+    }
+  }
+  assert.throws(() => new Fleet(null as unknown as FleetOptions), /options are not an object/);
   await using redis = await startRedis();
   await using fleet = new Fleet({ name: "a", redis: redis.url });
   await assert.rejects(fleet.enqueue(["a"], { batch: 0 }), LocalProtocolError);
+  await assert.rejects(fleet.enqueue(null as unknown as []), LocalProtocolError);
+  await assert.rejects(
+    fleet.enqueue([], { backendOf: "x" as unknown as () => string }),
+    LocalProtocolError,
+  );
   await assert.rejects(fleet.enqueue("alice"), LocalProtocolError);
   await assert.rejects(fleet.enqueue([5 as unknown as string]), LocalProtocolError);
   await assert.rejects(fleet.limit({ concurrency: 0 }), LocalProtocolError);
