@@ -290,6 +290,8 @@ export class Connections {
     if (observer.isHeard) {
       const { minor } = connection;
       observer.tell({ type: "opened", connection: number, kind, minor, took: now - openedAt });
+      // A listener may have closed the pool.
+      if (this.#closing.signal.aborted) return;
     }
     this.#options.onOpen(entry);
   }

@@ -185,7 +185,10 @@ export class Scheduler {
     this.#retry(job, error, reason);
     this.#release(entry, outcome);
     this.#dispatch();
-    if (this.#waiting.has(job)) this.#startDeadline(job);
+    if (!this.#waiting.has(job)) return false;
+    // A listener may have closed the pool before the call waited again.
+    if (this.#closed !== undefined) this.#reject(job, this.#closed);
+    else this.#startDeadline(job);
     return false;
   }
 

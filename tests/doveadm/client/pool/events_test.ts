@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { channel as channelOf } from "node:diagnostics_channel";
 import { test } from "node:test";
+import { ConnectionLostError } from "../../../../core/errors.ts";
 import type { PoolEvent } from "../../../../doveadm/client/pool/pool_event.ts";
 import { settled } from "../../../harness/virtual_clock.ts";
-import { errorOf, FakePool, refusal, type TestCall } from "./fake_pool.ts";
+import { errorOf, type FakeConnection, FakePool, refusal, type TestCall } from "./fake_pool.ts";
 
 /** An event without what tests don't look at. */
 function short({ type, ...event }: PoolEvent): string {
@@ -161,6 +162,32 @@ test("events › a listener that makes calls › doesn't disturb the pool", asyn
   await Promise.all(answers);
   assert(answers.length > 50);
 });
+
+for (const type of ["queued", "opened", "started", "retried", "closed", "ended"] as const) {
+  test(`events › a listener that closes the pool at "${type}" › all calls end, and nothing is left`, async () => {
+    let closing: Promise<void> | undefined;
+    await using fake = new FakePool({
+      timeout: Infinity,
+      idleTimeout: 5,
+      onEvent: (event) => {
+        if (event.type === type) closing ??= fake.pool.close();
+      },
+    });
+    const act = (connection: FakeConnection) => {
+      connection.end();
+      return new Promise(() => {});
+    };
+    const calls = [
+      errorOf(fake.call({ user: "alice", idempotent: true, act })),
+      fake.call({ user: "bob" }).catch((error) => error),
+    ];
+    await fake.clock.advance(10_000);
+    const [error] = await Promise.all(calls);
+    assert(error instanceof ConnectionLostError, String(error));
+    assert(closing !== undefined);
+    await closing;
+  });
+}
 
 test("events › a listener that throws › its error is uncaught, and no call fails", async () => {
   await using fake = new FakePool({
