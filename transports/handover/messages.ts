@@ -12,8 +12,8 @@ import type { Socket } from "node:net";
 export type HandoverMessage =
   /** To a worker: a client, as its socket. */
   | { readonly type: "client"; readonly peer: string }
-  /** To a worker: give your connections away. */
-  | { readonly type: "hand-over"; readonly timeout: number }
+  /** To a worker: give your connections away, in some milliseconds; `null` for no limit, which JSON lacks. */
+  | { readonly type: "hand-over"; readonly timeout: number | null }
   /** To a worker: keep those that haven't moved. */
   | { readonly type: "keep" }
   /** To a worker: end your connections, and then yourself. */

@@ -8,15 +8,22 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import process from "node:process";
-import { DovewireError } from "../../core/errors.ts";
+import { DovewireError, LocalProtocolError } from "../../core/errors.ts";
+import { checkOptions } from "../../core/option_checks.ts";
 import { callListener } from "../call_listener.ts";
-import { startTimer, timeLimit } from "../timers.ts";
+import { startTimer, timeLimit, type Timer } from "../timers.ts";
 import { type Address, peerName } from "../transport.ts";
 import { type HandoverMessage, messageIn, type MovingPart, send } from "./messages.ts";
 import { canStopReading, socketIn, stopReading } from "./sockets.ts";
 
 /** How long a worker may take to end after its connections have, in milliseconds. */
 const endTimeout = 30_000;
+
+/** How long to wait before another worker is started: at first, and at most, in milliseconds. */
+const [firstRestart, longestRestart] = [100, 10_000];
+
+/** How many clients may wait while there is no worker. */
+const mostWaiting = 1_000;
 
 /** Options for {@linkcode supervise}. Times are in milliseconds; 0 and `Infinity` mean no limit. */
 export interface SuperviseOptions {
@@ -48,6 +55,7 @@ export interface Upgrade {
 
 /** Starts to listen, and a worker. Rejects with the system's error, or if the worker isn't ready in time. */
 export async function supervise(options: SuperviseOptions): Promise<Supervisor> {
+  checkSupervise(options);
   const { hostname, port } = options.listen;
   // A client isn't read here: its first byte is the worker's.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
@@ -63,16 +71,38 @@ export async function supervise(options: SuperviseOptions): Promise<Supervisor> 
   return supervisor;
 }
 
+function checkSupervise(options: SuperviseOptions): void {
+  checkOptions(options, {
+    functions: ["onError"],
+    booleans: ["onHangUp"],
+    objects: ["listen", "args", "execArgv"],
+    texts: ["worker"],
+  });
+  const { listen, worker } = options;
+  if (listen?.transport !== "tcp" || worker === undefined || worker === "") {
+    throw new LocalProtocolError(
+      'A supervisor needs "listen", { transport: "tcp", hostname, port }, and "worker", the path of a module.',
+    );
+  }
+  timeLimit("readyTimeout", options.readyTimeout ?? 0);
+  timeLimit("handoverTimeout", options.handoverTimeout ?? 0);
+}
+
 /** One worker. */
 class Worker {
   readonly child: ChildProcess;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
+  /** The clients that are on their way to it: of those behind the first it says nothing when it ends. */
+  readonly unsent = new Set<Socket>();
   form = "";
   hasEnded = false;
   #onMessage: (message: HandoverMessage, socket: Socket | undefined) => void = () => {};
 
-  constructor({ worker, args = [], execArgv }: SuperviseOptions, address: AddressInfo) {
+  constructor(
+    { worker, args = [], execArgv }: SuperviseOptions,
+    address: Pick<AddressInfo, "address" | "port">,
+  ) {
     const env = {
       ...process.env,
       DOVEWIRE_LISTENS_AT: JSON.stringify([address.address, address.port]),
@@ -88,7 +118,10 @@ class Worker {
         resolve();
       };
       this.child.once("exit", end);
-      this.child.once("error", end);
+      // Several may come.
+      this.child.on("error", () => {
+        if (this.child.pid === undefined) end();
+      });
     });
     this.child.on("message", (received, handle) => {
       const socket = socketIn(handle);
@@ -113,6 +146,13 @@ class Worker {
 
   send(message: HandoverMessage, socket?: Socket): Promise<boolean> {
     return send(this.child, message, socket);
+  }
+
+  /** Sends it a client; calls back if it didn't get it. */
+  async pass(peer: string, socket: Socket, onFailure: () => void): Promise<void> {
+    this.unsent.add(socket);
+    const isSent = await this.send({ type: "client", peer }, socket);
+    if (this.unsent.delete(socket) && !isSent) onFailure();
   }
 
   /** Resolves when it may get clients; rejects if it ends before, or takes longer than that. */
@@ -152,6 +192,11 @@ export class Supervisor implements AsyncDisposable {
   /** The worker before, while its connections move. */
   #previous: Worker | undefined;
   #canStopReading = true;
+  /** The worker that is being started. */
+  #starting: Worker | undefined;
+  /** Ends the wait before another start. */
+  #restart: Timer | undefined;
+  #failedStarts = 0;
   #upgrading: Promise<Upgrade> | undefined;
   #isClosing = false;
   readonly #hangUp = () => void this.upgrade().catch((error) => this.#report(error));
@@ -201,6 +246,10 @@ export class Supervisor implements AsyncDisposable {
     this.#isClosing = true;
     process.off("SIGHUP", this.#hangUp);
     this.#server.close();
+    this.#restart?.stop();
+    const starting = this.#starting;
+    starting?.child.kill("SIGKILL");
+    await starting?.ended;
     for (const socket of this.#waiting.splice(0)) socket.destroy();
     await this.#upgrading?.catch(() => {});
     const worker = this.#worker;
@@ -215,31 +264,59 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async #newWorker(): Promise<Worker> {
-    const worker = new Worker(this.#options, this.#server.address() as AddressInfo);
-    await worker.ready(this.#readyTimeout);
-    return worker;
+    if (this.#isClosing) throw new DovewireError("The supervisor is closed.");
+    const { hostname: address, port } = this.address as { hostname: string; port: number };
+    const worker = this.#starting = new Worker(this.#options, { address, port });
+    try {
+      await worker.ready(this.#readyTimeout);
+      return worker;
+    } finally {
+      this.#starting = undefined;
+    }
   }
 
   /** Lets a worker have the clients from here on. */
   #use(worker: Worker): void {
+    if (this.#isClosing) return void worker.child.kill("SIGKILL");
     this.#worker = worker;
     void worker.ended.then(() => this.#workerEnded(worker));
     for (const socket of this.#waiting.splice(0)) this.#pass(socket);
   }
 
   #workerEnded(worker: Worker): void {
-    if (this.#worker !== worker || this.#isClosing) return;
-    this.#worker = this.#previous?.hasEnded === false ? this.#previous : undefined;
-    if (this.#worker !== undefined) return;
+    const clients = [...this.#waiting.splice(0), ...worker.unsent];
+    worker.unsent.clear();
+    if (this.#isClosing) return clients.forEach((socket) => void socket.destroy());
+    const wasInUse = this.#worker === worker;
+    if (wasInUse) {
+      this.#worker = this.#previous?.hasEnded === false ? this.#previous : undefined;
+    }
+    for (const socket of clients) this.#pass(socket);
+    if (!wasInUse || this.#worker !== undefined) return;
     this.#report(new DovewireError("The worker has ended by itself. Another one is started."));
-    void this.start().catch((error) => this.#report(error));
+    this.#startAgain();
+  }
+
+  /** Starts another worker, again and again until one is ready; later each time. */
+  #startAgain(): void {
+    const delay = Math.min(longestRestart, firstRestart * 2 ** this.#failedStarts);
+    this.#restart = startTimer(delay, () => {
+      void this.start().then(() => this.#failedStarts = 0, (error) => {
+        if (this.#isClosing) return;
+        this.#report(error);
+        this.#failedStarts = Math.min(this.#failedStarts + 1, 20);
+        this.#startAgain();
+      });
+    });
   }
 
   /** Passes a client to the worker. */
   #pass(socket: Socket): void {
     socket.on("error", () => {});
-    if (this.#worker === undefined) {
-      this.#waiting.push(socket);
+    const worker = this.#worker;
+    if (worker?.child.connected !== true) {
+      if (this.#waiting.length < mostWaiting) this.#waiting.push(socket);
+      else socket.destroy();
       return;
     }
     const { remoteAddress: hostname, remotePort: port } = socket;
@@ -247,7 +324,7 @@ export class Supervisor implements AsyncDisposable {
     this.#canStopReading &&= canStopReading(socket);
     stopReading(socket);
     const peer = peerName({ transport: "tcp", hostname, port });
-    void this.#worker.send({ type: "client", peer }, socket);
+    void worker.pass(peer, socket, () => this.#pass(socket));
   }
 
   async #upgrade(): Promise<Upgrade> {
@@ -313,7 +390,7 @@ class Handover {
     };
     this.#old.listen(onMessage);
     this.#next.listen(onMessage);
-    await this.#old.send({ type: "hand-over", timeout });
+    await this.#old.send({ type: "hand-over", timeout: timeout === Infinity ? null : timeout });
     await Promise.race([this.#old.ended, this.#next.ended]);
     if (!this.#old.hasEnded) {
       await this.#old.send({ type: "keep" });

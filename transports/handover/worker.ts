@@ -140,7 +140,7 @@ export class HandoverWorker {
         this.#answered(message);
         return;
       case "hand-over":
-        void this.#handOver(message.timeout);
+        void this.#handOver(message.timeout ?? Infinity);
         return;
       case "keep":
         this.#state = "kept";
