@@ -6,6 +6,7 @@
 
 import { encodeUtf8 } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 import { tabEscape } from "./tab_escape.ts";
 
 /** A command for a doveadm server. */
@@ -35,7 +36,7 @@ const maxLineBytes = 1024 * 1024;
 /** The bytes of a command's line, LF included; throws a {@linkcode LocalProtocolError} for a bad one. */
 export function encodeCommand(command: DoveadmCommand): Uint8Array {
   const { name, args = [], user = "", verbosity } = command;
-  if (name.trim() !== name || name === "") {
+  if (typeof name !== "string" || name.trim() !== name || name === "") {
     throw new LocalProtocolError(
       `${
         nameForMessages(name)
@@ -70,7 +71,7 @@ export function encodeCommand(command: DoveadmCommand): Uint8Array {
 
 /** A command's name for messages: short, on one line. */
 export function nameForMessages(name: unknown): string {
-  const text = JSON.stringify(name) ?? String(name);
+  const text = shownValue(name);
   return text.length > 60 ? text.slice(0, 56) + '…"' : text;
 }
 
@@ -85,7 +86,7 @@ function flags(verbosity: DoveadmCommand["verbosity"], name: string): string {
     default:
       throw new LocalProtocolError(
         `${nameForMessages(name)} has the verbosity ${
-          JSON.stringify(verbosity)
+          shownValue(verbosity)
         }. Use "verbose" or "debug".`,
       );
   }

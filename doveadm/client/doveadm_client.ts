@@ -4,11 +4,12 @@
  * @module
  */
 
-import type {
-  DoveadmCommandName,
-  DoveadmParameters,
-  DoveadmRow,
-  GivenParameters,
+import {
+  type DoveadmCommandName,
+  type DoveadmParameters,
+  type DoveadmRow,
+  findCommand,
+  type GivenParameters,
 } from "../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../../core/errors.ts";
 import type { CallRunner } from "./call_runner.ts";
@@ -78,7 +79,7 @@ export class DoveadmClient implements AsyncDisposable {
    * still run, and its connection is closed. Other commands are not affected.
    */
   async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
-    checkRequest(request);
+    checkCall(request);
     checkSendOptions(options);
     return await this.#runner.send(request, options);
   }
@@ -106,7 +107,7 @@ export class DoveadmClient implements AsyncDisposable {
     request: DoveadmRequest,
     options: SendOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
-    checkRequest(request);
+    checkCall(request);
     checkSendOptions(options);
     return this.#runner.stream(request, options);
   }
@@ -279,6 +280,17 @@ export class DoveadmClient implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/**
+ * Throws a `LocalProtocolError` for what isn't a request, and for input of a command that takes none: the
+ * server would take it for the next commands and end the connection, which others use.
+ */
+function checkCall(request: DoveadmRequest): void {
+  checkRequest(request);
+  const info = request.input === undefined ? undefined : findCommand(request.name);
+  if (info === undefined || info.input !== undefined) return;
+  throw new LocalProtocolError(`"${info.name}" takes no input. Leave "input" out.`);
 }
 
 /** The calls, if they are pairs. */

@@ -89,8 +89,9 @@ async function parseModule(path: string): Promise<Module> {
   let startsPrograms = /\bnew Deno\.Command\b/.test(source);
   for (const [, names = "", from, bare, dynamic, url] of source.matchAll(IMPORT)) {
     const specifier = from ?? bare ?? dynamic ?? url;
-    // `spawn` is the transports' own way to start a program.
-    if (specifier === "node:child_process" || /\bspawn\b/.test(names)) startsPrograms = true;
+    // `spawn` and `supervise` are the transports' own ways to start a program.
+    const isStarter = specifier === "node:child_process" || /\b(spawn|supervise)\b/.test(names);
+    if (isStarter) startsPrograms = true;
     if (!specifier.startsWith(".") && url === undefined) continue;
     const imported = normalize(join(dirname(path), specifier));
     if (LOOKED_AT.test(imported)) imports.push(imported);

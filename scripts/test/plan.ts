@@ -52,6 +52,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     why: "compares texts, and runs bash and groff",
   },
   "tests/cli/parse_test.ts": { on: ["deno"], why: "only computes" },
+  "tests/doveadm/client/options_test.ts": { on: ["bun"], why: "only computes" },
   "tests/cli/terminal_test.ts": { on: ["node"], why: "starts the program in a terminal, by tmux" },
   "tests/cli/promtool_test.ts": { on: ["node"], why: "is about what promtool says of metrics" },
   "tests/doveadm/client/pool/dovecot_kinds_test.ts": {

@@ -25,6 +25,15 @@ interface Entry<Calls extends CallRunner> {
   readonly leave: () => boolean;
 }
 
+/** A lookup of a route, and until when calls share it. */
+interface Lookup<Calls extends CallRunner> {
+  readonly route: Promise<Route<Calls>>;
+  readonly endsAt: number;
+}
+
+/** How long calls share a lookup, in milliseconds. */
+const longestLookup = 10_000;
+
 /** How many users' routes are remembered: some 30 MB. */
 const mostRoutes = 100_000;
 
@@ -36,7 +45,7 @@ export class Routes<Calls extends CallRunner> {
   readonly #entries = new Map<string, Entry<Calls>>();
   /** The users, in the order in which their routes were found. */
   readonly #users = new Queue<string>();
-  readonly #lookups = new Map<string, Promise<Route<Calls>>>();
+  readonly #lookups = new Map<string, Lookup<Calls>>();
   readonly #lifetime: number;
   readonly #clock: Clock;
   readonly #most: number;
@@ -70,15 +79,22 @@ export class Routes<Calls extends CallRunner> {
     if (this.#entries.get(user)?.route === route) this.#delete(user);
   }
 
-  /** Looks up a route; calls for the same user that come meanwhile share the lookup. */
+  /**
+   * Looks up a route; calls for the same user that come meanwhile share the lookup, unless it takes too long:
+   * it may never end.
+   */
   lookUp(user: string, find: () => Promise<Route<Calls>>): Promise<Route<Calls>> {
+    const now = this.#clock.now();
     const pending = this.#lookups.get(user);
-    if (pending !== undefined) return pending;
-    const lookup = find().finally(() => this.#lookups.delete(user));
+    if (pending !== undefined && pending.endsAt > now) return pending.route;
+    const route = find().finally(() => {
+      if (this.#lookups.get(user) === lookup) this.#lookups.delete(user);
+    });
     // Perhaps no call waits for it any more.
-    lookup.catch(() => {});
+    route.catch(() => {});
+    const lookup = { route, endsAt: now + longestLookup };
     this.#lookups.set(user, lookup);
-    return lookup;
+    return route;
   }
 
   #delete(user: string): void {

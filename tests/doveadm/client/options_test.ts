@@ -98,6 +98,7 @@ test("calls › options and requests of another type › LocalProtocolError, and
     ["send", { ...request, name: 5 }],
     ["send", { ...request, args: "INBOX" }],
     ["send", { ...request, args: null }],
+    ["send", { ...request, input: "a message" }],
     ["send", request, null],
     ["send", request, { signal: {} }],
     ["send", request, { signal: null }],

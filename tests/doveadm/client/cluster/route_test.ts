@@ -86,6 +86,18 @@ test("a route function › that doesn't return › the call's time-out and signa
   assert.deepEqual(cluster.arrived, []);
 });
 
+test("a route function › that never returns once › is asked again by a later call", async () => {
+  let asked = 0;
+  await using cluster = new FakeCluster(pair, {
+    route: () => ++asked === 1 ? new Promise<never>(() => {}) : "doveadm://b",
+  });
+  const first = errorOf(cluster.call("alice", { timeout: 15_000 }));
+  await cluster.clock.advance(15_000);
+  assert.equal((await first).name, "TimeoutError");
+  assert.equal(await cluster.call("alice"), "b");
+  assert.equal(asked, 2);
+});
+
 test("route: userdb › the field host of users › leads to the server of the list", async () => {
   await using cluster = new FakeCluster(["doveadm://a", "doveadm://B.example.org"], {
     route: "userdb",
