@@ -12,6 +12,7 @@ import {
   optionsOf,
 } from "../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../core/mod.ts";
+import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { CommandFailure } from "../doveadm/server/command_failure.ts";
 import type { DoveadmHandler, ServerRequest } from "../doveadm/server/handler.ts";
 import type { CommandCall } from "./commands/command.ts";
@@ -54,6 +55,7 @@ export function mailHandler(
   system: MailSystem,
   options: MailHandlerOptions = {},
 ): DoveadmHandler {
+  checkOptions(options, { functions: ["hostOf"] });
   const { version = "2.3", hostOf } = options;
   const played = serverVersion(version);
   if (hostOf !== undefined && !played.hasReferrals) {
@@ -76,7 +78,7 @@ export function mailHandler(
 export function serverVersion(name: DovecotVersion): ServerVersion {
   if (Object.hasOwn(serverVersions, name)) return serverVersions[name];
   throw new LocalProtocolError(
-    `The embedded server can't answer as Dovecot ${JSON.stringify(name)}. Use one of ${
+    `The embedded server can't answer as Dovecot ${shownValue(name)}. Use one of ${
       Object.keys(serverVersions).map((it) => JSON.stringify(it)).join(", ")
     }.`,
   );

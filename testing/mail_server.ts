@@ -10,6 +10,7 @@ import {
   type ServePlace,
   type ServeSettings,
 } from "../doveadm/server/serve.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import { type Address, peerName } from "../transports/transport.ts";
 import { mailHandler, type MailHandlerOptions, serverVersion } from "./mail_handler.ts";
 import { MailSystem, type MailSystemOptions } from "./mail_system.ts";
@@ -63,6 +64,7 @@ export interface MailServer extends AsyncDisposable {
  * ```
  */
 export async function startMailServer(options: MailServerOptions = {}): Promise<MailServer> {
+  checkOptions(options, { objects: ["system", "place", "settings"] });
   const { system = new MailSystem(options), settings = {}, version = "2.3" } = options;
   const place = options.place ?? { hostname: "127.0.0.1", port: 0 };
   const asksForLogin = settings.password !== undefined || settings.authenticate !== undefined ||

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import type { MailboxState, NewMail } from "./mailbox.ts";
 import type { Namespace } from "./mailboxes/names.ts";
 import { MailUser } from "./mail_user.ts";
@@ -85,6 +86,7 @@ export class MailSystem {
 
   /** Creates one; throws a `LocalProtocolError` for invalid namespaces or mailboxes. */
   constructor(options: MailSystemOptions = {}) {
+    checkOptions(options, { objects: ["users", "namespaces"] });
     this.namespaces = namespacesOf(options.namespaces ?? [{}]);
     for (const [name, state] of Object.entries(options.users ?? {})) this.addUser(name, state);
   }
@@ -113,6 +115,9 @@ export class MailSystem {
 }
 
 function namespacesOf(options: readonly NamespaceOptions[]): readonly Namespace[] {
+  if (!Array.isArray(options)) {
+    throw new LocalProtocolError('"namespaces" is not an array. Set it to one, or leave it out.');
+  }
   const inboxAt = Math.max(0, options.findIndex(({ inbox }) => inbox === true));
   const namespaces = options.map(({ prefix = "", separator = "/" }, at) => {
     if (separator.length !== 1) {

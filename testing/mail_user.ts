@@ -6,6 +6,7 @@
 
 import { encodeUtf8 } from "../core/bytes.ts";
 import { LocalProtocolError } from "../core/errors.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import { CommandFailure } from "../doveadm/server/command_failure.ts";
 import type { QuotaOptions, UserState } from "./mail_system.ts";
 import { type Mail, Mailbox, type MailboxState, type NewMail } from "./mailbox.ts";
@@ -58,6 +59,7 @@ export class MailUser {
   /** Creates one; throws a `LocalProtocolError` for invalid mailbox names. */
   constructor(name: string, state: UserState, namespaces: readonly Namespace[]) {
     this.name = name;
+    checkOptions(state, { objects: ["mailboxes", "quota", "fields"] });
     this.fields = state.fields ?? {};
     this.quota = state.quota ?? {};
     this.#places = [...namespaces].sort((a, b) => a.prefix.length - b.prefix.length).map((
@@ -345,7 +347,8 @@ export class MailUser {
     name: string,
     content: MailboxState | readonly (string | Uint8Array | NewMail)[],
   ): void {
-    const state = isList(content) ? { mails: content.map(newMail) } : content;
+    const state = isList(content) ? { mails: Array.from(content, newMail) } : content;
+    checkOptions(state, { objects: ["mails"] });
     try {
       this.create(name, state);
     } catch (error) {

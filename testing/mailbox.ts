@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
+import { shownValue } from "../core/option_checks.ts";
 
 /** A mail in a mailbox. */
 export interface Mail {
@@ -59,6 +60,9 @@ export interface MailboxState {
   /** The mails, by rising UID. */
   readonly mails?: readonly NewMail[];
 }
+
+/** The highest UID of IMAP. */
+const largestUid = 2 ** 32 - 1;
 
 /** Generates a GUID: 32 hexadecimal digits. */
 export function newGuid(): string {
@@ -136,24 +140,20 @@ export class Mailbox {
     return this.#highestModseq;
   }
 
-  /** Adds a mail at the end; throws a `LocalProtocolError` for a UID that is too low. */
+  /** Adds a mail at the end; throws a `LocalProtocolError` for a UID that is too low, and for what is no mail. */
   add(mail: NewMail): Mail {
     return this.addAll([mail])[0];
   }
 
-  /** Adds mails at the end, as one change; throws a `LocalProtocolError` for a UID that is too low. */
+  /** Adds mails at the end, as one change; throws as {@linkcode add} does, and then adds none. */
   addAll(mails: readonly NewMail[]): readonly Mail[] {
     if (mails.length === 0) return [];
+    this.#check(mails);
     const seconds = new Date(now() * 1000);
     const flagSets = mails.map(({ flags }) => new Set(flags));
     const modseqs = this.#modseqsOf(flagSets.map((flags) => ["", ...flags].filter(isKeyword)));
     const added = mails.map((mail, at) => {
       const uid = mail.uid ?? this.#uidNext;
-      if (uid < this.#uidNext) {
-        throw new LocalProtocolError(
-          `Cannot add a mail with the UID ${uid}. Give a UID above ${this.#uidNext - 1}, or none.`,
-        );
-      }
       this.#uidNext = uid + 1;
       return {
         uid,
@@ -184,6 +184,27 @@ export class Mailbox {
     this.#mails = this.#mails.filter((mail) => !gone.has(mail));
     this.#isShared = false;
     this.#size = this.#mails.reduce((size, mail) => size + mail.bytes.length, 0);
+  }
+
+  #check(mails: readonly NewMail[]): void {
+    let least = this.#uidNext;
+    for (const mail of mails) {
+      const bytes: unknown = mail?.bytes;
+      if (!(bytes instanceof Uint8Array)) {
+        throw new LocalProtocolError(
+          "A mail has no bytes. Give a message as a string or a Uint8Array, or { bytes, uid, flags … }.",
+        );
+      }
+      const { uid = least } = mail;
+      if (!(Number.isSafeInteger(uid) && uid >= least && uid <= largestUid)) {
+        throw new LocalProtocolError(
+          `Cannot add a mail with the UID ${shownValue(uid)}. Give a UID above ${
+            least - 1
+          }, or none.`,
+        );
+      }
+      least = uid + 1;
+    }
   }
 
   /** Changes a mail's flags; a change that changes nothing has no modification sequence. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeUtf8 } from "../../core/mod.ts";
+import { encodeUtf8, LocalProtocolError } from "../../core/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
+import { type MailServerOptions, startMailServer } from "../../testing/mail_server.ts";
 import { MailSystem } from "../../testing/mail_system.ts";
 import { type Mail, Mailbox, virtualSize } from "../../testing/mailbox.ts";
 
@@ -69,6 +70,35 @@ test("mail system › invalid options › LocalProtocolError", () => {
   ) {
     assert.throws(() => new MailSystem(options), { name: "LocalProtocolError", message });
   }
+});
+
+test("mail system › options of another shape › LocalProtocolError", async () => {
+  const inbox = (content: unknown) => ({ users: { alice: { mailboxes: { INBOX: content } } } });
+  const wrong = [
+    ...[null, { users: null }, { users: { alice: null } }, { namespaces: null }, {
+      namespaces: {},
+    }],
+    ...[{ users: { alice: { mailboxes: 5 } } }, { users: { alice: { quota: "5" } } }],
+    ...[inbox(null), inbox("x"), inbox([null]), inbox([5]), inbox([{}]), inbox({ mails: "x" })],
+    // deno-lint-ignore no-sparse-arrays -- as a caller may have made it
+    inbox([, "x"]),
+  ];
+  for (const options of wrong as MailServerOptions[]) {
+    assert.throws(() => new MailSystem(options), LocalProtocolError, JSON.stringify(options));
+    await assert.rejects(startMailServer(options), LocalProtocolError);
+  }
+  for (const options of [{ hostOf: "x", version: "2.4" }, { settings: null }, { place: 5 }]) {
+    await assert.rejects(startMailServer(options as MailServerOptions), LocalProtocolError);
+  }
+});
+
+test("mailbox › mails of which one is invalid › none is added", () => {
+  const mailbox = new Mailbox();
+  for (const uid of [0, 1.5, NaN, Infinity, 2 ** 32, "7"]) {
+    const mails = [{ bytes }, { bytes, uid: uid as number }];
+    assert.throws(() => mailbox.addAll(mails), LocalProtocolError, String(uid));
+  }
+  assert.deepEqual([mailbox.count, mailbox.uidNext], [0, 1]);
 });
 
 test("mailbox › mails added, changed, removed › UIDs and modification sequences", () => {
