@@ -5,7 +5,8 @@
  */
 
 import { AuthenticationError, DovewireError } from "../../core/errors.ts";
-import { LocalProtocolError } from "../../core/mod.ts";
+import { LocalProtocolError, messageOf } from "../../core/mod.ts";
+import { shownValue } from "../../core/option_checks.ts";
 import { CommandError } from "./command_error.ts";
 import { PartialFailure } from "./partial_failure.ts";
 import type { RunOptions } from "./run_options.ts";
@@ -63,12 +64,14 @@ export class UserOutcomes {
       this.#sent();
       return true;
     }
-    const failure = error instanceof Error ? error : new Error(String(error));
+    const failure = error instanceof Error ? error : new Error(messageOf(error));
     const isReachable = this.#isReachable(failure);
     const decision = this.#options.onUserError?.(user, failure);
     if (decision !== undefined && decision !== "ignore" && decision !== "stop") {
+      // What it rejects with is told below; nobody else would wait for it.
+      Promise.resolve(decision).catch(() => {});
       throw new LocalProtocolError(
-        `"onUserError" returned ${String(decision)}. Return "ignore", "stop" or undefined.`,
+        `"onUserError" returned ${shownValue(decision)}. Return "ignore", "stop" or undefined.`,
       );
     }
     if (decision !== "ignore") this.#keep(user, failure);

@@ -190,7 +190,11 @@ for (const way of ways) {
       const odd = { onUserError: () => "go on" as "stop" };
       const nonsense = await errorOf(client.run("mailbox list", all, odd));
       assert(nonsense instanceof LocalProtocolError);
-      assert.match(nonsense.message, /"onUserError" returned go on\./);
+      assert.match(nonsense.message, /"onUserError" returned "go on"\./);
+      // Nobody but this would wait for its rejection.
+      const late = { onUserError: (() => Promise.reject(thrown)) as unknown as () => "stop" };
+      const promised = await errorOf(client.run("mailbox list", all, late));
+      assert.match(promised.message, /"onUserError" returned an object\./);
       assert.equal(seen.running, 0);
       await client.close();
     });
