@@ -89,8 +89,9 @@ export class DoveadmClient implements AsyncDisposable {
    * answer of any size passes through in constant memory. It starts when the first value is requested, on
    * its own connection; leaving the loop early closes that.
    *
-   * After the last value it throws what {@linkcode send} would reject with. Dovecot disconnects a client
-   * that reads nothing for a minute.
+   * After the last value it throws what {@linkcode send} would reject with; for what isn't a request, or
+   * options, it throws a `LocalProtocolError` at once. Dovecot disconnects a client that reads nothing for a
+   * minute.
    *
    * @example A mail as it comes
    * ```ts ignore

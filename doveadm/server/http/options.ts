@@ -77,7 +77,10 @@ export interface HttpHandlerOptions<Context extends readonly unknown[] = readonl
   maxRequests?: number;
   /** How long a client may take to send a body; 30 s if left out. */
   bodyTimeout?: number;
-  /** How long a command may take, with the time that its client takes to read; 10 minutes if left out. */
+  /**
+   * How long a command may take, with the time that its client takes to read, and how long `authenticate` may;
+   * 10 minutes if left out.
+   */
   timeout?: number;
   /** How long a client may read nothing of a response; 60 s if left out. */
   stallTimeout?: number;
