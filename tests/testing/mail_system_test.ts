@@ -88,7 +88,10 @@ test("mail system › options of another shape › LocalProtocolError", async ()
     await assert.rejects(startMailServer(options), LocalProtocolError);
   }
   for (const options of [{ hostOf: "x", version: "2.4" }, { settings: null }, { place: 5 }]) {
-    await assert.rejects(startMailServer(options as MailServerOptions), LocalProtocolError);
+    await assert.rejects(
+      startMailServer(options as unknown as MailServerOptions),
+      LocalProtocolError,
+    );
   }
 });
 

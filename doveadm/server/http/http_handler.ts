@@ -151,6 +151,7 @@ class HttpServer {
 
   /** Checks the credentials; doesn't wait for ever for the program's function, nor for a client that is gone. */
   async #login({ headers, signal }: Request): Promise<Login> {
+    if (this.#options.authenticate === undefined) return await this.#authorization.check(headers);
     const { timeout } = this.#numbers;
     let stop = () => {};
     try {
