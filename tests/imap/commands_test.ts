@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bad, continuation, defineCommand, ImapClient, no, ok, untagged } from "../../imap/mod.ts";
 import { encodeUtf8 } from "../../core/mod.ts";
+import { HeldTimers } from "../harness/held_timers.ts";
 import { long, password, running, serving, until, xwait } from "./served.ts";
 
 test("a handler › with arguments of all kinds › gets them with their types, and the session", async () => {
@@ -197,21 +198,36 @@ test("keepalives › while a command waits › come", async () => {
 test("output that is blocked › with keepalives due, and DONE behind › is complete once the client reads", async () => {
   const piece = new Uint8Array(64 * 1024).fill(0x78);
   let yielded = 0;
-  const command = long(async function* () {
+  let isDone = false;
+  const command = long(async function* (done) {
+    void done.then(() => isDone = true);
     for (; yielded < 200; yielded++) yield untagged("XDATA ", piece);
     return ok("All.");
   });
+  const endTimeout = 12_345_678;
+  // What is left of it as well, after the handler had some of it.
+  using timers = new HeldTimers((delay) => delay > endTimeout / 2);
   await running(command, async (client, errors) => {
     client.reads(false);
     await client.say("a XLONG\r\n");
     await until(() => yielded > 1, "output");
     await client.say("DONE\r\nn NOOP\r\n");
-    // Many keepalives are due, and the handler's time to end would be over, if it were the handler's.
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await until(() => isDone, "DONE");
+    let before = -1;
+    await until(() => {
+      const stands = yielded === before;
+      before = yielded;
+      return stands;
+    }, "a stop");
+    // Many keepalives are due, and the time isn't the handler's.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert(yielded < 200, "all of it was taken");
+    assert.equal(timers.count, 0);
     client.reads(true);
     await client.hearsLine("a OK All.\r\nn OK NOOP completed.");
     assert.deepEqual(errors, []);
-  }, { keepaliveInterval: 10, endTimeout: 1000 });
+    assert(timers.started > 0, "the handler had no time limit");
+  }, { keepaliveInterval: 10, endTimeout });
 });
 
 test("a command of one client › while another one's runs › isn't held back", async () => {

@@ -13,6 +13,7 @@ import {
 import { memoryListener } from "../../transports/memory.ts";
 import { connect, listen } from "../../transports/mod.ts";
 import { certificates } from "../harness/certificates.ts";
+import { HeldTimers } from "../harness/held_timers.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
 import { Client, password, serving, until, xwait } from "./served.ts";
 
@@ -158,9 +159,14 @@ test("serve › a client that never logs in › gets BYE at the time limit", asy
 
 test("serve › a client that never finishes STARTTLS › is disconnected at the time limit", async () => {
   const { good } = await certificates();
-  await using served = await serving({ handshakeTimeout: 100, startTls: good });
+  const handshakeTimeout = 1_234_567;
+  using timers = new HeldTimers((delay) => delay === handshakeTimeout);
+  await using served = await serving({ handshakeTimeout, startTls: good });
   await using client = await served.client();
   await client.asks("a STARTTLS\r\n", /^a OK .*\r\n/);
+  // The server begins its handshake some turns after the answer.
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+  timers.fire();
   assert.equal(await client.hearsTheEnd(), "");
   await until(() => served.server.connections === 0, "no connection");
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { LocalProtocolError, TimeoutError } from "../../core/mod.ts";
 import { Driver } from "../../transports/driver.ts";
 import { memoryPair } from "../../transports/memory.ts";
+import { HeldTimers } from "../harness/held_timers.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
 import { changed, much, reset, Setup, type TestEvent, TestProtocol, turn } from "./driver_setup.ts";
 
@@ -234,17 +235,22 @@ test("stallTimeout › the peer stops to read › the transport is closed with a
 });
 
 test("stallTimeout › a peer that reads slowly › is written to for longer than that", async () => {
-  const setup = new Setup({ stallTimeout: 1000 });
+  const stallTimeout = 1_234_567;
+  using timers = new HeldTimers((delay) => delay === stallTimeout);
+  const setup = new Setup({ stallTimeout });
   const running = setup.driver.run();
-  setup.protocol.send(new Uint8Array(1_000_000));
-  const start = performance.now();
+  setup.protocol.send(new Uint8Array(much));
   const flushed = setup.driver.flush();
-  for (let heard = 0; heard < 1_000_000;) {
+  let most = 0;
+  for (let heard = 0; heard < much;) {
+    await turn();
+    most = Math.max(most, timers.count);
     heard += (await setup.peer.read())!.length;
-    await new Promise((resolve) => setTimeout(resolve, 80));
   }
   await flushed;
-  assert(performance.now() - start > 1000);
+  // Each piece has all of the time.
+  assert(timers.started >= much / 65_536, `${timers.started} pieces`);
+  assert.deepEqual([most, timers.count], [1, 0]);
   await setup.peer.closeWrite();
   await running;
 });
