@@ -192,10 +192,10 @@ export class Client implements AsyncDisposable {
   }
 }
 
-/** Resolves when something is so; fails after 20 s. */
+/** Resolves when something is so; fails after more than a minute. */
 export async function until(isSo: () => boolean, what: string): Promise<void> {
   for (let turn = 0; !isSo(); turn++) {
-    assert(turn < 2000, `It never came to ${what}.`);
+    assert(turn < 6000, `It never came to ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -23,7 +23,7 @@ function askApi(
       },
     };
     const sent = body === undefined ? get(options) : request({ ...options, method: "POST" });
-    sent.setTimeout(10_000, () => sent.destroy(new Error("nothing came for 10 s")));
+    sent.setTimeout(60_000, () => sent.destroy(new Error("nothing came for a minute")));
     sent.on("error", reject);
     sent.on("response", (response) => {
       let text = "";

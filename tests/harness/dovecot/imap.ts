@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { Dovecot } from "./dovecot.ts";
 
 /** The time limit for an answer, in milliseconds. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** The command line of one of Dovecot's programs, for a user who is logged in from the start. */
 function commandOf({ folder }: Dovecot, program: string, args: readonly string[]): string[] {

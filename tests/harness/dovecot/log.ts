@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Dovecot } from "./dovecot.ts";
 
 /** The time limit, in milliseconds. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** Resolves to the log when it matches as often as expected. Dovecot's log process writes it a little later. */
 export async function logged(dovecot: Dovecot, pattern: RegExp, times = 1): Promise<string> {
