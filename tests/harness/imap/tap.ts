@@ -25,7 +25,7 @@ export interface TapOptions {
 export type Side = "client" | "server";
 
 /** How long {@linkcode TappedConnection.said} waits, in milliseconds. */
-const PATIENCE = 30_000;
+const PATIENCE = 100_000;
 
 /** The bytes of one connection, without what TLS adds to them. */
 export class TappedConnection {
@@ -148,15 +148,14 @@ export class Tap implements AsyncDisposable {
     }
   }
 
-  /** Passes on all up to the OK for STARTTLS, and encrypts both ways. A chunk never has more than a line. */
+  /** Passes on all up to the OK for STARTTLS, and encrypts both ways. A client waits for each answer. */
   async #secure(pipe: Pipe): Promise<void> {
-    const { connection } = pipe;
-    await step(pipe, "server");
+    await until(pipe, "server", /\r\n$/);
     for (;;) {
-      const said = await step(pipe, "client");
+      const said = await until(pipe, "client", /\r\n$/);
       const [, tag] = /^(\S+) STARTTLS\r\n$/i.exec(said) ?? [];
-      while (!/^\S+ (OK|NO|BAD) .*\r\n/m.test(await step(pipe, "server")));
-      if (tag !== undefined && /^\S+ OK /.test(lastOf(connection))) break;
+      const answer = await until(pipe, "server", TAGGED);
+      if (tag !== undefined && TAGGED.exec(answer)![1] === "OK") break;
     }
     const [client, server] = await Promise.all([
       pipe.client.startTls(shownTo("client", this.#options)),
@@ -166,6 +165,9 @@ export class Tap implements AsyncDisposable {
     this.#open.add(client).add(server);
   }
 }
+
+/** The answer to a command, and its status. */
+const TAGGED = /^[^*\s]\S* (OK|NO|BAD) .*\r\n/m;
 
 /** The two ends of a connection that is passed on. */
 interface Pipe {
@@ -200,8 +202,11 @@ async function step({ client, server, connection }: Pipe, from: Side): Promise<s
   return Buffer.from(chunk).toString("latin1");
 }
 
-function lastOf({ pieces }: TappedConnection): string {
-  return Buffer.from(pieces[pieces.length - 1].bytes).toString("latin1");
+/** Passes on chunks until they match, however the system has cut them; returns them as text. */
+async function until(pipe: Pipe, from: Side, pattern: RegExp): Promise<string> {
+  let said = "";
+  do said += await step(pipe, from); while (!pattern.test(said));
+  return said;
 }
 
 function shownTo(side: Side, { tls }: TapOptions): TlsOptions {
