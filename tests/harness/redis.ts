@@ -10,7 +10,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
@@ -206,12 +206,18 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** A TCP port on 127.0.0.1 that is free at this moment. */
+/**
+ * A TCP port on 127.0.0.1 that is free at this moment. It is none of those that a system gives to whoever asks for
+ * any port, so that nobody gets it while a server is killed.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await once(server, "listening").then(() => true, () => false);
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
