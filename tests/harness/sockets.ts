@@ -118,13 +118,20 @@ export function endOf(socket: Socket): SocketEnd {
   };
 }
 
-/** An address whose server has just closed. */
+/** A TCP port that is no service's, and that no system gives to whoever asks for any port. */
+const deadPort = 4;
+
+/** An address at which nobody listens; a UNIX socket's server has just closed. */
 export async function listenNowhere(kind: SocketKind): Promise<Listening> {
+  if (kind === "tcp") {
+    return {
+      address: { transport: "tcp", hostname: "127.0.0.1", port: deadPort },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
   await using server = await listen(kind, () => {});
   const { address } = server;
-  if (address.transport === "tcp") {
-    return { address, [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
+  if (address.transport === "tcp") throw new Error("This is no UNIX socket.");
   // A server that closes removes its file; one that dies doesn't.
   const folder = await temporaryFolder();
   const path = join(folder.path, "socket");
@@ -223,7 +230,7 @@ export async function socketsDownTo(
 ): Promise<void> {
   for (let turn = 0; openSockets() > count; turn++) {
     server?.dropUnused();
-    if (turn === 600) throw new Error(`${openSockets() - count} sockets were left open.`);
+    if (turn === 3000) throw new Error(`${openSockets() - count} sockets were left open.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
