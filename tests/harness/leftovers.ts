@@ -39,6 +39,10 @@ export async function leavingNothing(
     await act();
     // A runtime clears the timers of a connection when it closes.
     await socketsDownTo(sockets, server);
+    // It may tell of that some turns after the socket is closed.
+    for (let turn = 0; timers.size > 0 && turn < 50; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   } finally {
     Object.assign(globalThis, { setTimeout, clearTimeout });
   }
