@@ -215,7 +215,7 @@ export function testBreaking({ name, kind, open }: BreakableSubject): void {
       for (let writes = 0; writes < 3; writes++) await transport.write(new Uint8Array(0));
       socket.resetAndDestroy();
       let isBroken = false;
-      for (let tries = 0; !isBroken && tries < 200; tries++) {
+      for (let tries = 0; !isBroken && tries < 3000; tries++) {
         await turn();
         await transport.write(new Uint8Array(0)).catch(() => isBroken = true);
       }

@@ -189,8 +189,9 @@ async function relayed(spawn: Spawn): Promise<Conversation> {
     transport: child.transport,
     peer,
     async [Symbol.asyncDispose](): Promise<void> {
-      await child[Symbol.asyncDispose]();
+      // The program ends with the socket.
       await peer.close();
+      await child[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();
     },
   };

@@ -16,6 +16,9 @@ import { pattern, tooMuch } from "./conformance.ts";
 const acts: Readonly<Record<string, (transport: Transport, argument: string) => Promise<void>>> = {
   /** Carries everything between its stdio and a UNIX socket, until either end is gone. */
   async relay(transport, path) {
+    // It carries the rest, however long that takes, when it is closed and then asked to end.
+    const ignore = () => {};
+    process.on("SIGTERM", ignore);
     const socket = createConnection({ path, allowHalfOpen: true });
     socket.on("error", () => {});
     const end = endOf(socket);
@@ -23,6 +26,7 @@ const acts: Readonly<Record<string, (transport: Transport, argument: string) => 
     socket.once("close", close);
     await Promise.all([carry(transport, end), carry(end, transport)]).catch(() => {});
     await close();
+    process.off("SIGTERM", ignore);
   },
   /** Sends back what it is sent, and ends with a code. */
   async echo(transport) {
