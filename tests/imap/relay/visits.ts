@@ -103,8 +103,10 @@ export class Visits implements AsyncDisposable {
     await far.ended();
     const rewrites = compare(near, far);
     const stored = await this.#stored(user);
-    // Large mails add up.
-    await rm(this.#maildir(user), { recursive: true });
+    // Large mails add up. A server that still closes a mailbox may put a file into a folder that is being removed.
+    await rm(this.#maildir(user), { recursive: true }).catch((error) => {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw error;
+    });
     const isStored = stored.length === appended.length &&
       stored.every((mail) => appended.includes(mail));
     return { findings, rewrites, isStored };
