@@ -159,11 +159,14 @@ test("maildirs › an unchanged folder › is read once", async () => {
   using directory = new TemporaryMaildir();
   directory.write("cur/1:2,", "x");
   const maildir = Maildir.open(directory.path);
-  assert.notEqual(
-    maildir.count(""),
-    maildir.count(""),
-    "a folder that has just changed is read again",
-  );
+  // Even if some time has passed since.
+  later(-60, () => {
+    assert.notEqual(
+      maildir.count(""),
+      maildir.count(""),
+      "a folder that has just changed is read again",
+    );
+  });
   const counted = later(10, () => maildir.count(""));
   assert.equal(counted.count, 1);
   assert.equal(maildir.count(""), counted);
