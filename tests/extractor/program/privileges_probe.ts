@@ -38,9 +38,15 @@ function setGroups(groups: number[]): void {
 }
 
 function probe(paths: readonly string[]): Record<string, unknown> {
-  const tasks = readdirSync("/proc/self/task").map((task) =>
-    readFileSync(`/proc/self/task/${task}/status`, "utf8")
-  );
+  const tasks = readdirSync("/proc/self/task").flatMap((task) => {
+    try {
+      return [readFileSync(`/proc/self/task/${task}/status`, "utf8")];
+    } catch (error) {
+      // A thread may end meanwhile.
+      if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return [];
+      throw error;
+    }
+  });
   const lines = (name: string) => [
     ...new Set(
       tasks.map((status) =>
