@@ -35,6 +35,8 @@ export async function withUsers(
   const names = Array.from({ length: count }, (_, index) => `dwx${process.pid}x${index}`);
   try {
     for (const name of names) {
+      // A process that was killed may have had this one's id.
+      await removeUser(name);
       const options = ["--system", "--user-group", "--no-create-home", "--shell", "/bin/false"];
       await run("useradd", [...options, "--home-dir", "/nonexistent", name]);
     }
@@ -84,7 +86,9 @@ async function run(program: string, args: readonly string[]): Promise<void> {
     if (problem === undefined) return;
     // Another process has removed it, because it took this one for dead.
     if (program === "userdel" && /does not exist/.test(problem)) return;
-    if (!/cannot (?:lock|open)|try again/.test(problem) || attempt === 50) throw new Error(problem);
+    if (!/cannot (?:lock|open)|try again/.test(problem) || attempt === 600) {
+      throw new Error(problem);
+    }
     await sleep(100);
   }
 }
