@@ -36,6 +36,8 @@ const CHECKS: readonly Check[] = [
   { name: "lint", args: () => ["lint"] },
   // Not the declarations of npm packages.
   { name: "documentation", args: (entries) => ["doc", "--lint", "--no-npm", ...entries] },
+  // Also finds the dead links of the documentation.
+  { name: "site", args: () => ["run", "--allow-all", "scripts/site.ts"], isExtra: true },
   // The check of the types has checked them.
   { name: "publishable", args: () => ["publish", "--dry-run", "--allow-dirty", "--no-check"] },
 ];

@@ -129,6 +129,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
+  "tests/scripts/site_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/disposables_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/imports_test.ts": { on: ["deno"], why: "reads the sources" },
   "tests/names_test.ts": { on: ["deno"], why: "reads the sources" },
@@ -282,7 +283,11 @@ const DOCS = /^tests\/examples_test\.ts$/;
 
 /** The static checks of a suite; `undefined` for the usual ones. */
 export function checksOf(suite: Suite): readonly string[] | undefined {
-  return suite === "all" ? undefined : suite === "docs" ? ["documentation", "examples"] : [];
+  return suite === "all"
+    ? undefined
+    : suite === "docs"
+    ? ["documentation", "examples", "site"]
+    : [];
 }
 
 /**
