@@ -18,7 +18,8 @@ const documents: readonly string[] = [
   ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"],
   ...["bench/README.md", "cli/README.md", "extractor/README.md", "fleet/README.md"],
   "tests/transports/README.md",
-  ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
+  ...readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
 ];
 
 function read(file: string): string {

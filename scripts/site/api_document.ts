@@ -28,7 +28,7 @@ export interface ApiPageOptions {
 
 /** The classes of `deno doc` that the stylesheet has; the others say how it looks there. */
 const CLASSES =
-  /^(?:anchor|docEntry|docEntryHeader|example-header|markdown|ml-4|name|namespaceItem\w*|signature|tag|td-\w+)$/;
+  /^(?:anchor|docEntry|docEntryHeader|example-header|hljs-\w+|markdown|ml-4|name|namespaceItem\w*|signature|table|tag|td-\w+)$/;
 
 /** Plurals of the kinds, in the order of an entry's page. */
 const KINDS: readonly (readonly [string, string])[] = [

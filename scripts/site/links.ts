@@ -52,21 +52,12 @@ export class SiteLinks implements DocumentLinks {
   /** The URL for a link's target. */
   resolve(document: string, target: string): string {
     if (target.startsWith("#")) return target;
+    const anchor = /#.*$/.exec(target)?.[0] ?? "";
     const own = repositoryPath(target);
-    if (own === undefined && /^[a-z][a-z0-9+.-]*:/i.test(target)) return target;
-    const [path, anchor] = (own === undefined ? target : own + (/#.*$/.exec(target)?.[0] ?? ""))
-      .split("#", 2);
-    const file = own ?? posix.normalize(posix.join(posix.dirname(document), path));
-    const suffix = anchor === undefined ? "" : `#${anchor}`;
-    const from = pageOfDocument(document);
-    if (this.#targets.documents.has(file)) {
-      return relativeUrl(from, pageOfDocument(file) + suffix);
-    }
-    if (/\.(?:png|svg)$/.test(file) && existsSync(join(this.#targets.root, file))) {
-      this.images.add(file);
-      return relativeUrl(from, file);
-    }
-    return repositoryUrl(this.#targets.root, file) + suffix;
+    if (own !== undefined) return this.#urlOf(document, own, anchor);
+    if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return target;
+    const path = target.slice(0, target.length - anchor.length);
+    return this.#urlOf(document, posix.join(posix.dirname(document), path), anchor);
   }
 
   /** The URL of what a piece of code names: `Driver`, `connect()` or `core/protocol.ts` for example. */
@@ -76,6 +67,19 @@ export class SiteLinks implements DocumentLinks {
     if (symbol) return relativeUrl(pageOfDocument(document), symbol);
     const isFile = /^[a-z][\w.-]*\/(?:[\w.-]+\/)*[\w-]+\.(?:ts|js|sh|yml|md)$/.test(code) &&
       existsSync(join(this.#targets.root, code));
-    return isFile ? this.resolve("", code) : undefined;
+    return isFile ? this.#urlOf(document, code, "") : undefined;
+  }
+
+  /** The URL of a file or a folder, from a document's page. */
+  #urlOf(document: string, file: string, anchor: string): string {
+    const from = pageOfDocument(document);
+    if (this.#targets.documents.has(file)) {
+      return relativeUrl(from, pageOfDocument(file) + anchor);
+    }
+    if (/\.(?:png|svg)$/.test(file) && existsSync(join(this.#targets.root, file))) {
+      this.images.add(file);
+      return relativeUrl(from, file);
+    }
+    return repositoryUrl(this.#targets.root, file) + anchor;
   }
 }

@@ -2,8 +2,9 @@
  * Looks at the built site in Chromium, on a wide and on a narrow screen: fails if a page is wider than its screen, if
  * one loads anything from a network, or if a script of one fails.
  *
- *     deno task site:look [--screenshots=FOLDER]
+ *     deno task site:look [--screenshots=FOLDER] [FILTER…]
  *
+ * A filter is a part of a page's path; without one it looks at all pages.
  * Chromium is Debian's: `apt-get install chromium`.
  *
  * @module
@@ -95,8 +96,11 @@ async function takeScreenshots(page: Page, folder: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const folder = Deno.args.map((arg) => /^--screenshots=(.+)$/.exec(arg)?.[1])[0];
-  const pages = await findPages(SITE);
+  const folder = Deno.args.map((arg) => /^--screenshots=(.+)$/.exec(arg)?.[1]).find(Boolean);
+  const filters = Deno.args.filter((arg) => !arg.startsWith("--"));
+  const pages = (await findPages(SITE)).filter((path) =>
+    filters.length === 0 || filters.some((filter) => path.includes(filter))
+  );
   const browser = await launch({
     executablePath: "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu"],

@@ -118,6 +118,7 @@ test("links of documents › code that names a symbol or a file › goes to its 
   assert.equal(resolve("Driver"), "../api/dovewire/transports/~/Driver.html");
   assert.equal(resolve("connect()"), "../api/c.html");
   assert.equal(resolve("core/protocol.ts"), `${REPOSITORY}/blob/main/core/protocol.ts`);
+  assert.equal(resolve("docs/http.md"), "http.html");
   for (const code of ["connect", "Unknown", "core/none.ts", "../x.ts", "constructor", "Driver x"]) {
     assert.equal(resolve(code), undefined, code);
   }
@@ -157,6 +158,8 @@ const api = new ApiSite({
       docPage(
         `<div class="symbolGroup">${title("Class", "Pool")}<div class="markdown"><p>Has ` +
           '<a href="../././~/Pool.prototype.run.html">run</a>, <a href="#type_param_x">x</a>.</p>' +
+          '<table><tr><td>1</td></tr></table><pre class="highlight">' +
+          '<code class="language-ts">const a = "&lt;b&gt;";\n</code><button>copy</button></pre>' +
           `</div>${entry("method_run_0", "run")}</div>`,
       ),
     ],
@@ -198,6 +201,14 @@ test("the API › a page of a symbol › has its import, its source, and no styl
   assert.match(content, /@dovewire\/dovewire/);
   assert.match(content, /<a href="https:\/\/example.org\/core\/x.ts">Source</);
   assert.doesNotMatch(content, /svg|symbolTitle|font-bold|file:|type_param_x/);
+});
+
+test("the API › tables and code of doc comments › scroll by themselves, the code highlighted", () => {
+  const { content } = pages.get("api/dovewire/~/Pool.html")!;
+  assert.match(content, /<div class="table" tabindex="0"><table>/);
+  const string = '<span class="hljs-string">&quot;&lt;b&gt;&quot;</span>;</code></pre>';
+  assert(content.includes(`<span class="hljs-keyword">const</span> a = ${string}`), content);
+  assert.doesNotMatch(content, /<button/);
 });
 
 test("the API › a page of an entry › lists what it exports", () => {
