@@ -102,14 +102,16 @@ export async function installPackages(...names: readonly string[]): Promise<Proj
   };
 }
 
-/** Runs a program in a folder. */
+/** Runs a program in a folder, with these variables besides its environment. */
 export function execute(
   program: string,
   args: readonly string[],
   folder: string,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Ending> {
+  const env = { ...process.env, ...variables };
   return new Promise((resolve) => {
-    execFile(program, args, { cwd: folder }, (error, output, errors) => {
+    execFile(program, args, { cwd: folder, env }, (error, output, errors) => {
       resolve({ ok: error === null, output, errors: `${errors}${error?.message ?? ""}` });
     });
   });
