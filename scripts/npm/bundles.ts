@@ -27,7 +27,9 @@ export async function bundleEntries(folder: string, entries: Entries): Promise<E
       ...{ entryPoints: paths, outdir: FOLDER, outbase: "." },
       chunkNames: "chunks/[name]-[hash]",
       ...{ bundle: true, splitting: true, format: "esm", platform: "neutral" },
-      ...{ external: ["node:*", ...builtinModules], target: "es2022", logLevel: "error" },
+      // npm installs other packages beside it.
+      ...{ external: ["node:*", ...builtinModules], packages: "external" },
+      ...{ target: "es2022", logLevel: "error" },
       // Two classes of one name would get other names otherwise.
       keepNames: true,
     });

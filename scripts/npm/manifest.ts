@@ -57,7 +57,7 @@ export const MEMBERS: readonly Member[] = [
       "The command dovewire: doveadm for every machine, over UNIX sockets, TCP, TLS and HTTP",
     keywords: ["dovecot", "doveadm", "cli", "prometheus", "mail", "email"],
     programs: { dovewire: "." },
-    isBundled: false,
+    isBundled: true,
   },
 ];
 
@@ -91,7 +91,7 @@ export interface ManifestFields {
 export function manifestFields(member: Member, entries: Entries): ManifestFields {
   const { description, keywords, folder } = member;
   const programs = Object.entries(member.programs)
-    .map(([name, entry]) => [name, entries[entry].default] as const);
+    .map(([name, entry]) => [name, entries[entry]] as const);
   const replaced = replacementsIn(entries);
   return {
     first: {
@@ -109,9 +109,13 @@ export function manifestFields(member: Member, entries: Entries): ManifestFields
       ...(programs.length === 0
         ? {}
         // npm removes a "./" here.
-        : { bin: Object.fromEntries(programs.map(([name, path]) => [name, path.slice(2)])) }),
+        : {
+          bin: Object.fromEntries(programs.map(([name, entry]) => [name, entry.default.slice(2)])),
+        }),
       // Only a program does something when it is imported: bundlers leave out unused modules.
-      sideEffects: programs.length === 0 ? false : programs.map(([, path]) => path),
+      sideEffects: programs.length === 0
+        ? false
+        : programs.flatMap(([, entry]) => modulesOf(entry)),
       // For bundlers whose target is a browser. There the adapters' modules of Node don't exist.
       ...(replaced.size === 0 ? {} : { browser: Object.fromEntries(replaced) }),
       publishConfig: { access: "public", provenance: true },
@@ -121,11 +125,15 @@ export function manifestFields(member: Member, entries: Entries): ManifestFields
 
 /** The modules that bundles for browsers have others in place of, and these others. */
 export function replacementsIn(entries: Entries): ReadonlyMap<string, string> {
-  const modules = ADAPTERS.filter((name) => name in entries).flatMap((name) => {
-    const { module, default: path } = entries[name];
-    return module === undefined ? [path] : [path, module];
-  });
+  const modules = ADAPTERS.filter((name) => name in entries).flatMap((name) =>
+    modulesOf(entries[name])
+  );
   return new Map(modules.map((path) => [path, path.replace(/[^/]*$/, UNSUPPORTED)]));
+}
+
+/** The modules of an entry: the one for runtimes, and the one for bundlers if that is another. */
+function modulesOf({ default: path, module }: Entry): readonly string[] {
+  return module === undefined ? [path] : [path, module];
 }
 
 /** The entries as package.json has them. `require()` gets the same modules as `import`. */

@@ -84,6 +84,9 @@ after(async () => {
   await (await project)?.[Symbol.asyncDispose]();
 });
 
+/** The packages of which runtimes get joined modules. */
+const joined = ["dovewire", "cli"];
+
 /** Dependencies of which only the version tested here will do: others may have other names inside. */
 const exact = ["postal-mime", "xz-decompress"];
 
@@ -134,7 +137,7 @@ for (const { name, folder: source, parts, documents } of packages) {
       // Bundlers get the modules one by one, runtimes joined ones.
       const place = `./${tested.folder}${source.slice(2)}`;
       assert.equal(module ?? code, place.replace(/\.ts$/, ".js"));
-      if (name === "dovewire") assert.equal(code, module.replace("./", "./bundled/"));
+      if (joined.includes(name)) assert.equal(code, module.replace("./", "./bundled/"));
       assert.equal(types, place.replace(/\.ts$/, ".d.ts"));
       for (const file of [types, module ?? code, code]) await readFile(join(folder, file));
     }
@@ -150,7 +153,10 @@ for (const { name, folder: source, parts, documents } of packages) {
     assert.match(npm.repository.url, /^git\+https:\/\/.*\.git$/);
     assert.deepEqual(npm.publishConfig, { access: "public", provenance: true });
     const programs = Object.values<string>(npm.bin ?? {}).map((path) => `./${path}`);
-    assert.deepEqual(npm.sideEffects, programs.length === 0 ? false : programs);
+    const modules = programs.flatMap((path) =>
+      joined.includes(name) ? [path, path.replace("/bundled", "")] : [path]
+    );
+    assert.deepEqual(npm.sideEffects, modules.length === 0 ? false : modules);
     for (const path of Object.entries<string>(npm.browser ?? {}).flat()) {
       assert.match(await readFile(join(folder, path), "utf8"), /^export /m);
     }
@@ -170,8 +176,8 @@ for (const { name, folder: source, parts, documents } of packages) {
     const folders = new Set(
       files.filter((file) => file.includes("/")).map((it) => it.split("/")[0]),
     );
-    const joined = name === "dovewire" ? ["bundled"] : [];
-    assert.deepEqual([...folders].sort(), [...joined, ...parts].sort());
+    const bundled = joined.includes(name) ? ["bundled"] : [];
+    assert.deepEqual([...folders].sort(), [...bundled, ...parts].sort());
     for (const file of files) assert.doesNotMatch(file, /_test\./);
   });
 
