@@ -5,9 +5,12 @@
  */
 
 import { names } from "../bench/bounds.ts";
+import { compareColdStarts } from "../bench/cold_start.ts";
 import { LOGIN } from "../bench/imap/client.ts";
 import type { Setting } from "../bench/imap_relay.ts";
 import { startDovecot } from "../tests/harness/dovecot/dovecot.ts";
+import { buildNpm } from "./build_npm.ts";
+import { compileCli } from "./compile_cli.ts";
 import { findBun, findNode } from "./tools.ts";
 
 const runtimes: readonly (readonly [string, string, readonly string[]])[] = [
@@ -45,6 +48,16 @@ const benches: Readonly<
   imap_memory: async (run) => await run("bench/imap_memory.ts", await findNode()),
   users: (run) => run("bench/users.ts"),
   sweep: (run) => run("bench/sweep.ts"),
+  async cold_start() {
+    await buildNpm();
+    await compareColdStarts({
+      node20: await findNode(20),
+      node24: await findNode(24),
+      bun: await findBun(),
+      deno: Deno.execPath(),
+      compiled: await compileCli(Deno.build.arch === "aarch64" ? "arm64" : "x64"),
+    });
+  },
   async maildir(run) {
     const path = await Deno.makeTempDir();
     try {
