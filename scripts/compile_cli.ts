@@ -4,7 +4,8 @@
  *
  *     deno task compile [x64] [arm64]
  *
- * `bun build --compile` does it, with the Bun that npm has for each of them.
+ * `bun build --compile` does it, with the Bun that npm has for each of them. The file for this machine also has
+ * the program's bytecode, which makes it start in a third of the time.
  *
  * @module
  */
@@ -28,12 +29,18 @@ export async function compileCli(machine: Machine): Promise<string> {
   const target = join(FOLDER, `dovewire-linux-${machine}`);
   const args = [
     ...["build", "--compile", `--target=bun-linux-${machine}`, "--minify-syntax"],
+    // Only where it can be tried.
+    ...(isThisMachine(machine) ? ["--bytecode", "--format=esm"] : []),
     // Otherwise Bun downloads it.
     `--compile-executable-path=${await bunFor(MACHINES[machine])}`,
     ...[`--outfile=${target}`, join("cli", "program", "dovewire.ts")],
   ];
   await run(await findBun(), args, ROOT);
   return target;
+}
+
+function isThisMachine(machine: Machine): boolean {
+  return MACHINES[machine] === `${Deno.build.os} ${Deno.build.arch}`;
 }
 
 if (import.meta.main) {

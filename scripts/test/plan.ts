@@ -144,6 +144,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     why: "runs the programs of README.md as users do who install the package",
   },
   "tests/npm/tools/bundlers_test.ts": { on: ["node"], why: "runs bundlers" },
+  "tests/npm/tools/compiled_test.ts": {
+    on: ["deno"],
+    why: "is about a file without a runtime, which a program for Deno makes",
+  },
   "tests/npm/tools/compilers_test.ts": { on: ["node"], why: "runs compilers" },
   "tests/npm/tools/runners_test.ts": { on: ["node"], why: "runs other test runners" },
   "tests/workers/client_test.ts": { on: ["node"], why: "workerd is only tested with Node" },

@@ -1,0 +1,63 @@
+/**
+ * The command `dovewire`, compiled to a single file.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { test } from "node:test";
+import { compileCli } from "../../../scripts/compile_cli.ts";
+
+/** Starts a program without PATH and with these variables alone. */
+function start(program: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let errors = "";
+  child.stdout.on("data", (chunk) => output += chunk);
+  child.stderr.on("data", (chunk) => errors += chunk);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  return {
+    /** Resolves to its first line. */
+    line: () =>
+      new Promise<string>((resolve, reject) => {
+        child.stdout.on("data", () => {
+          if (output.includes("\n")) resolve(output.split("\n", 1)[0]);
+        });
+        child.on("close", (code) => reject(new Error(`It ended with ${code}: ${errors}`)));
+      }),
+    /** Resolves to its output, if it succeeded. */
+    output: async () => {
+      assert.equal(await ended, 0, errors);
+      return output;
+    },
+    /** Ends it as a service is ended. */
+    stop: async () => {
+      // Not by the child's kill(): in Deno it decides what the child is said to have ended by.
+      process.kill(child.pid!, "SIGTERM");
+      assert.equal(await ended, 0, errors);
+    },
+  };
+}
+
+test("the compiled command › without a runtime in PATH › serves, and asks its server", async () => {
+  const program = await compileCli(Deno.build.arch === "aarch64" ? "arm64" : "x64");
+  assert.match(await start(program, ["--version"], {}).output(), /^dovewire \d+\.\d+\.\d+\n$/);
+  const server = start(program, ["serve", "--embedded", "--user", "tss"], {});
+  try {
+    const [, password, address] = /^doveadm:\/\/doveadm:(.*)@(.*)$/.exec(await server.line())!;
+    const ask = (...words: string[]) =>
+      start(program, ["--server", address, ...words], { DOVEWIRE_PASSWORD: password }).output();
+    assert.match(await ask("who"), /^username # service \(pids\) \(ips\)\n$/);
+    const rows: readonly { mailbox: string }[] = JSON.parse(
+      await ask("-f", "json", "mailbox", "list", "-u", "tss"),
+    );
+    assert.deepEqual(rows.map(({ mailbox }) => mailbox).sort(), ["INBOX", "Sent", "Trash"]);
+  } finally {
+    await server.stop();
+  }
+});
