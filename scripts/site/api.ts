@@ -110,9 +110,12 @@ export class ApiSite {
 
   /** What the search finds; a symbol that several entries export is found once. */
   sections(): readonly Section[] {
+    const seen = new Set<string>();
     return this.#symbols.flatMap(({ name, file, doc, url }) => {
       const path = this.#follow(posix.normalize(decodeURIComponent(url)));
-      if (!this.#documents.has(path.split("#")[0])) return [];
+      const key = `${name}\n${doc}`;
+      if (!this.#documents.has(path.split("#")[0]) || seen.has(key)) return [];
+      seen.add(key);
       const title = name.replace(".prototype.", ".");
       return { title, place: this.#specifierOf(file), url: this.#pathOf(path), text: doc };
     });

@@ -44,8 +44,11 @@ const KINDS: readonly (readonly [string, string])[] = [
 export class ApiDocument {
   /** Its path. */
   readonly path: string;
+  /** The ids of the members on it, by their names. */
+  readonly members: ReadonlyMap<string, string>;
+  /** The first paragraph of the documentation, as HTML without links. */
+  readonly summary: string;
   readonly #page: CheerioAPI;
-  #members: ReadonlyMap<string, string> | undefined;
 
   /** Parses it; throws if it is not as this version of Deno writes it. */
   constructor(path: string, html: string) {
@@ -55,6 +58,8 @@ export class ApiDocument {
     if (this.#page("#content main").length !== 1) {
       throw new Error(`${path} of deno doc has another form: change scripts/site/api_document.ts.`);
     }
+    this.members = this.#findMembers();
+    this.summary = this.#findSummary();
   }
 
   /** The entry point that it belongs to: "." or "core/imap". */
@@ -62,31 +67,12 @@ export class ApiDocument {
     return this.path.replace(/(?:^|\/)(?:~\/.*|index\.html)$/, "") || ".";
   }
 
-  /** The ids of the members on it, by their names. */
-  get members(): ReadonlyMap<string, string> {
-    return this.#members ??= new Map(
-      this.#page(".docEntry[id]").toArray().map((entry) =>
-        [
-          this.#page(entry).find(".docEntryHeader .font-bold").first().text(),
-          this.#page(entry).attr("id")!,
-        ] as const
-      ).reverse(),
-    );
-  }
-
   /** Whether it is of a namespace. */
   get isNamespace(): boolean {
     return this.#page(".symbolTitle .text-Namespace").length > 0;
   }
 
-  /** The first paragraph of the documentation, as HTML without links. */
-  get summary(): string {
-    const paragraph = this.#page(".symbolGroup .markdown > p").first().clone();
-    paragraph.find("a").replaceWith((_, link) => this.#page(link).contents());
-    return paragraph.html() ?? "";
-  }
-
-  /** The page of the site. Call it once, and the other members before it. */
+  /** The page of the site. To be called once: it changes what was parsed. */
   toPage(options: ApiPageOptions): Page {
     const { path, specifier, index, listed } = options;
     const $ = this.#page;
@@ -129,6 +115,23 @@ export class ApiDocument {
     return { path, title: name, content: content.join("\n"), headings, parent: index };
   }
 
+  #findMembers(): ReadonlyMap<string, string> {
+    const $ = this.#page;
+    const members = $(".docEntry[id]").toArray().map((entry) => {
+      const name = $(entry).find(".docEntryHeader .font-bold").first().text();
+      return [name, $(entry).attr("id")!] as const;
+    });
+    // Of overloads the first one.
+    return new Map(members.reverse());
+  }
+
+  #findSummary(): string {
+    const $ = this.#page;
+    const paragraph = $(".symbolGroup .markdown > p").first().clone();
+    paragraph.find("a").replaceWith((_, link) => $(link).contents());
+    return paragraph.html() ?? "";
+  }
+
   /** The headings, and the members under them. */
   #headings(): readonly Heading[] {
     const $ = this.#page;
@@ -149,7 +152,6 @@ export class ApiDocument {
       const link = $(element);
       const target = link.attr("href") ?? "";
       link.removeAttr("tabindex");
-      link.removeAttr("tabIndex");
       if (target.startsWith("file:")) {
         link.attr("href", sourceUrl(target));
         if (link.closest(".symbolTitle").length === 0) link.remove();
@@ -160,7 +162,6 @@ export class ApiDocument {
         link.replaceWith(link.contents());
       } else if (!/^[a-z][a-z0-9+.-]*:/i.test(target) && !target.startsWith("#")) {
         link.attr("href", relativeUrl(path, resolve(target)));
-        if (link.attr("href") === "") link.attr("href", "#");
       }
     });
     $("#content main .font-bold").each((_, element) => {

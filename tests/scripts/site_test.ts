@@ -148,6 +148,7 @@ const api = new ApiSite({
   name: "@dovewire/dovewire",
   symbols: [
     symbol("Pool", "Class"),
+    symbol("Pool", "Class"),
     symbol("Pool.prototype.run", "Method"),
     symbol("q.and", "Function"),
   ],
@@ -186,7 +187,7 @@ test("the API › a member of a class › is a place on the page of the class", 
     "api/dovewire/~/q.and.html",
     "api/dovewire/~/q.html",
   ]);
-  assert.equal(sections[1].title, "Pool.run");
+  assert.deepEqual(sections.map(({ title }) => title), ["Pool", "Pool.run", "q.and"]);
   assert.equal(sections[1].url, "api/dovewire/~/Pool.html#method_run_0");
   assert.match(
     pages.get("api/dovewire/~/Pool.html")!.content,
