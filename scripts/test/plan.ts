@@ -149,6 +149,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     why: "is about a file without a runtime, which a program for Deno makes",
   },
   "tests/npm/tools/compilers_test.ts": { on: ["node"], why: "runs compilers" },
+  "tests/npm/tools/npx_test.ts": {
+    on: ["node", "node20", "node22", "node26"],
+    why: "npx runs programs on Node alone",
+  },
   "tests/npm/tools/runners_test.ts": { on: ["node"], why: "runs other test runners" },
   "tests/workers/client_test.ts": { on: ["node"], why: "workerd is only tested with Node" },
   "tests/workers/http_handler_test.ts": { on: ["node"], why: "workerd is only tested with Node" },
