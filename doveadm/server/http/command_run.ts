@@ -149,6 +149,7 @@ class CommandRun {
     const pause = new Pause();
     for (const name of names) {
       await pause.ifDue();
+      this.#controller.signal.throwIfAborted();
       this.rows.setUser(name);
       try {
         await this.#runFor(name);
