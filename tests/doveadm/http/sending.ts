@@ -73,7 +73,8 @@ export function testSending(name: (what: string) => string, server: () => Doveco
       ];
       for (const [request, why] of refused) {
         assert.match((await errorOf(http.send(request), LocalProtocolError)).message, why);
-        await errorOf(http.stream(request).next(), LocalProtocolError);
+        const streamed = async () => await http.stream(request).next();
+        await errorOf(streamed(), LocalProtocolError);
       }
       assert.deepEqual(requests, []);
       // Which arguments are wrong depends on the version, which is asked for once.
