@@ -29,6 +29,7 @@ import {
   brokenError,
   connectError,
   type ConnectOptions,
+  endedError,
   isLoopback,
   peerName,
   tlsError,
@@ -234,6 +235,7 @@ class CloudflareTransport implements Transport {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#assertUsable();
+    if (this.#state === "write-closed") throw endedError(this.peer);
     await this.#untilClosed(this.#writer.write(chunk));
   }
 

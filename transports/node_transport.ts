@@ -23,6 +23,7 @@ import type { Underneath } from "./tls/underneath.ts";
 import {
   brokenError,
   codeOfSystemError,
+  endedError,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -78,6 +79,9 @@ export class NodeTransport implements Transport {
 
   write(chunk: Uint8Array): Promise<void> {
     if (this.#state === "superseded") return Promise.reject(this.#broken());
+    const { writableEnded, destroyed } = this.#socket;
+    // Node would destroy the socket, and what is still unread with it.
+    if (writableEnded && !destroyed) return Promise.reject(endedError(this.peer));
     return this.#writer.write(chunk);
   }
 

@@ -66,10 +66,6 @@ export class SocketWriter {
     if (chunk.length === 0 && underneath !== undefined && !socket.destroyed) {
       return this.#probe(underneath);
     }
-    // Node destroys a socket that is written to after its end, and what is still unread with it.
-    if (socket.writableEnded && !socket.destroyed) {
-      return Promise.reject(this.#broken(new Error("this side has ended its output")));
-    }
     if (!socket.writable) return this.#writeInVain(chunk);
     socket.write(chunk);
     if (underneath?.written !== undefined) return this.#writtenUnderneath(underneath);

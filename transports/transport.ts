@@ -349,6 +349,14 @@ export function brokenError(
   });
 }
 
+/** The error for a write after `closeWrite()`. */
+export function endedError(peer: string): TransportError {
+  return new TransportError(
+    "closed",
+    `Nothing can be written to ${peer} any more: closeWrite() has ended the output.`,
+  );
+}
+
 /** The error for a connection that can't be encrypted. */
 export function tlsError(
   code: TransportErrorCode,
