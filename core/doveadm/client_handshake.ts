@@ -15,6 +15,7 @@ import {
   MAX_MINOR,
   noTlsAsked,
 } from "./handshake_options.ts";
+import { parseVersionLine } from "./version_line.ts";
 
 /** The names in the VERSION lines: each side sends the other's name. */
 const versionPrefix = encodeUtf8("VERSION\tdoveadm-client\t");
@@ -267,22 +268,21 @@ export class ClientHandshake {
 
   /** The minor version in a server's VERSION line. */
   #parseVersion(line: string): number {
-    const [, service, major, minor, ...rest] = line.split("\t");
-    const isVersion = service === "doveadm-client" && /^\d{1,9}$/.test(major ?? "") &&
-      /^\d{1,9}$/.test(minor ?? "") && rest.length === 0;
-    if (!isVersion) {
+    const version = parseVersionLine(line, "doveadm-client");
+    if (version === undefined) {
       throw new RemoteProtocolError(
         `The server sent ${this.#concealer.quote(encodeUtf8(line))} instead of its version. ` +
           "Check that it is a doveadm server.",
       );
     }
+    const { major, minor } = version;
     if (major !== "1") {
       throw new RemoteProtocolError(
         `The server speaks version ${major} of the doveadm protocol, and only version 1 is known. ` +
           "Check for a newer version of dovewire.",
       );
     }
-    return Number(minor);
+    return minor;
   }
 
   /** The error for unencrypted bytes after the request for TLS. */

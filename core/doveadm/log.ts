@@ -72,20 +72,22 @@ export class LogReader {
       );
     }
     if (found !== -1 && this.#bytes.size === 0) {
-      return { line: lineOf(bytes.subarray(start, stop)), next: found + 1 };
+      return { line: parseLogLine(bytes.subarray(start, stop)), next: found + 1 };
     }
     this.#bytes.push(bytes, start, stop);
-    return found === -1 ? { next: end } : { line: lineOf(this.#bytes.take()), next: found + 1 };
+    return found === -1
+      ? { next: end }
+      : { line: parseLogLine(this.#bytes.take()), next: found + 1 };
   }
 
   /** The line that was cut by the connection's end, if any. */
   end(): LogLine | undefined {
-    return lineOf(this.#bytes.take());
+    return parseLogLine(this.#bytes.take());
   }
 }
 
 /** The log line of a line without its LF; `undefined` if it is empty. */
-function lineOf(line: Uint8Array): LogLine | undefined {
+export function parseLogLine(line: Uint8Array): LogLine | undefined {
   if (line.length === 0) return undefined;
   const level = logLevels[line[0] - 1];
   return level === undefined

@@ -24,6 +24,23 @@ export const LOG_CHANNEL = 0x4c;
 /** The format of the channels in a connection. */
 export type MultiplexFormat = "packet" | "stream";
 
+/** What belongs to no channel: the bytes that say which one follows. */
+export type MultiplexFrame =
+  /** The head of a packet with `size` bytes, 5 bytes long. */
+  | { readonly type: "packet"; readonly channel: number; readonly size: number }
+  /** The header of the stream format, 9 bytes long. */
+  | { readonly type: "header" }
+  /** A switch to another channel, 4 bytes long. */
+  | { readonly type: "switch"; readonly channel: number }
+  /** The three bytes that stand for the byte `03`, which follows as a segment. */
+  | { readonly type: "escape" };
+
+/** Options for a {@linkcode Demultiplexer}. */
+export interface DemultiplexerOptions {
+  /** Called with each frame, before the segment after it is returned. */
+  readonly onFrame?: (frame: MultiplexFrame) => void;
+}
+
 /** A range of a chunk, all of one channel. */
 export interface Segment {
   /** The channel's number. */
@@ -76,6 +93,12 @@ export class Demultiplexer {
   #head: number[] = [];
   #channel = MAIN_CHANNEL;
   #left = 0;
+  #onFrame: ((frame: MultiplexFrame) => void) | undefined;
+
+  /** Creates a demultiplexer at the start of the multiplexed bytes. */
+  constructor({ onFrame }: DemultiplexerOptions = {}) {
+    this.#onFrame = onFrame;
+  }
 
   /** The format; `undefined` if it isn't known yet. */
   get format(): MultiplexFormat | undefined {
@@ -157,6 +180,7 @@ export class Demultiplexer {
     this.#left =
       ((head[at + 1] << 24) | (head[at + 2] << 16) | (head[at + 3] << 8) | head[at + 4]) >>> 0;
     this.#state = this.#left === 0 ? "packet-head" : "packet";
+    this.#onFrame?.({ type: "packet", channel: this.#channel, size: this.#left });
   }
 
   #packet(): Segment {
@@ -178,6 +202,7 @@ export class Demultiplexer {
     }
     this.#head = [];
     this.#state = "stream";
+    this.#onFrame?.({ type: "header" });
   }
 
   #stream(): Segment | undefined {
@@ -211,9 +236,11 @@ export class Demultiplexer {
     this.#state = "stream";
     if (seen === 3) {
       this.#channel = byte;
+      this.#onFrame?.({ type: "switch", channel: byte });
       return undefined;
     }
     if (byte === switchLiteral) {
+      this.#onFrame?.({ type: "escape" });
       return { channel: this.#channel, bytes: literal, start: 0, end: 1 };
     }
     throw new RemoteProtocolError(

@@ -15,6 +15,7 @@ import {
   MAX_MINOR,
   noTlsAsked,
 } from "./handshake_options.ts";
+import { parseVersionLine } from "./version_line.ts";
 
 /** Events of a handshake. */
 export type ServerHandshakeEvent =
@@ -161,16 +162,15 @@ export class ServerHandshake {
 
   #readVersion(line: Uint8Array): ServerHandshakeEvent | undefined {
     // Swapped: a doveadm client sends "doveadm-server".
-    const found = /^VERSION\tdoveadm-server\t1\t(\d{1,9})$/.exec(decodeUtf8(line));
-    if (found === null) {
+    const version = parseVersionLine(decodeUtf8(line), "doveadm-server");
+    if (version?.major !== "1") {
       throw new RemoteProtocolError(
         `The client began with ${quote(line)}, not with "VERSION", "doveadm-server", 1 and a ` +
           "number. Check that it is a doveadm client.",
       );
     }
     const { maxMinor = MAX_MINOR, preauthenticated = false } = this.#options;
-    const offered = Number(found[1]);
-    this.#minor = Math.min(offered, maxMinor);
+    this.#minor = Math.min(version.minor, maxMinor);
     // Clients that offer 1.0 don't know this line; the others expect it before the "+" or "-".
     if (this.#minor >= 1) this.#say(`VERSION\tdoveadm-client\t1\t${maxMinor}`);
     if (preauthenticated) return this.#accept(undefined);

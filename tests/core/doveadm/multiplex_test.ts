@@ -43,7 +43,10 @@ test("multiplex › both formats in pieces of any size › give back what was se
         const plain = Uint8Array.from(bytes);
         return asStream ? multiplexer.encode(channel, plain) : encodePacket(channel, plain);
       }));
-      const demultiplexer = new Demultiplexer();
+      let framed = 0;
+      const demultiplexer = new Demultiplexer({
+        onFrame: ({ type }) => framed += { packet: 5, header: 9, switch: 4, escape: 2 }[type],
+      });
       const got = new Map<number, number[]>();
       for (let at = 0; at < wire.length; at += size) {
         demultiplexer.push(wire.subarray(at, at + size));
@@ -58,6 +61,8 @@ test("multiplex › both formats in pieces of any size › give back what was se
         sent.set(channel, [...sent.get(channel) ?? [], ...bytes]);
       }
       assert.deepEqual(got, sent);
+      const content = parts.reduce((size, { bytes }) => size + bytes.length, 0);
+      assert.equal(framed + content, wire.length, "each byte is one of a frame, or of a channel");
       assert.equal(demultiplexer.format, asStream ? "stream" : "packet");
       assert(demultiplexer.complete);
     }),
