@@ -16,10 +16,12 @@ export { codeOfExit, exitCode, exitCodes } from "./exit_codes.ts";
 export { type LogLevel, logLevels, type LogLine, LogReader } from "./log.ts";
 export {
   Demultiplexer,
+  type DemultiplexerOptions,
   encodePacket,
   LOG_CHANNEL,
   MAIN_CHANNEL,
   type MultiplexFormat,
+  type MultiplexFrame,
   type Segment,
   StreamMultiplexer,
 } from "./multiplex.ts";
@@ -46,3 +48,15 @@ export {
   tabUnescapeBytes,
   TabUnescaper,
 } from "./tab_escape.ts";
+export {
+  ConversationDecoder,
+  type ConversationDecoderOptions,
+} from "./trace/conversation_decoder.ts";
+export type {
+  TraceContent,
+  TracedCommand,
+  TraceItem,
+  TraceRange,
+  TraceSide,
+  TraceText,
+} from "./trace/trace_item.ts";
