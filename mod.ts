@@ -83,7 +83,12 @@ export type {
   DoveadmResult,
   SendOptions,
 } from "./doveadm/client/request.ts";
-export type { DoveadmTarget } from "./doveadm/client/target.ts";
+export {
+  type DoveadmTarget,
+  type ResolvedTarget,
+  resolveTarget,
+  type Security,
+} from "./doveadm/client/target.ts";
 export type { Value, ValueOptions } from "./doveadm/client/values.ts";
 export {
   AuthenticationError,

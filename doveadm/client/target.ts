@@ -32,8 +32,11 @@ export type Security = "none" | "tls" | "starttls";
 
 /** An address, how to encrypt, and the password if the URL has one. */
 export interface ResolvedTarget {
+  /** Where to connect to. */
   readonly address: Address;
+  /** How to encrypt. */
   readonly security: Security;
+  /** The password in the URL. */
   readonly password: string | undefined;
 }
 
@@ -41,6 +44,18 @@ export interface ResolvedTarget {
  * Reads `doveadm://host:24245`, the same with `doveadms` or `doveadm+starttls`,
  * `doveadm+unix:///run/dovecot/doveadm-server`, or a target's options.
  * Throws a `LocalProtocolError` that never shows a password.
+ *
+ * @example
+ * ```ts
+ * import { resolveTarget } from "@dovewire/dovewire";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(resolveTarget("doveadms://mail.example.org"), {
+ *   address: { transport: "tcp", hostname: "mail.example.org", port: 24245 },
+ *   security: "tls",
+ *   password: undefined,
+ * });
+ * ```
  */
 export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTarget {
   if (typeof target === "string" || target instanceof URL) return resolveUrl(target);
