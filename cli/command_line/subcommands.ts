@@ -99,6 +99,41 @@ export const subcommands: readonly Subcommand[] = [
     ],
   },
   {
+    ...{ name: "trace", args: "[FILE | --live LISTEN TARGET]" },
+    summary: "Decode a conversation of the doveadm protocol, recorded or live, with its mistakes",
+    notes:
+      "FILE is a recording of --record, or - for standard input. LISTEN is HOST:PORT or a socket's path, and\n" +
+      "TARGET what --server takes: clients that connect to LISTEN get to TARGET, until Ctrl-C. Passwords are\n" +
+      "concealed, except in recordings.",
+    options: [
+      {
+        name: "live",
+        summary: "Pass on what clients of LISTEN send to TARGET, and back, and decode it",
+      },
+      {
+        ...{ name: "record", value: "FILE" },
+        summary: "With --live, note all bytes in this new file, which trace can read again",
+      },
+      {
+        ...{ name: "from-client", value: "FILE" },
+        summary: "Read the bytes that the client sent from this file, as they are",
+      },
+      {
+        ...{ name: "from-server", value: "FILE" },
+        summary: "Read the bytes that the server sent from this file, as they are",
+      },
+      {
+        ...{ name: "html", value: "PAGE" },
+        summary:
+          "Write a page of HTML to this file, - for standard output, and no text unless --live",
+      },
+      {
+        ...{ name: "max-field", value: "N" },
+        summary: "Show the first N characters of each value: 300 if left out",
+      },
+    ],
+  },
+  {
     ...{ name: "completion", args: "SHELL", options: [], choices: shells },
     summary: "Print the completions for a shell",
   },

@@ -71,6 +71,10 @@ async function runSubcommand(
       const { runExporter } = await import("../exporter/run_exporter.ts");
       return await runExporter(line.options, print, to);
     }
+    case "trace": {
+      const { runTrace } = await import("../trace/run_trace.ts");
+      return await runTrace(line.options, args, to);
+    }
     case "top": {
       const { runTop } = await import("../top/run_top.ts");
       return await runTop(line.options, to);

@@ -125,7 +125,8 @@ async function passwordOf(server: ServerConfig): Promise<string | undefined> {
   return process.env.DOVEWIRE_PASSWORD || undefined;
 }
 
-async function readCa(path: string): Promise<string> {
+/** The CAs in a file, as PEM; rejects with a `UsageError` if it can't be read. */
+export async function readCa(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {

@@ -72,7 +72,8 @@ function urlOf(text: string): string | undefined {
   if (/^(\[[\da-f:.]+\]|[^\s/:@]+):\d+$/i.test(text)) return `doveadm://${text}`;
 }
 
-function refuseSecret(text: string): void {
+/** Throws a `UsageError` for an argument that is a URL with a password in it. */
+export function refuseSecret(text: string): void {
   // A "/" in a password ends the host of a URL, but not what others can see.
   if (!/^(?!doveadm\+unix:)[^/]*:\/\/[^@]*:.*@/is.test(text)) return;
   throw new UsageError(

@@ -47,6 +47,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["bun"],
     why: "compares what the program and doveadm print",
   },
+  "tests/cli/trace_dovecot_test.ts": {
+    on: ["deno"],
+    why: "is about what doveadm and Dovecot say to each other",
+  },
   "tests/cli/description_test.ts": {
     on: ["deno"],
     why: "compares texts, and runs bash and groff",

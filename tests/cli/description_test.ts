@@ -60,6 +60,7 @@ test("options › each of them › is used by the program", () => {
       "program/dovewire.ts",
     ],
     ...["exporter/run_exporter.ts", "top/run_top.ts", "serve/serve_embedded.ts"],
+    "trace/run_trace.ts",
   ].map(source).join("");
   for (const { name } of allOptions) assert(code.includes(name), name);
 });
