@@ -36,7 +36,9 @@ function extractorReadme(): Example {
 
 /** The documents with programs. */
 function documents(): Example[] {
-  const files = readdirSync(join(root, "docs")).map((name) => join("docs", name));
+  const files = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) =>
+    join("docs", name)
+  );
   return ["README.md", ...files.filter((file) => blocksOf(file).length > 0)].map((file) => {
     const [first] = blocksOf("README.md");
     return { file, code: continuedBy(blocksOf(file).filter((code) => code !== first)) };
