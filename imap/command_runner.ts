@@ -7,6 +7,7 @@
 import type { CommandEvent, ConversationEvent } from "../core/imap/mod.ts";
 import { DovewireError } from "../core/mod.ts";
 import { decodePlainData, encodePlainData } from "../core/plain_data.ts";
+import { startTimer, type Timer } from "../transports/timers.ts";
 import { CommandWatch } from "./command_watch.ts";
 import type { ImapCommand } from "./define_command.ts";
 import { HandlerRun, type HandlerRunOptions } from "./handler_run.ts";
@@ -44,6 +45,10 @@ interface Current {
   run: HandlerRun | undefined;
   /** What its handler slept with; `undefined` before. */
   state: Uint8Array | undefined;
+  /** When it wakes by itself, on the clock of `performance.now()`; `undefined` for never. */
+  wakeAt: number | undefined;
+  /** Whether the client has sent DONE. */
+  isDone: boolean;
 }
 
 /** A command that sleeps, without a runner. */
@@ -52,7 +57,11 @@ export interface FrozenCommand {
   readonly bytes: Uint8Array;
   /** What wakes it; `undefined` for nothing, and after the way to another process. */
   readonly watch: CommandWatch | undefined;
+  /** When it wakes by itself, on the clock of `performance.now()`; `undefined` for never. */
+  readonly wakeAt: number | undefined;
 }
+
+const noTimer: Timer = startTimer(Infinity, () => {});
 
 /** How many handlers of one connection may still be ending after their commands. */
 const mostEnding = 8;
@@ -69,6 +78,8 @@ export class CommandRunner {
   /** The handlers that haven't ended; the last one may be that of the running command. */
   readonly #runs = new Set<HandlerRun>();
   #current: Current | undefined;
+  /** Until a command that sleeps wakes by itself. */
+  #wakeTimer = noTimer;
 
   /** Creates a runner. */
   constructor(options: CommandRunnerOptions) {
@@ -86,8 +97,8 @@ export class CommandRunner {
       current.run?.cancel();
       this.#end(current);
     } else {
+      current.isDone = true;
       this.#start(current);
-      current.run?.done();
     }
   }
 
@@ -118,18 +129,28 @@ export class CommandRunner {
   /** The command that sleeps, for {@linkcode thaw} of another runner; `undefined` if there is none. */
   freeze(): FrozenCommand | undefined {
     if (this.#current === undefined) return undefined;
-    const { event, state, watch } = this.#current;
+    const { event, state, watch, wakeAt } = this.#current;
     this.#current = undefined;
+    this.#wakeTimer.stop();
     watch?.whenWoken(undefined);
-    return { bytes: encodePlainData({ event, state }), watch };
+    return { bytes: encodePlainData({ event, state }), watch, wakeAt };
   }
 
   /** Goes on with a command that was frozen. */
-  thaw({ bytes, watch: known }: FrozenCommand): void {
+  thaw({ bytes, watch: known, wakeAt }: FrozenCommand): void {
     const { event, state } = decodePlainData(bytes) as Pick<Current, "event" | "state">;
     const command = this.#commands.get(event.name)!;
     const watch = known ?? watchOf(command);
-    const current = this.#current = { event, command, watch, run: undefined, state };
+    const current: Current = {
+      event,
+      command,
+      watch,
+      run: undefined,
+      state,
+      wakeAt,
+      isDone: false,
+    };
+    this.#current = current;
     // Something may have changed while nobody watched.
     if (known === undefined && watch !== undefined) this.#start(current);
     else this.#sleep(current);
@@ -138,22 +159,28 @@ export class CommandRunner {
   #begin(event: CommandEvent): void {
     if (this.#runs.size >= mostEnding) return this.#refuse(event);
     const command = this.#commands.get(event.name)!;
-    this.#current = { event, command, watch: watchOf(command), run: undefined, state: undefined };
+    this.#current = {
+      ...{ event, command, watch: watchOf(command) },
+      ...{ run: undefined, state: undefined, wakeAt: undefined, isDone: false },
+    };
     this.#start(this.#current);
   }
 
   /** Calls the handler of the running command, unless it runs. */
   #start(current: Current): void {
-    if (current.run !== undefined) return;
+    if (current.run !== undefined) return current.isDone ? current.run.done() : undefined;
     const { event, command, watch, state } = current;
+    this.#wakeTimer.stop();
     watch?.whenWoken(undefined);
-    const onSleep = (slept: Uint8Array) => {
+    const onSleep = (slept: Uint8Array, wakeAfter: number) => {
       current.run = undefined;
       current.state = slept;
+      current.wakeAt = wakeAfter === Infinity ? undefined : performance.now() + wakeAfter;
     };
     const run = new HandlerRun({ event, command, watch, state, onSleep }, this.#options);
     current.run = run;
     this.#runs.add(run);
+    if (current.isDone) run.done();
     void run.ended.then(() => {
       this.#runs.delete(run);
       if (current.run === run) this.#end(current);
@@ -163,13 +190,22 @@ export class CommandRunner {
 
   /** Lets a command sleep until it is woken. */
   #sleep(current: Current): void {
+    // It came while the handler decided to sleep.
+    if (current.isDone) return this.#start(current);
+    const { wakeAt } = current;
+    if (wakeAt !== undefined) {
+      const left = Math.max(0, wakeAt - performance.now());
+      this.#wakeTimer = startTimer(left, () => this.#start(current));
+    }
     current.watch?.whenWoken(() => this.#start(current));
   }
 
   /** The command has ended. */
   #end(current: Current): void {
     current.watch?.stop();
-    if (this.#current === current) this.#current = undefined;
+    if (this.#current !== current) return;
+    this.#wakeTimer.stop();
+    this.#current = undefined;
   }
 
   /** Refuses a command since a client could otherwise start any number of handlers that don't end. */

@@ -14,6 +14,7 @@ import type {
   TaggedResult,
 } from "../core/imap/mod.ts";
 import { LocalProtocolError, type PlainData } from "../core/mod.ts";
+import { timeLimit } from "../transports/timers.ts";
 
 /** What a handler of a command sends before its result. */
 export type CommandOutput =
@@ -28,6 +29,17 @@ export interface Sleep {
   readonly type: "sleep";
   /** What the handler is called with when it goes on. */
   readonly state: PlainData;
+  /** After how many milliseconds it goes on by itself; `Infinity` for never. */
+  readonly wakeAfter: number;
+}
+
+/** Options for {@linkcode sleep}. */
+export interface SleepOptions {
+  /**
+   * After how many milliseconds the handler is called again if nothing wakes it before; 0 or `Infinity` for never, which
+   * is the default.
+   */
+  readonly wakeAfter?: number;
 }
 
 /** What a handler learns while its command runs. */
@@ -84,7 +96,7 @@ export type WatchCommand = (
 /** Options for {@linkcode defineCommand}: a {@linkcode CommandDefinition} whose arguments have a known shape. */
 export type CommandOptions<Shape> = Omit<CommandDefinition, "args"> & {
   readonly args?: Shape;
-  /** Wakes the command while it sleeps; see {@linkcode sleep}. Only DONE wakes it if this is left out. */
+  /** Wakes the command while it sleeps; see {@linkcode sleep}. Only DONE and time wake it if this is left out. */
   readonly watch?: WatchCommand;
 };
 
@@ -147,7 +159,8 @@ export function defineCommand<const Shape extends ArgumentShape | undefined = un
 /**
  * Ends the handler of a long-running command, but not the command: as soon as `watch` of the command wakes it, or the
  * client has sent DONE, the handler is called again, with the same arguments and this state in its context. A call
- * of `wake` while the handler runs counts as well. Once `signal` has aborted, it can't sleep any more.
+ * of `wake` while the handler runs counts as well. A handler that was called with an aborted `signal` can't sleep any
+ * more.
  *
  * While the command sleeps, nothing of its handler is in memory, and its connection through a relay can be frozen, or
  * move to another process: the handler is called there, if the command has a `watch`, since changes may have been
@@ -177,8 +190,8 @@ export function defineCommand<const Shape extends ArgumentShape | undefined = un
  * );
  * ```
  */
-export function sleep(state: PlainData = null): Sleep {
-  return { type: "sleep", state };
+export function sleep(state: PlainData = null, { wakeAfter = 0 }: SleepOptions = {}): Sleep {
+  return { type: "sleep", state, wakeAfter: timeLimit("wakeAfter", wakeAfter) };
 }
 
 /**

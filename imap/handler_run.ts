@@ -59,8 +59,8 @@ export interface HandlerCall {
   readonly watch: CommandWatch | undefined;
   /** The state that its handler slept with; `undefined` at the first call. */
   readonly state: Uint8Array | undefined;
-  /** Called when the handler has ended and the command sleeps. */
-  readonly onSleep: (state: Uint8Array) => void;
+  /** Called when the handler has ended and the command sleeps, with its state, and for how many milliseconds at most. */
+  readonly onSleep: (state: Uint8Array, wakeAfter: number) => void;
 }
 
 type Generator = AsyncGenerator<CommandOutput, HandlerEnd, void>;
@@ -86,6 +86,8 @@ export class HandlerRun {
   readonly #controller = new AbortController();
   /** "done": the client has sent DONE; "over": the command has ended or sleeps, and nothing more is sent from here. */
   #state: "running" | "done" | "over" = "running";
+  /** Whether the client had sent DONE before the handler was called. */
+  #wasDone = false;
   /** Continues a generator that waits for room. */
   #wake: () => void = () => {};
   #waitsForRoom = false;
@@ -154,6 +156,7 @@ export class HandlerRun {
       if (this.#isOver) return;
       // The handler sees what has changed up to here.
       watch?.takeWake();
+      this.#wasDone = signal.aborted;
       const context = { signal, done, state: state && decodePlainData(state) as PlainData };
       const answer = command.handler(event.args as never, event.session, context);
       const end = isGenerator(answer) ? await this.#pull(answer) : await answer;
@@ -213,13 +216,13 @@ export class HandlerRun {
   }
 
   /** The command goes on without its handler. */
-  #sleep({ state }: Sleep): void {
+  #sleep({ state, wakeAfter }: Sleep): void {
     if (this.#call.command.definition.isLongRunning !== true) {
       throw new LocalProtocolError(
         `The handler of ${this.#name} returned sleep(). Define it with "isLongRunning".`,
       );
     }
-    if (this.#state === "done") {
+    if (this.#wasDone) {
       throw new LocalProtocolError(
         `The handler of ${this.#name} returned sleep() after the client's DONE. Return a result if "signal" has ` +
           "aborted.",
@@ -227,7 +230,8 @@ export class HandlerRun {
     }
     const bytes = encodePlainData(state);
     this.#state = "over";
-    this.#call.onSleep(bytes);
+    this.#endTimer.stop();
+    this.#call.onSleep(bytes, wakeAfter);
   }
 
   #finish(result: TaggedResult): void {

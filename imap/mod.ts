@@ -37,6 +37,7 @@ export {
   ok,
   type Sleep,
   sleep,
+  type SleepOptions,
   untagged,
   type WatchCommand,
 } from "./define_command.ts";

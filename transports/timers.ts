@@ -29,12 +29,12 @@ export interface Timer {
 const neverFires: Timer = { stop: () => {} };
 
 /**
- * Calls back once, after `delay` milliseconds; never if it is `Infinity`. Delays of more than 24.8
- * days, at which a runtime's own timers fire at once, are waited for as well.
+ * Calls back once, after `delay` milliseconds; never if it is `Infinity`, and soon if it is negative, which Node and Deno
+ * warn of. Delays of more than 24.8 days, at which a runtime's own timers fire at once, are waited for as well.
  */
 export function startTimer(delay: number, onTimeout: () => void): Timer {
   if (delay === Infinity) return neverFires;
-  let left = delay;
+  let left = Math.max(0, delay);
   let timer: ReturnType<typeof setTimeout>;
   const start = () => {
     const step = Math.min(left, longestDelay);

@@ -31,13 +31,14 @@ import {
   type ImapCommand,
   no,
   ok,
+  sleep,
   untagged,
 } from "../../imap/mod.ts";
 import { encodeUtf8 } from "../../core/mod.ts";
-import { startTimer } from "../../transports/timers.ts";
-import { ChangeWatch, type KeyChange, keyChanges } from "./key_changes.ts";
+import { type KeyChange, keyChanges } from "./key_changes.ts";
 import type { AddOutcome, KeyStore } from "./key_store.ts";
 import { isFingerprint, maxKeySize, type PublicKey, readPublicKey } from "./public_key.ts";
+import { watchPatiently } from "./watch_patiently.ts";
 
 /** The capability that tells clients of the commands, after the login. */
 const capability = "XKEY";
@@ -47,7 +48,10 @@ export function xkeyCommands(store: KeyStore): readonly ImapCommand[] {
   return [xkeysync(store), xkeyadd(store)];
 }
 
-/** `TAG XKEYSYNC [FINGERPRINT …]`: tells all changes to the keys of the user that is logged in. */
+/**
+ * `TAG XKEYSYNC [FINGERPRINT …]`: tells all changes to the keys of the user that is logged in. Between two groups it
+ * sleeps, so that its connection can be frozen, and move to another process.
+ */
 export function xkeysync(store: KeyStore): ImapCommand {
   return defineCommand({
     name: "XKEYSYNC",
@@ -55,58 +59,39 @@ export function xkeysync(store: KeyStore): ImapCommand {
     isLongRunning: true,
     keepalive: "still syncing",
     capability,
-  }, async function* ([fingerprints], { user }, { done }) {
+    watch: ({ user }, wake) => watchPatiently(store, user!, wake),
+  }, async function* ([fingerprints], { user }, { signal, state }) {
     // They are sent back, so that they must be nothing else.
     if (!fingerprints.every(isFingerprint)) return bad("invalid fingerprint");
-    let known: ReadonlySet<string> = new Set(fingerprints);
-    const changes = new ChangeWatch();
-    // Whatever changes after this is told, also what changes while a group is being sent.
-    const stopWatching = await store.watch(user!, changes.onChange);
+    const isBeginning = state === undefined;
+    const { known, failures } = isBeginning
+      ? { known: fingerprints, failures: 0 }
+      : state as unknown as Waiting;
+    if (!isBeginning && signal.aborted && failures === 0) return ok("xkeysync complete");
+    let keys: readonly PublicKey[];
     try {
-      void done.then(changes.end);
-      let isBeginning = true;
-      while (isBeginning || await changes.next()) {
-        const keys = isBeginning
-          ? await store.list(user!)
-          : await listPatiently(store, user!, done);
-        yield* groupOf(keyChanges(known, keys));
-        known = new Set(keys.map(({ fingerprint }) => fingerprint));
-        if (isBeginning) yield continuation("OK");
-        isBeginning = false;
-      }
-      return ok("xkeysync complete");
-    } finally {
-      stopWatching();
-    }
-  });
-}
-
-/** How long a store may fail while a client waits for changes, and the pause between two tries, in milliseconds. */
-const [patience, pause] = [60_000, 200];
-
-/**
- * The user's keys. If the store fails, it is asked again for a while, so that an outage doesn't end all clients'
- * commands; and no more once the client is done.
- */
-async function listPatiently(
-  store: KeyStore,
-  user: string,
-  done: Promise<void>,
-): Promise<readonly PublicKey[]> {
-  let isDone = false;
-  void done.then(() => {
-    isDone = true;
-  });
-  const end = performance.now() + patience;
-  for (;;) {
-    try {
-      return await store.list(user);
+      keys = await store.list(user!);
     } catch (error) {
-      if (isDone || performance.now() > end) throw error;
+      if (isBeginning || signal.aborted || failures === pauses.length) throw error;
+      return sleep({ known, failures: failures + 1 }, { wakeAfter: pauses[failures] });
     }
-    await new Promise<void>((resolve) => void startTimer(pause, resolve));
-  }
+    yield* groupOf(keyChanges(new Set(known), keys));
+    if (isBeginning) yield continuation("OK");
+    if (signal.aborted) return ok("xkeysync complete");
+    return sleep({ known: keys.map(({ fingerprint }) => fingerprint), failures: 0 });
+  });
 }
+
+/** What a client's XKEYSYNC keeps while it waits for changes. */
+interface Waiting {
+  /** The keys that the client knows. */
+  readonly known: readonly string[];
+  /** How often the store has failed since it last told its keys. */
+  readonly failures: number;
+}
+
+/** The pauses after which a store that fails is asked again, in milliseconds: an outage shouldn't end all commands. */
+const pauses = [200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000];
 
 /** A group of changes; nothing if there are none. */
 function* groupOf(changes: readonly KeyChange[]): Generator<CommandOutput> {

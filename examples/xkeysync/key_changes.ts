@@ -29,34 +29,3 @@ export function keyChanges(
     return key === undefined ? { type: "deleted", fingerprint } : { type: "created", key };
   });
 }
-
-/** Waits for changes, or for the end, whichever comes first. */
-export class ChangeWatch {
-  #state: "waiting" | "changed" | "ended" = "waiting";
-  #wake: () => void = () => {};
-
-  /** Call this after each change. */
-  readonly onChange = (): void => this.#enter("changed");
-
-  /** Call this when no further changes matter. */
-  readonly end = (): void => this.#enter("ended");
-
-  /**
-   * Resolves to `true` if there was a change since the last call, or when there is one; to `false` at the end.
-   */
-  async next(): Promise<boolean> {
-    while (this.#state === "waiting") {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    if (this.#state === "ended") return false;
-    this.#state = "waiting";
-    return true;
-  }
-
-  #enter(state: "changed" | "ended"): void {
-    if (this.#state !== "ended") this.#state = state;
-    this.#wake();
-  }
-}

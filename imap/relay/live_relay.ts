@@ -178,13 +178,14 @@ export class LiveRelay {
     if (!mayFreeze) return undefined;
     this.#isFrozen = true;
     const { client, upstream } = this.#relay;
-    const deadline = earliest(client.deadline, upstream.deadline);
+    const command = this.#runner.freeze();
+    const deadlines = [client.deadline, upstream.deadline, command?.wakeAt];
     return {
       relay: this.#relay.freeze(),
-      command: this.#runner.freeze(),
+      command,
       client: this.#clientDriver.release()!,
       upstream: this.#upstreamDriver!.release()!,
-      deadline,
+      deadline: earliest(deadlines),
       clockShift: 0,
     };
   }
@@ -435,8 +436,10 @@ export class LiveRelay {
 /** A transport at its start, or as another driver left it. */
 type StartedTransport = { readonly transport: Transport } | ReleasedTransport;
 
-function earliest(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined ? other : other === undefined ? one : Math.min(one, other);
+/** The earliest of these times; `undefined` if there is none. */
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const earliest = Math.min(...times.map((time) => time ?? Infinity));
+  return earliest === Infinity ? undefined : earliest;
 }
 
 function untrustedError(text: string): DovewireError {

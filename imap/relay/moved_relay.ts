@@ -22,19 +22,21 @@ export interface MovedRelay {
 interface MovedState {
   readonly relay: Uint8Array;
   readonly command: Uint8Array | undefined;
+  readonly wakeAt: number | undefined;
   readonly client: RelayClientInfo;
   readonly timeOrigin: number;
 }
 
 /** Says how moved connections are to be read: they can't be read by a relay that says something else. */
-export const movedForm = `relay 1, protocol ${ImapRelayProtocol.frozenForm}`;
+export const movedForm = `relay 2, protocol ${ImapRelayProtocol.frozenForm}`;
 
 /** The state of a connection, with who its client is. */
 export function writeMoved(frozen: FrozenRelay, client: RelayClientInfo): Uint8Array {
   const { relay, command } = frozen;
   const { timeOrigin } = performance;
+  const { bytes, wakeAt } = command ?? {};
   return encodePlainData(
-    { relay, command: command?.bytes, client, timeOrigin } satisfies MovedState,
+    { relay, command: bytes, wakeAt, client, timeOrigin } satisfies MovedState,
   );
 }
 
@@ -42,16 +44,21 @@ export function writeMoved(frozen: FrozenRelay, client: RelayClientInfo): Uint8A
 export function readMoved(
   { bytes, transports }: MovedRelay,
 ): { readonly client: RelayClientInfo; readonly relay: FrozenRelay } {
-  const { relay, command, client, timeOrigin } = decodePlainData(bytes) as MovedState;
+  const { relay, command, wakeAt, client, timeOrigin } = decodePlainData(bytes) as MovedState;
+  const clockShift = timeOrigin - performance.timeOrigin;
   return {
     client,
     relay: {
       relay,
-      command: command === undefined ? undefined : { bytes: command, watch: undefined },
+      command: command && {
+        bytes: command,
+        watch: undefined,
+        wakeAt: wakeAt && wakeAt + clockShift,
+      },
       client: transports[0],
       upstream: transports[1],
       deadline: 0,
-      clockShift: timeOrigin - performance.timeOrigin,
+      clockShift,
     },
   };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
 import { LocalProtocolError } from "../../core/mod.ts";
 import { Deadline, onAbort, startTimer, timeLimit } from "../../transports/timers.ts";
@@ -29,6 +30,17 @@ test("startTimer › longer than 31 bits › doesn't fire at once", async () => 
     for (const timer of timers) timer.stop();
     assert.equal(fired, false);
   });
+});
+
+test("startTimer › a time that is over › fires, without a warning", async () => {
+  const warnings: unknown[] = [];
+  const onWarning = (warning: unknown) => void warnings.push(warning);
+  process.on("warning", onWarning);
+  for (const delay of [0, -0.5, -1000, -Infinity]) {
+    await new Promise<void>((resolve) => startTimer(delay, resolve));
+  }
+  process.off("warning", onWarning);
+  assert.deepEqual(warnings, []);
 });
 
 test("onAbort › many callbacks on a signal › one listener, called in order", () => {
