@@ -94,6 +94,8 @@ export async function serving(options: ServingOptions = {}): Promise<Serving> {
       given === password && authzid === "" ? user.toLowerCase() : undefined,
     commands: [xwait, xecho],
     refusalDelay: 0,
+    // Otherwise one may come at any time.
+    keepaliveInterval: 0,
     onError: (error) => errors.push(error instanceof Error ? error.message : String(error)),
     ...settings,
   });

@@ -37,6 +37,8 @@ export class RelaySetup implements AsyncDisposable {
       connect: ({ signal }) => connect(listener.address, { signal }),
       upstreamId: false,
       refusalDelay: 0,
+      // Otherwise one may come at any time.
+      keepaliveInterval: 0,
       onError: (error) => this.errors.push(error),
       ...options,
     });
