@@ -194,8 +194,7 @@ export class CommandRunner {
     if (current.isDone) return this.#start(current);
     const { wakeAt } = current;
     if (wakeAt !== undefined) {
-      const left = Math.max(0, wakeAt - performance.now());
-      this.#wakeTimer = startTimer(left, () => this.#start(current));
+      this.#wakeTimer = startTimer(wakeAt - performance.now(), () => this.#start(current));
     }
     current.watch?.whenWoken(() => this.#start(current));
   }

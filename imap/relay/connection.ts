@@ -170,9 +170,7 @@ export class RelayConnection {
     this.#timer.stop();
     this.#relay = frozen;
     const { deadline } = frozen;
-    const delay = deadline === undefined
-      ? Infinity
-      : Math.max(0, Math.ceil(deadline - performance.now()));
+    const delay = deadline === undefined ? Infinity : Math.ceil(deadline - performance.now());
     this.#timer = startTimer(delay, () => this.#thaw(shortlyThawed));
     this.#onNews(frozen, () => this.#thaw());
     return true;

@@ -98,6 +98,48 @@ test("sleep › after DONE › fails the command", async () => {
   });
 });
 
+test("sleep › DONE that comes while the handler decides to sleep › calls it again", async () => {
+  const states: unknown[] = [];
+  const command = defineCommand(
+    { name: "XLONG", isLongRunning: true },
+    async (_args, _session, { signal, done, state }) => {
+      states.push(state);
+      if (signal.aborted) return ok("Enough.");
+      await done;
+      return sleep("slept");
+    },
+  );
+  await running(command, async (client) => {
+    await client.say("a XLONG\r\n");
+    await until(() => states.length === 1, "its handler");
+    await client.asks("DONE\r\n", /^a OK Enough\.\r\n/);
+    assert.deepEqual(states, [undefined, "slept"]);
+  });
+});
+
+test("sleep › with a time › calls the handler again after it, or before when it is woken", async () => {
+  let wake = () => {};
+  const command = defineCommand(
+    {
+      name: "XLONG",
+      isLongRunning: true,
+      watch: (_session, onChange) => (wake = onChange, () => {}),
+    },
+    async function* (_args, _session, { signal, state }) {
+      const calls = (state as number | undefined ?? 0) + 1;
+      yield untagged(`XLONG ${calls}`);
+      if (signal.aborted) return ok("Enough.");
+      return sleep(calls, { wakeAfter: calls < 3 ? 1 : 3_600_000 });
+    },
+  );
+  await running(command, async (client) => {
+    await client.asks("a XLONG\r\n", /^\* XLONG 1\r\n\* XLONG 2\r\n\* XLONG 3\r\n/);
+    wake();
+    await client.hears(/^\* XLONG 4\r\n/);
+    await client.asks("DONE\r\n", /^\* XLONG 5\r\na OK Enough\.\r\n/);
+  });
+});
+
 test("sleep › a watch that starts late › ends when the command has", async () => {
   let begin: ((stop: () => void) => void) | undefined;
   let stops = 0;
@@ -120,4 +162,7 @@ test("sleep › options that are wrong › are refused", () => {
     () => defineCommand({ name: "XLONG", watch: 7 as never }, () => ok("Never.")),
     LocalProtocolError,
   );
+  for (const wakeAfter of [NaN, -1, null, "5"] as number[]) {
+    assert.throws(() => sleep(1, { wakeAfter }), /"wakeAfter" is .* milliseconds/);
+  }
 });

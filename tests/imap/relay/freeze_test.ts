@@ -194,6 +194,24 @@ test("a frozen connection › when a keepalive is due › gets it, and is frozen
   }
 });
 
+test("a command that sleeps for a time › in a frozen connection › wakes after it", async () => {
+  const xtick = defineCommand(
+    { name: "XTICK", isLongRunning: true },
+    async function* (_args, _session, { signal, state }) {
+      const calls = (state as number | undefined ?? 0) + 1;
+      yield untagged(`XTICK ${calls}`);
+      return signal.aborted ? ok("Enough.") : sleep(calls, { wakeAfter: 50 });
+    },
+  );
+  await using setup = await RelaySetup.start({ freezeAfter: 1, commands: [xtick] });
+  const { client } = await setup.session();
+  await client.say("a XTICK\r\n");
+  for (let calls = 1; calls < 4; calls++) {
+    await client.hears(`* XTICK ${calls}\r\n`);
+    await frozen(setup);
+  }
+});
+
 test("a command whose handler waits › in an idle connection › isn't frozen", async () => {
   const xwait = defineCommand(
     { name: "XWAIT", isLongRunning: true },
