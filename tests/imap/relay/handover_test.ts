@@ -149,6 +149,19 @@ test("a handover › of clients in all states, while some never stop writing ›
   assert.deepEqual(it.errors, []);
 });
 
+test("a handover › without a time limit › waits for a client that logs in", async () => {
+  await using it = await Supervised.start({ handoverTimeout: Infinity });
+  const pid = it.supervisor.workerPid;
+  const client = new ScriptedEnd(await connect(it.supervisor.address));
+  const server = new ScriptedEnd((await it.listener.accept())!);
+  const upgrading = it.supervisor.upgrade();
+  await until(() => it.supervisor.workerPid !== pid);
+  await logIn(client, server);
+  assert.deepEqual(await upgrading, { moved: 1, left: 0 });
+  await client.say("a NOOP\r\n");
+  await server.hears("a NOOP\r\n");
+});
+
 test("a handover › that is refused, or whose new worker is killed half way › leaves what hasn't moved", async () => {
   await using it = await Supervised.start({ onHangUp: true });
   const sessions: Session[] = [];
