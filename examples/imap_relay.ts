@@ -27,7 +27,8 @@
  * `listen.tls.starttls`, "offered" or "required", makes clients start unencrypted. `upstream.tls` encrypts the
  * connection to the server, with `"starttls": "required"` by STARTTLS; "caCerts" and "serverName" are optional.
  * "store" is "memory"; "sqlite:PATH" or a URL of Redis, for several relays; or the path of a module with an
- * `openKeyStore()`. "programs" has those of XEXEC; Deno needs `--allow-run` for it. "limits" may have
+ * `openKeyStore()`. "programs" has those of XEXEC; Deno needs `--allow-run` for it. "freezeAfter" makes
+ * connections in which nothing happened for that many milliseconds take less memory. "limits" may have
  * "maxConnections", "maxConnectionsPerAddress" and "maxUnauthenticated". "doveadm" is asked for the users'
  * names, since Dovecot may log `ALICE` in as `alice`; without it, or with a passdb that renames users, a user's
  * keys are those of the name that the client logged in with.
@@ -65,7 +66,7 @@ export async function startRelay(
   config: RelayConfig,
   { onError, store }: StartRelayOptions = {},
 ): Promise<ImapRelay> {
-  const { listen: place, upstream, doveadm, limits } = config;
+  const { listen: place, upstream, doveadm, freezeAfter, limits } = config;
   const { hostname, port } = upstream;
   if (doveadm !== undefined) await checkDoveadm(doveadm);
   const ownTls = place.tls && await readCertificate(place.tls);
@@ -83,6 +84,7 @@ export async function startRelay(
         ...(byStartTls || upstreamTls === undefined ? {} : { tls: upstreamTls }),
       }),
     commands,
+    freezeAfter,
     ...limits,
     resolveUser: doveadm &&
       ((login: { readonly user: string }) => nameOf(login.user, doveadm)),

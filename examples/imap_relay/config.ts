@@ -66,6 +66,11 @@ export interface RelayConfig {
    * `openKeyStore()`, which returns a `KeyStore` or a promise of one. "memory" if left out.
    */
   readonly store?: string;
+  /**
+   * After how many milliseconds in which nothing happens a connection is frozen, so that it takes less memory; never if
+   * left out.
+   */
+  readonly freezeAfter?: number;
   /** How many connections there may be. */
   readonly limits?: {
     /** In all; 1000 if left out. */
@@ -150,6 +155,7 @@ export function checkConfig(value: unknown): RelayConfig {
       programs.names().map((name) => [name, programOf(programs.object(name))]),
     ),
     store: config.optionalText("store"),
+    freezeAfter: config.optionalCount("freezeAfter"),
     limits: limits && {
       maxConnections: limits.optionalCount("maxConnections"),
       maxConnectionsPerAddress: limits.optionalCount("maxConnectionsPerAddress"),

@@ -16,6 +16,7 @@ test("relay's configuration › complete or short › is taken", () => {
     commands: ["xkeysync"],
     programs: undefined,
     store: undefined,
+    freezeAfter: undefined,
     limits: undefined,
     doveadm: undefined,
   });
@@ -32,6 +33,7 @@ test("relay's configuration › complete or short › is taken", () => {
       },
     },
     store: "memory",
+    freezeAfter: 5000,
     limits: { maxConnections: 5, maxConnectionsPerAddress: 2, maxUnauthenticated: 3 },
     doveadm: { url: "doveadm+unix:///run/dovecot/doveadm-server", password: "e" },
   };
@@ -59,6 +61,7 @@ test("relay's configuration › a mistake › is told with its place and what is
     [{ ...good, commands: "xkeysync" }, /"commands" must be a list/],
     [{ ...good, commands: ["xfoo"] }, /"commands" must be a list of "xkeysync"/],
     [{ ...good, store: 1 }, /"store" must be a text/],
+    [{ ...good, freezeAfter: "1" }, /"freezeAfter" must be a whole number from 1 on/],
     [{ ...good, limits: { maxConnections: 0.5 } }, /"limits.maxConnections" must be a whole/],
     [{ ...good, limits: { maxConnectionsPerAddress: 0 } }, /PerAddress" must be a whole number/],
     [{ ...good, commands: ["xexec"] }, /"programs" is missing, which the command "xexec" needs/],
