@@ -172,6 +172,7 @@ const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
   "tests/doveadm/client/many_users_end_test.ts": ["bun"],
   "tests/doveadm/client/pool/soak_test.ts": ["node"],
   "tests/doveadm/server/load_test.ts": ["node", "bun"],
+  "tests/examples/xkeysync/handed_over_test.ts": ["bun"],
   "tests/examples/xkeysync/many_relays_test.ts": ["bun"],
   "tests/extractor/maildir/busy_test.ts": ["bun"],
   "tests/extractor/maildir/swapped_test.ts": ["deno", "bun"],
@@ -225,7 +226,7 @@ const OTHER_NODES: readonly RegExp[] = [
 
 /** The tests that `test:soak` runs at their full size. */
 const SOAK: readonly RegExp[] = [
-  /^tests\/examples\/xkeysync\/many_relays_test\.ts$/,
+  /^tests\/examples\/xkeysync\/(?:handed_over|many_relays)_test\.ts$/,
   /^tests\/imap\/relay\/handover_test\.ts$/,
   /^tests\/core\/imap\/freeze_fuzz_test\.ts$/,
   /^tests\/imap\/relay\/fuzz_test\.ts$/,

@@ -99,6 +99,7 @@ async function runRelays(count: number, configured: string, store: KeyStore): Pr
     upstream: server.address,
     commands: ["xkeysync"],
     store: configured,
+    freezeAfter: 1,
     limits: { ...manyConnections, maxUnauthenticated: 2 * clients },
   };
   const { hostname, port } = server.address as { hostname: string; port: number };
