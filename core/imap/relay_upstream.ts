@@ -377,7 +377,8 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
   }
 
   #takeBye(frame: StatusFrame): void {
-    this.#saidBye = "now";
+    // A server that repeats it has no more time.
+    if (this.#saidBye === "no") this.#saidBye = "now";
     this.passThrough.close();
     if (this.#state === "passing") this.#conversation.sendRaw(frame.bytes, true);
     else {

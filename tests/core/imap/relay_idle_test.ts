@@ -127,6 +127,18 @@ test("IDLE › BYE, or the end of either side › is passed on", () => {
   assert.deepEqual(other.told().sort(), ["end", "end"]);
 });
 
+test("IDLE › a server that repeats BYE and doesn't close › is disconnected after the time of the first one", () => {
+  const talk = RelayTalk.in();
+  talk.client("a IDLE\r\n");
+  talk.server("+ idling\r\n");
+  for (let second = 0; second < 5; second++) {
+    assert.equal(talk.server("* BYE Leave.\r\n"), "* BYE Leave.\r\n");
+    assert.deepEqual(talk.told(), []);
+    talk.pass(1000);
+  }
+  assert.deepEqual(talk.told().sort(), ["end", "end"]);
+});
+
 test("IDLE › a client that idles for hours › isn't disconnected", () => {
   const talk = RelayTalk.in();
   talk.client("a IDLE\r\n");
