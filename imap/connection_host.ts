@@ -156,7 +156,9 @@ export class ConnectionHost<Connection extends HostedConnection> {
         `"groupSize" is ${String(groupSize)}. Set it to a number from 1 on.`,
       );
     }
-    await (this.#closing ??= this.#closeAll(limit, groupSize).finally(() => this.#finish()));
+    await (this.#closing ??= this.#closeAll(limit, Math.floor(groupSize)).finally(() =>
+      this.#finish()
+    ));
   }
 
   /** Takes over a connection of another process, whose client is logged in; the limits don't apply. */

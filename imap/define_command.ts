@@ -142,6 +142,11 @@ export function defineCommand<const Shape extends ArgumentShape | undefined = un
   options: CommandOptions<Shape>,
   handler: CommandHandler<ArgumentsOf<Shape>>,
 ): ImapCommand {
+  if (typeof options !== "object" || options === null) {
+    throw new LocalProtocolError(
+      'A command needs a name. Give an object, as in { name: "XTIME" }.',
+    );
+  }
   if (typeof handler !== "function") {
     throw new LocalProtocolError(
       `The handler of ${String(options?.name)} is no function. Give one that returns its result.`,

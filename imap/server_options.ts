@@ -13,6 +13,7 @@ import {
 import { LocalProtocolError } from "../core/mod.ts";
 import { timeLimit } from "../transports/timers.ts";
 import type { TlsOptions } from "../transports/transport.ts";
+import { checkFunctions, checkOwnTls, definitionsOf } from "./check_options.ts";
 import type { ConnectionLimits } from "./connection_host.ts";
 import type { ImapCommand } from "./define_command.ts";
 
@@ -131,7 +132,7 @@ export function newServerProtocol(options: ServeImapOptions): ImapServerProtocol
     idleTimeout,
     keepaliveInterval,
     limits,
-    commands: options.commands?.map(({ definition }) => definition),
+    commands: definitionsOf(options.commands),
     startTls: options.startTls !== undefined,
     // A time limit for the whole login stands in its place.
     loginTimeout: 0,
@@ -139,15 +140,12 @@ export function newServerProtocol(options: ServeImapOptions): ImapServerProtocol
 }
 
 /** Checks what can't be left to the first client. */
-export function checkServerOptions({ authenticate, startTls }: ServeImapOptions): void {
+export function checkServerOptions({ authenticate, startTls, onError }: ServeImapOptions): void {
   if (typeof authenticate !== "function") {
     throw new LocalProtocolError(
       '"authenticate" is no function. Set it to one that decides who may log in.',
     );
   }
-  if (startTls !== undefined && (startTls.cert === undefined || startTls.key === undefined)) {
-    throw new LocalProtocolError(
-      '"startTls" lacks "cert" or "key", and a server needs both, as PEM.',
-    );
-  }
+  checkFunctions({ onError });
+  checkOwnTls(startTls);
 }

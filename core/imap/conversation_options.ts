@@ -7,7 +7,7 @@
 import { LocalProtocolError } from "../errors.ts";
 import { timeLimit } from "../time_limit.ts";
 import type { CommandDefinition } from "./command_definition.ts";
-import { completeImapLimits, type ImapLimits } from "./limits.ts";
+import { checkLimitsObject, completeImapLimits, type ImapLimits } from "./limits.ts";
 import type { PassThrough } from "./pass_through.ts";
 
 /** Limits on the memory that a client can use. Each is a number above 0; `Infinity` is no limit. */
@@ -62,6 +62,7 @@ const defaults = { output: 65_536, backlog: 16_777_216 };
 
 /** Limits, complete and checked. Throws a {@linkcode LocalProtocolError} for an invalid one. */
 export function completeLimits(limits: Partial<ConversationLimits> = {}): ConversationLimits {
+  checkLimitsObject(limits);
   const { output = defaults.output, backlog = defaults.backlog } = limits;
   return { ...completeImapLimits(limits), output, backlog };
 }

@@ -50,13 +50,22 @@ export const defaultImapLimits: ImapLimits = {
   response: 16_777_216,
 };
 
+/** Checks that limits are an object. Throws a {@linkcode LocalProtocolError} if not. */
+export function checkLimitsObject(limits: object): void {
+  if (typeof limits === "object" && limits !== null && !Array.isArray(limits)) return;
+  throw new LocalProtocolError(
+    '"limits" is no object. Give one, as in { line: 8192 }, or leave it out.',
+  );
+}
+
 /** Limits, complete and checked. Throws a {@linkcode LocalProtocolError} for an invalid one. */
 export function completeImapLimits(limits: Partial<ImapLimits> = {}): ImapLimits {
+  checkLimitsObject(limits);
   const complete: Record<string, number> = { ...defaultImapLimits };
   for (const [name, limit] of Object.entries(limits)) {
     if (limit === undefined) continue;
     if (typeof limit !== "number" || !(limit > 0)) {
-      throw new LocalProtocolError(`"limits.${name}" is ${limit}. Give a number above 0.`);
+      throw new LocalProtocolError(`"limits.${name}" is ${String(limit)}. Give a number above 0.`);
     }
     if (Object.hasOwn(defaultImapLimits, name)) complete[name] = limit;
   }

@@ -12,6 +12,7 @@ import {
 import { LocalProtocolError } from "../../core/mod.ts";
 import { timeLimit } from "../../transports/timers.ts";
 import type { TlsOptions, Transport } from "../../transports/transport.ts";
+import { checkFunctions, checkOwnTls, definitionsOf } from "../check_options.ts";
 import type { ImapCommand } from "../define_command.ts";
 import type { RelayClientInfo } from "./client_info.ts";
 
@@ -158,7 +159,7 @@ function protocolOptions(
     limits,
     maxOpenCommands,
     upstreamId,
-    commands: options.commands?.map(({ definition }) => definition),
+    commands: definitionsOf(options.commands),
     startTls: options.startTls !== undefined,
     upstreamStartTls: options.upstreamStartTls !== undefined,
     // A time limit for the whole login stands in its place.
@@ -167,13 +168,19 @@ function protocolOptions(
 }
 
 /** Checks what can't be left to the first client. */
-export function checkOptions({ connect, startTls }: RelayConnectionOptions): void {
+export function checkOptions(options: RelayConnectionOptions): void {
+  const { connect, startTls, upstreamStartTls, upstreamId, resolveUser, onError } = options;
   if (typeof connect !== "function") {
     throw new LocalProtocolError(
       '"connect" is no function. Set it to one that opens a connection.',
     );
   }
-  if (startTls !== undefined && (startTls.cert === undefined || startTls.key === undefined)) {
-    throw new LocalProtocolError('"startTls" lacks "cert" or "key". Set both, as PEM.');
+  checkFunctions({ upstreamId: upstreamId === false ? undefined : upstreamId });
+  checkFunctions({ resolveUser, onError });
+  checkOwnTls(startTls);
+  if (typeof (upstreamStartTls ?? {}) !== "object" || upstreamStartTls === null) {
+    throw new LocalProtocolError(
+      '"upstreamStartTls" is no object. Set it to how to encrypt, {} for the defaults.',
+    );
   }
 }

@@ -394,6 +394,11 @@ test("serve › invalid options › are refused", async () => {
       { authenticate, refusalDelay: -1 },
       { authenticate, startTls: {} },
       { authenticate, commands: [command] },
+      { authenticate, commands: null },
+      { authenticate, limits: null },
+      { authenticate, limits: { output: null } },
+      { authenticate, startTls: null },
+      { authenticate, onError: 5 },
     ]
   ) {
     const given = options as Parameters<typeof serve>[1];
@@ -401,6 +406,10 @@ test("serve › invalid options › are refused", async () => {
   }
   await using server = serve(listener, { authenticate });
   await assert.rejects(server.close({ timeout: NaN }), LocalProtocolError);
+  assert.throws(
+    () => defineCommand(null as never, () => ok("x")),
+    LocalProtocolError,
+  );
   assert.throws(
     () => defineCommand({ name: "X" }, 1 as unknown as () => ReturnType<typeof ok>),
     LocalProtocolError,

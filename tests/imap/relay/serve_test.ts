@@ -420,6 +420,13 @@ test("options › invalid ones › are refused before any client comes", async (
     { maxUnauthenticated: -1 },
     { maxOpenCommands: 0 },
     { limits: { line: 0 } },
+    ...[null, 5, "5", []].map((limits) => ({ limits }) as never),
+    ...[null, 5, {}, [{}], [null]].map((commands) => ({ commands }) as never),
+    ...[null, 5].map((startTls) => ({ startTls }) as never),
+    ...[null, 5].map((upstreamStartTls) => ({ upstreamStartTls }) as never),
+    ...[null, true].map((upstreamId) => ({ upstreamId }) as never),
+    { resolveUser: null as never },
+    { onError: 5 as never },
     { keepaliveInterval: -1 },
   ];
   for (const options of wrong) {

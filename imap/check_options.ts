@@ -1,0 +1,43 @@
+/**
+ * Checks of options that a server and a relay share.
+ *
+ * @module
+ */
+
+import type { CommandDefinition } from "../core/imap/mod.ts";
+import { LocalProtocolError } from "../core/mod.ts";
+import type { TlsOptions } from "../transports/transport.ts";
+import type { ImapCommand } from "./define_command.ts";
+
+/** Checks options that are functions, or left out. Throws a {@linkcode LocalProtocolError} for another value. */
+export function checkFunctions(options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || typeof value === "function") continue;
+    throw new LocalProtocolError(`"${name}" is no function. Set it to one, or leave it out.`);
+  }
+}
+
+/** Checks a server's own TLS. Throws a {@linkcode LocalProtocolError} if it lacks something. */
+export function checkOwnTls(startTls: TlsOptions | undefined): void {
+  if (startTls === undefined) return;
+  // What is passed from JavaScript may be anything.
+  const { cert, key }: TlsOptions = startTls ?? {};
+  if (cert !== undefined && key !== undefined) return;
+  throw new LocalProtocolError(
+    '"startTls" lacks "cert" or "key", and a server needs both, as PEM.',
+  );
+}
+
+/** What the protocol needs of custom commands. Throws a {@linkcode LocalProtocolError} for what is no list. */
+export function definitionsOf(
+  commands: readonly ImapCommand[] = [],
+): readonly CommandDefinition[] {
+  if (
+    Array.isArray(commands) && commands.every((command) => typeof command?.handler === "function")
+  ) {
+    return commands.map(({ definition }) => definition);
+  }
+  throw new LocalProtocolError(
+    '"commands" is no list of commands. Give what defineCommand() returns, in an array.',
+  );
+}
