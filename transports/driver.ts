@@ -94,6 +94,9 @@ const pieceSize = 65_536;
 
 const noBytes = new Uint8Array(0);
 
+/** What stands where nothing has arrived. */
+const nothingArrived: Read = { end: true };
+
 /**
  * Moves a protocol's bytes over a transport.
  *
@@ -117,7 +120,7 @@ export class Driver<Event extends { readonly type: string }> {
   /** "idle": no write is under way; "failed": nothing can be written any more. */
   #output: "idle" | "writing" | "failed" = "idle";
   /** The chunk, end or error of `#input` "arrived". */
-  #arrived: Read = { end: true };
+  #arrived: Read = nothingArrived;
   /** The read of `#input` "reading". */
   #pendingRead: PendingRead | undefined;
   /** Settled when the read that is under way is over. */
@@ -383,10 +386,13 @@ export class Driver<Event extends { readonly type: string }> {
   /** Passes the chunk to the protocol. */
   #takeIn(): void {
     if (this.#input !== "arrived") return;
-    if ("chunk" in this.#arrived) {
+    const arrived = this.#arrived;
+    // A chunk may be part of a large buffer, which nothing should keep while the connection waits.
+    this.#arrived = nothingArrived;
+    if ("chunk" in arrived) {
       this.#input = "idle";
-      this.#protocol.receive(this.#arrived.chunk);
-    } else this.#endInput(this.#arrived);
+      this.#protocol.receive(arrived.chunk);
+    } else this.#endInput(arrived);
   }
 
   /** Ends the protocol's input. */

@@ -33,16 +33,27 @@ const neverFires: Timer = { stop: () => {} };
  * warn of. Delays of more than 24.8 days, at which a runtime's own timers fire at once, are waited for as well.
  */
 export function startTimer(delay: number, onTimeout: () => void): Timer {
-  if (delay === Infinity) return neverFires;
-  let left = Math.max(0, delay);
-  let timer: ReturnType<typeof setTimeout>;
-  const start = () => {
-    const step = Math.min(left, longestDelay);
-    left -= step;
-    timer = setTimeout(left > 0 ? start : onTimeout, step);
-  };
-  start();
-  return { stop: () => clearTimeout(timer) };
+  return delay === Infinity ? neverFires : new RunningTimer(Math.max(0, delay), onTimeout);
+}
+
+/** A timer that is started in steps which a runtime's own timers take. */
+class RunningTimer implements Timer {
+  #timer: ReturnType<typeof setTimeout>;
+
+  constructor(delay: number, onTimeout: () => void) {
+    this.#timer = this.#start(delay, onTimeout);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #start(delay: number, onTimeout: () => void): ReturnType<typeof setTimeout> {
+    if (delay <= longestDelay) return setTimeout(onTimeout, delay);
+    return setTimeout(() => {
+      this.#timer = this.#start(delay - longestDelay, onTimeout);
+    }, longestDelay);
+  }
 }
 
 /** The time, and timers. Tests have one that they move forward themselves. */
