@@ -241,10 +241,10 @@ function addressOf(end: Deno.Addr): Address | undefined {
 }
 
 /**
- * The most bytes that are read at once: few at first, since a connection that waits keeps its buffer, and more while
- * reads fill theirs.
+ * The most bytes that are read at once: few at first, since a connection that waits keeps its buffer, more while reads
+ * fill theirs, and fewer again when they don't.
  */
-const leastReadSize = 4096;
+const leastReadSize = 512;
 const mostReadSize = 262_144;
 
 class DenoTransport implements Transport {
@@ -330,7 +330,9 @@ class DenoTransport implements Transport {
   async #read(): Promise<Uint8Array | undefined> {
     if (this.#state === "closed") throw brokenError("closed", this.peer);
     // The caller owns the chunk; the next read fills what follows it.
-    if (this.#buffer.length < this.#readSize / 4) this.#buffer = new Uint8Array(this.#readSize);
+    const isTooSmall = this.#buffer.length < this.#readSize / 4;
+    const isTooLarge = this.#buffer.buffer.byteLength > this.#readSize * 4;
+    if (isTooSmall || isTooLarge) this.#buffer = new Uint8Array(this.#readSize);
     const buffer = this.#buffer;
     let size: number | null;
     this.#underWay++;
