@@ -74,7 +74,6 @@ const mostEnding = 8;
  */
 export class CommandRunner {
   readonly #options: CommandRunnerOptions;
-  readonly #commands: ReadonlyMap<string, ImapCommand>;
   /** The handlers that haven't ended; the last one may be that of the running command. */
   readonly #runs = new Set<HandlerRun>();
   #current: Current | undefined;
@@ -84,7 +83,6 @@ export class CommandRunner {
   /** Creates a runner. */
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
-    this.#commands = new Map(options.commands.map((command) => [command.definition.name, command]));
   }
 
   /** Takes an event of the protocol. */
@@ -139,7 +137,7 @@ export class CommandRunner {
   /** Goes on with a command that was frozen. */
   thaw({ bytes, watch: known, wakeAt }: FrozenCommand): void {
     const { event, state } = decodePlainData(bytes) as Pick<Current, "event" | "state">;
-    const command = this.#commands.get(event.name)!;
+    const command = this.#commandOf(event);
     const watch = known ?? watchOf(command);
     const current: Current = {
       event,
@@ -158,12 +156,16 @@ export class CommandRunner {
 
   #begin(event: CommandEvent): void {
     if (this.#runs.size >= mostEnding) return this.#refuse(event);
-    const command = this.#commands.get(event.name)!;
+    const command = this.#commandOf(event);
     this.#current = {
       ...{ event, command, watch: watchOf(command) },
       ...{ run: undefined, state: undefined, wakeAt: undefined, isDone: false },
     };
     this.#start(this.#current);
+  }
+
+  #commandOf({ name }: CommandEvent): ImapCommand {
+    return this.#options.commands.find(({ definition }) => definition.name === name)!;
   }
 
   /** Calls the handler of the running command, unless it runs. */

@@ -47,7 +47,7 @@ export class ServerConnection {
   #running: "none" | "short" | "long" = "none";
   /** What the client is told once no command waits for its result, if the connection is to end then. */
   #farewell: string | undefined;
-  readonly #loginTimer: Timer;
+  #loginTimer: Timer;
   #refusalTimer = noTimer;
   #halfCloseTimer = noTimer;
   #isClosed = false;
@@ -190,6 +190,7 @@ export class ServerConnection {
 
   #accept(id: number, user: string): void {
     this.#loginTimer.stop();
+    this.#loginTimer = noTimer;
     this.#options.onLoggedIn();
     this.#protocol.accept(id, { user, keepalivePhase: keepalivePhase(this.peer, user) });
     this.#flush();

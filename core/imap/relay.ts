@@ -9,6 +9,7 @@
 import { LocalProtocolError } from "../errors.ts";
 import type { Protocol } from "../protocol.ts";
 import { freeze, type StateArchive, thaw, type ThawOptions } from "../state_archive.ts";
+import type { CommandDefinition } from "./command_definition.ts";
 import { Conversation } from "./conversation.ts";
 import type { ResponsePart, TaggedResult } from "./conversation_events.ts";
 import type {
@@ -76,7 +77,7 @@ export interface ImapRelaySide<Event> extends Protocol<Event> {
 export class ImapRelayProtocol {
   /** The form of frozen relays: bytes of another form can't be thawed. */
   // Raise it with each change of what an archive is passed here or in a part.
-  static readonly frozenForm: number = 1;
+  static readonly frozenForm: number = 2;
   /** The client's side. */
   readonly client: ImapRelaySide<ImapRelayClientEvent> & {
     /** Takes what was read of the client's TLS handshake, after a "start-tls" event. */
@@ -93,12 +94,7 @@ export class ImapRelayProtocol {
     this.#upstream = new RelayUpstream(options);
     this.#conversation = new Conversation({ ...options, passThrough: this.#upstream.passThrough });
     this.#upstream.attach(this.#conversation);
-    const longRunning = (options.commands ?? []).filter((command) => command.isLongRunning);
-    this.#client = new RelayClient(
-      this.#conversation,
-      this.#upstream,
-      new Set(longRunning.map(({ name }) => name)),
-    );
+    this.#client = new RelayClient(this.#conversation, this.#upstream, options.commands ?? []);
     this.client = this.#client;
     this.upstream = this.#upstream;
   }
@@ -218,18 +214,18 @@ export class ImapRelayProtocol {
 class RelayClient implements ImapRelaySide<ImapRelayClientEvent> {
   readonly #conversation: Conversation;
   readonly #upstream: RelayUpstream;
-  readonly #longRunning: ReadonlySet<string>;
+  readonly #commands: readonly CommandDefinition[];
   /** The running command, and whether the client waits for nothing; `undefined` if none runs. */
   #running: { readonly id: number; readonly isLong: boolean } | undefined;
 
   constructor(
     conversation: Conversation,
     upstream: RelayUpstream,
-    longRunning: ReadonlySet<string>,
+    commands: readonly CommandDefinition[],
   ) {
     this.#conversation = conversation;
     this.#upstream = upstream;
-    this.#longRunning = longRunning;
+    this.#commands = commands;
   }
 
   get pendingOutput(): number {
@@ -260,7 +256,8 @@ class RelayClient implements ImapRelaySide<ImapRelayClientEvent> {
     for (;;) {
       const event = this.#conversation.nextEvent();
       if (event?.type === "command") {
-        this.#running = { id: event.id, isLong: this.#longRunning.has(event.name) };
+        const definition = this.#commands.find(({ name }) => name === event.name);
+        this.#running = { id: event.id, isLong: definition?.isLongRunning === true };
       } else if (event?.type === "done") {
         // From here on the client waits for the result.
         this.#running = { id: event.id, isLong: false };

@@ -238,6 +238,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
   acceptLogin(id: number, acceptance: RelayAcceptance): void {
     this.#logins.accept(id, acceptance);
     this.#hasIdle = this.#login.capabilities.some((word) => /^IDLE$/i.test(word));
+    this.#login.forget();
     this.#concernsClient = true;
     if (!this.#isOver) this.#state = "passing";
   }

@@ -84,8 +84,11 @@ export class UpstreamLogin {
     | "asking"
     | "logging-in"
     | "done" = "greeting";
-  #options: UpstreamLoginOptions;
+  readonly #options: Omit<UpstreamLoginOptions, "id">;
+  /** What to say by ID, as it is written; `undefined` for nothing. */
   #id: string | undefined;
+  /** Whether that says something of the client. */
+  readonly #saysOfClient: boolean;
   #tag = "";
   #text = "";
   #capabilities: string[] | undefined;
@@ -103,8 +106,10 @@ export class UpstreamLogin {
 
   /** Creates one that awaits the greeting. Throws a {@linkcode LocalProtocolError} for an invalid `id`. */
   constructor(options: UpstreamLoginOptions) {
-    this.#options = options;
-    this.#id = options.id === undefined ? undefined : idArguments(options.id);
+    const { id, ...others } = options;
+    this.#options = others;
+    this.#id = id === undefined ? undefined : idArguments(id);
+    this.#saysOfClient = Object.keys(id ?? {}).some((name) => /^x-/i.test(name));
   }
 
   /** What the server lists; empty if it hasn't yet. */
@@ -120,6 +125,14 @@ export class UpstreamLogin {
   /** Whether the client is waiting for the answer to its login. */
   get isLoggingIn(): boolean {
     return this.#state === "asking" || this.#state === "logging-in";
+  }
+
+  /** Forgets what was learned, once the client is let in: there is no other login, and a connection may last for days. */
+  forget(): void {
+    this.#id = undefined;
+    this.#text = "";
+    this.#capabilities = undefined;
+    this.#serverId = undefined;
   }
 
   /** Goes on after TLS has started. */
@@ -290,11 +303,6 @@ export class UpstreamLogin {
     this.#pieces = rest;
     this.#state = "logging-in";
     this.#options.write(first);
-  }
-
-  /** Whether the ID says something of the client. */
-  get #saysOfClient(): boolean {
-    return Object.keys(this.#options.id ?? {}).some((name) => /^x-/i.test(name));
   }
 
   /** Notes the capabilities that a response lists. */

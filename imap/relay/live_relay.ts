@@ -94,7 +94,8 @@ export class LiveRelay {
   readonly #settings: LiveRelayOptions;
   readonly #relay: ImapRelayProtocol;
   readonly #runner: CommandRunner;
-  readonly #connector: UpstreamConnector;
+  /** What connects to the server, while it does. */
+  #connector: UpstreamConnector | undefined;
   readonly #clientDriver: Driver<ImapRelayClientEvent>;
   /** `undefined` until the server is connected. */
   #upstreamDriver: Driver<ImapRelayUpstreamEvent> | undefined;
@@ -125,7 +126,6 @@ export class LiveRelay {
       peer: client.peer,
       endTimeout: timeouts.endTimeout,
     });
-    this.#connector = new UpstreamConnector(options.connect, timeouts.connectTimeout);
     this.#clientDriver = this.#newClientDriver(frozen?.client ?? { transport: start as Transport });
     if (frozen === undefined) this.#startLoginTimer();
     else {
@@ -286,11 +286,15 @@ export class LiveRelay {
   /** Opens the connection to the server; `undefined` if that fails, or the client has gone. */
   async #connect(): Promise<StartedTransport | undefined> {
     if (this.#isOver) return undefined;
+    const { options: { connect }, timeouts: { connectTimeout }, client } = this.#settings;
+    this.#connector = new UpstreamConnector(connect, connectTimeout);
     try {
-      return { transport: await this.#connector.connect(this.#settings.client) };
+      return { transport: await this.#connector.connect(client) };
     } catch (error) {
       if (!this.#isOver) this.#report(error);
       this.#end(unreachable);
+    } finally {
+      this.#connector = undefined;
     }
   }
 
@@ -345,6 +349,7 @@ export class LiveRelay {
     if (this.#isOver) return;
     this.#isLoggedIn = true;
     this.#loginTimer.stop();
+    this.#loginTimer = noTimer;
     onLoggedIn();
     this.#relay.acceptLogin(id, { user: name, keepalivePhase: keepalivePhase(client.peer, name) });
     this.#flush();
@@ -398,7 +403,7 @@ export class LiveRelay {
   /** Ends both sides; does nothing if they have ended. */
   #end(text?: string): void {
     this.#isOver = true;
-    this.#connector.abort();
+    this.#connector?.abort();
     this.#relay.close(text);
     this.#flush();
   }
