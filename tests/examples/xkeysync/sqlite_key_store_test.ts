@@ -8,7 +8,6 @@ import { SqliteKeyStore } from "../../../examples/xkeysync/sqlite_key_store.ts";
 import { DovewireError, LocalProtocolError } from "../../../core/mod.ts";
 import { output } from "../../harness/dovecot/programs.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
-import { connectToKeys, created, deleted, end, talkTo } from "./key_server.ts";
 import { createKeys } from "./keys.ts";
 import { Calls, testKeyStore } from "./store_cases.ts";
 
@@ -92,28 +91,6 @@ test("SQLite key store › changes that are no longer recorded › are told as w
   });
   await calls.after(() => other.add("alice", three));
   stop();
-});
-
-test("SQLite key store › over two relays › each client is told each change once", async () => {
-  await using opened = await openStores();
-  const { store, other } = opened;
-  const [one, two] = await createKeys(2);
-  await using nearConnection = connectToKeys(store);
-  await using farConnection = connectToKeys(other);
-  const clients = [await talkTo(nearConnection), await talkTo(farConnection)];
-  for (const client of clients) {
-    await client.say("a XKEYSYNC\r\n");
-    await client.hears("+ OK\r\n");
-  }
-  const heard = (text: string) => Promise.all(clients.map((client) => client.hears(text)));
-  await store.add("alice", one);
-  await heard(created(one) + end);
-  await other.add("alice", two);
-  await heard(created(two) + end);
-  await other.remove("alice", one.fingerprint);
-  await heard(deleted(one.fingerprint) + end);
-  for (const client of clients) await client.say("DONE\r\n");
-  await heard("a OK xkeysync complete\r\n");
 });
 
 test("SQLite key store › a file that is none, or a wrong option › is an error that says so", async () => {

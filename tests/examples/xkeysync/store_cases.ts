@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KeyStore } from "../../../examples/xkeysync/key_store.ts";
 import { until } from "../../imap/served.ts";
+import { connectToKeys, created, deleted, end, talkTo } from "./key_server.ts";
 import { createKeys } from "./keys.ts";
 
 /** Stores over the same keys, as two processes have them; the same one if there can't be two. */
@@ -104,5 +105,27 @@ export function testKeyStore(subject: string, open: OpenStore): void {
     await far.after(() => store.add("alice", one));
     assert.equal(near.count, ended);
     for (const stop of [stopThird, stopFar, stopBob]) stop();
+  });
+
+  test(`${subject} › over two relays › each client is told each change once`, async () => {
+    await using opened = await open(10);
+    const { store, other } = opened;
+    const [one, two] = await createKeys(2);
+    await using nearConnection = connectToKeys(store);
+    await using farConnection = connectToKeys(other);
+    const clients = [await talkTo(nearConnection), await talkTo(farConnection)];
+    for (const client of clients) {
+      await client.say("a XKEYSYNC\r\n");
+      await client.hears("+ OK\r\n");
+    }
+    const heard = (text: string) => Promise.all(clients.map((client) => client.hears(text)));
+    await store.add("alice", one);
+    await heard(created(one) + end);
+    await other.add("alice", two);
+    await heard(created(two) + end);
+    await other.remove("alice", one.fingerprint);
+    await heard(deleted(one.fingerprint) + end);
+    for (const client of clients) await client.say("DONE\r\n");
+    await heard("a OK xkeysync complete\r\n");
   });
 }
