@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { encodeUtf8 } from "../../../core/mod.ts";
 import {
   supervise,
   type SuperviseOptions,
@@ -13,9 +14,10 @@ import { whyImmovable } from "../../../transports/handover/sockets.ts";
 import { memoryPair } from "../../../transports/memory.ts";
 import { connect, listen } from "../../../transports/node.ts";
 import type { Listener } from "../../../transports/transport.ts";
+import { certificates } from "../../harness/certificates.ts";
 import { atFullSize } from "../../harness/soak.ts";
 import { ScriptedEnd } from "../scripted_end.ts";
-import { logIn, until } from "./relay_setup.ts";
+import { lineFrom, listed, logIn, until } from "./relay_setup.ts";
 
 const place = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
 
@@ -160,6 +162,39 @@ test("a handover › without a time limit › waits for a client that logs in", 
   assert.deepEqual(await upgrading, { moved: 1, left: 0 });
   await client.say("a NOOP\r\n");
   await server.hears("a NOOP\r\n");
+});
+
+test("a handover › of clients over TLS › tells each of them BYE, and says why", async () => {
+  await using it = await Supervised.start();
+  const { ca, good } = await certificates();
+  it.args.push(JSON.stringify(good));
+  await it.supervisor.upgrade();
+  // More than are told at a time.
+  const clients: ScriptedEnd[] = [];
+  for (let at = 0; at < 25; at++) {
+    const plain = await connect(it.supervisor.address);
+    const server = new ScriptedEnd((await it.listener.accept())!);
+    await server.say(`* OK [CAPABILITY ${listed}] ready.\r\n`);
+    assert.match(await lineFrom(plain), /^\* OK \[CAPABILITY .* STARTTLS/);
+    await plain.write(encodeUtf8("a STARTTLS\r\n"));
+    assert.match(await lineFrom(plain), /^a OK /);
+    const client = new ScriptedEnd(
+      await plain.startTls({ caCerts: [ca], serverName: "localhost" }),
+    );
+    await client.say("in LOGIN alice secret\r\n");
+    await server.hears("~1 LOGIN alice secret\r\n");
+    await server.say("~1 OK Logged in\r\n");
+    await client.hears("in OK Logged in\r\n");
+    clients.push(client);
+  }
+  const upgrading = it.supervisor.upgrade();
+  for (const client of clients) {
+    await client.hears("* BYE Server shutting down.\r\n");
+    await client.closesAtTheEnd();
+  }
+  assert.deepEqual(await upgrading, { moved: 0, left: clients.length });
+  assert.equal(it.errors.length, 1);
+  assert.match(String(it.errors[0]), /can't move .*: it is encrypted/);
 });
 
 test("a handover › that is refused, or whose new worker is killed half way › leaves what hasn't moved", async () => {

@@ -1,4 +1,7 @@
-/** A worker: a relay to the port of 127.0.0.1 that is its first argument. */
+/**
+ * A worker: a relay to the port of 127.0.0.1 that is its first argument. The third one is its certificate, if it offers
+ * STARTTLS.
+ */
 
 import process from "node:process";
 import { continuation, defineCommand, ok, sleep, untagged } from "../../../imap/mod.ts";
@@ -6,7 +9,7 @@ import { serveRelay } from "../../../imap/relay/mod.ts";
 import { HandoverWorker } from "../../../transports/handover/mod.ts";
 import { connect } from "../../../transports/node.ts";
 
-const [, , port, mode] = process.argv;
+const [, , port, mode, tls] = process.argv;
 
 /** Tells how often its handler was called, and in how many processes: each watches only once. */
 const xcount = defineCommand(
@@ -28,6 +31,7 @@ const relay = serveRelay(worker.listener, {
   ...{ maxConnections: Infinity, maxConnectionsPerAddress: Infinity },
   ...{ maxUnauthenticated: Infinity, refusalDelay: 0, keepaliveInterval: 0 },
   commands: [xcount],
+  ...(tls === undefined ? {} : { startTls: JSON.parse(tls) }),
   onError: (error) => console.error(error),
 });
 if (mode === "dies") {

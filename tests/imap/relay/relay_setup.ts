@@ -123,3 +123,13 @@ export const greeted = "IMAP4rev1 IDLE LITERAL+ SASL-IR AUTH=PLAIN AUTH=LOGIN";
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
+
+/** The next bytes, which are a line here. */
+/** The next line that a transport brings, if nothing comes after it. */
+export async function lineFrom(
+  transport: { read(): Promise<Uint8Array | undefined> },
+): Promise<string> {
+  let line = "";
+  while (!line.endsWith("\n")) line += new TextDecoder().decode((await transport.read())!);
+  return line;
+}

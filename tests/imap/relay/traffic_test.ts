@@ -8,7 +8,7 @@ import { continuation, defineCommand, ok, untagged } from "../../../imap/mod.ts"
 import { connect } from "../../../transports/mod.ts";
 import { certificates } from "../../harness/certificates.ts";
 import { ScriptedEnd } from "../scripted_end.ts";
-import { greeted, listed, RelaySetup, until } from "./relay_setup.ts";
+import { greeted, lineFrom, listed, RelaySetup, until } from "./relay_setup.ts";
 
 const greeting = `* OK [CAPABILITY ${listed}] ready.\r\n`;
 
@@ -230,10 +230,3 @@ test("a client that reads nothing › after stallTimeout › is ended", async ()
   assert.match(String(setup.errors[0]), /TimeoutError: .* read nothing for 100 ms/);
   await server.close();
 });
-
-/** The next bytes, which are a line here. */
-async function lineFrom(transport: { read(): Promise<Uint8Array | undefined> }): Promise<string> {
-  let line = "";
-  while (!line.endsWith("\n")) line += new TextDecoder().decode((await transport.read())!);
-  return line;
-}
