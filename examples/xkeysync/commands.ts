@@ -64,21 +64,24 @@ export function xkeysync(store: KeyStore): ImapCommand {
     // They are sent back, so that they must be nothing else.
     if (!fingerprints.every(isFingerprint)) return bad("invalid fingerprint");
     const isBeginning = state === undefined;
-    const { known, failures } = isBeginning
-      ? { known: fingerprints, failures: 0 }
+    const { known, failingSince }: Waiting = isBeginning
+      ? { known: fingerprints }
       : state as unknown as Waiting;
-    if (!isBeginning && signal.aborted && failures === 0) return ok("xkeysync complete");
+    const isUpToDate = !isBeginning && failingSince === undefined;
+    if (isUpToDate && signal.aborted) return ok("xkeysync complete");
     let keys: readonly PublicKey[];
     try {
       keys = await store.list(user!);
     } catch (error) {
-      if (isBeginning || signal.aborted || failures === pauses.length) throw error;
-      return sleep({ known, failures: failures + 1 }, { wakeAfter: pauses[failures] });
+      const now = Date.now();
+      const since = failingSince ?? now;
+      if (isBeginning || signal.aborted || now - since > patience) throw error;
+      return sleep({ known, failingSince: since }, { wakeAfter: pause });
     }
     yield* groupOf(keyChanges(new Set(known), keys));
     if (isBeginning) yield continuation("OK");
     if (signal.aborted) return ok("xkeysync complete");
-    return sleep({ known: keys.map(({ fingerprint }) => fingerprint), failures: 0 });
+    return sleep({ known: keys.map(({ fingerprint }) => fingerprint) });
   });
 }
 
@@ -86,12 +89,15 @@ export function xkeysync(store: KeyStore): ImapCommand {
 interface Waiting {
   /** The keys that the client knows. */
   readonly known: readonly string[];
-  /** How often the store has failed since it last told its keys. */
-  readonly failures: number;
+  /** Since when the store has failed to tell its keys, by `Date.now()`: another process may go on. */
+  readonly failingSince?: number;
 }
 
-/** The pauses after which a store that fails is asked again, in milliseconds: an outage shouldn't end all commands. */
-const pauses = [200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000];
+/**
+ * How long a store may fail while a client waits for changes, and the pause between two tries, in milliseconds: an
+ * outage shouldn't end all clients' commands.
+ */
+const [patience, pause] = [60_000, 500];
 
 /** A group of changes; nothing if there are none. */
 function* groupOf(changes: readonly KeyChange[]): Generator<CommandOutput> {

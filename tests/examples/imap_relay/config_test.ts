@@ -71,7 +71,7 @@ test("relay's configuration › a mistake › is told with its place and what is
     [{ ...good, programs: { a: { argv: ["/a"], env: {} } } }, /"programs.a.env" is unknown/],
     [{ ...good, programs: { a: { argv: ["/a"], words: {} } } }, /"programs.a.words.pattern" is/],
     [{ ...good, doveadm: {} }, /"doveadm.url" is missing/],
-    [{ ...good, prot: 1 }, /"prot" is unknown\. There are "listen", .* and "store" here/],
+    [{ ...good, prot: 1 }, /"prot" is unknown\. There are "listen", .* and "freezeAfter" here/],
     [{ ...good, listen: { ...listen, prot: 1 } }, /"listen.prot" is unknown/],
     [JSON.parse('{"__proto__": {}}'), /"listen" is missing/],
   ];
