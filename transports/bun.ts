@@ -42,6 +42,13 @@ export {
   type TransportErrorCode,
 } from "./transport.ts";
 export { type ExitStatus } from "../core/exit_status.ts";
+export type {
+  HttpCloseOptions,
+  HttpListener,
+  HttpPlace,
+  HttpResponder,
+} from "./http/http_listener.ts";
+export { listenHttp } from "./http/listen_http.ts";
 export { spawn } from "./process/child_process.ts";
 export { stdio } from "./process/stdio.ts";
 

@@ -19,6 +19,7 @@ import type {
   SpawnOptions,
   Transport,
 } from "./transport.ts";
+import type { HttpListener, HttpPlace, HttpResponder, ListenHttp } from "./http/http_listener.ts";
 import * as unsupported from "./unsupported.ts";
 
 export { callListener } from "./call_listener.ts";
@@ -28,6 +29,13 @@ export {
   type DriverOptions,
   type ReleasedTransport,
 } from "./driver.ts";
+export type {
+  HttpCloseOptions,
+  HttpListener,
+  HttpPlace,
+  HttpResponder,
+  ListenHttp,
+} from "./http/http_listener.ts";
 export { type InputEnd, PendingRead, type Read } from "./pending_read.ts";
 export {
   abortError,
@@ -86,10 +94,34 @@ export async function stdio(): Promise<Transport> {
   return adapter.stdio();
 }
 
+/**
+ * Answers HTTP requests with a function from web requests to responses, with the current runtime's adapter.
+ * Rejects with a `TransportError`.
+ *
+ * @example
+ * ```ts
+ * import { listenHttp } from "@dovewire/dovewire/transports";
+ * import assert from "node:assert/strict";
+ *
+ * const place = { hostname: "127.0.0.1", port: 0 };
+ * await using listener = await listenHttp(place, ({ method }) => new Response(method));
+ * const response = await fetch(`http://127.0.0.1:${listener.address.port}/`);
+ * assert.equal(await response.text(), "GET");
+ * ```
+ */
+export async function listenHttp(
+  place: HttpPlace,
+  responder: HttpResponder,
+): Promise<HttpListener> {
+  const adapter = await adapterOfRuntime();
+  return await adapter.listenHttp(place, responder);
+}
+
 /** The exports of an adapter. */
 interface Adapter {
   readonly connect: Connector;
   readonly listen: Listen;
+  readonly listenHttp: ListenHttp;
   readonly spawn: Spawn;
   readonly stdio: () => Transport;
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { HttpListener, HttpPlace, HttpResponder } from "./http/http_listener.ts";
 import {
   type Address,
   type ChildProcess,
@@ -33,6 +34,12 @@ export {
   TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
+export type {
+  HttpCloseOptions,
+  HttpListener,
+  HttpPlace,
+  HttpResponder,
+} from "./http/http_listener.ts";
 export { type ExitStatus } from "../core/exit_status.ts";
 
 /** Rejects: there are no sockets. */
@@ -42,10 +49,20 @@ export function connect(address: Address, _options?: ConnectOptions): Promise<Tr
   return Promise.reject(connectError("unsupported", address, undefined, help));
 }
 
+const noListeners = "this runtime has no listeners. Serve from Deno, Node or Bun.";
+
 /** Rejects: there are no listeners. */
 export function listen(address: Address, _options?: ListenOptions): Promise<Listener> {
-  const help = "this runtime has no listeners. Serve from Deno, Node or Bun.";
-  return Promise.reject(listenError("unsupported", address, undefined, help));
+  return Promise.reject(listenError("unsupported", address, undefined, noListeners));
+}
+
+/** Rejects: there are no listeners. */
+export function listenHttp(
+  { hostname, port }: HttpPlace,
+  _responder?: HttpResponder,
+): Promise<HttpListener> {
+  const address = { transport: "tcp", hostname, port } as const;
+  return Promise.reject(listenError("unsupported", address, undefined, noListeners));
 }
 
 /** Rejects: there are no processes. */

@@ -6,7 +6,11 @@
 
 export { CommandFailure, type CommandFailureOptions } from "./command_failure.ts";
 export { type HttpHandler, httpHandler } from "./http/http_handler.ts";
-export { nodeListener, type NodeRequest, type NodeResponse } from "./http/node_listener.ts";
+export {
+  nodeListener,
+  type NodeRequest,
+  type NodeResponse,
+} from "../../transports/http/node_listener.ts";
 export type { HttpCommandInfo } from "./http/offered_commands.ts";
 export type { HttpHandlerOptions, HttpServerLimits } from "./http/options.ts";
 export type { Authenticate } from "./login.ts";

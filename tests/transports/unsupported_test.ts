@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as node from "../../transports/node.ts";
 import * as unsupported from "../../transports/unsupported.ts";
 
-const { connect, listen, spawn, stdio, TransportError } = unsupported;
+const { connect, listen, listenHttp, spawn, stdio, TransportError } = unsupported;
 
 /** What is told of a refusal. */
 function refusal(message: RegExp): (error: unknown) => true {
@@ -29,6 +29,10 @@ test("unsupported.ts › every function › rejects with what to do", async () =
   await assert.rejects(
     listen({ transport: "unix", path: "/run/s" }),
     refusal(/^Cannot listen at .*\/run\/s: .* no listeners\. Serve from Deno, Node or Bun\.$/),
+  );
+  await assert.rejects(
+    listenHttp({ hostname: "::1", port: 80 }),
+    refusal(/^Cannot listen at tcp \[::1\]:80: .* no listeners\. Serve from Deno, Node or Bun\.$/),
   );
   await assert.rejects(spawn(["cat"]), refusal(/^Cannot start cat: .* no processes\./));
   await assert.rejects(spawn([]), refusal(/^Cannot start a process: /));
