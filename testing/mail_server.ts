@@ -12,6 +12,14 @@ import {
 } from "../doveadm/server/serve.ts";
 import { checkOptions } from "../core/option_checks.ts";
 import { type Address, peerName } from "../transports/transport.ts";
+import {
+  type MailServerHttp,
+  type MailServerHttpOptions,
+  type PreparedHttp,
+  prepareHttp,
+  type StartedHttp,
+  startHttp,
+} from "./http_server.ts";
 import { mailHandler, type MailHandlerOptions, serverVersion } from "./mail_handler.ts";
 import { MailSystem, type MailSystemOptions } from "./mail_system.ts";
 
@@ -23,6 +31,11 @@ export interface MailServerOptions extends MailSystemOptions, MailHandlerOptions
   readonly place?: ServePlace;
   /** More options for the server; over TCP it has a random password if `password` is left out. */
   readonly settings?: ServeSettings;
+  /**
+   * Whether to answer over HTTP as well, as Dovecot's API does, and how: at a free port of 127.0.0.1 if left
+   * out there, with the server's password or `authenticate`, or a random password if it has neither.
+   */
+  readonly http?: boolean | MailServerHttpOptions;
 }
 
 /** A doveadm server with mail in memory. */
@@ -37,7 +50,9 @@ export interface MailServer extends AsyncDisposable {
   readonly password: string | undefined;
   /** The server; closing this closes it. */
   readonly server: DoveadmServer;
-  /** Closes it, as its {@linkcode DoveadmServer.close} does. */
+  /** Its HTTP API; `undefined` if the option `http` wasn't set. */
+  readonly http: MailServerHttp | undefined;
+  /** Closes it, as its {@linkcode DoveadmServer.close} does, and the HTTP API likewise. */
   close(): Promise<void>;
 }
 
@@ -45,7 +60,7 @@ export interface MailServer extends AsyncDisposable {
  * Starts a doveadm server whose mail is in memory, for tests without a Dovecot and for first steps. It
  * answers as Dovecot 2.3 does, or 2.4: see `mailHandler` for the commands.
  *
- * Rejects as `serve` does, and where `mailHandler` throws.
+ * Rejects as `serve` does, and where `mailHandler` and `httpHandler` throw.
  *
  * @example
  * ```ts
@@ -62,6 +77,21 @@ export interface MailServer extends AsyncDisposable {
  * const { fields } = await doveadm.send({ name: "fetch", user: "alice", args });
  * assert.deepEqual(fields, ["1", "Lunch?"]);
  * ```
+ *
+ * @example Over HTTP
+ * ```ts
+ * import { startMailServer } from "@dovewire/dovewire/testing";
+ * import assert from "node:assert/strict";
+ *
+ * const users = { alice: { mailboxes: { INBOX: [], Sent: [] } } };
+ * await using server = await startMailServer({ users, http: { apiKey: "k3y" } });
+ * const response = await fetch(server.http!.endpoint, {
+ *   method: "POST",
+ *   headers: { authorization: `X-Dovecot-API ${btoa("k3y")}` },
+ *   body: JSON.stringify([["mailboxList", { user: "alice", mailboxMask: ["S*"] }, "a"]]),
+ * });
+ * assert.deepEqual(await response.json(), [["doveadmResponse", [{ mailbox: "Sent" }], "a"]]);
+ * ```
  */
 export async function startMailServer(options: MailServerOptions = {}): Promise<MailServer> {
   checkOptions(options, { objects: ["system", "place", "settings"] });
@@ -72,19 +102,38 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
   const password = asksForLogin ? settings.password : crypto.randomUUID();
   // Clients take the server's version from its protocol.
   const { minor: maxMinor } = serverVersion(version);
-  const server = await serve(
-    { ...place, maxMinor, ...settings, password },
-    mailHandler(system, options),
+  const handler = mailHandler(system, options);
+  const prepared = options.http === undefined || options.http === false ? undefined : prepareHttp(
+    options.http === true ? {} : options.http,
+    { handler, version, settings, password },
   );
+  const server = await serve({ ...place, maxMinor, ...settings, password }, handler);
+  const started = prepared && await startedBeside(server, prepared);
+  const close = async () => {
+    await Promise.all([server.close(), started?.close()]);
+  };
   return {
     system,
     server,
     password,
     address: server.address,
     url: urlOf(server.address, password),
-    close: () => server.close(),
-    [Symbol.asyncDispose]: () => server.close(),
+    http: started?.http,
+    close,
+    [Symbol.asyncDispose]: close,
   };
+}
+
+/** Starts an HTTP API that closes with a server, which it closes if it can't listen. */
+async function startedBeside(server: DoveadmServer, prepared: PreparedHttp): Promise<StartedHttp> {
+  try {
+    const started = await startHttp(prepared);
+    void server.finished.then(started.close);
+    return started;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
 }
 
 function urlOf(address: Address, password: string | undefined): string {

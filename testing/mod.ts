@@ -14,6 +14,7 @@ export type {
   ServerRequest,
 } from "../doveadm/server/handler.ts";
 export type { Address } from "../transports/transport.ts";
+export type { MailServerHttp, MailServerHttpOptions } from "./http_server.ts";
 export { mailHandler, type MailHandlerOptions } from "./mail_handler.ts";
 export { type MailServer, type MailServerOptions, startMailServer } from "./mail_server.ts";
 export {
