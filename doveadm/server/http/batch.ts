@@ -6,13 +6,12 @@
 
 import {
   type DovecotVersion,
-  encodeArguments,
   longOption,
   type ParameterInfo,
   type ParameterValue,
   type ParameterValues,
 } from "../../../core/doveadm/catalogue/mod.ts";
-import { typeIn } from "../../../core/doveadm/catalogue/arguments.ts";
+import { typeIn, userParameters } from "../../../core/doveadm/catalogue/arguments.ts";
 import { decodeUtf8Strictly, LocalProtocolError } from "../../../core/mod.ts";
 import { isMask, namesInList } from "../../chosen_users.ts";
 import { CommandFailure } from "../command_failure.ts";
@@ -42,7 +41,8 @@ export interface BatchCommand {
   readonly users: ChosenUsers;
   /** The command's input; `undefined` for none. */
   readonly input: string | undefined;
-  readonly columns: readonly TitledColumn[];
+  /** The columns, or the failure of a command that returns rows and can't have any. */
+  readonly columns: readonly TitledColumn[] | CommandFailure;
 }
 
 /** An element of a batch: a command, or why it can't run, and the tag of its answer. */
@@ -211,27 +211,77 @@ function commandOf(
   const { info } = offered;
   const input = info.input === undefined ? undefined : values[info.input];
   try {
-    const typed = withTypes(values, offered, version, room);
     return {
       offered,
-      args: encodeArguments(info, typed, version),
+      args: argumentsOf(offered, values, { version, room }),
       users: usersOf(offered, values, room),
       input: input as string | undefined,
-      columns: offered.columns(typed),
+      columns: columnsFor(offered, values, version),
     };
   } catch (error) {
-    if (!(error instanceof LocalProtocolError)) throw error;
-    // Dovecot closes the connection for most of these, without a response.
-    return { failure: new CommandFailure("USAGE", { log: error.message }) };
+    // Dovecot closes the connection for these, without a response.
+    return { failure: usageFailure(error) };
   }
 }
 
-/** The values as `encodeArguments` takes them for all versions: in the types of the newest. */
+function usageFailure(error: unknown): CommandFailure {
+  if (!(error instanceof LocalProtocolError)) throw error;
+  return new CommandFailure("USAGE", { log: error.message });
+}
+
+/**
+ * The parameters as arguments, each a long option. What the values mean is for the handler to decide, as for the
+ * arguments of socket clients. Throws a `LocalProtocolError` if one is missing or has a NUL.
+ */
+function argumentsOf(
+  { info, parameters }: OfferedCommand,
+  values: ParameterValues,
+  { version, room }: { readonly version: DovecotVersion; readonly room: Room },
+): string[] {
+  const { name: command, input, mail, needsOneOf = [] } = info;
+  const possible = parameters.filter(({ name }) => needsOneOf.includes(name));
+  if (possible.length > 0 && possible.every(({ name }) => values[name] === undefined)) {
+    const names = possible.map(({ name }) => `"${name}"`).join(" or ");
+    throw new LocalProtocolError(`"${command}" needs the parameter ${names}. Set one of them.`);
+  }
+  return parameters.flatMap(({ name, required, joined }) => {
+    const value = values[name];
+    if (value === undefined && required) {
+      throw new LocalProtocolError(`"${command}" needs the parameter "${name}". Set it.`);
+    }
+    if (value === undefined || name === input || (mail && userParameters.has(name))) return [];
+    if ([value].flat().some((item) => String(item).includes("\0"))) {
+      throw new LocalProtocolError(
+        `The parameter "${name}" of "${command}" contains a NUL, at which Dovecot would cut it.`,
+      );
+    }
+    const option = longOption(name);
+    if (typeof value === "boolean") return value ? [option] : [];
+    if (typeof value !== "object") return [`${option}=${value}`];
+    const items = joined && version === "2.3" ? joinedWords(value, room) : value;
+    // A list of no fields or flags is given, too.
+    return (joined && items.length === 0 ? [""] : items).map((item) => `${option}=${item}`);
+  });
+}
+
+/** The columns, or why there are none: a command that returns no row needs none. */
+function columnsFor(
+  offered: OfferedCommand,
+  values: ParameterValues,
+  version: DovecotVersion,
+): BatchCommand["columns"] {
+  try {
+    return offered.columns(withTypes(values, offered, version));
+  } catch (error) {
+    return usageFailure(error);
+  }
+}
+
+/** The values in the types of the newest version. */
 function withTypes(
   values: ParameterValues,
   { parameters }: OfferedCommand,
   version: DovecotVersion,
-  room: Room,
 ): ParameterValues {
   const typed: Record<string, ParameterValue> = Object.create(null);
   for (const parameter of parameters) {
@@ -239,16 +289,20 @@ function withTypes(
     if (value === undefined) continue;
     typed[parameter.name] = value;
     if (version === "2.3" && parameter.joined === true) {
-      // It joins the items with spaces, and takes what is between spaces.
-      const text = (value as string[]).join(" ");
-      room.take(text, " ");
-      typed[parameter.name] = text.split(" ").filter((each) => each !== "");
+      typed[parameter.name] = joinedWords(value as readonly string[]);
     }
     if (typeIn(parameter, version) === parameter.type) continue;
     if (parameter.type === "array") typed[parameter.name] = [String(value)];
     else if (parameter.type === "integer") typed[parameter.name] = integerOf(parameter, value);
   }
   return typed;
+}
+
+/** The words of a list: 2.3 joins the items with spaces, and takes what is between spaces. */
+function joinedWords(items: readonly string[], room?: Room): string[] {
+  const text = items.join(" ");
+  room?.take(text, " ");
+  return text.split(" ").filter((each) => each !== "");
 }
 
 function integerOf({ name }: ParameterInfo, value: ParameterValue): bigint {
@@ -269,7 +323,7 @@ function usersOf(
     room.take(String(userFile), "\n");
     return { type: "names", names: namesInList(String(userFile)) };
   }
-  if (user === undefined || user === "") {
+  if (user === undefined) {
     throw new LocalProtocolError(`"${info.name}" acts on a user's mail. Set "user".`);
   }
   const name = String(user);

@@ -95,14 +95,16 @@ class CommandRun {
   readonly #controller = new AbortController();
 
   constructor(command: BatchCommand, log: LogLines, context: RunContext) {
-    const { info } = command.offered;
+    const { columns, offered: { info } } = command;
+    const fault = columns instanceof CommandFailure ? { fault: columns } : {};
     this.name = info.name;
     this.#command = command;
     this.#context = context;
     this.#log = log;
     this.rows = new RowWriter(context.output, {
       command: info.name,
-      columns: command.columns,
+      columns: columns instanceof CommandFailure ? [] : columns,
+      ...fault,
       hasUsers: command.users.type !== "one",
       base64: context.preferences.base64,
       signal: this.#controller.signal,

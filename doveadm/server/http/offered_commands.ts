@@ -123,7 +123,7 @@ export class OfferedCommands {
 
 /** A name in camel case: "mailboxMask" for "mailbox-mask". */
 export function camelCase(name: string): string {
-  return name.replaceAll(/[ -]+(.?)/g, (_, letter: string) => letter.toUpperCase());
+  return name.replaceAll(/[ -](.?)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function titled(info: CommandInfo, column: ReplyColumn): TitledColumn {

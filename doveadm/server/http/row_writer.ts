@@ -24,6 +24,8 @@ const longestRow = 65_536;
 export interface RowWriterOptions {
   readonly command: string;
   readonly columns: readonly TitledColumn[];
+  /** Why there are no columns, if they can't be known. */
+  readonly fault?: Error;
   /** Whether rows have the user's name before their columns. */
   readonly hasUsers: boolean;
   /** Whether raw bytes are written as base64. */
@@ -173,10 +175,10 @@ export class RowWriter {
 
   /** Begins the next value. */
   #begin(columns: readonly TitledColumn[]): TitledColumn {
-    const { command, hasUsers } = this.#options;
+    const { command, hasUsers, fault } = this.#options;
     const column = columns[this.#column];
     if (column === undefined) {
-      throw new LocalProtocolError(
+      throw fault ?? new LocalProtocolError(
         `A handler returned a value for "${command}", which has no columns. Name them in the ` +
           'command\'s description in "commands", or return none.',
       );

@@ -198,14 +198,35 @@ test("HTTP API › a body that is no batch › gets Dovecot's text, and nothing 
   assert.deepEqual(requests, []);
 });
 
+test("HTTP API › values that the catalogue refuses › are the handler's to judge, as on a socket", async () => {
+  const { api, requests } = recording();
+  for (
+    const [command, parameters, args] of [
+      ["expunge", { query: ["all"] }, ["--query=all"]],
+      ["flagsAdd", { flag: ["pa(ren"], query: ["x"] }, ["--flag=pa(ren", "--query=x"]],
+      ["fetch", { field: ["nonsense"], query: ["1"] }, ["--field=nonsense", "--query=1"]],
+      ["fetch", { field: [], query: [] }, ["--field="]],
+    ] as const
+  ) {
+    assert.deepEqual(await run(api, command, { user: "alice", ...parameters }), success([]));
+    assert.deepEqual(requests.pop()?.args, args);
+  }
+  assert.deepEqual(await run(api, "mailboxList", { user: "" }), success([]));
+  assert.equal(requests.pop()?.user, "");
+  // Its rows would have no titles.
+  const fetching = apiOf(() => ["1"]);
+  const parameters = { user: "alice", field: ["nonsense"], query: ["all"] };
+  const answer = await run(fetching, "fetch", parameters, { prefer: "doveadm-log" });
+  assert.deepEqual(answer.slice(0, 3), failure(64));
+  assert.match(JSON.stringify(answer[3]), /no field \\"nonsense\\"/);
+});
+
 test("HTTP API › parameters at which Dovecot dies › are answered with USAGE, and why is in the log", async () => {
   const { api, requests } = recording();
   for (
     const [command, parameters, why] of [
       ["mailboxList", {}, /acts on a user's mail/],
       ["mailboxStatus", { user: "alice" }, /needs the parameter/],
-      ["fetch", { user: "alice", field: ["nonsense"], query: ["all"] }, /no field "nonsense"/],
-      ["expunge", { user: "alice", query: ["all"] }, /mailbox/],
       ["who", { mask: ["a\0b"] }, /NUL/],
     ] as const
   ) {
