@@ -80,7 +80,7 @@ export function readBatch(
   limits: BatchLimits,
 ): readonly BatchItem[] {
   const root = parse(body, offered.version, limits);
-  if (root.type !== "array") throw parseError("Root is not an array");
+  if (root.type !== "array") throw noArray(offered.version);
   if (root.items.length > limits.commands) {
     throw new BatchError(`There are more than ${limits.commands} commands`);
   }
@@ -109,12 +109,36 @@ function parse(body: Uint8Array, version: DovecotVersion, { values }: BatchLimit
   const text = decodeUtf8Strictly(body);
   // 2.3 lets it through; input would be saved with other bytes than were sent.
   if (text === undefined) throw parseError("Invalid UTF-8 character");
+  // The beginning of another value is enough for Dovecot to refuse it.
+  if (/^[ \t\r\n]*[{"\d-]/.test(text)) throw noArray(version);
   try {
     return readJson(text, { depth, values });
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
-    throw parseError(version === "2.3" && error.isEnd ? "Missing '}'" : error.message);
+    throw parseError(version === "2.3" ? messageOf23(error) : error.message);
   }
+}
+
+function noArray(version: DovecotVersion): BatchError {
+  return version === "2.3"
+    ? new BatchError("Request must be a JSON array")
+    : parseError("Root is not an array");
+}
+
+/** What 2.3 says of invalid JSON, by the beginnings of what 2.4 says. */
+const messages23: readonly (readonly [of24: string, of23: string])[] = [
+  ["Spurious data", "Unexpected data at the end"],
+  ["Expected value", "Invalid data as value"],
+  ["Expected string", "Expected string as object key"],
+  ["Expected ':'", "Expected ':' after key"],
+  ["Expected ',' or ']'", "Expected ',' or '}' after array value"],
+  ["Expected ',' or '}'", "Expected ',' or '}' after object value"],
+  ["String contains", "Invalid escape string"],
+];
+
+function messageOf23({ isEnd, message }: JsonTextError): string {
+  if (isEnd) return "Missing '}'";
+  return messages23.find(([of24]) => message.startsWith(of24))?.[1] ?? message;
 }
 
 function parseError(why: string): BatchError {

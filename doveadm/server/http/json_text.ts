@@ -57,7 +57,7 @@ class JsonReader {
   whole(): JsonNode {
     if (this.#peek() === undefined) throw new JsonTextError("JSON text has no value", true);
     const node = this.#value("value");
-    if (this.#peek() !== undefined) throw new JsonTextError("Spurious data at end of JSON value");
+    if (this.#peek() !== undefined) throw new JsonTextError("Spurious data at end of JSON text");
     return node;
   }
 
@@ -156,6 +156,15 @@ class JsonReader {
     const found = this.#peek();
     return found === undefined
       ? new JsonTextError(`Encountered end of input inside ${where}`, true)
-      : new JsonTextError(`${expected}, but encountered ${JSON.stringify(found)}`);
+      : new JsonTextError(
+        `${expected}, but encountered ${shown(this.#text.codePointAt(this.#at)!)}`,
+      );
   }
+}
+
+/** A character, for messages. */
+function shown(code: number): string {
+  return code > 0x20 && code < 0x7f
+    ? `'${String.fromCodePoint(code)}'`
+    : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }

@@ -167,12 +167,13 @@ test("HTTP API › a body that is no batch › gets Dovecot's text, and nothing 
   for (
     const [body, text] of [
       ["{}", "JSON parse error: Root is not an array"],
-      [`[${who}] x`, "JSON parse error: Spurious data at end of JSON value"],
+      ['{"who', "JSON parse error: Root is not an array"],
+      [`[${who}] x`, "JSON parse error: Spurious data at end of JSON text"],
       [`[${who},`, "JSON parse error: Encountered end of input inside array"],
       [`[${who},["who",{`, "JSON parse error: Encountered end of input inside object"],
       [`[${who},["who`, "JSON parse error: Encountered end of input inside string"],
       [`[${who},["who\\"`, "JSON parse error: Encountered end of input inside string"],
-      [`[${who} ${who}]`, `JSON parse error: Expected ',' or ']', but encountered "["`],
+      [`[${who} ${who}]`, `JSON parse error: Expected ',' or ']', but encountered '['`],
       [`[${who},"x"]`, "Command must be a JSON array"],
       [`[${who},[]]`, "Command name must be a string"],
       [`[${who},[1,{},"a"]]`, "Command name must be a string"],
