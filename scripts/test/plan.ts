@@ -75,6 +75,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["node"],
     why: "is about what Dovecot does with commands that a policy lets through",
   },
+  "tests/doveadm/server/http/client_requests_test.ts": {
+    on: ["node"],
+    why: "compares what the mail server and Dovecot answer over HTTP",
+  },
   "tests/doveadm/server/c_client_test.ts": {
     on: ["node"],
     why: "is about what the program doveadm prints",
