@@ -86,7 +86,8 @@ export async function startHttpGateway(options: HttpGatewayOptions): Promise<Htt
   const server = tls === undefined ? createServer(listener) : createTlsServer({ ...tls }, listener);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, hostname, resolve);
+    // Node's own 511 is too few for a thousand clients at once.
+    server.listen({ port, host: hostname, backlog: 4096 }, resolve);
   });
   const close = () => closed(server);
   return { port: portOf(server), close, [Symbol.asyncDispose]: close };

@@ -32,6 +32,7 @@ import {
   codeOfSystemError,
   connectError,
   type ConnectOptions,
+  listenBacklog,
   type Listener,
   listenError,
   type ListenOptions,
@@ -127,7 +128,10 @@ export async function listen(address: Address, options: ListenOptions = {}): Pro
   try {
     if (address.transport === "tcp") {
       const { hostname, port } = address;
-      const listener = Deno.listen({ transport: "tcp", hostname, port });
+      const listener = Deno.listen({
+        ...{ transport: "tcp", hostname, port },
+        tcpBacklog: listenBacklog,
+      });
       const bound = addressOf(listener.addr) ?? address;
       return securedListener(new DenoListener(listener, bound, undefined), options);
     }

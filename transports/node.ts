@@ -19,6 +19,7 @@ import {
   codeOfSystemError,
   connectError,
   type ConnectOptions,
+  listenBacklog,
   type Listener,
   listenError,
   type ListenOptions,
@@ -170,7 +171,7 @@ function startServer(
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(options, () => {
+    server.listen({ ...options, backlog: listenBacklog }, () => {
       server.off("error", reject);
       // Later errors, when a client is accepted, affect that client only.
       server.on("error", () => {});

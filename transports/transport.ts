@@ -123,6 +123,12 @@ export interface ListenOptions {
   tls?: TlsOptions;
 }
 
+/**
+ * How many clients may wait until a busy server accepts them, where the system allows so many. The runtimes'
+ * own default is 511: Linux resets connections of more clients that come at once, or lets them wait for seconds.
+ */
+export const listenBacklog = 4096;
+
 /** Opens a listener: adapters that can listen export one as `listen`. */
 export type Listen = (address: Address, options?: ListenOptions) => Promise<Listener>;
 

@@ -6,7 +6,7 @@
 
 import type { Server } from "node:http";
 import { startTimer, timeLimit } from "../timers.ts";
-import { codeOfSystemError, listenError } from "../transport.ts";
+import { codeOfSystemError, listenBacklog, listenError } from "../transport.ts";
 import type { HttpCloseOptions, HttpListener, HttpPlace, HttpResponder } from "./http_listener.ts";
 import { nodeListener } from "./node_listener.ts";
 
@@ -48,8 +48,7 @@ async function listening(server: Server, { hostname, port }: HttpPlace): Promise
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      // Far more than the 511 of Node: a client that finds the queue full waits for seconds.
-      server.listen({ host: hostname, port, backlog: 4096 }, () => {
+      server.listen({ host: hostname, port, backlog: listenBacklog }, () => {
         server.off("error", reject);
         resolve();
       });

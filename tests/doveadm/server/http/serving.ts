@@ -6,6 +6,7 @@
 
 import { createServer } from "node:http";
 import { nodeListener } from "../../../../doveadm/server/mod.ts";
+import { listenBacklog } from "../../../../transports/transport.ts";
 
 /** Answers a request of a client with this address. */
 export type Handler = (request: Request, address: string) => Response | Promise<Response>;
@@ -24,7 +25,8 @@ export const ways: Readonly<Record<string, (handler: Handler) => Promise<HttpSer
 
 async function serveByNode(handler: Handler): Promise<HttpServing> {
   const server = createServer(nodeListener(handler));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const place = { host: "127.0.0.1", port: 0, backlog: listenBacklog };
+  await new Promise<void>((resolve) => server.listen(place, resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("This is no TCP server.");
   return {
@@ -39,7 +41,7 @@ async function serveByNode(handler: Handler): Promise<HttpServing> {
 
 function serveByDeno(handler: Handler): Promise<HttpServing> {
   const server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    { port: 0, hostname: "127.0.0.1", tcpBacklog: listenBacklog, onListen: () => {} },
     (request, { remoteAddr }) => handler(request, remoteAddr.hostname),
   );
   return Promise.resolve({
