@@ -78,7 +78,7 @@ function differAt(real: Answer, embedded: Answer, likeness: Likeness): number | 
     const [ours, theirs] = [real.fields[at], embedded.fields[at]];
     if (ours === undefined || theirs === undefined || !likeness.agree(ours, theirs)) return at;
   }
-  return real.result === embedded.result ? undefined : -1;
+  return real.result === embedded.result && real.titles === embedded.titles ? undefined : -1;
 }
 
 const everything: readonly (readonly [name: string, ...args: string[]])[] = [
@@ -94,13 +94,15 @@ const everything: readonly (readonly [name: string, ...args: string[]])[] = [
 ];
 
 /** A short form of an answer: its fields from shortly before the one that differs. */
-function shown({ result, fields, log }: Answer, at: number, other: Answer): string {
+function shown({ result, titles, fields, log }: Answer, at: number, other: Answer): string {
   const start = Math.max(0, at - 2);
   const some = fields.slice(start, start + SHOWN_FIELDS).map((field, index) =>
     start + index === at ? `>${fromDifference(field, other.fields[at])}` : shownField(field, 0)
   );
   return [
-    `${result}, ${fields.length} fields, from ${start} on: ${some.join(" ")}`,
+    `${result}${
+      titles === undefined ? "" : ` (${cut(titles)})`
+    }, ${fields.length} fields, from ${start} on: ${some.join(" ")}`,
     ...log.map((line) => `    ${cut(line)}`),
   ].join("\n");
 }

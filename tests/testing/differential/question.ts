@@ -13,6 +13,8 @@ export interface Question {
   readonly args: readonly string[];
   /** The command's input, for those that take any. */
   readonly input?: Uint8Array;
+  /** The batch that has the command over HTTP, as JSON. */
+  readonly batch?: string;
 }
 
 /** A server's answer, or that there was none. */
@@ -23,6 +25,8 @@ export interface Answer {
    */
   readonly result: string;
   readonly fields: readonly Uint8Array[];
+  /** The titles of the columns, over HTTP. */
+  readonly titles?: string;
   /** The lines of the log channel, each with its level. */
   readonly log: readonly string[];
 }
@@ -36,12 +40,13 @@ export function textsOf({ fields }: Answer): string[] {
 }
 
 /** A command as doveadm's command line would show it, for messages. */
-export function commandLine({ name, user, args, input }: Question): string {
+export function commandLine({ name, user, args, input, batch }: Question): string {
   const words = args.map((arg) => /^[\w.,:/@%*+=-]+$/.test(arg) ? arg : JSON.stringify(arg));
   return [
     ...(user === undefined ? [] : [`[${user}]`]),
     name,
     ...words,
     ...(input === undefined ? [] : [`< ${input.length} bytes`]),
+    ...(batch === undefined ? [] : [`as ${batch.slice(0, 400)}`]),
   ].join(" ");
 }

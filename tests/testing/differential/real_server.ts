@@ -6,9 +6,11 @@
 
 import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { mail, preparation, quota, receivedAt, users } from "./mail_set.ts";
 import { type Answer, commandLine, type Question } from "./question.ts";
+import { HttpClient } from "./http_client.ts";
 import { SocketClient } from "./socket_client.ts";
 
 /** Starts a real server with the mail of the comparison, and prepares it. */
@@ -46,10 +48,54 @@ export class RealClient extends SocketClient {
 
   override async ask(question: Question): Promise<Answer> {
     const answer = await super.ask(question);
-    const makesMailboxes = ["mailbox create", "mailbox rename"].includes(question.name);
-    if (makesMailboxes) await super.ask({ ...countModseqs, user: question.user });
+    if (makesMailboxes(question)) await super.ask({ ...countModseqs, user: question.user });
     return answer;
   }
+}
+
+/** Sends commands to a real server over HTTP. */
+export class RealHttpClient {
+  readonly #overHttp: HttpClient;
+  readonly #overSocket: SocketClient;
+
+  /** Creates one for a server; the other client is for what has to follow some commands. */
+  constructor(dovecot: Dovecot, version: DovecotVersion, overSocket: SocketClient) {
+    const { httpPort: port, apiKey } = dovecot;
+    this.#overHttp = new HttpClient({ port, apiKey, version, readLog: newLines(dovecot) });
+    this.#overSocket = overSocket;
+  }
+
+  /** Sends a command. */
+  async ask(question: Question): Promise<Answer> {
+    const answer = await this.#overHttp.ask(question);
+    if (makesMailboxes(question)) {
+      // Over HTTP it may be for several users.
+      for (const user of users) await this.#overSocket.ask({ ...countModseqs, user });
+    }
+    return answer;
+  }
+}
+
+function makesMailboxes({ name }: Question): boolean {
+  return ["mailbox create", "mailbox rename"].includes(name);
+}
+
+/** How long a server's log may take to say why a connection ended, in milliseconds. */
+const LOG_TIMEOUT = 30_000;
+
+/** A function that returns the lines of a server's log since its last call, one of which says why it ended. */
+function newLines(dovecot: Dovecot): () => Promise<readonly string[]> {
+  let seen = 0;
+  return async () => {
+    for (const start = Date.now();; await delay(20)) {
+      const log = await dovecot.log();
+      const isThere = /(?:Fatal|Panic): (?!master: )/.test(log.slice(seen));
+      if (!isThere && Date.now() - start < LOG_TIMEOUT) continue;
+      const lines = log.slice(seen).split("\n");
+      seen = log.length;
+      return lines;
+    }
+  };
 }
 
 /**
