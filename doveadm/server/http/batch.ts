@@ -166,7 +166,7 @@ function readItem(node: JsonNode, offered: OfferedCommands, room: Room): BatchIt
 /** The parameters by name; `undefined` for an invalid request. */
 function readParameters(
   { members }: JsonNode & { type: "object" },
-  { parameters }: OfferedCommand,
+  { info, parameters }: OfferedCommand,
   version: DovecotVersion,
 ): ParameterValues | undefined {
   const values: Record<string, ParameterValue> = Object.create(null);
@@ -177,7 +177,10 @@ function readParameters(
     if (name in values) {
       throw new BatchError(`Parameter \`${wireName(parameter)}' is duplicated`);
     }
-    const value = readValue(node, parameter, version);
+    const isInput = name === info.input;
+    const value = isInput
+      ? readInput(node, parameter, version)
+      : readValue(node, parameter, version);
     if (value === undefined) return undefined;
     values[name] = value;
   }
@@ -187,6 +190,17 @@ function readParameters(
 /** A parameter's name as Dovecot spells it: "mailbox-mask". */
 function wireName({ name }: ParameterInfo): string {
   return longOption(name).slice(2);
+}
+
+/** A command's input; `undefined` for an invalid one, of which 2.3 answers nothing. */
+function readInput(
+  node: JsonNode,
+  parameter: ParameterInfo,
+  version: DovecotVersion,
+): string | undefined {
+  if (node.type === "string") return node.text;
+  if (version === "2.3") return undefined;
+  throw new BatchError(`Parameter \`${wireName(parameter)}' must be a string`);
 }
 
 /** A parameter's value; `undefined` for an invalid one. */
@@ -203,8 +217,10 @@ function readValue(
     if (node.type !== "string") throw must("string or array");
     return [node.text];
   }
-  if (node.type === "array" || node.type === "object" || isNull(node)) return undefined;
-  const { text } = node;
+  if (node.type === "array" || node.type === "object") return undefined;
+  // 2.3 dies of null.
+  if (isNull(node) && version === "2.3") return undefined;
+  const text = isNull(node) && type === "string" ? "" : node.text;
   if (type === "string") return text;
   if (type === "integer") return readInteger(text);
   // 2.3 takes any other value for true.
@@ -218,7 +234,8 @@ function isNull({ type, text }: JsonNode & { readonly text: string }): boolean {
 
 function itemOf(node: JsonNode): string {
   if (node.type === "string") return node.text;
-  throw new BatchError("Command parameter array can only contain string values");
+  // Both versions lack the space.
+  throw new BatchError("Command parameter array can only containstring values");
 }
 
 function readInteger(text: string): bigint | undefined {

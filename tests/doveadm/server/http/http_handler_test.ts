@@ -183,6 +183,8 @@ test("HTTP API › a body that is no batch › gets Dovecot's text, and nothing 
       [`[${who},["who",{},"a",1]]`, "Unexpected JSON element at end of command"],
       [`[${who},["who",{"mask":1},"a"]]`, "Parameter `mask' must be string or array"],
       [`[${who},["who",{"mask":[1]},"a"]]`, /^Command parameter array can only contain/],
+      [`[${who},["save",{"user":"a","file":7},"a"]]`, "Parameter `file' must be a string"],
+      [`[${who},["save",{"user":"a","allUsers":null},"a"]]`, /^Parameter `all-users' must be/],
       [`[${who},["who",{"mask":"a","mask":"b"},"a"]]`, "Parameter `mask' is duplicated"],
       [
         `[${who},["who",{"separateConnections":"yes"},"a"]]`,
@@ -212,8 +214,10 @@ test("HTTP API › values that the catalogue refuses › are the handler's to ju
     assert.deepEqual(await run(api, command, { user: "alice", ...parameters }), success([]));
     assert.deepEqual(requests.pop()?.args, args);
   }
-  assert.deepEqual(await run(api, "mailboxList", { user: "" }), success([]));
-  assert.equal(requests.pop()?.user, "");
+  for (const user of ["", null]) {
+    assert.deepEqual(await run(api, "mailboxList", { user }), success([]));
+    assert.equal(requests.pop()?.user, "");
+  }
   // Its rows would have no titles.
   const fetching = apiOf(() => ["1"]);
   const parameters = { user: "alice", field: ["nonsense"], query: ["all"] };
