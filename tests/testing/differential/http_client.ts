@@ -53,7 +53,10 @@ function answerOf({ status, headers, body }: HttpResponse): Answer {
   if (status !== 200) {
     return { result: `-${status} ${text.trim()}, ${type}`, fields: [], log: [] };
   }
-  const [[kind, value, tag, extra]] = JSON.parse(text);
+  const [answer] = JSON.parse(text);
+  // 2.3 answers nothing to an input that is no string.
+  if (answer === undefined) return { result: "lost", fields: [], log: [] };
+  const [kind, value, tag, extra] = answer;
   const log: readonly { level: string; message: string }[] = extra?.log ?? [];
   const lines = log.map(({ level, message }) => `${level}: ${message}`);
   const isUsual = tag === TAG && type === "application/json; charset=utf-8";
