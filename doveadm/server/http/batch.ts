@@ -217,6 +217,10 @@ function readValue(
     if (node.type !== "string") throw must("string or array");
     return [node.text];
   }
+  // 2.3 takes the object's end for that of the parameters.
+  if (node.type === "object" && type === "string" && version === "2.3") {
+    throw new BatchError("Command ID must be a string");
+  }
   if (node.type === "array" || node.type === "object") return undefined;
   // 2.3 dies of null.
   if (isNull(node) && version === "2.3") return undefined;

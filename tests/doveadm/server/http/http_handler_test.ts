@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   CommandFailure,
-  type DoveadmHandler,
   DovewireError,
   httpHandler,
   type HttpHandlerOptions,
@@ -10,24 +9,16 @@ import {
   policy,
   type ServerRequest,
 } from "../../../../doveadm/server/mod.ts";
-import { authorization, password, post, run } from "./requests.ts";
-
-function apiOf(handler: DoveadmHandler, options: HttpHandlerOptions = {}) {
-  return httpHandler(handler, { password, ...options });
-}
-
-/** An API that keeps the requests that its handler gets. */
-function recording(options: HttpHandlerOptions = {}) {
-  const requests: ServerRequest[] = [];
-  const api = apiOf((request) => {
-    requests.push(request);
-    return [];
-  }, options);
-  return { api, requests };
-}
-
-const success = (rows: unknown) => ["doveadmResponse", rows, "t"];
-const failure = (exitCode: number, type = "exitCode") => ["error", { type, exitCode }, "t"];
+import {
+  apiOf,
+  authorization,
+  failure,
+  password,
+  post,
+  recording,
+  run,
+  success,
+} from "./requests.ts";
 
 test("HTTP API › parameters › become the arguments that socket clients send", async () => {
   const { api, requests } = recording();
@@ -159,90 +150,6 @@ test("HTTP API › a batch › runs in order, its answers have their tags, a fai
     ["doveadmResponse", [], "\u2028\n"],
   ]);
   assert.deepEqual(order, ["mailbox list alice", "mailbox list bob", "who undefined"]);
-});
-
-test("HTTP API › a body that is no batch › gets Dovecot's text, and nothing runs", async () => {
-  const { api, requests } = recording();
-  const who = '["who",{},"a"]';
-  for (
-    const [body, text] of [
-      ["{}", "JSON parse error: Root is not an array"],
-      ['{"who', "JSON parse error: Root is not an array"],
-      [`[${who}] x`, "JSON parse error: Spurious data at end of JSON text"],
-      [`[${who},`, "JSON parse error: Encountered end of input inside array"],
-      [`[${who},["who",{`, "JSON parse error: Encountered end of input inside object"],
-      [`[${who},["who`, "JSON parse error: Encountered end of input inside string"],
-      [`[${who},["who\\"`, "JSON parse error: Encountered end of input inside string"],
-      [`[${who} ${who}]`, `JSON parse error: Expected ',' or ']', but encountered '['`],
-      [`[${who},"x"]`, "Command must be a JSON array"],
-      [`[${who},[]]`, "Command name must be a string"],
-      [`[${who},[1,{},"a"]]`, "Command name must be a string"],
-      [`[${who},["who",[],"a"]]`, "Parameters must be contained in a JSON object"],
-      [`[${who},["who",{}]]`, "Command ID must be a string"],
-      [`[${who},["nonsense"]]`, "Command ID must be a string"],
-      [`[${who},["who",{},"a",1]]`, "Unexpected JSON element at end of command"],
-      [`[${who},["who",{"mask":1},"a"]]`, "Parameter `mask' must be string or array"],
-      [`[${who},["who",{"mask":[1]},"a"]]`, /^Command parameter array can only contain/],
-      [`[${who},["save",{"user":"a","file":7},"a"]]`, "Parameter `file' must be a string"],
-      [`[${who},["save",{"user":"a","allUsers":null},"a"]]`, /^Parameter `all-users' must be/],
-      [`[${who},["who",{"mask":"a","mask":"b"},"a"]]`, "Parameter `mask' is duplicated"],
-      [
-        `[${who},["who",{"separateConnections":"yes"},"a"]]`,
-        "Parameter `separate-connections' must be `true' or `false', not `yes'",
-      ],
-    ] as const
-  ) {
-    const response = await api(post(body));
-    assert.equal(response.status, 400, body);
-    const got = await response.text();
-    if (typeof text === "string") assert.equal(got, `${text}\r\n`, body);
-    else assert.match(got, text, body);
-  }
-  assert.deepEqual(requests, []);
-});
-
-test("HTTP API › values that the catalogue refuses › are the handler's to judge, as on a socket", async () => {
-  const { api, requests } = recording();
-  for (
-    const [command, parameters, args] of [
-      ["expunge", { query: ["all"] }, ["--query=all"]],
-      ["flagsAdd", { flag: ["pa(ren"], query: ["x"] }, ["--flag=pa(ren", "--query=x"]],
-      ["fetch", { field: ["nonsense"], query: ["1"] }, ["--field=nonsense", "--query=1"]],
-      ["fetch", { field: [], query: [] }, ["--field="]],
-    ] as const
-  ) {
-    assert.deepEqual(await run(api, command, { user: "alice", ...parameters }), success([]));
-    assert.deepEqual(requests.pop()?.args, args);
-  }
-  for (const user of ["", null]) {
-    assert.deepEqual(await run(api, "mailboxList", { user }), success([]));
-    assert.equal(requests.pop()?.user, "");
-  }
-  // Its rows would have no titles.
-  const fetching = apiOf(() => ["1"]);
-  const parameters = { user: "alice", field: ["nonsense"], query: ["all"] };
-  const answer = await run(fetching, "fetch", parameters, { prefer: "doveadm-log" });
-  assert.deepEqual(answer.slice(0, 3), failure(64));
-  assert.match(JSON.stringify(answer[3]), /no field \\"nonsense\\"/);
-});
-
-test("HTTP API › parameters at which Dovecot dies › are answered with USAGE, and why is in the log", async () => {
-  const { api, requests } = recording();
-  for (
-    const [command, parameters, why] of [
-      ["mailboxList", {}, /acts on a user's mail/],
-      ["mailboxStatus", { user: "alice" }, /needs the parameter/],
-      ["who", { mask: ["a\0b"] }, /NUL/],
-    ] as const
-  ) {
-    assert.deepEqual(await run(api, command, parameters), failure(64), command);
-    const [, , , { log, code }] = await run(api, command, parameters, {
-      prefer: "doveadm-log",
-    }) as [0, 0, 0, { log: { message: string }[]; code: string }];
-    assert.equal(code, "USAGE");
-    assert.match(log[0].message, why);
-  }
-  assert.deepEqual(requests, []);
 });
 
 test("HTTP API › names of prototypes › are names like others", async () => {

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { HttpHandler } from "../../../../doveadm/server/mod.ts";
+import {
+  type DoveadmHandler,
+  type HttpHandler,
+  httpHandler,
+  type HttpHandlerOptions,
+  type ServerRequest,
+} from "../../../../doveadm/server/mod.ts";
 
 /** The password of the APIs in tests. */
 export const password = "s3cret";
@@ -43,4 +49,31 @@ export async function run(
   const text = await response.text();
   if (response.status !== 200) throw new Error(`${response.status} ${text}`);
   return JSON.parse(text)[0];
+}
+
+/** An API that takes the password. */
+export function apiOf(handler: DoveadmHandler, options: HttpHandlerOptions = {}): HttpHandler {
+  return httpHandler(handler, { password, ...options });
+}
+
+/** An API that keeps the requests that its handler gets. */
+export function recording(
+  options: HttpHandlerOptions = {},
+): { readonly api: HttpHandler; readonly requests: ServerRequest[] } {
+  const requests: ServerRequest[] = [];
+  const api = apiOf((request) => {
+    requests.push(request);
+    return [];
+  }, options);
+  return { api, requests };
+}
+
+/** The answer to a command of {@linkcode run} that succeeds. */
+export function success(rows: unknown): unknown[] {
+  return ["doveadmResponse", rows, "t"];
+}
+
+/** The answer to a command of {@linkcode run} that fails. */
+export function failure(exitCode: number, type = "exitCode"): unknown[] {
+  return ["error", { type, exitCode }, "t"];
 }

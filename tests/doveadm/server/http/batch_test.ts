@@ -1,0 +1,117 @@
+/**
+ * Bodies over HTTP that are no batch, and parameters of commands that are no good.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { apiOf, failure, post, recording, run, success } from "./requests.ts";
+
+test("HTTP API › a body that is no batch › gets Dovecot's text, and nothing runs", async () => {
+  const { api, requests } = recording();
+  const who = '["who",{},"a"]';
+  for (
+    const [body, text] of [
+      ["{}", "JSON parse error: Root is not an array"],
+      ['{"who', "JSON parse error: Root is not an array"],
+      [`[${who}] x`, "JSON parse error: Spurious data at end of JSON text"],
+      [`[${who},`, "JSON parse error: Encountered end of input inside array"],
+      [`[${who},["who",{`, "JSON parse error: Encountered end of input inside object"],
+      [`[${who},["who`, "JSON parse error: Encountered end of input inside string"],
+      [`[${who},["who\\"`, "JSON parse error: Encountered end of input inside string"],
+      [`[${who} ${who}]`, `JSON parse error: Expected ',' or ']', but encountered '['`],
+      [`[${who},"x"]`, "Command must be a JSON array"],
+      [`[${who},[]]`, "Command name must be a string"],
+      [`[${who},[1,{},"a"]]`, "Command name must be a string"],
+      [`[${who},["who",[],"a"]]`, "Parameters must be contained in a JSON object"],
+      [`[${who},["who",{}]]`, "Command ID must be a string"],
+      [`[${who},["nonsense"]]`, "Command ID must be a string"],
+      [`[${who},["who",{},"a",1]]`, "Unexpected JSON element at end of command"],
+      [`[${who},["who",{"mask":1},"a"]]`, "Parameter `mask' must be string or array"],
+      [`[${who},["who",{"mask":[1]},"a"]]`, /^Command parameter array can only contain/],
+      [`[${who},["save",{"user":"a","file":7},"a"]]`, "Parameter `file' must be a string"],
+      [`[${who},["save",{"user":"a","allUsers":null},"a"]]`, /^Parameter `all-users' must be/],
+      [`[${who},["who",{"mask":"a","mask":"b"},"a"]]`, "Parameter `mask' is duplicated"],
+      [
+        `[${who},["who",{"separateConnections":"yes"},"a"]]`,
+        "Parameter `separate-connections' must be `true' or `false', not `yes'",
+      ],
+    ] as const
+  ) {
+    const response = await api(post(body));
+    assert.equal(response.status, 400, body);
+    const got = await response.text();
+    if (typeof text === "string") assert.equal(got, `${text}\r\n`, body);
+    else assert.match(got, text, body);
+  }
+  assert.deepEqual(requests, []);
+});
+
+test("HTTP API of 2.3 › a body that is no batch › gets the text of that version", async () => {
+  const { api, requests } = recording({ version: "2.3" });
+  const who = '["who",{},"a"]';
+  for (
+    const [body, text] of [
+      ["{", "Request must be a JSON array"],
+      ["", "JSON parse error: Missing '}'"],
+      [`[${who}] x`, "JSON parse error: Unexpected data at the end"],
+      [`[${who} ${who}]`, "JSON parse error: Expected ',' or '}' after array value"],
+      [`[${who},]`, "JSON parse error: Invalid data as value"],
+      ['[["who",{x:1}]]', "JSON parse error: Expected string as object key"],
+      ['[["who",{"x",1}]]', "JSON parse error: Expected ':' after key"],
+      ['["\\x"]', "JSON parse error: Invalid escape string"],
+      [`[${who},["mailboxList",{"user":{}},"a"]]`, "Command ID must be a string"],
+    ]
+  ) {
+    const response = await api(post(body));
+    assert.equal(`${response.status} ${await response.text()}`, `400 ${text}\r\n`, body);
+  }
+  const answer = await run(api, "save", { user: "alice", file: 7 });
+  assert.deepEqual(answer[1], { type: "invalidRequest", exitCode: 0 });
+  assert.deepEqual(requests, []);
+});
+
+test("HTTP API › values that the catalogue refuses › are the handler's to judge, as on a socket", async () => {
+  const { api, requests } = recording();
+  for (
+    const [command, parameters, args] of [
+      ["expunge", { query: ["all"] }, ["--query=all"]],
+      ["flagsAdd", { flag: ["pa(ren"], query: ["x"] }, ["--flag=pa(ren", "--query=x"]],
+      ["fetch", { field: ["nonsense"], query: ["1"] }, ["--field=nonsense", "--query=1"]],
+      ["fetch", { field: [], query: [] }, ["--field="]],
+    ] as const
+  ) {
+    assert.deepEqual(await run(api, command, { user: "alice", ...parameters }), success([]));
+    assert.deepEqual(requests.pop()?.args, args);
+  }
+  for (const user of ["", null]) {
+    assert.deepEqual(await run(api, "mailboxList", { user }), success([]));
+    assert.equal(requests.pop()?.user, "");
+  }
+  // Its rows would have no titles.
+  const fetching = apiOf(() => ["1"]);
+  const parameters = { user: "alice", field: ["nonsense"], query: ["all"] };
+  const answer = await run(fetching, "fetch", parameters, { prefer: "doveadm-log" });
+  assert.deepEqual(answer.slice(0, 3), failure(64));
+  assert.match(JSON.stringify(answer[3]), /no field \\"nonsense\\"/);
+});
+
+test("HTTP API › parameters at which Dovecot dies › are answered with USAGE, and why is in the log", async () => {
+  const { api, requests } = recording();
+  for (
+    const [command, parameters, why] of [
+      ["mailboxList", {}, /acts on a user's mail/],
+      ["mailboxStatus", { user: "alice" }, /needs the parameter/],
+      ["who", { mask: ["a\0b"] }, /NUL/],
+    ] as const
+  ) {
+    assert.deepEqual(await run(api, command, parameters), failure(64), command);
+    const [, , , { log, code }] = await run(api, command, parameters, {
+      prefer: "doveadm-log",
+    }) as [0, 0, 0, { log: { message: string }[]; code: string }];
+    assert.equal(code, "USAGE");
+    assert.match(log[0].message, why);
+  }
+  assert.deepEqual(requests, []);
+});
