@@ -1,273 +1,202 @@
 /**
- * What large amounts cost a client: calls, signals, small chunks, and replies that a hostile server makes
- * as large as possible.
- *
- * `deno task bench bounds` runs each case in a process of its own, on Deno, Node and Bun. Times are CPU
- * times for growing numbers, and should grow linearly; memory is the largest growth of the resident set,
- * shown with the bytes received. A case can be run alone: `node bench/bounds.ts calls`.
+ * What large amounts cost a client: calls, signals, small chunks, and replies that a hostile server makes as large
+ * as possible. Whatever has a number should take CPU time in proportion to it, and whatever a server sends should
+ * take bounded memory.
  *
  * @module
  */
 
-import process from "node:process";
 import { DoveadmClientProtocol, encodePacket, LOG_CHANNEL } from "../core/doveadm/mod.ts";
 import { encodeUtf8 } from "../core/mod.ts";
-import { Doveadm } from "../mod.ts";
-import { memoryPair } from "../transports/memory.ts";
-import type { Transport } from "../transports/transport.ts";
+import type { Doveadm } from "../mod.ts";
+import type { Bench, Run } from "./harness/bench.ts";
+import { collectGarbage } from "./harness/memory.ts";
+import { spreadOf } from "./harness/spread.ts";
+import { cpuTime, Stopwatch } from "./harness/stopwatch.ts";
+import { answering, clientOf, flooding, type Serve, silent } from "./peers/in_memory.ts";
+
+/** The most that ten times as much may take, in multiples of ten times the CPU time. */
+const MOST_GROWTH = 1.3;
+
+/** The most memory that a server may make a client take, in MiB: a value may have 128, and is decoded. */
+const MOST_MEMORY = 512;
 
 const list = { name: "mailbox list", user: "alice" };
+const oneMailbox = answering(encodeUtf8("INBOX\t\n+\n"));
 
-/** A client of a server in memory that uses version 1.0, or 1.2, which has a log. */
-function clientOf(serve: (end: Transport) => Promise<void>, maxMinor: 0 | 2 = 0): Doveadm {
-  return new Doveadm({ path: "/server" }, {
-    timeout: 600_000,
-    maxMinor,
-    connector: async () => {
-      const [here, there] = memoryPair({ capacity: 1 << 20 });
-      await there.write(
-        encodeUtf8((maxMinor === 0 ? "" : "VERSION\tdoveadm-client\t1\t2\n") + "+\n"),
-      );
-      serve(there).catch(() => {});
-      return here;
-    },
-  });
-}
+type Part = (run: Run) => Promise<void>;
 
-const reply = encodeUtf8("INBOX\t\n+\n");
-
-/** Answers each line except those of the handshake. */
-async function answer(end: Transport): Promise<void> {
-  for (let chunk; (chunk = await end.read()) !== undefined;) {
-    for (const byte of chunk) if (byte === 0x0a) lines++;
-    for (; lines > 1; lines--) await end.write(reply);
-  }
-}
-
-let lines = 0;
-
-async function silence(end: Transport): Promise<void> {
-  while (await end.read() !== undefined);
-}
-
-/** Waits for a command, then sends a chunk repeatedly, `bytes` in total, and then `last`. */
-function flood(chunk: Uint8Array, bytes: number, last = "\n+\n") {
-  return async (end: Transport): Promise<void> => {
-    for (let heard = ""; !heard.includes("\talice\t");) {
-      heard += new TextDecoder().decode(await end.read());
+/** Measures the CPU time of something for a number and ten times that, each of its phases. */
+function growing(
+  what: string,
+  phases: readonly string[],
+  act: (count: number, run: Run) => Promise<readonly number[]> | readonly number[],
+): Part {
+  return async (run) => {
+    const few = run.size(10_000, 10);
+    const timesOf = async (count: number): Promise<readonly number[]> => {
+      const times: (readonly number[])[] = [];
+      for (let time = 0; time < run.size(3, 1); time++) {
+        collectGarbage();
+        times.push(await act(count, run));
+      }
+      return phases.map((_, phase) => spreadOf(times.map((its) => its[phase])).median);
+    };
+    // The runtimes compile what runs often.
+    await act(few, run);
+    const [one, ten] = [await timesOf(few), await timesOf(10 * few)];
+    for (const [at, phase] of phases.entries()) {
+      const value = ten[at] / (10 * few) * 1000;
+      run.record({ name: `${what}, ${phase}`, value, unit: "µs of CPU each" });
     }
-    for (sent = 0; sent < bytes; sent += chunk.length) {
-      // A new chunk each time, as from a socket.
-      await end.write(chunk);
-      if (sent % (chunk.length * 16) === 0) await new Promise((resolve) => setTimeout(resolve));
-    }
-    await end.write(encodeUtf8(last));
+    const sum = (times: readonly number[]) => times.reduce((all, time) => all + time, 0);
+    run.record({
+      name: `${what}, ${10 * few} beside ${few}`,
+      value: sum(ten) / (10 * sum(one)),
+      ...{ unit: "times the CPU each", most: MOST_GROWTH },
+    });
   };
 }
 
-let sent = 0;
-
-/** The CPU time of this process, in milliseconds, which other processes don't affect. */
-function now(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-const ms = (time: number): string => `${time.toFixed(0)} ms`;
-
-const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
-
-/** Runs a function for growing numbers, and prints the CPU times. */
-async function growing(
+/** Calls that are made at once and then answered, or end in another way. */
+function calls(
   what: string,
-  act: (count: number) => Promise<readonly number[]>,
-  counts = [25_000, 50_000, 100_000],
-): Promise<void> {
-  await act(1000);
-  const times: string[] = [];
-  for (const count of counts) times.push((await act(count)).map(ms).join(" + "));
-  console.log(`${what} (${counts.join(" / ")}): ${times.join(" / ")}`);
+  { serve = oneMailbox, name = list.name, end = "answered" }: {
+    readonly serve?: Serve;
+    readonly name?: string;
+    readonly end?: "answered" | "answered, with a signal" | "aborted" | "timed out";
+  },
+): Part {
+  const hasSignal = end === "aborted" || end === "answered, with a signal";
+  return growing(what, ["made", end], async (count, run) => {
+    const controller = new AbortController();
+    const signal = hasSignal ? controller.signal : undefined;
+    const timeouts = { "timed out": run.size(500, 10), "answered, with a signal": 600_000 };
+    const { [end]: timeout = 0 }: Partial<Record<typeof end, number>> = timeouts;
+    await using client = clientOf(serve);
+    const begun = cpuTime();
+    const all = Array.from(
+      { length: count },
+      () => client.send({ ...list, name }, { signal, timeout }).catch((error) => error),
+    );
+    const called = cpuTime();
+    if (end === "aborted") {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      controller.abort();
+    }
+    await Promise.all(all);
+    return [called - begun, cpuTime() - called];
+  });
 }
 
-/** Prints the result of a function, the bytes received, and the growth of the memory. */
-async function memory(what: string, act: () => Promise<unknown>): Promise<void> {
-  const before = process.memoryUsage().rss;
-  let most = before;
-  const look = () => most = Math.max(most, process.memoryUsage().rss);
-  const timer = setInterval(look, 20);
-  const begun = now();
-  let outcome: string;
-  try {
-    const result = await act();
-    look();
-    outcome = String(Array.isArray(result) ? `${result.length} values` : result);
-  } catch (error) {
-    const { name, limit } = error as { name: string; limit?: string };
-    outcome = limit === undefined ? name : `${name} (${limit})`;
-  }
-  look();
-  clearInterval(timer);
-  console.log(
-    `${what}: ${outcome}, ${mib(sent)} on the wire, ${mib(most - before)} more, ${
-      ms(now() - begun)
-    }`,
-  );
+/** Single bytes that arrive before anybody looks at them, after a handshake or the first line of one. */
+function bytes(what: string, isInConversation: boolean): Part {
+  return growing(what, ["received"], (count) => {
+    const protocol = new DoveadmClientProtocol({ maxMinor: 0 });
+    protocol.send(list);
+    protocol.receive(encodeUtf8("+\n"));
+    if (isInConversation) {
+      protocol.nextEvent();
+      while (protocol.takeOutput() !== undefined);
+    }
+    const begun = cpuTime();
+    for (let byte = 0; byte < count; byte++) protocol.receive(Uint8Array.of(0x78));
+    try {
+      while (protocol.nextEvent() !== undefined);
+    } catch {
+      // These bytes arrive before any request.
+    }
+    return [cpuTime() - begun];
+  });
+}
+
+/** What a client does with a server that floods it with a chunk, and the memory that takes. */
+function flood(
+  what: string,
+  { chunk, size, last, minor, act }: {
+    readonly chunk: Uint8Array;
+    /** How many bytes are sent. */
+    readonly size: number;
+    readonly last?: string;
+    readonly minor?: 2;
+    readonly act: (client: Doveadm, run: Run) => Promise<unknown>;
+  },
+): Part {
+  return async (run) => {
+    await using client = clientOf(flooding(chunk, run.size(size, chunk.length), last), minor);
+    const watch = new Stopwatch();
+    // It may refuse so much, too.
+    await act(client, run).catch(() => {});
+    const { cpu, memory } = watch.end();
+    if (memory !== undefined) {
+      run.record({ name: `${what}, memory`, value: memory, unit: "MiB", most: MOST_MEMORY });
+    }
+    run.record({ name: `${what}, CPU`, value: cpu, unit: "ms" });
+  };
 }
 
 const tabs = new Uint8Array(65_536).fill(0x09);
 const letters = new Uint8Array(65_536).fill(0x78);
 const mailboxes = encodeUtf8("x\t".repeat(32_768));
+const logLines = encodePacket(LOG_CHANNEL, encodeUtf8("\x02x\n".repeat(20_000)));
+const alice = { user: "alice" };
 
-async function sendAll(
-  { serve = answer, name = "mailbox list", signal, timeout = 0, count, then }: {
-    serve?: (end: Transport) => Promise<void>;
-    name?: string;
-    signal?: AbortSignal;
-    timeout?: number;
-    count: number;
-    then?: () => void;
-  },
-): Promise<readonly number[]> {
-  lines = 0;
-  const client = clientOf(serve);
-  const begun = now();
-  const calls = Array.from(
-    { length: count },
-    () => client.send({ ...list, name }, { signal, timeout }).catch((error) => error),
-  );
-  const called = now();
-  if (then !== undefined) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    then();
-  }
-  await Promise.all(calls);
-  const done = now();
-  await client.close();
-  return [called - begun, done - called];
-}
-
-/** The cases by name. */
-const cases: Readonly<Record<string, () => Promise<void>>> = {
-  calls: () => growing("calls at once, made + answered", (count) => sendAll({ count })),
-  signal: () =>
-    growing(
-      "calls that share a signal, made + answered",
-      (count) => sendAll({ count, signal: new AbortController().signal, timeout: 600_000 }),
-    ),
-  abort: () =>
-    growing("calls whose signal aborts, made + aborted", (count) => {
-      const controller = new AbortController();
-      const { signal } = controller;
-      return sendAll({ count, signal, serve: silence, then: () => controller.abort() });
+/** The bench. */
+export const bench: Bench = {
+  title: "Bounds",
+  isApart: true,
+  parts: {
+    calls: calls("calls at once", {}),
+    signal: calls("calls that share a signal", { end: "answered, with a signal" }),
+    abort: calls("calls whose signal aborts", { serve: silent, end: "aborted" }),
+    timeout: calls("calls that take too long", { serve: silent, end: "timed out" }),
+    slots: calls("calls that wait for connections of their own", {
+      ...{ serve: silent, name: "instance list", end: "aborted" },
     }),
-  timeout: () =>
-    growing(
-      "calls that take too long, made + over",
-      (count) => sendAll({ count, timeout: 500, serve: silence }),
-    ),
-  slots: () =>
-    growing("calls that wait for a connection of their own, made + aborted", (count) => {
-      const controller = new AbortController();
-      const { signal } = controller;
-      const then = () => controller.abort();
-      return sendAll({ count, name: "instance list", signal, serve: silence, then });
+    chunks: bytes("chunks of a byte in the conversation", true),
+    handshake: bytes("chunks of a byte with the handshake", false),
+    tabs: flood("20 M empty values to send()", {
+      ...{ chunk: tabs, size: 20_000_000 },
+      act: async (client) => (await client.send(list)).fields,
     }),
-  chunks: () =>
-    growing(
-      "chunks of a byte before nextEvent(), in the conversation",
-      (count) => Promise.resolve([receiveBytes(count, "+\n")]),
-      [100_000, 200_000, 400_000],
-    ),
-  handshake: () =>
-    growing(
-      "chunks of a byte before nextEvent(), with the handshake",
-      (count) => Promise.resolve([receiveBytes(count, "")]),
-      [50_000, 100_000, 200_000],
-    ),
-  tabs: () => {
-    const client = clientOf(flood(tabs, 20_000_000));
-    return memory("20 M empty values to send(), and a look at them", async () => {
-      const { fields } = await client.send(list);
-      return fields;
-    });
-  },
-  raw: () => {
-    const client = clientOf(flood(tabs, 1_900_000));
-    return memory("1.9 M empty values to send(), and a look at them as bytes", async () => {
-      const { rawFields } = await client.send(list);
-      return rawFields;
-    });
-  },
-  rows: () => {
-    const client = clientOf(flood(mailboxes, 20_000_000));
-    return memory(
-      "10 M values of a byte to run()",
-      () => client.run("mailbox list", { user: "alice" }),
-    );
-  },
-  endless: () => {
-    const client = clientOf(flood(letters, 1_000_000_000));
-    return memory("a value of 1 GB to rows()", async () => {
-      for await (const _ of client.rows("mailbox list", { user: "alice" }));
-    });
-  },
-  unread: () => {
-    const client = clientOf(flood(mailboxes, 500_000_000));
-    return memory("500 MB of rows() that nobody reads for 2 s", async () => {
-      for await (const _ of client.rows("mailbox list", { user: "alice" })) {
-        await new Promise((resolve) => setTimeout(resolve, 2000));
-        return "one row";
-      }
-    });
-  },
-  slow: () => {
-    const client = clientOf(flood(letters, 500_000_000, "\t\n+\n"));
-    return memory("500 MB of stream(), read more slowly than it comes", async () => {
-      let size = 0;
-      for await (const field of client.stream(list)) {
-        for await (const chunk of field) {
-          size += chunk.length;
-          if (size % (64 * chunk.length) === 0) await new Promise((resolve) => setTimeout(resolve));
+    raw: flood("1.9 M empty values to send(), as bytes", {
+      ...{ chunk: tabs, size: 1_900_000 },
+      act: async (client) => (await client.send(list)).rawFields,
+    }),
+    rows: flood("10 M values of a byte to run()", {
+      ...{ chunk: mailboxes, size: 20_000_000 },
+      act: (client) => client.run("mailbox list", alice),
+    }),
+    endless: flood("a value of 1 GB to rows()", {
+      ...{ chunk: letters, size: 1_000_000_000 },
+      async act(client) {
+        for await (const _ of client.rows("mailbox list", alice));
+      },
+    }),
+    unread: flood("500 MB of rows() that nobody reads for 2 s", {
+      ...{ chunk: mailboxes, size: 500_000_000 },
+      async act(client, run) {
+        for await (const _ of client.rows("mailbox list", alice)) {
+          await new Promise((resolve) => setTimeout(resolve, run.size(2000, 1)));
+          return;
         }
-      }
-      return `${mib(size)} read`;
-    });
-  },
-  log: () => {
-    const line = encodePacket(LOG_CHANNEL, encodeUtf8("\x02x\n".repeat(20_000)));
-    const client = clientOf(flood(line, 15_000_000, "\0\0\0\0\x03\n+\n"), 2);
-    return memory("5 M log lines of a byte", async () => {
-      const { log } = await client.send(list);
-      return `${log.length} kept`;
-    });
+      },
+    }),
+    slow: flood("500 MB of stream(), read more slowly than it comes", {
+      ...{ chunk: letters, size: 500_000_000, last: "\t\n+\n" },
+      async act(client) {
+        let size = 0;
+        for await (const field of client.stream(list)) {
+          for await (const chunk of field) {
+            size += chunk.length;
+            if (size % (64 * chunk.length) === 0) await new Promise((next) => setTimeout(next));
+          }
+        }
+      },
+    }),
+    log: flood("5 M log lines of a byte", {
+      ...{ chunk: logLines, size: 15_000_000, last: "\0\0\0\0\x03\n+\n", minor: 2 },
+      act: (client) => client.send(list),
+    }),
   },
 };
-
-/** The time of receiving single bytes after a handshake, or part of one. */
-function receiveBytes(count: number, handshake: string): number {
-  const protocol = new DoveadmClientProtocol({ maxMinor: 0 });
-  protocol.send({ name: "mailbox list", user: "alice" });
-  if (handshake !== "") {
-    protocol.receive(encodeUtf8(handshake));
-    protocol.nextEvent();
-    while (protocol.takeOutput() !== undefined);
-  }
-  const begun = now();
-  if (handshake === "") protocol.receive(encodeUtf8("+\n"));
-  for (let byte = 0; byte < count; byte++) protocol.receive(Uint8Array.of(0x78));
-  try {
-    while (protocol.nextEvent() !== undefined);
-  } catch {
-    // These bytes arrive before any request.
-  }
-  return now() - begun;
-}
-
-/** The names of all cases. */
-export const names: readonly string[] = Object.keys(cases);
-
-const [, , name] = process.argv;
-if (name !== undefined && Object.hasOwn(cases, name)) {
-  await cases[name]();
-  process.exit();
-}

@@ -16,10 +16,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { startDovecot } from "../tests/harness/dovecot/dovecot.ts";
 import { installPackages, root } from "../tests/npm/project.ts";
-import { median } from "./dovecot_program.ts";
+import { buildNpm } from "../scripts/build_npm.ts";
+import { compileCli } from "../scripts/compile_cli.ts";
+import { findBun, findNode } from "../scripts/tools.ts";
+import { spreadOf } from "./harness/spread.ts";
 
 /** The programs to compare. */
-export interface ColdStartPrograms {
+interface ColdStartPrograms {
   /** Paths of the runtimes. */
   readonly node20: string;
   readonly node24: string;
@@ -48,7 +51,7 @@ interface Time {
 const run = promisify(execFile);
 
 /** Prints the times of all programs, by that many rounds. */
-export async function compareColdStarts(programs: ColdStartPrograms, rounds = 21): Promise<void> {
+async function compareColdStarts(programs: ColdStartPrograms, rounds: number): Promise<void> {
   await using dovecot = await startDovecot({ version: "2.3", users: ["alice"] });
   await using project = await installPackages("dovewire", "cli");
   const folder = await mkdtemp(join(tmpdir(), "dovewire-"));
@@ -107,9 +110,10 @@ async function print(rounds: number, programs: readonly Program[]): Promise<void
 }
 
 function summary(times: readonly Time[]): string {
-  const passed = times.map((it) => it.passed).toSorted((one, other) => one - other);
-  const at = (part: number): string => passed[Math.floor(passed.length * part)].toFixed(0);
-  return `${at(0.5)} (${at(0.25)}-${at(0.75)}), ${median(times.map((it) => it.used)).toFixed(0)}`;
+  const { median, q1, q3 } = spreadOf(times.map(({ passed }) => passed));
+  const used = spreadOf(times.map(({ used }) => used));
+  const [whole, first, third, cpu] = [median, q1, q3, used.median].map((time) => time.toFixed(0));
+  return `${whole} (${first}-${third}), ${cpu}`;
 }
 
 /** Runs a program; bash measures it, since no runtime says how much of the processor a child used. */
@@ -118,4 +122,16 @@ async function timeProcess(command: readonly string[]): Promise<Time> {
   const { stdout } = await run("bash", ["-c", script, "/dev/null", ...command]);
   const [passed, user, system] = stdout.trim().split(" ").map((seconds) => 1000 * Number(seconds));
   return { passed, used: user + system };
+}
+
+if (import.meta.main) {
+  await buildNpm();
+  const programs: ColdStartPrograms = {
+    node20: await findNode(20),
+    node24: await findNode(24),
+    bun: await findBun(),
+    deno: Deno.execPath(),
+    compiled: await compileCli(Deno.build.arch === "aarch64" ? "arm64" : "x64"),
+  };
+  await compareColdStarts(programs, 21);
 }

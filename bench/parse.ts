@@ -1,8 +1,5 @@
 /**
- * Compares parsing by the core alone, without I/O, with decoding and splitting the same bytes by hand.
- *
- * The two are timed in turns in one run. The result is the ratio of their medians: 1 is as fast as
- * by hand, 0.5 takes twice as long. `deno task bench` runs it on Deno, Node and Bun.
+ * Parsing by the core alone, without I/O, beside decoding and splitting the same bytes by hand.
  *
  * @module
  */
@@ -10,10 +7,13 @@
 import assert from "node:assert/strict";
 import { DoveadmClientProtocol, encodePacket, StreamMultiplexer } from "../core/doveadm/mod.ts";
 import { concat, encodeUtf8 } from "../core/mod.ts";
+import type { Bench, Run } from "./harness/bench.ts";
 
 /** The same work, done twice. */
 interface Contest {
   readonly name: string;
+  readonly amount: number;
+  readonly unit: string;
   /** The goal: the least ratio. */
   readonly least: number;
   /** Does it by hand and returns a value to compare. */
@@ -22,19 +22,16 @@ interface Contest {
   readonly core: () => () => unknown;
 }
 
-const warmUp = 5;
-
 /** The reply of the README's `quota get`. */
 const quotaRows = "User quota\tSTORAGE\t1\t1048576\t0\tUser quota\tMESSAGE\t3\t-\t0\t";
 const quotaReply = `${quotaRows}\n+\n`;
-const quotaReplies = 20_000;
 
-/** 20,000 pipelined replies in one buffer, framed as a minor version does it. */
-function smallReplies(minor: 0 | 3 | 4, least: number): Contest {
-  const wire = frame(minor);
+/** So many pipelined replies in one buffer, framed as a minor version does it. */
+function smallReplies(count: number, minor: 0 | 3 | 4): Contest {
+  const wire = frame(count, minor);
   return {
-    name: `${quotaReplies} quota replies, 1.${minor}`,
-    least,
+    name: `small replies, 1.${minor}`,
+    ...{ amount: count, unit: "replies", least: 0.85 },
     byHand() {
       let fields = 0;
       const lines = new TextDecoder().decode(unframeByHand(wire, minor)).split("\n");
@@ -47,7 +44,7 @@ function smallReplies(minor: 0 | 3 | 4, least: number): Contest {
       return fields;
     },
     core() {
-      const protocol = openSession(minor, quotaReplies);
+      const protocol = openSession(minor, count);
       return () => {
         let fields = 0;
         protocol.receive(wire);
@@ -76,26 +73,25 @@ function unframeByHand(wire: Uint8Array, minor: 0 | 3 | 4): Uint8Array {
   return plain.subarray(0, to);
 }
 
-function frame(minor: 0 | 3 | 4): Uint8Array {
+function frame(count: number, minor: 0 | 3 | 4): Uint8Array {
   if (minor === 3) {
     // As Dovecot sends it: the rows in one packet, their end in the next.
     const packets = [encodePacket(0, encodeUtf8(quotaRows)), encodePacket(0, encodeUtf8("\n+\n"))];
-    return concat(Array(quotaReplies).fill(concat(packets)));
+    return concat(Array(count).fill(concat(packets)));
   }
-  const plain = encodeUtf8(quotaReply.repeat(quotaReplies));
+  const plain = encodeUtf8(quotaReply.repeat(count));
   return minor === 0 ? plain : new StreamMultiplexer().encode(0, plain);
 }
 
-/** One reply of 64 MiB, with an escape every 76 bytes, in pieces of `pieceSize`. */
-function bigReply(pieceSize: number, name: string): Contest {
+/** One large reply, with an escape every 76 bytes, in pieces of `pieceSize`. */
+function largeReply(size: number, pieceSize: number, name: string): Contest {
   const line = encodeUtf8("x".repeat(74) + "\x01n");
-  const size = 64 * 1024 * 1024;
   const value = new Uint8Array(size);
   for (let at = 0; at < size; at += line.length) value.set(line.subarray(0, size - at), at);
   if (value[size - 1] === 0x01) value[size - 1] = 0x78;
   return {
-    name: `one reply of 64 MiB, ${name}`,
-    least: 0.7,
+    name: `a large reply, ${name}`,
+    ...{ amount: size / 2 ** 20, unit: "MiB", least: 0.7 },
     byHand() {
       const plain = new Uint8Array(size);
       let to = 0;
@@ -150,43 +146,43 @@ function openSession(minor: number, requests: number): DoveadmClientProtocol {
   return protocol;
 }
 
-function milliseconds(act: () => unknown): [number, unknown] {
-  const start = performance.now();
-  const result = act();
-  return [performance.now() - start, result];
+async function compare(run: Run, contest: Contest): Promise<void> {
+  const { name, amount, unit, least, byHand, core } = contest;
+  const expected = byHand();
+  const check = (found: unknown) => assert.deepEqual(found, expected);
+  await run.compare({
+    ...{ name, amount, unit, rounds: 41, seconds: 2 },
+    ways: {
+      "by hand": (watch) => {
+        watch.start();
+        const found = byHand();
+        watch.stop();
+        check(found);
+      },
+      "the core": (watch) => {
+        const act = core();
+        watch.start();
+        const found = act();
+        watch.stop();
+        check(found);
+      },
+    },
+    goals: { "the core": { least } },
+  });
 }
 
-function median(times: number[]): number {
-  return times.sort((one, other) => one - other)[times.length >> 1];
-}
-
-/** Times both in turns, and returns the results. */
-function compare({ name, least, byHand, core }: Contest, rounds: number): Record<string, unknown> {
-  const hand: number[] = [];
-  const ours: number[] = [];
-  for (let round = -warmUp; round < rounds; round++) {
-    const [handTime, handResult] = milliseconds(byHand);
-    const [coreTime, coreResult] = milliseconds(core());
-    assert.deepEqual(coreResult, handResult);
-    if (round < 0) continue;
-    hand.push(handTime);
-    ours.push(coreTime);
-  }
-  const ratio = median(hand) / median(ours);
-  return {
-    contest: name,
-    "by hand, ms": Number(median(hand).toFixed(1)),
-    "core, ms": Number(median(ours).toFixed(1)),
-    ratio: Number(ratio.toFixed(2)),
-    least,
-    met: ratio >= least,
-  };
-}
-
-console.table([
-  compare(smallReplies(0, 0.5), 41),
-  compare(smallReplies(3, 0.5), 41),
-  compare(smallReplies(4, 0.5), 41),
-  compare(bigReply(64 * 1024 * 1024, "in one piece"), 11),
-  compare(bigReply(65_536, "in pieces of 64 KiB"), 11),
-]);
+/** The bench. */
+export const bench: Bench = {
+  title: "Parsing",
+  parts: {
+    async small(run) {
+      const count = run.size(20_000, 10);
+      for (const minor of [0, 3, 4] as const) await compare(run, smallReplies(count, minor));
+    },
+    async large(run) {
+      const size = run.size(64 * 2 ** 20, 2 ** 20);
+      await compare(run, largeReply(size, size, "in one piece"));
+      await compare(run, largeReply(size, 65_536, "in pieces of 64 KiB"));
+    },
+  },
+};

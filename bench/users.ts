@@ -1,30 +1,22 @@
 /**
- * Compares the ways to the quotas of 5,000 users of a real Dovecot: `run()` and `rows()` with `allUsers`,
- * over TCP and HTTP; the same with `iterate: "server"`; and Dovecot's own `doveadm`, with `-A -S` as a
- * client of the same server, and with `-A` in its own process.
- *
- * All are timed in turns in one run; the result is the ratio of the medians of the times, that of `run()`
- * over TCP being 1. Each user's first quota, for which the server writes a file, is counted before. An
- * argument is the number of users. `deno task bench` runs it on Deno, Node and Bun, each for Dovecot 2.3
- * and 2.4.
+ * Ways to the quotas of all users of a real Dovecot: `run()` and `rows()` with `allUsers`, over TCP and HTTP;
+ * the same with `iterate: "server"`; and Dovecot's own `doveadm`, with `-A -S` as a client of the same server,
+ * and with `-A` in its own process.
  *
  * @module
  */
 
-import process from "node:process";
 import { connect, type DoveadmClient, type RunOptions } from "../mod.ts";
-import type { Dovecot, DovecotVersion } from "../tests/harness/dovecot/dovecot.ts";
-import { quotasByDoveadm } from "./dovecot_program.ts";
-import { timeInTurns, type Way, withUsers } from "./quotas.ts";
+import type { DovecotVersion } from "../tests/harness/dovecot/dovecot.ts";
+import type { Bench, Run } from "./harness/bench.ts";
+import { withUsers } from "./peers/dovecot.ts";
+import { checked, type Quotas, quotasByDoveadm } from "./peers/quotas.ts";
 
-const count = Number(process.argv[2] ?? 5000);
-const rounds = 3;
-
-function run(client: DoveadmClient, options: RunOptions = {}): Way {
+function collected(client: DoveadmClient, options: RunOptions = {}): Quotas {
   return async () => (await client.run("quota get", { allUsers: true }, options)).length;
 }
 
-function rows(client: DoveadmClient): Way {
+function streamed(client: DoveadmClient): Quotas {
   return async () => {
     let rows = 0;
     for await (const _ of client.rows("quota get", { allUsers: true })) rows++;
@@ -32,32 +24,37 @@ function rows(client: DoveadmClient): Way {
   };
 }
 
-async function compare(dovecot: Dovecot, version: DovecotVersion): Promise<void> {
-  const { port, httpPort, password } = dovecot;
-  await using tcp = connect({ hostname: "127.0.0.1", port }, { password });
-  await using http = connect(`http://127.0.0.1:${httpPort}`, { password });
-  const server = { iterate: "server" } as const;
-  const ways: Record<string, Way> = {
-    "run(), TCP": run(tcp),
-    "rows(), TCP": rows(tcp),
-    "run(), HTTP": run(http),
-    "rows(), HTTP": rows(http),
-    ...(version === "2.4" ? { 'run(), TCP, iterate: "server"': run(tcp, server) } : {}),
-    'run(), HTTP, iterate: "server"': run(http, server),
-    "doveadm -A -S": quotasByDoveadm(version, dovecot, "-S", `127.0.0.1:${port}`),
-    "doveadm -A": quotasByDoveadm(version, dovecot),
-  };
-  const times = await timeInTurns(ways, { count, rounds });
-  console.log(`Dovecot ${version}, ${count} users`);
-  const base = times["run(), TCP"];
-  for (const name of Object.keys(ways)) {
-    const time = times[name];
-    console.log(
-      `  ${name.padEnd(32)} ${time.toFixed(0).padStart(6)} ms  ${(time / base).toFixed(2)} times`,
-    );
-  }
+async function allUsers(run: Run, version: DovecotVersion): Promise<void> {
+  const count = run.size(1_000, 3);
+  await withUsers(run, { version, count }, async (dovecot) => {
+    const { port, httpPort, password } = dovecot;
+    await using tcp = connect({ hostname: "127.0.0.1", port }, { password });
+    await using http = connect(`http://127.0.0.1:${httpPort}`, { password });
+    const server = { iterate: "server" } as const;
+    // Each user's first quota takes longer, since the server writes a file for it.
+    await collected(tcp)();
+    const ways: Readonly<Record<string, Quotas>> = {
+      "run(), TCP": collected(tcp),
+      "rows(), TCP": streamed(tcp),
+      "run(), HTTP": collected(http),
+      "rows(), HTTP": streamed(http),
+      ...(version === "2.4" ? { 'run(), TCP, iterate: "server"': collected(tcp, server) } : {}),
+      'run(), HTTP, iterate: "server"': collected(http, server),
+      ...quotasByDoveadm(version, dovecot),
+    };
+    await run.compare({
+      name: `quotas of all users, Dovecot ${version}`,
+      ...{ amount: count, unit: "users" },
+      ways: Object.fromEntries(
+        Object.entries(ways).map(([name, quotas]) => [name, checked(count, quotas)]),
+      ),
+    });
+  });
 }
 
-for (const version of ["2.3", "2.4"] as const) {
-  await withUsers(version, count, (dovecot) => compare(dovecot, version));
-}
+/** The bench. */
+export const bench: Bench = {
+  title: "Many users",
+  runtimes: ["node"],
+  parts: { "2.3": (run) => allUsers(run, "2.3"), "2.4": (run) => allUsers(run, "2.4") },
+};

@@ -1,131 +1,119 @@
 /**
- * Runs the benchmarks on Deno, Node and Bun: all of them, or those whose names it is given.
+ * Runs benches on Deno, Node and Bun: all of them, or those that are named; and writes the results to
+ * `bench/results/`.
+ *
+ * Options: `--runtime=deno,node,bun`; `--smoke`, tiny sizes, and `--once`, one round, of which no results are kept;
+ * `--perl=FILE`, a client in Perl to compare with; `--readme` runs nothing, and only writes what is made of the
+ * results there are.
  *
  * @module
  */
 
-import { names } from "../bench/bounds.ts";
-import { compareColdStarts } from "../bench/cold_start.ts";
-import { LOGIN } from "../bench/imap/client.ts";
-import type { Setting } from "../bench/imap_relay.ts";
-import { startDovecot } from "../tests/harness/dovecot/dovecot.ts";
-import { buildNpm } from "./build_npm.ts";
-import { compileCli } from "./compile_cli.ts";
-import { findBun, findNode } from "./tools.ts";
+import { benches } from "../bench/benches.ts";
+import type { ChildTask } from "../bench/harness/child.ts";
+import { type RuntimeCommand, runtimeCommands } from "../bench/harness/program.ts";
+import { type RunResult, type RuntimeName, RUNTIMES } from "../bench/harness/results.ts";
+import { writeDocuments, writeReports } from "../bench/report/documents.ts";
+import { writeRuns } from "../bench/report/result_files.ts";
+import { findBun, findNode, run } from "./tools.ts";
 
-const runtimes: readonly (readonly [string, string, readonly string[]])[] = [
-  ["Deno", Deno.execPath(), ["run", "-A"]],
-  ["Node", await findNode(), []],
-  ["Bun", await findBun(), []],
-];
+/** What the command line asks for. */
+interface Wanted {
+  readonly names: readonly string[];
+  readonly runtimes: readonly RuntimeName[] | undefined;
+  readonly isSmoke: boolean;
+  readonly isOnce: boolean;
+  readonly perl: string | undefined;
+  readonly isReadme: boolean;
+}
 
-/** The benchmarks by name; `run` runs a file in a runtime. */
-const benches: Readonly<
-  Record<string, (run: (...args: string[]) => Promise<void>) => Promise<void>>
-> = {
-  parse: (run) => run("bench/parse.ts"),
-  async bounds(run) {
-    for (const name of names) await run("bench/bounds.ts", name);
-  },
-  async transports(run) {
-    await using peer = await startPeer();
-    await run("bench/transports.ts", peer.places);
-  },
-  extractor: (run) => run("bench/extractor.ts"),
-  async imap_relay(run) {
-    const mails = 10_000;
-    await using dovecot = await startDovecot({
-      version: "2.4",
-      ...{ imap: true, trusted: "127.0.0.1", users: [LOGIN.user], quota: "10G" },
-      mail: { [LOGIN.user]: { INBOX: Array.from({ length: mails }, mailOf), Archive: [] } },
-      extraConfig: "mail_max_userip_connections = 0",
-    });
-    const node = await findNode();
-    const setting: Setting = { port: dovecot.imapPort!, mails, node };
-    await run("bench/imap_relay.ts", JSON.stringify(setting));
-  },
-  pool: (run) => run("bench/pool.ts"),
-  imap_memory: async (run) => await run("bench/imap_memory.ts", await findNode()),
-  users: (run) => run("bench/users.ts"),
-  sweep: (run) => run("bench/sweep.ts"),
-  async cold_start() {
-    await buildNpm();
-    await compareColdStarts({
-      node20: await findNode(20),
-      node24: await findNode(24),
-      bun: await findBun(),
-      deno: Deno.execPath(),
-      compiled: await compileCli(Deno.build.arch === "aarch64" ? "arm64" : "x64"),
-    });
-  },
-  async maildir(run) {
-    const path = await Deno.makeTempDir();
-    try {
-      await fillMaildir(path);
-      await run("bench/maildir.ts", path);
-    } finally {
-      await Deno.remove(path, { recursive: true });
-    }
-  },
+function readArguments(args: readonly string[]): Wanted {
+  const names: string[] = [];
+  let [runtimes, perl]: [RuntimeName[]?, string?] = [];
+  let [isSmoke, isOnce, isReadme] = [false, false, false];
+  for (const argument of args) {
+    const [option, value = ""] = argument.split("=", 2);
+    if (argument === "--smoke") isSmoke = true;
+    else if (argument === "--once") isOnce = true;
+    else if (argument === "--readme") isReadme = true;
+    else if (option === "--perl" && value !== "") perl = value;
+    else if (option === "--runtime") runtimes = value.split(",").map(runtimeOf);
+    else if (Object.hasOwn(benches, argument)) names.push(argument);
+    else refuse(argument);
+  }
+  if (names.length === 0) names.push(...Object.keys(benches));
+  return { names, runtimes, isSmoke, isOnce: isOnce || isSmoke, perl, isReadme };
+}
+
+function runtimeOf(name: string): RuntimeName {
+  return RUNTIMES.find((runtime) => runtime === name) ?? refuse(`--runtime=${name}`);
+}
+
+function refuse(argument: string): never {
+  console.error(
+    `${argument} is no bench and no option. Benches: ${Object.keys(benches).join(", ")}. ` +
+      "Options: --runtime=deno,node,bun --smoke --once --perl=FILE --readme.",
+  );
+  Deno.exit(64);
+}
+
+const commands: Readonly<Record<RuntimeName, RuntimeCommand>> = {
+  deno: runtimeCommands.deno(Deno.execPath()),
+  node: runtimeCommands.node(await findNode()),
+  bun: runtimeCommands.bun(await findBun()),
 };
 
-async function startPeer(): Promise<AsyncDisposable & { readonly places: string }> {
-  const peer = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "bench/transports/peer.ts"],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  let places = "";
-  for await (const text of peer.stdout.pipeThrough(new TextDecoderStream())) {
-    places += text;
-    if (places.endsWith("\n")) break;
-  }
+/** How long a process may take, in milliseconds: a minute is usual for the longest. */
+const TIME_LIMIT = 300_000;
+
+/** Runs a task in a process of a runtime; rejects if it fails, or takes too long. */
+async function runTask(runtime: RuntimeName, task: ChildTask): Promise<RunResult> {
+  const [command, ...args] = commands[runtime];
+  const { success, stdout } = await new Deno.Command(command, {
+    args: [...args, "bench/harness/child.ts", JSON.stringify(task)],
+    ...{ stdout: "piped", stderr: "inherit", signal: AbortSignal.timeout(TIME_LIMIT) },
+  }).output();
+  if (!success) throw new Error("The process failed, or took longer than five minutes.");
+  return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+}
+
+/** Runs a bench on a runtime. */
+async function runBench(
+  bench: string,
+  runtime: RuntimeName,
+  { isSmoke, isOnce, perl }: Wanted,
+): Promise<RunResult> {
+  const { isApart = false, parts } = benches[bench];
+  const task: ChildTask = { bench, isSmoke, isOnce, perl, commands };
+  if (!isApart || isSmoke) return await runTask(runtime, task);
+  const results: RunResult[] = [];
+  for (const part of Object.keys(parts)) results.push(await runTask(runtime, { ...task, part }));
   return {
-    places,
-    async [Symbol.asyncDispose]() {
-      await peer.stdin.close();
-      await peer.status;
-    },
+    ...results[0],
+    comparisons: results.flatMap(({ comparisons }) => comparisons),
+    quantities: results.flatMap(({ quantities }) => quantities),
   };
 }
 
-/** A mail of 2.4 KB. */
-function mailOf(_: unknown, number: number): string {
-  const headers = [
-    `From: Sender ${number} <${number}@example.org>`,
-    "To: Alice <alice@example.org>",
-    `Subject: Mail ${number}`,
-    `Message-ID: <${number}@example.org>`,
-    "Date: Mon, 05 Jan 2026 11:30:00 +0000",
-  ];
-  return `${headers.join("\n")}\n\n${`${"x".repeat(76)}\n`.repeat(28)}`;
-}
-
-/** Creates a maildir of 100,000 small mails, with a folder that has them without sizes in their names. */
-async function fillMaildir(path: string): Promise<void> {
-  for (const name of ["cur", "new", "tmp", ".Unsized/cur", ".Unsized/new", ".Unsized/tmp"]) {
-    await Deno.mkdir(`${path}/${name}`, { recursive: true });
-  }
-  for (let number = 0; number < 100_000; number++) {
-    const seconds = 1_700_000_000 + number;
-    // As if delivered in random order by some thousand senders.
-    const sender = number * 7919 % 1000;
-    const mail = `From: Somebody <${sender}@example.org>\nSubject: Mail ${number}\n\nHello.\n`;
-    const unique = `${seconds}.M${number}P1234.host.example.org`;
-    const file = `${path}/cur/${unique},S=${mail.length}:2,S`;
-    Deno.writeTextFileSync(file, mail);
-    Deno.utimeSync(file, seconds, seconds);
-    Deno.linkSync(file, `${path}/.Unsized/cur/${unique}:2,S`);
-  }
-}
-
-for (const name of Deno.args.length > 0 ? Deno.args : Object.keys(benches)) {
-  await benches[name](async (...bench) => {
-    for (const [runtime, command, args] of runtimes) {
-      console.log(`\n${name} in ${runtime}`);
-      const { success } = await new Deno.Command(command, { args: [...args, ...bench] }).spawn()
-        .status;
-      if (!success) Deno.exit(1);
+/** Runs a bench on each runtime, and keeps the results of those that it ended on. */
+async function runEverywhere(bench: string, wanted: Wanted): Promise<void> {
+  const runs: RunResult[] = [];
+  for (const runtime of wanted.runtimes ?? benches[bench].runtimes ?? RUNTIMES) {
+    const begun = performance.now();
+    try {
+      runs.push(await runBench(bench, runtime, wanted));
+    } catch (error) {
+      console.error(`${bench} failed in ${runtime}.`, error);
+      // The others may still be of use.
+      Deno.exitCode = 1;
     }
-  });
+    console.log(`${bench} in ${runtime}: ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  }
+  if (wanted.isOnce || runs.length === 0) return;
+  writeRuns(bench, runs);
+  writeReports(bench);
 }
+
+const wanted = readArguments(Deno.args);
+if (wanted.isReadme) await run(Deno.execPath(), ["fmt", "--quiet", ...writeDocuments()], ".");
+else for (const name of wanted.names) await runEverywhere(name, wanted);

@@ -1,26 +1,27 @@
 /**
- * The peers of the memory benchmark, on Node: a server that lets everybody in, whose port it prints first, and clients
- * that idle. Does what each line of its input asks for, and prints the result as JSON.
+ * A server that lets everybody in, whose port it prints first, and clients that idle: does what each task says.
  *
  * @module
  */
 
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import process from "node:process";
-import { createInterface } from "node:readline";
+import { answerTasks, tell } from "../harness/program.ts";
+import { ask, dial, logIn } from "./conversation.ts";
 
 /** What to do. */
 export interface IdlersTask {
   /**
-   * "connect": opens connections that say nothing; "idle": opens ones that run XSLEEP; "wake": ends XSLEEP on some, one
-   * after the other, and measures how long the answers take.
+   * "connect": opens connections that say nothing; "idle": opens ones that run a command; "wake": ends it on some, one
+   * after the other, and answers with how many milliseconds each took.
    */
   readonly kind: "connect" | "idle" | "wake";
   /** The port on 127.0.0.1. */
   readonly port: number;
   /** How many connections. */
   readonly count: number;
+  /** The command to idle in; IDLE if left out. */
+  readonly command?: string;
 }
 
 const CAPABILITIES =
@@ -28,6 +29,12 @@ const CAPABILITIES =
   "THREAD=ORDEREDSUBJECT MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED " +
   "I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE SNIPPET=FUZZY " +
   "PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE REPLACE SPECIAL-USE NOTIFY LITERAL+ AUTH=PLAIN";
+
+/** How many connections are opened at a time. */
+const AT_ONCE = 50;
+
+/** The tag of all clients' IDLE: it is the same. */
+let idleTag = "";
 
 /** What the server says to a line. */
 function answer(line: string): string {
@@ -45,8 +52,27 @@ function answer(line: string): string {
   }
 }
 
-/** The tag of all clients' IDLE: it is the same. */
-let idleTag = "";
+const idlers: Socket[] = [];
+
+async function open({ kind, port, command = "IDLE" }: IdlersTask): Promise<void> {
+  if (kind === "connect") {
+    idlers.push(await dial(port));
+    return;
+  }
+  const socket = await logIn(port);
+  await ask(socket, `i ${command}\r\n`, "+ ");
+  idlers.push(socket);
+}
+
+async function wake(count: number): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (const socket of idlers.slice(-count)) {
+    const start = performance.now();
+    await ask(socket, "DONE\r\n", "i OK ");
+    times.push(performance.now() - start);
+  }
+  return times;
+}
 
 const server = createServer({ noDelay: true }, (socket) => {
   socket.setEncoding("latin1");
@@ -59,49 +85,12 @@ const server = createServer({ noDelay: true }, (socket) => {
     for (const line of lines) socket.write(answer(line));
   });
 });
-server.listen(0, "127.0.0.1", () => console.log((server.address() as AddressInfo).port));
-
-const idlers: Socket[] = [];
-
-async function open({ kind, port }: IdlersTask): Promise<void> {
-  const socket = connect({ host: "127.0.0.1", port, noDelay: true });
-  idlers.push(socket);
-  await once(socket, "connect");
-  if (kind === "connect") return;
-  await ask(socket, "", "* OK ");
-  await ask(socket, "l LOGIN alice s3cret\r\n", "l OK ");
-  await ask(socket, "i XSLEEP\r\n", "+ ");
-}
-
-/** Sends a command, and waits for a line that begins so. */
-async function ask(socket: Socket, command: string, start: string): Promise<void> {
-  if (command !== "") socket.write(command);
-  for (let said = ""; !`\n${said}`.includes(`\n${start}`);) {
-    const [chunk] = await once(socket, "data");
-    said += chunk;
+server.listen(0, "127.0.0.1", () => tell((server.address() as AddressInfo).port));
+await answerTasks<IdlersTask>(async (task) => {
+  if (task.kind === "wake") return await wake(task.count);
+  for (let left = task.count; left > 0; left -= AT_ONCE) {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, left) }, () => open(task)));
   }
-}
-
-/** The milliseconds until each answer, shortest first. */
-async function wake(count: number): Promise<number[]> {
-  const times: number[] = [];
-  for (const socket of idlers.slice(-count)) {
-    const start = performance.now();
-    await ask(socket, "DONE\r\n", "i OK ");
-    times.push(performance.now() - start);
-  }
-  return times.sort((one, other) => one - other);
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const task: IdlersTask = JSON.parse(line);
-  let times: number[] = [];
-  if (task.kind === "wake") times = await wake(task.count);
-  else {
-    for (let left = task.count; left > 0; left -= 50) {
-      await Promise.all(Array.from({ length: Math.min(50, left) }, () => open(task)));
-    }
-  }
-  console.log(JSON.stringify(times));
-}
+  return [];
+});
 process.exit();

@@ -5,14 +5,8 @@
  */
 
 import type { Protocol } from "../../core/protocol.ts";
-import type { Address } from "../../transports/transport.ts";
-
-/** Where the peer listens. */
-export interface Place {
-  readonly address: Address;
-  /** The CA to trust, as PEM, if it uses TLS. */
-  readonly ca?: string;
-}
+import type { BareConnect, Place } from "../bare/bare_socket.ts";
+import type { Stopwatch } from "../harness/stopwatch.ts";
 
 /**
  * The data to move: `amount` bytes to the peer or from it, in chunks of 64 KiB, or `amount` round trips
@@ -22,9 +16,6 @@ export interface Exchange {
   readonly kind: "send" | "receive" | "round trips";
   readonly amount: number;
 }
-
-/** Connects, moves the bytes and closes; resolves to the time of moving, in milliseconds. */
-export type Mover = (place: Place, exchange: Exchange) => Promise<number>;
 
 /** The size of the chunks that are moved one way, in bytes. */
 export const chunkSize = 65_536;
@@ -55,6 +46,44 @@ export function decodeHeader(header: Uint8Array): Exchange {
 export function bytesToCome({ kind, amount }: Exchange): number {
   if (kind === "send") return 1;
   return kind === "receive" ? amount : amount * messageSize;
+}
+
+/** Connects, moves the bytes with a bare API, which is measured, and closes. */
+export async function moveBytes(
+  connect: BareConnect,
+  { place, exchange, watch }: {
+    readonly place: Place;
+    readonly exchange: Exchange;
+    readonly watch: Stopwatch;
+  },
+): Promise<void> {
+  const { kind, amount } = exchange;
+  const piece = new Uint8Array(kind === "send" ? chunkSize : messageSize);
+  let toCome = bytesToCome(exchange);
+  let arrived!: () => void;
+  let fail!: (error: Error) => void;
+  const done = new Promise<void>((resolve, reject) => [arrived, fail] = [resolve, reject]);
+  const socket = await connect(place, {
+    onChunk(chunk) {
+      toCome -= chunk.length;
+      if (toCome === 0) arrived();
+      else if (kind === "round trips" && toCome % messageSize === 0) void socket.write(piece);
+    },
+    onEnd(error = new Error("The peer ended the exchange too early.")) {
+      fail(error);
+    },
+  });
+  watch.start();
+  await socket.write(encodeHeader(exchange));
+  if (kind === "round trips") await socket.write(piece);
+  for (let left = kind === "send" ? amount : 0; left > 0; left -= chunkSize) {
+    const taken = socket.write(piece);
+    // Waiting for nothing would take time, too.
+    if (taken !== undefined) await taken;
+  }
+  await done;
+  watch.stop();
+  socket.close();
 }
 
 /** The client's end of an exchange. */

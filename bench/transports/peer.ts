@@ -10,7 +10,9 @@
 import { join } from "node:path";
 import { certificates } from "../../tests/harness/certificates.ts";
 import { temporaryFolder } from "../../tests/harness/sockets.ts";
-import { chunkSize, decodeHeader, headerSize, type Place } from "./exchange.ts";
+import type { Place } from "../bare/bare_socket.ts";
+import { answerTasks, tell } from "../harness/program.ts";
+import { chunkSize, decodeHeader, headerSize } from "./exchange.ts";
 
 const hostname = "127.0.0.1";
 
@@ -67,6 +69,6 @@ const places: Record<string, Place> = {
   UNIX: { address: { transport: "unix", path } },
   TLS: { address: { transport: "tcp", hostname, port: tls.addr.port }, ca },
 };
-console.log(JSON.stringify(places));
-while (await Deno.stdin.read(new Uint8Array(1)) !== null);
+tell(places);
+await answerTasks(() => {});
 for (const listener of [tcp, unix, tls]) listener.close();

@@ -24,7 +24,7 @@ const DOVECOT = "tests/harness/dovecot/dovecot.ts";
 const PACKAGE = "tests/npm/project.ts";
 
 /** The folders whose modules are searched; the library's own modules start nothing by themselves. */
-const LOOKED_AT = /^(tests|examples|scripts)\//;
+const LOOKED_AT = /^(tests|examples|scripts|bench)\//;
 
 /** A value import of a module, or the URL of a module that is run as a program. */
 const IMPORT =

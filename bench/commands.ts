@@ -1,0 +1,53 @@
+/**
+ * Small commands on a real Dovecot 2.3, by one caller and by 64: a bare socket, a connection, the client.
+ *
+ * @module
+ */
+
+import type { Bench, Run } from "./harness/bench.ts";
+import { Callers, goalsOf, type SmallCommand } from "./peers/callers.ts";
+import { withUsers } from "./peers/dovecot.ts";
+
+const goals = goalsOf({
+  connection: { least: 0.95, mostCpu: 1.3 },
+  client: { least: 0.95, mostCpu: 1.6 },
+});
+
+const list: SmallCommand = { name: "mailbox list", user: "user0" };
+const who: SmallCommand = { name: "who" };
+
+async function oneCaller(run: Run): Promise<void> {
+  await withUsers(run, { count: 1 }, async ({ socket }) => {
+    await using callers = await Callers.open(socket, 1);
+    // A process that has served mail may not answer `who`, so that `who` comes first.
+    for (const [command, amount] of [[who, run.size(500, 2)], [list, run.size(250, 2)]] as const) {
+      const { name } = command;
+      await run.compare({
+        ...{ name: `${name}, one after the other`, amount, unit: "commands", goals },
+        ways: callers.oneByOne([command], amount),
+      });
+    }
+    const amount = run.size(250, 2);
+    await run.compare({
+      ...{ name: "mailbox list, pipelined", amount, unit: "commands", goals },
+      ways: callers.atOnce(list, amount),
+    });
+  });
+}
+
+async function manyCallers(run: Run): Promise<void> {
+  const count = run.size(64, 2);
+  const each = run.size(5, 1);
+  await withUsers(run, { count, processLimit: 4 * count }, async ({ socket, users }) => {
+    await using callers = await Callers.open(socket, count);
+    const commands = users.map((user): SmallCommand => ({ name: "mailbox list", user }));
+    await run.compare({
+      name: `mailbox list, ${count} callers`,
+      ...{ amount: count * each, unit: "commands", goals },
+      ways: callers.oneByOne(commands, each),
+    });
+  });
+}
+
+/** The bench. */
+export const bench: Bench = { title: "Small commands", parts: { oneCaller, manyCallers } };

@@ -1,0 +1,49 @@
+/**
+ * Runs several ways of doing the same in turns, so that whatever else the machine does meets all of them.
+ *
+ * @module
+ */
+
+import { type Lap, Stopwatch } from "./stopwatch.ts";
+
+/** A way to do something; the watch measures all of it unless it is told otherwise. */
+export type Way = (watch: Stopwatch) => unknown;
+
+/** How long to go on. */
+export interface Rounds {
+  /** How many rounds are measured at most. */
+  readonly rounds: number;
+  /** After how many milliseconds no further round begins. */
+  readonly budget: number;
+  /** How many rounds are measured at least, however long they take. */
+  readonly least: number;
+}
+
+/** The part of the budget for rounds that aren't measured: the runtimes compile what runs often. */
+const WARM_UP = 0.2;
+
+/** Measures all ways in turns; returns the laps of each, round after round. */
+export async function inTurns<Name extends string>(
+  ways: Readonly<Record<Name, Way>>,
+  { rounds, budget, least }: Rounds,
+): Promise<Record<Name, Lap[]>> {
+  const order = Object.entries(ways) as [Name, Way][];
+  const laps = Object.fromEntries(order.map(([name]) => [name, [] as Lap[]]));
+  const begun = performance.now();
+  let isWarm = least <= 1;
+  for (let round = 0; round < rounds;) {
+    for (const [name, way] of order) {
+      const watch = new Stopwatch();
+      await way(watch);
+      const lap = watch.end();
+      if (isWarm) laps[name].push(lap);
+    }
+    // Each one is first in some rounds.
+    order.push(order.shift()!);
+    const elapsed = performance.now() - begun;
+    if (isWarm) round++;
+    if (round >= least && elapsed >= budget) break;
+    isWarm ||= elapsed >= WARM_UP * budget;
+  }
+  return laps as Record<Name, Lap[]>;
+}

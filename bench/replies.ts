@@ -1,0 +1,107 @@
+/**
+ * Replies of 1 KiB, 1 MiB and 1 GiB, collected and streamed, in each framing, beside a bare socket that counts the
+ * bytes. The server is scripted: it has the replies ready.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { encodeCommand } from "../core/doveadm/command.ts";
+import { DoveadmConnection } from "../mod.ts";
+import { connect as connectTransport } from "../transports/mod.ts";
+import { BareDoveadm } from "./bare/bare_doveadm.ts";
+import type { Bench, Run } from "./harness/bench.ts";
+import { Program } from "./harness/program.ts";
+import type { Goal } from "./harness/results.ts";
+import { type Minor, ReplyWire } from "./peers/reply_wire.ts";
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** How each version frames replies, and what streaming a large one must reach. */
+const FRAMINGS: Readonly<Record<Minor, { readonly name: string; readonly goal: Goal }>> = {
+  0: { name: "not framed", goal: { least: 0.9 } },
+  2: { name: "in packets", goal: { least: 0.8 } },
+  4: { name: "in the stream format", goal: { least: 0.8 } },
+};
+
+/** Replies of one size. */
+interface Replies {
+  readonly name: string;
+  readonly size: number;
+  /** How many there are in a turn. */
+  readonly times: number;
+  /** Whether they may be collected in memory. */
+  readonly isCollected: boolean;
+  readonly seconds: number;
+}
+
+async function compare(
+  run: Run,
+  path: string,
+  [minor, { name, size, times, isCollected, seconds }]: readonly [Minor, Replies],
+): Promise<void> {
+  const command = { name: "fetch", user: "user0", args: ["text", String(size)] };
+  const address = { transport: "unix", path } as const;
+  const line = encodeCommand(command);
+  using bare = await BareDoveadm.open(address, { minor });
+  await using connection = await DoveadmConnection.open(await connectTransport(address), {
+    ...{ maxMinor: minor, timeout: 0 },
+  });
+  // The first reply has the header as well.
+  const wire = new ReplyWire(minor);
+  await bare.send(line, { bytes: wire.sizeOfReply(size) });
+  const bytes = wire.sizeOfReply(size);
+  const framing = FRAMINGS[minor];
+  await run.compare({
+    name: `replies of ${name}, ${framing.name}`,
+    ...{ amount: size * times / MIB, unit: "MiB", seconds },
+    ways: {
+      async "bare socket"() {
+        for (let time = 0; time < times; time++) await bare.send(line, { bytes });
+      },
+      ...(isCollected
+        ? {
+          async "collected"() {
+            for (let time = 0; time < times; time++) {
+              const { fields } = await connection.send(command);
+              assert.equal(fields[0].length, size);
+            }
+          },
+        }
+        : {}),
+      async "streamed"() {
+        for (let time = 0; time < times; time++) {
+          let read = 0;
+          for await (const field of connection.stream(command)) {
+            for await (const chunk of field) read += chunk.length;
+          }
+          assert.equal(read, size);
+        }
+      },
+    },
+    goals: !isCollected ? { streamed: framing.goal } : {},
+  });
+}
+
+async function allSizes(run: Run): Promise<void> {
+  await using server = new Program(new URL("peers/scripted.ts", import.meta.url), {
+    runtime: run.commands.node,
+  });
+  const path: string = await server.next();
+  const sizes: readonly Replies[] = [
+    { name: "1 KiB", size: KIB, times: run.size(1_000, 2), isCollected: true, seconds: 1.5 },
+    { name: "1 MiB", size: MIB, times: run.size(50, 1), isCollected: true, seconds: 1.5 },
+    {
+      ...{ name: "1 GiB", size: run.size(GIB, 2 * MIB), times: 1 },
+      ...{ isCollected: false, seconds: 4 },
+    },
+  ];
+  for (const minor of [0, 2, 4] as const) {
+    for (const replies of sizes) await compare(run, path, [minor, replies]);
+  }
+}
+
+/** The bench. */
+export const bench: Bench = { title: "Replies of any size", parts: { allSizes } };
