@@ -144,6 +144,8 @@ const alice = { user: "alice" };
 /** The bench. */
 export const bench: Bench = {
   title: "Bounds",
+  // Deno has Node's engine, and nothing here meets anything else of a runtime.
+  runtimes: ["node", "bun"],
   isApart: true,
   parts: {
     calls: calls("calls at once", {}),

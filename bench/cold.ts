@@ -71,11 +71,11 @@ function ways(
 async function oneCommand(run: Run): Promise<void> {
   const curl = await ensureProgram("curl");
   await withUsers(run, { count: 1 }, async (dovecot) => {
-    const amount = run.size(10, 1);
+    const amount = run.size(5, 1);
     const single = Object.entries(ways(run, dovecot, curl));
     await run.compare({
       name: "mailbox list, a connection or process for each",
-      ...{ amount, unit: "commands", seconds: 8 },
+      ...{ amount, unit: "commands", seconds: 5 },
       ways: Object.fromEntries(
         single.map(([name, act]) => [name, async () => {
           for (let time = 0; time < amount; time++) await act();

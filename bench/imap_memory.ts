@@ -20,9 +20,9 @@ const MOST_TIME = 5;
 async function measure(run: Run, kind: HeldTask["kind"]): Promise<HeldResult> {
   const task: HeldTask = {
     ...{ kind, node: run.commands.node },
-    warmUp: run.size(1000, 1),
-    connections: run.size(2000, 2),
-    wakes: run.size(200, 1),
+    warmUp: run.size(500, 1),
+    connections: run.size(1_000, 2),
+    wakes: run.size(100, 1),
   };
   await using held = new Program(new URL("imap/held.ts", import.meta.url), { args: [task] });
   return await held.next();

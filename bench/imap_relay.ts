@@ -54,7 +54,7 @@ async function commands(run: Run): Promise<void> {
     { kind, count }: Omit<ClientTask, "port">,
   ) =>
     run.compare({
-      ...{ name, amount, unit, rounds: 11, seconds: 4 },
+      ...{ name, amount, unit, rounds: 11 },
       ways: Object.fromEntries(
         Object.entries(ports).map(([way, port]) => {
           const task: ClientTask = { kind, port, count };
@@ -89,7 +89,7 @@ async function idling(run: Run): Promise<void> {
   });
   const { relay, port } = await startRelay(await idlers.next(), { idleTimeout: 0 });
   const open = (count: number) => idlers.ask({ kind: "idle", port, count } satisfies IdlersTask);
-  const count = run.size(2_000, 2);
+  const count = run.size(1_000, 2);
   await open(run.size(100, 1));
   const turns = run.size(5, 1);
   const before = await settledMemory({ turns });

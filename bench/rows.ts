@@ -31,7 +31,7 @@ async function typedRows(run: Run): Promise<void> {
   const call = { user: "user0", field: FIELDS, query: ["all"] } as const;
   await run.compare({
     name: "rows of fetch",
-    ...{ amount: count, unit: "rows", seconds: 6 },
+    ...{ amount: count, unit: "rows", seconds: 5 },
     ways: {
       "JSON.parse"() {
         const found = JSON.parse(new TextDecoder().decode(json));

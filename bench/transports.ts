@@ -72,7 +72,7 @@ async function everywhere(run: Run): Promise<void> {
           "the driver": byDriver(connect, place, exchange),
         },
         goals: { "the driver": { least: LEAST } },
-        seconds: 1.5,
+        seconds: 1.2,
       });
     }
   }

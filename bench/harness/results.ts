@@ -18,6 +18,8 @@ export interface Goal {
   readonly least?: number;
   /** The most CPU time, in multiples of the first way's. */
   readonly mostCpu?: number;
+  /** How far memory may rise, in MiB. */
+  readonly mostMemory?: number;
 }
 
 /** What one way took, all in milliseconds for the comparison's amount. */

@@ -88,7 +88,7 @@ async function hold({ kind, node, warmUp, connections, wakes }: HeldTask): Promi
   };
   const open = kind === "bare" ? "connect" : "idle";
   await ask({ kind: open, count: warmUp });
-  const turns = connections > 100 ? 15 : 1;
+  const turns = connections > 100 ? 10 : 1;
   const before = await settledMemory({ turns });
   await ask({ kind: open, count: connections });
   const after = await settledMemory({ turns });

@@ -41,10 +41,11 @@ function shownSpread({ median, q1, q3 }: Spread, show: (value: number) => string
   return `${show(median)} (${show(q1)} to ${show(q3)})`;
 }
 
-function shownGoal({ least, mostCpu }: Goal = {}): string {
+function shownGoal({ least, mostCpu, mostMemory }: Goal = {}): string {
   return [
     ...(least === undefined ? [] : [`≥ ${shownRatio(least)}`]),
     ...(mostCpu === undefined ? [] : [`CPU ≤ ${shownRatio(mostCpu)}`]),
+    ...(mostMemory === undefined ? [] : [`≤ ${shown(mostMemory)} MiB`]),
   ].join(", ");
 }
 
@@ -76,8 +77,10 @@ export function missesOf(results: readonly BenchResult[]): readonly Miss[] {
   );
 }
 
-function shownBoth({ ratio, cpuRatio }: WayResult): string {
-  return `${shownRatio(ratio)} (CPU ${shownRatio(cpuRatio)})`;
+function shownBoth({ ratio, cpuRatio, memory, goal }: WayResult): string {
+  const isTooMuch = memory !== undefined && memory > (goal?.mostMemory ?? Infinity);
+  const also = isTooMuch ? `, ${shown(memory)} MiB` : "";
+  return `${shownRatio(ratio)} (CPU ${shownRatio(cpuRatio)}${also})`;
 }
 
 /** The ratios of a bench in short: a line for each way but the first of each comparison, a column a runtime. */
