@@ -8,7 +8,7 @@ import { decodeUtf8, GatheredBytes, indexOfLineFeed } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import type { Concealer } from "../peer_text.ts";
 import { Chunk, type DoveadmReply, makeReply, type Range } from "./reply.ts";
-import { TabUnescaper } from "./tab_escape.ts";
+import { ControlSearch, TabUnescaper } from "./tab_escape.ts";
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -55,6 +55,8 @@ export class ReplyReader {
   /** How many fields have come, counted if the reply is long enough to reach the limit. */
   #values = 0;
   #unescaper = new TabUnescaper();
+  /** Finds the ends of fields in the chunk. */
+  #controls = new ControlSearch(nothing.chunk.bytes);
   #withinField = false;
 
   /** Creates a reader at the start of a reply. */
@@ -135,8 +137,11 @@ export class ReplyReader {
   /** A piece of one field. */
   #readField(bytes: Uint8Array, end: number, id: number): DoveadmField | undefined {
     const start = this.at;
-    let stop = start;
-    while (stop < end && bytes[stop] !== TAB && bytes[stop] !== LF) stop++;
+    if (this.#controls.bytes !== bytes) this.#controls = new ControlSearch(bytes);
+    let stop = this.#controls.next(start, end);
+    while (stop < end && bytes[stop] !== TAB && bytes[stop] !== LF) {
+      stop = this.#controls.next(stop + 1, end);
+    }
     const chunk = this.#unescaper.push(bytes.subarray(start, stop));
     if (stop > start) this.#withinField = true;
     if (stop === end) {

@@ -9,7 +9,7 @@ import {
   tabUnescapeBytes,
   TabUnescaper,
 } from "../../../core/doveadm/mod.ts";
-import { splitInPlace } from "../../../core/doveadm/tab_escape.ts";
+import { ControlSearch, splitInPlace } from "../../../core/doveadm/tab_escape.ts";
 import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
 
 test("tab escapes › each character that needs an escape › is escaped in text and bytes", () => {
@@ -90,4 +90,24 @@ test("tab escapes › Node's Buffers, whose slice() doesn't copy › aren't chan
   assert.deepEqual(tabUnescapeBytes(buffer), encodeUtf8("a\tb"));
   assert.deepEqual(new TabUnescaper().push(buffer), encodeUtf8("a\tb"));
   assert.equal(buffer.toString(), "a\x01tb");
+});
+
+test("control search › ranges at any place in a buffer › end at the first byte below 0x0b", () => {
+  const bytes = Uint8Array.from({ length: 24 }, (_, at) => [0x78, 0xff, 0x80, 0x0b][at % 4]);
+  for (let offset = 0; offset < 5; offset++) {
+    for (let length = 0; length < 16; length++) {
+      for (let place = 0; place <= length; place++) {
+        const part = bytes.slice().subarray(offset, offset + length);
+        // At the end of the range it must not be seen.
+        if (place < length) part[place] = [0x00, 0x01, 0x09, 0x0a][place % 4];
+        const controls = new ControlSearch(part);
+        for (let from = 0; from <= length; from++) {
+          for (let end = from; end <= length; end++) {
+            const expected = place >= from && place < end ? place : end;
+            assert.equal(controls.next(from, end), expected, `${offset}, ${length}, ${place}`);
+          }
+        }
+      }
+    }
+  }
 });
