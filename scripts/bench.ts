@@ -15,7 +15,7 @@ import { type RuntimeCommand, runtimeCommands } from "../bench/harness/program.t
 import { type RunResult, type RuntimeName, RUNTIMES } from "../bench/harness/results.ts";
 import { writeDocuments, writeReports } from "../bench/report/documents.ts";
 import { writeRuns } from "../bench/report/result_files.ts";
-import { findBun, findNode } from "./tools.ts";
+import { findBun, findNode, run } from "./tools.ts";
 
 /** What the command line asks for. */
 interface Wanted {
@@ -115,5 +115,5 @@ async function runEverywhere(bench: string, wanted: Wanted): Promise<void> {
 }
 
 const wanted = readArguments(Deno.args);
-if (wanted.isReadme) writeDocuments();
+if (wanted.isReadme) await run(Deno.execPath(), ["fmt", "--quiet", ...writeDocuments()], ".");
 else for (const name of wanted.names) await runEverywhere(name, wanted);

@@ -27,12 +27,16 @@ export function writeReports(bench: string): void {
   if (chart !== undefined) writeFileSync(resultPath(`${bench}.svg`), chart);
 }
 
-/** Writes the reports of all benches, and the sections of the documents; throws for one that has no place. */
-export function writeDocuments(): void {
+/**
+ * Writes the reports of all benches, and the sections of the documents, of which it returns the paths; throws for one
+ * that has no place.
+ */
+export function writeDocuments(): readonly string[] {
   const results = readResults();
   for (const { bench } of results) writeReports(bench);
-  for (const [document, section] of DOCUMENTS) {
+  return DOCUMENTS.map(([document, section]) => {
     const path = fileURLToPath(new URL(document, import.meta.url));
     writeFileSync(path, withSection(readFileSync(path, "utf8"), section(results)));
-  }
+    return path;
+  });
 }

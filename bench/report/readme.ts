@@ -6,9 +6,9 @@
 
 import type { BenchResult } from "../harness/results.ts";
 import {
-  conditions,
   type Miss,
   missesOf,
+  placeOf,
   RUNTIME_NAMES,
   shownRatio,
   summary,
@@ -96,10 +96,6 @@ export function longSection(results: readonly BenchResult[]): string {
       summary(result),
     ]),
     "### Where they were measured",
-    [...new Set(results.flatMap(({ runs }) => runs.map(conditionsWithoutPeers)))].join("\n"),
+    [...new Set(results.flatMap(({ runs }) => runs.map(placeOf)))].join("\n"),
   ].join("\n\n");
-}
-
-function conditionsWithoutPeers(run: BenchResult["runs"][number]): string {
-  return conditions({ ...run, peers: {}, machine: { ...run.machine, load: 0 } });
 }

@@ -30,5 +30,5 @@ export function writeRuns(bench: string, runs: readonly RunResult[]): void {
   );
   const result: BenchResult = { bench, title: benches[bench].title, runs: all };
   mkdirSync(resultPath(""), { recursive: true });
-  writeFileSync(resultPath(`${bench}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
+  writeFileSync(resultPath(`${bench}.json`), `${JSON.stringify(result, undefined, 1)}\n`);
 }

@@ -152,13 +152,17 @@ function detailsOfComparison(
 }
 
 /** When and where a run was. */
-export function conditions({ runtime, version, date, machine, peers }: RunResult): string {
-  const { system, processor, cores, memory, load } = machine;
-  const met = Object.entries(peers).map(([name, version]) => `${name} is ${version}`);
+export function placeOf({ runtime, version, date, machine }: RunResult): string {
+  const { system, processor, cores, memory } = machine;
   return `- ${
     RUNTIME_NAMES[runtime]
-  } ${version}, ${date}: ${cores} cores (${processor}), ${memory}, ` +
-    `${system}, load ${load} before${met.length === 0 ? "" : `; ${met.join(", ")}`}`;
+  } ${version}, ${date}: ${cores} cores (${processor}), ${memory}, ${system}`;
+}
+
+/** The same, with how busy the machine was before, and what the run met. */
+function conditions(run: RunResult): string {
+  const met = Object.entries(run.peers).map(([name, version]) => `; ${name} is ${version}`);
+  return `${placeOf(run)}, load ${run.machine.load} before${met.join("")}`;
 }
 
 /** The first of those that have the same key. */
