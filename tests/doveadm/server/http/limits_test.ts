@@ -114,7 +114,7 @@ test("limits of the HTTP API › values, commands and nesting beyond the limits 
   const mask = Array(1001).fill("");
   assert.match(await refusal([["who", { mask }, "t"]]), /^400 .*more than 1000 values/);
   for (
-    const nested of ["[".repeat(1_000_000), '{"a":'.repeat(1_000_000), `[["x",${"[".repeat(70)}`]
+    const nested of ["[".repeat(1_000_000), '[{"a":'.repeat(1_000_000), `[["x",${"[".repeat(70)}`]
   ) {
     assert.match(await refusal(nested), /^400 .*nesting is deeper than 64/);
   }

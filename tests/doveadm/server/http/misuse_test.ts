@@ -85,7 +85,7 @@ test("HTTP API › descriptions of another shape › LocalProtocolError", () => 
 
 test("HTTP API › columns that throw, or return none › a failure of the command alone, or status 500", async () => {
   const columns = (given: unknown) => [{ name: "a", columns: () => given as string[] }, "who"];
-  const noList = reporting(() => [], { commands: columns("id") });
+  const noList = reporting(() => ["1"], { commands: columns("id") });
   assert.deepEqual(await run(noList.api, "a"), ["error", { type: "exitCode", exitCode: 64 }, "t"]);
   const mistake = new Error("a mistake");
   const throwing = () => {
