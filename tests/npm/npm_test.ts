@@ -62,7 +62,17 @@ const packages = [
   {
     name: "cli",
     folder: join(root, "cli"),
-    parts: ["command_line", "exporter", "output", "program", "run", "serve", "servers", "top"],
+    parts: [
+      "command_line",
+      "exporter",
+      "output",
+      "program",
+      "run",
+      "serve",
+      "servers",
+      "top",
+      "trace",
+    ],
     documents: [],
   },
 ] as const;

@@ -43,6 +43,7 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
         "TransportError",
         "connect",
         "listen",
+        "listenHttp",
         "spawn",
         "stdio",
       ]);
