@@ -14,12 +14,12 @@ import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { startDovecot } from "../tests/harness/dovecot/dovecot.ts";
-import { installPackages, root } from "../tests/npm/project.ts";
-import { buildNpm } from "../scripts/build_npm.ts";
-import { compileCli } from "../scripts/compile_cli.ts";
-import { findBun, findNode } from "../scripts/tools.ts";
-import { spreadOf } from "./harness/spread.ts";
+import { startDovecot } from "../../tests/harness/dovecot/dovecot.ts";
+import { installPackages, root } from "../../tests/npm/project.ts";
+import { buildNpm } from "../../scripts/build_npm.ts";
+import { compileCli } from "../../scripts/compile_cli.ts";
+import { findBun, findNode } from "../../scripts/tools.ts";
+import { spreadOf } from "../harness/spread.ts";
 
 /** The programs to compare. */
 interface ColdStartPrograms {
