@@ -45,7 +45,7 @@ import {
   policy,
   type PolicyRule,
 } from "../doveadm/server/mod.ts";
-import { passOn } from "./pass_on.ts";
+import { passOn, withCheckedArguments } from "./pass_on.ts";
 
 /** Options for {@linkcode startHttpGateway}. */
 export interface HttpGatewayOptions
@@ -76,7 +76,8 @@ export interface HttpGateway extends AsyncDisposable {
 export async function startHttpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
   const { hostname, port, tls, upstream, upstreamPassword, rules, ...rest } = options;
   const { authenticate, guard } = policy(rules);
-  const handler = guard(passOn(upstream, { password: upstreamPassword }));
+  const dovecot = passOn(upstream, { password: upstreamPassword });
+  const handler = guard(withCheckedArguments(dovecot, rest.version ?? "2.4"));
   const api = httpHandler(handler, {
     ...rest,
     authenticate,

@@ -12,7 +12,7 @@
 
 import { httpHandler, type HttpHandlerOptions, policy } from "../doveadm/server/mod.ts";
 import { connect } from "../transports/cloudflare.ts";
-import { passOn } from "./pass_on.ts";
+import { passOn, withCheckedArguments } from "./pass_on.ts";
 
 /** The Worker's configuration. */
 export interface GatewayEnvironment {
@@ -31,8 +31,8 @@ let api: ((request: Request) => Promise<Response>) | undefined;
 
 function apiOf(env: GatewayEnvironment): (request: Request) => Promise<Response> {
   const { authenticate, guard } = policy(JSON.parse(env.RULES));
-  const upstream = passOn(env.DOVEADM_URL, { password: env.DOVEADM_PASSWORD, connector: connect });
-  return httpHandler(guard(upstream), {
+  const dovecot = passOn(env.DOVEADM_URL, { password: env.DOVEADM_PASSWORD, connector: connect });
+  return httpHandler(guard(withCheckedArguments(dovecot, env.DOVEADM_VERSION)), {
     authenticate,
     version: env.DOVEADM_VERSION,
     // A request whose client disconnects just stops, and would be counted for ever.

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { CommandError, connect, type DoveadmOptions } from "../mod.ts";
+import {
+  columnsOf,
+  decodeArguments,
+  type DovecotVersion,
+  encodeArguments,
+  findCommand,
+} from "../core/doveadm/catalogue/mod.ts";
+import { CommandError, connect, type DoveadmOptions, LocalProtocolError } from "../mod.ts";
 import {
   CommandFailure,
   type DoveadmHandler,
@@ -32,5 +39,28 @@ export function passOn(upstream: string, options: DoveadmOptions = {}): DoveadmH
       if (!(error instanceof CommandError)) throw error;
       throw new CommandFailure(error.code, { detail: error.detail });
     }
+  };
+}
+
+/**
+ * A handler that refuses arguments that a Dovecot of that version doesn't take: its process dies of some of them,
+ * such as a field that it doesn't know, and the client would learn nothing.
+ */
+export function withCheckedArguments(
+  handler: DoveadmHandler,
+  version: DovecotVersion,
+): DoveadmHandler {
+  return (request) => {
+    const info = findCommand(request.name);
+    if (info === undefined) return handler(request);
+    try {
+      const values = decodeArguments(info, request.args, version);
+      encodeArguments(info, { ...values, ...info.input && { [info.input]: "" } }, version);
+      columnsOf(info.columns[version], values, version);
+    } catch (error) {
+      if (!(error instanceof LocalProtocolError)) throw error;
+      throw new CommandFailure("USAGE", { log: error.message });
+    }
+    return handler(request);
   };
 }
