@@ -52,10 +52,9 @@ for (const version of versions) {
         ["mailbox", "list", "-S", "SERVER", "-u", "nobody"],
       ]
     ) {
-      const [through, without] = await Promise.all([
-        run(trace.place, ["-f", "tab", ...words]),
-        run(direct, ["-f", "tab", ...words]),
-      ]);
+      // Not at once: a Dovecot that first opens a mailbox twice may count no mail.
+      const through = await run(trace.place, ["-f", "tab", ...words]);
+      const without = await run(direct, ["-f", "tab", ...words]);
       assert.equal(through.output.replaceAll(trace.place, direct), without.output);
       assert.equal(through.code, without.code);
     }
