@@ -101,13 +101,13 @@ test("README.md › its programs › compile in strict mode", async () => {
 
 /** The configurations of Dovecot, by its versions. */
 function configurations(): ReadonlyMap<string, string> {
-  const [both] = blocksOf("README.md", "conf");
+  const [both] = blocksOf("docs/client.md", "conf");
   const parts = both.split(/^# Dovecot (.*)\n/m).slice(1);
   return new Map([[parts[0], parts[1]], [parts[2], parts[3]]]);
 }
 
 for (const version of ["2.3", "2.4"] as const) {
-  test(`README.md › the configuration for Dovecot ${version} › opens that port`, async () => {
+  test(`docs/client.md › the configuration for Dovecot ${version} › opens that port`, async () => {
     let port = 0;
     const extraConfig = (): string => {
       // Below those that the system gives away. If another process has it, the next try has another.
