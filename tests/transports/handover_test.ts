@@ -19,6 +19,8 @@ async function start(modes: readonly string[], options: Partial<SuperviseOptions
   const errors: unknown[] = [];
   const supervisor = await supervise({
     ...{ listen, worker, args: [folder.path, modes.join()], onHangUp: false },
+    // Node's would run the worker as a test.
+    ...("deno" in process.versions || "bun" in process.versions ? {} : { execArgv: [] }),
     onError: (error) => errors.push(error),
     ...options,
   });
