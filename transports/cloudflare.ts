@@ -108,6 +108,8 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
   const serverName = tls?.serverName ?? hostname;
   const isTlsAtOnce = tls !== undefined && serverName === hostname;
   const { connect } = await importSockets(address);
+  // It may have aborted meanwhile, and tells that once.
+  if (signal?.aborted) throw connectError("aborted", address, signal.reason);
   let socket: CloudflareSocket;
   try {
     socket = connect(

@@ -28,6 +28,8 @@ export async function securedFor(
   if (tls === undefined) return transport;
   const abort = () => void transport.close();
   signal?.addEventListener("abort", abort);
+  // It may have aborted since the connection opened.
+  if (signal?.aborted) abort();
   try {
     const secured = await transport.startTls(tls);
     signal?.throwIfAborted();
