@@ -55,8 +55,7 @@ export class ClientSide extends SideReader {
 
   override read(slice: WireSlice): void {
     this.#exchange.isClientSeen = true;
-    let from = slice.start;
-    while (from < slice.end) from = this.#read(slice, from);
+    super.read(slice);
   }
 
   protected override endWithin(how: string): void {
@@ -66,8 +65,7 @@ export class ClientSide extends SideReader {
     }
   }
 
-  /** Reads from an index on; returns where to go on. */
-  #read(slice: WireSlice, from: number): number {
+  protected override readFrom(slice: WireSlice, from: number): number {
     switch (this.#state) {
       case "start":
       case "tls": {

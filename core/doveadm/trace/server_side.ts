@@ -75,11 +75,6 @@ export class ServerSide extends SideReader {
     this.#channels = new Demultiplexer({ onFrame: (frame) => this.#frame(frame) });
   }
 
-  override read(slice: WireSlice): void {
-    let from = slice.start;
-    while (from < slice.end) from = this.#read(slice, from);
-  }
-
   protected override endWithin(how: string): void {
     if (this.#state === "late-version") this.#decideLate(true);
     if (this.#lines.isWithin) {
@@ -121,8 +116,7 @@ export class ServerSide extends SideReader {
     };
   }
 
-  /** Reads from an index on; returns where to go on. */
-  #read(slice: WireSlice, from: number): number {
+  protected override readFrom(slice: WireSlice, from: number): number {
     switch (this.#state) {
       case "start":
         this.#state = tlsRecords.includes(slice.bytes[from]) ? this.#encrypt() : "line";

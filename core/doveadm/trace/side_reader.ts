@@ -41,7 +41,12 @@ export abstract class SideReader {
   }
 
   /** Reads bytes. */
-  abstract read(slice: WireSlice): void;
+  read(slice: WireSlice): void {
+    for (let from = slice.start; from < slice.end;) from = this.readFrom(slice, from);
+  }
+
+  /** Reads from an index on; returns where to go on. */
+  protected abstract readFrom(slice: WireSlice, from: number): number;
 
   /** Emits what is incomplete; `how` says what happened, as in "side ends". */
   protected abstract endWithin(how: string): void;
