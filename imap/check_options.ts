@@ -9,14 +9,6 @@ import { LocalProtocolError } from "../core/mod.ts";
 import type { TlsOptions } from "../transports/transport.ts";
 import type { ImapCommand } from "./define_command.ts";
 
-/** Checks options that are functions, or left out. Throws a {@linkcode LocalProtocolError} for another value. */
-export function checkFunctions(options: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || typeof value === "function") continue;
-    throw new LocalProtocolError(`"${name}" is no function. Set it to one, or leave it out.`);
-  }
-}
-
 /** Checks a server's own TLS. Throws a {@linkcode LocalProtocolError} if it lacks something. */
 export function checkOwnTls(startTls: TlsOptions | undefined): void {
   if (startTls === undefined) return;

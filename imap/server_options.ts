@@ -11,9 +11,10 @@ import {
   type LoginMechanism,
 } from "../core/imap/mod.ts";
 import { LocalProtocolError } from "../core/mod.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import { timeLimit } from "../transports/timers.ts";
 import type { TlsOptions } from "../transports/transport.ts";
-import { checkFunctions, checkOwnTls, definitionsOf } from "./check_options.ts";
+import { checkOwnTls, definitionsOf } from "./check_options.ts";
 import type { ConnectionLimits } from "./connection_host.ts";
 import type { ImapCommand } from "./define_command.ts";
 
@@ -146,6 +147,6 @@ export function checkServerOptions({ authenticate, startTls, onError }: ServeIma
       '"authenticate" is no function. Set it to one that decides who may log in.',
     );
   }
-  checkFunctions({ onError });
+  checkOptions({ onError }, { functions: ["onError"] });
   checkOwnTls(startTls);
 }

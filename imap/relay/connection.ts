@@ -12,7 +12,7 @@ import { newSessionId, type RelayClientInfo } from "./client_info.ts";
 import { type FrozenRelay, LiveRelay, type LiveRelayOptions } from "./live_relay.ts";
 import { type MovedRelay, readMoved, writeMoved } from "./moved_relay.ts";
 import {
-  checkOptions,
+  checkRelayOptions,
   type RelayConnectionOptions,
   type RelayTimeouts,
   timeoutsOf,
@@ -62,7 +62,7 @@ export class RelayConnection {
     options: RelayConnectionOptions,
     context: RelayConnectionContext = {},
   ) {
-    checkOptions(options);
+    checkRelayOptions(options);
     this.#options = options;
     this.#timeouts = timeoutsOf(options);
     this.#nextRefusalDelay = context.nextRefusalDelay ?? newRefusalDelay(options);

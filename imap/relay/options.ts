@@ -10,9 +10,10 @@ import {
   type LoginMechanism,
 } from "../../core/imap/mod.ts";
 import { LocalProtocolError } from "../../core/mod.ts";
+import { checkOptions } from "../../core/option_checks.ts";
 import { timeLimit } from "../../transports/timers.ts";
 import type { TlsOptions, Transport } from "../../transports/transport.ts";
-import { checkFunctions, checkOwnTls, definitionsOf } from "../check_options.ts";
+import { checkOwnTls, definitionsOf } from "../check_options.ts";
 import type { ImapCommand } from "../define_command.ts";
 import type { RelayClientInfo } from "./client_info.ts";
 
@@ -168,15 +169,17 @@ function protocolOptions(
 }
 
 /** Checks what can't be left to the first client. */
-export function checkOptions(options: RelayConnectionOptions): void {
+export function checkRelayOptions(options: RelayConnectionOptions): void {
   const { connect, startTls, upstreamStartTls, upstreamId, resolveUser, onError } = options;
   if (typeof connect !== "function") {
     throw new LocalProtocolError(
       '"connect" is no function. Set it to one that opens a connection.',
     );
   }
-  checkFunctions({ upstreamId: upstreamId === false ? undefined : upstreamId });
-  checkFunctions({ resolveUser, onError });
+  checkOptions(
+    { upstreamId: upstreamId === false ? undefined : upstreamId, resolveUser, onError },
+    { functions: ["upstreamId", "resolveUser", "onError"] },
+  );
   checkOwnTls(startTls);
   if (typeof (upstreamStartTls ?? {}) !== "object" || upstreamStartTls === null) {
     throw new LocalProtocolError(

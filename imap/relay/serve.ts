@@ -16,7 +16,7 @@ import {
 import { RelayConnection } from "./connection.ts";
 import { movedForm, type MovedRelay } from "./moved_relay.ts";
 import {
-  checkOptions,
+  checkRelayOptions,
   newRelayProtocol,
   type RelayConnectionOptions,
   timeoutsOf,
@@ -77,7 +77,7 @@ export class ImapRelay implements AsyncDisposable {
   constructor(listener: Listener, options: ServeRelayOptions) {
     // Checked here since it would be too late when a client connects.
     this.#options = options;
-    checkOptions(options);
+    checkRelayOptions(options);
     timeoutsOf(options);
     newRelayProtocol(options);
     const local = listener.address;
