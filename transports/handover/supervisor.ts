@@ -93,7 +93,7 @@ class Worker {
   readonly child: ChildProcess;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
-  /** The clients that are on their way to it: of those behind the first it says nothing when it ends. */
+  /** The clients that are on their way to it: when it ends, the channel reports the first of them alone. */
   readonly unsent = new Set<Socket>();
   form = "";
   hasEnded = false;
