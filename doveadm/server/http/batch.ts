@@ -180,7 +180,7 @@ function readParameters(
     const isInput = name === info.input;
     const value = isInput
       ? readInput(node, parameter, version)
-      : readValue(node, parameter, version);
+      : readValue(node, { parameter, ofMail: info.mail === true, version });
     if (value === undefined) return undefined;
     values[name] = value;
   }
@@ -206,8 +206,11 @@ function readInput(
 /** A parameter's value; `undefined` for an invalid one. */
 function readValue(
   node: JsonNode,
-  parameter: ParameterInfo,
-  version: DovecotVersion,
+  { parameter, ofMail, version }: {
+    readonly parameter: ParameterInfo;
+    readonly ofMail: boolean;
+    readonly version: DovecotVersion;
+  },
 ): ParameterValue | undefined {
   const type = typeIn(parameter, version);
   const must = (what: string) =>
@@ -227,8 +230,9 @@ function readValue(
   const text = isNull(node) && type === "string" ? "" : node.text;
   if (type === "string") return text;
   if (type === "integer") return readInteger(text);
-  // 2.3 takes any other value for true.
-  if (version === "2.3" || text === "true" || text === "false") return text !== "false";
+  if (text === "true" || text === "false") return text === "true";
+  // 2.3 takes any other value for false, but only asks whether an option of a mail command was given.
+  if (version === "2.3") return ofMail && !userParameters.has(parameter.name);
   throw must(`\`true' or \`false', not \`${text}'`);
 }
 

@@ -97,6 +97,21 @@ test("HTTP API › values that the catalogue refuses › are the handler's to ju
   assert.match(JSON.stringify(answer[3]), /no field \\"nonsense\\"/);
 });
 
+test("HTTP API of 2.3 › a boolean that is no boolean › counts for an option of a mail command only", async () => {
+  const { api, requests } = recording({ version: "2.3" });
+  for (const value of ["yes", 1, "TRUE", "1"]) {
+    await run(api, "mailboxList", { user: "alice", subscriptions: value, allUsers: value });
+    const { user, args } = requests.pop()!;
+    assert.deepEqual({ user, args }, { user: "alice", args: ["--subscriptions"] }, `${value}`);
+    await run(api, "who", { separateConnections: value });
+    assert.deepEqual(requests.pop()?.args, [], `${value}`);
+  }
+  await run(api, "who", { separateConnections: "true" });
+  assert.deepEqual(requests.pop()?.args, ["--separate-connections"]);
+  await run(api, "mailboxList", { user: "alice", subscriptions: false });
+  assert.deepEqual(requests.pop()?.args, []);
+});
+
 test("HTTP API › parameters at which Dovecot dies › are answered with USAGE, and why is in the log", async () => {
   const { api, requests } = recording();
   for (
