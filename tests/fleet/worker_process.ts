@@ -10,6 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { connect } from "@dovewire/dovewire";
 import { FleetWorker, type FleetWorkerOptions } from "../../fleet/mod.ts";
+import { argumentsToRun } from "../harness/this_runtime.ts";
 
 /** What the worker does. */
 export interface WorkerProcessOptions extends FleetWorkerOptions {
@@ -20,7 +21,7 @@ export interface WorkerProcessOptions extends FleetWorkerOptions {
 /** Starts a worker; it ends with this process. */
 export async function startWorker(options: WorkerProcessOptions): Promise<ChildProcess> {
   const program = fileURLToPath(import.meta.url);
-  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
+  const args = argumentsToRun(program);
   const child = spawn(process.execPath, [...args, JSON.stringify(options)], {
     stdio: ["pipe", "pipe", "inherit"],
   });

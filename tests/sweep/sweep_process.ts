@@ -14,7 +14,7 @@ import { everybody, sweep } from "../../sweep/mod.ts";
 
 /** The runtime's flags: also to collect what is no longer used when the memory is looked at. */
 const flags = "Deno" in globalThis
-  ? ["run", "-A", "--no-check", "--v8-flags=--expose-gc"]
+  ? ["run", "-A", "--no-check", "--quiet", "--v8-flags=--expose-gc"]
   : "Bun" in globalThis
   ? []
   : ["--expose-gc"];

@@ -20,6 +20,7 @@ import {
   rejectsWith,
   testTransport,
 } from "./conformance.ts";
+import { argumentsToRun } from "../harness/this_runtime.ts";
 import { testSpawn } from "./spawn_conformance.ts";
 
 const isDeno = "Deno" in globalThis;
@@ -33,7 +34,7 @@ for (const [name, spawn] of adapters) testSpawn({ name: `${name} a process`, spa
 const file = fileURLToPath(new URL("./stdio_program.ts", import.meta.url));
 
 /** The command that starts the program; its task follows. */
-const program = [process.execPath, ...(isDeno ? ["run", "-A", "--no-check"] : []), file];
+const program = [process.execPath, ...argumentsToRun(file)];
 
 const [[adapter, spawnItself]] = adapters;
 testTransport({

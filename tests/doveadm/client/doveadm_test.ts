@@ -16,6 +16,7 @@ import {
 import { connect as connectTransport } from "../../../transports/mod.ts";
 import { type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { atFullSize } from "../../harness/soak.ts";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 import { largeMail } from "./large_mail.ts";
 import {
   besideMail,
@@ -286,7 +287,7 @@ test("real Dovecot › a reply larger than the memory that may be used › strea
   const size = atFullSize(200, 100) * 1024 * 1024;
   await using dovecot = await startDovecot({ mail: { alice: { INBOX: [largeMail(size)] } } });
   const program = fileURLToPath(new URL("large_mail.ts", import.meta.url));
-  const args = "Deno" in globalThis ? ["run", "-A", program] : [program];
+  const args = argumentsToRun(program);
   const run = promisify(execFile);
   const { stdout } = await run(process.execPath, [...args, dovecot.socket, String(size)]);
   const mebibytes = Number(stdout) / 1024 / 1024;

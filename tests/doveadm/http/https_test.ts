@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import { connect, ConnectError } from "../../../mod.ts";
 import { certificates } from "../../harness/certificates.ts";
 import { type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 
 const extraConfig = "service doveadm {\n inet_listener http {\n ssl = yes\n }\n}\n";
 
@@ -34,9 +35,7 @@ async function mailboxes(port: number, password: string, ca: string): Promise<un
       console.log(JSON.stringify(rows.map(({ mailbox }) => mailbox)));
       await doveadm.close();`,
     );
-    const args = "deno" in process.versions
-      ? ["run", "--allow-all", "--no-check", program]
-      : [program];
+    const args = argumentsToRun(program);
     const env = { ...process.env, NODE_EXTRA_CA_CERTS: caFile, DENO_CERT: caFile };
     const { stdout } = await promisify(execFile)(process.execPath, args, { env });
     return JSON.parse(stdout);

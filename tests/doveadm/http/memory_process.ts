@@ -9,6 +9,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 import { apiAt, eventsFor } from "./requests.ts";
 
 /** What a client has seen. */
@@ -26,7 +27,7 @@ export interface MemoryReport {
 /** Has a client in a process of its own take all rows that a server at `url` has. */
 export function takeRowsElsewhere(url: URL): Promise<MemoryReport> {
   const program = fileURLToPath(import.meta.url);
-  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
+  const args = argumentsToRun(program);
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [...args, url.href], (error, stdout) => {
       if (error === null) resolve(JSON.parse(stdout));

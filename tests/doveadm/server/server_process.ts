@@ -13,6 +13,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { serve, type ServeSettings } from "../../../doveadm/server/mod.ts";
 import { mailHandler, MailSystem } from "../../../testing/mod.ts";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 
 /** The options of the process. */
 export interface ServerProcessOptions extends
@@ -42,7 +43,7 @@ export interface ServerProcess extends AsyncDisposable {
 /** Starts one; it ends with this process, however that ends. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const program = fileURLToPath(import.meta.url);
-  const args = "Deno" in globalThis ? ["run", "-A", program] : [program];
+  const args = argumentsToRun(program);
   const child = spawn(process.execPath, [...args, JSON.stringify(options)], {
     stdio: ["pipe", "pipe", "inherit"],
   });

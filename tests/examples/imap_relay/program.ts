@@ -10,10 +10,9 @@ import { once } from "node:events";
 import process from "node:process";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 
 const file = fileURLToPath(new URL("../../../examples/imap_relay.ts", import.meta.url));
-
-const flags = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
 
 /** A program that runs. */
 export class RelayProgram {
@@ -23,7 +22,7 @@ export class RelayProgram {
   errors = "";
 
   constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [...flags, file, ...args], {
+    this.#child = spawn(process.execPath, [...argumentsToRun(file), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child.stdout.on("data", (chunk) => this.#said += chunk);

@@ -17,6 +17,7 @@ import type { SweepResult } from "../../../sweep/mod.ts";
 import { type Dovecot, type DovecotVersion, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
 import { all } from "../../sweep/memory_journal.ts";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 
 const versions = ["2.3", "2.4"] satisfies DovecotVersion[];
 
@@ -157,7 +158,7 @@ for (const version of versions) {
     );
     const env = { ...process.env, DOVEADM_URL: `doveadm+unix://${dovecot.socket}` };
     const output = await new Promise<string>((resolve, reject) => {
-      execFile(process.execPath, [program], { env }, (error, stdout, stderr) => {
+      execFile(process.execPath, argumentsToRun(program), { env }, (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
         else reject(new Error(stderr));
       });
@@ -189,7 +190,7 @@ test("sweeps › a report without the server's URL › prints how to run it", as
   );
   const { DOVEADM_URL: _, ...env } = process.env;
   const status = await new Promise((resolve) => {
-    execFile(process.execPath, [program], { env }, (error, _, stderr) => {
+    execFile(process.execPath, argumentsToRun(program), { env }, (error, _, stderr) => {
       resolve([error?.code, stderr.trim()]);
     });
   });

@@ -42,6 +42,6 @@ export function openToAll(file: string): string[] {
   chmodSync(folder, 0o755);
   const isDeno = process.versions.deno !== undefined;
   // So that it needs nothing from the user's cache.
-  const flags = ["run", "--allow-all", "--no-check", "--node-modules-dir=manual"];
+  const flags = ["run", "--allow-all", "--no-check", "--quiet", "--node-modules-dir=manual"];
   return [runtime, ...(isDeno ? flags : []), join(folder, file)];
 }

@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { isSoak } from "../../harness/soak.ts";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 
 /** How a program ended, and what it wrote. */
 export interface Ending {
@@ -37,7 +38,7 @@ export function onThisRuntime(file: string): string[] {
   if (cache !== undefined && !isDeno && process.versions.bun === undefined) {
     return ["env", `NODE_COMPILE_CACHE=${cache}`, process.execPath, file];
   }
-  return [process.execPath, ...(isDeno ? ["run", "--allow-all", "--no-check"] : []), file];
+  return [process.execPath, ...argumentsToRun(file)];
 }
 
 /**

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Maildir } from "../../../extractor/maildir/maildir.ts";
 import { uniqueName } from "../../../extractor/maildir/file_name.ts";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 import { TemporaryMaildir } from "./temporary_maildir.ts";
 
 const program = fileURLToPath(new URL("./mover_process.ts", import.meta.url));
@@ -20,7 +21,7 @@ interface Mover {
 
 /** Starts one, and resolves when it is working. */
 async function startMover(path: string, what: "move" | "mark" | "clean"): Promise<Mover> {
-  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
+  const args = argumentsToRun(program);
   const child = spawn(execPath, [...args, path, what], { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
   child.stderr.on("data", (text) => errors += text);

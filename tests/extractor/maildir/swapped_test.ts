@@ -20,6 +20,7 @@ import { setAnchors } from "../../../extractor/maildir/directory.ts";
 import { Maildir } from "../../../extractor/maildir/maildir.ts";
 import { ExtractorFailure } from "../../../extractor/messages/failure.ts";
 import { openMaildir } from "../../../extractor/program/mail_user.ts";
+import { argumentsToRun } from "../../harness/this_runtime.ts";
 import { TemporaryMaildir } from "./temporary_maildir.ts";
 
 const program = fileURLToPath(new URL("./swapper_process.ts", import.meta.url));
@@ -32,7 +33,7 @@ const secret = "secret";
 
 /** A running process that swaps a directory for a link. */
 async function startSwapper(directory: string, target: string): Promise<ChildProcess> {
-  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
+  const args = argumentsToRun(program);
   const child = spawn(execPath, [...args, directory, target], {
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -9,6 +9,7 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { argumentsToRun } from "../this_runtime.ts";
 import { startDovecot } from "./dovecot.ts";
 import type { Dovecot, DovecotVersion } from "./dovecot.ts";
 import { INSTALL_SCRIPT, isDebianLike } from "./apt.ts";
@@ -318,7 +319,7 @@ async function assertEndsWithParent(
       console.log(folder);
       ${ending}`,
     );
-    const args = "deno" in process.versions ? ["run", "--allow-all", program] : [program];
+    const args = argumentsToRun(program);
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
     const exited = new Promise((resolve) => child.once("exit", resolve));
     const line = await new Promise<string>((resolve) => {

@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { argumentsToRun } from "../../../harness/this_runtime.ts";
 
 /** A proxy, until it is disposed of. */
 export interface RoughProxy extends AsyncDisposable {
@@ -20,7 +21,7 @@ export interface RoughProxy extends AsyncDisposable {
 /** Starts a proxy to a UNIX socket. */
 export async function startRoughProxy(path: string): Promise<RoughProxy> {
   const program = fileURLToPath(new URL("rough_proxy_program.ts", import.meta.url));
-  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
+  const args = argumentsToRun(program);
   const child = spawn(process.execPath, [...args, path], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = linesOf(child);
   const { value: port } = await lines.next();

@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib";
 import type { Format } from "../../../../extractor/maildir/compression/unpacker.ts";
 import { loadUnpackers, Maildir } from "../../../../extractor/maildir/maildir.ts";
 import { ExtractorFailure } from "../../../../extractor/messages/failure.ts";
+import { argumentsToRun } from "../../../harness/this_runtime.ts";
 import { TemporaryMaildir } from "../temporary_maildir.ts";
 import { compressed, text, zeros, zstdWithChecksum } from "./compressed_mails.ts";
 
@@ -305,7 +306,7 @@ test("compressed mails › their unpackers › are loaded on demand", () => {
     writeFileSync(join(directory.path, "cur", `${format},S=${text.length}:2,`), bytes);
   }
   const program = fileURLToPath(new URL("./loading_process.ts", import.meta.url));
-  const args = "Deno" in globalThis ? ["run", "-A", "--no-check", program] : [program];
+  const args = argumentsToRun(program);
   const output = execFileSync(execPath, [...args, directory.path], { encoding: "utf8" });
   const { before, subjects, after } = JSON.parse(output);
   const { length } = text;
