@@ -11,6 +11,7 @@ import { bench as connections } from "./connections.ts";
 import { bench as embedded } from "./embedded.ts";
 import { bench as extractor } from "./extractor.ts";
 import type { Bench } from "./harness/bench.ts";
+import { bench as http_server } from "./http_server.ts";
 import { bench as imap_memory } from "./imap_memory.ts";
 import { bench as imap_relay } from "./imap_relay.ts";
 import { bench as maildir } from "./maildir.ts";
@@ -27,6 +28,6 @@ import { bench as users } from "./users.ts";
 /** The benches; each is in the module of `bench/` that has its name. */
 export const benches: Readonly<Record<string, Bench>> = {
   ...{ commands, embedded, cold, pool, connections },
-  ...{ replies, save, rows, parse, bounds, transports, stand_in },
+  ...{ replies, save, rows, parse, bounds, transports, stand_in, http_server },
   ...{ users, sweep, imap_relay, imap_memory, extractor, maildir },
 };

@@ -27,7 +27,8 @@ export async function settledMemory({ turns = 5 } = {}): Promise<Memory> {
 /** This process's memory as it is. */
 export function memoryNow(): Memory {
   const { heapUsed, external, rss } = process.memoryUsage();
-  return { resident: proportionalSize() ?? rss / 1024, heap: (heapUsed + external) / 1024 };
+  const resident = proportionalSize("self") ?? rss / 1024;
+  return { resident, heap: (heapUsed + external) / 1024 };
 }
 
 /** Collects garbage; the harness starts the runtimes so that they can. */
@@ -36,9 +37,13 @@ export function collectGarbage(): void {
   (globalThis as { Bun?: { gc(isSync: boolean): void } }).Bun?.gc(true);
 }
 
-function proportionalSize(): number | undefined {
+/**
+ * The part of a process of what is resident (PSS), in KiB: "self" or its id; `undefined` where Linux doesn't tell, and
+ * for a process that has ended.
+ */
+export function proportionalSize(pid: number | "self"): number | undefined {
   try {
-    const [, size] = /^Pss: +(\d+) kB/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))!;
+    const [, size] = /^Pss: +(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))!;
     return Number(size);
   } catch {
     return undefined;
