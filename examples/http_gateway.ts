@@ -26,7 +26,8 @@
  * }
  * ```
  *
- * `version` is that of the Dovecot, "2.3" or "2.4". Without `tls` it is plain HTTP, for a reverse proxy on the
+ * `version` is that of the Dovecot, "2.3" or "2.4"; `maxConnections` may set how many commands run there at once.
+ * Without `tls` it is plain HTTP, for a reverse proxy on the
  * same machine. A key is the token of a rule: clients send it as the password, with any name, or by the scheme
  * X-Dovecot-API. SIGTERM and SIGINT stop the gateway when the running requests are answered.
  *
@@ -60,6 +61,8 @@ export interface HttpGatewayOptions
   readonly upstream: string;
   /** That Dovecot's doveadm_password, if it has one. */
   readonly upstreamPassword?: string;
+  /** How many commands run there at once, 50 if left out; others wait. Dovecot's own limit is 100 processes. */
+  readonly maxConnections?: number;
   /** The rules, by the names of their owners. */
   readonly rules: Readonly<Record<string, PolicyRule>>;
 }
@@ -74,9 +77,10 @@ export interface HttpGateway extends AsyncDisposable {
 
 /** Starts a gateway. */
 export async function startHttpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
-  const { hostname, port, tls, upstream, upstreamPassword, rules, ...rest } = options;
+  const { hostname, port, tls, rules, upstream, upstreamPassword: password, ...others } = options;
+  const { maxConnections = 50, ...rest } = others;
   const { authenticate, guard } = policy(rules);
-  const dovecot = passOn(upstream, { password: upstreamPassword });
+  const dovecot = passOn(upstream, { password, maxConnections });
   const handler = guard(withCheckedArguments(dovecot, rest.version ?? "2.4"));
   const api = httpHandler(handler, {
     ...rest,

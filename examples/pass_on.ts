@@ -19,10 +19,18 @@ import {
   type ServerRequest,
 } from "../doveadm/server/mod.ts";
 
-/** Creates a handler for the Dovecot at a URL; each command has a connection of its own. */
-export function passOn(upstream: string, options: DoveadmOptions = {}): DoveadmHandler {
+/**
+ * Creates a handler for the Dovecot at a URL. Each command has a connection of its own; no more than
+ * `maxConnections` are open at once, which is no limit if left out, and further commands wait.
+ */
+export function passOn(
+  upstream: string,
+  { maxConnections = Infinity, ...options }: DoveadmOptions = {},
+): DoveadmHandler {
+  const turns = new Turns(maxConnections);
   return async function* (request: ServerRequest): AsyncGenerator<ReplyField> {
     const { name, args, user, verbosity, hasInput, input, signal, log } = request;
+    using _turn = await turns.take(signal);
     await using doveadm = connect(upstream, {
       ...options,
       logPassthrough: true,
@@ -40,6 +48,48 @@ export function passOn(upstream: string, options: DoveadmOptions = {}): DoveadmH
       throw new CommandFailure(error.code, { detail: error.detail });
     }
   };
+}
+
+/** Lets a number of callers go on at once; the others wait, in order. */
+class Turns {
+  #free: number;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Waits for a turn, which ends by its disposal; rejects if the signal aborts before. */
+  async take(signal: AbortSignal): Promise<Disposable> {
+    signal.throwIfAborted();
+    if (this.#free > 0) this.#free--;
+    else await this.#wait(signal);
+    return { [Symbol.dispose]: () => this.#end() };
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = () => {
+        signal.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waiting.delete(begin);
+        reject(signal.reason);
+      };
+      this.#waiting.add(begin);
+      signal.addEventListener("abort", giveUp, { once: true });
+    });
+  }
+
+  #end(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) this.#free++;
+    else {
+      this.#waiting.delete(next);
+      next();
+    }
+  }
 }
 
 /**

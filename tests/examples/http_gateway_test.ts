@@ -6,10 +6,12 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { serve } from "../../doveadm/server/mod.ts";
 import { type HttpGateway, startHttpGateway } from "../../examples/http_gateway.ts";
 import { DoveadmHttp } from "../../mod.ts";
 import { certificates } from "../harness/certificates.ts";
@@ -189,4 +191,38 @@ test("examples/http_gateway.ts › curl over TLS › gets the answers, by Basic 
   assert.match(await curl("-u", "doveadm:operator"), /^\[\{"command":"mailboxMutf7"/);
   const [head] = (await curl("-i", "-d", batch)).split("\r\n");
   assert.equal(head, "HTTP/1.1 401 Authentication required");
+});
+
+test("HTTP gateway › more requests than it may have connections › wait, and none is lost", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "upstream");
+  const running = { now: 0, most: 0 };
+  const hold = new AbortController();
+  await using _upstream = await serve({ path }, async ({ user = "" }) => {
+    running.most = Math.max(running.most, ++running.now);
+    await (hold.signal.aborted ? undefined : once(hold.signal, "abort"));
+    running.now--;
+    return [`of-${user}`];
+  });
+  await using gateway = await startHttpGateway({
+    ...{ hostname: "127.0.0.1", port: 0, upstream: `doveadm+unix://${path}`, rules },
+    maxConnections: 2,
+  });
+  const list = (user: string) => ask(gateway.port, "operator", [["mailboxList", { user }, user]]);
+  const users = Array.from({ length: 50 }, (_, at) => `user${at}`);
+  const answers = users.map(list);
+  const leaving = new AbortController();
+  const left = fetch(`http://127.0.0.1:${gateway.port}/doveadm/v1`, {
+    ...{ method: "POST", signal: leaving.signal, body: '[["mailboxList",{"user":"x"},"x"]]' },
+    headers: { authorization: `Basic ${btoa("doveadm:operator")}` },
+  });
+  while (running.now < 2) await new Promise((resolve) => setTimeout(resolve));
+  leaving.abort();
+  await assert.rejects(left);
+  hold.abort();
+  for (const [at, user] of users.entries()) {
+    const rows = [{ mailbox: `of-${user}` }];
+    assert.deepEqual((await answers[at]).body, [["doveadmResponse", rows, user]]);
+  }
+  assert.equal(running.most, 2);
 });
