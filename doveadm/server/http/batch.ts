@@ -263,7 +263,7 @@ function commandOf(
     return {
       offered,
       args: argumentsOf(offered, values, { version, room }),
-      users: usersOf(offered, values, room),
+      users: usersOf(offered, values, { version, room }),
       input: input as string | undefined,
       columns: columnsFor(offered, values, version),
     };
@@ -363,11 +363,15 @@ function integerOf({ name }: ParameterInfo, value: ParameterValue): bigint {
 function usersOf(
   { info }: OfferedCommand,
   values: ParameterValues,
-  room: Room,
+  { version, room }: { readonly version: DovecotVersion; readonly room: Room },
 ): ChosenUsers {
   const { user, allUsers, userFile } = values;
   if (!info.mail) return { type: "one", user: undefined };
-  if (allUsers === true) return { type: "mask", mask: "*" };
+  // In 2.3 a list counts more than "allUsers", and so does a mask.
+  const isOld = version === "2.3";
+  if (allUsers === true && !(isOld && (userFile !== undefined || isMask(String(user ?? ""))))) {
+    return { type: "mask", mask: "*" };
+  }
   if (userFile !== undefined) {
     room.take(String(userFile), "\n");
     return { type: "names", names: namesInList(String(userFile)) };

@@ -50,6 +50,8 @@ export class HttpClient {
 function answerOf({ status, headers, body }: HttpResponse): Answer {
   const text = decodeUtf8(body);
   const type = headers.get("content-type");
+  // A process of 2.4 that ends closes the connection, sometimes with these words.
+  if (text.trim() === "Client disconnected") return { result: "lost", fields: [], log: [] };
   if (status !== 200) {
     return { result: `-${status} ${text.trim()}, ${type}`, fields: [], log: [] };
   }

@@ -187,6 +187,29 @@ test("HTTP API › a command for many users › runs for each, and rows have the
   ]);
 });
 
+test("HTTP API › several ways to name users › the same one counts as in that version", async () => {
+  for (const version of ["2.3", "2.4"] as const) {
+    const chosen: unknown[] = [];
+    const api = apiOf(({ name, user, args }) => {
+      chosen.push(user ?? args[0]);
+      return name === "user" ? [{ text: '{"userList":[]}' }] : [];
+    }, { version });
+    const isOld = version === "2.3";
+    for (
+      const [parameters, expected] of [
+        [{ user: "b*", allUsers: true }, isOld ? "--user-mask=b*" : "--user-mask=*"],
+        [{ user: "bob", allUsers: true }, "--user-mask=*"],
+        [{ user: "bob", allUsers: false }, "bob"],
+        [{ userFile: "ann", allUsers: true }, isOld ? "ann" : "--user-mask=*"],
+        [{ userFile: "ann", user: "b*" }, "ann"],
+      ] as const
+    ) {
+      await run(api, "mailboxList", parameters);
+      assert.deepEqual(chosen.splice(0), [expected], `${version} ${JSON.stringify(parameters)}`);
+    }
+  }
+});
+
 test("HTTP API › one of many users fails › the others are asked, and rows are kept on request", async () => {
   const api = apiOf(function* ({ name, user, log }) {
     if (name === "user") return yield { text: '{"userList":["alice","bob","carol"]}' };
