@@ -48,16 +48,15 @@ export function encodeCommand(command: DoveadmCommand): Uint8Array {
       'OPTION is no command: nothing answers it. Set "logPassthrough" to ask for the log.',
     );
   }
-  const fields = [flags(verbosity, name)];
+  let text = flags(verbosity, name);
   if (command.extraFields !== undefined) {
-    fields[0] += "x";
-    fields.push(tabEscape(encodeExtraFields(command.extraFields, name)));
+    text += `x\t${tabEscape(encodeExtraFields(command.extraFields, name))}`;
   }
-  fields.push(field(user, "user name", name), field(name, "name", name));
+  text += `\t${field(user, "user name", name)}\t${field(name, "name", name)}`;
   for (const [at, argument] of args.entries()) {
-    fields.push(field(argument, `argument ${at + 1}`, name));
+    text += `\t${field(argument, `argument ${at + 1}`, name)}`;
   }
-  const line = encodeUtf8(fields.join("\t") + "\n");
+  const line = encodeUtf8(`${text}\n`);
   if (line.length > maxLineBytes) {
     throw new LocalProtocolError(
       `The line of ${
@@ -92,8 +91,12 @@ function flags(verbosity: DoveadmCommand["verbosity"], name: string): string {
   }
 }
 
+/** Printable ASCII: most fields are, and have nothing to check or to escape. */
+const printable = /^[ -~]*$/;
+
 /** Escapes a field; throws for characters that it can't carry. */
 function field(value: string, what: string, name: string): string {
+  if (typeof value === "string" && printable.test(value)) return value;
   checkText(value, what, name);
   return tabEscape(value);
 }
