@@ -21,6 +21,9 @@ export interface OptionTypes {
   readonly texts?: readonly string[];
 }
 
+/** The options that are signals. */
+const signals = ["signal"];
+
 /** The options that are left out count as right. No value is shown: it may be a secret. */
 export function checkOptions(options: unknown, types: OptionTypes = {}): void {
   if (!isObject(options)) {
@@ -30,7 +33,7 @@ export function checkOptions(options: unknown, types: OptionTypes = {}): void {
   check(options, types.objects, isObject, "an object");
   check(options, types.booleans, isBoolean, "a boolean");
   check(options, types.texts, isText, "a string");
-  check(options, ["signal"], isSignal, "an AbortSignal");
+  check(options, signals, isSignal, "an AbortSignal");
 }
 
 /** Throws unless what was passed is a function; `what` begins the message: "The handler". */
@@ -46,10 +49,11 @@ export function shownValue(value: unknown): string {
 
 function check(
   options: Readonly<Record<string, unknown>>,
-  names: readonly string[] = [],
+  names: readonly string[] | undefined,
   isRight: (value: unknown) => boolean,
   right: string,
 ): void {
+  if (names === undefined) return;
   for (const name of names) {
     const value = options[name];
     if (value === undefined || isRight(value)) continue;

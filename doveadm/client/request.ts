@@ -34,9 +34,12 @@ export interface SendOptions {
   idempotent?: boolean;
 }
 
+/** The types of a command's options that are no numbers. */
+const sendOptionTypes = { booleans: ["idempotent"] };
+
 /** Throws a `LocalProtocolError` for options that aren't those of a command. */
 export function checkSendOptions(options: SendOptions): void {
-  checkOptions(options, { booleans: ["idempotent"] });
+  checkOptions(options, sendOptionTypes);
 }
 
 /** Throws a `LocalProtocolError` for what isn't a request; its texts are checked when it is encoded. */

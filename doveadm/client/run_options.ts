@@ -67,20 +67,26 @@ export interface RunOptions extends SendOptions {
   iterate?: "client" | "server";
 }
 
+const orders = ["arrival", "users"] as const;
+const iterators = ["client", "server"] as const;
+
+/** The types of the options that are no numbers and no choices. */
+const runOptionTypes = { functions: ["onUserError"], booleans: ["idempotent"] };
+
 /** Throws a `LocalProtocolError` for options that are invalid. */
 export function checkRunOptions(options: RunOptions): void {
-  checkOptions(options, { functions: ["onUserError"], booleans: ["idempotent"] });
+  checkOptions(options, runOptionTypes);
   const { timeout, userTimeout, order, iterate } = options;
   if (timeout !== undefined) timeLimit("timeout", timeout);
   if (userTimeout !== undefined) timeLimit("userTimeout", userTimeout);
-  checkChoice("order", order, ["arrival", "users"]);
-  checkChoice("iterate", iterate, ["client", "server"]);
+  checkChoice("order", order, orders);
+  checkChoice("iterate", iterate, iterators);
 }
 
 function checkChoice(
   option: string,
   value: string | undefined,
-  choices: readonly [string, string],
+  choices: readonly string[],
 ): void {
   if (value === undefined || choices.includes(value)) return;
   throw new LocalProtocolError(
