@@ -4,20 +4,53 @@
  * @module
  */
 
-import type { DoveadmReply, LogLine } from "../../core/doveadm/mod.ts";
+import type {
+  DoveadmFailure,
+  DoveadmReply,
+  DoveadmSuccess,
+  LogLine,
+} from "../../core/doveadm/mod.ts";
 import type { DoveadmAnswer } from "./request.ts";
 
 /** The answer of a reply and of the log lines before it. The fields are decoded on first use, as the reply's. */
 export function answerOf(reply: DoveadmReply, log: readonly LogLine[]): DoveadmAnswer {
-  const { type, id, detail } = reply;
-  const status = reply.ok ? { ok: true } as const : { ok: false, code: reply.code } as const;
-  return {
-    ...{ type, id, detail, log, ...status },
-    get fields(): readonly string[] {
-      return reply.fields;
-    },
-    get rawFields(): readonly Uint8Array[] {
-      return reply.rawFields;
-    },
-  };
+  return reply.ok ? new SuccessAnswer(reply, log) : new FailureAnswer(reply, log);
+}
+
+/** What all answers have. A class, since getters of an object's own take long to create. */
+abstract class Answer {
+  readonly type = "reply";
+  readonly id: number;
+  readonly detail: string;
+  readonly log: readonly LogLine[];
+  readonly #reply: DoveadmReply;
+
+  constructor(reply: DoveadmReply, log: readonly LogLine[]) {
+    this.id = reply.id;
+    this.detail = reply.detail;
+    this.log = log;
+    this.#reply = reply;
+  }
+
+  get fields(): readonly string[] {
+    return this.#reply.fields;
+  }
+
+  get rawFields(): readonly Uint8Array[] {
+    return this.#reply.rawFields;
+  }
+}
+
+class SuccessAnswer extends Answer implements DoveadmSuccess {
+  readonly ok = true;
+}
+
+class FailureAnswer extends Answer implements DoveadmFailure {
+  readonly ok = false;
+  readonly code: string;
+
+  constructor(reply: DoveadmFailure, log: readonly LogLine[]) {
+    super(reply, log);
+    this.code = reply.code;
+  }
 }
