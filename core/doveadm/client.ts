@@ -8,6 +8,7 @@
 
 import { encodeUtf8, OutputQueue, plainBytes } from "../bytes.ts";
 import { DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import { NumberedQueue } from "../numbered_queue.ts";
 import type { Concealer } from "../peer_text.ts";
 import type { Protocol } from "../protocol.ts";
 import { ClientHandshake } from "./client_handshake.ts";
@@ -84,10 +85,8 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
   #ended = false;
   #failure: DovewireError | undefined;
 
-  #requests = new Map<number, Request>();
-  #lastId = 0;
-  /** The oldest request without a reply. */
-  #head = 1;
+  /** The requests without a reply, by their ids. */
+  #requests = new NumberedQueue<Request>();
   /** The oldest request that is not completely in the output. */
   #tail = 1;
 
@@ -121,7 +120,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 
   /** The requests without a reply, oldest first. */
   get unanswered(): readonly number[] {
-    return [...this.#requests.keys()];
+    return Array.from(this.#requests, ({ id }) => id);
   }
 
   /**
@@ -156,9 +155,8 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
       );
     }
     const line = encodeCommand(command);
-    const id = ++this.#lastId;
-    this.#requests.set(id, {
-      id,
+    const id = this.#requests.push({
+      id: this.#requests.last + 1,
       name,
       streamed,
       line,
@@ -292,7 +290,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 
   /** The request whose reply comes next, if any of it was sent. */
   #running(): Request | undefined {
-    const request = this.#requests.get(this.#head);
+    const request = this.#requests.first;
     return this.#hasLeft(request) ? request : undefined;
   }
 
@@ -303,7 +301,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 
   #openInput(id: number): Request | undefined {
     const request = this.#requests.get(id);
-    if (request === undefined && id >= 1 && id <= this.#lastId) return undefined;
+    if (request === undefined && id >= 1 && id <= this.#requests.last) return undefined;
     if (request?.stuffer === undefined) {
       throw new LocalProtocolError(
         request === undefined
@@ -326,8 +324,10 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
         request.outputAt = this.#output.pushed;
         this.#output.push(request.line);
       }
-      for (const chunk of request.waiting) this.#output.push(chunk);
-      request.waiting = [];
+      if (request.waiting.length > 0) {
+        for (const chunk of request.waiting) this.#output.push(chunk);
+        request.waiting = [];
+      }
       if (request.stuffer !== undefined) return;
     }
   }
@@ -390,7 +390,6 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 
   #answered(request: Request, reply: DoveadmReply): void {
     this.#requests.delete(request.id);
-    this.#head++;
     if (!request.takesInput) return;
     const refused = !reply.ok && (reply.code === "USAGE" || reply.code === "");
     if (request.stuffer === undefined && !refused) return;
