@@ -5,10 +5,12 @@
  */
 
 import type { DovewireError } from "../../core/mod.ts";
+import { NumberedQueue } from "../../core/numbered_queue.ts";
 import { checkOptions } from "../../core/option_checks.ts";
 import {
   type DoveadmClientEvent,
   DoveadmClientProtocol,
+  type DoveadmCommand,
   type LogLine,
 } from "../../core/doveadm/mod.ts";
 import { callListener } from "../../transports/call_listener.ts";
@@ -40,12 +42,12 @@ import {
 interface Outcome {
   readonly resolve: (answer: DoveadmAnswer) => void;
   readonly reject: (error: unknown) => void;
-  /** Receives the values of a stream. */
-  readonly queue?: FieldQueue;
 }
 
 /** A command that is not answered yet. */
 interface Pending extends Outcome {
+  /** Receives the values of a stream. */
+  readonly queue: FieldQueue | undefined;
   readonly id: number;
   readonly name: string;
   readonly log: LogLine[];
@@ -83,7 +85,8 @@ export class DoveadmConnection implements AsyncDisposable {
   #options: DoveadmConnectionOptions;
   #minor = 0;
   #preauthenticated = false;
-  #pending = new Map<number, Pending>();
+  /** The commands without an answer, by the ids of their requests. */
+  #pending = new NumberedQueue<Pending>();
   #handshakeTimeout: number;
   /** Whether a command was sent whose caller got the reason why the connection ended. */
   #wasUsed = false;
@@ -193,7 +196,7 @@ export class DoveadmConnection implements AsyncDisposable {
   ): AsyncGenerator<StreamedField, void, void> {
     const queue = new FieldQueue();
     const answer = new Promise<DoveadmAnswer>((resolve, reject) => {
-      this.#begin(request, options, { resolve, reject, queue });
+      this.#begin(request, options, { resolve, reject }, queue);
     });
     let answered = false;
     const settled = answer.then(
@@ -272,12 +275,16 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   /** Sends a command. */
-  #begin(request: DoveadmRequest, options: StreamOptions, outcome: Outcome): void {
+  #begin(
+    request: DoveadmRequest,
+    options: StreamOptions,
+    { resolve, reject }: Outcome,
+    queue?: FieldQueue,
+  ): void {
     checkRequest(request);
     checkSendOptions(options);
-    const { input, ...command } = request;
+    const { name, input } = request;
     const { signal, timeout = this.#options.timeout ?? defaultTimeout, valuesPerRow } = options;
-    const { name } = command;
     const limit = timeLimit("timeout", timeout);
     if (signal?.aborted) throw abortError(name, signal, false);
     if (!this.isOpen) {
@@ -285,8 +292,8 @@ export class DoveadmConnection implements AsyncDisposable {
       throw closedError(name, { peer: this.peer, cause, wasUsed: this.#wasUsed });
     }
     this.#wasUsed = true;
-    const isStream = outcome.queue !== undefined;
-    const id = this.#protocol.send({ ...command, input: input !== undefined, streamed: isStream });
+    const isStream = queue !== undefined;
+    const id = this.#protocol.send(commandOf(request, isStream));
     const deadline = new Deadline({
       timeout: limit,
       signals: [signal],
@@ -298,8 +305,18 @@ export class DoveadmConnection implements AsyncDisposable {
       },
       onEnd: (error) => this.#fail(pending, error as DovewireError),
     });
-    const pending: Pending = { ...outcome, id, name, log: [], deadline, valuesPerRow, values: 0 };
-    this.#pending.set(id, pending);
+    const pending: Pending = {
+      id,
+      name,
+      resolve,
+      reject,
+      queue,
+      log: [],
+      deadline,
+      valuesPerRow,
+      values: 0,
+    };
+    this.#pending.push(pending);
     void this.#driver.flush();
     if (input !== undefined) this.#inputTurn = this.#writeInput(pending, input, this.#inputTurn);
   }
@@ -310,7 +327,7 @@ export class DoveadmConnection implements AsyncDisposable {
     const { id, name } = pending;
     try {
       for await (const piece of piecesOf(input)) {
-        if (!this.#pending.has(id)) return;
+        if (this.#pending.get(id) === undefined) return;
         this.#protocol.write(id, piece);
         await this.#driver.flush();
       }
@@ -333,8 +350,8 @@ export class DoveadmConnection implements AsyncDisposable {
     this.#ended = true;
     this.#protocol.close();
     this.#endHandshake(this.#reason ?? handshakeError(this.#failure, this.peer));
-    const [head] = this.#pending.values();
-    for (const pending of [...this.#pending.values()]) {
+    const head = this.#pending.first;
+    for (const pending of this.#pending) {
       const sent = this.#protocol.isSent(pending.id);
       const isHead = pending === head;
       const how = { peer: this.peer, sent, isHead, log: pending.log, reason: this.#reason };
@@ -391,7 +408,7 @@ export class DoveadmConnection implements AsyncDisposable {
 
   /** Ends a pending command, which ends the connection. */
   #fail(pending: Pending, error: DovewireError): void {
-    if (!this.#pending.has(pending.id)) return;
+    if (this.#pending.get(pending.id) === undefined) return;
     this.#settle(pending).reject(error);
     if (this.#reason === undefined) void this.#end(error);
   }
@@ -401,4 +418,15 @@ export class DoveadmConnection implements AsyncDisposable {
     await this.#driver.close();
     await this.#running;
   }
+}
+
+/**
+ * The command of a request. It names all properties, of which the compiler sees that none is missing: a copy of
+ * "all the others" takes long to make.
+ */
+function commandOf(
+  { name, args, user, verbosity, extraFields, input }: DoveadmRequest,
+  streamed: boolean,
+): { [Name in keyof Required<DoveadmCommand>]: DoveadmCommand[Name] } {
+  return { name, args, user, verbosity, extraFields, input: input !== undefined, streamed };
 }
