@@ -12,7 +12,6 @@ import {
   columnsOf,
   type CommandInfo,
   type DovecotVersion,
-  encodeArguments,
   findCommand,
   givenParameters,
   isLasting,
@@ -20,6 +19,7 @@ import {
   type ParameterValues,
   type ReplyColumn,
 } from "../../core/doveadm/catalogue/mod.ts";
+import { encodeCheckedArguments, valueOf } from "../../core/doveadm/catalogue/arguments.ts";
 import { isMask, namesInList } from "../chosen_users.ts";
 import type { HttpValue } from "../http/request_body.ts";
 import type { Input } from "./input.ts";
@@ -51,6 +51,7 @@ export class TypedCall {
   readonly #options: CallOptions;
   readonly #arguments: Partial<Record<DovecotVersion, readonly string[]>> = {};
   readonly #columns: Partial<Record<DovecotVersion, readonly ReplyColumn[]>> = {};
+  #given: readonly string[] | undefined;
 
   /**
    * Creates a call; throws a `LocalProtocolError` for a command that the catalogue lacks, and for
@@ -71,7 +72,7 @@ export class TypedCall {
       );
     }
     // A copy, so that later changes by the caller don't bypass the checks.
-    const values = ownValues(parameters);
+    const values: ParameterValues = { ...parameters };
     checkParameters(info, values);
     this.info = info;
     this.#values = values;
@@ -94,14 +95,16 @@ export class TypedCall {
 
   /** The names of the given parameters. */
   get given(): readonly string[] {
-    return Object.keys(this.#values).filter((name) => this.#values[name] !== undefined);
+    return this.#given ??= Object.keys(this.#values).filter((name) =>
+      this.#values[name] !== undefined
+    );
   }
 
   /** The command's input, if it takes any. */
   get input(): Input | undefined {
     const { input } = this.info;
     // Whatever the types say, this parameter is the caller's input.
-    return input === undefined ? undefined : this.#values[input] as Input | undefined;
+    return input === undefined ? undefined : valueOf(this.#values, input) as Input | undefined;
   }
 
   /** The same call with its input replaced: by one that can be sent several times. */
@@ -120,7 +123,7 @@ export class TypedCall {
       JSON.stringify(columns["2.3"]) !== JSON.stringify(columns["2.4"]) ||
       parameters.some((parameter) =>
         (!isLasting(parameter) || parameter.typeIn !== undefined) &&
-        this.#values[parameter.implied?.by ?? parameter.name] !== undefined
+        valueOf(this.#values, parameter.implied?.by ?? parameter.name) !== undefined
       ) ||
       parameters.some((parameter) => !isLasting(parameter) && parameter.required) ||
       areVersioned(this.info, this.#values) ||
@@ -144,7 +147,7 @@ export class TypedCall {
   }
 
   #encodeArguments(version: DovecotVersion): string[] {
-    const args = encodeArguments(this.info, this.#valuesFor(version), version);
+    const args = encodeCheckedArguments(this.info, this.#valuesFor(version), version);
     if (!this.isIteratedByServer) return args;
     this.#checkIteration(version);
     return ["--all-users", ...args];
@@ -219,13 +222,13 @@ export class TypedCall {
   }
 
   #choice(name: "user" | "userFile"): string | undefined {
-    const value = this.info.mail ? this.#values[name] : undefined;
+    const value = this.info.mail ? valueOf(this.#values, name) : undefined;
     return typeof value === "string" && value !== "" ? value : undefined;
   }
 
   #chosenUsers(): Users | undefined {
     if (!this.info.mail) return undefined;
-    if (this.#values.allUsers === true) return { mask: "*" };
+    if (valueOf(this.#values, "allUsers") === true) return { mask: "*" };
     const list = this.#choice("userFile");
     if (list === undefined) {
       const user = this.#choice("user");
@@ -312,11 +315,6 @@ export class RowReader {
     }
     return rows;
   }
-}
-
-/** An object's own properties, in an object without a prototype. */
-function ownValues(parameters: object): ParameterValues {
-  return Object.assign(Object.create(null), parameters);
 }
 
 /** A row that starts with the user's name. */

@@ -75,14 +75,26 @@ export function givenParameters(
   info: CommandInfo,
   values: ParameterValues,
   version: DovecotVersion,
-): [parameter: ParameterInfo, value: Exclude<ParameterValue, false>][] {
+): GivenParameter[] {
   checkParameters(info, values);
+  return givenInVersion(info, values, version);
+}
+
+/** A parameter that was set, or is implied, and its value. */
+type GivenParameter = [parameter: ParameterInfo, value: Exclude<ParameterValue, false>];
+
+/** As {@linkcode givenParameters}, of parameters that passed {@linkcode checkParameters}. */
+function givenInVersion(
+  info: CommandInfo,
+  values: ParameterValues,
+  version: DovecotVersion,
+): GivenParameter[] {
   if (!existsIn(info, version)) {
     throw new LocalProtocolError(
       `"${info.name}" is not a command of Dovecot ${version}${whenItExists(info)}.`,
     );
   }
-  const given: [ParameterInfo, Exclude<ParameterValue, false>][] = [];
+  const given: GivenParameter[] = [];
   for (const parameter of info.parameters) {
     const exists = existsIn(parameter, version);
     const value = valueOf(values, parameter.name) ??
@@ -131,8 +143,18 @@ export function encodeArguments(
   values: ParameterValues,
   version: DovecotVersion,
 ): string[] {
+  checkParameters(info, values);
+  return encodeCheckedArguments(info, values, version);
+}
+
+/** As {@linkcode encodeArguments}, of parameters that passed {@linkcode checkParameters}. */
+export function encodeCheckedArguments(
+  info: CommandInfo,
+  values: ParameterValues,
+  version: DovecotVersion,
+): string[] {
   const args: string[] = [];
-  for (const [{ name }, value] of givenParameters(info, values, version)) {
+  for (const [{ name }, value] of givenInVersion(info, values, version)) {
     if (name === info.input || (info.mail && userParameters.has(name))) continue;
     const option = longOption(name);
     if (value === true) args.push(option);
@@ -152,13 +174,18 @@ export function longOption(name: string): string {
 
 function checkNames(info: CommandInfo, values: ParameterValues): void {
   for (const name of Object.keys(values)) {
-    if (info.parameters.some((parameter) => parameter.name === name)) continue;
+    if (hasParameter(info, name)) continue;
     const names = info.parameters.map((parameter) => `"${parameter.name}"`);
     throw new LocalProtocolError(
       `"${info.name}" has no parameter ${JSON.stringify(name)}. ` +
         (names.length === 0 ? "It has none." : `It has ${names.join(", ")}.`),
     );
   }
+}
+
+function hasParameter({ parameters }: CommandInfo, name: string): boolean {
+  for (const parameter of parameters) if (parameter.name === name) return true;
+  return false;
 }
 
 function checkMissing({ name: command }: CommandInfo, { name, required }: ParameterInfo): void {
@@ -172,7 +199,8 @@ function checkMissingOneOf(
   values: ParameterValues,
   version?: DovecotVersion,
 ): void {
-  const { name: command, parameters, needsOneOf = [] } = info;
+  const { name: command, parameters, needsOneOf } = info;
+  if (needsOneOf === undefined) return;
   const possible = parameters.filter((parameter) =>
     needsOneOf.includes(parameter.name) &&
     (version === undefined ? isLasting(info) : existsIn(parameter, version))
@@ -186,8 +214,9 @@ function checkMissingOneOf(
 /** Checks numbers against the parameters that limit them. */
 function checkSizes({ name: command, parameters }: CommandInfo, values: ParameterValues): void {
   for (const { name, atMost } of parameters) {
+    if (atMost === undefined) continue;
     const value = valueOf(values, name);
-    if (atMost === undefined || !isGiven(value)) continue;
+    if (!isGiven(value)) continue;
     const limit = valueOf(values, atMost) ?? 0;
     if (BigInt(value as number) <= BigInt(limit as number)) continue;
     throw new LocalProtocolError(
@@ -256,19 +285,23 @@ function checkValue(
 ): void {
   const { name: command, input } = info;
   const { name, type, implied } = parameter;
-  const what = `The parameter "${name}" of "${command}"`;
+  const wrong = (rest: string) =>
+    new LocalProtocolError(`The parameter "${name}" of "${command}" ${rest}.`);
   const { isRight, wanted } = name === input ? inputCheck : checks[type];
-  if (!isRight(value)) throw new LocalProtocolError(`${what} has to be ${wanted}.`);
+  if (!isRight(value)) throw wrong(`has to be ${wanted}`);
   if (name === input) return;
-  if ([value].flat().some((item) => String(item).includes("\0"))) {
-    throw new LocalProtocolError(
-      `${what} contains a NUL, at which Dovecot would cut it. Remove the NUL.`,
-    );
+  if (hasNul(value)) {
+    throw wrong("contains a NUL, at which Dovecot would cut it. Remove the NUL");
   }
   if (implied !== undefined && value !== implied.value) {
-    throw new LocalProtocolError(`${what} can only be ${JSON.stringify(implied.value)}.`);
+    throw wrong(`can only be ${JSON.stringify(implied.value)}`);
   }
   checkContent(info, parameter, value);
+}
+
+function hasNul(value: Exclude<ParameterValue, false>): boolean {
+  if (typeof value !== "object") return String(value).includes("\0");
+  return value.some((item) => item.includes("\0"));
 }
 
 function whenItExists({ since, until }: Lifetime): string {
