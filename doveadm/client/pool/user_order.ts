@@ -15,16 +15,19 @@ export interface OrderedCommand {
   leaveQueue: (() => boolean) | undefined;
 }
 
+/** How many users without commands are remembered at least. */
+const leastIdle = 32;
+
 /** The commands of a user. */
 interface Line<Command> {
-  /** The command that the others wait for: it runs, or may. */
+  /** The command that the others wait for: it runs, or may; `undefined` if there is none at all. */
   holder: Command | undefined;
   readonly waiting: Queue<Command>;
 }
 
 /**
  * The order of each user's commands: one at a time, in the order of the calls. Each operation takes constant
- * time; a user without commands takes no memory.
+ * time, on average. No more users without commands are remembered than with, or {@linkcode leastIdle}.
  *
  * Streams differ, since a loop that reads one may well call other commands for its user: a stream begins
  * after the commands before it, and none waits for its end. It doesn't wait for a command whose input comes
@@ -32,17 +35,27 @@ interface Line<Command> {
  */
 export class UserOrder<Command extends OrderedCommand> {
   readonly #lines = new Map<string, Line<Command>>();
+  /**
+   * How many lines are empty. They aren't deleted one by one: the next command may be the same user's, and a
+   * map takes long to delete what it just got.
+   */
+  #idle = 0;
 
   /** Whether a command may go on; if not, it waits, and {@linkcode leave} returns it in its turn. */
   enter(command: Command): boolean {
     const { user, attendance } = command.work;
     if (user === undefined) return true;
     const line = this.#lines.get(user);
-    if (line === undefined) {
-      if (attendance !== "stream") this.#lines.set(user, { holder: command, waiting: new Queue() });
+    if (line?.holder === undefined) {
+      if (attendance === "stream") return true;
+      if (line === undefined) this.#lines.set(user, { holder: command, waiting: new Queue() });
+      else {
+        line.holder = command;
+        this.#idle--;
+      }
       return true;
     }
-    if (attendance === "stream" && line.holder?.work.attendance === "input") return true;
+    if (attendance === "stream" && line.holder.work.attendance === "input") return true;
     command.leaveQueue = line.waiting.push(command);
     return false;
   }
@@ -64,7 +77,19 @@ export class UserOrder<Command extends OrderedCommand> {
       next.push(first);
       if (!isStream) line.holder = first;
     }
-    if (line.holder === undefined) this.#lines.delete(user!);
+    if (line.holder === undefined) {
+      this.#idle++;
+      this.#forgetIdle();
+    }
     return next;
+  }
+
+  /** Deletes the empty lines if they are too many. */
+  #forgetIdle(): void {
+    if (this.#idle <= leastIdle || this.#idle * 2 <= this.#lines.size) return;
+    for (const [user, line] of this.#lines) {
+      if (line.holder === undefined) this.#lines.delete(user);
+    }
+    this.#idle = 0;
   }
 }
