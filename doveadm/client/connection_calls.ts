@@ -27,7 +27,7 @@ import { ConnectionPool } from "./pool/connection_pool.ts";
 import { checkPoolOptions } from "./pool/pool_options.ts";
 import type { PoolStats } from "./pool/pool_stats.ts";
 import { attendanceOf, type Work, workOf } from "./pool/work.ts";
-import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import type { DoveadmAnswer, DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
 import { type Input, wholeInput } from "./input.ts";
 import { rowsOfReply, rowsOfStream, valuesPerRow } from "./rows.ts";
 import { type DoveadmTarget, resolveTarget } from "./target.ts";
@@ -103,18 +103,18 @@ export class ConnectionCalls implements CallRunner {
   }
 
   send(request: DoveadmRequest, options: HopOptions): Promise<DoveadmResult> {
-    const work = workOf({ ...request, user: userAtHop(request.user, options) }, options);
-    return this.#pool.run(
-      work,
-      (connection, rest) => succeed(connection, withHop(request, options, connection), rest),
-    );
+    const work = workOf(request, options);
+    return this.#pool.run(work, async (connection, rest) => {
+      const sent = withHop(request, options, connection);
+      return succeeded(connection, sent, await connection.send(sent, rest));
+    });
   }
 
   stream(
     request: DoveadmRequest,
     options: HopOptions,
   ): AsyncGenerator<StreamedField, void, void> {
-    const work = workOf({ ...request, user: userAtHop(request.user, options) }, options, true);
+    const work = workOf(request, options, true);
     return this.#pool.stream(
       work,
       (connection, rest) => connection.stream(withHop(request, options, connection), rest),
@@ -186,7 +186,8 @@ export class ConnectionCalls implements CallRunner {
       const version = versionOf(connection.minor);
       const request = { name, user, args: call.argumentsFor(version), input };
       const sent = withHop(request, options, connection);
-      const { rawFields } = await succeed(connection, sent, rest);
+      const answer = await connection.send(sent, rest);
+      const { rawFields } = succeeded(connection, sent, answer);
       return rowsOfReply(call, rawFields, { version, limits: this.#limits });
     });
   }
@@ -211,28 +212,25 @@ export class ConnectionCalls implements CallRunner {
 
 /** What a call for one user, or without a user, needs. */
 function workOfCall(
-  { call: { info, given }, user, input }: UserCall,
+  { call, user, input }: UserCall,
   options: HopOptions,
   isStream = false,
 ): Work {
   return {
-    ...{
-      name: info.name,
-      user: userAtHop(user, options),
-      options,
-      attendance: attendanceOf(input, isStream),
-    },
-    kindIn: (version) => connectionKind(info, given, version),
+    name: call.info.name,
+    user: userAtHop(user, options),
+    options,
+    attendance: attendanceOf(input, isStream),
+    kindIn: (version) => connectionKind(call.info, call.given, version),
   };
 }
 
-/** Sends a command; rejects with a `CommandError` if it failed. */
-async function succeed(
+/** The answer if the command succeeded; throws a `CommandError` if it failed. */
+function succeeded(
   connection: DoveadmConnection,
   request: DoveadmRequest,
-  options: SendOptions,
-): Promise<DoveadmResult> {
-  const answer = await connection.send(request, options);
+  answer: DoveadmAnswer,
+): DoveadmResult {
   if (answer.ok) return answer;
   // The server reads refused input as commands: the connection is not used again.
   if (request.input !== undefined) void connection.close();

@@ -13,18 +13,18 @@ import type { RunOptions } from "./run_options.ts";
 import { type Row, TypedCall } from "./typed_call.ts";
 
 /** Runs a call and returns its rows. */
-export async function runCall(
+export function runCall(
   runner: CallRunner,
   call: TypedCall,
   options: RunOptions,
 ): Promise<Row[]> {
   const many = usersCall(runner, call, false);
-  if (many !== undefined) return await runForUsers(many, options);
-  try {
-    return await runner.runCall(call, oneFor(call, options));
-  } catch (error) {
+  if (many !== undefined) return runForUsers(many, options);
+  const rows = runner.runCall(call, oneFor(call, options));
+  if (!call.isIteratedByServer) return rows;
+  return rows.catch((error) => {
     throw withNote(error, call);
-  }
+  });
 }
 
 /** Runs a call and yields its rows as they arrive. */

@@ -9,6 +9,7 @@ import {
   connectionKindOf,
   type DovecotVersion,
 } from "../../../core/doveadm/catalogue/mod.ts";
+import { type HopOptions, userAtHop } from "../cluster/hop.ts";
 import { type Input, isWhole } from "../input.ts";
 import type { DoveadmRequest, SendOptions } from "../request.ts";
 
@@ -38,13 +39,15 @@ export interface Work {
 /** What a request needs. */
 export function workOf(
   { name, user, args = [], input }: DoveadmRequest,
-  options: SendOptions,
+  options: HopOptions,
   isStream = false,
 ): Work {
   return {
-    ...{ name, user, options },
-    kindIn: (version) => connectionKindOf(name, args, version),
+    name,
+    user: userAtHop(user, options),
+    options,
     attendance: attendanceOf(input, isStream),
+    kindIn: (version) => connectionKindOf(name, args, version),
   };
 }
 
