@@ -121,14 +121,15 @@ export class Connections {
    * Takes an idle connection for a command: a used one that can have it, or else an unused one. One for
    * plain commands becomes one for mail commands only where no other may be opened.
    */
-  take(kind: ConnectionKind): PooledConnection | undefined {
-    return this.#takeFrom(kind) ?? this.#takeFrom("fresh") ??
-      (kind === "mail" && !this.hasRoom ? this.#takeFrom("plain") : undefined);
+  take(kind: ConnectionKind, now: number): PooledConnection | undefined {
+    return this.#takeFrom(kind, now) ?? this.#takeFrom("fresh", now) ??
+      (kind === "mail" && !this.hasRoom ? this.#takeFrom("plain", now) : undefined);
   }
 
   /** Takes any idle connection, used ones first. */
-  takeAny(): PooledConnection | undefined {
-    return this.#takeFrom("plain") ?? this.#takeFrom("mail") ?? this.#takeFrom("fresh");
+  takeAny(now: number): PooledConnection | undefined {
+    return this.#takeFrom("plain", now) ?? this.#takeFrom("mail", now) ??
+      this.#takeFrom("fresh", now);
   }
 
   /** Notes that a connection that was taken, or just opened, has a command of that kind now. */
@@ -146,17 +147,17 @@ export class Connections {
   }
 
   /** Keeps a connection that isn't running for later. */
-  keep(entry: PooledConnection): void {
+  keep(entry: PooledConnection, now: number): void {
     if (entry.commands === 0) entry.kind = "fresh";
     entry.state = "idle";
-    entry.idleSince = this.#clock.now();
+    entry.idleSince = now;
     entry.leaveIdle = this.#idle[entry.kind].push(entry);
     this.#sweepBefore(this.#endOf(entry));
   }
 
   /** Whether it should take no more commands. */
-  isOld({ oldAt }: PooledConnection): boolean {
-    return oldAt <= this.#clock.now();
+  isOld({ oldAt }: PooledConnection, now: number): boolean {
+    return oldAt <= now;
   }
 
   /** Notes that the server answered a command. */
@@ -236,7 +237,7 @@ export class Connections {
   /** Opens the spare connections that are missing, where that many commands wait for a fresh one. */
   openSpares(waiting: number): void {
     const { spares } = this.#options;
-    const wanted = spares ?? (waiting > 0 || this.#clock.now() < this.#spareUntil ? 1 : 0);
+    const wanted = spares ?? (waiting > 0 || this.#isSpareWanted() ? 1 : 0);
     while (this.#spares(waiting) < wanted && this.hasRoom && this.mayOpen({ isSpare: true })) {
       this.open("fresh");
     }
@@ -254,13 +255,18 @@ export class Connections {
     }));
   }
 
-  #takeFrom(kind: ConnectionKind): PooledConnection | undefined {
+  #takeFrom(kind: ConnectionKind, now: number): PooledConnection | undefined {
     // The one that was used last, so that those that aren't needed become idle for long.
     for (let entry; (entry = this.#idle[kind].pop()) !== undefined;) {
       entry.leaveIdle = undefined;
-      if (entry.connection.isOpen && !this.isOld(entry)) return entry;
+      if (entry.connection.isOpen && !this.isOld(entry, now)) return entry;
       this.discard(entry, entry.connection.isOpen ? "old" : "lost");
     }
+  }
+
+  /** Whether commands that need a fresh connection come often. */
+  #isSpareWanted(): boolean {
+    return this.#spareUntil !== -Infinity && this.#clock.now() < this.#spareUntil;
   }
 
   /** How many unused connections there are, or will be, beyond those for which commands wait. */
@@ -344,7 +350,7 @@ export class Connections {
     }
     this.#sweepBefore(next);
     for (const entry of ended) {
-      if (entry.state === "idle") this.discard(entry, this.isOld(entry) ? "old" : "idle");
+      if (entry.state === "idle") this.discard(entry, this.isOld(entry, now) ? "old" : "idle");
     }
   }
 }

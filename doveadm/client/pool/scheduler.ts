@@ -145,7 +145,7 @@ export class Scheduler {
     if (this.#order.enter(job) && this.#attended.enter(job)) {
       const entry = this.#takeNow(job);
       if (entry !== undefined) {
-        this.#start(job, entry);
+        this.#start(job, entry, job.calledAt);
         this.#dispatch();
         return job;
       }
@@ -339,9 +339,10 @@ export class Scheduler {
     if (this.#closed !== undefined) return;
     const connections = this.#connections;
     if (this.#ready.size === 0) return connections.openSpares(0);
+    const now = this.#clock.now();
     for (let kind; (kind = this.#ready.longestAwaited((it) => connections.mayHave(it)));) {
-      const entry = connections.take(kind);
-      if (entry !== undefined) this.#start(this.#ready.shift(kind)!, entry);
+      const entry = connections.take(kind, now);
+      if (entry !== undefined) this.#start(this.#ready.shift(kind)!, entry, now);
     }
     for (let kind; (kind = neediest(this.#division)) !== undefined;) {
       if (!connections.mayOpen()) return;
@@ -354,13 +355,13 @@ export class Scheduler {
   }
 
   /** An idle connection for a new call, unless others have waited longer for one. */
-  #takeNow({ kind, work }: Job): PooledConnection | undefined {
-    if (work.isEasy) return this.#connections.takeAny();
-    return this.#ready.sizeOf(kind) > 0 ? undefined : this.#connections.take(kind);
+  #takeNow({ kind, work, calledAt }: Job): PooledConnection | undefined {
+    if (work.isEasy) return this.#connections.takeAny(calledAt);
+    return this.#ready.sizeOf(kind) > 0 ? undefined : this.#connections.take(kind, calledAt);
   }
 
   /** Gives a connection to a call. */
-  #start(job: Job, entry: PooledConnection): void {
+  #start(job: Job, entry: PooledConnection, now: number): void {
     const { work } = job;
     const kind = work.isEasy && entry.commands > 0
       ? entry.kind
@@ -374,14 +375,14 @@ export class Scheduler {
       this.#wait(job);
       this.#ready.push(job);
       this.#startDeadline(job);
-      this.#connections.keep(entry);
+      this.#connections.keep(entry, now);
       return;
     }
     this.#endWait(job);
     job.kind = kind;
     job.attempts++;
     job.connection = entry.number;
-    job.startedAt = this.#clock.now();
+    job.startedAt = now;
     this.#connections.run(entry, kind);
     entry.commands++;
     if (findCommand(work.name)?.mail) entry.mailCommands++;
@@ -403,12 +404,13 @@ export class Scheduler {
     const isUsedUp = entry.kind === "fresh" ||
       entry.kind === "mail" && this.#takesMany === false;
     if (isUsedUp) return connections.discard(entry, "used");
-    if (connections.isOld(entry)) return connections.discard(entry, "old");
+    const now = this.#clock.now();
+    if (connections.isOld(entry, now)) return connections.discard(entry, "old");
     const next = heir(this.#division, entry.kind);
-    if (next === undefined) return connections.keep(entry);
+    if (next === undefined) return connections.keep(entry, now);
     if (next !== "mail" || entry.kind !== "plain") return connections.discard(entry, "room");
     entry.kind = "mail";
-    connections.keep(entry);
+    connections.keep(entry, now);
   }
 
   #retryReason(
@@ -439,8 +441,9 @@ export class Scheduler {
     this.#version = entry.version;
     this.#openError = undefined;
     const job = this.#ready.shift(entry.kind);
-    if (job === undefined) this.#connections.keep(entry);
-    else this.#start(job, entry);
+    const now = this.#clock.now();
+    if (job === undefined) this.#connections.keep(entry, now);
+    else this.#start(job, entry, now);
     this.#tellConnecting();
     this.#dispatch();
   }
