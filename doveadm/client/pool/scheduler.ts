@@ -262,6 +262,7 @@ export class Scheduler {
   /** Starts the time of a call that has to wait. */
   #startDeadline(job: Job): void {
     const { name, options: { signal } } = job.work;
+    if (job.endsAt === Infinity && signal === undefined) return;
     job.deadline = new Deadline({
       timeout: job.leftAt(this.#clock.now()),
       signals: [signal],
