@@ -11,12 +11,12 @@ import {
   type DoveadmClientEvent,
   DoveadmClientProtocol,
   type DoveadmCommand,
-  type LogLine,
 } from "../../core/doveadm/mod.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { Driver } from "../../transports/driver.ts";
 import type { Transport } from "../../transports/transport.ts";
 import { withDoveadmAlpn } from "../alpn.ts";
+import { Alarm } from "./alarm.ts";
 import { answerOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
 import {
@@ -28,7 +28,15 @@ import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors
 import { closedError, handshakeError, timeoutError, unansweredError } from "./failures.ts";
 import { FieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
 import { type Input, piecesOf } from "./input.ts";
-import { abortError, Deadline, defaultTimeout, timeLimit } from "../../transports/timers.ts";
+import {
+  abortError,
+  Deadline,
+  defaultTimeout,
+  onAbort,
+  systemClock,
+  timeLimit,
+} from "../../transports/timers.ts";
+import { type Outcome, PendingCommand } from "./pending_command.ts";
 import { checkPlaintext } from "./plaintext.ts";
 import {
   checkRequest,
@@ -37,25 +45,6 @@ import {
   type DoveadmRequest,
   type SendOptions,
 } from "./request.ts";
-
-/** Receives the outcome of a command. */
-interface Outcome {
-  readonly resolve: (answer: DoveadmAnswer) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** A command that is not answered yet. */
-interface Pending extends Outcome {
-  /** Receives the values of a stream. */
-  readonly queue: FieldQueue | undefined;
-  readonly id: number;
-  readonly name: string;
-  readonly log: LogLine[];
-  readonly deadline: Deadline;
-  /** Of a stream: how many values make a row, and how many came. */
-  readonly valuesPerRow: number | undefined;
-  values: number;
-}
 
 /** How many log lines are kept for each command. */
 const logLinesKept = 100;
@@ -86,7 +75,8 @@ export class DoveadmConnection implements AsyncDisposable {
   #minor = 0;
   #preauthenticated = false;
   /** The commands without an answer, by the ids of their requests. */
-  #pending = new NumberedQueue<Pending>();
+  #pending = new NumberedQueue<PendingCommand>();
+  #alarm = new Alarm(() => this.#endOverdue());
   #handshakeTimeout: number;
   /** Whether a command was sent whose caller got the reason why the connection ended. */
   #wasUsed = false;
@@ -278,7 +268,7 @@ export class DoveadmConnection implements AsyncDisposable {
   #begin(
     request: DoveadmRequest,
     options: StreamOptions,
-    { resolve, reject }: Outcome,
+    outcome: Outcome,
     queue?: FieldQueue,
   ): void {
     checkRequest(request);
@@ -292,37 +282,21 @@ export class DoveadmConnection implements AsyncDisposable {
       throw closedError(name, { peer: this.peer, cause, wasUsed: this.#wasUsed });
     }
     this.#wasUsed = true;
-    const isStream = queue !== undefined;
-    const id = this.#protocol.send(commandOf(request, isStream));
-    const deadline = new Deadline({
-      timeout: limit,
-      signals: [signal],
-      errorOf: (aborted) => {
-        const sent = this.#protocol.isSent(id);
-        return aborted === undefined
-          ? timeoutError(name, timeout, { peer: this.peer, sent, isStream })
-          : abortError(name, aborted, sent);
-      },
-      onEnd: (error) => this.#fail(pending, error as DovewireError),
-    });
-    const pending: Pending = {
-      id,
-      name,
-      resolve,
-      reject,
-      queue,
-      log: [],
-      deadline,
-      valuesPerRow,
-      values: 0,
-    };
+    const id = this.#protocol.send(commandOf(request, queue !== undefined));
+    const how = { id, name, queue, valuesPerRow, limit, alarm: this.#alarm };
+    const pending = new PendingCommand(outcome, how);
     this.#pending.push(pending);
+    if (signal !== undefined) {
+      pending.forgetSignal = onAbort(signal, () => {
+        this.#fail(pending, abortError(name, signal, this.#protocol.isSent(id)));
+      });
+    }
     void this.#driver.flush();
     if (input !== undefined) this.#inputTurn = this.#writeInput(pending, input, this.#inputTurn);
   }
 
   /** Writes a command's input after the input of the previous command. */
-  async #writeInput(pending: Pending, input: Input, turn: Promise<void>): Promise<void> {
+  async #writeInput(pending: PendingCommand, input: Input, turn: Promise<void>): Promise<void> {
     await turn;
     const { id, name } = pending;
     try {
@@ -348,6 +322,7 @@ export class DoveadmConnection implements AsyncDisposable {
       this.#failure = error;
     }
     this.#ended = true;
+    this.#alarm.stop();
     this.#protocol.close();
     this.#endHandshake(this.#reason ?? handshakeError(this.#failure, this.peer));
     const head = this.#pending.first;
@@ -355,7 +330,7 @@ export class DoveadmConnection implements AsyncDisposable {
       const sent = this.#protocol.isSent(pending.id);
       const isHead = pending === head;
       const how = { peer: this.peer, sent, isHead, log: pending.log, reason: this.#reason };
-      this.#settle(pending).reject(unansweredError(pending.name, this.#failure, how));
+      this.#settle(pending).outcome.reject(unansweredError(pending.name, this.#failure, how));
     }
   }
 
@@ -371,20 +346,20 @@ export class DoveadmConnection implements AsyncDisposable {
       case "field": {
         const pending = this.#pending.get(event.id);
         if (pending === undefined) return;
-        const { deadline, queue, valuesPerRow } = pending;
+        const { queue, valuesPerRow } = pending;
         if (event.final) pending.values++;
         const isRow = event.final && pending.values % (valuesPerRow ?? 1) === 0;
-        if (isRow || valuesPerRow === undefined) deadline.restart();
+        if (isRow || valuesPerRow === undefined) pending.restartTime();
         const taken = queue!.add(event.chunk, event.final);
         if (taken === undefined) return;
         // A stream's time limit runs while the server is awaited, not while the caller is.
-        deadline.pause();
-        return taken.then(() => deadline.resume());
+        pending.pauseTime();
+        return taken.then(() => pending.resumeTime());
       }
       case "reply": {
         const pending = this.#pending.get(event.id);
         if (pending === undefined) return;
-        this.#settle(pending).resolve(answerOf(event, pending.log));
+        this.#settle(pending).outcome.resolve(answerOf(event, pending.log));
         return;
       }
       case "end":
@@ -400,17 +375,34 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 
   /** Removes a command from the pending ones. */
-  #settle(pending: Pending): Pending {
+  #settle(pending: PendingCommand): PendingCommand {
     this.#pending.delete(pending.id);
-    pending.deadline.stop();
+    pending.forgetSignal?.();
     return pending;
   }
 
   /** Ends a pending command, which ends the connection. */
-  #fail(pending: Pending, error: DovewireError): void {
+  #fail(pending: PendingCommand, error: DovewireError): void {
     if (this.#pending.get(pending.id) === undefined) return;
-    this.#settle(pending).reject(error);
+    this.#settle(pending).outcome.reject(error);
     if (this.#reason === undefined) void this.#end(error);
+  }
+
+  /** Ends the commands whose time is over. */
+  #endOverdue(): void {
+    const { peer } = this;
+    const now = systemClock.now();
+    let next = Infinity;
+    for (const pending of this.#pending) {
+      const { id, name, limit, queue, endsAt } = pending;
+      if (endsAt > now) {
+        next = Math.min(next, endsAt);
+        continue;
+      }
+      const sent = this.#protocol.isSent(id);
+      this.#fail(pending, timeoutError(name, limit, { peer, sent, isStream: queue !== undefined }));
+    }
+    this.#alarm.callBy(next);
   }
 
   async #end(reason: DovewireError): Promise<void> {
