@@ -7,6 +7,7 @@
 import { type ConnectionKind, connectionKinds } from "../../../core/doveadm/catalogue/mod.ts";
 import { Queue } from "../../../core/queue.ts";
 import type { Clock, Timer } from "../../../transports/timers.ts";
+import { Alarm } from "../alarm.ts";
 import type { DoveadmConnection } from "../connection.ts";
 import { Backoff } from "./backoff.ts";
 import type { Observer } from "./observer.ts";
@@ -51,14 +52,15 @@ export class Connections {
   /** Until when a spare is kept, if the options leave it to the use. */
   #spareUntil = -Infinity;
   #retryTimer: Timer | undefined;
-  #sweepTimer: Timer | undefined;
-  #sweepAt = Infinity;
+  /** When there may be idle connections to close. */
+  readonly #sweepAlarm: Alarm;
 
   /** Has no connection. */
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     this.#clock = options.clock;
     this.#backoff = new Backoff(options.clock, options.random);
+    this.#sweepAlarm = new Alarm(() => this.#sweep(), options.clock);
   }
 
   /** How many are open. */
@@ -152,7 +154,7 @@ export class Connections {
     entry.state = "idle";
     entry.idleSince = now;
     entry.leaveIdle = this.#idle[entry.kind].push(entry);
-    this.#sweepBefore(this.#endOf(entry));
+    this.#sweepAlarm.callBy(this.#endOf(entry));
   }
 
   /** Whether it should take no more commands. */
@@ -247,7 +249,7 @@ export class Connections {
   async close(reason: unknown): Promise<void> {
     this.#closing.abort(reason);
     this.#retryTimer?.stop();
-    this.#sweepTimer?.stop();
+    this.#sweepAlarm.stop();
     await Promise.all([...this.#all].map(async (entry) => {
       if (entry.state === "opening") return;
       this.discard(entry, "client");
@@ -325,19 +327,8 @@ export class Connections {
     return isSpare ? oldAt : Math.min(oldAt, idleSince + idleTimeout);
   }
 
-  /** Looks for connections to close at that time, if not earlier. */
-  #sweepBefore(time: number): void {
-    if (time >= this.#sweepAt) return;
-    this.#sweepTimer?.stop();
-    this.#sweepAt = time;
-    this.#sweepTimer = this.#clock.startTimer(
-      Math.max(0, Math.ceil(time - this.#clock.now())),
-      () => this.#sweep(),
-    );
-  }
-
+  /** Closes the connections that are idle for too long, or too old. */
   #sweep(): void {
-    this.#sweepAt = Infinity;
     const now = this.#clock.now();
     let next = Infinity;
     const ended: PooledConnection[] = [];
@@ -348,7 +339,7 @@ export class Connections {
         else next = Math.min(next, end);
       }
     }
-    this.#sweepBefore(next);
+    this.#sweepAlarm.callBy(next);
     for (const entry of ended) {
       if (entry.state === "idle") this.discard(entry, this.isOld(entry, now) ? "old" : "idle");
     }
