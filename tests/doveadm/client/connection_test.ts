@@ -211,6 +211,35 @@ test("connection › one of several commands is aborted › the others get an er
   }
 });
 
+test("connection › commands with several time limits › the one whose time is over first ends", async () => {
+  const [connection, server] = await connected();
+  const answers = [
+    errorOf(connection.send(list, { timeout: 60_000 })),
+    errorOf(connection.send(list, { timeout: 20 })),
+    errorOf(connection.send(list, { timeout: 0 })),
+  ];
+  await server.hears("mailbox list");
+  const [first, second, third] = await Promise.all(answers);
+  assert(second instanceof TimeoutError);
+  assert.match(second.message, /within 20 ms/);
+  for (const other of [first, third]) assert(other instanceof ConnectionLostError);
+});
+
+test("connection › a command after others that were answered › has all of its time", async () => {
+  const [connection, server] = await connected();
+  const timeout = 40;
+  for (let count = 1; count <= 3; count++) {
+    const answer = connection.send({ ...list, user: `user${count}` }, { timeout: 10_000 });
+    await server.hears(`user${count}`);
+    await server.say("INBOX\t\n+\n");
+    assert.deepEqual((await answer).fields, ["INBOX"]);
+  }
+  const begun = performance.now();
+  const error = await errorOf(connection.send(list, { timeout }));
+  assert(error instanceof TimeoutError);
+  assert(performance.now() - begun >= timeout);
+});
+
 test("connection › an invalid command › LocalProtocolError, and others are answered", async () => {
   const [connection, server] = await connected();
   const answer = connection.send(list);
