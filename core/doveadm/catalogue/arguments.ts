@@ -50,6 +50,8 @@ export function checkParameters(info: CommandInfo, values: ParameterValues): voi
   checkNames(info, values);
   for (const parameter of info.parameters) {
     const value = valueOf(values, parameter.name);
+    // So it is with most parameters.
+    if (value === undefined && !parameter.required) continue;
     if (isGiven(value)) checkValue(info, parameter, value);
     else if (isLasting(parameter)) checkMissing(info, parameter);
   }
@@ -96,9 +98,10 @@ function givenInVersion(
   }
   const given: GivenParameter[] = [];
   for (const parameter of info.parameters) {
+    const own = valueOf(values, parameter.name);
+    if (own === undefined && !parameter.required && parameter.implied === undefined) continue;
     const exists = existsIn(parameter, version);
-    const value = valueOf(values, parameter.name) ??
-      (exists ? impliedValue(parameter, values) : undefined);
+    const value = own ?? (exists ? impliedValue(parameter, values) : undefined);
     if (!isGiven(value)) {
       if (exists) checkMissing(info, parameter);
       continue;
