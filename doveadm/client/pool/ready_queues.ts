@@ -15,12 +15,12 @@ export class ReadyQueues {
     plain: new Queue(),
     fresh: new Queue(),
   };
-  #size = 0;
   #last = 0;
 
   /** How many there are. */
   get size(): number {
-    return this.#size;
+    const { mail, plain, fresh } = this.#queues;
+    return mail.size + plain.size + fresh.size;
   }
 
   /** How many need that kind. */
@@ -36,13 +36,7 @@ export class ReadyQueues {
   /** Adds a command after all others of its kind. */
   push(job: Job): void {
     job.turn = ++this.#last;
-    this.#size++;
-    const leave = this.#queues[job.kind].push(job);
-    job.leaveQueue = () => {
-      if (!leave()) return false;
-      this.#size--;
-      return true;
-    };
+    job.leaveQueue = this.#queues[job.kind].push(job);
   }
 
   /** Removes and returns the one that has waited longest for that kind. */
@@ -50,7 +44,6 @@ export class ReadyQueues {
     const job = this.#queues[kind].shift();
     if (job === undefined) return undefined;
     job.leaveQueue = undefined;
-    this.#size--;
     return job;
   }
 
