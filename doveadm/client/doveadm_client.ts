@@ -78,10 +78,12 @@ export class DoveadmClient implements AsyncDisposable {
    * The protocol has no way to cancel a command: one that was aborted or timed out after it was sent may
    * still run, and its connection is closed. Other commands are not affected.
    */
-  async send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
-    checkCall(request);
-    checkSendOptions(options);
-    return await this.#runner.send(request, options);
+  send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
+    return promised(() => {
+      checkCall(request);
+      checkSendOptions(options);
+      return this.#runner.send(request, options);
+    });
   }
 
   /**
@@ -155,8 +157,8 @@ export class DoveadmClient implements AsyncDisposable {
   run<Name extends BareCommandName>(
     name: Name,
   ): Promise<DoveadmRow<Name, Record<never, never>>[]>;
-  async run(name: string, parameters: object = {}, options: RunOptions = {}): Promise<Row[]> {
-    return await runCall(this.#runner, this.#call(name, parameters, options), options);
+  run(name: string, parameters: object = {}, options: RunOptions = {}): Promise<Row[]> {
+    return promised(() => runCall(this.#runner, this.#call(name, parameters, options), options));
   }
 
   /**
@@ -280,6 +282,15 @@ export class DoveadmClient implements AsyncDisposable {
   /** Closes all connections, as {@linkcode close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** The promise that a function returns; rejects if the function throws. An async function would add a promise. */
+function promised<Value>(begin: () => Promise<Value>): Promise<Value> {
+  try {
+    return begin();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 
