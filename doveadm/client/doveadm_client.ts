@@ -52,7 +52,7 @@ export class DoveadmClient implements AsyncDisposable {
   /** The other end, for messages. */
   readonly peer: string;
   readonly #runner: CallRunner;
-  readonly #values: ValueOptions;
+  readonly #timeZone: string | undefined;
 
   /**
    * Creates a client.
@@ -63,7 +63,7 @@ export class DoveadmClient implements AsyncDisposable {
     checkValueOptions(values);
     this.peer = runner.peer;
     this.#runner = runner;
-    this.#values = values;
+    this.#timeZone = values.timeZone;
   }
 
   /**
@@ -276,7 +276,8 @@ export class DoveadmClient implements AsyncDisposable {
   /** A call, checked. */
   #call(name: string, parameters: object, options: RunOptions): TypedCall {
     checkRunOptions(options);
-    return new TypedCall(name, parameters, { ...this.#values, iterate: options.iterate });
+    const { iterate } = options;
+    return new TypedCall(name, parameters, { timeZone: this.#timeZone, iterate });
   }
 
   /** Closes all connections, as {@linkcode close} does. */
