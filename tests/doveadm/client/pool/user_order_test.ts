@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectionLostError } from "../../../../core/errors.ts";
 import { settled } from "../../../harness/virtual_clock.ts";
+import { type OrderedCommand, UserOrder } from "../../../../doveadm/client/pool/user_order.ts";
 import { errorOf, FakePool } from "./fake_pool.ts";
 
 test("user order › twenty calls of one user › run one at a time, in their order", async () => {
@@ -268,4 +269,25 @@ test("attended commands › a stream whose connection is lost midway › isn't b
   assert.equal((await errorOf(stream.next())).message, "lost");
   await settled();
   assert.equal(runs, 1);
+});
+
+test("user order › hundreds of users who come and go › each one's commands keep their order", () => {
+  const order = new UserOrder<OrderedCommand>();
+  const command = (user: string, attendance?: "stream"): OrderedCommand => {
+    return { work: { user, attendance }, leaveQueue: undefined };
+  };
+  const users = Array.from({ length: 300 }, (_, at) => `user${at}`);
+  for (let round = 0; round < 3; round++) {
+    const first = users.map((user) => command(user));
+    for (const each of first) assert(order.enter(each));
+    const second = users.map((user) => command(user));
+    for (const each of second) assert(!order.enter(each));
+    first.forEach((each, at) => assert.deepEqual(order.leave(each), [second[at]]));
+    // One that is over already changes nothing.
+    assert.deepEqual(order.leave(first[0]), []);
+    for (const each of second) assert.deepEqual(order.leave(each), []);
+    // A stream holds up nobody, whether its user had commands or not.
+    assert(order.enter(command("user299", "stream")));
+    assert(order.enter(command("nobody", "stream")));
+  }
 });
