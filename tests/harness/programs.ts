@@ -18,6 +18,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   promtool: ["prometheus"],
   tmux: ["tmux"],
   python3: ["python3"],
+  // With the loader and the C library that programs for arm64 need.
+  "qemu-aarch64-static": ["qemu-user-static", "libc6-arm64-cross"],
   "redis-server": ["redis-server"],
 };
 
