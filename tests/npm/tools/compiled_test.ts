@@ -9,6 +9,12 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 import { compileCli } from "../../../scripts/compile_cli.ts";
+import { ensureProgram } from "../../harness/programs.ts";
+
+/** Where Debian has the loader and the libraries for programs of arm64, on other machines. */
+const arm64Root = "/usr/aarch64-linux-gnu";
+
+const isArm64 = Deno.build.arch === "aarch64";
 
 /** Starts a program without PATH and with these variables alone. */
 function start(program: string, args: readonly string[], env: Readonly<Record<string, string>>) {
@@ -44,14 +50,16 @@ function start(program: string, args: readonly string[], env: Readonly<Record<st
   };
 }
 
-test("the compiled command › without a runtime in PATH › serves, and asks its server", async () => {
-  const program = await compileCli(Deno.build.arch === "aarch64" ? "arm64" : "x64");
-  assert.match(await start(program, ["--version"], {}).output(), /^dovewire \d+\.\d+\.\d+\n$/);
-  const server = start(program, ["serve", "--embedded", "--user", "tss"], {});
+/** Checks a compiled file, which is started by a program and its first arguments. */
+async function checkCompiled(program: string, ...first: readonly string[]): Promise<void> {
+  const run = (words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    start(program, [...first, ...words], env);
+  assert.match(await run(["--version"]).output(), /^dovewire \d+\.\d+\.\d+\n$/);
+  const server = run(["serve", "--embedded", "--user", "tss"]);
   try {
     const [, password, address] = /^doveadm:\/\/doveadm:(.*)@(.*)$/.exec(await server.line())!;
     const ask = (...words: string[]) =>
-      start(program, ["--server", address, ...words], { DOVEWIRE_PASSWORD: password }).output();
+      run(["--server", address, ...words], { DOVEWIRE_PASSWORD: password }).output();
     assert.match(await ask("who"), /^username # service \(pids\) \(ips\)\n$/);
     const rows: readonly { mailbox: string }[] = JSON.parse(
       await ask("-f", "json", "mailbox", "list", "-u", "tss"),
@@ -60,4 +68,15 @@ test("the compiled command › without a runtime in PATH › serves, and asks it
   } finally {
     await server.stop();
   }
+}
+
+test("the compiled command › without a runtime in PATH › serves, and asks its server", async () => {
+  await checkCompiled(await compileCli(isArm64 ? "arm64" : "x64"));
+});
+
+test("the compiled command › for arm64, on another machine › runs in an emulator", {
+  skip: isArm64,
+}, async () => {
+  const emulator = await ensureProgram("qemu-aarch64-static");
+  await checkCompiled(emulator, "-L", arm64Root, await compileCli("arm64"));
 });
