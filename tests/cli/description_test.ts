@@ -132,7 +132,9 @@ COMP_CWORD=3
 _dovewire 2>&1
 printf '%s,' "\${COMPREPLY[@]}"`;
   const printed = await new Promise((resolve, reject) => {
-    execFile("bash", ["-uc", script.replaceAll("2>/dev/null", "")], (error, stdout, stderr) => {
+    // Without --norc, bash takes the pipe for a connection of rsh, unless SHLVL is set, and reads ~/.bashrc.
+    const args = ["--norc", "-uc", script.replaceAll("2>/dev/null", "")];
+    execFile("bash", args, (error, stdout, stderr) => {
       if (error === null) resolve([stdout, stderr]);
       else reject(error);
     });
