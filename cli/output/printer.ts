@@ -8,6 +8,7 @@ import { concat, decodeUtf8, encodeUtf8, escapeControls } from "@dovewire/dovewi
 import type { Format } from "../command_line/options.ts";
 import type { Column, Row } from "../run/rows.ts";
 import { isUntitled } from "./formats.ts";
+import { printableJson } from "./printable_json.ts";
 import { TablePrinter } from "./table_printer.ts";
 
 /** Where rows are printed to. */
@@ -38,15 +39,20 @@ export function createPrinter(format: Format, command: string, output: Output): 
     case "json":
       return new JsonPrinter(output);
     case "jsonl":
-      return new LinesPrinter(output, (row) => jsonOf(row, output));
+      return new LinesPrinter(output, { line: (row) => encodeUtf8(`${jsonOf(row, output)}\n`) });
     case "csv":
-      return new LinesPrinter(
-        output,
-        ({ values }) => values.map((value) => csvField(decodeUtf8(shown(value, output)))).join(","),
-        (columns) => columns.map(({ key }) => csvField(key)).join(","),
-      );
+      return new LinesPrinter(output, {
+        heading: (columns) => columns.map(({ key }) => csvField(key)).join(","),
+        line: ({ values }) => {
+          const fields = values.map((value) => csvField(decodeUtf8(shown(value, output))));
+          return encodeUtf8(`${fields.join(",")}\n`);
+        },
+      });
     case "tab":
-      return new LinesPrinter(output, undefined, tabHead);
+      return new LinesPrinter(output, {
+        heading: tabHeading,
+        line: ({ values }) => joined(values.map((value) => shown(value, output)), "\t"),
+      });
     case "flow":
       return new FlowPrinter(command, output);
     case "pager":
@@ -65,17 +71,9 @@ export function shown(value: Uint8Array, { isTerminal }: Output): Uint8Array {
   );
 }
 
-/** What JSON leaves as it is, and a terminal may act on. */
-const unsafeInJson = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
-
 /** A row as JSON, on a terminal without what would control it. */
 function jsonOf(row: Row, { isTerminal }: Output): string {
-  const text = JSON.stringify(objectOf(row));
-  if (!isTerminal) return text;
-  return text.replace(
-    unsafeInJson,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return isTerminal ? printableJson(objectOf(row)) : JSON.stringify(objectOf(row));
 }
 
 /** An object of a row's values as texts; of columns with the same name the last one counts. */
@@ -88,7 +86,7 @@ function csvField(text: string): string {
 }
 
 /** The names of columns; none for a list of users, as doveadm prints it. */
-function tabHead(columns: readonly Column[]): string {
+function tabHeading(columns: readonly Column[]): string {
   const names = columns.map(({ key }) => key).join("\t");
   return names === "username" ? "" : names;
 }
@@ -113,44 +111,41 @@ class JsonPrinter implements Printer {
   }
 }
 
+/** What a format of lines prints. */
+interface LineFormat {
+  /** The line with the names of the columns, without its end; left out, or empty, for none. */
+  readonly heading?: (columns: readonly Column[]) => string;
+  /** The line of a row, with its end. */
+  readonly line: (row: Row) => Uint8Array;
+}
+
 /** One line a row, and one with the names of the columns before them, if the format has it. */
 class LinesPrinter implements Printer {
   readonly #output: Output;
-  readonly #line: ((row: Row) => string) | undefined;
-  readonly #head: ((columns: readonly Column[]) => string) | undefined;
-  #columns = "";
+  readonly #format: LineFormat;
+  /** The heading that was printed last. */
+  #heading = "";
 
-  /** Without `line` the values stand as they are, with tabs between them. */
-  constructor(
-    output: Output,
-    line?: (row: Row) => string,
-    head?: (columns: readonly Column[]) => string,
-  ) {
+  constructor(output: Output, format: LineFormat) {
     this.#output = output;
-    this.#line = line;
-    this.#head = head;
+    this.#format = format;
   }
 
   async row(row: Row): Promise<void> {
-    await this.#headFor(row.columns);
-    if (this.#line === undefined) {
-      const bytes = row.values.map((value) => shown(value, this.#output));
-      return this.#output.write(joined(bytes, "\t"));
-    }
-    return this.#output.write(encodeUtf8(`${this.#line(row)}\n`));
+    await this.#printHeading(row.columns);
+    await this.#output.write(this.#format.line(row));
   }
 
-  end(columns: readonly Column[] | undefined): Promise<void> | void {
-    if (columns !== undefined && this.#columns === "") return this.#headFor(columns);
+  async end(columns: readonly Column[] | undefined): Promise<void> {
+    if (columns !== undefined && this.#heading === "") await this.#printHeading(columns);
   }
 
-  /** Writes the names of the columns, again only if they are others. */
-  #headFor(columns: readonly Column[]): Promise<void> | void {
-    if (this.#head === undefined) return;
-    const head = this.#head(columns);
-    if (head === this.#columns) return;
-    this.#columns = head;
-    return this.#output.write(encodeUtf8(`${head}\n`));
+  /** Prints the names of the columns, again only if they are others. */
+  async #printHeading(columns: readonly Column[]): Promise<void> {
+    const heading = this.#format.heading?.(columns) ?? "";
+    if (heading === this.#heading || heading === "") return;
+    this.#heading = heading;
+    await this.#output.write(encodeUtf8(`${heading}\n`));
   }
 }
 

@@ -7,6 +7,7 @@
 import { AuthenticationError, CommandError, type DoveadmLog } from "@dovewire/dovewire";
 import { DovewireError, escapeControls, messageOf } from "@dovewire/dovewire/core";
 import { combineExitCodes, exitCodeOf, exitCodes } from "./exit_codes.ts";
+import { printableJson } from "./printable_json.ts";
 
 /** What an error has to do with. */
 export interface ErrorContext {
@@ -90,7 +91,7 @@ export class Reporter {
   }
 
   #print(value: object): void {
-    this.#write(`${JSON.stringify(value)}\n`);
+    this.#write(`${printableJson(value)}\n`);
   }
 }
 

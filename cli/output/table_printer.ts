@@ -13,8 +13,17 @@ import type { Output, Printer } from "./printer.ts";
 /** How many rows decide the widths of the columns: later ones are printed as they come. */
 const sample = 1000;
 
+/** How many characters their values may have: what decides the widths is kept in memory. */
+const sampleSize = 16 * 1_048_576;
+
 /** The least width to which a column is cut on a terminal. */
 const narrowest = 6;
+
+/** The greatest width that a column gets: a longer value stands whole in its row, and widens no other one. */
+const widest = 1000;
+
+/** How many characters a terminal's column may have at most: signs without a width could go on for ever. */
+const charactersPerColumn = 8;
 
 /** Prints rows as a table; on a terminal, values are cut so that each row fits on a line. */
 export class TablePrinter implements Printer {
@@ -23,6 +32,7 @@ export class TablePrinter implements Printer {
   #columns: readonly Column[] | undefined;
   /** The rows from which the widths are to be measured; `undefined` when they are known. */
   #first: string[][] | undefined = [];
+  #firstSize = 0;
   #widths: readonly number[] = [];
 
   /** Prints the rows of a command. */
@@ -35,12 +45,14 @@ export class TablePrinter implements Printer {
     if (this.#columns !== undefined && !haveSameKeys(this.#columns, columns)) {
       await this.flush();
       this.#first = [];
+      this.#firstSize = 0;
     }
     this.#columns = columns;
     const texts = values.map((value) => escapeControls(decodeUtf8(value)));
     if (this.#first === undefined) return await this.#output.write(encodeUtf8(this.#line(texts)));
     this.#first.push(texts);
-    if (this.#first.length >= sample) await this.flush();
+    this.#firstSize += texts.reduce((size, { length }) => size + length, 0);
+    if (this.#first.length >= sample || this.#firstSize >= sampleSize) await this.flush();
   }
 
   async end(columns: readonly Column[] | undefined): Promise<void> {
@@ -68,7 +80,7 @@ export class TablePrinter implements Printer {
 /** The widths of the columns of some lines, so that each fits into `width`. */
 export function widthsOf(lines: readonly (readonly string[])[], width: number): readonly number[] {
   const widths = lines[0].map((_, at) =>
-    lines.reduce((most, line) => Math.max(most, widthOf(line[at])), 0)
+    Math.min(widest, lines.reduce((most, line) => Math.max(most, widthOf(line[at])), 0))
   );
   return fit(widths, width);
 }
@@ -108,20 +120,22 @@ export function fit(widths: readonly number[], line: number): readonly number[] 
   return widths.map((width) => Math.min(width, least));
 }
 
-/** How many columns of a terminal a text takes. */
+/** How many columns of a terminal a text takes; of one that is wider than any column, at least so many. */
 function widthOf(text: string): number {
+  const measured = text.slice(0, widest * charactersPerColumn);
   // The library takes a hundred times as long.
-  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);
+  return /^[ -~]*$/.test(measured) ? measured.length : stringWidth(measured);
 }
 
 /** A text cut to a width, with "…" at its end if something is missing. */
 export function cutTo(text: string, width: number): string {
-  if (widthOf(text) <= width) return text;
+  const longest = width * charactersPerColumn;
+  if (text.length <= longest && widthOf(text) <= width) return text;
   let cut = "";
   let used = 0;
   for (const sign of text) {
     used += widthOf(sign);
-    if (used > width - 1) break;
+    if (used > width - 1 || cut.length + sign.length > longest) break;
     cut += sign;
   }
   return `${cut}…`;

@@ -97,6 +97,44 @@ test("formats › names such as __proto__ › are columns like others", async ()
   }
 });
 
+test("formats › a value of 10 MB › is printed whole", async () => {
+  const large = "x漢\u0301\x9b".repeat(10_000_000 / 8);
+  for (const format of formats) {
+    const { length } = await printed(format, [row("A", "1", large), row("B", "2", "after")]);
+    assert(length >= 10_000_000 && length < 13_000_000, `${format} ${length}`);
+  }
+});
+
+test("table › a value of 10 MB on a terminal › is shown by its beginning, whatever it consists of", async () => {
+  for (const sign of ["x", "漢", "\u0301"]) {
+    const large = sign.repeat(10_000_000 / encodeUtf8(sign).length);
+    const text = decodeUtf8(await printed("table", [row("A", "1", large)], { width: 80 }));
+    assert(text.length < 2_000, `${text.length}`);
+  }
+});
+
+test("table › a value wider than any column › doesn't widen the other rows", async () => {
+  const large = row("A", "1", "x".repeat(100_000));
+  const middle: Row = { columns: [...columns].reverse(), values: [...large.values].reverse() };
+  const small: Row = { columns: middle.columns, values: ["s", "2", "B"].map(encodeUtf8) };
+  const text = decodeUtf8(await printed("table", [middle, ...Array(100).fill(small)]));
+  assert(text.length < 100_000 + 102 * 1_100, `${text.length}`);
+  assert(text.includes("x".repeat(100_000)));
+});
+
+test("table › large values › are not kept until a thousand rows are there", async () => {
+  const sizes: number[] = [];
+  const printer = createPrinter("table", "fetch", {
+    ...{ isTerminal: false, width: Infinity, flush: () => {} },
+    write: (bytes) => void sizes.push(bytes.length),
+  });
+  const large = row("A", "1", "x".repeat(5_000_000));
+  for (let count = 1; count <= 4; count++) await printer.row(large);
+  assert.equal(sizes.length, 1);
+  await printer.row(large);
+  assert.equal(sizes.length, 2);
+});
+
 test("table › on a narrow terminal › cuts the widest columns, and keeps one line a row", async () => {
   const rows = [
     row("A very long name of a mailbox", "12345", "x".repeat(200)),

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { formats } from "../../cli/command_line/options.ts";
+import { Reporter } from "../../cli/output/reporter.ts";
 import { durationText } from "../../cli/run/progress.ts";
 import { CommandFailure, type DoveadmServer, serve } from "../../doveadm/server/mod.ts";
 import { onAbort } from "../../transports/mod.ts";
@@ -246,4 +247,16 @@ test("answers › that quote what controls a terminal › are escaped on standar
   assert.equal(code, 76, errors);
   assert.match(errors, /wrong JSON/);
   assert(!/(?!\n)\p{Cc}/u.test(errors), JSON.stringify(errors));
+});
+
+test("errors as JSON › of what controls a terminal › are escaped, and parse to what was sent", () => {
+  const evil = "line\x1b[2J\x9b31m\x7f\u202e\u2028\ufeff";
+  let errors = "";
+  const reporter = new Reporter((text) => errors += text, true);
+  reporter.log({ level: "info", message: evil, command: "who" }, "mx1");
+  reporter.note(evil);
+  reporter.error(new Error(evil), { user: evil });
+  assert(!/(?!\n)[\p{Cc}\p{Zl}\p{Bidi_Control}\ufeff]/u.test(errors), JSON.stringify(errors));
+  const [{ log }, { note }, { error }] = errors.trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual([log.message, note, error.message, error.user], [evil, evil, evil, evil]);
 });
