@@ -25,6 +25,16 @@ export function countOf(options: GivenOptions, name: string, least: number): num
   throw new UsageError(`--${name} is ${number}. Set it to a whole number.`);
 }
 
+/** The most users or commands at a time: each may need a connection, and a process of the server. */
+const mostJobs = 10_000;
+
+/** The number of `--jobs`. */
+export function jobsOf(options: GivenOptions): number | undefined {
+  const jobs = countOf(options, "jobs", 1);
+  if (jobs === undefined || jobs <= mostJobs) return jobs;
+  throw new UsageError(`--jobs is ${jobs}. Set it to ${mostJobs} at most.`);
+}
+
 /** The time of an option in seconds, in milliseconds. */
 export function timeOf(options: GivenOptions, name: string, least = 0): number | undefined {
   const seconds = numberOf(options, name, least);

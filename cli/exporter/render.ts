@@ -31,6 +31,10 @@ export interface ServerSnapshot {
   readonly took: number;
 }
 
+/** The most characters of a label's value, and the most services or states of a server: it chooses them. */
+const longestLabel = 1000;
+const mostValues = 1000;
+
 /** The content type of the text. */
 export const contentType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -93,18 +97,20 @@ export async function renderMetrics(snapshots: readonly ServerSnapshot[]): Promi
     answered(snapshot.answeredAt, { server });
     took(snapshot.took, { server });
     for (const [query, count] of snapshot.errors) errors.inc({ server, query }, count);
-    for (const [service, it] of snapshot.sessions ?? []) {
+    for (const [service, it] of bounded(snapshot.sessions)) {
       sessions(it.sessions, { server, service });
       users(it.users, { server, service });
     }
-    for (const [service, it] of snapshot.processes ?? []) {
+    for (const [service, it] of bounded(snapshot.processes)) {
       processes(it.processes, { server, service });
       limits(it.limit, { server, service });
     }
-    for (const [state, count] of snapshot.replication ?? []) replication(count, { server, state });
+    for (const [state, count] of bounded(snapshot.replication)) {
+      replication(count, { server, state });
+    }
     quotaUsers(snapshot.quota?.users, { server });
     for (const use of snapshot.quota?.worst ?? []) {
-      const labels = { server, user: use.user, quota: use.root };
+      const labels = { server, user: labelOf(use.user), quota: labelOf(use.root) };
       quotaBytes(use.usedBytes, labels);
       quotaBytesMax(use.limitBytes, labels);
       quotaMails(use.usedMessages, labels);
@@ -116,4 +122,15 @@ export async function renderMetrics(snapshots: readonly ServerSnapshot[]): Promi
     }
   }
   return await registry.metrics();
+}
+
+/** The first entries of what a server counts by names, with names that are not too long. */
+function bounded<Value>(
+  values: ReadonlyMap<string, Value> = new Map(),
+): readonly (readonly [name: string, value: Value])[] {
+  return [...values].slice(0, mostValues).map(([name, value]) => [labelOf(name), value]);
+}
+
+function labelOf(text: string): string {
+  return text.length <= longestLabel ? text : `${text.slice(0, longestLabel)}…`;
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { messageOf } from "@dovewire/dovewire/core";
+import { encodeUtf8, messageOf } from "@dovewire/dovewire/core";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { countOf, timeOf } from "../command_line/numbers.ts";
+import { countOf, jobsOf, timeOf } from "../command_line/numbers.ts";
 import type { GivenOptions } from "../command_line/parse.ts";
 import { UsageError } from "../command_line/usage_error.ts";
 import { pause, untilAborted } from "../program/waiting.ts";
@@ -27,8 +27,11 @@ const usual = {
   probe: 10_000,
 };
 
-/** How many connections there may be: each that reads slowly keeps a copy of the text. */
+/** How many connections there may be. */
 const mostScrapers = 100;
+
+/** After how long without a byte a connection is closed, in milliseconds. */
+const silence = 60_000;
 
 /** Serves metrics until the signal aborts; with `--once` prints them. */
 export async function runExporter(
@@ -46,9 +49,9 @@ export async function runExporter(
         openServer(server, {
           ...{
             timeout: timeOf(options, "time-limit"),
-            maxConnections: countOf(options, "jobs", 1),
+            maxConnections: jobsOf(options),
           },
-          ...{ signal, isUnattended: true },
+          ...{ signal, askPassword: () => Promise.resolve(undefined) },
         }),
       quotaUsers: countOf(options, "quota-users", 0) ?? usual.quotaUsers,
       mailboxes: options.get("mailbox") ?? [],
@@ -65,13 +68,13 @@ export async function runExporter(
       await Promise.all(collectors.map((collector) => collector.refresh()));
       return await print(await render());
     }
-    let text = await render();
+    let text = encodeUtf8(await render());
     const server = await startHttp(place, () => text);
     reporter.note(`Metrics are at ${addressOf(server)}.`);
     await Promise.all(collectors.map(async (collector) => {
       while (!signal.aborted) {
         await collector.refresh();
-        text = await render();
+        text = encodeUtf8(await render());
         await pause(interval, signal);
       }
     }));
@@ -85,14 +88,18 @@ export async function runExporter(
   }
 }
 
-/** Listens for Prometheus; rejects with a `UsageError` if that is impossible. */
+/**
+ * Listens for Prometheus; rejects with a `UsageError` if that is impossible. The text is encoded already: those
+ * who read slowly share its bytes.
+ */
 export function startHttp(
   place: ReturnType<typeof listenPlaceOf>,
-  text: () => string,
+  text: () => Uint8Array,
 ): Promise<Server> {
   const server = createServer((request, response) => {
     const isRead = request.method === "GET" || request.method === "HEAD";
-    const path = request.url?.split("?")[0];
+    // A proxy may be asked by a whole URL, and any server has to take it.
+    const path = request.url?.replace(/^https?:\/\/[^/?]*/i, "").split("?")[0];
     const status = !isRead ? 405 : path === "/metrics" ? 200 : path === "/" ? 302 : 404;
     const headers = {
       "content-type": contentType,
@@ -103,8 +110,10 @@ export function startHttp(
     response.end(status === 200 && request.method === "GET" ? text() : undefined);
   });
   server.maxConnections = mostScrapers;
+  server.timeout = silence;
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
+    // Later ones are of connections that couldn't be accepted.
+    server.on("error", (error) => {
       reject(new UsageError(`The exporter can't listen: ${messageOf(error)}`, { cause: error }));
     });
     const onListening = () => resolve(server);

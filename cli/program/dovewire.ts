@@ -15,7 +15,7 @@ import { parseCommandLine } from "../command_line/parse.ts";
 import { exitCodes } from "../output/exit_codes.ts";
 import { Reporter } from "../output/reporter.ts";
 import { runLine } from "./run_line.ts";
-import { StandardOutput, writeError } from "./output.ts";
+import { endWithoutOutput, StandardOutput, writeError } from "./output.ts";
 
 /** Runs the program; resolves to the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -23,11 +23,11 @@ async function main(argv: readonly string[]): Promise<number> {
   const output = new StandardOutput();
   const interruption = new AbortController();
   const onSignal = () => {
-    // A second time, at once.
-    if (interruption.signal.aborted) process.exit(exitCodes.interrupted);
-    interruption.abort();
+    if (!interruption.signal.aborted) return interruption.abort();
+    for (const signal of signals) process.off(signal, onSignal);
+    endAtOnce();
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   try {
     const { signal } = interruption;
     await runLine(parseCommandLine(argv), { output, reporter, signal });
@@ -38,13 +38,22 @@ async function main(argv: readonly string[]): Promise<number> {
   return reporter.exitCode;
 }
 
+/** The signals that end the program. */
+const signals = ["SIGINT", "SIGTERM"] as const;
+
+/**
+ * Ends the program after a second signal, whatever it waits for: in Node, exit() waits for a file that is being
+ * opened, such as a pipe without a writer, and the signal's own effect doesn't.
+ */
+function endAtOnce(): never {
+  process.emit("exit", exitCodes.interrupted);
+  process.kill(process.pid, "SIGINT");
+  process.exit(exitCodes.interrupted);
+}
+
 // Errors may be lost if nobody reads them; rows may not.
 process.stderr.on("error", () => {});
-process.stdout.on("error", (error: Error & { readonly code?: string }) => {
-  if (error.code === "EPIPE" || error.code === "EOF") process.exit(exitCodes.pipe);
-  writeError(`dovewire: The output can't be written: ${error.message}\n`);
-  process.exit(exitCodes.temporary);
-});
+process.stdout.on("error", endWithoutOutput);
 const exitCode = await main(process.argv.slice(2));
 // An input that was aborted may still be read, and would keep the process running.
 process.exit(exitCode);

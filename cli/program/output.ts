@@ -4,7 +4,9 @@
  * @module
  */
 
+import { messageOf } from "@dovewire/dovewire/core";
 import process from "node:process";
+import { exitCodes } from "../output/exit_codes.ts";
 import type { Output } from "../output/printer.ts";
 
 /** The most bytes that are gathered before they are written. */
@@ -39,13 +41,24 @@ export class StandardOutput implements Output {
       whole.set(chunk, at);
       at += chunk.length;
     }
-    // After a failure nothing may go on as if it were written; the program ends by the "error" event.
+    // After a failure nothing may go on as if it were written.
     await new Promise<void>((resolve) => {
-      process.stdout.write(whole, (error) => {
-        if (!error) resolve();
-      });
+      try {
+        process.stdout.write(whole, (error) => error ? endWithoutOutput(error) : resolve());
+      } catch (error) {
+        // Deno throws what the others pass on.
+        endWithoutOutput(error);
+      }
     });
   }
+}
+
+/** Ends the program after its output has failed: quietly if nobody reads it any more. */
+export function endWithoutOutput(error: unknown): never {
+  const { code } = error as { readonly code?: unknown };
+  if (code === "EPIPE" || code === "EOF") process.exit(exitCodes.pipe);
+  writeError(`dovewire: The output can't be written: ${messageOf(error)}\n`);
+  process.exit(exitCodes.temporary);
 }
 
 /** Writes to standard error; what can't be written is lost. */

@@ -5,24 +5,59 @@
  */
 
 import { LocalProtocolError, messageOf } from "@dovewire/dovewire/core";
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { fstatSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
 
 /** The most bytes of an input that are kept, to be sent for several users. */
 const largestKept = 128 * 1024 * 1024;
 
-/** An input in pieces, for one user. Rejects with a `UsageError` if the file can't be read. */
+/** How many bytes are read at once. */
+const pieceSize = 65_536;
+
+/**
+ * An input in pieces, for one user. Rejects with a `UsageError` if the file can't be read, before anything is
+ * sent: otherwise an empty message would be saved.
+ */
 export async function streamedInput(path: string): Promise<AsyncIterable<Uint8Array>> {
-  if (path === "-") return process.stdin;
+  if (path === "-") return standardInput();
+  let file: FileHandle | undefined;
   try {
-    // Opened before anything is sent: otherwise an empty message would be saved.
-    await (await open(path)).close();
+    file = await open(path);
+    // A folder can be opened, too.
+    if ((await file.stat()).isDirectory()) throw new Error(`${path} is a folder`);
   } catch (error) {
+    await file?.close();
     throw new UsageError(`The input can't be read: ${messageOf(error)}`, { cause: error });
   }
-  return createReadStream(path);
+  return piecesOf(file);
+}
+
+/** Standard input. Rejects with a `UsageError` for a folder, which Node takes for an empty file. */
+function standardInput(): AsyncIterable<Uint8Array> {
+  let isFolder = false;
+  try {
+    isFolder = fstatSync(0).isDirectory();
+  } catch {
+    // There is none.
+  }
+  if (isFolder) throw new UsageError("The input can't be read: it is a folder.");
+  return process.stdin;
+}
+
+/** What a file, or a pipe, has from here on. It is opened once: a pipe's writer ends when it is closed. */
+async function* piecesOf(file: FileHandle): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    for (;;) {
+      const bytes = new Uint8Array(pieceSize);
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, null);
+      if (bytesRead === 0) return;
+      yield bytes.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** A whole input, for several users. Rejects with a `LocalProtocolError` if it is too large. */

@@ -5,11 +5,13 @@
  */
 
 import type { DoveadmRequest } from "@dovewire/dovewire";
-import { AbortError, DovewireError } from "@dovewire/dovewire/core";
+import { AbortError, DovewireError, messageOf } from "@dovewire/dovewire/core";
 import type { SweepContext } from "@dovewire/dovewire/sweep";
 import type { Format } from "../command_line/options.ts";
-import { countOf, timeOf } from "../command_line/numbers.ts";
+import { jobsOf, timeOf } from "../command_line/numbers.ts";
 import type { CommandLine, GivenOptions } from "../command_line/parse.ts";
+import { UsageError } from "../command_line/usage_error.ts";
+import { exitCodes } from "../output/exit_codes.ts";
 import { usualFormat } from "../output/formats.ts";
 import { createPrinter, type Output, type Printer } from "../output/printer.ts";
 import type { ErrorContext, Reporter } from "../output/reporter.ts";
@@ -99,7 +101,7 @@ class CommandRun {
     this.#invocation = invocation;
     this.#options = options;
     this.#to = to;
-    this.#jobs = countOf(options, "jobs", 1) ?? usualJobs;
+    this.#jobs = jobsOf(options) ?? usualJobs;
   }
 
   /** Runs it on a server; resolves to the columns of its rows, as far as they are known. */
@@ -149,8 +151,18 @@ class CommandRun {
     const request = this.#request(server, call, user);
     // Whatever was aborted may wait for the input.
     if (inputFile !== undefined) request.input = await streamedInput(inputFile);
-    const fields = server.client.stream(request, { signal: this.#to.signal });
-    for await (const row of rowsOfFields(info, call, fields)) await print(row);
+    const { signal } = this.#to;
+    const fields = server.client.stream(request, { signal });
+    try {
+      for await (const row of rowsOfFields(info, call, fields)) await print(row);
+    } catch (error) {
+      const hasFailedInput = error instanceof AbortError && !signal.aborted;
+      if (!hasFailedInput) throw error;
+      // It wasn't somebody who aborted it.
+      throw new UsageError(`${error.message} ${messageOf(error.cause)}`, {
+        ...{ cause: error, exitCode: exitCodes.temporary },
+      });
+    }
   }
 
   async #forUsers(

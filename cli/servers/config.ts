@@ -15,11 +15,11 @@
  */
 
 import { messageOf } from "@dovewire/dovewire/core";
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
+import { readSmallFile } from "./small_file.ts";
 
 /** A server in the configuration file. Paths are relative to the file's folder. */
 export interface ServerConfig {
@@ -57,6 +57,9 @@ const keys: Readonly<Record<keyof ServerConfig, "string" | "boolean">> = {
   allowPlaintextPassword: "boolean",
 };
 
+/** The most bytes of the file. */
+const largest = 16 * 1_048_576;
+
 /** The keys whose values are paths. */
 const paths = ["passwordFile", "apiKeyFile", "ca"] as const;
 
@@ -66,9 +69,9 @@ const paths = ["passwordFile", "apiKeyFile", "ca"] as const;
  */
 export async function readConfig(path: string | undefined): Promise<Config> {
   const file = path ?? usualPath();
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await readFile(file, "utf8");
+    text = await readSmallFile(file, largest);
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
     if (path === undefined && isMissing) return { default: [], servers: new Map() };
@@ -76,7 +79,8 @@ export async function readConfig(path: string | undefined): Promise<Config> {
       cause: error,
     });
   }
-  return parseConfig(text, file);
+  if (text !== undefined) return parseConfig(text, file);
+  throw new UsageError(`The configuration ${file} has more than ${largest} bytes: it is none.`);
 }
 
 function usualPath(): string {

@@ -19,18 +19,15 @@ import {
   versionOf,
   versionOfList,
 } from "@dovewire/dovewire/core/doveadm/catalogue";
-import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
 import type { ServerConfig } from "./config.ts";
-import {
-  canPrompt,
-  promptForSecret,
-  secretOfCommand,
-  secretOfEnvironment,
-  secretOfFile,
-} from "./secret.ts";
+import { promptForSecret, secretOfCommand, secretOfEnvironment, secretOfFile } from "./secret.ts";
 import type { ChosenServer } from "./server_choice.ts";
+import { readSmallFile } from "./small_file.ts";
+
+/** The most bytes of a file with CAs: systems' have some 250,000. */
+const largestCa = 16 * 1_048_576;
 
 /** Options for {@linkcode openServer}. */
 export interface OpenOptions {
@@ -40,10 +37,13 @@ export interface OpenOptions {
   readonly maxConnections?: number;
   /** Called with each line of the server's log. */
   readonly onLog?: (log: DoveadmLog, server: string) => void;
-  /** Aborts connecting. */
+  /** Aborts the password's command, and connecting. */
   readonly signal?: AbortSignal;
-  /** Whether nobody is to be asked for a password. */
-  readonly isUnattended?: boolean;
+  /**
+   * Asks for the password of a server that wants one, `undefined` if nobody is there to answer; on the
+   * terminal if left out.
+   */
+  readonly askPassword?: (server: string) => Promise<string | undefined>;
 }
 
 /** A server that has accepted the password. */
@@ -66,10 +66,12 @@ export async function openServer(server: ChosenServer, options: OpenOptions): Pr
   try {
     return await tryServer(server, clientOptions, options);
   } catch (error) {
-    const mayPrompt = error instanceof AuthenticationError && !options.isUnattended &&
-      clientOptions.password === undefined && clientOptions.apiKey === undefined && canPrompt();
-    if (!mayPrompt) throw error;
-    const password = await promptForSecret(server.name);
+    const isMissing = error instanceof AuthenticationError &&
+      clientOptions.password === undefined && clientOptions.apiKey === undefined;
+    if (!isMissing) throw error;
+    const { askPassword = promptForSecret } = options;
+    const password = await askPassword(server.name);
+    if (password === undefined) throw error;
     return await tryServer(server, { ...clientOptions, password }, options);
   }
 }
@@ -99,10 +101,10 @@ async function tryServer(
 
 async function clientOptionsOf(
   server: ChosenServer,
-  { timeout, maxConnections, onLog }: OpenOptions,
+  { timeout, maxConnections, onLog, signal }: OpenOptions,
 ): Promise<DoveadmOptions & DoveadmHttpOptions> {
   const { name, apiKeyFile, ca, allowPlaintextPassword } = server;
-  const password = await passwordOf(server);
+  const password = await passwordOf(server, signal);
   return {
     ...(timeout === undefined ? {} : { timeout }),
     ...(maxConnections === undefined ? {} : { maxConnections }),
@@ -117,19 +119,25 @@ async function clientOptionsOf(
 }
 
 /** A server's password, if there is one besides that of its URL. */
-async function passwordOf(server: ServerConfig): Promise<string | undefined> {
+async function passwordOf(
+  server: ServerConfig,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const { passwordFile, passwordCommand, passwordEnv } = server;
   if (passwordFile !== undefined) return await secretOfFile(passwordFile);
-  if (passwordCommand !== undefined) return await secretOfCommand(passwordCommand);
+  if (passwordCommand !== undefined) return await secretOfCommand(passwordCommand, signal);
   if (passwordEnv !== undefined) return secretOfEnvironment(passwordEnv);
   return process.env.DOVEWIRE_PASSWORD || undefined;
 }
 
 /** The CAs in a file, as PEM; rejects with a `UsageError` if it can't be read. */
 export async function readCa(path: string): Promise<string> {
+  let text: string | undefined;
   try {
-    return await readFile(path, "utf8");
+    text = await readSmallFile(path, largestCa);
   } catch (error) {
     throw new UsageError(`The CAs can't be read: ${messageOf(error)}`, { cause: error });
   }
+  if (text !== undefined) return text;
+  throw new UsageError(`${path} has more than ${largestCa} bytes: these are no CAs.`);
 }

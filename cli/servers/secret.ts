@@ -5,11 +5,11 @@
  * @module
  */
 
-import { decodeUtf8, messageOf } from "@dovewire/dovewire/core";
+import { AbortError, messageOf } from "@dovewire/dovewire/core";
 import { execFile } from "node:child_process";
-import { open } from "node:fs/promises";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
+import { readSmallFile } from "./small_file.ts";
 
 /** The most bytes that a password's file or command may have. */
 const largest = 65_536;
@@ -19,37 +19,25 @@ const commandTimeout = 60_000;
 
 /** The first line of a file; throws a `UsageError` if it can't be read. */
 export async function secretOfFile(path: string): Promise<string> {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await beginningOf(path);
+    text = await readSmallFile(path, largest);
   } catch (error) {
     throw new UsageError(`The password's file can't be read: ${messageOf(error)}`, {
       cause: error,
     });
   }
-  if (text.length > largest) throw new UsageError(`The password's file ${path} is too large.`);
+  if (text === undefined) throw new UsageError(`The password's file ${path} is too large.`);
   return firstLine(text, `The file ${path}`);
 }
 
-/** What a file begins with: all of it, or more than a password's file may have. */
-async function beginningOf(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const bytes = new Uint8Array(largest * 4);
-    for (let size = 0;;) {
-      const { bytesRead } = await file.read(bytes, size, bytes.length - size, null);
-      size += bytesRead;
-      if (bytesRead === 0 || size === bytes.length) return decodeUtf8(bytes.subarray(0, size));
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-/** The first line that a shell command prints; what it writes to stderr is shown. */
-export function secretOfCommand(command: string): Promise<string> {
+/**
+ * The first line that a shell command prints; what it writes to stderr is shown. Rejects with a `UsageError` if
+ * it fails, and with an `AbortError` if the signal aborts, which ends it.
+ */
+export function secretOfCommand(command: string, signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { maxBuffer: largest, timeout: commandTimeout };
+    const options = { maxBuffer: largest, timeout: commandTimeout, signal };
     const child = execFile("/bin/sh", ["-c", command], options, (error, stdout) => {
       if (error === null) {
         try {
@@ -58,6 +46,9 @@ export function secretOfCommand(command: string): Promise<string> {
           reject(empty);
         }
         return;
+      }
+      if (signal?.aborted) {
+        return reject(new AbortError("The password's command was interrupted; nothing was sent."));
       }
       // Node's message quotes the command's output.
       const how = typeof error.code === "number" ? `exit status ${error.code}` : "failed";
@@ -76,12 +67,25 @@ export function secretOfEnvironment(name: string): string {
 }
 
 /** Whether somebody can be asked for a password. */
-export function canPrompt(): boolean {
+function canPrompt(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** Asks for a password on the terminal, without echo. Throws a `UsageError` if nobody answers. */
-export async function promptForSecret(server: string): Promise<string> {
+/** The question that was asked last: a terminal has one at a time. */
+let lastQuestion: Promise<unknown> = Promise.resolve();
+
+/**
+ * Asks for a password on the terminal, without echo; `undefined` if there is no terminal. Rejects with a
+ * `UsageError` if nobody answers.
+ */
+export function promptForSecret(server: string): Promise<string | undefined> {
+  if (!canPrompt()) return Promise.resolve(undefined);
+  const answer = lastQuestion.then(() => ask(server));
+  lastQuestion = answer.catch(() => {});
+  return answer;
+}
+
+async function ask(server: string): Promise<string> {
   // Loaded only if it is needed: most runs end sooner than it is loaded.
   const { isCancel, password } = await import("@clack/prompts");
   const answer = await password({ message: `Password for ${server}`, output: process.stderr });

@@ -3,6 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseConfig, readConfig } from "../../cli/servers/config.ts";
+import { readCa } from "../../cli/servers/open_server.ts";
+import { readSmallFile } from "../../cli/servers/small_file.ts";
+import { AbortError } from "../../core/mod.ts";
 import { listenPlaceOf } from "../../cli/servers/listen_address.ts";
 import { secretOfCommand, secretOfFile } from "../../cli/servers/secret.ts";
 import { chooseServers, serverOf } from "../../cli/servers/server_choice.ts";
@@ -121,6 +124,45 @@ test("passwords › of files and commands › are their first lines", async () =
 
 test("configuration › a missing file › is an error only if it was named", async () => {
   await assert.rejects(readConfig("/nonexistent/config.json"), /can't be read/);
+});
+
+test("configuration › a folder, or a file without an end › is refused", async () => {
+  await assert.rejects(readConfig("/tmp"), /can't be read/);
+  await assert.rejects(readConfig("/dev/zero"), /more than 16777216 bytes/);
+  await assert.rejects(readCa("/tmp"), /can't be read/);
+  await assert.rejects(readCa("/dev/zero"), /more than 16777216 bytes/);
+});
+
+test("configuration › names such as __proto__ › are names, or keys that mean nothing", () => {
+  const parseText = (text: string) => parseConfig(text, file);
+  const config = parseText('{"servers": {"__proto__": {"url": "doveadm://a"}}}');
+  assert.equal(serverOf("__proto__", config).url, "doveadm://a");
+  assert.throws(() => parseText('{"__proto__": {}}'), /no key "__proto__"/);
+  for (const key of ["__proto__", "constructor", "toString"]) {
+    const text = `{"servers": {"a": {"url": "doveadm://a", ${JSON.stringify(key)}: {"ca": "/x"}}}}`;
+    assert.throws(() => parseText(text), (error: Error) => {
+      return error.message.includes(`"a" has a key "${key}", which means nothing`);
+    });
+  }
+});
+
+test("small files › of any size › are read as far as they may be", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "file");
+  for (const size of [0, 1, 65_535, 65_536, 65_537, 131_072, 300_000]) {
+    const text = "x".repeat(size);
+    await writeFile(path, text);
+    assert.equal(await readSmallFile(path, size), text);
+    assert.equal(await readSmallFile(path, size + 1), text);
+    if (size > 0) assert.equal(await readSmallFile(path, size - 1), undefined);
+  }
+});
+
+test("passwords › a command when the signal aborts › is ended", async () => {
+  const aborting = new AbortController();
+  const secret = secretOfCommand("exec sleep 600", aborting.signal);
+  aborting.abort();
+  await assert.rejects(secret, AbortError);
 });
 
 test("listening › addresses › are read, or refused", () => {

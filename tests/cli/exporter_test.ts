@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectSocket, type Socket } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { Collector } from "../../cli/exporter/collector.ts";
 import { renderMetrics, type ServerSnapshot } from "../../cli/exporter/render.ts";
 import { startHttp } from "../../cli/exporter/run_exporter.ts";
 import type { QueryName, QuotaUse } from "../../cli/exporter/snapshot.ts";
 import { openServer } from "../../cli/servers/open_server.ts";
+import { encodeUtf8 } from "../../core/mod.ts";
 import { type MailServer, startMailServer } from "../../testing/mod.ts";
 import { temporaryFolder } from "../harness/sockets.ts";
 import { runWords } from "./run.ts";
@@ -61,7 +63,7 @@ function collectorFor(
     get probeTimeout() {
       return patience.probeTimeout;
     },
-    open: () => openServer(chosen, { signal, timeout: 60_000, isUnattended: true }),
+    open: () => openServer(chosen, { signal, timeout: 60_000 }),
     onError: (_, query) => errors.push(query),
   });
 }
@@ -134,7 +136,7 @@ test("exporter › a server that goes and comes back › is down meanwhile, and 
 
 test("exporter › over HTTP › answers GET /metrics from its cache, and refuses the rest", async () => {
   let text = "one 1\n";
-  const server = await startHttp({ hostname: "127.0.0.1", port: 0 }, () => text);
+  const server = await startHttp({ hostname: "127.0.0.1", port: 0 }, () => encodeUtf8(text));
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const metrics = await fetch(`${url}/metrics?x=1`);
@@ -164,6 +166,120 @@ test("exporter › 10,000 users in its cache › has all of them in its text", a
   };
   const text = await renderMetrics([snapshot]);
   assert.equal(text.match(/^dovecot_quota_used_bytes\{/gm)?.length, 10_000);
+});
+
+test("exporter › names that a server makes up › are bounded, and no two are one", async () => {
+  const services = Array.from({ length: 5_000 }, (_, at) => [`service${at}`, at] as const);
+  const long = "x".repeat(100_000);
+  const snapshot: ServerSnapshot = {
+    ...{ server: "mx1", isUp: true, errors: new Map(), answeredAt: 1, took: 1 },
+    sessions: new Map(services.map(([name, sessions]) => [name, { sessions, users: 1 }])),
+    processes: new Map([
+      ...["__proto__", "constructor", long].map((it) => [it, { processes: 1, limit: 2 }] as const),
+    ]),
+    replication: new Map(services),
+    quota: {
+      users: 1,
+      worst: [{
+        ...{ user: long, root: long, usedBytes: 1, limitBytes: 1 },
+        ...{ usedMessages: undefined, limitMessages: undefined },
+      }],
+    },
+  };
+  const text = await renderMetrics([snapshot]);
+  assert(text.length < 1_000_000, `${text.length}`);
+  assert.equal(text.match(/^dovecot_sessions\{/gm)?.length, 1_000);
+  assert.equal(text.match(/^dovecot_replication_requests\{/gm)?.length, 1_000);
+  assert.equal(valueIn(text, "dovecot_service_processes", { service: "__proto__" }), 1);
+  assert.equal(valueIn(text, "dovecot_service_processes", { service: "constructor" }), 1);
+  assert.equal(valueIn(text, "dovecot_quota_used_bytes", { user: `${"x".repeat(1_000)}…` }), 1);
+});
+
+/** Sends text to a port of 127.0.0.1; resolves to what is answered until the connection is closed. */
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const socket = connectSocket({ host: "127.0.0.1", port }, () => socket.write(text));
+    socket.on("data", (chunk) => answer += chunk);
+    // What was answered before it counts.
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(answer));
+  });
+}
+
+test("exporter › requests that are odd › get an answer, or none, and the next one is answered", async () => {
+  const server = await startHttp({ hostname: "127.0.0.1", port: 0 }, () => encodeUtf8("one 1\n"));
+  const { port } = server.address() as AddressInfo;
+  const host = "Host: x\r\nConnection: close\r\n\r\n";
+  const cases: readonly (readonly [request: string, answer: RegExp])[] = [
+    [`GET http://mx1:9166/metrics HTTP/1.1\r\n${host}`, /^HTTP\/1.1 200 [^]*one 1\n/],
+    [`GET HTTPS://mx1?x HTTP/1.1\r\n${host}`, /^HTTP\/1.1 404 /],
+    [`HEAD /metrics HTTP/1.1\r\n${host}`, /^HTTP\/1.1 200 (?![^]*one 1)/],
+    [`GET /metrics HTTP/1.0\r\n\r\n`, /^HTTP\/1.1 200 /],
+    [`GET //metrics HTTP/1.1\r\n${host}`, /^HTTP\/1.1 404 /],
+    [`GET /metrics/../x%00 HTTP/1.1\r\n${host}`, /^HTTP\/1.1 404 /],
+    // Bun refuses it itself.
+    [`OPTIONS * HTTP/1.1\r\n${host}`, /^HTTP\/1.1 40[05] /],
+    [`DELETE /metrics HTTP/1.1\r\n${host}`, /^HTTP\/1.1 405 /],
+    [`POST /metrics HTTP/1.1\r\nContent-Length: 5\r\n${host}hello`, /^HTTP\/1.1 405 /],
+    ["\x16\x03\x01\0\0", /^(HTTP\/1.1 400 |$)/],
+    ["GET /metrics HTTP/9.9\r\n\r\n", /^(HTTP\/1.1 [45]|$)/],
+    [`GET /metrics HTTP/1.1\r\nX: ${"x".repeat(1_000_000)}\r\n${host}`, /^(HTTP\/1.1 4|$)/],
+    ["CONNECT mx1:80 HTTP/1.1\r\nHost: x\r\n\r\n", /^(HTTP\/1.1 4|$)/],
+  ];
+  try {
+    for (const [request, answer] of cases) {
+      const what = JSON.stringify(request.slice(0, 80));
+      assert.match(await exchange(port, request), answer, what);
+      assert.match(await exchange(port, `GET /metrics HTTP/1.1\r\n${host}`), /one 1/, what);
+    }
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("exporter › scrapers that don't read › share one text, and others are answered", async () => {
+  const text = encodeUtf8("x 1\n".repeat(4_000_000));
+  const server = await startHttp({ hostname: "127.0.0.1", port: 0 }, () => text);
+  const { port } = server.address() as AddressInfo;
+  const slow: Socket[] = [];
+  try {
+    const before = process.memoryUsage();
+    for (let count = 0; count < 30; count++) {
+      const socket = connectSocket({ host: "127.0.0.1", port });
+      slow.push(socket);
+      socket.on("error", () => {});
+      socket.pause();
+      await new Promise<void>((resolve) => {
+        socket.write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", () => resolve());
+      });
+    }
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+    assert.equal((await response.arrayBuffer()).byteLength, text.length);
+    const { rss } = process.memoryUsage();
+    // Thirty copies would be 480 MB; Bun's own server makes them.
+    const isBun = "Bun" in globalThis;
+    assert(isBun || rss - before.rss < 300_000_000, `${(rss - before.rss) / 1e6} MB`);
+  } finally {
+    for (const socket of slow) socket.destroy();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("exporter › a port that is in use › is a mistake of the command line", async () => {
+  const server = await startHttp({ hostname: "127.0.0.1", port: 0 }, () => encodeUtf8(""));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const { code, errors } = await runWords([
+      ...["exporter", "--listen", `127.0.0.1:${port}`, "--server", "/nonexistent/server"],
+    ]);
+    assert.equal(code, 64);
+    assert.match(errors, /The exporter can't listen: .*in use/i);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 test("exporter › printed once › has a server's values, or that it is down", async () => {

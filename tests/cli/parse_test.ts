@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { jobsOf, timeOf } from "../../cli/command_line/numbers.ts";
 import { parseCommandLine } from "../../cli/command_line/parse.ts";
 import { UsageError } from "../../cli/command_line/usage_error.ts";
 import { readInvocation } from "../../cli/run/invocation.ts";
@@ -99,6 +100,31 @@ test("command line › mistakes › are named, with what may be meant", () => {
     assert.equal(error.exitCode, code, line);
   }
   assert(errorOf("x".repeat(1_000_000)).message.length < 1000);
+});
+
+test("options › numbers that are none, or too large › are refused by name", () => {
+  const wrong = [
+    "0",
+    "-1",
+    "NaN",
+    "Infinity",
+    "1e9",
+    "",
+    " 1",
+    "0x10",
+    "1.5",
+    "10001",
+    "9".repeat(400),
+  ];
+  for (const text of wrong) {
+    const { options } = parseCommandLine([`--jobs=${text}`, "who"]);
+    assert.throws(() => jobsOf(options), (error: Error) => error.message.startsWith("--jobs is "));
+  }
+  assert.equal(jobsOf(parseCommandLine(["--jobs=10000", "who"]).options), 10_000);
+  for (const text of ["NaN", "Infinity", "1e9", "", "-1", "9999999999"]) {
+    const { options } = parseCommandLine([`--time-limit=${text}`, "who"]);
+    assert.throws(() => timeOf(options, "time-limit"), /--time-limit is /);
+  }
 });
 
 test("invocation › users and input › are found wherever they stand", () => {
