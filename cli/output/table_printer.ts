@@ -48,7 +48,8 @@ export class TablePrinter implements Printer {
       this.#firstSize = 0;
     }
     this.#columns = columns;
-    const texts = values.map((value) => escapeControls(decodeUtf8(value)));
+    const { width } = this.#output;
+    const texts = values.map((value) => printableBeginning(decodeUtf8(value), width));
     if (this.#first === undefined) return await this.#output.write(encodeUtf8(this.#line(texts)));
     this.#first.push(texts);
     this.#firstSize += texts.reduce((size, { length }) => size + length, 0);
@@ -125,6 +126,14 @@ function widthOf(text: string): number {
   const measured = text.slice(0, widest * charactersPerColumn);
   // The library takes a hundred times as long.
   return /^[ -~]*$/.test(measured) ? measured.length : stringWidth(measured);
+}
+
+/**
+ * A text without what would control a terminal; of one that is longer than fits into `width` columns only the
+ * beginning, and a little more, so that it is known to be cut.
+ */
+export function printableBeginning(text: string, width: number): string {
+  return escapeControls(text.slice(0, width * charactersPerColumn + 1));
 }
 
 /** A text cut to a width, with "…" at its end if something is missing. */

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { escapeControls } from "@dovewire/dovewire/core";
 import { fullness, type QuotaUse, type ServiceProcesses } from "../exporter/snapshot.ts";
-import { alignedLine, cutTo, widthsOf } from "../output/table_printer.ts";
+import { alignedLine, cutTo, printableBeginning, widthsOf } from "../output/table_printer.ts";
 import { metricName, type Rates } from "./rates.ts";
 
 /** A user's sessions of a service. */
@@ -22,6 +21,8 @@ export interface ServerState {
   readonly server: string;
   /** Why it can't be asked, if it can't. */
   readonly problem?: string;
+  /** For how many milliseconds it has been asked without an answer; 0 if it isn't asked now. */
+  readonly silence?: number;
   /** What the server refuses to tell, in a line each. */
   readonly missing?: readonly string[];
   readonly sessions: readonly SessionGroup[];
@@ -48,6 +49,9 @@ export interface ScreenOptions {
   readonly now: Date;
 }
 
+/** How long an answer may take until the screen says that there is none, in milliseconds. */
+const usualAnswer = 3000;
+
 /** The most rows of a table without a height. */
 const longest = 50;
 
@@ -72,14 +76,16 @@ function serverLines(
 ): readonly string[] {
   const { server, problem, sessions, processes, processCount, quota, rates } = state;
   const time = options.now.toISOString().slice(0, 19).replace("T", " ");
-  const name = escapeControls(server);
-  if (problem !== undefined) return [`${name}  ${time} UTC  ${escapeControls(problem)}`];
+  const shown = (text: string) => printableBeginning(text, options.width);
+  const name = shown(server);
+  if (problem !== undefined) return [`${name}  ${time} UTC  ${shown(problem)}`];
   const count = sessions.reduce((sum, group) => sum + group.sessions, 0);
   const users = new Set(sessions.map(({ user }) => user)).size;
   const head = [
     `${name}  ${time} UTC  ${count} sessions of ${users} users, ${processCount} processes`,
+    ...silenceLines(state),
     rateLine(rates),
-    ...(state.missing ?? []).map(escapeControls),
+    ...(state.missing ?? []).map(shown),
   ];
   // What the other tables leave is for the sessions.
   const room = Math.min(longest, Math.max(1, Math.floor((height - head.length) / 4) - 1));
@@ -89,6 +95,12 @@ function serverLines(
   ];
   const left = Math.max(1, height - head.length - others.length - 2);
   return [...head, ...sessionLines(sessions, options, left), ...others];
+}
+
+/** Says that what follows is old, if it is. */
+function silenceLines({ silence = 0 }: ServerState): readonly string[] {
+  if (silence < usualAnswer) return [];
+  return [`no answer for ${Math.floor(silence / 1000)} s: what follows was before that`];
 }
 
 function rateLine(rates: Rates | null | undefined): string {
@@ -163,7 +175,11 @@ function table(
   { width, room }: { readonly width: number; readonly room: number },
 ): readonly string[] {
   if (rows.length === 0) return [];
-  const lines = [titles, ...rows.slice(0, room).map((row) => row.map(escapeControls))];
+  const shown = rows.slice(0, room);
+  const lines = [
+    titles,
+    ...shown.map((row) => row.map((text) => printableBeginning(text, width))),
+  ];
   const widths = widthsOf(lines, width);
   const areNumbers = titles.map((_, at) => numbers.includes(at));
   return [

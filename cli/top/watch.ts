@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CommandError, type DoveadmClient } from "@dovewire/dovewire";
+import { CommandError, type DoveadmClient, type SendOptions } from "@dovewire/dovewire";
 import { messageOf } from "@dovewire/dovewire/core";
 import { askProcesses, askQuota, type QuotaUse } from "../exporter/snapshot.ts";
 import type { OpenServer } from "../servers/open_server.ts";
@@ -17,27 +17,71 @@ const quotaInterval = 60_000;
 /** How many users' quota is kept. */
 const quotaUsers = 50;
 
+/**
+ * How long a server may take to tell its sessions, in milliseconds, if there is no other limit: that costs
+ * little, and a server that can't be reached is tried until then.
+ */
+const usualProbe = 10_000;
+
+/** Options for a {@linkcode Watch}. */
+export interface WatchOptions {
+  /** Aborts what is asked. */
+  readonly signal: AbortSignal;
+  /** The time limit of a command, in milliseconds, if there is one. */
+  readonly timeout?: number;
+}
+
 /** Watches a server. */
 export class Watch {
-  readonly #server: string;
   readonly #open: () => Promise<OpenServer>;
   readonly #signal: AbortSignal;
+  readonly #probeTimeout: number;
+  #state: ServerState;
+  #askedAt: number | undefined;
   #opened: OpenServer | undefined;
   #counts: Counts | undefined;
   #quota: readonly QuotaUse[] = [];
   #quotaAskedAt = -Infinity;
 
   /** Asks nothing yet; `open` opens a client, again after a failure. */
-  constructor(server: string, open: () => Promise<OpenServer>, signal: AbortSignal) {
-    this.#server = server;
+  constructor(
+    server: string,
+    open: () => Promise<OpenServer>,
+    { signal, timeout = usualProbe }: WatchOptions,
+  ) {
+    this.#state = {
+      ...{ server, sessions: [], processes: new Map(), processCount: 0 },
+      ...{ quota: [], rates: undefined },
+    };
     this.#open = open;
     this.#signal = signal;
+    this.#probeTimeout = timeout;
   }
 
-  /** Asks for everything; what went wrong is part of the result. */
+  /** What is known now. */
+  get state(): ServerState {
+    const silence = this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt;
+    return { ...this.#state, silence };
+  }
+
+  /** Asks for everything; resolves to the new state. What went wrong is part of it. */
   async refresh(): Promise<ServerState> {
+    this.#askedAt = performance.now();
+    this.#state = await this.#ask();
+    this.#askedAt = undefined;
+    return this.#state;
+  }
+
+  /** Closes the client. */
+  async close(): Promise<void> {
+    await this.#opened?.close();
+    this.#opened = undefined;
+  }
+
+  async #ask(): Promise<ServerState> {
+    const { server } = this.#state;
     const empty = {
-      ...{ server: this.#server, sessions: [], processes: new Map(), processCount: 0 },
+      ...{ server, sessions: [], processes: new Map(), processCount: 0 },
       ...{ quota: [], rates: undefined },
     };
     try {
@@ -57,7 +101,7 @@ export class Watch {
       };
       const count = client.run("process status", {}, options).then(({ length }) => length);
       const [sessions, processes, processCount, rates, quota] = await Promise.all([
-        ask("sessions", askSessionGroups(client, options.signal), []),
+        ask("sessions", askSessionGroups(client, { ...options, timeout: this.#probeTimeout }), []),
         ask("processes", askProcesses(client, options), new Map()),
         ask("number of processes", count, 0),
         ask("commands and bytes", this.#askRates(client), undefined),
@@ -68,12 +112,6 @@ export class Watch {
       await this.close();
       return { ...empty, problem: messageOf(error) };
     }
-  }
-
-  /** Closes the client. */
-  async close(): Promise<void> {
-    await this.#opened?.close();
-    this.#opened = undefined;
   }
 
   async #askRates(client: DoveadmClient): Promise<Rates | null | undefined> {
@@ -96,9 +134,9 @@ export class Watch {
 
 async function askSessionGroups(
   client: DoveadmClient,
-  signal: AbortSignal,
+  options: SendOptions,
 ): Promise<readonly SessionGroup[]> {
-  const rows = await client.run("who", {}, { signal });
+  const rows = await client.run("who", {}, options);
   return rows.map(({ username, service, connections, ips }) => ({
     ...{ user: username, service, sessions: connections, addresses: ips },
   }));

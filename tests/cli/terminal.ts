@@ -12,10 +12,23 @@ import { ensureProgram } from "../harness/programs.ts";
 export interface Terminal extends AsyncDisposable {
   /** Types a line, and presses Enter. */
   type(line: string): Promise<void>;
-  /** Presses a key by its name in tmux: "C-c", "q". */
-  press(key: string): Promise<void>;
+  /** Presses keys at once, by their names in tmux: "C-c", "q". */
+  press(...keys: readonly string[]): Promise<void>;
+  /** Gives it another size. */
+  resize(width: number, height: number): Promise<void>;
+  /** Its state as a program leaves it: which screen is shown, and how. */
+  state(): Promise<TerminalState>;
   /** Waits until something is on the screen; resolves to the screen's text. */
   see(wanted: RegExp): Promise<string>;
+}
+
+/** The state of a terminal. */
+export interface TerminalState {
+  /** Whether the screen is the other one, which full-screen programs use. */
+  readonly isAlternate: boolean;
+  readonly hasCursor: boolean;
+  /** Whether long lines go on in the next one. */
+  readonly wraps: boolean;
 }
 
 /** How long something may take to appear, in milliseconds: the machine may be busy. */
@@ -50,8 +63,17 @@ export async function openTerminal(
       await run("send-keys", "-l", line);
       await run("send-keys", "Enter");
     },
-    async press(key) {
-      await run("send-keys", key);
+    async press(...keys) {
+      await run("send-keys", ...keys);
+    },
+    async resize(width, height) {
+      await run("resize-window", "-x", String(width), "-y", String(height));
+    },
+    async state() {
+      const format = "#{alternate_on} #{cursor_flag} #{wrap_flag}";
+      const flags = (await run("display-message", "-p", format)).trim().split(" ");
+      const [isAlternate, hasCursor, wraps] = flags.map((flag) => flag === "1");
+      return { isAlternate, hasCursor, wraps };
     },
     async see(wanted) {
       const deadline = Date.now() + patience;

@@ -1,42 +1,18 @@
 /**
- * The program in a real terminal: its prompt, tables, progress, Ctrl-C, and `top`.
+ * The program in a real terminal: its prompt, tables, progress and Ctrl-C.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { serve } from "../../doveadm/server/mod.ts";
 import { startMailServer } from "../../testing/mod.ts";
 import { onAbort } from "../../transports/mod.ts";
 import { temporaryFolder } from "../harness/sockets.ts";
-import { openTerminal } from "./terminal.ts";
-
-const program = fileURLToPath(new URL("../../cli/program/dovewire.ts", import.meta.url));
-
-/** Opens a terminal in which "dovewire" is the program. */
-async function openShell(folder: string, server: string, width = 60) {
-  await writeFile(
-    join(folder, "dovewire"),
-    `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`,
-    {
-      mode: 0o755,
-    },
-  );
-  return await openTerminal({
-    ...{ width, height: 16 },
-    env: { PATH: `${folder}:/usr/bin:/bin`, DOVEWIRE_SERVER: server, HOME: folder, NO_COLOR: "1" },
-  });
-}
-
-/** A screen's lines, without empty ones at the end. */
-function linesOf(screen: string): readonly string[] {
-  return screen.trimEnd().split("\n").map((line) => line.trimEnd());
-}
+import { linesOf, openShell } from "./shell.ts";
 
 test("terminal › a password that is asked for › is not shown", async () => {
   await using server = await startMailServer({
@@ -114,34 +90,4 @@ test("terminal › Ctrl-C in a run for many users › it can go on, and shows ho
   await terminal.see(/40 of 40 users, 0 failed.*\n(.*\n)*ended 0\n/);
   const rows = (await readFile(join(folder.path, "rows"), "utf8")).trim().split("\n");
   assert.deepEqual(rows.map((row) => JSON.parse(row).username).sort(), [...users].sort());
-});
-
-test("terminal › top › is refreshed in place, sorted by keys, and leaves the screen as it was", async () => {
-  await using server = await startMailServer({
-    users: { alice: { quota: { bytes: 1000 } }, bob: {} },
-    settings: { preauthenticated: true },
-  });
-  const { sessions } = server.system;
-  sessions.push({ username: "bob", service: "imap", pid: 1, ip: "192.0.2.1" });
-  sessions.push({ username: "bob", service: "imap", pid: 1, ip: "192.0.2.1" });
-  sessions.push({ username: "alice", service: "imap", pid: 2, ip: "192.0.2.2" });
-  await using folder = await temporaryFolder();
-  if (server.address.transport !== "tcp") assert.fail();
-  await using terminal = await openShell(folder.path, `127.0.0.1:${server.address.port}`, 80);
-  await terminal.type("clear; echo before; dovewire top --interval 0.2; echo ended $?");
-  // A screen may be drawn in several steps.
-  const first = await terminal.see(
-    /3 sessions of 2 users.*\n(.*\n)*bob +imap +2 192\.0\.2\.1\nalice +imap +1|unknown|failed/,
-  );
-  assert.match(
-    first,
-    /^processes: .*\n(.*\n)*USER +SERVICE SESSIONS ADDRESSES\nbob +imap +2 192\.0\.2\.1\nalice +imap +1/m,
-  );
-  sessions.push({ username: "carol", service: "pop3", pid: 3, ip: "192.0.2.3" });
-  await terminal.see(/^carol +pop3 +1 192\.0\.2\.3/m);
-  await terminal.press("u");
-  await terminal.see(/^alice .*\nbob .*\ncarol /m);
-  await terminal.press("q");
-  const after = await terminal.see(/^ended \d\n\$/m);
-  assert.deepEqual(linesOf(after).slice(-3), ["before", "ended 0", "$"]);
 });

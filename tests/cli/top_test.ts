@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { connect as connectSocket } from "node:net";
 import { test } from "node:test";
 import { openServer } from "../../cli/servers/open_server.ts";
 import { countsIn, metricSettings, ratesBetween } from "../../cli/top/rates.ts";
 import { bytesText, drawScreen, type ServerState } from "../../cli/top/screen.ts";
 import { Watch } from "../../cli/top/watch.ts";
 import { type DovecotVersion, startDovecot } from "../harness/dovecot/dovecot.ts";
+import { type ImapSession, logIn } from "./imap_session.ts";
 import { runWords } from "./run.ts";
 
 const now = new Date("2026-01-05T11:30:00Z");
@@ -80,6 +80,41 @@ test("top › any size of the terminal › is not exceeded", () => {
   }
 });
 
+test("top › a server that is silent › is said after some seconds, and its old rows stay", () => {
+  const lines = (silence: number) =>
+    drawScreen([{ ...state, silence }], { width: 80, height: 24, sort: "user", now });
+  assert.equal(lines(2_999)[1], lines(0)[1]);
+  assert.equal(lines(65_999)[1], "no answer for 65 s: what follows was before that");
+  assert.deepEqual(lines(65_999).filter((line) => /^alice/.test(line)).length, 2);
+});
+
+test("top › values of 10 MB, and signs without a width › don't fill more than a line", () => {
+  const large = ["x", "漢", "\u0301", "\x1b"].map((sign) => sign.repeat(3_000_000));
+  const [ascii, wide, mark, escape] = large;
+  const evil: ServerState = {
+    ...{ ...state, server: mark, missing: large, problem: undefined },
+    sessions: large.map((user) => ({
+      ...{ user, service: user, sessions: 2 ** 53, addresses: [user, user] },
+    })),
+    processes: new Map(large.map((name) => [name, { processes: Infinity, limit: NaN }])),
+    quota: large.map((root) => ({
+      ...{ user: ascii, root, usedBytes: Infinity, limitBytes: 1e-300 },
+      ...{ usedMessages: NaN, limitMessages: 1 },
+    })),
+  };
+  const size = { width: 80, height: 24 };
+  const screens = [evil, { ...evil, problem: wide }, { ...evil, problem: escape }].map((state) =>
+    drawScreen([state], { ...size, sort: "address", now })
+  );
+  for (const lines of screens) {
+    assert(lines.length <= 24);
+    for (const line of lines) {
+      assert(line.length <= 80 * 8 + 1, `${line.length}`);
+      assert.doesNotMatch(line, /\p{Cc}/u);
+    }
+  }
+});
+
 test("top › without the metric, and before its second count › says so", () => {
   const second = (rates: ServerState["rates"]) =>
     drawScreen([{ ...state, rates }], { width: Infinity, height: Infinity, sort: "user", now })[1];
@@ -115,44 +150,12 @@ test("top › no terminal › needs --once", async () => {
   assert.match(once.output, /Cannot connect/);
 });
 
-/** A session of a user, who sends one command after the other. */
-interface ImapSession {
-  /** Sends NOOP so many times; resolves when the last one is answered. */
-  send(count: number): Promise<void>;
-  leave(): void;
-}
-
-async function logIn(port: number, user: string, password: string): Promise<ImapSession> {
-  const socket = connectSocket({ host: "127.0.0.1", port });
-  let received = "";
-  let onAnswer = () => {};
-  socket.on("data", (chunk) => {
-    received += chunk;
-    onAnswer();
-  });
-  let tag = 0;
-  const run = (...commands: readonly string[]) =>
-    new Promise<void>((resolve, reject) => {
-      socket.once("error", reject);
-      const last = tag + commands.length;
-      onAnswer = () => {
-        if (new RegExp(`^t${last} `, "m").test(received)) resolve();
-      };
-      socket.write(commands.map((command) => `t${++tag} ${command}\r\n`).join(""));
-    });
-  await run(`LOGIN ${user} ${password}`);
-  return {
-    send: (count) => run(...Array<string>(count).fill("NOOP")),
-    leave: () => void socket.destroy(),
-  };
-}
-
 for (const version of ["2.3", "2.4"] as const satisfies readonly DovecotVersion[]) {
   test(`top › Dovecot ${version} with the help's settings › has sessions and rates`, async () => {
     await using dovecot = await startDovecot({ version, imap: true, extraConfig: metricSettings });
     const { signal } = new AbortController();
     const chosen = { name: "mx1", url: `doveadm+unix://${dovecot.socket}` };
-    const watch = new Watch("mx1", () => openServer(chosen, { signal }), signal);
+    const watch = new Watch("mx1", () => openServer(chosen, { signal }), { signal });
     const sessions: ImapSession[] = [];
     try {
       for (const user of ["alice", "bob"]) {
