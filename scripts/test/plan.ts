@@ -58,6 +58,10 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   "tests/cli/parse_test.ts": { on: ["deno"], why: "only computes" },
   "tests/doveadm/client/options_test.ts": { on: ["bun"], why: "only computes" },
   "tests/cli/terminal_test.ts": { on: ["node"], why: "starts the program in a terminal, by tmux" },
+  "tests/cli/top_terminal_test.ts": {
+    on: ["node"],
+    why: "starts the program in a terminal, by tmux",
+  },
   "tests/cli/promtool_test.ts": { on: ["node"], why: "is about what promtool says of metrics" },
   "tests/doveadm/client/pool/dovecot_kinds_test.ts": {
     on: ["node"],
@@ -242,6 +246,7 @@ const SOAK: readonly RegExp[] = [
   /^tests\/imap\/relay\/real_clients_test\.ts$/,
   /^tests\/doveadm\/server\/load_test\.ts$/,
   /^tests\/doveadm\/server\/http\/sockets_test\.ts$/,
+  /^tests\/cli\/top_terminal_test\.ts$/,
   /^tests\/doveadm\/client\/(?:doveadm|everywhere)_test\.ts$/,
   /^tests\/doveadm\/http\/doveadm_http_test\.ts$/,
   /^tests\/doveadm\/client\/large_message_test\.ts$/,
@@ -278,6 +283,7 @@ const LONG: readonly string[] = [
   "tests/npm/checks_test.ts",
   "tests/cli/doveadm_test.ts",
   "tests/cli/terminal_test.ts",
+  "tests/cli/top_terminal_test.ts",
   "tests/doveadm/server/policy_proxy_test.ts",
   "tests/doveadm/client/everywhere_test.ts",
   "tests/doveadm/http/doveadm_http_test.ts",
