@@ -35,6 +35,7 @@ export type { ExitStatus } from "./exit_status.ts";
 export { InputQueue } from "./input_queue.ts";
 export { Concealer, escapeControls, quoteText } from "./peer_text.ts";
 export type { Protocol } from "./protocol.ts";
+export { checkOptions, type OptionTypes } from "./option_checks.ts";
 export { Queue } from "./queue.ts";
 export type { PlainData } from "./plain_data.ts";
 export type { Archived, StateArchive, ThawOptions } from "./state_archive.ts";

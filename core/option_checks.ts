@@ -24,7 +24,22 @@ export interface OptionTypes {
 /** The options that are signals. */
 const signals = ["signal"];
 
-/** The options that are left out count as right. No value is shown: it may be a secret. */
+/**
+ * Checks the types of options that a caller gave. Those that are left out count as right. Throws a
+ * `LocalProtocolError` that names the wrong one; no value is shown, since it may be a secret.
+ *
+ * @example
+ * ```ts
+ * import { checkOptions } from "@dovewire/dovewire/core";
+ * import assert from "node:assert/strict";
+ *
+ * checkOptions({ onError: console.error }, { functions: ["onError"] });
+ * assert.throws(
+ *   () => checkOptions({ onError: "no" }, { functions: ["onError"] }),
+ *   /"onError" is not a function/,
+ * );
+ * ```
+ */
 export function checkOptions(options: unknown, types: OptionTypes = {}): void {
   if (!isObject(options)) {
     throw new LocalProtocolError("The options are not an object. Pass one, or leave it out.");
