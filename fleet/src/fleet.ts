@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AbortError, LocalProtocolError } from "@dovewire/dovewire/core";
+import { AbortError, checkOptions, LocalProtocolError } from "@dovewire/dovewire/core";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { chunkScript } from "./scripts.ts";
@@ -13,8 +13,6 @@ import { FleetError, withRedis } from "./fleet_error.ts";
 import {
   checkCount,
   checkFleetOptions,
-  checkFunction,
-  checkObject,
   type EnqueueOptions,
   type FleetLimits,
   type FleetOptions,
@@ -66,10 +64,9 @@ export class Fleet implements AsyncDisposable {
     users: Iterable<string> | AsyncIterable<string>,
     options: EnqueueOptions = {},
   ): Promise<number> {
-    checkObject("The options", options);
+    checkOptions(options, { functions: ["backendOf"] });
     const { batch = 100, backendOf = () => defaultBackend, signal } = options;
     checkCount("batch", batch);
-    checkFunction("backendOf", options.backendOf);
     const isIterable = typeof users === "object" && users !== null &&
       (Symbol.asyncIterator in users || Symbol.iterator in users);
     if (!isIterable) {
@@ -113,6 +110,7 @@ export class Fleet implements AsyncDisposable {
    * reached.
    */
   async limit(limits: FleetLimits, backend: string = defaultBackend): Promise<void> {
+    checkOptions(limits, { objects: ["rate"] });
     const { concurrency, rate } = limits;
     if (concurrency !== undefined) checkCount("concurrency", concurrency);
     if (rate !== undefined) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LocalProtocolError } from "@dovewire/dovewire/core";
+import { checkOptions, LocalProtocolError } from "@dovewire/dovewire/core";
 import type { RedisOptions } from "ioredis";
 
 /** Where Redis is: a URL, "redis://127.0.0.1:6379", or options of ioredis. */
@@ -89,7 +89,7 @@ export type FleetResult<Value> =
 
 /** Throws a `LocalProtocolError` for a wrong name, and without a place of Redis: it would be this machine. */
 export function checkFleetOptions(options: FleetOptions): void {
-  checkObject("The options", options);
+  checkOptions(options);
   const { name, redis, prefix = "dovewire" } = options;
   for (const [option, value] of Object.entries({ name, prefix })) {
     if (typeof value === "string" && value !== "" && !/[{}]/.test(value)) continue;
@@ -114,19 +114,5 @@ export function checkCount(option: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new LocalProtocolError(
     `"${option}" is ${String(value)}. Set it to a whole number from 1 on.`,
-  );
-}
-
-/** Throws a `LocalProtocolError` for what is no object; `what` begins the message. */
-export function checkObject(what: string, value: unknown): void {
-  if (typeof value === "object" && value !== null) return;
-  throw new LocalProtocolError(`${what} are not an object. Pass one.`);
-}
-
-/** Throws a `LocalProtocolError` for an option that is neither left out nor a function. */
-export function checkFunction(option: string, value: unknown): void {
-  if (value === undefined || typeof value === "function") return;
-  throw new LocalProtocolError(
-    `"${option}" is not a function. Set it to one, or leave it out.`,
   );
 }

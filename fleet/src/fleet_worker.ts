@@ -4,7 +4,12 @@
  * @module
  */
 
-import { DovewireError, LocalProtocolError, messageOf } from "@dovewire/dovewire/core";
+import {
+  checkOptions,
+  DovewireError,
+  LocalProtocolError,
+  messageOf,
+} from "@dovewire/dovewire/core";
 import {
   sweep,
   type SweepContext,
@@ -12,7 +17,7 @@ import {
   type SweepResult,
   type SweepWork,
 } from "@dovewire/dovewire/sweep";
-import { callListener, startTimer } from "@dovewire/dovewire/transports";
+import { callListener, startTimer, type Timer } from "@dovewire/dovewire/transports";
 import { type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { FleetJob } from "./chunks.ts";
@@ -20,7 +25,6 @@ import { FleetError } from "./fleet_error.ts";
 import {
   checkCount,
   checkFleetOptions,
-  checkFunction,
   type FleetOptions,
   type FleetResult,
 } from "./fleet_options.ts";
@@ -45,6 +49,11 @@ export interface FleetWorkerOptions extends FleetOptions {
   readonly lockDuration?: number;
   /** How often jobs of workers that are gone are looked for; 30,000 if left out. */
   readonly stalledInterval?: number;
+  /**
+   * How long Redis may take when the worker is closed and its work has ended, before the connection is closed
+   * without it; 10,000 if left out.
+   */
+  readonly closeTimeout?: number;
   /** Called with what goes wrong besides the work: with Redis, or with a job that another worker has now. */
   readonly onError?: (error: Error) => void;
 }
@@ -82,6 +91,10 @@ export class FleetWorker implements AsyncDisposable {
   readonly #redis: Redis;
   readonly #workers: readonly Worker<FleetJob>[];
   readonly #closing = new AbortController();
+  /** For how many users the work is under way. */
+  #running = 0;
+  #onIdle: () => void = () => {};
+  #patience: Timer | undefined;
   #closed: Promise<void> | undefined;
   readonly #whenClosed: Promise<void>;
   #resolve!: () => void;
@@ -91,21 +104,16 @@ export class FleetWorker implements AsyncDisposable {
     checkFleetOptions(options);
     const { backends = [defaultBackend], jobs = 1, concurrency = 20, maxResults = 1_000_000 } =
       options;
-    const { lockDuration = 30_000, stalledInterval = 30_000 } = options;
-    for (
-      const [name, value] of Object.entries({
-        jobs,
-        concurrency,
-        maxResults,
-        lockDuration,
-        stalledInterval,
-      })
-    ) {
-      checkCount(name, value);
-    }
+    const { lockDuration = 30_000, stalledInterval = 30_000, closeTimeout = 10_000 } = options;
+    const counts = {
+      ...{ jobs, concurrency, maxResults, lockDuration, stalledInterval, closeTimeout },
+    };
+    for (const [name, value] of Object.entries(counts)) checkCount(name, value);
     if (typeof work !== "function") throw new LocalProtocolError("The work is not a function.");
-    checkFunction("onError", options.onError);
+    checkOptions(options, { functions: ["onError"] });
     checkBackends(backends);
+    // Throws for an invalid name, before there is a connection.
+    const queues = [...new Set(backends)].map(queueOf);
     // Checks the options of the sweeps, which begin much later.
     const { idempotent, retries } = options;
     sweep([], work, { concurrency, idempotent, retries });
@@ -114,9 +122,9 @@ export class FleetWorker implements AsyncDisposable {
     this.#keys = keysOf(options);
     this.#redis = redisAt(options.redis, true);
     this.#whenClosed = new Promise((resolve) => this.#resolve = resolve);
-    this.#workers = [...new Set(backends)].map((backend) => {
+    this.#workers = queues.map((queue) => {
       const worker: Worker<FleetJob> = new Worker(
-        queueOf(backend),
+        queue,
         (job, token) => this.#runOrTell(job, worker.toKey(`${job.id}:lock`), token!),
         {
           ...{ connection: this.#redis, prefix: this.#keys.prefix, concurrency: jobs },
@@ -136,7 +144,8 @@ export class FleetWorker implements AsyncDisposable {
 
   /**
    * Begins no more users, aborts the context's signal, and resolves when the work that is under way has
-   * ended. What is left of its jobs goes to other workers.
+   * ended. What is left of its jobs goes to other workers. If Redis hangs, it is waited for `closeTimeout`:
+   * the ends that it wasn't told are unknown to it, as after a kill.
    */
   close(): Promise<void> {
     return this.#closed ??= this.#close();
@@ -149,9 +158,37 @@ export class FleetWorker implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#closing.abort(new FleetError("The worker was closed."));
+    this.#disconnectLater();
     await Promise.allSettled(this.#workers.map((worker) => worker.close()));
+    this.#patience?.stop();
     this.#redis.disconnect();
     this.#resolve();
+  }
+
+  /**
+   * Closes the connection when the work has ended and Redis had its time after that: what waits for Redis fails
+   * then, and the workers come to their end.
+   */
+  #disconnectLater(): void {
+    if (this.#running > 0) {
+      this.#onIdle = () => this.#disconnectLater();
+      return;
+    }
+    const { closeTimeout = 10_000 } = this.#options;
+    this.#patience = startTimer(closeTimeout, () => {
+      // Redis may have let one more user begin meanwhile.
+      if (this.#running > 0) this.#disconnectLater();
+      else this.#redis.disconnect();
+    });
+  }
+
+  async #runWork(user: string, context: SweepContext): Promise<unknown> {
+    this.#running++;
+    try {
+      return await this.#work(user, context);
+    } finally {
+      if (--this.#running === 0) this.#onIdle();
+    }
   }
 
   async #runOrTell(job: Job<FleetJob>, lock: string, token: string): Promise<void> {
@@ -191,7 +228,7 @@ export class FleetWorker implements AsyncDisposable {
         });
       switch (decision) {
         case "run":
-          return await this.#work(user, context);
+          return await this.#runWork(user, context);
         case "done":
           return alreadyDone;
         case "lost":

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalProtocolError } from "@dovewire/dovewire/core";
 import { Redis } from "ioredis";
 import type { FleetOptions, RedisPlace } from "./fleet_options.ts";
 
@@ -39,9 +40,19 @@ export function keysOf({ name, prefix = "dovewire" }: FleetOptions): FleetKeys {
   };
 }
 
-/** The name of a backend's queue, in which BullMQ allows no ":". */
+/**
+ * The name of a backend's queue, in which BullMQ allows no ":". Throws a `LocalProtocolError` for a name that
+ * is no valid text.
+ */
 export function queueOf(backend: string): string {
-  return `backend.${encodeURIComponent(backend)}`;
+  try {
+    return `backend.${encodeURIComponent(backend)}`;
+  } catch (cause) {
+    throw new LocalProtocolError(
+      `The backend ${JSON.stringify(backend)} has half of a surrogate pair. Use another name.`,
+      { cause },
+    );
+  }
 }
 
 /** How long Redis may take to answer who isn't patient, in milliseconds. */

@@ -286,6 +286,61 @@ test("fleet › a Redis that hangs › is a FleetError in time", async () => {
   redis.resume();
 });
 
+test("fleet › a worker that is closed while Redis hangs › ends, and another goes on", async () => {
+  await using redis = await startRedis();
+  const options = { name: "sweep", redis: redis.url };
+  await using fleet = new Fleet(options);
+  await fleet.enqueue(names(6), { batch: 6 });
+  const runs: string[] = [];
+  let release = () => {};
+  const released = new Promise<void>((resolve) => release = resolve);
+  const settings = {
+    ...{ ...options, concurrency: 2, closeTimeout: 100 },
+    ...{ lockDuration: 2_000, stalledInterval: 500 },
+  };
+  const first = new FleetWorker(async (user) => {
+    runs.push(user);
+    if (runs.length === 4) {
+      redis.pause();
+      await released;
+    } else if (runs.length > 4) await released;
+  }, settings);
+  await until(() => runs.length >= 4);
+  let isClosed = false;
+  const closing = first.close().then(() => isClosed = true);
+  // The work is waited for, however long it takes.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(isClosed, false);
+  release();
+  await closing;
+  await first.closed;
+  redis.resume();
+  await using _ = new FleetWorker((user) => void runs.push(user), settings);
+  const results = await all<FleetResult<unknown>>(fleet.results());
+  assert.deepEqual(results.map(({ user }) => user).sort(), names(6).sort());
+  // Nobody is done twice; those whose end Redis wasn't told are unknown.
+  assert.deepEqual(runs.toSorted(), [...new Set(runs)].sort());
+  const unknown = results.filter((result) => !result.ok);
+  assert(unknown.length > 0);
+  assert(unknown.every(({ sent, error }) => sent && error.code === "interrupted"));
+});
+
+test("fleet › workers and fleets that are closed while Redis hangs, with nothing to do › end", async () => {
+  await using redis = await startRedis();
+  const options = { name: "sweep", redis: redis.url };
+  const fleet = new Fleet(options);
+  await fleet.enqueue([]);
+  const worker = new FleetWorker(() => {}, { ...options, closeTimeout: 100 });
+  const client = new Redis(redis.url);
+  // It waits for jobs, blocked.
+  await until(async () => /blocked_clients:1/.test(await client.info("clients")));
+  client.disconnect();
+  redis.pause();
+  const late = new FleetWorker(() => {}, { ...options, closeTimeout: 100 });
+  await Promise.all([worker.close(), late.close(), fleet.close()]);
+  redis.resume();
+});
+
 test("fleet › invalid options › are refused by name", async () => {
   for (const name of ["", "{a}", 5]) {
     assert.throws(() => new Fleet({ name: name as string, redis: "" }), /"name"/);
@@ -306,6 +361,7 @@ test("fleet › invalid options › are refused by name", async () => {
     retries: [-1, NaN, "5"],
     idempotent: ["no"],
     onError: [null, "5"],
+    closeTimeout: [0, NaN, Infinity, "5"],
   };
   for (const [option, values] of Object.entries(wrong)) {
     for (const value of values) {
@@ -324,6 +380,18 @@ test("fleet › invalid options › are refused by name", async () => {
   );
   await assert.rejects(fleet.enqueue("alice"), LocalProtocolError);
   await assert.rejects(fleet.enqueue([5 as unknown as string]), LocalProtocolError);
+  await assert.rejects(
+    fleet.enqueue([], { signal: {} as AbortSignal }),
+    /"signal" is not an AbortSignal/,
+  );
+  const backendOf = () => "\ud800";
+  await assert.rejects(fleet.enqueue(["a"], { backendOf }), /half of a surrogate pair/);
+  const backends = ["\udfff"];
+  assert.throws(
+    () => new FleetWorker(() => {}, { name: "a", redis: redis.url, backends }),
+    LocalProtocolError,
+  );
+  await assert.rejects(fleet.limit(null as unknown as object), LocalProtocolError);
   await assert.rejects(fleet.limit({ concurrency: 0 }), LocalProtocolError);
   await assert.rejects(fleet.limit({ rate: { max: 1, duration: NaN } }), LocalProtocolError);
 });
