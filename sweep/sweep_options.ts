@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
-import { checkOptions } from "../core/option_checks.ts";
+import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { timeLimit } from "../core/time_limit.ts";
 import { fileJournal } from "./file_journal.ts";
 import type { SweepJournal } from "./journal.ts";
@@ -83,15 +83,16 @@ export interface CheckedSweepOptions {
 
 /** Checks options; throws a `LocalProtocolError` that names the wrong one. */
 export function checkSweepOptions(options: SweepOptions): CheckedSweepOptions {
-  checkOptions(options, { booleans: ["idempotent"] });
+  checkOptions(options, {
+    booleans: ["idempotent"],
+    functions: ["serverOf", "onProgress"],
+  });
   const { concurrency = 20, perServer = Infinity, retries = 5, total, serverOf } = options;
   checkCount("concurrency", concurrency, 1);
   if (concurrency === Infinity) throw wrong("concurrency", concurrency, "a finite number");
   checkCount("perServer", perServer, 1);
   checkCount("retries", retries, 0);
   if (total !== undefined) checkCount("total", total, 0);
-  checkFunction("serverOf", serverOf);
-  checkFunction("onProgress", options.onProgress);
   if (perServer !== Infinity && serverOf === undefined) {
     throw new LocalProtocolError(
       '"perServer" is set, and it is unknown which server a user has. Set "serverOf", too.',
@@ -111,10 +112,6 @@ function checkCount(option: string, value: number, least: number): void {
   throw wrong(option, value, `a number from ${least} on`);
 }
 
-function checkFunction(option: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") throw wrong(option, value, "a function");
-}
-
 function checkJournal(journal: string | SweepJournal | undefined): SweepJournal | undefined {
   if (typeof journal === "string") return fileJournal(journal);
   if (journal === undefined) return undefined;
@@ -123,5 +120,5 @@ function checkJournal(journal: string | SweepJournal | undefined): SweepJournal 
 }
 
 function wrong(option: string, value: unknown, right: string): LocalProtocolError {
-  return new LocalProtocolError(`"${option}" is ${String(value)}. Set it to ${right}.`);
+  return new LocalProtocolError(`"${option}" is ${shownValue(value)}. Set it to ${right}.`);
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { lstat, readdir, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileJournal, JournalError, sweep } from "../../sweep/mod.ts";
+import { LocalProtocolError } from "../../core/mod.ts";
+import { fileJournal, JournalError, sweep, type SweepJournal } from "../../sweep/mod.ts";
 import { temporaryFolder } from "../harness/sockets.ts";
 import { all, names } from "./memory_journal.ts";
 
@@ -78,6 +79,17 @@ test("file journal › a file that is something else › is left alone", async (
     );
     assert.equal(await readFile(path, "utf8"), content);
   }
+});
+
+test("file journal › a path that is no text › is refused, and no file is created", async () => {
+  for (const path of [5, 0, null, undefined, {}, ["x"], ""]) {
+    assert.throws(() => fileJournal(path as string), LocalProtocolError);
+    const journal = path as unknown as SweepJournal;
+    if (path !== undefined) {
+      assert.throws(() => sweep(["alice"], () => {}, { journal }), LocalProtocolError);
+    }
+  }
+  await assert.rejects(stat("5"), /ENOENT|No such file/);
 });
 
 test("file journal › a folder, or a path in no folder › is a JournalError", async () => {
