@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers/promises";
 import { Counter, Gauge, Registry } from "prom-client";
 import type {
   MailboxSizes,
@@ -34,6 +35,9 @@ export interface ServerSnapshot {
 /** The most characters of a label's value, and the most services or states of a server: it chooses them. */
 const longestLabel = 1000;
 const mostValues = 1000;
+
+/** After how many users others have their turn: meanwhile, scrapers get the text from before. */
+const usersAtOnce = 1000;
 
 /** The content type of the text. */
 export const contentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -109,7 +113,8 @@ export async function renderMetrics(snapshots: readonly ServerSnapshot[]): Promi
       replication(count, { server, state });
     }
     quotaUsers(snapshot.quota?.users, { server });
-    for (const use of snapshot.quota?.worst ?? []) {
+    for (const [at, use] of (snapshot.quota?.worst ?? []).entries()) {
+      if (at % usersAtOnce === 0) await setImmediate();
       const labels = { server, user: labelOf(use.user), quota: labelOf(use.root) };
       quotaBytes(use.usedBytes, labels);
       quotaBytesMax(use.limitBytes, labels);
@@ -121,7 +126,17 @@ export async function renderMetrics(snapshots: readonly ServerSnapshot[]): Promi
       bytes(sizes.bytes, { server, mailbox });
     }
   }
-  return await registry.metrics();
+  return await textOf(registry);
+}
+
+/** The text of all metrics, one after the other. */
+async function textOf(registry: Registry): Promise<string> {
+  const texts: string[] = [];
+  for (const { name } of registry.getMetricsAsArray()) {
+    texts.push(await registry.getSingleMetricAsString(name));
+    await setImmediate();
+  }
+  return `${texts.join("\n\n")}\n`;
 }
 
 /** The first entries of what a server counts by names, with names that are not too long. */

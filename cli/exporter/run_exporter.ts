@@ -69,12 +69,18 @@ export async function runExporter(
       return await print(await render());
     }
     let text = encodeUtf8(await render());
+    let rendered = Promise.resolve();
+    // One after the other, so that the last one has the latest answers of all servers.
+    const update = () =>
+      rendered = rendered.then(async () => {
+        text = encodeUtf8(await render());
+      });
     const server = await startHttp(place, () => text);
     reporter.note(`Metrics are at ${addressOf(server)}.`);
     await Promise.all(collectors.map(async (collector) => {
       while (!signal.aborted) {
         await collector.refresh();
-        text = encodeUtf8(await render());
+        await update();
         await pause(interval, signal);
       }
     }));
