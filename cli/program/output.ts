@@ -63,5 +63,9 @@ export function endWithoutOutput(error: unknown): never {
 
 /** Writes to standard error; what can't be written is lost. */
 export function writeError(text: string): void {
-  process.stderr.write(text);
+  try {
+    process.stderr.write(text);
+  } catch {
+    // Deno throws where the others emit an event.
+  }
 }

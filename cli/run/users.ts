@@ -19,8 +19,8 @@ import {
   type SweepResult,
 } from "@dovewire/dovewire/sweep";
 import { onAbort } from "@dovewire/dovewire/transports";
-import { readFile } from "node:fs/promises";
 import { UsageError } from "../command_line/usage_error.ts";
+import { readSmallFile } from "../servers/small_file.ts";
 import type { Users } from "./invocation.ts";
 import type { Row } from "./rows.ts";
 
@@ -40,6 +40,9 @@ export interface UsersOptions {
   /** Called about once a second. */
   readonly onProgress: (progress: SweepProgress) => void;
 }
+
+/** The most bytes of a file with users: some two million. */
+const largestList = 64 * 1_048_576;
 
 /** How many users may be done before the one whose rows are due, for each job. */
 const lead = 4;
@@ -84,11 +87,14 @@ export async function* resultsOfUsers(
 
 /** The names in a file, one a line; `-` for standard input. Each once. */
 async function namesInFile(path: string): Promise<readonly string[]> {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = await readFile(path === "-" ? "/dev/stdin" : path, "utf8");
+    text = await readSmallFile(path === "-" ? "/dev/stdin" : path, largestList);
   } catch (error) {
     throw new UsageError(`The users' file can't be read: ${messageOf(error)}`, { cause: error });
+  }
+  if (text === undefined) {
+    throw new UsageError(`The users' file ${path} has more than ${largestList} bytes. Split it.`);
   }
   return [...new Set(text.split("\n").map((name) => name.trim()).filter((name) => name !== ""))];
 }

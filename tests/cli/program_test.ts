@@ -89,6 +89,15 @@ test("output › on a full disk › is an error", async () => {
   );
 });
 
+test("errors › that can't be written › leave the exit code as it is", async () => {
+  const full = openSync("/dev/full", "w");
+  const onFull = start(["bogus"], { stdio: ["ignore", "ignore", full] });
+  const unread = start(["bogus"], { stdio: ["ignore", "ignore", "pipe"] });
+  closeSync(full);
+  unread.child.stderr!.destroy();
+  for (const { wait } of [onFull, unread]) assert.equal((await wait()).code, 64);
+});
+
 test("input › a folder, or a pipe by its name › is refused, or read to its end", async () => {
   await using folder = await temporaryFolder();
   const { path, server } = await startServer(folder.path);

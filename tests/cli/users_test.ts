@@ -230,6 +230,17 @@ test("several servers › one of them down › have rows with their names, and a
   ]);
 });
 
+test("many users › in a file without an end, or in a folder › is a mistake of the command line", async () => {
+  await using users = await startUsers([], () => []);
+  for (const [path, message] of [["/dev/zero", /more than \d+ bytes/], ["/tmp", /can't be read/]]) {
+    const { code, errors } = await runWords([
+      ...[...users.words, "mailbox", "list", "-F", path as string],
+    ]);
+    assert.equal(code, 64);
+    assert.match(errors, message as RegExp);
+  }
+});
+
 test("times › left of a run › are in words", () => {
   assert.deepEqual([0, 999, 61_000, 7_300_000].map(durationText), [
     "0 s",
