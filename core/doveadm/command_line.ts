@@ -6,6 +6,7 @@
 
 import { decodeUtf8, decodeUtf8Strictly, quote } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
+import { quoteText } from "../peer_text.ts";
 import type { DoveadmCommand } from "./command.ts";
 import { tabUnescape } from "./tab_escape.ts";
 
@@ -58,7 +59,7 @@ function parseFlags(
   for (const flag of flags) {
     if (flag === "v" || flag === "D" || (flag === "x" && extraFields)) continue;
     throw new RemoteProtocolError(
-      `The client sent ${quote(line)} instead of a command: ${JSON.stringify(flag)} is not a flag` +
+      `The client sent ${quote(line)} instead of a command: ${quoteText(flag)} is not a flag` +
         (flag === "x" ? " below protocol 1.3." : "."),
     );
   }
