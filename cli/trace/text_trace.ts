@@ -87,9 +87,12 @@ export class TextTrace {
     const indent = " ".repeat(
       time.length + widths.connection + widths.side + widths.at + widths.size + 3,
     );
+    const further = (color: Color, kind: string, what: string | undefined) =>
+      what === undefined
+        ? ""
+        : `${indent}${this.#paint(color, `${kind}: ${escapeControls(what)}`)}\n`;
     return `${this.#paint("dim", time)}${columns.join(" ")}${text}${split}`.trimEnd() + "\n" +
-      (mistake === undefined ? "" : `${indent}${this.#paint("red", `mistake: ${mistake}`)}\n`) +
-      (remark === undefined ? "" : `${indent}${this.#paint("yellow", `note: ${remark}`)}\n`);
+      further("red", "mistake", mistake) + further("yellow", "note", remark);
   }
 
   #part({ kind, text }: Part, tone: Tone): string {

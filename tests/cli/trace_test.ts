@@ -11,6 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Random } from "../harness/random.ts";
 import { temporaryFolder } from "../harness/sockets.ts";
 import { runWords } from "./run.ts";
 
@@ -255,6 +256,36 @@ function checkTags(page: string): void {
   }
   assert.deepEqual(open, []);
 }
+
+test("trace › conversations of what controls terminals and pages › control neither", async () => {
+  const random = new Random(19);
+  const hostile = [
+    ...["\x1b[2J", "\x9b2J", "\u202e", "\ufeff", "\u2028", "\x07", "\0", "\x01", "\r", "__proto__"],
+    ...["<script>", `"'><img src=x onerror=1>`, "&", "\t", "\n"],
+  ];
+  const usual = [
+    ...["VERSION\tdoveadm-client\t1\t2\n", "VERSION\tdoveadm-server\t1\t", "2\n", "+\n", "-\n"],
+    ...["PLAIN\tAGFsAGJv\n", "\talice\twho\n", "D\talice\tmailbox list\t-u\ta\n", "STARTTLS\n"],
+    ...["\x01INOENT\n", "NOUSER\n", "-NOTFOUND\n", ".\n", "..\n", "alice\timap\n", "\x01", "L"],
+  ];
+  const part = () => random.pick(random.chance(60) ? usual : hostile);
+  let recording = "";
+  for (let connection = 1; connection <= 500; connection++) {
+    recording += step({ connection, open: part() });
+    for (let count = random.below(12); count > 0; count--) {
+      const text = Array.from({ length: 1 + random.below(5) }, part).join("");
+      recording += step({ connection, from: random.pick(["client", "server"]), text });
+    }
+    recording += step({ connection, close: part() });
+  }
+  const text = await traceOf(recording);
+  assert.equal(text.code, 0, text.errors);
+  assert.match(text.output, /mistake: /);
+  assert.doesNotMatch(text.output, /(?!\n)[\p{Cc}\p{Bidi_Control}\p{Zl}\ufeff]/u);
+  const page = await traceOf(recording, ["--html", "-"]);
+  checkTags(page.output);
+  assert.doesNotMatch(page.output, /(?!\n)[\p{Cc}\p{Bidi_Control}\p{Zl}\ufeff]|<script|<img/u);
+});
 
 test("trace › hostile names and values › are text on the page", async () => {
   const hostile = `"><script>alert(1)</script><img src=x onerror='x'>&amp;\x00\u202e]]>--><!--`;
