@@ -29,7 +29,11 @@ function start(
   words: readonly string[],
   { server, stdio }: { readonly server?: string; readonly stdio: StdioOptions },
 ) {
-  const env = { ...process.env, XDG_CONFIG_HOME: "/nonexistent", ...(server && { DOVEWIRE_SERVER: server }) };
+  const env = {
+    ...process.env,
+    XDG_CONFIG_HOME: "/nonexistent",
+    ...(server && { DOVEWIRE_SERVER: server }),
+  };
   const child = spawn(process.execPath, [...runArguments, program, ...words], { env, stdio });
   let errors = "";
   child.stderr?.on("data", (chunk) => errors += chunk);
