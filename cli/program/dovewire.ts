@@ -22,10 +22,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const reporter = new Reporter(writeError, argv.includes("--json-errors"));
   const output = new StandardOutput();
   const interruption = new AbortController();
-  const onSignal = () => {
+  const onSignal = (signal: (typeof signals)[number]) => {
     if (!interruption.signal.aborted) return interruption.abort();
     for (const signal of signals) process.off(signal, onSignal);
-    endAtOnce();
+    endAtOnce(signal);
   };
   for (const signal of signals) process.on(signal, onSignal);
   try {
@@ -45,9 +45,9 @@ const signals = ["SIGINT", "SIGTERM"] as const;
  * Ends the program after a second signal, whatever it waits for: in Node, exit() waits for a file that is being
  * opened, such as a pipe without a writer, and the signal's own effect doesn't.
  */
-function endAtOnce(): never {
+function endAtOnce(signal: (typeof signals)[number]): never {
   process.emit("exit", exitCodes.interrupted);
-  process.kill(process.pid, "SIGINT");
+  process.kill(process.pid, signal);
   process.exit(exitCodes.interrupted);
 }
 

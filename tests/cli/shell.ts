@@ -10,6 +10,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
+const isDeno = "Deno" in globalThis;
 const program = fileURLToPath(new URL("../../cli/program/dovewire.ts", import.meta.url));
 
 /** Opens a terminal in which "dovewire" is the program. */
@@ -21,7 +22,7 @@ export async function openShell(
 ): Promise<Terminal> {
   await writeFile(
     join(folder, "dovewire"),
-    `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`,
+    `#!/bin/sh\nexec "${process.execPath}" ${isDeno ? "run -A -q" : ""} "${program}" "$@"\n`,
     { mode: 0o755 },
   );
   return await openTerminal({
