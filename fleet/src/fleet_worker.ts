@@ -171,7 +171,10 @@ export class FleetWorker implements AsyncDisposable {
    */
   #disconnectLater(): void {
     if (this.#running > 0) {
-      this.#onIdle = () => this.#disconnectLater();
+      this.#onIdle = () => {
+        this.#onIdle = () => {};
+        this.#disconnectLater();
+      };
       return;
     }
     const { closeTimeout = 10_000 } = this.#options;
