@@ -148,6 +148,12 @@ export class GatheredBytes {
     this.#to += piece.length;
   }
 
+  /** The pieces that have the bytes, to look at before the next is appended. */
+  pieces(): readonly Uint8Array[] {
+    this.#endTail();
+    return this.#blocks;
+  }
+
   /** Returns all bytes, in a buffer of their own, and starts again. */
   take(): Uint8Array {
     this.#endTail();

@@ -52,8 +52,8 @@ export class ReplyReader {
   #fields = nothing;
   /** The incomplete fields, or the incomplete status line. */
   #gathered = new GatheredBytes();
-  /** How many fields have come, counted if the reply is long enough to reach the limit. */
-  #values = 0;
+  /** How many fields have come; `undefined` until the reply is long enough to reach the limit. */
+  #values: number | undefined;
   #unescaper = new TabUnescaper();
   /** Finds the ends of fields in the chunk. */
   #controls = new ControlSearch(nothing.chunk.bytes);
@@ -105,17 +105,7 @@ export class ReplyReader {
       );
     }
     // Counting takes time, and most replies are too short to reach the limit.
-    if (size > this.#limits.values || soFar > 0) {
-      if (this.#gathered.size === 0) this.#values = fieldsIn(this.#fields);
-      this.#values += fieldsIn({ chunk: this.#chunk, start, end: stop });
-      if (this.#values > this.#limits.values) {
-        throw new RemoteProtocolError(
-          `The server's reply has more than ${this.#limits.values} values. ` +
-            'Ask for it as a stream, or raise "limits.values".',
-          { limit: "values" },
-        );
-      }
-    }
+    if (size > this.#limits.values) this.#countFields(bytes, start, stop);
     this.at = stop;
     if (soFar === 0) this.#fields = { chunk: this.#chunk, start, end: stop };
     else if (stop > start) {
@@ -132,6 +122,25 @@ export class ReplyReader {
       this.#fields = { chunk, start: 0, end: chunk.bytes.length };
     }
     this.#beginStatus(found + 1);
+  }
+
+  /** Counts the fields that end in a range, and once those before it. */
+  #countFields(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#values === undefined) {
+      const { chunk, start, end } = this.#fields;
+      this.#values = countTabs(chunk.bytes, start, end);
+      for (const piece of this.#gathered.pieces()) {
+        this.#values += countTabs(piece, 0, piece.length);
+      }
+    }
+    this.#values += countTabs(bytes, start, end);
+    if (this.#values > this.#limits.values) {
+      throw new RemoteProtocolError(
+        `The server's reply has more than ${this.#limits.values} values. ` +
+          'Ask for it as a stream, or raise "limits.values".',
+        { limit: "values" },
+      );
+    }
   }
 
   /** A piece of one field. */
@@ -200,16 +209,15 @@ export class ReplyReader {
   #end(id: number, status: string): DoveadmReply {
     const reply = makeReply(id, status, this.#fields);
     this.#fields = nothing;
-    this.#values = 0;
+    this.#values = undefined;
     this.#state = "fields";
     return reply;
   }
 }
 
-/** The number of fields that end in a range. */
-function fieldsIn({ chunk, start, end }: Range): number {
-  const bytes = chunk.bytes.subarray(start, end);
-  let fields = 0;
-  for (let at = 0; (at = bytes.indexOf(TAB, at)) !== -1; at++) fields++;
-  return fields;
+/** The number of TABs in `bytes[start..end)`. */
+function countTabs(bytes: Uint8Array, start: number, end: number): number {
+  let tabs = 0;
+  for (let at = start; at < end; at++) if (bytes[at] === TAB) tabs++;
+  return tabs;
 }
