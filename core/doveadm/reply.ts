@@ -5,7 +5,7 @@
  */
 
 import { decodeUtf8 } from "../bytes.ts";
-import { splitInPlace, tabUnescape } from "./tab_escape.ts";
+import { splitInPlace, splitText, textValues } from "./tab_escape.ts";
 
 const TAB = 0x09;
 
@@ -90,11 +90,11 @@ export interface Range {
   readonly end: number;
 }
 
-/** Up to this size replies are unescaped as text; longer ones as bytes, which takes less memory. */
+/** Up to this size replies share the decoded text of their chunk; longer ones are decoded by themselves. */
 const textUpTo = 4096;
 
 /** A reply whose fields are in `chunk[start..end)` and are decoded on first use. */
-abstract class LazyReply implements DoveadmReplyBase {
+export abstract class LazyReply implements DoveadmReplyBase {
   readonly type = "reply";
   readonly id: number;
   readonly detail: string;
@@ -120,16 +120,19 @@ abstract class LazyReply implements DoveadmReplyBase {
     return this.#rawFields ??= this.#split();
   }
 
+  /** The fields as on the wire. To be taken before {@linkcode rawFields}, which may unescape them in place. */
+  get escapedFields(): Uint8Array {
+    return this.#chunk.bytes.subarray(this.#start, this.#end);
+  }
+
   #decode(): readonly string[] {
-    if (this.#start === this.#end) return [];
-    if (this.#rawFields !== undefined || this.#end - this.#start > textUpTo) {
-      return this.rawFields.map(decodeUtf8);
-    }
+    if (this.#rawFields !== undefined) return this.#rawFields.map(decodeUtf8);
+    const [start, end] = [this.#start, this.#end];
+    if (end - start > textUpTo) return splitText(this.#chunk.bytes.subarray(start, end));
+    if (start === end) return [];
     // Every value ends in a TAB, except the single JSON text that `user` answers with.
-    const end = this.#chunk.bytes[this.#end - 1] === TAB ? this.#end - 1 : this.#end;
-    const text = this.#chunk.text(this.#start, end);
-    const fields = text.split("\t");
-    return text.includes("\x01") ? fields.map(tabUnescape) : fields;
+    const isWhole = this.#chunk.bytes[end - 1] === TAB;
+    return textValues(this.#chunk.text(start, isWhole ? end - 1 : end));
   }
 
   #split(): readonly Uint8Array[] {

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { decodeUtf8 } from "../bytes.ts";
+
 const SOH = 0x01;
 const TAB = 0x09;
 
@@ -153,6 +155,58 @@ export function splitInPlace(bytes: Uint8Array): Uint8Array[] {
   }
   if (hasRest) values.push(bytes.subarray(start, at));
   return values;
+}
+
+/**
+ * How many bytes are decoded at once, at most, if there are several values in them: a value that is kept may keep the
+ * text alive that it was cut from.
+ */
+const textSize = 65_536;
+
+/** The values that {@linkcode splitInPlace} returns, as texts; leaves the bytes as they are. */
+export function splitText(bytes: Uint8Array): string[] {
+  const { length } = bytes;
+  const end = bytes[length - 1] === TAB ? length - 1 : length;
+  if (end <= textSize) return length === 0 ? [] : decodeValues(bytes.subarray(0, end));
+  const values: string[] = [];
+  for (let at = 0; at <= end;) {
+    const stop = endOfValues(bytes, at, end);
+    for (const value of decodeValues(bytes.subarray(at, stop))) values.push(value);
+    at = stop + 1;
+  }
+  return values;
+}
+
+/** The texts of whole values, escaped and each with a TAB after it: of many at once, or of a large one. */
+export function* textsOf(bytes: Uint8Array): Generator<string, void, void> {
+  for (let at = 0; at < bytes.length;) {
+    const end = endOfValues(bytes, at, bytes.length - 1) + 1;
+    yield decodeUtf8(bytes.subarray(at, end));
+    at = end;
+  }
+}
+
+/** Where the values end that are decoded together with the one at a position, or a large one alone. */
+function endOfValues(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at <= textSize) return end;
+  const last = bytes.subarray(at, at + textSize).lastIndexOf(TAB);
+  if (last !== -1) return at + last;
+  const next = bytes.indexOf(TAB, at + textSize);
+  return next === -1 ? end : next;
+}
+
+/** The texts of bytes that have a TAB between each two values. */
+function decodeValues(bytes: Uint8Array): string[] {
+  // A large value is unescaped as bytes, which takes less memory.
+  return bytes.length > textSize
+    ? [decodeUtf8(tabUnescapeBytes(bytes))]
+    : textValues(decodeUtf8(bytes));
+}
+
+/** The values of a text that has a TAB between each two. */
+export function textValues(text: string): string[] {
+  const values = text.split("\t");
+  return text.includes("\x01") ? values.map(tabUnescape) : values;
 }
 
 /**

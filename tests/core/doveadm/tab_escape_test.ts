@@ -9,7 +9,12 @@ import {
   tabUnescapeBytes,
   TabUnescaper,
 } from "../../../core/doveadm/mod.ts";
-import { ControlSearch, splitInPlace } from "../../../core/doveadm/tab_escape.ts";
+import {
+  ControlSearch,
+  splitInPlace,
+  splitText,
+  textsOf,
+} from "../../../core/doveadm/tab_escape.ts";
 import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
 
 test("tab escapes › each character that needs an escape › is escaped in text and bytes", () => {
@@ -76,6 +81,25 @@ test("tab escapes › splitInPlace › the unescaped values", () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test("tab escapes › splitText and textsOf › the texts of the values, decoded together or alone", () => {
+  const values: string[] = [];
+  for (let at = 0; at < 4000; at++) {
+    const length = at % 500 === 0 ? 40_000 + at * 10 : at % 61;
+    values.push("x".repeat(length) + ["", "\t", "é", "\x01😀\n"][at % 4]);
+  }
+  values.push("y".repeat(200_000), "", "");
+  for (const some of [values, values.slice(0, 1), values.slice(1, 3), [""], []]) {
+    const wire = encodeUtf8(some.map((value) => `${tabEscape(value)}\t`).join(""));
+    const before = wire.slice();
+    assert.deepEqual(splitText(wire), some);
+    if (some.at(-1) !== "") assert.deepEqual(splitText(wire.subarray(0, -1)), some);
+    const texts = [...textsOf(wire)];
+    assert.equal(texts.join(""), decodeUtf8(wire));
+    assert(texts.every((text) => text.endsWith("\t")));
+    assert.deepEqual(wire, before);
+  }
 });
 
 test("tab escapes › a \\x01 at a value's end › is dropped, and doesn't affect the next value", () => {
