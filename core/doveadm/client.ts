@@ -30,13 +30,13 @@ import {
   SingleChannel,
 } from "./multiplex.ts";
 import type { DoveadmReply } from "./reply.ts";
-import { ReplyReader } from "./reply_reader.ts";
+import { ReplyReader, type Streaming } from "./reply_reader.ts";
 
 /** A request without a reply. */
 interface Request {
   readonly id: number;
   readonly name: string;
-  readonly streamed: boolean;
+  readonly streamed: Streaming;
   readonly line: Uint8Array;
   /** Stuffs the input; `undefined` for a command without input and after the input has ended. */
   stuffer: DotStuffer | undefined;

@@ -6,7 +6,7 @@
 
 import type { LogLevel } from "./log.ts";
 import type { DoveadmReply } from "./reply.ts";
-import type { DoveadmField } from "./reply_reader.ts";
+import type { DoveadmField, DoveadmValues } from "./reply_reader.ts";
 
 /** Limits on the memory that a server can use, in bytes unless noted. */
 export interface DoveadmClientLimits {
@@ -62,6 +62,8 @@ export type DoveadmClientEvent =
   }
   /** A piece of a streamed command's value. */
   | DoveadmField
+  /** A piece of the values of a command that is streamed "escaped". */
+  | DoveadmValues
   /** The reply to a request; of a streamed one without the fields. */
   | DoveadmReply
   /** The conversation is over; `unanswered` has the requests that got no reply, oldest first. */

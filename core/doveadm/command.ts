@@ -26,8 +26,11 @@ export interface DoveadmCommand {
   extraFields?: Readonly<Record<string, string | readonly string[]>>;
   /** Whether input follows the command, as for "save" and "sieve put". */
   input?: boolean;
-  /** Whether to emit the fields as they arrive, instead of one reply. */
-  streamed?: boolean;
+  /**
+   * Whether to emit the fields as they arrive, before the reply: `true` as "field" events, one or more for
+   * each; "escaped" as "values" events, each with many fields as they are on the wire.
+   */
+  streamed?: boolean | "escaped";
 }
 
 /** The longest command line that Dovecot reads, its line feed included: MAX_INBUF_SIZE. */

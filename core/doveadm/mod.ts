@@ -32,7 +32,7 @@ export type { NumberRange } from "./query/number_set.ts";
 export type { FieldUse, SearchDate, SearchKey, SearchQuery } from "./query/search_key.ts";
 export type { SearchTime } from "./query/search_time.ts";
 export type { DoveadmFailure, DoveadmReply, DoveadmReplyBase, DoveadmSuccess } from "./reply.ts";
-export type { DoveadmField } from "./reply_reader.ts";
+export type { DoveadmField, DoveadmValues } from "./reply_reader.ts";
 export {
   type DoveadmServerEvent,
   type DoveadmServerLimits,

@@ -28,6 +28,22 @@ export interface DoveadmField {
   readonly final: boolean;
 }
 
+/** A piece of the values of a command that is streamed "escaped". */
+export interface DoveadmValues {
+  /** What kind of event it is. */
+  readonly type: "values";
+  /** The request's id. */
+  readonly id: number;
+  /**
+   * The next bytes of the values as they are on the wire: tab-escaped, and each value with a TAB after it.
+   * Not empty; pieces may be cut anywhere.
+   */
+  readonly chunk: Uint8Array;
+}
+
+/** Whether and how a command's values are given before its reply; see `DoveadmCommand.streamed`. */
+export type Streaming = boolean | "escaped";
+
 /** Limits on the length of a reply. */
 export interface ReplyLimits {
   /** All fields of a reply that isn't streamed, in bytes of the wire. */
@@ -74,14 +90,17 @@ export class ReplyReader {
   read(
     bytes: Uint8Array,
     end: number,
-    request: { readonly id: number; readonly streamed: boolean },
-  ): DoveadmField | DoveadmReply | undefined {
+    request: { readonly id: number; readonly streamed: Streaming },
+  ): DoveadmField | DoveadmValues | DoveadmReply | undefined {
     if (this.#chunk.bytes !== bytes) this.#chunk = new Chunk(bytes);
     if (this.#state === "fields") {
-      if (!request.streamed) this.#readFields(bytes, end);
+      const { id, streamed } = request;
+      if (!streamed) this.#readFields(bytes, end);
       else {
-        const field = this.#readField(bytes, end, request.id);
-        if (field !== undefined) return field;
+        const event = streamed === "escaped"
+          ? this.#readValues(bytes, end, id)
+          : this.#readField(bytes, end, id);
+        if (event !== undefined) return event;
       }
     }
     // That call may have changed the state, which the compiler doesn't see.
@@ -164,6 +183,16 @@ export class ReplyReader {
     if (bytes[stop] === LF) this.#beginStatus(stop + 1);
     else this.at = stop + 1;
     return isValue ? { type: "field", id, chunk, final: true } : undefined;
+  }
+
+  /** Values as they are on the wire. */
+  #readValues(bytes: Uint8Array, end: number, id: number): DoveadmValues | undefined {
+    const start = this.at;
+    const found = indexOfLineFeed(bytes, start, end);
+    const stop = found === -1 ? end : found;
+    if (found === -1) this.at = end;
+    else this.#beginStatus(found + 1);
+    return stop === start ? undefined : { type: "values", id, chunk: bytes.subarray(start, stop) };
   }
 
   #beginStatus(at: number): void {

@@ -21,14 +21,15 @@ const laws = lawTests<DoveadmClientEvent, Client>({
   make: () => new DoveadmClientProtocol({ maxMinor: 2 }),
   snapshot(event) {
     if (event.type !== "reply") {
-      return event.type === "field" ? { ...event, chunk: [...event.chunk] } : event;
+      return "chunk" in event ? { ...event, chunk: [...event.chunk] } : event;
     }
     const { id, ok, fields, rawFields, detail } = event;
     const raw = rawFields.map((field) => [...field]);
     return { id, ok, fields, raw, detail, code: ok ? undefined : event.code };
   },
   join(first, second) {
-    if (first.type !== "field" || second.type !== "field" || first.final) return undefined;
+    if (!("chunk" in first && "chunk" in second) || first.id !== second.id) return undefined;
+    if (first.type === "field" && first.final) return undefined;
     return { ...second, chunk: concat([first.chunk, second.chunk]) };
   },
   answered: (event) => event.type === "reply" ? event.id : undefined,
@@ -138,6 +139,27 @@ function conversationsOf(minor: number): Conversation<Client>[] {
             server.log("warning", "half-way"),
             server.main(concat([value, encodeUtf8("\t\tlone\x01\t")])),
             server.main('\n-TEMPFAIL\n{"a":1}\n+\nINBOX\t\n+\n'),
+          ),
+        },
+        { end: true },
+      ],
+    },
+    {
+      name: `1.${minor}: a command that is streamed escaped, between others`,
+      make,
+      steps: [
+        ...welcome,
+        { local: (client) => client.send(list) },
+        { local: (client) => client.send({ name: "fetch", args: ["text"], streamed: "escaped" }) },
+        { local: (client) => client.send({ name: "purge", streamed: "escaped" }) },
+        { local: (client) => client.send(list) },
+        {
+          peer: server.all(
+            server.main("INBOX\t\n+\n1\t"),
+            server.main(value),
+            server.log("warning", "half-way"),
+            server.main(concat([value, encodeUtf8("\t\tlone\x01\t")])),
+            server.main("\n-TEMPFAIL\n\n+\nINBOX\t\n+\n"),
           ),
         },
         { end: true },

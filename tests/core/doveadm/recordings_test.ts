@@ -324,6 +324,7 @@ class Replay {
       this.#events.push({ type, id, ok, code, detail, rawFields, fields });
       this.#values = [];
     } else {
+      assert(event.type !== "values", "nothing is streamed escaped");
       this.#events.push(event);
       if (event.type === "start-tls" && this.#script.getsTls) this.#client.tlsStarted();
     }
