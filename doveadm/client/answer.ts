@@ -10,6 +10,9 @@ import type {
   DoveadmSuccess,
   LogLine,
 } from "../../core/doveadm/mod.ts";
+import { encodeUtf8 } from "../../core/bytes.ts";
+import { LazyReply } from "../../core/doveadm/reply.ts";
+import { tabEscape } from "../../core/doveadm/tab_escape.ts";
 import type { DoveadmAnswer } from "./request.ts";
 
 /** The answer of a reply and of the log lines before it. The fields are decoded on first use, as the reply's. */
@@ -39,6 +42,17 @@ abstract class Answer {
   get rawFields(): readonly Uint8Array[] {
     return this.#reply.rawFields;
   }
+
+  /** See {@linkcode escapedFieldsOf}. */
+  get escapedFields(): Uint8Array | undefined {
+    return this.#reply instanceof LazyReply ? this.#reply.escapedFields : undefined;
+  }
+}
+
+/** The fields of a connection's answer as on the wire, to be taken before they are taken in another way. */
+export function escapedFieldsOf(answer: DoveadmAnswer): Uint8Array {
+  const escaped = answer instanceof Answer ? answer.escapedFields : undefined;
+  return escaped ?? encodeUtf8(answer.fields.map((field) => `${tabEscape(field)}\t`).join(""));
 }
 
 class SuccessAnswer extends Answer implements DoveadmSuccess {

@@ -22,8 +22,8 @@ export interface CallRunner {
   ): AsyncGenerator<StreamedField, void, void>;
   /** Runs a call of one command and returns its rows. */
   runCall(call: TypedCall, options: SendOptions): Promise<Row[]>;
-  /** Runs a call of one command and yields its rows as they arrive. */
-  rowsOfCall(call: TypedCall, options: SendOptions): AsyncGenerator<Row, void, void>;
+  /** Runs a call of one command and yields its rows as they arrive, those that arrive at once together. */
+  rowsOfCall(call: TypedCall, options: SendOptions): AsyncGenerator<readonly Row[], void, void>;
   /** Runs several calls of one command each and returns the outcomes. */
   runCalls(
     calls: readonly TypedCall[],

@@ -26,7 +26,7 @@ import {
 } from "./connection_options.ts";
 import { AbortError, ConnectionLostError, TimeoutError } from "../../core/errors.ts";
 import { closedError, handshakeError, timeoutError, unansweredError } from "./failures.ts";
-import { FieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
+import { chunksOf, FieldQueue, fieldsOf, type StreamedField } from "./field_stream.ts";
 import { type Input, piecesOf } from "./input.ts";
 import {
   abortError,
@@ -36,7 +36,7 @@ import {
   systemClock,
   timeLimit,
 } from "../../transports/timers.ts";
-import { type Outcome, PendingCommand } from "./pending_command.ts";
+import { type Cut, type Outcome, PendingCommand } from "./pending_command.ts";
 import { checkPlaintext } from "./plaintext.ts";
 import {
   checkRequest,
@@ -180,10 +180,32 @@ export class DoveadmConnection implements AsyncDisposable {
    * After the last value it throws what {@linkcode send} would reject with, and a `CommandError` if the
    * command failed. Leaving the loop early closes the connection.
    */
-  async *stream(
+  stream(
     request: DoveadmRequest,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
+    return this.#stream(request, options, fieldsOf);
+  }
+
+  /**
+   * Runs a command as {@linkcode stream} does, but yields what a function makes of its values as they are on the
+   * wire, piece by piece: `undefined` until it has enough of them. The time limit applies to each result.
+   *
+   * @internal
+   */
+  pieces(
+    request: DoveadmRequest,
+    options: SendOptions,
+    cut: Cut,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    return this.#stream(request, { ...options, cut }, chunksOf);
+  }
+
+  async *#stream<Item>(
+    request: DoveadmRequest,
+    options: StreamOptions & { readonly cut?: Cut },
+    itemsOf: (queue: FieldQueue) => AsyncGenerator<Item, void, void>,
+  ): AsyncGenerator<Item, void, void> {
     const queue = new FieldQueue();
     const answer = new Promise<DoveadmAnswer>((resolve, reject) => {
       this.#begin(request, options, { resolve, reject }, queue);
@@ -200,7 +222,7 @@ export class DoveadmConnection implements AsyncDisposable {
       },
     );
     try {
-      yield* fieldsOf(queue);
+      yield* itemsOf(queue);
       const reply = await answer;
       if (!reply.ok) throw new CommandError(request.name, reply, reply.log);
     } finally {
@@ -267,14 +289,15 @@ export class DoveadmConnection implements AsyncDisposable {
   /** Sends a command. */
   #begin(
     request: DoveadmRequest,
-    options: StreamOptions,
+    options: StreamOptions & { readonly cut?: Cut },
     outcome: Outcome,
     queue?: FieldQueue,
   ): void {
     checkRequest(request);
     checkSendOptions(options);
     const { name, input } = request;
-    const { signal, timeout = this.#options.timeout ?? defaultTimeout, valuesPerRow } = options;
+    const { signal, timeout = this.#options.timeout ?? defaultTimeout, valuesPerRow, cut } =
+      options;
     const limit = timeLimit("timeout", timeout);
     if (signal?.aborted) throw abortError(name, signal, false);
     if (!this.isOpen) {
@@ -282,8 +305,9 @@ export class DoveadmConnection implements AsyncDisposable {
       throw closedError(name, { peer: this.peer, cause, wasUsed: this.#wasUsed });
     }
     this.#wasUsed = true;
-    const id = this.#protocol.send(commandOf(request, queue !== undefined));
-    const how = { id, name, queue, valuesPerRow, limit, alarm: this.#alarm };
+    const streamed = cut === undefined ? queue !== undefined : "escaped";
+    const id = this.#protocol.send(commandOf(request, streamed));
+    const how = { id, name, queue, cut, valuesPerRow, limit, alarm: this.#alarm };
     const pending = new PendingCommand(outcome, how);
     this.#pending.push(pending);
     if (signal !== undefined) {
@@ -346,15 +370,24 @@ export class DoveadmConnection implements AsyncDisposable {
       case "field": {
         const pending = this.#pending.get(event.id);
         if (pending === undefined) return;
-        const { queue, valuesPerRow } = pending;
+        const { valuesPerRow } = pending;
         if (event.final) pending.values++;
         const isRow = event.final && pending.values % (valuesPerRow ?? 1) === 0;
         if (isRow || valuesPerRow === undefined) pending.restartTime();
-        const taken = queue!.add(event.chunk, event.final);
-        if (taken === undefined) return;
-        // A stream's time limit runs while the server is awaited, not while the caller is.
-        pending.pauseTime();
-        return taken.then(() => pending.resumeTime());
+        return addTo(pending, event.chunk, event.final);
+      }
+      case "values": {
+        const pending = this.#pending.get(event.id);
+        if (pending === undefined) return;
+        let piece: Uint8Array | undefined;
+        try {
+          piece = pending.cut!(event.chunk);
+        } catch (error) {
+          pending.queue!.end({ error });
+        }
+        if (piece === undefined) return;
+        pending.restartTime();
+        return addTo(pending, piece, true);
       }
       case "reply": {
         const pending = this.#pending.get(event.id);
@@ -412,13 +445,26 @@ export class DoveadmConnection implements AsyncDisposable {
   }
 }
 
+/** Gives a chunk to the caller of a stream; resolves when there is room for more. */
+function addTo(
+  pending: PendingCommand,
+  chunk: Uint8Array,
+  isEnd: boolean,
+): void | Promise<void> {
+  const taken = pending.queue!.add(chunk, isEnd);
+  if (taken === undefined) return;
+  // A stream's time limit runs while the server is awaited, not while the caller is.
+  pending.pauseTime();
+  return taken.then(() => pending.resumeTime());
+}
+
 /**
  * The command of a request. It names all properties, of which the compiler sees that none is missing: a copy of
  * "all the others" takes long to make.
  */
 function commandOf(
   { name, args, user, verbosity, extraFields, input }: DoveadmRequest,
-  streamed: boolean,
+  streamed: DoveadmCommand["streamed"],
 ): { [Name in keyof Required<DoveadmCommand>]: DoveadmCommand[Name] } {
   return { name, args, user, verbosity, extraFields, input: input !== undefined, streamed };
 }

@@ -16,6 +16,7 @@ import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import { peerName } from "../../transports/transport.ts";
 import type { CallRunner } from "./call_runner.ts";
 import { type HopOptions, userAtHop, withHop } from "./cluster/hop.ts";
+import { escapedFieldsOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
 import type { DoveadmConnection } from "./connection.ts";
 import { connectionOptionTypes } from "./connection_options.ts";
@@ -29,7 +30,8 @@ import type { PoolStats } from "./pool/pool_stats.ts";
 import { attendanceOf, type Work, workOf } from "./pool/work.ts";
 import type { DoveadmAnswer, DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
 import { type Input, wholeInput } from "./input.ts";
-import { rowsOfReply, rowsOfStream, valuesPerRow } from "./rows.ts";
+import { RowReader } from "./row_reader.ts";
+import { rowsOfJsonStream, rowsOfPieces, rowsOfReply } from "./rows.ts";
 import { type DoveadmTarget, resolveTarget } from "./target.ts";
 import type { Row, TypedCall } from "./typed_call.ts";
 import { type UserAnswer, type UserSource, widthFor } from "./user_requests.ts";
@@ -142,7 +144,10 @@ export class ConnectionCalls implements CallRunner {
     return this.#runFor({ call, user: call.user, input: call.input }, options);
   }
 
-  rowsOfCall(call: TypedCall, options: SendOptions): AsyncGenerator<Row, void, void> {
+  rowsOfCall(
+    call: TypedCall,
+    options: SendOptions,
+  ): AsyncGenerator<readonly Row[], void, void> {
     return this.#rowsFor({ call, user: call.user, input: call.input }, options);
   }
 
@@ -171,9 +176,7 @@ export class ConnectionCalls implements CallRunner {
     options: SendOptions,
   ): AsyncGenerator<UserAnswer, void, void> {
     if (isStream) {
-      for await (const row of this.#rowsFor(call, options)) {
-        yield { type: "rows", user: 0, rows: [row] };
-      }
+      for await (const rows of this.#rowsFor(call, options)) yield { type: "rows", user: 0, rows };
     } else yield { type: "rows", user: 0, rows: await this.#runFor(call, options) };
     yield { type: "end", user: 0 };
   }
@@ -186,9 +189,8 @@ export class ConnectionCalls implements CallRunner {
       const version = versionOf(connection.minor);
       const request = { name, user, args: call.argumentsFor(version), input };
       const sent = withHop(request, options, connection);
-      const answer = await connection.send(sent, rest);
-      const { rawFields } = succeeded(connection, sent, answer);
-      return rowsOfReply(call, rawFields, { version, limits: this.#limits });
+      const answer = succeeded(connection, sent, await connection.send(sent, rest));
+      return rowsOfReply(call, escapedFieldsOf(answer), { version, limits: this.#limits });
     });
   }
 
@@ -196,16 +198,20 @@ export class ConnectionCalls implements CallRunner {
   #rowsFor(
     { call, user, input }: UserCall,
     options: HopOptions,
-  ): AsyncGenerator<Row, void, void> {
+  ): AsyncGenerator<readonly Row[], void, void> {
     const { name } = call.info;
     const work = workOfCall({ call, user, input }, options, true);
     return this.#pool.stream(work, (connection, rest) => {
       const version = versionOf(connection.minor);
       const request = { name, user, args: call.argumentsFor(version), input };
-      const row = valuesPerRow(call, version);
       const sent = withHop(request, options, connection);
-      const fields = connection.stream(sent, { ...rest, valuesPerRow: row });
-      return rowsOfStream(call, fields, { version, limits: this.#limits });
+      if (call.info.answer === "json") {
+        const fields = connection.stream(sent, { ...rest, valuesPerRow: 1 });
+        return rowsOfJsonStream(call, fields, this.#limits);
+      }
+      const reader = new RowReader(call, { version, limit: this.#limits.reply });
+      const pieces = connection.pieces(sent, rest, (chunk) => reader.cut(chunk));
+      return rowsOfPieces(reader, pieces);
     });
   }
 }

@@ -21,6 +21,7 @@ import {
   type DoveadmResult,
   type SendOptions,
 } from "./request.ts";
+import { BatchedRows } from "./row_batches.ts";
 import { rowsOfCall, runCall, runCalls } from "./run_call.ts";
 import { checkRunOptions, type RunOptions } from "./run_options.ts";
 import { type Row, TypedCall } from "./typed_call.ts";
@@ -192,11 +193,19 @@ export class DoveadmClient implements AsyncDisposable {
   rows<Name extends BareCommandName>(
     name: Name,
   ): AsyncGenerator<DoveadmRow<Name, Record<never, never>>, void, void>;
-  async *rows(
+  rows(
     name: string,
     parameters: object = {},
     options: RunOptions = {},
   ): AsyncGenerator<Row, void, void> {
+    return new BatchedRows(this.#batches(name, parameters, options));
+  }
+
+  async *#batches(
+    name: string,
+    parameters: object,
+    options: RunOptions,
+  ): AsyncGenerator<readonly Row[], void, void> {
     yield* rowsOfCall(this.#runner, this.#call(name, parameters, options), options);
   }
 

@@ -98,6 +98,11 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
   }
 }
 
+/** The chunks in a queue, one after the other. */
+export async function* chunksOf(queue: FieldQueue): AsyncGenerator<Uint8Array, void, void> {
+  for (let piece; (piece = await queue.take()) !== undefined;) yield piece.chunk;
+}
+
 /** The values in a queue, one after the other. */
 export async function* fieldsOf(queue: FieldQueue): AsyncGenerator<StreamedField> {
   while (await queue.hasNext()) {

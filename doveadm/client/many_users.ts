@@ -58,7 +58,7 @@ export async function runForUsers(call: UsersCall, options: RunOptions): Promise
 export async function* rowsForUsers(
   call: UsersCall,
   options: RunOptions,
-): AsyncGenerator<Row, void, void> {
+): AsyncGenerator<readonly Row[], void, void> {
   const run = new UsersRun(call, options);
   let requests: UserRequests | undefined;
   try {
@@ -68,7 +68,7 @@ export async function* rowsForUsers(
     requests = run.start({ names, source, sink: flow, isGradual: true });
     void requests.done.then(() => flow.finish());
     while (await run.whileTimeRuns(flow.wait())) {
-      for (let row; (row = flow.next()) !== undefined;) yield row;
+      for (let row; (row = flow.next()) !== undefined;) yield [row];
     }
     requests.check([]);
   } finally {

@@ -16,6 +16,9 @@ export interface Outcome {
   readonly reject: (error: unknown) => void;
 }
 
+/** Makes a piece of the values of a reply, which come escaped and cut anywhere. */
+export type Cut = (chunk: Uint8Array) => Uint8Array | undefined;
+
 /** What a {@linkcode PendingCommand} is made of. */
 export interface PendingCommandOptions {
   /** The id of its request. */
@@ -23,6 +26,8 @@ export interface PendingCommandOptions {
   readonly name: string;
   /** Receives the values of a stream. */
   readonly queue: FieldQueue | undefined;
+  /** Of a stream of pieces: what makes them. */
+  readonly cut: Cut | undefined;
   /** Of a stream: how many values make a row. */
   readonly valuesPerRow: number | undefined;
   /** The time limit in milliseconds, as `timeLimit` returns it. */
@@ -37,6 +42,7 @@ export class PendingCommand {
   readonly name: string;
   readonly outcome: Outcome;
   readonly queue: FieldQueue | undefined;
+  readonly cut: Cut | undefined;
   readonly valuesPerRow: number | undefined;
   readonly limit: number;
   readonly log: LogLine[] = [];
@@ -53,12 +59,13 @@ export class PendingCommand {
   /** Starts the time. */
   constructor(
     outcome: Outcome,
-    { id, name, queue, valuesPerRow, limit, alarm }: PendingCommandOptions,
+    { id, name, queue, cut, valuesPerRow, limit, alarm }: PendingCommandOptions,
   ) {
     this.outcome = outcome;
     this.id = id;
     this.name = name;
     this.queue = queue;
+    this.cut = cut;
     this.valuesPerRow = valuesPerRow;
     this.limit = limit;
     this.#alarm = alarm;

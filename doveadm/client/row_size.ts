@@ -1,9 +1,10 @@
 /**
- * How much memory rows take.
+ * How large rows are, and may be.
  *
  * @module
  */
 
+import { RemoteProtocolError } from "../../core/errors.ts";
 import type { Row } from "./typed_call.ts";
 import type { Value } from "./values.ts";
 
@@ -29,4 +30,13 @@ function sizeOf(value: Value): number {
   let size = 0;
   for (const item of value) size += typeof item === "string" ? item.length + valueCost : valueCost;
   return size;
+}
+
+/** The error for a row with more bytes than it may have. */
+export function rowTooLarge(name: string, limit: number): RemoteProtocolError {
+  return new RemoteProtocolError(
+    `A row of "${name}" has more than ${limit} bytes. Ask for its values with stream(), or raise ` +
+      '"limits.reply".',
+    { limit: "reply", sent: true },
+  );
 }

@@ -7,8 +7,11 @@
 import { RemoteProtocolError } from "../../core/errors.ts";
 import type { DovecotVersion } from "../../core/doveadm/catalogue/mod.ts";
 import type { DoveadmClientLimits } from "../../core/doveadm/mod.ts";
+import { splitInPlace } from "../../core/doveadm/tab_escape.ts";
 import type { StreamedField } from "./field_stream.ts";
-import { type Row, RowReader, type TypedCall } from "./typed_call.ts";
+import { RowReader } from "./row_reader.ts";
+import { rowTooLarge } from "./row_size.ts";
+import type { Row, TypedCall } from "./typed_call.ts";
 
 /** Options for reading rows. */
 export interface RowOptions {
@@ -21,53 +24,63 @@ export interface RowOptions {
 /** The limits of rows. */
 export type RowLimits = Pick<DoveadmClientLimits, "reply" | "values">;
 
-/** How many values make a row of a call: those of its columns, or one JSON text. */
-export function valuesPerRow(call: TypedCall, version: DovecotVersion): number {
-  return call.info.answer === "json" ? 1 : call.replyColumnsFor(version).length;
-}
-
-/** The rows of a whole reply. Throws a `RemoteProtocolError` for invalid values. */
+/** The rows of a reply whose values are escaped. Throws a `RemoteProtocolError` for invalid values. */
 export function rowsOfReply(
   call: TypedCall,
-  values: readonly Uint8Array[],
+  escaped: Uint8Array,
   { version, limits }: RowOptions,
 ): Row[] {
   if (call.info.answer === "json") {
-    for (const value of values) checkJson(call.info.name, value, limits.values);
+    return splitInPlace(new Uint8Array(escaped)).flatMap((value) =>
+      rowsOfJson(call, value, limits)
+    );
   }
-  return call.rowsOf(values, version);
+  const reader = new RowReader(call, { version, limit: Infinity });
+  const whole = reader.cut(escaped);
+  const last = reader.end();
+  const rows = whole === undefined ? [] : reader.read(whole);
+  if (last !== undefined) rows.push(...reader.read(last));
+  reader.check();
+  return rows;
 }
 
 /**
- * The rows of a streamed reply, each as soon as it is complete. Throws a `RemoteProtocolError` for a row
- * over the limit, and, after the last row, for rows with invalid values, which are left out: if the command
- * fails, its own error is thrown instead, since Dovecot sends rows of "error" before some failures.
+ * The rows of a reply that is streamed escaped, as soon as they are complete: `pieces` are what a reader has
+ * cut. After the last row it throws a `RemoteProtocolError` for rows with invalid values, which are left out:
+ * if the command fails, its own error is thrown instead, since Dovecot sends rows of "error" before some
+ * failures.
  */
-export async function* rowsOfStream(
-  call: TypedCall,
-  fields: AsyncIterable<StreamedField>,
-  { version, limits }: RowOptions,
-): AsyncGenerator<Row, void, void> {
-  const { name, answer } = call.info;
-  const reader = new RowReader(call, version);
-  let left = limits.reply;
-  for await (const field of fields) {
-    const value = await field.bytesUpTo(left, () => rowTooLarge(name, limits.reply));
-    if (answer === "json") checkJson(name, value, limits.values);
-    left -= value.length;
-    const rows = reader.push(value);
-    if (reader.isBetweenRows) left = limits.reply;
-    yield* rows;
+export async function* rowsOfPieces(
+  reader: RowReader,
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<readonly Row[], void, void> {
+  for await (const piece of pieces) {
+    const rows = reader.read(piece);
+    if (rows.length > 0) yield rows;
   }
-  yield* reader.end();
+  reader.check();
+  const last = reader.end();
+  if (last !== undefined) yield reader.read(last);
+  reader.check();
 }
 
-function rowTooLarge(name: string, limit: number): RemoteProtocolError {
-  return new RemoteProtocolError(
-    `A row of "${name}" has more than ${limit} bytes. Ask for its values with stream(), or raise ` +
-      '"limits.reply".',
-    { limit: "reply", sent: true },
-  );
+/** The rows of a streamed reply that is JSON. Throws a `RemoteProtocolError` for one over the limit. */
+export async function* rowsOfJsonStream(
+  call: TypedCall,
+  fields: AsyncIterable<StreamedField>,
+  limits: RowLimits,
+): AsyncGenerator<readonly Row[], void, void> {
+  const { name } = call.info;
+  for await (const field of fields) {
+    const value = await field.bytesUpTo(limits.reply, () => rowTooLarge(name, limits.reply));
+    const rows = rowsOfJson(call, value, limits);
+    if (rows.length > 0) yield rows;
+  }
+}
+
+function rowsOfJson(call: TypedCall, value: Uint8Array, limits: RowLimits): Row[] {
+  checkJson(call.info.name, value, limits.values);
+  return call.rowsOfJson(value);
 }
 
 /** The JSON characters that can start a value: `{`, `[` and `,`. */

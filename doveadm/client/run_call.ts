@@ -27,12 +27,12 @@ export function runCall(
   });
 }
 
-/** Runs a call and yields its rows as they arrive. */
+/** Runs a call and yields its rows as they arrive, those that arrive at once together. */
 export async function* rowsOfCall(
   runner: CallRunner,
   call: TypedCall,
   options: RunOptions,
-): AsyncGenerator<Row, void, void> {
+): AsyncGenerator<readonly Row[], void, void> {
   const many = usersCall(runner, call, true);
   if (many !== undefined) return yield* rowsForUsers(many, options);
   try {

@@ -8,7 +8,6 @@ import { decodeUtf8, LocalProtocolError, quoteText, RemoteProtocolError } from "
 import {
   areVersioned,
   checkParameters,
-  chooseColumns,
   columnsOf,
   type CommandInfo,
   type DovecotVersion,
@@ -23,6 +22,7 @@ import { encodeCheckedArguments, valueOf } from "../../core/doveadm/catalogue/ar
 import { isMask, namesInList } from "../chosen_users.ts";
 import type { HttpValue } from "../http/request_body.ts";
 import type { Input } from "./input.ts";
+import { RowMaker } from "./row_maker.ts";
 import type { RunOptions } from "./run_options.ts";
 import { readValue, type Value, type ValueOptions } from "./values.ts";
 
@@ -178,20 +178,6 @@ export class TypedCall {
       : columns;
   }
 
-  /** The rows of a whole reply's values. */
-  rowsOf(values: readonly Uint8Array[], version: DovecotVersion): Row[] {
-    if (this.info.answer === "json") return values.flatMap((value) => this.rowsOfJson(value));
-    const columns = chooseColumns(this.replyColumnsFor(version), values);
-    if (columns.length === 0 ? values.length > 0 : values.length % columns.length !== 0) {
-      throw this.wrongCount(values.length, columns.length);
-    }
-    const rows: Row[] = [];
-    for (let at = 0; at < values.length; at += columns.length) {
-      rows.push(this.rowOf(columns, values.slice(at, at + columns.length)));
-    }
-    return rows;
-  }
-
   /** A row from the values of its columns. */
   rowOf(
     columns: readonly ReplyColumn[],
@@ -201,6 +187,11 @@ export class TypedCall {
       column.asked ?? column.key,
       readValue(column, values[at], this.#options),
     ]));
+  }
+
+  /** A maker of rows that have these columns, none of which has bytes. */
+  rowMaker(columns: readonly ReplyColumn[]): RowMaker {
+    return new RowMaker(columns, this.#options);
   }
 
   /** The rows of the JSON text that `user` answers with: one for each user. */
@@ -261,59 +252,6 @@ export class TypedCall {
     throw new LocalProtocolError(
       `"${this.info.name}" acts on a user's mail. Set "user", or "allUsers: true".`,
     );
-  }
-}
-
-/** Reads the rows of a reply whose values arrive one by one. */
-export class RowReader {
-  readonly #call: TypedCall;
-  #columns: readonly ReplyColumn[];
-  #values: Uint8Array[] = [];
-  /** The error of the first row with an invalid value. */
-  #invalid: RemoteProtocolError | undefined;
-
-  /** Creates a reader for a call to a server of a version. */
-  constructor(call: TypedCall, version: DovecotVersion) {
-    this.#call = call;
-    this.#columns = call.replyColumnsFor(version);
-  }
-
-  /** Whether the next value begins a row. */
-  get isBetweenRows(): boolean {
-    return this.#values.length === 0;
-  }
-
-  /** Takes a value and returns the rows that it completes; those with invalid values are left out. */
-  push(value: Uint8Array): Row[] {
-    if (this.#call.info.answer === "json") return this.#call.rowsOfJson(value);
-    this.#values.push(value);
-    if (this.#columns.length === 0) throw this.#call.wrongCount(1, 0);
-    return this.#values.length < this.#columns.length ? [] : this.#take();
-  }
-
-  /** Returns the remaining rows after the last value; throws if rows had invalid values. */
-  end(): Row[] {
-    const rows = this.#take();
-    if (this.#invalid !== undefined) throw this.#invalid;
-    if (this.#values.length === 0) return rows;
-    throw this.#call.wrongCount(this.#values.length, this.#columns.length);
-  }
-
-  /** Takes the complete rows; their columns are known from here on. */
-  #take(): Row[] {
-    if (this.#values.length === 0) return [];
-    this.#columns = chooseColumns(this.#columns, this.#values);
-    const rows: Row[] = [];
-    while (this.#values.length >= this.#columns.length) {
-      const values = this.#values.splice(0, this.#columns.length);
-      try {
-        rows.push(this.#call.rowOf(this.#columns, values));
-      } catch (error) {
-        if (!(error instanceof RemoteProtocolError)) throw error;
-        this.#invalid ??= error;
-      }
-    }
-    return rows;
   }
 }
 

@@ -112,7 +112,8 @@ function readDate(column: ColumnInfo, text: string, { timeZone }: ValueOptions):
 
 function readList({ format }: ColumnInfo, text: string): string[] {
   const inner = format === "parentheses" ? text.replace(/^\((.*)\)$/s, "$1") : text;
-  return inner.split(format === "commas" ? "," : " ").filter((item) => item !== "");
+  const items = inner.split(format === "commas" ? "," : " ");
+  return items.includes("") ? items.filter((item) => item !== "") : items;
 }
 
 function unreadable({ key }: ColumnInfo, text: string, wanted: string): RemoteProtocolError {

@@ -137,14 +137,16 @@ export class HttpCalls implements CallRunner {
 
   async runCall(call: TypedCall, options: SendOptions): Promise<Row[]> {
     const rows: Row[] = [];
-    for await (const row of this.#rows(call, options, false)) rows.push(row);
+    for await (const some of this.#rows(call, options, false)) {
+      for (const row of some) rows.push(row);
+    }
     return rows;
   }
 
   rowsOfCall(
     call: TypedCall,
     options: SendOptions,
-  ): AsyncGenerator<Row, void, void> {
+  ): AsyncGenerator<readonly Row[], void, void> {
     return this.#rows(call, options, true);
   }
 
@@ -233,14 +235,15 @@ export class HttpCalls implements CallRunner {
     call: TypedCall,
     options: SendOptions,
     isStream: boolean,
-  ): AsyncGenerator<Row, void, void> {
+  ): AsyncGenerator<readonly Row[], void, void> {
     const deadline = this.#deadline(options, isStream);
     try {
       const { command, reader } = await this.#prepare(call, deadline);
       for await (const events of exchange(this.#api, [command], deadline)) {
         for (const event of events) {
           if (event.type === "failure") throw event.error;
-          for (const row of reader.rowsOf(event)) yield row;
+          const rows = reader.rowsOf(event);
+          if (rows.length > 0) yield rows;
           deadline.throwIfOver({ name: call.info.name, sent: true });
         }
       }

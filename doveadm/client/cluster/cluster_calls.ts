@@ -98,7 +98,10 @@ export class ClusterCalls<Calls extends CallRunner> implements CallRunner {
     );
   }
 
-  rowsOfCall(call: TypedCall, options: SendOptions): AsyncGenerator<Row, void, void> {
+  rowsOfCall(
+    call: TypedCall,
+    options: SendOptions,
+  ): AsyncGenerator<readonly Row[], void, void> {
     return this.#yield(
       workOfCall(call, options, true),
       ({ calls }, rest) => calls.rowsOfCall(call, rest),

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogLine } from "../../../core/doveadm/mod.ts";
+import { type LogLine, tabEscape } from "../../../core/doveadm/mod.ts";
 import { encodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../../core/mod.ts";
 import { CommandError } from "../../../doveadm/client/command_error.ts";
-import { type Row, RowReader, TypedCall } from "../../../doveadm/client/typed_call.ts";
+import { RowReader } from "../../../doveadm/client/row_reader.ts";
+import { rowsOfReply } from "../../../doveadm/client/rows.ts";
+import { type Row, TypedCall } from "../../../doveadm/client/typed_call.ts";
 import { HttpEndpoint } from "../../../doveadm/http/endpoint.ts";
 import { JsonRows } from "../../../doveadm/http/json_rows.ts";
 import { serve } from "../../../doveadm/server/mod.ts";
@@ -63,6 +65,29 @@ test("mailbox status › all fields over HTTP › are those that the row has", (
   assert.throws(() => rowOf(inheriting), /came without "guid"/);
 });
 
+/** Values as they are on the wire. */
+function wireOf(values: readonly string[]): Uint8Array {
+  return encodeUtf8(values.map((value) => `${tabEscape(value)}\t`).join(""));
+}
+
+const limits = { reply: 10_000, values: 10_000 };
+
+/** The rows of values that come in pieces of some size; `rows` gets those before an error. */
+function readPieces(
+  call: TypedCall,
+  wire: Uint8Array,
+  { size, rows, limit = 10_000 }: { size: number; rows: Row[]; limit?: number },
+): void {
+  const reader = new RowReader(call, { version: "2.4", limit });
+  const read = (whole: Uint8Array | undefined) => {
+    if (whole !== undefined) rows.push(...reader.read(whole));
+  };
+  for (let at = 0; at < wire.length; at += size) read(reader.cut(wire.slice(at, at + size)));
+  reader.check();
+  read(reader.end());
+  reader.check();
+}
+
 test("rows › values that make no whole rows › are an error, however they come", () => {
   const cases: readonly (readonly [readonly string[], number])[] = [
     [older.slice(1), 0],
@@ -71,34 +96,95 @@ test("rows › values that make no whole rows › are an error, however they com
     [newer.slice(0, 9), 0],
   ];
   for (const [values, whole] of cases) {
-    const bytes = values.map(encodeUtf8);
+    const wire = wireOf(values);
     const call = new TypedCall("mailbox status", all);
-    assert.throws(() => call.rowsOf(bytes, "2.4"), RemoteProtocolError);
-    const reader = new RowReader(call, "2.4");
-    const rows: Row[] = [];
-    assert.throws(() => {
-      for (const value of bytes) rows.push(...reader.push(value));
-      rows.push(...reader.end());
-    }, RemoteProtocolError);
-    assert(rows.length <= whole);
+    assert.throws(() => rowsOfReply(call, wire, { version: "2.4", limits }), RemoteProtocolError);
+    for (const size of [1, 7, 1000]) {
+      const rows: Row[] = [];
+      assert.throws(() => readPieces(call, wire, { size, rows }), RemoteProtocolError);
+      assert(rows.length <= whole);
+    }
   }
-  const none = new RowReader(new TypedCall("purge", { user: "alice" }), "2.4");
-  assert.throws(() => none.push(encodeUtf8("x")), RemoteProtocolError);
+  const purge = new TypedCall("purge", { user: "alice" });
+  const none = new RowReader(purge, { version: "2.4", limit: 10_000 });
+  assert.throws(() => none.cut(encodeUtf8("x")), RemoteProtocolError);
+  assert.throws(
+    () => rowsOfReply(purge, wireOf(["x"]), { version: "2.4", limits }),
+    RemoteProtocolError,
+  );
 });
 
 test("rows › one with an invalid value among others › is left out, and told at the end", () => {
   const call = new TypedCall("quota get", { user: "alice" });
   const good = ["User quota", "STORAGE", "1", "10", "10"];
-  const values = [...good, ...good.with(2, "many"), ...good].map(encodeUtf8);
-  const reader = new RowReader(call, "2.4");
-  const rows = values.flatMap((value) => reader.push(value));
-  assert.equal(rows.length, 2);
-  assert(reader.isBetweenRows);
-  assert.throws(
-    () => reader.end(),
-    (error) => error instanceof RemoteProtocolError && /"many"/.test(error.message),
-  );
-  assert.throws(() => call.rowsOf(values, "2.4"), RemoteProtocolError);
+  const wire = wireOf([...good, ...good.with(2, "many"), ...good]);
+  for (const size of [1, 7, 1000]) {
+    const rows: Row[] = [];
+    assert.throws(
+      () => readPieces(call, wire, { size, rows }),
+      (error) => error instanceof RemoteProtocolError && /"many"/.test(error.message),
+    );
+    assert.equal(rows.length, 2);
+  }
+  assert.throws(() => rowsOfReply(call, wire, { version: "2.4", limits }), RemoteProtocolError);
+});
+
+test("rows › values of all kinds, in pieces of any size › the same as value by value", () => {
+  const field = ["uid", "date.received", "flags", "hdr.subject", "size.virtual"] as const;
+  const call = new TypedCall("fetch", { user: "alice", field, query: ["all"] });
+  const columns = call.replyColumnsFor("2.4");
+  const values: string[] = [];
+  for (let at = 0; at < 3000; at++) {
+    const subject =
+      ["", "a", "Grüße\tan 😀\n", "x".repeat(at % 97 === 0 ? at * 30 : at % 90)][at % 4];
+    const flags = ["", "\\Seen \\Draft"][at % 2];
+    values.push(`${at}`, `${at * 1_000_000}`, flags, subject, "9007199254740991");
+  }
+  const expected: Row[] = [];
+  for (let at = 0; at < values.length; at += columns.length) {
+    expected.push(call.rowOf(columns, values.slice(at, at + columns.length)));
+  }
+  const wire = wireOf(values);
+  assert.deepEqual(rowsOfReply(call, wire, { version: "2.4", limits }), expected);
+  // The last TAB may be missing.
+  const cut = wire.subarray(0, -1);
+  assert.deepEqual(rowsOfReply(call, cut, { version: "2.4", limits }), expected);
+  for (const size of [997, 65_536, wire.length]) {
+    for (const bytes of [wire, cut]) {
+      const rows: Row[] = [];
+      readPieces(call, bytes, { size, rows, limit: 200_000 });
+      assert.deepEqual(rows, expected);
+    }
+  }
+});
+
+test("rows › one of as many bytes as it may have, and one of one more › only that is refused", () => {
+  const call = new TypedCall("mailbox list", { user: "alice" });
+  for (const size of [1, 7, 1000]) {
+    const rows: Row[] = [];
+    const read = (length: number) => {
+      const wire = wireOf(["a", "b".repeat(length), "c"]);
+      return readPieces(call, wire, { size, rows, limit: 20 });
+    };
+    read(19);
+    assert.equal(rows.length, 3);
+    assert.throws(
+      () => read(20),
+      (error) => error instanceof RemoteProtocolError && error.limit === "reply",
+    );
+  }
+});
+
+test("rows › what a call without text columns returns › the values' bytes", () => {
+  const call = new TypedCall("fetch", { user: "alice", field: ["uid", "text"], query: ["all"] });
+  const wire = wireOf(["1", "a\tb", "2", ""]);
+  const expected = [{ uid: 1, text: encodeUtf8("a\tb") }, { uid: 2, text: encodeUtf8("") }];
+  const before = wire.slice();
+  assert.deepEqual(rowsOfReply(call, wire, { version: "2.4", limits }), expected);
+  const rows: Row[] = [];
+  readPieces(call, wire, { size: 3, rows });
+  assert.deepEqual(rows, expected);
+  assert.deepEqual(wire, before);
 });
 
 test("calls › for all users in the server › have an option for that, and a column for the names", () => {
@@ -110,8 +196,8 @@ test("calls › for all users in the server › have an option for that, and a c
   assert.deepEqual(quotas.replyColumnsFor("2.4").map(({ key }) => key), [
     ...["username", "root", "type", "value", "limit", "percent"],
   ]);
-  const values = ["alice", "User quota", "STORAGE", "1", "-", "0"].map(encodeUtf8);
-  assert.equal(quotas.rowsOf(values, "2.4")[0].username, "alice");
+  const wire = wireOf(["alice", "User quota", "STORAGE", "1", "-", "0"]);
+  assert.equal(rowsOfReply(quotas, wire, { version: "2.4", limits })[0].username, "alice");
   assert.throws(() => quotas.argumentsFor("2.3"), /needs Dovecot 2\.4, and the server has 2\.3/);
   assert.deepEqual(quotas.parametersFor("2.3"), { allUsers: true });
   // A command without columns has no rows, and so none for the names.

@@ -107,8 +107,11 @@ export class FakeServer implements CallRunner {
     return Array.isArray(answer) ? answer : [];
   }
 
-  async *rowsOfCall(call: TypedCall, options: SendOptions): AsyncGenerator<Row, void, void> {
-    yield* await this.runCall(call, options);
+  async *rowsOfCall(
+    call: TypedCall,
+    options: SendOptions,
+  ): AsyncGenerator<readonly Row[], void, void> {
+    yield await this.runCall(call, options);
   }
 
   runCalls(): Promise<never> {
