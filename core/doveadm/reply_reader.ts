@@ -10,6 +10,7 @@ import type { Concealer } from "../peer_text.ts";
 import { Chunk, type DoveadmReply, makeReply, type Range } from "./reply.ts";
 import { ControlSearch, TabUnescaper } from "./tab_escape.ts";
 
+const SOH = 0x01;
 const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
@@ -166,11 +167,13 @@ export class ReplyReader {
   #readField(bytes: Uint8Array, end: number, id: number): DoveadmField | undefined {
     const start = this.at;
     if (this.#controls.bytes !== bytes) this.#controls = new ControlSearch(bytes);
+    let hasEscapes = false;
     let stop = this.#controls.next(start, end);
     while (stop < end && bytes[stop] !== TAB && bytes[stop] !== LF) {
+      if (bytes[stop] === SOH) hasEscapes = true;
       stop = this.#controls.next(stop + 1, end);
     }
-    const chunk = this.#unescaper.push(bytes.subarray(start, stop));
+    const chunk = this.#unescaper.push(bytes.subarray(start, stop), hasEscapes);
     if (stop > start) this.#withinField = true;
     if (stop === end) {
       this.at = end;

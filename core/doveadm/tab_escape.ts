@@ -191,16 +191,24 @@ function endOfValues(bytes: Uint8Array, at: number, end: number): number {
   if (end - at <= textSize) return end;
   const last = bytes.subarray(at, at + textSize).lastIndexOf(TAB);
   if (last !== -1) return at + last;
-  const next = bytes.indexOf(TAB, at + textSize);
-  return next === -1 ? end : next;
+  return indexOfControl(bytes, TAB, at + textSize, end);
+}
+
+/** The index of \x01, TAB or LF in a range, or its end. */
+function indexOfControl(bytes: Uint8Array, control: number, start: number, end: number): number {
+  const controls = new ControlSearch(bytes);
+  let at = controls.next(start, end);
+  while (at < end && bytes[at] !== control) at = controls.next(at + 1, end);
+  return at;
 }
 
 /** The texts of bytes that have a TAB between each two values. */
 function decodeValues(bytes: Uint8Array): string[] {
+  const { length } = bytes;
+  if (length <= textSize) return textValues(decodeUtf8(bytes));
   // A large value is unescaped as bytes, which takes less memory.
-  return bytes.length > textSize
-    ? [decodeUtf8(tabUnescapeBytes(bytes))]
-    : textValues(decodeUtf8(bytes));
+  const hasEscapes = indexOfControl(bytes, SOH, 0, length) < length;
+  return [decodeUtf8(hasEscapes ? tabUnescapeInPlace(new Uint8Array(bytes)) : bytes)];
 }
 
 /** The values of a text that has a TAB between each two. */
@@ -272,9 +280,12 @@ const noWords = new Int32Array(0);
 export class TabUnescaper {
   #escaping = false;
 
-  /** Unescapes the next piece; an incomplete escape is returned with the piece after it. */
-  push(piece: Uint8Array): Uint8Array {
-    if (!this.#escaping && piece.indexOf(SOH) === -1) return piece;
+  /**
+   * Unescapes the next piece; an incomplete escape is returned with the piece after it. `hasEscapes` says
+   * whether there is a \x01 in the piece, for a caller that knows.
+   */
+  push(piece: Uint8Array, hasEscapes: boolean = piece.indexOf(SOH) !== -1): Uint8Array {
+    if (!this.#escaping && !hasEscapes) return piece;
     if (piece.length === 0) return piece;
     const target = new Uint8Array(piece);
     const start = this.#escaping ? 1 : 0;
