@@ -148,6 +148,7 @@ export class Demultiplexer {
         if (this.#head.length === 0 && this.#at + headSize <= this.#bytes.length) {
           this.#setPacket(this.#bytes, this.#at);
           this.#at += headSize;
+          if (this.#left > 0 && this.#at < this.#bytes.length) return this.#packet();
         } else if (this.#collect(headSize)) this.#beginPacket();
         return undefined;
       case "packet":
