@@ -193,6 +193,18 @@ test("dot stuffing › a long first line › is handed on as it comes, in pieces
   assert.equal(second.buffer, piece.buffer);
 });
 
+test("dot stuffing › dots far apart and close together › only those that begin a line get another one", () => {
+  // The search looks at several bytes at a time, from a certain place on.
+  for (const gap of Array.from({ length: 140 }, (_, at) => at)) {
+    for (const run of ["a.b", "a\n.b", "a\n..\n.b", `a\n${".".repeat(gap)}b`]) {
+      const text = `First${"x".repeat(gap)}${run}${"y".repeat(gap)}\n.\n`;
+      const wire = `.${text.replaceAll(/(?<=\n)\./g, "..")}\r\n.\r\n`;
+      assert.equal(stuffed(text), wire);
+      assert.deepEqual(unstuffed(bytesOf(wire.slice(1)), wire.length), { data: text, rest: "" });
+    }
+  }
+});
+
 test("dot unstuffing › wires stuffed by other rules › are read as Dovecot reads them", () => {
   const cases: readonly (readonly [wire: string, data: string, rest: string])[] = [
     ["a\n.\n", "a", ""],
