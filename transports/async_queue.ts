@@ -77,7 +77,8 @@ export class AsyncQueue<Item> {
 
   /** The next item, or `undefined` after the last one; throws as {@linkcode hasNext} does. */
   async take(): Promise<Item | undefined> {
-    return await this.hasNext() ? this.#shift() : undefined;
+    if (this.#items.size === 0 && !await this.hasNext()) return undefined;
+    return this.#shift();
   }
 
   #shift(): Item {

@@ -123,14 +123,16 @@ export class Driver<Event extends { readonly type: string }> {
   #arrived: Read = nothingArrived;
   /** The read of `#input` "reading". */
   #pendingRead: PendingRead | undefined;
-  /** Settled when the read that is under way is over. */
-  #readDone: Promise<void> = Promise.resolve();
+  /** Resolves the promise of {@linkcode #readOver}. */
+  #endRead: (() => void) | undefined;
   /** Settled when the write that is under way is over. */
   #writeDone: Promise<void> = Promise.resolve();
   /** Settled when the half-close that is under way is over. */
   #halfCloseDone: Promise<void> | undefined;
-  /** Resolved when the loop may have something to do. */
-  #wakeUp = newWakeUp();
+  /** Whether the loop may have something to do. */
+  #isAwake = false;
+  /** Wakes the loop where it waits. */
+  #wakeLoop: (() => void) | undefined;
   /** Why {@linkcode run} rejects. */
   #failure: { readonly error: unknown } | undefined;
 
@@ -196,7 +198,7 @@ export class Driver<Event extends { readonly type: string }> {
   async #end(): Promise<void> {
     if (this.#lingerTimeout !== undefined) await this.#lingeringClose(this.#lingerTimeout);
     await this.#transport.close();
-    await this.#readDone;
+    await this.#readOver();
     // A hook may have added output during the write.
     while (this.#output === "writing") await this.#writeDone;
     await this.#halfCloseDone;
@@ -211,10 +213,10 @@ export class Driver<Event extends { readonly type: string }> {
   flush(): Promise<void> {
     if (this.#output === "idle") {
       this.#output = "writing";
-      this.#writeDone = this.#writeSoon();
+      this.#writeDone = this.#write();
     }
     // The call may also have set the protocol's deadline or ended the protocol.
-    this.#wakeUp.resolve();
+    this.#wake();
     return this.#writeDone;
   }
 
@@ -238,7 +240,7 @@ export class Driver<Event extends { readonly type: string }> {
     this.#connection = "released";
     const reading = this.#pendingRead;
     reading?.whenDone(undefined);
-    this.#wakeUp.resolve();
+    this.#wake();
     return { transport: this.#transport, reading, isHalfClosed: this.#halfCloseDone !== undefined };
   }
 
@@ -259,36 +261,30 @@ export class Driver<Event extends { readonly type: string }> {
     if (this.#options.writeOnly) this.#endInput({ end: true });
     if (this.#pendingRead !== undefined && !this.#isReleased) this.#awaitRead(this.#pendingRead);
     while (!this.#isReleased) {
-      const event = this.#protocol.nextEvent();
-      if (event !== undefined && await this.#passEvents(event)) return;
+      for (let event; (event = this.#protocol.nextEvent()) !== undefined;) {
+        const passed = this.#pass(event);
+        if (passed !== undefined) await passed;
+        if (event.type === "end") return;
+      }
       if (this.#tellTime()) continue;
       this.#startWriting();
       this.#startReading();
-      await this.#somethingToDo();
-      this.#wakeUp = newWakeUp();
+      if (!this.#isAwake) await this.#somethingToDo();
+      this.#isAwake = false;
       this.#takeIn();
     }
   }
 
-  /** Passes on an event and the following ones; returns whether the last one was the end. */
-  async #passEvents(first: Event): Promise<boolean> {
-    for (let event: Event | undefined = first; event; event = this.#protocol.nextEvent()) {
-      if (event.type === "start-tls") {
-        await this.#startTls();
-        continue;
-      }
-      if (event.type === "close-write") {
-        this.#halfCloseDone ??= this.#halfClose();
-        continue;
-      }
-      const passed = this.#options.onEvent(event);
-      if (passed !== undefined) {
-        this.#startWriting();
-        await passed;
-      }
-      if (event.type === "end") return true;
+  /** Passes on an event; what it returns has to be waited for. */
+  #pass(event: Event): void | Promise<void> {
+    if (event.type === "start-tls") return this.#startTls();
+    if (event.type === "close-write") {
+      this.#halfCloseDone ??= this.#halfClose();
+      return;
     }
-    return false;
+    const passed = this.#options.onEvent(event);
+    if (passed !== undefined) this.#startWriting();
+    return passed;
   }
 
   async #startTls(): Promise<void> {
@@ -329,7 +325,7 @@ export class Driver<Event extends { readonly type: string }> {
     const timer = startTimer(limit, () => void this.#transport.close());
     try {
       await this.#transport.closeWrite();
-      await this.#readDone;
+      await this.#readOver();
       if ((this.#input as string) === "arrived" && !("chunk" in this.#arrived)) return;
       while (await this.#transport.read() !== undefined);
     } catch {
@@ -351,11 +347,23 @@ export class Driver<Event extends { readonly type: string }> {
 
   /** Waits until something arrived, the deadline has passed, or {@linkcode flush} was called. */
   #somethingToDo(): Promise<void> {
-    const { promise, resolve } = this.#wakeUp;
     const { deadline } = this.#protocol;
-    if (deadline === undefined) return promise;
-    const timer = startTimer(Math.ceil(deadline - performance.now()), resolve);
-    return promise.then(() => timer.stop());
+    return new Promise((resolve) => {
+      const timer = deadline === undefined
+        ? undefined
+        : startTimer(Math.ceil(deadline - performance.now()), () => this.#wake());
+      this.#wakeLoop = () => {
+        this.#wakeLoop = undefined;
+        timer?.stop();
+        resolve();
+      };
+    });
+  }
+
+  /** Makes the loop look for something to do. */
+  #wake(): void {
+    this.#isAwake = true;
+    this.#wakeLoop?.();
   }
 
   #startReading(): void {
@@ -366,21 +374,25 @@ export class Driver<Event extends { readonly type: string }> {
 
   #awaitRead(reading: PendingRead): void {
     this.#pendingRead = reading;
-    this.#readDone = new Promise((resolve) => {
-      reading.whenDone(() => {
-        this.#arrive(reading.outcome!);
-        resolve();
-      });
-    });
+    reading.whenDone(this.#arrive);
   }
 
-  #arrive(read: Read): void {
+  readonly #arrive = (read: Read): void => {
     this.#pendingRead = undefined;
     this.#arrived = read;
     const { onRead } = this.#options;
     if ("chunk" in read && onRead !== undefined) this.#tell(() => onRead(read.chunk.length));
     this.#input = "arrived";
-    this.#wakeUp.resolve();
+    this.#wake();
+    this.#endRead?.();
+  };
+
+  /** Waits for the read that is under way, if there is one. */
+  #readOver(): Promise<void> | undefined {
+    if (this.#pendingRead === undefined) return undefined;
+    return new Promise((resolve) => {
+      this.#endRead = resolve;
+    });
   }
 
   /** Passes the chunk to the protocol. */
@@ -416,14 +428,10 @@ export class Driver<Event extends { readonly type: string }> {
     this.#writeDone = this.#write(chunk);
   }
 
-  /** Writes the pending output, and what is added to it in this turn. */
-  async #writeSoon(): Promise<void> {
-    await undefined;
-    await this.#write(this.#protocol.takeOutput());
-  }
-
-  async #write(first: Uint8Array | undefined): Promise<void> {
-    let chunk = first;
+  /** Writes a chunk and the pending output; without one, also the output that is added in this turn. */
+  async #write(first?: Uint8Array): Promise<void> {
+    if (first === undefined) await undefined;
+    let chunk = first ?? this.#protocol.takeOutput();
     do {
       try {
         for (; chunk !== undefined; chunk = this.#protocol.takeOutput()) {
@@ -443,7 +451,7 @@ export class Driver<Event extends { readonly type: string }> {
       if (chunk !== undefined) this.#output = "writing";
     } while (chunk !== undefined);
     // The protocol may have held events back, and mayRead() reading, until there was room.
-    this.#wakeUp.resolve();
+    this.#wake();
   }
 
   /** Writes a chunk in pieces, to tell a slow peer from one that has stopped reading. */
@@ -488,13 +496,4 @@ export class Driver<Event extends { readonly type: string }> {
       void this.#transport.close();
     }
   }
-}
-
-/** A promise and its `resolve`, like the result of `Promise.withResolvers`, which some runtimes lack. */
-function newWakeUp(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = () => {};
-  const promise = new Promise<void>((wake) => {
-    resolve = wake;
-  });
-  return { promise, resolve };
 }

@@ -18,11 +18,14 @@ export type Read = { readonly chunk: Uint8Array } | InputEnd;
  */
 export class PendingRead {
   #outcome: Read | undefined;
-  #onDone: (() => void) | undefined;
+  #onDone: ((outcome: Read) => void) | undefined;
 
   /** Starts to read. */
   constructor(transport: Transport) {
-    void this.#read(transport);
+    startRead(transport).then(
+      (chunk) => this.#end(chunk === undefined ? { end: true } : { chunk }),
+      (error) => this.#end({ error }),
+    );
   }
 
   /** What was read; `undefined` until there is something. */
@@ -30,21 +33,23 @@ export class PendingRead {
     return this.#outcome;
   }
 
-  /** Calls back when there is an {@linkcode outcome}, at once if there is one; nobody else is called any more. */
-  whenDone(onDone: (() => void) | undefined): void {
+  /** Calls back with the {@linkcode outcome}, at once if there is one; nobody else is called any more. */
+  whenDone(onDone: ((outcome: Read) => void) | undefined): void {
     this.#onDone = onDone;
-    if (this.#outcome !== undefined) onDone?.();
+    if (this.#outcome !== undefined) onDone?.(this.#outcome);
   }
 
-  async #read(transport: Transport): Promise<void> {
-    let outcome: Read;
-    try {
-      const chunk = await transport.read();
-      outcome = chunk === undefined ? { end: true } : { chunk };
-    } catch (error) {
-      outcome = { error };
-    }
+  #end(outcome: Read): void {
     this.#outcome = outcome;
-    this.#onDone?.();
+    this.#onDone?.(outcome);
+  }
+}
+
+/** The promise of a read, also where a transport throws instead. */
+function startRead(transport: Transport): Promise<Uint8Array | undefined> {
+  try {
+    return transport.read();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
