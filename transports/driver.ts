@@ -259,7 +259,7 @@ export class Driver<Event extends { readonly type: string }> {
     // The caller of run() finishes its own work first.
     await undefined;
     if (this.#options.writeOnly) this.#endInput({ end: true });
-    if (this.#pendingRead !== undefined && !this.#isReleased) this.#awaitRead(this.#pendingRead);
+    if (!this.#isReleased) this.#pendingRead?.whenDone(this.#arrive);
     while (!this.#isReleased) {
       for (let event; (event = this.#protocol.nextEvent()) !== undefined;) {
         const passed = this.#pass(event);
@@ -369,12 +369,8 @@ export class Driver<Event extends { readonly type: string }> {
   #startReading(): void {
     if (this.#input !== "idle" || this.#options.mayRead?.() === false) return;
     this.#input = "reading";
-    this.#awaitRead(new PendingRead(this.#transport));
-  }
-
-  #awaitRead(reading: PendingRead): void {
-    this.#pendingRead = reading;
-    reading.whenDone(this.#arrive);
+    this.#pendingRead = new PendingRead(this.#transport);
+    this.#pendingRead.whenDone(this.#arrive);
   }
 
   readonly #arrive = (read: Read): void => {
