@@ -5,6 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { decodeUtf8, encodeUtf8 } from "../../core/bytes.ts";
 import { LocalProtocolError } from "../../core/errors.ts";
 import { supervise, type SuperviseOptions } from "../../transports/handover/mod.ts";
 import { connect } from "../../transports/node.ts";
@@ -56,11 +57,53 @@ test("supervisor › a worker ends, and the next doesn't start › a further one
   await using it = await start(["dies", "fails", "serves"]);
   const { address } = it.supervisor;
   await greeting(address);
-  // A client that was sent to a worker just before its end is lost with it.
-  const [first] = await it.pids();
-  while (isAlive(first)) await delay(10);
   assert.equal(await greeting(address), "3");
   assert.equal(it.errors.length, 2, String(it.errors));
+});
+
+/** What a client hears that says its number, until it has its answer or is closed. */
+async function answerTo(
+  address: Parameters<typeof connect>[0],
+  number: number,
+): Promise<string> {
+  await using client = await connect(address);
+  let heard = "";
+  try {
+    await client.write(encodeUtf8(` ${number}.`));
+    for (let chunk; (chunk = await client.read()) !== undefined;) {
+      heard += decodeUtf8(chunk);
+      // Whatever is said besides comes before the end.
+      if (heard.includes(".")) await client.closeWrite();
+    }
+  } catch {
+    // Its worker was killed.
+  }
+  return heard;
+}
+
+test("supervisor › workers are killed with a client in hand › each client is answered by one, or closed with its own", async () => {
+  await using it = await start(["dies at 1", "dies at 1", "dies at 50", "serves"]);
+  const { address } = it.supervisor;
+  const numbers = Array.from({ length: 200 }, (_, at) => at);
+  const answers = await Promise.all(numbers.map((number) => answerTo(address, number)));
+  const served = answers.filter((answer, number) => answer === `4 ${number}.`);
+  // The third one had 49 of its own.
+  assert(served.length >= 151, `${served.length} were served`);
+  for (const [number, answer] of answers.entries()) {
+    assert(`4 ${number}.` === answer || `3 ${number}.`.startsWith(answer), answer);
+  }
+  assert.equal(it.errors.length, 3, String(it.errors));
+});
+
+test("supervisor › a worker doesn't take a client over in time › closes the client, and goes on when it can", async () => {
+  await using it = await start(["serves"], { takeoverTimeout: 300 });
+  const { address, workerPid } = it.supervisor;
+  process.kill(workerPid!, "SIGSTOP");
+  assert.deepEqual(await Promise.all([answerTo(address, 1), answerTo(address, 2)]), ["", ""]);
+  process.kill(workerPid!, "SIGCONT");
+  // A slow machine may take longer for a few more.
+  while (await answerTo(address, 3) !== "1 3.");
+  assert.match(String(it.errors[0]), /A client was closed: the worker didn't .* within 300 ms\./);
 });
 
 test("supervisor › closed while a worker starts › leaves no process", async () => {
@@ -86,7 +129,8 @@ test("supervisor › invalid options › LocalProtocolError", async () => {
   const wrong = [
     ...[null, {}, { listen, worker: "" }, { worker }, { listen: { transport: "unix" }, worker }],
     ...[{ listen, worker, onError: "x" }, { listen, worker, readyTimeout: NaN }],
-    ...[{ listen, worker, handoverTimeout: -1 }, { listen, worker, args: "x" }],
+    ...[{ listen, worker, handoverTimeout: -1 }, { listen, worker, takeoverTimeout: -1 }],
+    { listen, worker, args: "x" },
   ];
   for (const options of wrong) {
     await assert.rejects(supervise(options as SuperviseOptions), LocalProtocolError);

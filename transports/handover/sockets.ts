@@ -12,29 +12,44 @@ import { NodeTransport } from "../node_transport.ts";
 import { startTimer } from "../timers.ts";
 import { type Transport, TransportError } from "../transport.ts";
 
-/** What a runtime has under a socket. */
+/** What a runtime has under a socket: Node and Deno the one pair, Bun the other. */
 interface Handle {
   readStop?(): unknown;
+  readStart?(): unknown;
   pause?(): unknown;
+  resume?(): unknown;
+}
+
+function handleOf(socket: Socket): Handle | null | undefined {
+  return (socket as { _handle?: Handle | null })._handle;
 }
 
 /**
  * Stops the system's reading of a socket, now: `pause()` of a socket goes on with what was asked for before, and
  * those bytes would be lost on the way. Returns whether this runtime can do that. Don't use the socket afterwards but to
- * send it.
+ * send it, or to {@linkcode startReading}.
  */
 export function stopReading(socket: Socket): boolean {
-  const handle = (socket as { _handle?: Handle | null })._handle;
+  const handle = handleOf(socket);
   if (typeof handle?.readStop === "function") handle.readStop();
-  // Bun stops at once, and keeps what it has read.
-  else if (typeof handle?.pause === "function") socket.pause();
-  else return false;
+  else if (typeof handle?.pause === "function") {
+    // Bun reads on after either of the two alone.
+    socket.pause();
+    handle.pause();
+  } else return false;
   return true;
+}
+
+/** Starts the system's reading of a socket that {@linkcode stopReading} has stopped. */
+export function startReading(socket: Socket): void {
+  const handle = handleOf(socket);
+  if (typeof handle?.readStart === "function") handle.readStart();
+  else handle?.resume?.();
 }
 
 /** Whether this runtime can stop a socket's reading. */
 export function canStopReading(socket: Socket): boolean {
-  const handle = (socket as { _handle?: Handle | null })._handle;
+  const handle = handleOf(socket);
   return typeof (handle?.readStop ?? handle?.pause) === "function";
 }
 
@@ -87,18 +102,19 @@ export async function takeSockets(released: readonly ReleasedTransport[]): Promi
   });
 }
 
-/** A transport over a socket that came from another process. */
+/** A transport over a socket that came from another process; nothing is read before {@linkcode startReading}. */
 export function transportOf(socket: Socket, peer: string, unread?: Uint8Array): NodeTransport {
   socket.allowHalfOpen = true;
   socket.setNoDelay(true);
   return new NodeTransport(socket, { peer, role: { side: "server" }, received: unread });
 }
 
-/** What came with a message as a handle, if it is a socket. */
+/** What came with a message as a handle, if it is a socket: stopped, to be called in the turn in which it came. */
 export function socketIn(handle: unknown): Socket | undefined {
   if (!(handle instanceof Socket)) return undefined;
   // Its error shows when it is read.
   handle.on("error", () => {});
+  stopReading(handle);
   return handle;
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import process from "node:process";
@@ -13,11 +12,10 @@ import { checkOptions } from "../../core/option_checks.ts";
 import { callListener } from "../call_listener.ts";
 import { startTimer, timeLimit, type Timer } from "../timers.ts";
 import { type Address, peerName } from "../transport.ts";
-import { type HandoverMessage, messageIn, type MovingPart, send } from "./messages.ts";
-import { canStopReading, socketIn, stopReading } from "./sockets.ts";
-
-/** How long a worker may take to end after its connections have, in milliseconds. */
-const endTimeout = 30_000;
+import type { Outcome } from "./deliveries.ts";
+import { Handover } from "./handover.ts";
+import { canStopReading, stopReading } from "./sockets.ts";
+import { WorkerProcess } from "./worker_process.ts";
 
 /** How long to wait before another worker is started: at first, and at most, in milliseconds. */
 const [firstRestart, longestRestart] = [100, 10_000];
@@ -37,6 +35,12 @@ export interface SuperviseOptions {
   readonly execArgv?: readonly string[];
   /** How long a worker may take to be ready; 30 s if left out. */
   readonly readyTimeout?: number;
+  /**
+   * How long a worker may take to take over a client, or a connection of another worker; 30 s if left out. After that the
+   * client is closed, unless another worker can have it; or the connection stays where it is, and the new worker is
+   * ended.
+   */
+  readonly takeoverTimeout?: number;
   /** How long connections in which something is under way may take until they can move; 1 minute if left out. */
   readonly handoverTimeout?: number;
   /** Whether SIGHUP calls {@linkcode Supervisor.upgrade}; `true` if left out. */
@@ -85,96 +89,8 @@ function checkSupervise(options: SuperviseOptions): void {
     );
   }
   timeLimit("readyTimeout", options.readyTimeout ?? 0);
+  timeLimit("takeoverTimeout", options.takeoverTimeout ?? 0);
   timeLimit("handoverTimeout", options.handoverTimeout ?? 0);
-}
-
-/** One worker. */
-class Worker {
-  readonly child: ChildProcess;
-  /** Resolves when it has ended. */
-  readonly ended: Promise<void>;
-  /** The clients that are on their way to it: when it ends, the channel reports the first of them alone. */
-  readonly unsent = new Set<Socket>();
-  form = "";
-  hasEnded = false;
-  #onMessage: (message: HandoverMessage, socket: Socket | undefined) => void = () => {};
-
-  constructor(
-    { worker, args = [], execArgv }: SuperviseOptions,
-    address: Pick<AddressInfo, "address" | "port">,
-  ) {
-    const env = {
-      ...process.env,
-      DOVEWIRE_LISTENS_AT: JSON.stringify([address.address, address.port]),
-    };
-    this.child = fork(
-      worker,
-      args,
-      execArgv === undefined ? { env } : { env, execArgv: [...execArgv] },
-    );
-    this.ended = new Promise((resolve) => {
-      const end = () => {
-        this.hasEnded = true;
-        resolve();
-      };
-      this.child.once("exit", end);
-      // Several may come.
-      this.child.on("error", () => {
-        if (this.child.pid === undefined) end();
-      });
-    });
-    this.child.on("message", (received, handle) => {
-      const socket = socketIn(handle);
-      // In the turn in which it came: nothing was read yet.
-      if (socket !== undefined) stopReading(socket);
-      const message = messageIn(received);
-      if (message !== undefined) this.#onMessage(message, socket);
-    });
-  }
-
-  /** Who hears what it says; nobody else does any more. */
-  listen(onMessage: (message: HandoverMessage, socket: Socket | undefined) => void): void {
-    this.#onMessage = onMessage;
-  }
-
-  /** Resolves when it has ended, if need be by SIGKILL: something else in it may keep it alive. */
-  async endsSoon(): Promise<void> {
-    const timer = startTimer(endTimeout, () => this.child.kill("SIGKILL"));
-    await this.ended;
-    timer.stop();
-  }
-
-  send(message: HandoverMessage, socket?: Socket): Promise<boolean> {
-    return send(this.child, message, socket);
-  }
-
-  /** Sends it a client; calls back if it didn't get it. */
-  async pass(peer: string, socket: Socket, onFailure: () => void): Promise<void> {
-    this.unsent.add(socket);
-    const isSent = await this.send({ type: "client", peer }, socket);
-    if (this.unsent.delete(socket) && !isSent) onFailure();
-  }
-
-  /** Resolves when it may get clients; rejects if it ends before, or takes longer than that. */
-  async ready(limit: number): Promise<void> {
-    const isReady = await new Promise<boolean>((resolve) => {
-      const timer = startTimer(limit, () => resolve(false));
-      this.listen((message) => {
-        if (message.type !== "ready") return;
-        this.form = message.form;
-        timer.stop();
-        resolve(true);
-      });
-      void this.ended.then(() => {
-        timer.stop();
-        resolve(false);
-      });
-    });
-    if (isReady) return;
-    const how = this.hasEnded ? "ended before it was ready" : `wasn't ready within ${limit} ms`;
-    this.child.kill("SIGKILL");
-    throw new DovewireError(`The worker ${how}. Call "serve" of its HandoverWorker.`);
-  }
 }
 
 /** What {@linkcode supervise} returns. */
@@ -184,16 +100,17 @@ export class Supervisor implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: SuperviseOptions;
   readonly #readyTimeout: number;
+  readonly #takeoverTimeout: number;
   readonly #handoverTimeout: number;
   /** The worker that gets clients. */
-  #worker: Worker | undefined;
+  #worker: WorkerProcess | undefined;
   /** Clients that came while there was none. */
   #waiting: Socket[] = [];
   /** The worker before, while its connections move. */
-  #previous: Worker | undefined;
+  #previous: WorkerProcess | undefined;
   #canStopReading = true;
   /** The worker that is being started. */
-  #starting: Worker | undefined;
+  #starting: WorkerProcess | undefined;
   /** Ends the wait before another start. */
   #restart: Timer | undefined;
   #failedStarts = 0;
@@ -207,10 +124,11 @@ export class Supervisor implements AsyncDisposable {
     this.#server = server;
     this.#options = options;
     this.#readyTimeout = timeLimit("readyTimeout", options.readyTimeout ?? 30_000);
+    this.#takeoverTimeout = timeLimit("takeoverTimeout", options.takeoverTimeout ?? 30_000);
     this.#handoverTimeout = timeLimit("handoverTimeout", options.handoverTimeout ?? 60_000);
     const { address: hostname, port } = server.address() as AddressInfo;
     this.address = { transport: "tcp", hostname, port };
-    server.on("connection", (socket: Socket) => this.#pass(socket));
+    server.on("connection", (socket: Socket) => this.#accept(socket));
     server.on("error", (error) => this.#report(error));
     if (options.onHangUp !== false) process.on("SIGHUP", this.#hangUp);
   }
@@ -263,10 +181,13 @@ export class Supervisor implements AsyncDisposable {
     return this.close();
   }
 
-  async #newWorker(): Promise<Worker> {
+  async #newWorker(): Promise<WorkerProcess> {
     if (this.#isClosing) throw new DovewireError("The supervisor is closed.");
     const { hostname: address, port } = this.address as { hostname: string; port: number };
-    const worker = this.#starting = new Worker(this.#options, { address, port });
+    const worker = this.#starting = new WorkerProcess(this.#options, {
+      address: { address, port },
+      takeoverTimeout: this.#takeoverTimeout,
+    });
     try {
       await worker.ready(this.#readyTimeout);
       return worker;
@@ -276,25 +197,29 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Lets a worker have the clients from here on. */
-  #use(worker: Worker): void {
+  #use(worker: WorkerProcess): void {
     if (this.#isClosing) return void worker.child.kill("SIGKILL");
     this.#worker = worker;
     void worker.ended.then(() => this.#workerEnded(worker));
     for (const socket of this.#waiting.splice(0)) this.#pass(socket);
   }
 
-  #workerEnded(worker: Worker): void {
-    const clients = [...this.#waiting.splice(0), ...worker.unsent];
-    worker.unsent.clear();
-    if (this.#isClosing) return clients.forEach((socket) => void socket.destroy());
-    const wasInUse = this.#worker === worker;
-    if (wasInUse) {
-      this.#worker = this.#previous?.hasEnded === false ? this.#previous : undefined;
+  #workerEnded(worker: WorkerProcess): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    // While connections move, clients wait until it is known who goes on.
+    if (this.#previous === undefined) this.#replaceWorker();
+  }
+
+  /** Starts another worker, or goes back to the one before. */
+  #replaceWorker(previous?: WorkerProcess): void {
+    if (previous?.hasEnded === false) {
+      this.#worker = previous;
+      for (const socket of this.#waiting.splice(0)) this.#pass(socket);
+    } else if (!this.#isClosing) {
+      this.#report(new DovewireError("The worker has ended by itself. Another one is started."));
+      this.#startAgain();
     }
-    for (const socket of clients) this.#pass(socket);
-    if (!wasInUse || this.#worker !== undefined) return;
-    this.#report(new DovewireError("The worker has ended by itself. Another one is started."));
-    this.#startAgain();
   }
 
   /** Starts another worker, again and again until one is ready; later each time. */
@@ -310,21 +235,38 @@ export class Supervisor implements AsyncDisposable {
     });
   }
 
-  /** Passes a client to the worker. */
-  #pass(socket: Socket): void {
+  #accept(socket: Socket): void {
     socket.on("error", () => {});
+    this.#canStopReading &&= canStopReading(socket);
+    stopReading(socket);
+    this.#pass(socket);
+  }
+
+  /** Passes a client to the worker, or lets it wait for one. */
+  #pass(socket: Socket): void {
+    const { remoteAddress: hostname, remotePort: port } = socket;
+    if (this.#isClosing || hostname === undefined || port === undefined) {
+      return void socket.destroy();
+    }
     const worker = this.#worker;
-    if (worker?.child.connected !== true) {
+    if (worker?.isReachable !== true) {
       if (this.#waiting.length < mostWaiting) this.#waiting.push(socket);
       else socket.destroy();
       return;
     }
-    const { remoteAddress: hostname, remotePort: port } = socket;
-    if (hostname === undefined || port === undefined) return void socket.destroy();
-    this.#canStopReading &&= canStopReading(socket);
-    stopReading(socket);
     const peer = peerName({ transport: "tcp", hostname, port });
-    void worker.pass(peer, socket, () => this.#pass(socket));
+    const given = worker.give([{ message: { type: "client", id: 0, peer }, socket }]);
+    void given.then((outcome) => this.#passed(socket, worker, outcome));
+  }
+
+  /** Passes a client to another worker if the first one hasn't touched it. */
+  #passed(socket: Socket, worker: WorkerProcess, outcome: Outcome): void {
+    if (outcome.type !== "untouched" || socket.destroyed) return;
+    const { why, reason } = outcome;
+    if (why === "ended" || why === "late" && this.#worker !== worker) return this.#pass(socket);
+    this.#report(new DovewireError(`A client was closed: ${reason}.`));
+    // The worker may have a copy, so that closing this one alone would not be noticed.
+    socket.destroySoon();
   }
 
   async #upgrade(): Promise<Upgrade> {
@@ -353,73 +295,11 @@ export class Supervisor implements AsyncDisposable {
       return await handover.run(this.#handoverTimeout);
     } finally {
       this.#previous = undefined;
+      if (this.#worker === undefined) this.#replaceWorker(old);
     }
   }
 
   #report(error: unknown): void {
     callListener(this.#options.onError, error);
-  }
-}
-
-/** Moves the connections of one worker to another. */
-class Handover {
-  readonly #old: Worker;
-  readonly #next: Worker;
-  readonly #onError: (error: unknown) => void;
-  /** The parts of the connection that is on its way. */
-  #parts: { readonly part: MovingPart; readonly socket: Socket }[] = [];
-  #moved = 0;
-  #left = 0;
-
-  constructor(old: Worker, next: Worker, onError: (error: unknown) => void) {
-    this.#old = old;
-    this.#next = next;
-    this.#onError = onError;
-  }
-
-  /** Resolves when the old worker has ended; rejects when the new one has while the old one still has connections. */
-  async run(timeout: number): Promise<Upgrade> {
-    const onMessage = (message: HandoverMessage, socket: Socket | undefined) => {
-      if (message.type === "part") void this.#pass(message, socket);
-      else if (message.type === "adopted") this.#adopted(message.id, message.reason);
-      else if (message.type === "handed-over") {
-        this.#left = message.left;
-        void this.#old.endsSoon();
-        if (message.reason !== undefined) this.#onError(new DovewireError(message.reason));
-      }
-    };
-    this.#old.listen(onMessage);
-    this.#next.listen(onMessage);
-    await this.#old.send({ type: "hand-over", timeout: timeout === Infinity ? null : timeout });
-    await Promise.race([this.#old.ended, this.#next.ended]);
-    if (!this.#old.hasEnded) {
-      await this.#old.send({ type: "keep" });
-      throw new DovewireError(
-        `The new worker has ended while connections moved there: ${this.#moved} had moved. The others stay where they are.`,
-      );
-    }
-    return { moved: this.#moved, left: this.#left };
-  }
-
-  /** Passes a part on when all have come; the old worker sends the next one when one has come. */
-  async #pass(part: MovingPart, socket: Socket | undefined): Promise<void> {
-    const isReset = socket === undefined || socket.destroyed;
-    // Of a connection that a peer has reset on the way, the other socket is of no use.
-    if (part.at === 0 || isReset) this.#parts.splice(0).forEach(({ socket }) => socket.destroy());
-    if (isReset) return void this.#old.send({ type: "moved", id: part.id });
-    this.#parts.push({ part, socket });
-    if (part.at + 1 < part.count) return void this.#old.send({ type: "received", id: part.id });
-    const to = this.#next.hasEnded ? this.#old : this.#next;
-    for (const { part, socket } of this.#parts.splice(0)) await to.send(part, socket);
-  }
-
-  #adopted(id: number, reason: string | undefined): void {
-    if (reason === undefined) this.#moved++;
-    else {
-      this.#onError(
-        new DovewireError(`A connection was lost on its way to another worker: ${reason}`),
-      );
-    }
-    void this.#old.send({ type: "moved", id });
   }
 }

@@ -12,9 +12,23 @@ import { startTimer } from "../timers.ts";
 import { AcceptQueue } from "../accept_queue.ts";
 import type { ReleasedTransport } from "../driver.ts";
 import type { Address, Listener, Transport } from "../transport.ts";
-import { type HandoverMessage, messageIn, type MovingPart, send } from "./messages.ts";
+import {
+  type HandoverMessage,
+  messageIn,
+  type MovingPart,
+  type NewClient,
+  send,
+} from "./messages.ts";
 import type { NodeTransport } from "../node_transport.ts";
-import { fromText, socketIn, takeSockets, toText, transportOf, whyImmovable } from "./sockets.ts";
+import {
+  fromText,
+  socketIn,
+  startReading,
+  takeSockets,
+  toText,
+  transportOf,
+  whyImmovable,
+} from "./sockets.ts";
 
 /** A connection on its way from one process to another. */
 export interface MovingConnection {
@@ -35,7 +49,10 @@ export interface Movable {
    * transport can move.
    */
   release(mayMove: (transport: Transport) => boolean): MovingConnection | undefined;
-  /** Takes over a connection of another process. Throws if it can't; then the transports stay open. */
+  /**
+   * Takes over a connection of another process. Throws if it can't; then it has used the transports for nothing, and they
+   * stay open.
+   */
   adopt(bytes: Uint8Array, transports: readonly Transport[]): void;
   /** Ends all connections, as many at a time. */
   close(options: { readonly groupSize: number }): Promise<void>;
@@ -46,6 +63,12 @@ const groupSize = 20;
 
 /** How long to wait until another connection may move, in milliseconds. */
 const pause = 10;
+
+/** A socket that has come, and isn't this process's own yet. */
+interface Held {
+  readonly message: NewClient | MovingPart;
+  readonly socket: Socket;
+}
 
 /** Waits for clients that a supervisor accepts. */
 class WorkerListener implements Listener {
@@ -94,13 +117,16 @@ export class HandoverWorker {
   #lastId = 0;
   /** "moving": connections are given away; "kept": no more are; "stopping". */
   #state: "serving" | "moving" | "kept" | "stopping" = "serving";
+  #handingOver: Promise<void> = Promise.resolve();
   /** Called with the answer to what was sent last. */
   #answered: (message: HandoverMessage | undefined) => void = () => {};
-  /** The sockets of the connection that is coming. */
-  #coming: { readonly part: MovingPart; readonly socket: Socket }[] = [];
+  /** The sockets of the client or the connection that is coming. */
+  #held: Held[] = [];
   /** Why connections can't move, and how many of them. */
   #reason: string | undefined;
   #immovable = 0;
+  /** What the other process didn't take. */
+  #returned = new WeakSet<Transport>();
 
   /** Joins the supervisor that has started this process; throws a {@linkcode LocalProtocolError} if none has. */
   constructor() {
@@ -125,54 +151,88 @@ export class HandoverWorker {
   #take(message: HandoverMessage | undefined, socket: Socket | undefined): void {
     switch (message?.type) {
       case "client":
-        if (socket !== undefined) this.#listener.arrivals.add(transportOf(socket, message.peer));
-        return;
       case "part":
-        if (socket !== undefined) this.#takePart(message, socket);
-        else {void send(process, {
-            type: "adopted",
-            id: message.id,
-            reason: "its socket is closed",
-          });}
+        return this.#hold(message, socket);
+      case "take":
+        return this.#takeOver(message.id);
+      case "drop":
+        this.#drop();
+        void send(process, { type: "adopted", id: message.id, reason: "it was dropped" });
+        return;
+      case "coming":
+        void send(process, { type: "received", id: message.id });
         return;
       case "received":
+        return this.#answered(message);
       case "moved":
-        this.#answered(message);
-        return;
+        if (message.reason !== undefined) {
+          this.#reason = `The other worker didn't take a connection over: ${message.reason}.`;
+        }
+        return this.#answered(message);
       case "hand-over":
-        void this.#handOver(message.timeout ?? Infinity);
+        this.#handingOver = this.#handOver(message.timeout ?? Infinity);
         return;
       case "keep":
-        this.#state = "kept";
-        this.#answered(undefined);
+        if (this.#state === "moving") this.#state = "kept";
+        void this.#handingOver.then(() => send(process, { type: "kept" }));
         return;
       case "stop":
         void this.#stop();
     }
   }
 
-  /** Takes over a connection when its last socket has come. */
-  #takePart(part: MovingPart, socket: Socket): void {
-    if (part.at === 0) this.#coming = [];
-    this.#coming.push({ part, socket });
-    if (this.#coming.length < part.count) return;
-    const transports = this.#coming.map(({ part, socket }) =>
-      transportOf(socket, part.peer, fromText(part.unread))
+  /** Keeps a socket that came, unused, until it is said whose it is. */
+  #hold(message: NewClient | MovingPart, socket: Socket | undefined): void {
+    const { id } = message;
+    if (this.#held[0]?.message.id !== id) this.#drop();
+    if (socket === undefined) {
+      this.#drop();
+      void send(process, { type: "adopted", id, reason: "its socket is closed" });
+      return;
+    }
+    this.#held.push({ message, socket });
+    void send(process, { type: "received", id });
+  }
+
+  /** Closes the copies that came. */
+  #drop(): void {
+    for (const { socket } of this.#held.splice(0)) socket.destroy();
+  }
+
+  /** Takes over what came. */
+  #takeOver(id: number): void {
+    const held = this.#held.splice(0);
+    const transports = held.map(({ message, socket }) =>
+      transportOf(
+        socket,
+        message.peer,
+        message.type === "part" ? fromText(message.unread) : undefined,
+      )
     );
-    const { id } = part;
     try {
-      this.#movable!.adopt(fromText(this.#coming[0].part.bytes), transports);
+      const [{ message }] = held;
+      if (message.type === "client") this.#listener.arrivals.add(transports[0]);
+      else this.#adopt(fromText(message.bytes), transports);
+      for (const { socket } of held) startReading(socket);
       void send(process, { type: "adopted", id });
     } catch (error) {
-      for (const transport of transports) void transport.close();
+      for (const { socket } of held) socket.destroy();
       void send(process, { type: "adopted", id, reason: messageOf(error) });
     }
+  }
+
+  #adopt(bytes: Uint8Array, transports: readonly Transport[]): void {
+    this.#movable!.adopt(bytes, transports);
+    // It was on its way to the other process, and shouldn't go there again.
+    if (this.#state === "moving") transports.forEach((transport) => this.#returned.add(transport));
   }
 
   /** Gives all connections away, as soon as each can be. */
   async #handOver(timeout: number): Promise<void> {
     const movable = this.#movable!;
     this.#state = "moving";
+    this.#returned = new WeakSet();
+    this.#reason = undefined;
     const end = performance.now() + timeout;
     while (this.#state === "moving" && movable.connections > 0) {
       this.#immovable = 0;
@@ -188,6 +248,10 @@ export class HandoverWorker {
   }
 
   #mayMove(transport: Transport): boolean {
+    if (this.#returned.has(transport)) {
+      this.#immovable++;
+      return false;
+    }
     const why = whyImmovable(transport);
     if (why === undefined) return (transport as NodeTransport).mayDetach;
     this.#immovable++;
@@ -202,19 +266,21 @@ export class HandoverWorker {
     const count = sockets.length;
     for (const [at, { socket, unread }] of sockets.entries()) {
       // A peer has reset its connection meanwhile.
-      if (socket.destroyed) return sockets.forEach(({ socket }) => socket.destroy());
+      if (socket.destroyed) break;
       const state = at === 0 ? toText(bytes) : "";
       const answer = this.#answer();
-      await send(
+      void send(
         process,
         { type: "part", id, at, count, peer: peers[at], unread: toText(unread), bytes: state },
         socket,
       );
-      await answer;
+      if (await answer === undefined) break;
     }
+    // The supervisor has copies; if the other process didn't take them, they have come back as others.
+    for (const { socket } of sockets) socket.destroy();
   }
 
-  /** The supervisor's next answer; `undefined` if it gives up. */
+  /** The supervisor's next answer; `undefined` if this process stops before. */
   #answer(): Promise<HandoverMessage | undefined> {
     return new Promise((resolve) => {
       this.#answered = resolve;
@@ -225,6 +291,7 @@ export class HandoverWorker {
     if (this.#state === "stopping") return;
     this.#state = "stopping";
     this.#answered(undefined);
+    this.#drop();
     await this.#movable?.close({ groupSize });
     await this.listener.close();
     if (process.connected) process.disconnect();

@@ -207,7 +207,8 @@ test("a handover › that is refused, or whose new worker is killed half way ›
   it.args[1] = "dies";
   await assert.rejects(it.supervisor.upgrade(), /ended while connections moved there: 2 had moved/);
   assert.equal(it.supervisor.workerPid, pid);
-  // Two had moved, and one was on its way.
+  // Two had moved, and one was taken over just then.
+  assert.match(String(it.errors.splice(0)), /^DovewireError: A connection was lost on its way/);
   for (const { client, server } of sessions.slice(3)) {
     await client.say("a NOOP\r\n");
     await server.hears("a NOOP\r\n");
@@ -225,6 +226,55 @@ test("a handover › that is refused, or whose new worker is killed half way ›
   await sessions[5].client.closesAtTheEnd();
   await until(() => it.errors.length === 1 && it.supervisor.workerPid !== undefined);
   await it.session();
+});
+
+test("a handover › whose new worker is killed with a connection in hand › leaves that where it was", async () => {
+  await using it = await Supervised.start();
+  const sessions: Session[] = [];
+  for (let at = 0; at < atFullSize(200, 40); at++) sessions.push(await it.session());
+  for (const { client } of sessions) await client.say("a");
+  // Killed with the first socket of the first connection, the second one, and the second one of the fourth.
+  for (const [socket, moved] of [[1, 0], [2, 0], [8, 3]]) {
+    it.args[1] = `dies at ${socket}`;
+    const upgrading = it.supervisor.upgrade();
+    for (const { server } of sessions) void server.say("* 7 EXISTS\r\n").catch(() => {});
+    await assert.rejects(upgrading, new RegExp(`: ${moved} had moved\\.`));
+  }
+  it.args[1] = "";
+  assert.deepEqual(await it.supervisor.upgrade(), { moved: sessions.length - 3, left: 0 });
+  let closed = 0;
+  for (const { client, server } of sessions) {
+    await client.say(" NOOP\r\n").catch(() => {});
+    const heard = await Promise.race([server.line(), client.hearsTheEnd()]);
+    if (heard !== "a NOOP\r\n") {
+      closed++;
+      continue;
+    }
+    await server.say("a OK Done.\r\n");
+    await client.hears("* 7 EXISTS\r\n".repeat(3) + "a OK Done.\r\n");
+  }
+  assert.equal(closed, 3);
+  assert.deepEqual(it.errors, []);
+});
+
+test("a handover › a connection that the new worker refuses › stays, and is told BYE at the end", async () => {
+  await using it = await Supervised.start();
+  const sessions: Session[] = [];
+  for (let at = 0; at < 5; at++) sessions.push(await it.session());
+  it.args[1] = "refuses";
+  assert.deepEqual(await it.supervisor.upgrade(), { moved: 4, left: 1 });
+  const { client, server } = sessions.splice(2, 1)[0];
+  await client.hears("* BYE Server shutting down.\r\n");
+  await client.closesAtTheEnd();
+  await server.closesAtTheEnd();
+  for (const { client, server } of sessions) {
+    await client.say("a NOOP\r\n");
+    await server.hears("a NOOP\r\n");
+    await server.say("a OK Done.\r\n");
+    await client.hears("a OK Done.\r\n");
+  }
+  assert.equal(it.errors.length, 1, String(it.errors));
+  assert.match(String(it.errors[0]), /The other worker didn't take a connection over: no room\./);
 });
 
 test("a transport that is encrypted, or not over node:net › asked whether it can move › says why not", () => {

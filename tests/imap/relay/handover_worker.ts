@@ -23,6 +23,13 @@ const xcount = defineCommand(
   },
 );
 
+// Dies with a connection's socket in hand, before it hears that it may have it.
+if (mode.startsWith("dies at ")) {
+  let left = Number(mode.slice("dies at ".length));
+  process.on("message", (_message, socket) => {
+    if (socket != undefined && --left === 0) process.kill(process.pid, "SIGKILL");
+  });
+}
 const worker = new HandoverWorker();
 const relay = serveRelay(worker.listener, {
   connect: ({ signal }) =>
@@ -34,11 +41,12 @@ const relay = serveRelay(worker.listener, {
   ...(tls === undefined ? {} : { startTls: JSON.parse(tls) }),
   onError: (error) => console.error(error),
 });
-if (mode === "dies") {
+if (mode === "dies" || mode === "refuses") {
   const { adopt } = relay;
   let count = 0;
   relay.adopt = (...args) => {
-    if (++count === 3) process.kill(process.pid, "SIGKILL");
+    if (++count === 3 && mode === "dies") process.kill(process.pid, "SIGKILL");
+    if (count === 3) throw new Error("no room");
     adopt.apply(relay, args);
   };
 }
