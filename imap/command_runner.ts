@@ -11,6 +11,7 @@ import { startTimer, type Timer } from "../transports/timers.ts";
 import { CommandWatch } from "./command_watch.ts";
 import type { ImapCommand } from "./define_command.ts";
 import { HandlerRun, type HandlerRunOptions } from "./handler_run.ts";
+import { storeBytes, storedBytes } from "./stored_bytes.ts";
 
 /** A custom command that runs. */
 export interface RunningCommand {
@@ -53,8 +54,8 @@ interface Current {
 
 /** A command that sleeps, without a runner. */
 export interface FrozenCommand {
-  /** The command, and the state of its handler. */
-  readonly bytes: Uint8Array;
+  /** The command, and the state of its handler, as `storeBytes()` returns them. */
+  readonly stored: string;
   /** What wakes it; `undefined` for nothing, and after the way to another process. */
   readonly watch: CommandWatch | undefined;
   /** When it wakes by itself, on the clock of `performance.now()`; `undefined` for never. */
@@ -131,12 +132,15 @@ export class CommandRunner {
     this.#current = undefined;
     this.#wakeTimer.stop();
     watch?.whenWoken(undefined);
-    return { bytes: encodePlainData({ event, state }), watch, wakeAt };
+    return { stored: storeBytes(encodePlainData({ event, state })), watch, wakeAt };
   }
 
   /** Goes on with a command that was frozen. */
-  thaw({ bytes, watch: known, wakeAt }: FrozenCommand): void {
-    const { event, state } = decodePlainData(bytes) as Pick<Current, "event" | "state">;
+  thaw({ stored, watch: known, wakeAt }: FrozenCommand): void {
+    const { event, state } = decodePlainData(storedBytes(stored)) as Pick<
+      Current,
+      "event" | "state"
+    >;
     const command = this.#commandOf(event);
     const watch = known ?? watchOf(command);
     const current: Current = {

@@ -25,6 +25,7 @@ import { startTimer, type Timer } from "../../transports/timers.ts";
 import { isDisconnect, type Transport } from "../../transports/transport.ts";
 import { CommandRunner, type FrozenCommand, type RunningCommand } from "../command_runner.ts";
 import { keepalivePhase } from "../keepalive_phase.ts";
+import { storeBytes } from "../stored_bytes.ts";
 import { checkUserName } from "../user_name.ts";
 import { type RelayClientInfo, trustedFields } from "./client_info.ts";
 import {
@@ -73,8 +74,8 @@ export interface LiveRelayOptions {
 
 /** A connection through a relay as bytes, and its transports. */
 export interface FrozenRelay {
-  /** The protocol, as `ImapRelayProtocol.freeze()` returns it. */
-  readonly relay: Uint8Array;
+  /** What `ImapRelayProtocol.freeze()` returns, as `storeBytes()` does. */
+  readonly stored: string;
   /** The custom command that runs; `undefined` if none does. */
   readonly command: FrozenCommand | undefined;
   /** The client's transport. */
@@ -116,7 +117,7 @@ export class LiveRelay {
   constructor(start: Transport | FrozenRelay, settings: LiveRelayOptions) {
     this.#settings = settings;
     const { options, timeouts, client } = settings;
-    const frozen = "relay" in start ? start : undefined;
+    const frozen = "stored" in start ? start : undefined;
     this.#relay = frozen === undefined ? this.#newRelay() : thawRelayProtocol(options, frozen);
     this.#runner = new CommandRunner({
       commands: options.commands ?? [],
@@ -181,7 +182,7 @@ export class LiveRelay {
     const command = this.#runner.freeze();
     const deadlines = [client.deadline, upstream.deadline, command?.wakeAt];
     return {
-      relay: this.#relay.freeze(),
+      stored: storeBytes(this.#relay.freeze()),
       command,
       client: this.#clientDriver.release()!,
       upstream: this.#upstreamDriver!.release()!,

@@ -7,6 +7,7 @@
 import { ImapRelayProtocol } from "../../core/imap/mod.ts";
 import { decodePlainData, encodePlainData } from "../../core/plain_data.ts";
 import type { ReleasedTransport } from "../../transports/driver.ts";
+import { storeBytes, storedBytes } from "../stored_bytes.ts";
 import type { RelayClientInfo } from "./client_info.ts";
 import type { FrozenRelay } from "./live_relay.ts";
 
@@ -32,12 +33,14 @@ export const movedForm = `relay 2, protocol ${ImapRelayProtocol.frozenForm}`;
 
 /** The state of a connection, with who its client is. */
 export function writeMoved(frozen: FrozenRelay, client: RelayClientInfo): Uint8Array {
-  const { relay, command } = frozen;
+  const { stored, command } = frozen;
   const { timeOrigin } = performance;
-  const { bytes, wakeAt } = command ?? {};
-  return encodePlainData(
-    { relay, command: bytes, wakeAt, client, timeOrigin } satisfies MovedState,
-  );
+  const state: MovedState = {
+    ...{ client, timeOrigin, wakeAt: command?.wakeAt },
+    relay: storedBytes(stored),
+    command: command && storedBytes(command.stored),
+  };
+  return encodePlainData(state);
 }
 
 /** A connection that comes from another process. Throws a `LocalProtocolError` for damaged bytes. */
@@ -49,9 +52,9 @@ export function readMoved(
   return {
     client,
     relay: {
-      relay,
+      stored: storeBytes(relay),
       command: command && {
-        bytes: command,
+        stored: storeBytes(command),
         watch: undefined,
         wakeAt: wakeAt && wakeAt + clockShift,
       },

@@ -15,6 +15,7 @@ import { timeLimit } from "../../transports/timers.ts";
 import type { TlsOptions, Transport } from "../../transports/transport.ts";
 import { checkOwnTls, definitionsOf } from "../check_options.ts";
 import type { ImapCommand } from "../define_command.ts";
+import { storedBytes } from "../stored_bytes.ts";
 import type { RelayClientInfo } from "./client_info.ts";
 
 /** A login that the server has accepted. */
@@ -141,9 +142,9 @@ export function newRelayProtocol(
 /** The protocol of a client that was frozen. */
 export function thawRelayProtocol(
   options: RelayConnectionOptions,
-  { relay, clockShift }: { readonly relay: Uint8Array; readonly clockShift: number },
+  { stored, clockShift }: { readonly stored: string; readonly clockShift: number },
 ): ImapRelayProtocol {
-  return ImapRelayProtocol.thaw(relay, protocolOptions(options), { clockShift });
+  return ImapRelayProtocol.thaw(storedBytes(stored), protocolOptions(options), { clockShift });
 }
 
 function protocolOptions(
