@@ -115,6 +115,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
   readonly #unauthenticated = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   readonly #accepting: Promise<void>;
+  readonly #nextRefusalDelay = (peer: string) => this.#refusalDelays.next(peer);
   /** The ends of connections that don't count any more: they were turned away, or had to make room. */
   readonly #leaving = new Set<Promise<void>>();
 
@@ -165,7 +166,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
   adopt(open: (context: HostContext) => Connection): void {
     const connection = open({
       onLoggedIn: () => {},
-      nextRefusalDelay: (peer) => this.#refusalDelays.next(peer),
+      nextRefusalDelay: this.#nextRefusalDelay,
     });
     this.#add(connection, networkAddress(connection.peer));
   }
@@ -265,7 +266,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
     const { open } = this.#options;
     const connection: Connection = open(transport, {
       onLoggedIn: () => this.#unauthenticated.delete(connection),
-      nextRefusalDelay: (peer) => this.#refusalDelays.next(peer),
+      nextRefusalDelay: this.#nextRefusalDelay,
     });
     this.#unauthenticated.add(connection);
     this.#add(connection, address);

@@ -49,7 +49,7 @@ export class RelayConnection {
   readonly #options: RelayConnectionOptions;
   readonly #timeouts: RelayTimeouts;
   readonly #nextRefusalDelay: (peer: string) => number;
-  readonly #onLoggedIn: (() => void) | undefined;
+  #onLoggedIn: (() => void) | undefined;
   #relay: LiveRelay | FrozenRelay;
   /** Until something has to be done: the connection is to be frozen, or thawed. */
   #timer = noTimer;
@@ -147,7 +147,10 @@ export class RelayConnection {
       timeouts: this.#timeouts,
       client: this.client,
       nextRefusalDelay: this.#nextRefusalDelay,
-      onLoggedIn: () => this.#onLoggedIn?.(),
+      onLoggedIn: () => {
+        this.#onLoggedIn?.();
+        this.#onLoggedIn = undefined;
+      },
       onRead: () => {
         this.#readAt = performance.now();
       },
