@@ -63,9 +63,12 @@ export class Deliveries {
     return this.#hasEnded;
   }
 
-  /** Gives the worker sockets that nobody reads, and keeps copies until it is known what has become of them. */
-  give(parcels: readonly Parcel[]): Promise<Outcome> {
-    const delivery = new Delivery(++this.#lastId, parcels, this.#options);
+  /**
+   * Gives the worker sockets that nobody reads, and keeps copies until it is known what has become of them. It is asked
+   * before if it may have something else to read first.
+   */
+  give(parcels: readonly Parcel[], { asks = false } = {}): Promise<Outcome> {
+    const delivery = new Delivery(++this.#lastId, parcels, { ...this.#options, asks });
     this.#open.push(delivery);
     if (this.#hasEnded) this.end();
     else this.#goOn();
@@ -124,13 +127,19 @@ class Delivery {
   readonly #id: number;
   readonly #parcels: readonly Parcel[];
   readonly #send: DeliveriesOptions["send"];
+  readonly #asks: boolean;
   readonly #timer: Timer;
   /** "dropped": its outcome is known, but the worker has still to answer; "over": it has nothing more to say. */
   #state: "waiting" | "sending" | "taking" | "dropped" | "over" = "waiting";
   #sent = 0;
   #settle: (outcome: Outcome) => void = () => {};
 
-  constructor(id: number, parcels: readonly Parcel[], { send, limit }: DeliveriesOptions) {
+  constructor(
+    id: number,
+    parcels: readonly Parcel[],
+    { send, limit, asks }: DeliveriesOptions & { readonly asks: boolean },
+  ) {
+    this.#asks = asks;
     this.#id = id;
     this.#parcels = parcels;
     this.#send = send;
@@ -149,8 +158,8 @@ class Delivery {
   start(): void {
     if (this.#state !== "waiting") return;
     this.#state = "sending";
-    if (this.#parcels[0].message.type === "client") this.#next();
-    else void this.#send({ type: "coming", id: this.#id });
+    if (this.#asks) void this.#send({ type: "coming", id: this.#id });
+    else this.#next();
   }
 
   /** Takes the worker's answer. */

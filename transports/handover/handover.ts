@@ -108,8 +108,9 @@ export class Handover {
     void this.#old.send({ type: "moved", id, ...(isBack ? { reason } : {}) });
   }
 
+  /** It is asked before: this runtime has just told the old worker that the last socket has come. */
   async #passBack(parcels: readonly Parcel[]): Promise<boolean> {
-    const { type } = await this.#old.give(parcels);
+    const { type } = await this.#old.give(parcels, { asks: true });
     for (const { socket } of parcels) socket.destroy();
     return type === "taken";
   }

@@ -23,7 +23,7 @@ export type HandoverMessage =
   | NewClient
   /** Either way: a part of a connection, as its socket. */
   | MovingPart
-  /** To a worker: a connection comes, or comes back. */
+  /** To a worker: a connection comes back. */
   | { readonly type: "coming"; readonly id: number }
   /** To whoever sent a socket, or said that a connection comes: that has arrived. */
   | { readonly type: "received"; readonly id: number }

@@ -96,8 +96,8 @@ export class WorkerProcess {
   }
 
   /** Gives it sockets that nobody reads; resolves when it is known what has become of them. */
-  give(parcels: readonly Parcel[]): Promise<Outcome> {
-    return this.#deliveries.give(parcels);
+  give(parcels: readonly Parcel[], options: { readonly asks?: boolean } = {}): Promise<Outcome> {
+    return this.#deliveries.give(parcels, options);
   }
 
   /** Resolves when nothing is on its way to it; what hasn't started comes back as if it had ended. */
