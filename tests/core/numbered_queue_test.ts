@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NumberedQueue } from "../../core/numbered_queue.ts";
 
-test("numbered queue › numbers count up, whatever was removed", () => {
+test("numbered queue › items are removed in any order › numbers go on counting up", () => {
   const queue = new NumberedQueue<string>();
   assert.equal(queue.last, 0);
   assert.deepEqual([queue.push("a"), queue.push("b")], [1, 2]);
@@ -35,7 +35,7 @@ test("numbered queue › an item in the middle is removed › the others stay", 
   assert.equal(queue.first, "c");
 });
 
-test("numbered queue › items may be removed while they are gone through", () => {
+test("numbered queue › removals during an iteration › the iteration goes on", () => {
   const queue = new NumberedQueue<number>();
   for (let item = 1; item <= 100; item++) queue.push(item);
   const seen: number[] = [];
