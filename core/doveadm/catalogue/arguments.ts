@@ -77,13 +77,13 @@ export function givenParameters(
   info: CommandInfo,
   values: ParameterValues,
   version: DovecotVersion,
-): GivenParameter[] {
+): [parameter: ParameterInfo, value: Exclude<ParameterValue, false>][] {
   checkParameters(info, values);
   return givenInVersion(info, values, version);
 }
 
 /** A parameter that was set, or is implied, and its value. */
-type GivenParameter = [parameter: ParameterInfo, value: Exclude<ParameterValue, false>];
+type GivenParameter = ReturnType<typeof givenParameters>[number];
 
 /** As {@linkcode givenParameters}, of parameters that passed {@linkcode checkParameters}. */
 function givenInVersion(
