@@ -59,6 +59,7 @@ export class RowReader {
    * any. Throws a `RemoteProtocolError` for a row over the limit, and for values of a command without rows.
    */
   cut(piece: Uint8Array): Uint8Array | undefined {
+    if (piece.length === 0) return undefined;
     const columns = this.#columns.length;
     if (columns === 0) throw this.#call.wrongCount(1, 0);
     let values = this.#values;

@@ -107,7 +107,9 @@ test("rows › values that make no whole rows › are an error, however they com
   }
   const purge = new TypedCall("purge", { user: "alice" });
   const none = new RowReader(purge, { version: "2.4", limit: 10_000 });
+  assert.equal(none.end(), undefined);
   assert.throws(() => none.cut(encodeUtf8("x")), RemoteProtocolError);
+  assert.deepEqual(rowsOfReply(purge, wireOf([]), { version: "2.4", limits }), []);
   assert.throws(
     () => rowsOfReply(purge, wireOf(["x"]), { version: "2.4", limits }),
     RemoteProtocolError,
