@@ -89,7 +89,6 @@ export class Server<Calls extends CallRunner = CallRunner> {
   /** Notes that it was reached. */
   answered(): void {
     this.#hasAnswered = true;
-    this.#backoff.opened();
     this.#backoff.answered();
   }
 

@@ -55,12 +55,6 @@ export class Backoff {
     this.#spareUntil = this.#until;
   }
 
-  /** A connection was opened: the next may be, too. It may end before it is of use, as the last did. */
-  opened(): void {
-    this.#until = -Infinity;
-    this.#spareUntil = -Infinity;
-  }
-
   /** All who waited got the last failure as their error: whoever comes next may try at once. */
   forgive(): void {
     this.#until = -Infinity;

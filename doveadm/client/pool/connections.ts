@@ -289,7 +289,6 @@ export class Connections {
     const { observer, random, maxLifetime } = this.#options;
     const now = entry.openedAt = this.#clock.now();
     entry.oldAt = now + maxLifetime * (1 - random() / 10);
-    this.#backoff.opened();
     observer.totals.opened++;
     void connection.closed.then(() => {
       // Who runs a command on it gets the error.

@@ -207,5 +207,5 @@ test("hostile › connections that end as soon as they are open › no more than
     );
     for (const error of errors) assert(error instanceof DovewireError, String(error));
   });
-  assert(connections < 60, `${connections} connections`);
+  assert(connections < 30, `${connections} connections`);
 });
