@@ -104,6 +104,9 @@ export interface Range {
 /** Up to this size replies share the decoded text of their chunk; longer ones are decoded by themselves. */
 const textUpTo = 4096;
 
+/** From this size on a value is large. */
+const largeFrom = 65_536;
+
 /** A reply whose fields are in a range and are decoded on first use. */
 export abstract class LazyReply implements DoveadmReplyBase {
   readonly type = "reply";
@@ -136,7 +139,11 @@ export abstract class LazyReply implements DoveadmReplyBase {
   #decode(): readonly string[] {
     if (this.#rawFields !== undefined) return this.#rawFields.map(decodeUtf8);
     const { chunk, start, end } = this.#range;
-    if (end - start > textUpTo) return splitText(chunk.bytes.subarray(start, end));
+    if (end - start > textUpTo) {
+      // Of a large value no text is made before it is unescaped; of several a text is split faster.
+      const isLarge = !this.escapedFields.subarray(0, largeFrom).includes(TAB);
+      return isLarge ? this.rawFields.map(decodeUtf8) : splitText(this.escapedFields);
+    }
     if (start === end) return [];
     // Every value ends in a TAB, except the single JSON text that `user` answers with.
     const isWhole = chunk.bytes[end - 1] === TAB;
