@@ -11,7 +11,7 @@ import { startTimer, type Timer } from "../transports/timers.ts";
 import { CommandWatch } from "./command_watch.ts";
 import type { ImapCommand } from "./define_command.ts";
 import { HandlerRun, type HandlerRunOptions } from "./handler_run.ts";
-import { storeBytes, storedBytes } from "./stored_bytes.ts";
+import { fromByteString, toByteString } from "../core/byte_string.ts";
 
 /** A custom command that runs. */
 export interface RunningCommand {
@@ -54,7 +54,7 @@ interface Current {
 
 /** A command that sleeps, without a runner. */
 export interface FrozenCommand {
-  /** The command, and the state of its handler, as `storeBytes()` returns them. */
+  /** The command, and the state of its handler, as `toByteString()` returns them. */
   readonly stored: string;
   /** What wakes it; `undefined` for nothing, and after the way to another process. */
   readonly watch: CommandWatch | undefined;
@@ -132,12 +132,12 @@ export class CommandRunner {
     this.#current = undefined;
     this.#wakeTimer.stop();
     watch?.whenWoken(undefined);
-    return { stored: storeBytes(encodePlainData({ event, state })), watch, wakeAt };
+    return { stored: toByteString(encodePlainData({ event, state })), watch, wakeAt };
   }
 
   /** Goes on with a command that was frozen. */
   thaw({ stored, watch: known, wakeAt }: FrozenCommand): void {
-    const { event, state } = decodePlainData(storedBytes(stored)) as Pick<
+    const { event, state } = decodePlainData(fromByteString(stored)) as Pick<
       Current,
       "event" | "state"
     >;

@@ -25,7 +25,7 @@ import { startTimer, type Timer } from "../../transports/timers.ts";
 import { isDisconnect, type Transport } from "../../transports/transport.ts";
 import { CommandRunner, type FrozenCommand, type RunningCommand } from "../command_runner.ts";
 import { keepalivePhase } from "../keepalive_phase.ts";
-import { storeBytes } from "../stored_bytes.ts";
+import { toByteString } from "../../core/byte_string.ts";
 import { checkUserName } from "../user_name.ts";
 import { type RelayClientInfo, trustedFields } from "./client_info.ts";
 import {
@@ -74,7 +74,7 @@ export interface LiveRelayOptions {
 
 /** A connection through a relay as bytes, and its transports. */
 export interface FrozenRelay {
-  /** What `ImapRelayProtocol.freeze()` returns, as `storeBytes()` does. */
+  /** What `ImapRelayProtocol.freeze()` returns, as `toByteString()` does. */
   readonly stored: string;
   /** The custom command that runs; `undefined` if none does. */
   readonly command: FrozenCommand | undefined;
@@ -182,7 +182,7 @@ export class LiveRelay {
     const command = this.#runner.freeze();
     const deadlines = [client.deadline, upstream.deadline, command?.wakeAt];
     return {
-      stored: storeBytes(this.#relay.freeze()),
+      stored: toByteString(this.#relay.freeze()),
       command,
       client: this.#clientDriver.release()!,
       upstream: this.#upstreamDriver!.release()!,

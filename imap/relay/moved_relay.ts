@@ -7,7 +7,7 @@
 import { ImapRelayProtocol } from "../../core/imap/mod.ts";
 import { decodePlainData, encodePlainData } from "../../core/plain_data.ts";
 import type { ReleasedTransport } from "../../transports/driver.ts";
-import { storeBytes, storedBytes } from "../stored_bytes.ts";
+import { fromByteString, toByteString } from "../../core/byte_string.ts";
 import type { RelayClientInfo } from "./client_info.ts";
 import type { FrozenRelay } from "./live_relay.ts";
 
@@ -37,8 +37,8 @@ export function writeMoved(frozen: FrozenRelay, client: RelayClientInfo): Uint8A
   const { timeOrigin } = performance;
   const state: MovedState = {
     ...{ client, timeOrigin, wakeAt: command?.wakeAt },
-    relay: storedBytes(stored),
-    command: command && storedBytes(command.stored),
+    relay: fromByteString(stored),
+    command: command && fromByteString(command.stored),
   };
   return encodePlainData(state);
 }
@@ -52,9 +52,9 @@ export function readMoved(
   return {
     client,
     relay: {
-      stored: storeBytes(relay),
+      stored: toByteString(relay),
       command: command && {
-        stored: storeBytes(command),
+        stored: toByteString(command),
         watch: undefined,
         wakeAt: wakeAt && wakeAt + clockShift,
       },

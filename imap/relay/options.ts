@@ -15,7 +15,7 @@ import { timeLimit } from "../../transports/timers.ts";
 import type { TlsOptions, Transport } from "../../transports/transport.ts";
 import { checkOwnTls, definitionsOf } from "../check_options.ts";
 import type { ImapCommand } from "../define_command.ts";
-import { storedBytes } from "../stored_bytes.ts";
+import { fromByteString } from "../../core/byte_string.ts";
 import type { RelayClientInfo } from "./client_info.ts";
 
 /** A login that the server has accepted. */
@@ -144,7 +144,7 @@ export function thawRelayProtocol(
   options: RelayConnectionOptions,
   { stored, clockShift }: { readonly stored: string; readonly clockShift: number },
 ): ImapRelayProtocol {
-  return ImapRelayProtocol.thaw(storedBytes(stored), protocolOptions(options), { clockShift });
+  return ImapRelayProtocol.thaw(fromByteString(stored), protocolOptions(options), { clockShift });
 }
 
 function protocolOptions(

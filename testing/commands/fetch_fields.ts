@@ -8,7 +8,7 @@ import { encodeUtf8 } from "../../core/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import { parseAddresses } from "../dovecot_message/addresses.ts";
 import { bodyStructure } from "../dovecot_message/body_structure.ts";
-import { fromByteString } from "../dovecot_message/byte_string.ts";
+import { fromByteString } from "../../core/byte_string.ts";
 import { decodeEncodedWords } from "../dovecot_message/encoded_words.ts";
 import { envelope, withoutNuls } from "../dovecot_message/envelope.ts";
 import type { MailboxKeywords } from "../mailboxes/flags.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fromByteString, toByteString } from "./byte_string.ts";
+import { fromByteString, toByteString } from "../../core/byte_string.ts";
 
 /** Replaces a run of invalid bytes of any length. */
 const replacement = "\ufffd";

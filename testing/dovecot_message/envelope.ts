@@ -5,7 +5,7 @@
  */
 
 import { type MailAddress, parseEnvelopeAddresses } from "./addresses.ts";
-import { toByteString } from "./byte_string.ts";
+import { toByteString } from "../../core/byte_string.ts";
 import type { HeaderField } from "./headers.ts";
 import { imapLine, imapReadable, imapString } from "./imap_strings.ts";
 

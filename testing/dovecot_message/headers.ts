@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toByteString } from "./byte_string.ts";
+import { toByteString } from "../../core/byte_string.ts";
 import { decodeEncodedWords } from "./encoded_words.ts";
 
 const LF = 0x0a;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fromByteString, toByteString } from "./byte_string.ts";
+import { fromByteString, toByteString } from "../../core/byte_string.ts";
 import { charsetText, decodeEncodedWords, utf8Text } from "./encoded_words.ts";
 import type { HeaderField } from "./headers.ts";
 import type { Message } from "./message.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fromByteString, toByteString } from "./byte_string.ts";
+import { fromByteString, toByteString } from "../../core/byte_string.ts";
 import { decodeBase64 } from "./encoded_words.ts";
 import type { HeaderField } from "./headers.ts";
 import { Rfc822Reader } from "./rfc822_reader.ts";

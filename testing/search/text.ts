@@ -5,7 +5,7 @@
  */
 
 import { type MailAddress, parseEnvelopeAddresses } from "../dovecot_message/addresses.ts";
-import { fromByteString } from "../dovecot_message/byte_string.ts";
+import { fromByteString } from "../../core/byte_string.ts";
 import { parseContentType } from "../dovecot_message/content_type.ts";
 import { mapEncodedWords, utf8Text } from "../dovecot_message/encoded_words.ts";
 import type { HeaderField } from "../dovecot_message/headers.ts";

@@ -6,7 +6,7 @@
 
 import { type FetchFields, fetchFields, ofMessage, sentText } from "../../commands/fetch_fields.ts";
 import { bodyStructure, type StructureKind } from "../../dovecot_message/body_structure.ts";
-import { fromByteString } from "../../dovecot_message/byte_string.ts";
+import { fromByteString } from "../../../core/byte_string.ts";
 import { decodeParameters } from "./parameters.ts";
 
 /** The fields of Dovecot 2.4. */

@@ -6,7 +6,7 @@
  */
 
 import { encodeUtf8 } from "../../../core/mod.ts";
-import { fromByteString, toByteString } from "../../dovecot_message/byte_string.ts";
+import { fromByteString, toByteString } from "../../../core/byte_string.ts";
 import type { FieldParameter } from "../../dovecot_message/content_type.ts";
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeUtf8 } from "../../../core/mod.ts";
 import { CommandFailure } from "../../../doveadm/server/command_failure.ts";
-import { fromByteString } from "../../../testing/dovecot_message/byte_string.ts";
+import { fromByteString } from "../../../core/byte_string.ts";
 import { fetchFields, parseFetchFields } from "../../../testing/commands/fetch_fields.ts";
 import { MailboxKeywords } from "../../../testing/mailboxes/flags.ts";
 import { MailSystem } from "../../../testing/mail_system.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeUtf8 } from "../../../core/mod.ts";
-import { fromByteString, toByteString } from "../../../testing/dovecot_message/byte_string.ts";
+import { fromByteString, toByteString } from "../../../core/byte_string.ts";
 import { type Message, parseMessage, sizeOf } from "../../../testing/dovecot_message/message.ts";
 import type { MessagePart } from "../../../testing/dovecot_message/mime.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromByteString, toByteString } from "../../../testing/dovecot_message/byte_string.ts";
+import { fromByteString, toByteString } from "../../../core/byte_string.ts";
 import { parseMessage } from "../../../testing/dovecot_message/message.ts";
 import {
   decodeBody,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../../core/mod.ts";
-import { fromByteString } from "../../../testing/dovecot_message/byte_string.ts";
+import { fromByteString } from "../../../core/byte_string.ts";
 import { MailSystem } from "../../../testing/mail_system.ts";
 import { Mailbox, type NewMail } from "../../../testing/mailbox.ts";
 import { findMails, mailboxesOf } from "../../../testing/search/match.ts";

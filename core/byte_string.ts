@@ -1,6 +1,6 @@
 /**
- * Bytes as strings, one character a byte. The mail parsers work on such strings, which lose nothing if
- * the bytes are no valid text.
+ * Bytes as strings, one character a byte: they lose nothing if the bytes are no valid text, and bytes that are kept
+ * for long take some 400 bytes less so, without a buffer of their own between those of the sockets.
  *
  * @module
  */

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { storeBytes, storedBytes } from "../../imap/stored_bytes.ts";
+import { fromByteString, toByteString } from "../../core/byte_string.ts";
 
-test("stored bytes › of all values, and more than become text at once › come back", () => {
+test("byte strings › of all values, and more than become text at once › come back", () => {
   for (const size of [0, 1, 256, 8191, 8192, 8193, 100_000]) {
     const bytes = Uint8Array.from({ length: size }, (_, at) => at % 251 + at % 5);
-    const text = storeBytes(bytes);
+    const text = toByteString(bytes);
     assert.equal(text.length, size);
-    assert.deepEqual(storedBytes(text), bytes);
+    assert.deepEqual(fromByteString(text), bytes);
   }
   const all = Uint8Array.from({ length: 256 }, (_, at) => at);
-  assert.deepEqual(storedBytes(storeBytes(all)), all);
+  assert.deepEqual(fromByteString(toByteString(all)), all);
 });
