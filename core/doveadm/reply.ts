@@ -107,7 +107,10 @@ const textUpTo = 4096;
 /** From this size on a value is large. */
 const largeFrom = 65_536;
 
-/** A reply whose fields are in a range and are decoded on first use. */
+/** What the runtimes' `console.log` calls for an object, for one with getters that are to be shown. */
+export const nodeInspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
+
+/** A reply whose fields are in a range and are decoded on first use. JSON and `console.log` show them as texts. */
 export abstract class LazyReply implements DoveadmReplyBase {
   readonly type = "reply";
   readonly id: number;
@@ -128,6 +131,14 @@ export abstract class LazyReply implements DoveadmReplyBase {
 
   get rawFields(): readonly Uint8Array[] {
     return this.#rawFields ??= this.#split();
+  }
+
+  toJSON(): object {
+    return { ...this, fields: this.fields };
+  }
+
+  [nodeInspect](): object {
+    return this.toJSON();
   }
 
   /** The fields as on the wire. To be taken before {@linkcode rawFields}, which may unescape them in place. */

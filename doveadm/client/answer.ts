@@ -11,7 +11,7 @@ import type {
   LogLine,
 } from "../../core/doveadm/mod.ts";
 import { encodeUtf8 } from "../../core/bytes.ts";
-import { LazyReply } from "../../core/doveadm/reply.ts";
+import { LazyReply, nodeInspect } from "../../core/doveadm/reply.ts";
 import { tabEscape } from "../../core/doveadm/tab_escape.ts";
 import type { DoveadmAnswer } from "./request.ts";
 
@@ -20,7 +20,10 @@ export function answerOf(reply: DoveadmReply, log: readonly LogLine[]): DoveadmA
   return reply.ok ? new SuccessAnswer(reply, log) : new FailureAnswer(reply, log);
 }
 
-/** What all answers have. A class, since getters of an object's own take long to create. */
+/**
+ * What all answers have. A class, since getters of an object's own take long to create. JSON and `console.log` show
+ * the fields as texts.
+ */
 abstract class Answer {
   readonly type = "reply";
   readonly id: number;
@@ -41,6 +44,14 @@ abstract class Answer {
 
   get rawFields(): readonly Uint8Array[] {
     return this.#reply.rawFields;
+  }
+
+  toJSON(): object {
+    return { ...this, fields: this.fields };
+  }
+
+  [nodeInspect](): object {
+    return this.toJSON();
   }
 
   /** See {@linkcode escapedFieldsOf}. */

@@ -56,6 +56,15 @@ function replyTo(bytes: string | Uint8Array): DoveadmReply {
   return reply;
 }
 
+test("doveadm client › a reply as JSON, or inspected › has its fields as texts", () => {
+  const success = { type: "reply", id: 1, detail: "", ok: true, fields: ["a\tb", ""] };
+  const reply = replyTo("a\x01tb\t\t\n+\n");
+  assert.deepEqual(JSON.parse(JSON.stringify(reply)), success);
+  assert.equal(inspect(reply), inspect(success));
+  const failure = { type: "reply", id: 1, detail: "", ok: false, code: "NOUSER", fields: [] };
+  assert.deepEqual(JSON.parse(JSON.stringify(replyTo("\n-NOUSER\n"))), failure);
+});
+
 test("doveadm client › versions of both ends › the lower minor counts, and maxMinor limits the offer", () => {
   for (const [ours, theirs, both] of [[4, 2, 2], [4, 4, 4], [1, 4, 1], [3, 4, 3], [4, 9, 4]]) {
     const client = new DoveadmClientProtocol({ maxMinor: ours });

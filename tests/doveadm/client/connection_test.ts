@@ -101,6 +101,17 @@ test("connection › several pending commands, byte by byte › answers in their
   assert(!connection.isOpen);
 });
 
+test("connection › an answer as JSON › has its fields as texts, and its log", async () => {
+  const [connection, server] = await connected();
+  const answer = connection.send(list);
+  await server.hears("mailbox list\n");
+  await server.say("one\t\n+\n");
+  assert.deepEqual(JSON.parse(JSON.stringify(await answer)), {
+    ...{ type: "reply", id: 1, ok: true, fields: ["one"], detail: "", log: [] },
+  });
+  await connection.close();
+});
+
 test("connection › a server that sends no version › counts as 1.0 after a second", async () => {
   const [here, there] = memoryPair();
   const server = new FakeServer(there, 0);
