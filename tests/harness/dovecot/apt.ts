@@ -10,6 +10,24 @@ import process from "node:process";
 import { runScript } from "./programs.ts";
 
 /**
+ * The part of {@linkcode INSTALL_SCRIPT} that calls apt.
+ *
+ * It updates the lists of packages only where they are missing or too old, since that takes longer than many an
+ * installation. A failed update doesn't stop it: one broken package source fails it, but may not be the source
+ * of these packages.
+ */
+export const APT_SCRIPT: string = `
+apt() {
+  # What a package starts must not hold the lock.
+  apt-get -o DPkg::Lock::Timeout=120 -y --no-install-recommends "$@" 9<&-
+}
+if ! apt install "$@"; then
+  apt update || true
+  apt install "$@"
+fi
+`;
+
+/**
  * Installs the packages that are its arguments, run by `sh -euc` as root.
  *
  * Several test files may get here at once, each in a process of its own: flock makes them wait in turn, and
@@ -20,8 +38,7 @@ import { runScript } from "./programs.ts";
  * can remove the file, the file forbids nothing any more, because it checks whether this shell lives, and
  * the next installation replaces it.
  *
- * A failed update doesn't stop it: one broken package source fails it, but may not be the source of these
- * packages.
+ * Then {@linkcode APT_SCRIPT} installs them.
  */
 export const INSTALL_SCRIPT: string = `
 exec 9</var/lib/dpkg
@@ -44,9 +61,7 @@ if [ ! -e "$policy" ] || grep -q dovewire "$policy"; then
   chmod 755 "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-apt-get -o DPkg::Lock::Timeout=120 update || true
-apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@" 9<&-
-`;
+${APT_SCRIPT}`;
 
 /** Whether an os-release file describes Debian, Ubuntu or a descendant. */
 export function isDebianLike(osRelease: string): boolean {

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { argumentsToRun } from "../this_runtime.ts";
 import { startDovecot } from "./dovecot.ts";
 import type { Dovecot, DovecotVersion } from "./dovecot.ts";
-import { INSTALL_SCRIPT, isDebianLike } from "./apt.ts";
+import { APT_SCRIPT, INSTALL_SCRIPT, isDebianLike } from "./apt.ts";
 import { IMAGE } from "./image.ts";
 import { checkVersion, findDovecot } from "./install.ts";
 import { logged } from "./log.ts";
@@ -401,4 +401,30 @@ test("Dovecot › Debian and its descendants › install it with apt", async () 
   assert.ok(!isDebianLike(""));
   const child = spawn("sh", ["-nc", INSTALL_SCRIPT], { stdio: "ignore" });
   assert.equal(await new Promise((resolve) => child.once("exit", resolve)), 0);
+});
+
+test("Dovecot › lists of packages that are missing or too old › are updated before apt tries again", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "apt"));
+  try {
+    const install = async (failures: number) => {
+      await rm(join(folder, "calls"), { force: true });
+      const text = `#!/bin/sh
+case "$*" in *update*) echo update >>${folder}/calls; exit 100 ;; esac
+echo "install \${*##*install }" >>${folder}/calls
+[ "$(grep -c install ${folder}/calls)" -gt ${failures} ]
+`;
+      await writeFile(join(folder, "apt-get"), text, { mode: 0o755 });
+      const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
+      const args = ["-euc", APT_SCRIPT, "sh", "one", "two"];
+      const child = spawn("sh", args, { env, stdio: "ignore" });
+      const status = await new Promise((resolve) => child.once("exit", resolve));
+      return [status, await readFile(join(folder, "calls"), "utf8")];
+    };
+    const once = "install one two\n";
+    assert.deepEqual(await install(0), [0, once]);
+    assert.deepEqual(await install(1), [0, `${once}update\n${once}`]);
+    assert.deepEqual(await install(2), [1, `${once}update\n${once}`]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
