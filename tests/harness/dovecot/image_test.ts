@@ -11,26 +11,39 @@ import { IMAGE_SCRIPT } from "./image.ts";
 interface Script {
   /** Path of the cache folder. */
   readonly cache: string;
-  /** Sets the shell script that replaces debootstrap. */
+  /** Sets the shell script that runs when apt is to download packages, in the image's folder. */
   readonly bootstrap: (text: string) => Promise<void>;
   /** Runs IMAGE_SCRIPT; resolves to its exit status. */
   readonly run: (mark: string) => Promise<number>;
 }
 
-/** Creates a folder, and runs IMAGE_SCRIPT there with a debootstrap that only writes a file. */
+/** What the script takes from packages. */
+const CONTENT = "mkdir -p etc dev usr/share/base-passwd usr/share/dovecot/conf.d\n" +
+  "touch usr/share/base-passwd/passwd.master usr/share/base-passwd/group.master\n" +
+  "touch usr/share/dovecot/dovecot.conf var/cache/apt/archives/one_1.deb\n";
+
+/** Creates a folder, and runs IMAGE_SCRIPT there with an apt that writes some files. */
 async function withScript(act: (script: Script) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "image"));
   try {
     const cache = join(folder, "cache");
     await mkdir(cache);
-    const program = join(folder, "debootstrap");
-    await writeFile(program, "");
-    await chmod(program, 0o755);
+    const program = async (name: string, text: string) => {
+      await writeFile(join(folder, name), `#!/bin/sh -e\n${text}\n`);
+      await chmod(join(folder, name), 0o755);
+    };
+    await program("dpkg-deb", "tar -c -T /dev/null");
+    // Only root can do these.
+    for (const name of ["mknod", "ldconfig"]) await program(name, "");
     await act({
       cache,
-      bootstrap: (text) => writeFile(program, `#!/bin/sh -e\n${text}\n`),
+      bootstrap: (text) =>
+        program(
+          "apt-get",
+          `case "$*" in *--download-only*) ;; *) exit 0 ;; esac\n${CONTENT}${text}`,
+        ),
       run: (mark) => {
-        const args = [cache, join(cache, "image"), mark, "suite", "one,two"];
+        const args = [cache, join(cache, "image"), mark, "suite", "one", "two"];
         const child = spawn("sh", ["-euc", IMAGE_SCRIPT, "sh", ...args], {
           env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
           stdio: "ignore",
@@ -43,7 +56,7 @@ async function withScript(act: (script: Script) => Promise<void>): Promise<void>
   }
 }
 
-const BOOTSTRAP = 'mkdir -p "$4/etc"; echo "$2 $3" >"$4/etc/made"';
+const BOOTSTRAP = 'echo "$(cut -d" " -f 4- var/lib/apt/sources.list)" "${*##*install }" >etc/made';
 
 test("Dovecot image › several runs › create it once, and again for another content", async () => {
   await withScript(async ({ cache, bootstrap, run }) => {
@@ -51,26 +64,26 @@ test("Dovecot image › several runs › create it once, and again for another c
     assert.equal(await run("1"), 0);
     assert.deepEqual(await readdir(cache), ["image"]);
     const made = await readFile(join(cache, "image", "etc", "made"), "utf8");
-    assert.equal(made, "--include=one,two suite\n");
-    await bootstrap(`${BOOTSTRAP}; echo more >"$4/etc/more"`);
+    assert.equal(made, "suite main --download-only one two\n");
+    await bootstrap(`${BOOTSTRAP}; echo more >etc/more`);
     assert.equal(await run("1"), 0);
     assert.ok(!(await readdir(join(cache, "image", "etc"))).includes("more"));
     assert.equal(await run("2"), 0);
     assert.deepEqual(await readdir(cache), ["image"]);
     const files = await readdir(join(cache, "image", "etc"));
-    assert.deepEqual(files.sort(), ["dovewire-image", "made", "more"]);
+    assert(["dovewire-image", "made", "more"].every((name) => files.includes(name)), `${files}`);
   });
 });
 
 test("Dovecot image › a failed creation › leaves none, and the next run creates it", async () => {
   await withScript(async ({ cache, bootstrap, run }) => {
-    await bootstrap('mkdir -p "$4/half"; exit 3');
+    await bootstrap("exit 3");
     assert.notEqual(await run("1"), 0);
     assert.deepEqual(await readdir(cache), ["image.part"]);
     await bootstrap(BOOTSTRAP);
     assert.equal(await run("1"), 0);
     assert.deepEqual(await readdir(cache), ["image"]);
-    assert.deepEqual(await readdir(join(cache, "image")), ["etc"]);
+    assert((await readdir(join(cache, "image"))).includes("etc"));
   });
 });
 
