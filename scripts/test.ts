@@ -2,12 +2,13 @@
  * Runs the static checks, and the test suite: on Deno, Node 24 and Bun, and the parts that may differ on Node
  * 20 and Node 26. Node 20 and Node 22 test the npm package, the others the sources.
  *
- *     deno task test [--only=checks,deno,node,bun,node20,node22,node26] [--jobs=N] [--] [FILTER…]
+ *     deno task test [--only=checks,deno,node,bun,node20,node22,node26] [--jobs=N] [--times] [--] [FILTER…]
  *
  * A filter is a part of a test file's path; without one all of them run. `--suite=` names another test suite:
  * "unit", "packages", "soak" and "docs" have tasks of their own, "any" is every file on every runtime that
  * `--only` names. `--jobs` is the number of parallel processes: two more than there are cores if left out,
- * since many tests mostly wait.
+ * since many tests mostly wait. `--times` prints the CPU time of each process that runs tests or checks, with
+ * that of the programs that it started; it takes bash, and for the sum of all Linux.
  *
  * The last line of standard output is "N passed, N failed", summed up over all runtimes. With CI=true a skipped
  * test counts as failed.
@@ -26,12 +27,12 @@ import {
   type Suite,
   SUITES,
 } from "./test/plan.ts";
-import { endPrograms, run } from "./test/processes.ts";
+import { type CpuTime, endPrograms, run } from "./test/processes.ts";
 import { Summary } from "./test/summary.ts";
 import { type Assignment, TestJobs } from "./test/test_jobs.ts";
 
 const USAGE = `Usage: deno task test [--only=${["checks", ...RUNTIMES]}] [--suite=${SUITES}] ` +
-  "[--jobs=N] [--] [FILTER…]";
+  "[--jobs=N] [--times] [--] [FILTER…]";
 
 /** The time limit of `deno install`, in milliseconds. */
 const TIMEOUT = 600_000;
@@ -43,6 +44,7 @@ interface Request {
   readonly only: readonly RuntimeName[];
   readonly suite: Suite;
   readonly jobs: number;
+  readonly isMeasured: boolean;
   readonly filters: readonly string[];
 }
 
@@ -55,11 +57,14 @@ function parseArgs(args: readonly string[]): Request {
   let suite: Suite = "all";
   let jobs = navigator.hardwareConcurrency + 2;
   const filters: string[] = [];
+  let isMeasured = false;
   let areOptions = true;
   for (const arg of args) {
     const [, option, value] = areOptions ? /^(--[a-z]+)=(.+)$/.exec(arg) ?? [] : [];
     if (areOptions && arg === "--") {
       areOptions = false;
+    } else if (areOptions && arg === "--times") {
+      isMeasured = true;
     } else if (option === "--only") {
       only = value.split(",");
       const unknown = only.find((name) => !names.includes(name));
@@ -77,7 +82,7 @@ function parseArgs(args: readonly string[]): Request {
   return {
     checks: only.includes("checks") ? checksOf(suite) : [],
     only: RUNTIMES.filter((name) => only.includes(name)),
-    ...{ suite, jobs, filters },
+    ...{ suite, jobs, isMeasured, filters },
   };
 }
 
@@ -88,6 +93,16 @@ async function assign({ only, suite, filters }: Request): Promise<readonly Assig
     runtime,
     files: files.filter((file) => isPlanned(suite, runtime, file)),
   })).filter(({ files }) => files.length > 0);
+}
+
+/** The CPU time of this process and of all that it started; `undefined` where the kernel isn't Linux. */
+async function cpuTime(): Promise<CpuTime | undefined> {
+  const stat = await Deno.readTextFile("/proc/self/stat").catch(() => undefined);
+  if (stat === undefined) return undefined;
+  // After the name, which may contain spaces: utime, stime, cutime and cstime, in hundredths of a second.
+  const [utime, stime, cutime, cstime] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    .slice(11, 15).map((ticks) => Number(ticks) / 100);
+  return { user: utime + cutime, system: stime + cstime };
 }
 
 async function main(): Promise<boolean> {
@@ -102,9 +117,11 @@ async function main(): Promise<boolean> {
     const { problem } = await run(Deno.execPath(), ["install", "--quiet"], { timeout: TIMEOUT });
     if (problem !== undefined) summary.addProblem("setup", `"deno install" ${problem}`);
   }
-  const tests = new TestJobs(summary, request.jobs).jobsFor(assignments);
-  const checks = await checkJobs(summary, request.checks);
-  await runJobs([...checks, ...tests], request.jobs);
+  const { jobs, isMeasured } = request;
+  const tests = new TestJobs(summary, jobs, isMeasured).jobsFor(assignments);
+  const checks = await checkJobs(summary, request.checks, isMeasured);
+  await runJobs([...checks, ...tests], jobs);
+  if (isMeasured) summary.printTimes(await cpuTime());
   return summary.print(Deno.env.get("CI") === "true");
 }
 

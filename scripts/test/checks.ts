@@ -51,7 +51,8 @@ const TIMEOUT = 600_000;
  */
 export async function checkJobs(
   summary: Summary,
-  names?: readonly string[],
+  names: readonly string[] | undefined,
+  isMeasured: boolean,
 ): Promise<readonly Job[]> {
   const checks = CHECKS.filter(({ name, isExtra }) => names?.includes(name) ?? !isExtra);
   if (checks.length === 0) return [];
@@ -59,14 +60,19 @@ export async function checkJobs(
   const entries = await readEntries();
   return checks.map(({ name, args }) => ({
     needs: [],
-    run: () => runCheck(name, args(entries), summary),
+    run: () => runCheck(name, args(entries), summary, isMeasured),
   }));
 }
 
-async function runCheck(name: string, args: readonly string[], summary: Summary): Promise<void> {
+async function runCheck(
+  name: string,
+  args: readonly string[],
+  summary: Summary,
+  isMeasured: boolean,
+): Promise<void> {
   const start = performance.now();
   const log = join(REPORTS, "checks", `${name}.log`);
-  const { problem } = await run(Deno.execPath(), args, { log, timeout: TIMEOUT });
+  const { problem, cpu } = await run(Deno.execPath(), args, { log, timeout: TIMEOUT, isMeasured });
   const seconds = (performance.now() - start) / 1000;
   if (problem !== undefined) await show(log);
   console.log(`${problem ? "FAILED" : "ok    "} checks ${name}: ${seconds.toFixed(1)} s`);
@@ -74,7 +80,7 @@ async function runCheck(name: string, args: readonly string[], summary: Summary)
     row: "checks",
     tests: problem === undefined ? [{ name, file: "", outcome: "passed", seconds }] : [],
     problems: problem === undefined ? [] : [`${name}: deno ${args[0]} ${problem}`],
-    seconds,
+    ...{ seconds, cpu: cpu && { what: name, time: cpu } },
   });
 }
 

@@ -140,6 +140,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
   },
   "tests/harness/dovecot/image_test.ts": { on: ["bun"], why: "is about a shell script" },
   "tests/scripts/plan_test.ts": { on: ["deno"], why: "is about a program for Deno" },
+  "tests/scripts/processes_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/report_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/scripts/site_test.ts": { on: ["deno"], why: "is about a program for Deno" },
   "tests/bench/smoke_test.ts": {
@@ -180,6 +181,8 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
  * file, runs them on all.
  */
 const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
+  // It is about what Dovecot says of sessions; its transports and its terminal have tests of their own.
+  "tests/cli/top_test.ts": ["bun"],
   "tests/doveadm/client/large_message_test.ts": ["bun"],
   "tests/doveadm/client/many_calls_test.ts": ["bun"],
   "tests/doveadm/client/many_users_end_test.ts": ["bun"],
@@ -187,7 +190,11 @@ const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
   "tests/doveadm/server/load_test.ts": ["node", "bun"],
   "tests/examples/xkeysync/handed_over_test.ts": ["bun"],
   "tests/examples/xkeysync/many_relays_test.ts": ["bun"],
+  // `test:docs` runs it on all, and the suite the README on three as installed.
+  "tests/examples_test.ts": ["node"],
   "tests/extractor/maildir/busy_test.ts": ["bun"],
+  // It is about what Dovecot compresses; compression/content_test.ts has the formats on other runtimes.
+  "tests/extractor/maildir/dovecot_test.ts": ["node"],
   "tests/extractor/maildir/swapped_test.ts": ["deno", "bun"],
   "tests/fleet/kill_test.ts": ["bun"],
   // It starts a process for each test, and each of them starts others.
@@ -307,6 +314,18 @@ const LONG: readonly string[] = [
   "tests/fleet/fleet_test.ts",
 ];
 
+/**
+ * The files, neither long ones nor unit tests, that have a process of their own, because others in it would be
+ * in their way: they measure its memory, replace or end it, or look for all that it started.
+ */
+const ALONE: readonly RegExp[] = [
+  /^tests\/doveadm\/http\/memory_test\.ts$/,
+  /^tests\/extractor\/maildir\/swapped_test\.ts$/,
+  /^tests\/harness\/dovecot\/dovecot_test\.ts$/,
+  /^tests\/imap\/relay\/handover_test\.ts$/,
+  /^tests\/npm\//,
+];
+
 /** The examples in the documentation, as programs. */
 const DOCS = /^tests\/examples_test\.ts$/;
 
@@ -328,7 +347,7 @@ export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(FEWER),
   ...LONG,
   ...[...COMPUTING, COMPUTING_ON_BUN, COMPUTING_ON_NODE, IN_PROCESS, PACKAGES, README, TOOLS],
-  ...[...OTHER_NODES, ...SOAK, DOCS],
+  ...[...OTHER_NODES, ...SOAK, ...ALONE, DOCS],
 ];
 
 /** Whether a suite runs a file on a runtime. */
@@ -384,8 +403,24 @@ export function isUnit({ path, startsPrograms }: TestFile): boolean {
   return !startsPrograms && !LONG.includes(path);
 }
 
+/** Which files share processes with it: those of the same kind. */
+export type Company = "unit tests" | "programs" | "Dovecots";
+
+/** The kind of files that a file shares processes with; `undefined` if it has one of its own. */
+export function companyOf(file: TestFile): Company | undefined {
+  if (isUnit(file)) return "unit tests";
+  if (LONG.includes(file.path) || ALONE.some((it) => it.test(file.path))) return undefined;
+  return file.needsDovecot ? "Dovecots" : "programs";
+}
+
 /** A file's priority: the lower, the earlier. */
 export function rankOf(path: string): number {
   const place = LONG.indexOf(path);
   return place === -1 ? LONG.length : place;
+}
+
+/** The priority of files that share a process: unit tests need no preparation, and fill the time of others'. */
+export function rankOfShared(company: Company): number {
+  // The rest of the long ones, a file each, then fills the gaps at the end.
+  return company === "unit tests" ? 0 : LONG.length / 2;
 }

@@ -13,6 +13,16 @@ export interface Ending {
   readonly problem: string | undefined;
   /** Whether it was killed after the time limit. */
   readonly isLate: boolean;
+  /** The CPU time of it and of all programs that it started and waited for, if that was asked for. */
+  readonly cpu: CpuTime | undefined;
+}
+
+/** CPU time, in seconds. */
+export interface CpuTime {
+  /** In programs. */
+  readonly user: number;
+  /** In the kernel: starting processes, page faults, files, sockets. */
+  readonly system: number;
 }
 
 /** Options for running a program. */
@@ -23,10 +33,30 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The time limit, in milliseconds. */
   readonly timeout: number;
+  /** Whether to measure its CPU time. */
+  readonly isMeasured?: boolean;
 }
 
 /** How long a program has to end when asked to, in milliseconds. */
 const GRACE = 5_000;
+
+/**
+ * Runs its arguments after the first, and writes bash's CPU time, and that of its children, to the file that the
+ * first names. The job control keeps SIGINT from being ignored, as it is in the background otherwise.
+ */
+const MEASURE = `
+set -m
+file=$1
+shift
+"$@" &
+trap 'kill -TERM $!' TERM
+wait $!
+status=$?
+trap - TERM
+while kill -0 $! 2>/dev/null; do wait $!; done
+times >"$file"
+exit $status
+`;
 
 const running = new Set<Deno.ChildProcess>();
 
@@ -34,11 +64,14 @@ const running = new Set<Deno.ChildProcess>();
 export async function run(
   program: string,
   args: readonly string[],
-  { log, env = {}, timeout }: RunOptions,
+  { log, env = {}, timeout, isMeasured = false }: RunOptions,
 ): Promise<Ending> {
   const output = log === undefined ? "inherit" : "piped";
-  const child = new Deno.Command(program, {
-    ...{ args: [...args], cwd: ROOT, env, stdin: "null", stdout: output, stderr: output },
+  const times = isMeasured ? await Deno.makeTempFile({ prefix: "dovewire-times-" }) : undefined;
+  const command = [...(times === undefined ? [] : ["bash", "-c", MEASURE, "bash", times]), program];
+  const child = new Deno.Command(command[0], {
+    args: [...command.slice(1), ...args],
+    ...{ cwd: ROOT, env, stdin: "null", stdout: output, stderr: output },
   }).spawn();
   running.add(child);
   const logging = log === undefined ? undefined : writeLog(child, log);
@@ -64,7 +97,19 @@ export async function run(
     : success
     ? undefined
     : `ended with ${signal ?? `exit status ${code}`}`;
-  return { problem, isLate };
+  const cpu = times === undefined ? undefined : parseTimes(await Deno.readTextFile(times));
+  if (times !== undefined) await Deno.remove(times);
+  return { problem, isLate, cpu };
+}
+
+/** Reads what bash's `times` prints: the shell's own times, and on the second line its children's. */
+export function parseTimes(text: string): CpuTime | undefined {
+  const times = [...text.matchAll(/(\d+)m([\d.]+)s/g)].map(([, minutes, seconds]) =>
+    60 * Number(minutes) + Number(seconds)
+  );
+  return times.length === 4
+    ? { user: times[0] + times[2], system: times[1] + times[3] }
+    : undefined;
 }
 
 /** Asks all running programs to end. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CpuTime } from "./processes.ts";
 import type { Test } from "./report.ts";
 
 /** The outcome of a job. */
@@ -16,6 +17,8 @@ export interface Outcome {
   readonly problems: readonly string[];
   /** Its duration in seconds. */
   readonly seconds: number;
+  /** What it ran and the CPU time that it took, if that was measured. */
+  readonly cpu?: { readonly what: string; readonly time: CpuTime };
 }
 
 /** How many of the slowest files are shown. */
@@ -72,6 +75,33 @@ export class Summary {
     return failures === 0;
   }
 
+  /**
+   * Prints the CPU time of each job that was measured, the longest first, of each row, and of what no job has
+   * of `total`: installing and building.
+   */
+  printTimes(total: CpuTime | undefined): void {
+    const jobs: (CpuTime & { readonly name: string })[] = [];
+    const sums: (CpuTime & { readonly name: string })[] = [];
+    for (const [row, outcomes] of this.#rows) {
+      const measured = outcomes.flatMap(({ cpu }) => cpu ?? []);
+      if (measured.length === 0) continue;
+      jobs.push(...measured.map(({ what, time }) => ({ name: `${row} ${what}`, ...time })));
+      sums.push({ name: row, ...sumUp(measured.map(({ time }) => time)) });
+    }
+    const counted = sumUp(sums);
+    if (total !== undefined) {
+      const [user, system] = [total.user - counted.user, total.system - counted.system];
+      sums.push({ name: "the rest", user, system }, { name: "all", ...total });
+    }
+    const cost = ({ user, system }: CpuTime) => user + system;
+    jobs.sort((a, b) => cost(b) - cost(a));
+    console.log("\nCPU time in seconds: all, user, system");
+    for (const time of [...sums, ...jobs]) {
+      const cells = [cost(time), time.user, time.system].map((it) => it.toFixed(1).padStart(8));
+      console.log(`${cells.join("")} ${time.name}`);
+    }
+  }
+
   #printTable(counted: readonly ({ readonly row: string } & Count)[]): void {
     const rows = [
       ["runtime", "version", "passed", "failed", "skipped", "seconds"],
@@ -109,6 +139,11 @@ export class Summary {
     }
     console.log();
   }
+}
+
+function sumUp(times: readonly CpuTime[]): CpuTime {
+  const user = times.reduce((sum, time) => sum + time.user, 0);
+  return { user, system: times.reduce((sum, time) => sum + time.system, 0) };
 }
 
 /** The sum of outcomes. */

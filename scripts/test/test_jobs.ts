@@ -14,15 +14,18 @@ import { ensureDovecot } from "../../tests/harness/dovecot/install.ts";
 import { atFullSize } from "../../tests/harness/soak.ts";
 import type { TestFile } from "./files.ts";
 import { type Job, Preparation } from "./jobs.ts";
-import { isUnit, rankOf, type RuntimeName } from "./plan.ts";
+import { companyOf, rankOf, rankOfShared, type RuntimeName } from "./plan.ts";
 import { REPORTS, ROOT } from "./paths.ts";
-import { run, show } from "./processes.ts";
+import { type CpuTime, run, show } from "./processes.ts";
 import { readReport, type Test } from "./report.ts";
 import { runtimes } from "./runtimes.ts";
 import type { Summary } from "./summary.ts";
 
-/** The time limit for the files of one job, in milliseconds; of soak tests, two hours. */
+/** The time limit of a file, in milliseconds; of soak tests, two hours. Files that share a process have twice that. */
 const TIMEOUT = atFullSize(7_200_000, 600_000);
+
+/** How many files that start programs share a process: as many as take no longer than a long file. */
+const FILES_WITH_PROGRAMS = 7;
 
 /** Test files for a runtime. */
 export interface Assignment {
@@ -37,6 +40,8 @@ export class TestJobs {
   readonly #summary: Summary;
   /** How many processes share the short files of a runtime. */
   readonly #batches: number;
+  /** Whether to measure CPU time. */
+  readonly #isMeasured: boolean;
   readonly #dovecot = new Preparation(installDovecot);
   readonly #package = new Preparation(() => this.#build());
   readonly #compiled = new Preparation(() => this.#compile());
@@ -44,8 +49,9 @@ export class TestJobs {
   #isCompiled = false;
 
   /** Creates an object that creates jobs. */
-  constructor(summary: Summary, batches: number) {
+  constructor(summary: Summary, batches: number, isMeasured: boolean) {
     this.#summary = summary;
+    this.#isMeasured = isMeasured;
     this.#batches = batches;
   }
 
@@ -57,7 +63,8 @@ export class TestJobs {
     );
     for (const { runtime, batch } of batches) {
       // Many short files take as long as a long one.
-      const rank = batch.length > 1 ? 0 : rankOf(batch[0].path);
+      const company = batch.length > 1 ? companyOf(batch[0]) : undefined;
+      const rank = company === undefined ? rankOf(batch[0].path) : rankOfShared(company);
       const isShown = batches.length === 1;
       const run = () => this.#run(runtime, batch, isShown);
       jobs.push({ needs: this.#needsOf(runtime, batch), run, rank });
@@ -66,18 +73,27 @@ export class TestJobs {
   }
 
   /**
-   * Gives each file a process of its own, so that none counts another's sockets and all cores have work. Short
-   * files, for which starting a runtime takes longest, share a few processes and run in sequence.
+   * Gives each long file a process of its own, so that all cores have work. The others, for which starting a
+   * runtime takes long, share a few processes by their kind and run in sequence.
    */
   #split(runtime: RuntimeName, files: readonly TestFile[]): readonly (readonly TestFile[])[] {
-    // Node 20 would start a process for each of them anyway.
-    const short = files.filter((file) => isUnit(file) && runtime !== "node20");
-    const batches = Array.from(
-      { length: this.#batches },
-      (_, batch) => short.filter((_, at) => at % this.#batches === batch),
-    );
-    const others = files.filter((file) => !short.includes(file)).map((file) => [file]);
-    return [...others, ...batches.filter(({ length }) => length > 0)];
+    // Before Node 24 the runner starts a process for each of them anyway.
+    const companies = runtimes[runtime].isCompiled ? [] : Map.groupBy(files, companyOf);
+    const batches: (readonly TestFile[])[] = [];
+    for (const [company, shared] of companies) {
+      if (company === undefined) continue;
+      const count = company === "unit tests"
+        ? this.#batches
+        : Math.ceil(shared.length / FILES_WITH_PROGRAMS);
+      for (let batch = 0; batch < count; batch++) {
+        batches.push(shared.filter((_, at) => at % count === batch));
+      }
+    }
+    const shared = new Set(batches.flat());
+    return [
+      ...files.filter((file) => !shared.has(file)).map((file) => [file]),
+      ...batches.filter(({ length }) => length > 0),
+    ];
   }
 
   #needsOf(runtime: RuntimeName, files: readonly TestFile[]): readonly Preparation[] {
@@ -95,12 +111,13 @@ export class TestJobs {
   ): Promise<void> {
     const start = performance.now();
     const paths = files.map(({ path }) => path);
-    const what = paths.length === 1 ? paths[0] : `${paths.length} short files`;
+    const what = paths.length === 1 ? paths[0] : `${paths.length} files from ${paths[0]} on`;
     const name = paths[0].replaceAll("/", "-").replace(/\.ts$/, "");
     const report = join(REPORTS, runtime, `${name}.xml`);
     const log = join(REPORTS, runtime, `${name}.log`);
     const problems: string[] = [];
     let tests: readonly Test[] = [];
+    let cpu: CpuTime | undefined;
     const folder = await Deno.makeTempDir({ prefix: "dovewire-tests-" });
     try {
       const program = await this.#find(runtime);
@@ -111,11 +128,13 @@ export class TestJobs {
       await Deno.mkdir(join(REPORTS, runtime), { recursive: true });
       // A report of an older run must not be used.
       await Deno.remove(report).catch(() => {});
-      const { problem, isLate } = await run(program, args, {
+      const ending = await run(program, args, {
         ...(isShown ? {} : { log }),
         env: runtimes[runtime].env,
-        timeout: TIMEOUT,
+        ...{ timeout: paths.length > 1 ? 2 * TIMEOUT : TIMEOUT, isMeasured: this.#isMeasured },
       });
+      const { problem, isLate } = ending;
+      cpu = ending.cpu;
       const reported = await readReport(report);
       tests = (reported ?? []).map((test) => paths.length > 1 ? test : { ...test, file: paths[0] });
       const hasFailed = tests.some(({ outcome }) => outcome === "failed");
@@ -132,12 +151,15 @@ export class TestJobs {
       await Deno.remove(folder, { recursive: true });
     }
     const seconds = (performance.now() - start) / 1000;
-    this.#summary.add({ row: runtime, tests, problems, seconds });
+    this.#summary.add({
+      ...{ row: runtime, tests, problems, seconds },
+      cpu: cpu && { what, time: cpu },
+    });
     const failed = tests.filter(({ outcome }) => outcome === "failed").length + problems.length;
     if (failed > 0 && !isShown) await show(log);
     console.log(
       `${failed > 0 ? "FAILED" : "ok    "} ${runtime} ${what}: ${tests.length} tests, ` +
-        `${seconds.toFixed(1)} s`,
+        `${seconds.toFixed(1)} s${cpu ? `, CPU ${(cpu.user + cpu.system).toFixed(1)} s` : ""}`,
     );
   }
 
