@@ -4,12 +4,13 @@
  * @module
  */
 
-import { ConnectError, LocalProtocolError, TimeoutError } from "../core/mod.ts";
+import { ConnectError, LocalProtocolError } from "../core/mod.ts";
+import { shownValue } from "../core/option_checks.ts";
 import { connect as connectTransport } from "../transports/mod.ts";
-import { Deadline, timeLimit } from "../transports/timers.ts";
+import { openTransport } from "../transports/open_transport.ts";
+import { timeLimit } from "../transports/timers.ts";
 import {
   type Address,
-  peerName,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -38,23 +39,16 @@ export async function openImapTransport(
   }
   const serverName = address.transport === "tcp" ? address.hostname : undefined;
   const tls: TlsOptions = { serverName, alpnProtocols: [alpn], ...options.tls };
-  const deadline = new Deadline({
-    timeout: timeLimit("connectTimeout", connectTimeout),
-    signals: [signal],
-    errorOf: (aborted) => aborted?.reason ?? connectTimeoutError(address, connectTimeout),
-  });
   try {
-    const encryption = isTls ? { tls } : {};
-    return {
-      transport: await connector(address, { signal: deadline.signal, ...encryption }),
-      tls,
-    };
+    const transport = await openTransport(connector, address, {
+      connectTimeout: timeLimit("connectTimeout", connectTimeout),
+      signal,
+      ...(isTls ? { tls } : {}),
+    });
+    return { transport, tls };
   } catch (error) {
-    if (deadline.error !== undefined) throw deadline.error;
     if (error instanceof TransportError) throw new ConnectError(error.message, { cause: error });
     throw error;
-  } finally {
-    deadline.stop();
   }
 }
 
@@ -73,16 +67,8 @@ function addressOf(target: ImapTarget): Address {
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new LocalProtocolError(
-      `The target's "port" is ${port}. Set it to a number from 1 to 65535.`,
+      `The target's "port" is ${shownValue(port)}. Set it to a number from 1 to 65535.`,
     );
   }
   return { transport: "tcp", hostname, port };
-}
-
-function connectTimeoutError(address: Address, timeout: number): TimeoutError {
-  return new TimeoutError(
-    "connect",
-    `Connecting to ${peerName(address)} took more than ${timeout} ms. Check the address, the ` +
-      "firewall, and that the server still accepts connections.",
-  );
 }

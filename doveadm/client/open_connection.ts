@@ -4,13 +4,13 @@
  * @module
  */
 
-import { ConnectError, TimeoutError } from "../../core/errors.ts";
+import { ConnectError } from "../../core/errors.ts";
 import { connect as connectTransport } from "../../transports/mod.ts";
-import { Deadline, timeLimit } from "../../transports/timers.ts";
+import { openTransport } from "../../transports/open_transport.ts";
+import { timeLimit } from "../../transports/timers.ts";
 import {
   type Address,
   type Connector,
-  peerName,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -46,7 +46,7 @@ export async function openConnection(
   // The server's certificate must be for the host in the target.
   const serverName = address.transport === "tcp" ? address.hostname : undefined;
   const encryption: TlsOptions = { serverName, ...withDoveadmAlpn(tls) };
-  return await DoveadmConnection.open(await openTransport(options, encryption, signal), {
+  return await DoveadmConnection.open(await transportFor(options, encryption, signal), {
     logPassthrough: true,
     ...rest,
     starttls: security === "starttls" ? "required" : undefined,
@@ -55,36 +55,20 @@ export async function openConnection(
   });
 }
 
-async function openTransport(
+async function transportFor(
   { address, security, connector = connectTransport, connectTimeout = 10_000 }: OpenOptions,
   tls: TlsOptions,
   signal: AbortSignal,
 ): Promise<Transport> {
-  const deadline = new Deadline({
-    timeout: timeLimit("connectTimeout", connectTimeout),
-    signals: [signal],
-    errorOf: (aborted) => aborted?.reason ?? connectTimeoutError(address, connectTimeout),
-  });
   try {
-    return await connector(address, {
-      signal: deadline.signal,
+    return await openTransport(connector, address, {
+      connectTimeout: timeLimit("connectTimeout", connectTimeout),
+      signal,
       ...(security === "tls" ? { tls } : {}),
     });
   } catch (error) {
-    if (deadline.error !== undefined) throw deadline.error;
-    if (error instanceof TransportError) throw connectError(error, address);
-    throw error;
-  } finally {
-    deadline.stop();
+    throw error instanceof TransportError ? connectError(error, address) : error;
   }
-}
-
-function connectTimeoutError(address: Address, timeout: number): TimeoutError {
-  return new TimeoutError(
-    "connect",
-    `Connecting to ${peerName(address)} took more than ${timeout} ms. Check the address, the ` +
-      "firewall, and that the server still accepts connections.",
-  );
 }
 
 /** What to check in Dovecot if a transport can't be opened. */

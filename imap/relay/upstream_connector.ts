@@ -4,7 +4,8 @@
  * @module
  */
 
-import { DovewireError, LocalProtocolError, TimeoutError } from "../../core/mod.ts";
+import { DovewireError, TimeoutError } from "../../core/mod.ts";
+import { checkTransport } from "../../transports/open_transport.ts";
 import { startTimer } from "../../transports/timers.ts";
 import type { Transport } from "../../transports/transport.ts";
 import type { RelayClientInfo } from "./client_info.ts";
@@ -53,19 +54,9 @@ export class UpstreamConnector {
   async #open(client: RelayClientInfo): Promise<Transport> {
     const { signal } = this.#controller;
     const transport: unknown = await this.#connect({ client, signal });
-    if (!isTransport(transport)) {
-      throw new LocalProtocolError(
-        '"connect" returned something else than a transport. Return what connect() of a runtime\'s transports does.',
-      );
-    }
+    checkTransport("connect", transport);
     // Nobody waits for it any more.
     if (signal.aborted) void transport.close();
     return transport;
   }
-}
-
-/** Whether a program returned a transport, as far as that can be seen. */
-function isTransport(value: unknown): value is Transport {
-  const { read, write, close } = (value ?? {}) as Partial<Transport>;
-  return [read, write, close].every((method) => typeof method === "function");
 }

@@ -1,0 +1,108 @@
+/**
+ * Opens a transport by a function of the caller.
+ *
+ * @module
+ */
+
+import { LocalProtocolError, TimeoutError } from "../core/errors.ts";
+import { shownValue } from "../core/option_checks.ts";
+import { Deadline, startTimer } from "./timers.ts";
+import {
+  type Address,
+  type Connector,
+  peerName,
+  type TlsOptions,
+  type Transport,
+} from "./transport.ts";
+
+/** How long a connector may take to end once its signal has aborted, in milliseconds. */
+const longestEnd = 100;
+
+/** Options for {@linkcode openTransport}. */
+export interface OpenTransportOptions {
+  /** How long connecting may take, in milliseconds, as `timeLimit` returns it. */
+  readonly connectTimeout: number;
+  /** Aborts connecting. */
+  readonly signal?: AbortSignal;
+  /** Encrypts from the first byte. */
+  readonly tls?: TlsOptions;
+}
+
+/**
+ * Opens a transport. Rejects with the connector's error, with a `TimeoutError`, or with the signal's reason, also if
+ * the connector ignores its signal: what that opens later is closed. A connector that heeds it is waited for, so that
+ * nothing of it is left.
+ */
+export async function openTransport(
+  connector: Connector,
+  address: Address,
+  { connectTimeout, signal, tls }: OpenTransportOptions,
+): Promise<Transport> {
+  let end: (error: unknown) => void = () => {};
+  const ended = new Promise<never>((_, reject) => {
+    end = reject;
+  });
+  let grace = startTimer(Infinity, () => {});
+  const deadline = new Deadline({
+    timeout: connectTimeout,
+    signals: [signal],
+    errorOf: (aborted) => aborted?.reason ?? connectTimeoutError(address, connectTimeout),
+    onEnd: (error) => {
+      grace = startTimer(longestEnd, () => end(error));
+    },
+  });
+  const options = { signal: deadline.signal, ...(tls === undefined ? {} : { tls }) };
+  try {
+    return await Promise.race([open(connector, address, options), ended]);
+  } catch (error) {
+    throw deadline.error ?? error;
+  } finally {
+    deadline.stop();
+    grace.stop();
+  }
+}
+
+async function open(
+  connector: Connector,
+  address: Address,
+  options: { readonly signal: AbortSignal; readonly tls?: TlsOptions },
+): Promise<Transport> {
+  let transport: unknown;
+  try {
+    transport = await connector(address, options);
+  } catch (error) {
+    throw error instanceof Error ? error : noError(error);
+  }
+  checkTransport("connector", transport);
+  // Nobody waits for it any more.
+  if (options.signal.aborted) {
+    await transport.close();
+    throw options.signal.reason;
+  }
+  return transport;
+}
+
+/** Throws a `LocalProtocolError` unless a caller's function returned a transport, as far as that can be seen. */
+export function checkTransport(option: string, value: unknown): asserts value is Transport {
+  const { read, write, close } = (value ?? {}) as Partial<Transport>;
+  if ([read, write, close].every((method) => typeof method === "function")) return;
+  throw new LocalProtocolError(
+    `"${option}" returned something else than a transport. Return what connect() of a runtime's transports does.`,
+  );
+}
+
+/** The error for what a connector threw instead of one. */
+function noError(thrown: unknown): LocalProtocolError {
+  return new LocalProtocolError(
+    `"connector" failed with ${shownValue(thrown)}, which is no Error. Let it throw one.`,
+    { cause: thrown },
+  );
+}
+
+function connectTimeoutError(address: Address, timeout: number): TimeoutError {
+  return new TimeoutError(
+    "connect",
+    `Connecting to ${peerName(address)} took more than ${timeout} ms. Check the address, the ` +
+      "firewall, and that the server still accepts connections.",
+  );
+}
