@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "./errors.ts";
+import { shownValue } from "./option_checks.ts";
 
 /**
  * A time limit from an option, in milliseconds, with `Infinity` for "no limit".
@@ -16,7 +17,7 @@ export function timeLimit(option: string, value: number): number {
   if (typeof value === "number" && value >= 0) return value === 0 ? Infinity : value;
   throw new LocalProtocolError(
     `"${option}" is ${
-      String(value)
+      shownValue(value)
     }: set it to a number of milliseconds, or to 0 or Infinity for ` +
       "no limit.",
   );
