@@ -20,6 +20,7 @@ import { Alarm } from "./alarm.ts";
 import { answerOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
 import {
+  checkStreamOptions,
   connectionOptionTypes,
   type DoveadmConnectionOptions,
   type StreamOptions,
@@ -40,7 +41,6 @@ import { type Cut, type Outcome, PendingCommand } from "./pending_command.ts";
 import { checkPlaintext } from "./plaintext.ts";
 import {
   checkRequest,
-  checkSendOptions,
   type DoveadmAnswer,
   type DoveadmRequest,
   type SendOptions,
@@ -294,7 +294,7 @@ export class DoveadmConnection implements AsyncDisposable {
     queue?: FieldQueue,
   ): void {
     checkRequest(request);
-    checkSendOptions(options);
+    checkStreamOptions(options);
     const { name, input } = request;
     const { signal, timeout = this.#options.timeout ?? defaultTimeout, valuesPerRow, cut } =
       options;

@@ -6,7 +6,9 @@
 
 import type { DoveadmClientProtocolOptions } from "../../core/doveadm/mod.ts";
 import type { TlsOptions } from "../../transports/transport.ts";
-import type { DoveadmLog, SendOptions } from "./request.ts";
+import { LocalProtocolError } from "../../core/errors.ts";
+import { shownValue } from "../../core/option_checks.ts";
+import { checkSendOptions, type DoveadmLog, type SendOptions } from "./request.ts";
 
 /** The types of a connection's options that are no texts and no numbers. */
 export const connectionOptionTypes = {
@@ -45,4 +47,14 @@ export interface StreamOptions extends SendOptions {
    * so that an endless value times out. If left out, it applies to each chunk of a value.
    */
   valuesPerRow?: number;
+}
+
+/** Throws a `LocalProtocolError` for options that aren't those of a stream. */
+export function checkStreamOptions(options: StreamOptions): void {
+  checkSendOptions(options);
+  const { valuesPerRow } = options;
+  if (valuesPerRow === undefined || (Number.isInteger(valuesPerRow) && valuesPerRow > 0)) return;
+  throw new LocalProtocolError(
+    `"valuesPerRow" is ${shownValue(valuesPerRow)}. Set it to a whole number from 1 on.`,
+  );
 }

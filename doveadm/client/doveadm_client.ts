@@ -81,9 +81,9 @@ export class DoveadmClient implements AsyncDisposable {
    */
   send(request: DoveadmRequest, options: SendOptions = {}): Promise<DoveadmResult> {
     return promised(() => {
-      checkCall(request);
+      const call = checkedCall(request);
       checkSendOptions(options);
-      return this.#runner.send(request, options);
+      return this.#runner.send(call, options);
     });
   }
 
@@ -111,9 +111,9 @@ export class DoveadmClient implements AsyncDisposable {
     request: DoveadmRequest,
     options: SendOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
-    checkCall(request);
+    const call = checkedCall(request);
     checkSendOptions(options);
-    return this.#runner.stream(request, options);
+    return this.#runner.stream(call, options);
   }
 
   /**
@@ -305,13 +305,17 @@ function promised<Value>(begin: () => Promise<Value>): Promise<Value> {
 }
 
 /**
- * Throws a `LocalProtocolError` for what isn't a request, and for input of a command that takes none: the
- * server would take it for the next commands and end the connection, which others use.
+ * A copy of a request, so that later changes by the caller reach no call that waits. Throws a `LocalProtocolError` for
+ * what isn't a request, and for input of a command that takes none: the server would take it for the next commands and
+ * end the connection, which others use.
  */
-function checkCall(request: DoveadmRequest): void {
+function checkedCall(request: DoveadmRequest): DoveadmRequest {
   checkRequest(request);
-  const info = request.input === undefined ? undefined : findCommand(request.name);
-  if (info === undefined || info.input !== undefined) return;
+  const { name, user, args, verbosity, extraFields, input } = request;
+  const info = input === undefined ? undefined : findCommand(name);
+  if (info === undefined || info.input !== undefined) {
+    return { name, user, args: args?.slice(), verbosity, extraFields, input };
+  }
   throw new LocalProtocolError(`"${info.name}" takes no input. Leave "input" out.`);
 }
 

@@ -6,6 +6,8 @@
 
 import { AbortError, LocalProtocolError } from "../../core/errors.ts";
 import { concat, encodeUtf8 } from "../../core/mod.ts";
+import { shownValue } from "../../core/option_checks.ts";
+import { nameForMessages } from "../../core/doveadm/command.ts";
 import type { CommandInput } from "../../core/doveadm/catalogue/mod.ts";
 
 /** A command's input: bytes, a text, or an iterable of these. */
@@ -51,10 +53,31 @@ export async function wholeInput(
   );
 }
 
-/** The input in chunks of bytes; a text is encoded as UTF-8. */
+/** Throws a `LocalProtocolError` for what is no input. */
+export function checkInput(command: string, input: Input): void {
+  if (isWhole(input)) return;
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = Object(input);
+  if (!ArrayBuffer.isView(input) && typeof (later ?? now) === "function") return;
+  throw new LocalProtocolError(
+    `The input of ${
+      nameForMessages(command)
+    } is neither a string nor a Uint8Array, nor an iterable of these. ` +
+      "Pass one of them.",
+  );
+}
+
+/**
+ * The input in chunks of bytes; a text is encoded as UTF-8. Throws a `LocalProtocolError` for a piece that is neither:
+ * numbers, and buffers of other kinds, would count as nothing.
+ */
 export async function* piecesOf(input: Input): AsyncGenerator<Uint8Array> {
   for await (const part of isWhole(input) ? [input] : input) {
     const bytes = typeof part === "string" ? encodeUtf8(part) : part;
+    if (!(bytes instanceof Uint8Array)) {
+      throw new LocalProtocolError(
+        `A piece of the input is ${shownValue(bytes)}. Pass strings or Uint8Arrays.`,
+      );
+    }
     for (let at = 0; at < bytes.length; at += pieceSize) yield bytes.subarray(at, at + pieceSize);
   }
 }

@@ -7,7 +7,7 @@
 import { LocalProtocolError } from "../../core/errors.ts";
 import { checkOptions, shownValue } from "../../core/option_checks.ts";
 import type { DoveadmCommand, DoveadmReply, LogLine } from "../../core/doveadm/mod.ts";
-import type { Input } from "./input.ts";
+import { checkInput, type Input } from "./input.ts";
 
 /** A command, with its input if it takes any. */
 export interface DoveadmRequest extends Omit<DoveadmCommand, "input" | "streamed"> {
@@ -61,6 +61,7 @@ export function checkRequest(request: DoveadmRequest): void {
       `The "args" of ${shownValue(request.name)} are no array. Set them to an array of strings.`,
     );
   }
+  if (request.input !== undefined) checkInput(request.name, request.input);
 }
 
 /** A log line and the command that it came with. */

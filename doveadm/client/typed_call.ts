@@ -15,9 +15,11 @@ import {
   givenParameters,
   isLasting,
   parametersToSend,
+  type ParameterValue,
   type ParameterValues,
   type ReplyColumn,
 } from "../../core/doveadm/catalogue/mod.ts";
+import { nameForMessages } from "../../core/doveadm/command.ts";
 import { encodeCheckedArguments, valueOf } from "../../core/doveadm/catalogue/arguments.ts";
 import { isMask, namesInList } from "../chosen_users.ts";
 import type { HttpValue } from "../http/request_body.ts";
@@ -28,6 +30,16 @@ import { readValue, type Value, type ValueOptions } from "./values.ts";
 
 /** A row: values by the keys of their columns. */
 export type Row = Record<string, Value>;
+
+/** A copy of parameters, so that later changes by the caller bypass no check, and reach no call that waits. */
+function copyOf(parameters: object): ParameterValues {
+  const values: Record<string, ParameterValue> = { ...parameters };
+  for (const name in values) {
+    const value = values[name];
+    if (Array.isArray(value)) values[name] = value.slice();
+  }
+  return values;
+}
 
 /** A JSON value. */
 type JsonValue = string | number | boolean | null;
@@ -62,7 +74,7 @@ export class TypedCall {
     if (info === undefined) {
       throw new LocalProtocolError(
         `The catalogue has no command ${
-          JSON.stringify(name)
+          nameForMessages(name)
         }. Send it with send(), which needs no entry.`,
       );
     }
@@ -71,8 +83,7 @@ export class TypedCall {
         `The columns of "${name}" aren't known in advance. Use send() for it.`,
       );
     }
-    // A copy, so that later changes by the caller don't bypass the checks.
-    const values: ParameterValues = { ...parameters };
+    const values = copyOf(parameters);
     checkParameters(info, values);
     this.info = info;
     this.#values = values;

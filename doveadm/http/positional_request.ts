@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
+import { nameForMessages } from "../../core/doveadm/command.ts";
 import {
   type CommandInfo,
   decodeArguments,
@@ -31,7 +32,9 @@ export async function commandOfRequest(
   const info = findCommand(name);
   if (info === undefined) {
     throw new LocalProtocolError(
-      `The catalogue has no command ${JSON.stringify(name)}, and over HTTP arguments need names. ` +
+      `The catalogue has no command ${
+        nameForMessages(name)
+      }, and over HTTP arguments need names. ` +
         "Use call() for it.",
     );
   }

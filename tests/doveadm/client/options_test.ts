@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connect, type DoveadmClient, LocalProtocolError } from "../../../mod.ts";
+import { decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
+import {
+  AbortError,
+  connect,
+  type DoveadmClient,
+  DoveadmConnection,
+  type Input,
+  LocalProtocolError,
+} from "../../../mod.ts";
+import { memoryPair } from "../../../transports/memory.ts";
+import { clientOf, errorOf } from "./fake_server.ts";
 
 /** Values that no option of the other types may have. */
 const others = { null: null, number: 5, text: "5", symbol: Symbol("5"), bigint: 5n } as const;
@@ -99,7 +109,12 @@ test("calls › options and requests of another type › LocalProtocolError, and
     ["send", { ...request, args: "INBOX" }],
     ["send", { ...request, args: null }],
     ["send", { ...request, input: "a message" }],
+    ["send", { ...request, name: "save", input: null }],
+    ["send", { ...request, name: "save", input: 5 }],
+    ["send", { ...request, name: "save", input: new Uint16Array(1) }],
     ["send", request, null],
+    ["run", 5n, params],
+    ["run", Symbol("mailbox list"), params],
     ["send", request, { signal: {} }],
     ["send", request, { signal: null }],
     ["send", request, { idempotent: "no" }],
@@ -119,4 +134,71 @@ test("calls › options and requests of another type › LocalProtocolError, and
     await assert.rejects(anything[name](...args), LocalProtocolError, `${name} ${String(args[0])}`);
   }
   assert.throws(() => doveadm.stream(request, { signal: {} as AbortSignal }), LocalProtocolError);
+});
+
+test("calls › what the caller changes while they wait › reaches none of them", async () => {
+  const lines: (string | undefined)[] = [];
+  const { client, connections } = clientOf(async (talk) => {
+    await talk.say("+\n");
+    for (let line; (line = await talk.command()) !== undefined;) {
+      lines.push(line);
+      await talk.say("\n+\n");
+    }
+  }, { maxConnections: 1 });
+  const first = client.send({ name: "mailbox list", user: "alice" });
+  const request = { name: "mailbox status", user: "alice", args: ["messages", "INBOX"] };
+  const parameters = { user: "alice", mailbox: ["Sent"] };
+  const inherits = Object.create({ name: "expunge", user: "alice", args: ["all"] });
+  const waiting = [
+    client.send(request),
+    client.run("mailbox create", parameters),
+    client.send(inherits),
+  ];
+  Object.assign(request, { name: "mailbox delete", user: "bob" });
+  request.args[1] = "Trash";
+  parameters.mailbox[0] = "Trash";
+  parameters.user = "bob";
+  await Promise.all([first, ...waiting]);
+  await client.close();
+  assert.equal(connections(), 1);
+  assert.deepEqual(lines, [
+    "\talice\tmailbox list",
+    "\talice\tmailbox status\tmessages\tINBOX",
+    "\talice\tmailbox create\t--mailbox=Sent",
+    "\talice\texpunge\tall",
+  ]);
+});
+
+test("inputs › pieces that are neither texts nor bytes › fail, and nothing looks complete", async () => {
+  const pieces = [[104, 105], [new ArrayBuffer(2)], [["a"]], [{ length: Infinity }], [null]];
+  for (const input of pieces) {
+    let heard = "";
+    const { client } = clientOf(async (talk) => {
+      await talk.say("+\n");
+      for (let line; (line = await talk.line()) !== undefined;) heard += `${line}\n`;
+    });
+    const request = { name: "save", user: "alice", input: input as unknown as Input };
+    const error = await errorOf(client.send(request));
+    assert(error instanceof AbortError, String(error));
+    assert(error.cause instanceof LocalProtocolError);
+    assert.match(error.cause.message, /^A piece of the input is /);
+    await client.close();
+    assert.doesNotMatch(heard, /^\.$/m);
+  }
+});
+
+test("DoveadmConnection.stream › valuesPerRow that is no number of values › LocalProtocolError, and nothing is sent", async () => {
+  const [near, far] = memoryPair();
+  await far.write(encodeUtf8("+\n"));
+  await using connection = await DoveadmConnection.open(near, { maxMinor: 0 });
+  for (const valuesPerRow of [0, -1, 1.5, NaN, Infinity, "5", null, 5n, Symbol("5")]) {
+    const options = { valuesPerRow } as unknown as { valuesPerRow: number };
+    await assert.rejects(connection.stream({ name: "who" }, options).next(), (error: Error) => {
+      return error instanceof LocalProtocolError && error.message.startsWith('"valuesPerRow" is ');
+    });
+  }
+  await connection.close();
+  let sent = "";
+  for (let chunk; (chunk = await far.read()) !== undefined;) sent += decodeUtf8(chunk);
+  assert.equal(sent, "VERSION\tdoveadm-server\t1\t0\n");
 });
