@@ -58,6 +58,11 @@ export class Deliveries {
     };
   }
 
+  /** How many aren't over. */
+  get size(): number {
+    return this.#open.size;
+  }
+
   /** Whether the worker gets nothing any more. */
   get hasEnded(): boolean {
     return this.#hasEnded;
@@ -69,7 +74,11 @@ export class Deliveries {
    */
   give(parcels: readonly Parcel[], { asks = false } = {}): Promise<Outcome> {
     const delivery = new Delivery(++this.#lastId, parcels, { ...this.#options, asks });
-    this.#open.push(delivery);
+    const remove = this.#open.push(delivery);
+    // While the first one waits for a worker that says nothing, others come whose time is over.
+    void delivery.outcome.then(() => {
+      if (delivery.isOver) remove();
+    });
     if (this.#hasEnded) this.end();
     else this.#goOn();
     return delivery.outcome;

@@ -23,6 +23,9 @@ const [firstRestart, longestRestart] = [100, 10_000];
 /** How many clients may wait while there is no worker. */
 const mostWaiting = 1_000;
 
+/** How many may be on their way to a worker: each has a socket open here meanwhile. */
+const mostOnTheirWay = 10_000;
+
 /** Options for {@linkcode supervise}. Times are in milliseconds; 0 and `Infinity` mean no limit. */
 export interface SuperviseOptions {
   /** Where to listen: a TCP port, 0 for any that is free. */
@@ -254,6 +257,7 @@ export class Supervisor implements AsyncDisposable {
       else socket.destroy();
       return;
     }
+    if (worker.deliveries >= mostOnTheirWay) return void socket.destroy();
     const peer = peerName({ transport: "tcp", hostname, port });
     const given = worker.give([{ message: { type: "client", id: 0, peer }, socket }]);
     void given.then((outcome) => this.#passed(socket, worker, outcome));

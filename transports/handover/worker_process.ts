@@ -78,6 +78,11 @@ export class WorkerProcess {
     return this.child.connected && !this.hasEnded && !this.#deliveries.hasEnded;
   }
 
+  /** How many deliveries are on their way to it. */
+  get deliveries(): number {
+    return this.#deliveries.size;
+  }
+
   /** Who hears what it says, answers to {@linkcode give} aside; nobody else does any more. */
   listen(onMessage: OnMessage): void {
     this.#onMessage = onMessage;
