@@ -22,6 +22,7 @@
  */
 
 import { LocalProtocolError } from "../../errors.ts";
+import { shownValue } from "../../option_checks.ts";
 import {
   ago,
   dateText,
@@ -101,7 +102,8 @@ export function words(...query: readonly string[]): Query {
 
 /** Messages in the mailbox of this name. Throws for "*" and "%": see {@linkcode mailboxMask}. */
 export function mailbox(name: string): Query {
-  if (!/[*%]/.test(name)) return condition("mailbox", text("mailbox", name));
+  const checkedName = text("mailbox", name);
+  if (!/[*%]/.test(checkedName)) return condition("mailbox", checkedName);
   throw new LocalProtocolError(
     `Dovecot takes the mailbox name ${
       JSON.stringify(name)
@@ -166,7 +168,7 @@ export const old: Query = condition("old");
 
 /** Messages with a keyword: "$Forwarded". Case doesn't matter. */
 export function keyword(keyword: string): Query {
-  if (!keyword.startsWith("\\")) return condition("keyword", text("keyword", keyword));
+  if (!text("keyword", keyword).startsWith("\\")) return condition("keyword", keyword);
   throw new LocalProtocolError(
     `${JSON.stringify(keyword)} is not a keyword. Use the query for that flag, like "seen".`,
   );
@@ -259,7 +261,7 @@ export function smaller(size: QuerySize): Query {
 
 /** Messages with a text in a header field; without a text, those that have the field. */
 export function header(field: string, part = ""): Query {
-  if (!/^[!-9;-~]+$/.test(field)) {
+  if (!/^[!-9;-~]+$/.test(text("header", field))) {
     throw new LocalProtocolError(
       `${JSON.stringify(field)} is not the name of a header field. Use one like "List-Id".`,
     );
@@ -310,6 +312,13 @@ export function modseq(modseq: number | bigint): Query {
 /** The query itself if it is valid; throws a `LocalProtocolError` if it isn't. */
 function checked(query: Query): Query {
   if (lists.has(query) || conditions.has(query)) return query;
+  if (!Array.isArray(query)) {
+    throw new LocalProtocolError(
+      `A search query is ${
+        shownValue(query)
+      }. Give what a function for queries returns, or words().`,
+    );
+  }
   if (query.length === 0) {
     throw new LocalProtocolError('A search query has no words. Give "all" for every message.');
   }

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../errors.ts";
+import { shownValue } from "../../option_checks.ts";
 import { readNumberSet } from "./number_set.ts";
 import { readSearchSize, readSearchTime } from "./search_time.ts";
 
@@ -26,9 +27,7 @@ export type QueryNumbers = number | readonly number[] | string;
 export function text(name: string, value: string): string {
   if (typeof value === "string" && !value.includes("\0")) return value;
   throw new LocalProtocolError(
-    `${name}() in a search query needs a text without NULs, and not ${
-      String(JSON.stringify(value))
-    }.`,
+    `${name}() in a search query needs a text without NULs, and not ${shownValue(value)}.`,
   );
 }
 
@@ -39,7 +38,7 @@ export function wholeNumber(name: string, value: number | bigint): string {
     : Number.isSafeInteger(value) && value >= 0;
   if (isRight) return String(value);
   throw new LocalProtocolError(
-    `${name}() in a search query needs an integer from 0 on, and not ${String(value)}.`,
+    `${name}() in a search query needs an integer from 0 on, and not ${shownValue(value)}.`,
   );
 }
 
@@ -56,7 +55,7 @@ export function dateText(name: string, date: QueryDate): string {
   if (isRight) return date;
   throw new LocalProtocolError(
     `${name}() in a search query needs a Date, a day like "2026-01-31", or how long ago it is, ` +
-      `like "2 days", and not ${String(JSON.stringify(date))}.`,
+      `like "2 days", and not ${shownValue(date)}.`,
   );
 }
 
@@ -65,12 +64,13 @@ const longestAgo = 2 ** 32 - 1;
 
 /** Converts a relative time. */
 export function ago(unit: string, count: number, length: number): string {
-  const seconds = Math.round(count * length);
+  // Nothing, as a setting may be, would be 0: all messages are older than that.
+  const seconds = typeof count === "number" ? Math.round(count * length) : NaN;
   if (seconds >= 0 && seconds <= longestAgo) {
     return Number.isInteger(count) ? `${count} ${unit}` : `${seconds} seconds`;
   }
   throw new LocalProtocolError(
-    `${unit}(${count}) is not a valid time in a search query. Use a number from 0 to ` +
+    `${unit}(${shownValue(count)}) is not a valid time in a search query. Use a number from 0 to ` +
       `${Math.floor(longestAgo / length)}.`,
   );
 }
@@ -90,9 +90,12 @@ const highestNumber = 2 ** 32 - 2;
 
 /** Converts a set of numbers; "" for none. */
 export function setText(name: string, numbers: QueryNumbers): string {
+  const given: readonly number[] = typeof numbers === "string" ? [] : [numbers].flat();
+  // No other type can be compared, or is a number in a set.
+  const known = given.map((number) => typeof number === "symbol" ? NaN : number);
   const set = typeof numbers === "string"
     ? numbers
-    : rangesOf([...new Set([numbers].flat() as readonly number[])].sort((a, b) => a - b));
+    : rangesOf([...new Set(known)].sort((a, b) => Number(a) - Number(b)));
   const isRight = readNumberSet(set) !== undefined &&
     (set.match(/\d+/g) ?? []).every((digits) => Number(digits) <= highestNumber);
   if (isRight) return set;

@@ -163,3 +163,32 @@ test("query builder › a hundred thousand conditions › take linear time", () 
   });
   assert(time < 20_000, `${time} ms`);
 });
+
+test("query builder › values of other types › LocalProtocolError where it is built", () => {
+  const others: readonly unknown[] = [null, true, {}, [null], 5n, Symbol("5"), () => {}];
+  for (const other of others) {
+    const [number, text] = [other as number, other as string];
+    const builds = [
+      ...[query.days, query.weeks, query.hours, query.minutes, query.seconds].map((ago) => () =>
+        ago(number)
+      ),
+      ...[query.mailbox, query.keyword, query.unkeyword, query.header, query.subject].map(
+        (of) => () => of(text),
+      ),
+      () => query.before(text),
+      () => and(other as typeof seen),
+      () => or(other as typeof seen, seen),
+      () => not(other as typeof seen),
+    ];
+    if (typeof other !== "bigint") builds.push(() => query.uid(number), () => query.modseq(number));
+    for (const build of builds) {
+      assert.throws(build, LocalProtocolError, `${String(other)} ${build}`);
+    }
+  }
+});
+
+test("query builder › how long ago, as nothing › isn't now, which is after all messages", () => {
+  for (const count of [null, "", [], "5", undefined]) {
+    assert.throws(() => query.before(query.days(count as unknown as number)), LocalProtocolError);
+  }
+});
