@@ -5,6 +5,7 @@
  */
 
 import { encodeUtf8, LocalProtocolError } from "../../core/mod.ts";
+import { shownValue } from "../../core/option_checks.ts";
 import type { CallDeadline } from "./call_deadline.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import { type HttpLimits, limitsWithDefaults } from "./limits.ts";
@@ -36,9 +37,9 @@ export class HttpApi {
   /** Creates the API; throws a `LocalProtocolError` for invalid options. */
   constructor(endpoint: HttpEndpoint, options: HttpApiOptions = {}) {
     const { maxConnections = 10 } = options;
-    if (!(maxConnections >= 1)) {
+    if (typeof maxConnections !== "number" || !(maxConnections >= 1)) {
       throw new LocalProtocolError(
-        `"maxConnections" is ${maxConnections}. Set it to a number from 1 on.`,
+        `"maxConnections" is ${shownValue(maxConnections)}. Set it to a number from 1 on.`,
       );
     }
     this.endpoint = endpoint;

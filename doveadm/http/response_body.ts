@@ -4,7 +4,7 @@
  * @module
  */
 
-import { concat, decodeUtf8 } from "../../core/mod.ts";
+import { concat, decodeUtf8, LocalProtocolError } from "../../core/mod.ts";
 import type { CallDeadline } from "./call_deadline.ts";
 import { type HttpRequest, lostError, waitedFor } from "./request_errors.ts";
 
@@ -26,9 +26,11 @@ export class ResponseBody {
   readonly #options: ResponseBodyOptions;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
-  /** Creates a reader for the body of a response. */
-  constructor({ body }: Response, options: ResponseBodyOptions) {
+  /** Creates a reader for the body of a response; throws a `LocalProtocolError` if a caller's `fetch` returned none. */
+  constructor(response: Response, options: ResponseBodyOptions) {
     this.#options = options;
+    const { status, body } = (response ?? {}) as Partial<Response>;
+    if (typeof status !== "number" || body?.locked === true) throw noResponse();
     this.#reader = body?.getReader();
   }
 
@@ -43,8 +45,10 @@ export class ResponseBody {
     deadline.throwIfOver(waited);
     try {
       const { value } = await deadline.wait(this.#reader.read(), waited);
-      return value;
+      if (value === undefined || value instanceof Uint8Array) return value;
+      throw noResponse();
     } catch (error) {
+      if (error instanceof LocalProtocolError) throw error;
       throw deadline.errorFor(waited) ??
         lostError(request, "the response was cut short", error);
     }
@@ -71,4 +75,11 @@ export class ResponseBody {
     this.#options.onClose();
     this.#reader?.cancel().catch(() => {});
   }
+}
+
+/** The error for a caller's `fetch` that returns something else. */
+function noResponse(): LocalProtocolError {
+  return new LocalProtocolError(
+    '"fetch" returned something else than a response whose body is bytes that nobody has read. Return what fetch() does.',
+  );
 }

@@ -5,8 +5,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   CommandError,
+  connect,
   type DoveadmHttp,
   DovewireError,
+  LocalProtocolError,
   RemoteProtocolError,
 } from "../../../mod.ts";
 import { clientOf, rowsResponse } from "./answering.ts";
@@ -181,3 +183,38 @@ test("HTTP odd JSON › nesting of any depth › no overflow of the stack", asyn
     assert(error instanceof RemoteProtocolError, `${error}`);
   }
 });
+
+/** What a caller's `fetch` may return in place of a response. */
+const noResponses: Readonly<Record<string, () => unknown>> = {
+  nothing: () => undefined,
+  "an empty object": () => ({}),
+  "a body that was read": async () => {
+    const response = new Response("[]");
+    await response.text();
+    return response;
+  },
+  "a body that is being read": () => {
+    const response = new Response("[]");
+    response.body!.getReader();
+    return response;
+  },
+  "a body of texts": () => {
+    const body = new ReadableStream({ start: (controller) => controller.enqueue("[]") });
+    return { status: 200, headers: new Headers(), body };
+  },
+};
+
+for (const [what, respond] of Object.entries(noResponses)) {
+  test(`a fetch of the caller's › ${what} › LocalProtocolError`, async () => {
+    const given = () => Promise.resolve(respond()) as Promise<Response>;
+    await using http = connect("http://127.0.0.1:1", { fetch: given });
+    const calls = [() => http.run("mailbox list", list), () => http.ready()];
+    for (const call of calls) {
+      await assert.rejects(call, (error: Error) => {
+        assert(error instanceof LocalProtocolError, String(error));
+        assert.match(error.message, /^"fetch" returned something else/);
+        return true;
+      });
+    }
+  });
+}
