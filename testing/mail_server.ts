@@ -103,6 +103,9 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
   // Clients take the server's version from its protocol.
   const { minor: maxMinor } = serverVersion(version);
   const handler = mailHandler(system, options);
+  if (options.http !== undefined && typeof options.http !== "boolean") {
+    checkOptions(options, { objects: ["http"] });
+  }
   const prepared = options.http === undefined || options.http === false ? undefined : prepareHttp(
     options.http === true ? {} : options.http,
     { handler, version, settings, password },

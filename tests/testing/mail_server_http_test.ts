@@ -133,6 +133,10 @@ test("embedded server over HTTP › invalid options, a port in use › rejects, 
     );
     await assert.rejects(startMailServer({ users, http: { password: "" } }), /"password" is empty/);
     await assert.rejects(
+      startMailServer({ users, http: null as unknown as boolean }),
+      /"http" is not an object/,
+    );
+    await assert.rejects(
       startMailServer({ users, http: { apiKey: "k3y", authenticate: () => "x" } }),
       /Besides "authenticate"/,
     );
