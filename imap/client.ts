@@ -18,7 +18,9 @@ import {
   ImapClientProtocol,
   type ImapUntagged,
 } from "../core/imap/mod.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import { callListener, Driver } from "../transports/mod.ts";
+import { checkTransport } from "../transports/address_checks.ts";
 import { abortError, Deadline, onAbort, timeLimit } from "../transports/timers.ts";
 import type { Transport } from "../transports/transport.ts";
 import { openImapTransport } from "./client_connect.ts";
@@ -128,6 +130,7 @@ export class ImapClient implements AsyncDisposable {
   #running: Promise<void>;
 
   private constructor(transport: Transport, options: ImapClientOptions) {
+    checkOptions(options, { objects: ["tls"] });
     this.peer = transport.peer;
     this.#settings = settingsOf(options);
     checkLoginOptions(options, transport);
@@ -165,6 +168,7 @@ export class ImapClient implements AsyncDisposable {
    * options, a `LocalProtocolError`.
    */
   static async open(transport: Transport, options: ImapClientOptions = {}): Promise<ImapClient> {
+    checkTransport(transport);
     let client: ImapClient;
     try {
       client = new ImapClient(transport, options);
@@ -209,6 +213,7 @@ export class ImapClient implements AsyncDisposable {
     args: readonly ImapArgument[] = [],
     options: ImapCommandOptions = {},
   ): Promise<ImapResult> {
+    checkOptions(options);
     const send = (protocol: ImapClientProtocol) =>
       protocol.send({ name, args, isLongRunning: false });
     const { answer, pending } = this.#begin(name, { ...options, send });
@@ -240,8 +245,10 @@ export class ImapClient implements AsyncDisposable {
   async *longCommand(
     name: string,
     args: readonly ImapArgument[] = [],
-    { signal, timeout }: ImapCommandOptions = {},
+    options: ImapCommandOptions = {},
   ): AsyncGenerator<LongResponse, ImapResult | undefined, void> {
+    checkOptions(options);
+    const { signal, timeout } = options;
     if (signal?.aborted) return undefined;
     const send = (protocol: ImapClientProtocol) =>
       protocol.send({ name, args, isLongRunning: true });

@@ -5,7 +5,7 @@
  */
 
 import { ConnectError, LocalProtocolError } from "../core/mod.ts";
-import { shownValue } from "../core/option_checks.ts";
+import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { connect as connectTransport } from "../transports/mod.ts";
 import { openTransport } from "../transports/open_transport.ts";
 import { timeLimit } from "../transports/timers.ts";
@@ -31,6 +31,7 @@ export async function openImapTransport(
   target: ImapTarget,
   options: ImapConnectOptions,
 ): Promise<{ readonly transport: Transport; readonly tls: TlsOptions }> {
+  checkOptions(options, { functions: ["connector"], objects: ["tls"] });
   const address = addressOf(target);
   const isTls = "hostname" in target && target.tls === true;
   const { connector = connectTransport, connectTimeout = 10_000, signal } = options;
@@ -53,6 +54,11 @@ export async function openImapTransport(
 }
 
 function addressOf(target: ImapTarget): Address {
+  if (typeof target !== "object" || target === null) {
+    throw new LocalProtocolError(
+      `The target is ${shownValue(target)}. Pass an object with "hostname" or "path".`,
+    );
+  }
   if ("path" in target) {
     if (typeof target.path === "string" && target.path !== "") {
       return { transport: "unix", path: target.path };

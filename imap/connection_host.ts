@@ -5,6 +5,7 @@
  */
 
 import { DovewireError, encodeUtf8, LocalProtocolError } from "../core/mod.ts";
+import { checkListener } from "../transports/address_checks.ts";
 import { networkAddress } from "../transports/network_address.ts";
 import { RefusalDelays } from "../transports/refusal_delays.ts";
 import { onAbort, startTimer, timeLimit } from "../transports/timers.ts";
@@ -121,6 +122,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
 
   /** Starts to accept; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(listener: Listener, options: ConnectionHostOptions<Connection>) {
+    checkListener(listener);
     const { limits, refusalDelay = 500, signal } = options;
     this.#refusalDelays = new RefusalDelays(refusalDelay);
     this.#limits = completeConnectionLimits(limits);

@@ -141,12 +141,13 @@ export function newServerProtocol(options: ServeImapOptions): ImapServerProtocol
 }
 
 /** Checks what can't be left to the first client. */
-export function checkServerOptions({ authenticate, startTls, onError }: ServeImapOptions): void {
+export function checkServerOptions(options: ServeImapOptions): void {
+  checkOptions(options, { functions: ["onError"] });
+  const { authenticate, startTls } = options;
   if (typeof authenticate !== "function") {
     throw new LocalProtocolError(
       '"authenticate" is no function. Set it to one that decides who may log in.',
     );
   }
-  checkOptions({ onError }, { functions: ["onError"] });
   checkOwnTls(startTls);
 }

@@ -14,6 +14,7 @@
  */
 
 import { InputQueue } from "../core/input_queue.ts";
+import { checkDestination } from "./address_checks.ts";
 import { connect as connectOverNode, listen as listenOverNode } from "./node.ts";
 import {
   type Address,
@@ -90,9 +91,9 @@ type BunConnect = (
  * ```
  */
 export function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
-  return address.transport === "tcp" || options.tls !== undefined
-    ? connectOverNode(address, options)
-    : connectUnix(address, options);
+  return address?.transport === "unix" && options?.tls === undefined
+    ? connectUnix(address, options)
+    : connectOverNode(address, options);
 }
 
 /**
@@ -117,8 +118,10 @@ export function listen(address: Address, options: ListenOptions = {}): Promise<L
 /** A UNIX socket connects or fails at once, so that there is nothing to abort. */
 async function connectUnix(
   address: Address & { transport: "unix" },
-  { signal }: ConnectOptions,
+  options: ConnectOptions,
 ): Promise<Transport> {
+  checkDestination(address, options);
+  const { signal } = options;
   if (signal?.aborted) throw connectError("aborted", address, signal.reason);
   const bun = (globalThis as unknown as { Bun: { connect: BunConnect } }).Bun;
   const transport = new BunTransport(peerName(address));

@@ -8,6 +8,7 @@
  */
 
 import { createServer, type Server, Socket } from "node:net";
+import { checkAddress, checkDestination } from "./address_checks.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import { NodeTransport } from "./node_transport.ts";
 import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
@@ -64,6 +65,7 @@ export { stdio } from "./process/stdio.ts";
  * ```
  */
 export async function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
+  checkDestination(address, options);
   return await securedFor(address, await connectPlain(address, options), options);
 }
 
@@ -119,6 +121,7 @@ function connectPlain(address: Address, { signal }: ConnectOptions): Promise<Nod
  * ```
  */
 export async function listen(address: Address, options: ListenOptions = {}): Promise<Listener> {
+  checkAddress(address, options);
   checkListenOptions(address, options);
   try {
     if (address.transport === "tcp") {

@@ -6,6 +6,7 @@
 
 import { LocalProtocolError, TimeoutError } from "../core/errors.ts";
 import { shownValue } from "../core/option_checks.ts";
+import { checkReturned } from "./address_checks.ts";
 import { Deadline, startTimer } from "./timers.ts";
 import {
   type Address,
@@ -73,22 +74,13 @@ async function open(
   } catch (error) {
     throw error instanceof Error ? error : noError(error);
   }
-  checkTransport("connector", transport);
+  checkReturned("connector", transport);
   // Nobody waits for it any more.
   if (options.signal.aborted) {
     await transport.close();
     throw options.signal.reason;
   }
   return transport;
-}
-
-/** Throws a `LocalProtocolError` unless a caller's function returned a transport, as far as that can be seen. */
-export function checkTransport(option: string, value: unknown): asserts value is Transport {
-  const { read, write, close } = (value ?? {}) as Partial<Transport>;
-  if ([read, write, close].every((method) => typeof method === "function")) return;
-  throw new LocalProtocolError(
-    `"${option}" returned something else than a transport. Return what connect() of a runtime's transports does.`,
-  );
 }
 
 /** The error for what a connector threw instead of one. */

@@ -12,6 +12,7 @@ import {
   DoveadmClientProtocol,
   type DoveadmCommand,
 } from "../../core/doveadm/mod.ts";
+import { checkTransport } from "../../transports/address_checks.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { Driver } from "../../transports/driver.ts";
 import type { Transport } from "../../transports/transport.ts";
@@ -128,6 +129,7 @@ export class DoveadmConnection implements AsyncDisposable {
     transport: Transport,
     options: DoveadmConnectionOptions = {},
   ): Promise<DoveadmConnection> {
+    checkTransport(transport);
     let connection: DoveadmConnection;
     try {
       connection = new DoveadmConnection(transport, options);

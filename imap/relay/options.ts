@@ -171,16 +171,14 @@ function protocolOptions(
 
 /** Checks what can't be left to the first client. */
 export function checkRelayOptions(options: RelayConnectionOptions): void {
-  const { connect, startTls, upstreamStartTls, upstreamId, resolveUser, onError } = options;
+  checkOptions(options, { functions: ["resolveUser", "onError"] });
+  const { connect, startTls, upstreamStartTls, upstreamId } = options;
   if (typeof connect !== "function") {
     throw new LocalProtocolError(
       '"connect" is no function. Set it to one that opens a connection.',
     );
   }
-  checkOptions(
-    { upstreamId: upstreamId === false ? undefined : upstreamId, resolveUser, onError },
-    { functions: ["upstreamId", "resolveUser", "onError"] },
-  );
+  if (upstreamId !== false) checkOptions({ upstreamId }, { functions: ["upstreamId"] });
   checkOwnTls(startTls);
   if (typeof (upstreamStartTls ?? {}) !== "object" || upstreamStartTls === null) {
     throw new LocalProtocolError(

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkListener } from "../../transports/address_checks.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { PendingRead } from "../../transports/pending_read.ts";
 import type { Address, Listener, Transport } from "../../transports/transport.ts";
@@ -77,6 +78,7 @@ export class ImapRelay implements AsyncDisposable {
   constructor(listener: Listener, options: ServeRelayOptions) {
     // Checked here since it would be too late when a client connects.
     this.#options = options;
+    checkListener(listener);
     checkRelayOptions(options);
     timeoutsOf(options);
     newRelayProtocol(options);

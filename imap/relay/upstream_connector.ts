@@ -5,7 +5,7 @@
  */
 
 import { DovewireError, TimeoutError } from "../../core/mod.ts";
-import { checkTransport } from "../../transports/open_transport.ts";
+import { checkReturned } from "../../transports/address_checks.ts";
 import { startTimer } from "../../transports/timers.ts";
 import type { Transport } from "../../transports/transport.ts";
 import type { RelayClientInfo } from "./client_info.ts";
@@ -54,7 +54,7 @@ export class UpstreamConnector {
   async #open(client: RelayClientInfo): Promise<Transport> {
     const { signal } = this.#controller;
     const transport: unknown = await this.#connect({ client, signal });
-    checkTransport("connect", transport);
+    checkReturned("connect", transport);
     // Nobody waits for it any more.
     if (signal.aborted) void transport.close();
     return transport;

@@ -8,9 +8,9 @@ import {
   TimeoutError,
 } from "../../core/mod.ts";
 import { ImapClient } from "../../imap/client.ts";
-import type { ImapClientOptions } from "../../imap/client_options.ts";
+import type { ImapClientOptions, ImapTarget } from "../../imap/client_options.ts";
 import { memoryListener, memoryPair } from "../../transports/memory.ts";
-import type { Transport } from "../../transports/transport.ts";
+import type { Connector, Transport } from "../../transports/transport.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
 import { ScriptedEnd } from "./scripted_end.ts";
 
@@ -266,3 +266,37 @@ test("ImapClient.connect › nobody who answers › times out", async () => {
     });
   }
 });
+
+test("ImapClient › targets, options and transports of another type › LocalProtocolError", async () => {
+  const others: readonly unknown[] = [null, 5, "5", true, Symbol("5"), 5n, {}];
+  const target = { hostname: "a" };
+  for (const other of others) {
+    const signal = { signal: other as AbortSignal };
+    const client = await plainClient();
+    const calls = [
+      () => ImapClient.connect(other as ImapTarget),
+      () => ImapClient.connect(target, signal),
+      () => ImapClient.connect(target, { connector: 5 as unknown as Connector }),
+      () => ImapClient.open(other as Transport),
+      () => ImapClient.open(memoryPair()[0], signal),
+      () => client.command("NOOP", [], signal),
+      () => client.longCommand("IDLE", [], signal).next(),
+      () => client.idle(null as unknown as typeof signal).next(),
+    ];
+    for (const call of calls) {
+      await assert.rejects(call, LocalProtocolError, `${String(other)} ${call}`);
+    }
+    await client.close();
+  }
+  await assert.rejects(
+    ImapClient.connect(target, null as unknown as Record<never, never>),
+    LocalProtocolError,
+  );
+});
+
+/** A client that is logged in. */
+async function plainClient(): Promise<ImapClient> {
+  const [near, far] = memoryPair();
+  await new ScriptedEnd(far).say("* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hi\r\n");
+  return await ImapClient.open(near);
+}

@@ -130,7 +130,9 @@ test("supervisor › invalid options › LocalProtocolError", async () => {
     ...[null, {}, { listen, worker: "" }, { worker }, { listen: { transport: "unix" }, worker }],
     ...[{ listen, worker, onError: "x" }, { listen, worker, readyTimeout: NaN }],
     ...[{ listen, worker, handoverTimeout: -1 }, { listen, worker, takeoverTimeout: -1 }],
-    { listen, worker, args: "x" },
+    ...[{ listen, worker, args: "x" }, { listen, worker, args: {} }],
+    ...[{ listen, worker, execArgv: [5] }, { listen: { ...listen, port: NaN }, worker }],
+    { listen: { ...listen, hostname: 5 }, worker },
   ];
   for (const options of wrong) {
     await assert.rejects(supervise(options as SuperviseOptions), LocalProtocolError);

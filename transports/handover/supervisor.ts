@@ -9,6 +9,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import process from "node:process";
 import { DovewireError, LocalProtocolError } from "../../core/errors.ts";
 import { checkOptions } from "../../core/option_checks.ts";
+import { checkAddress } from "../address_checks.ts";
 import { callListener } from "../call_listener.ts";
 import { startTimer, timeLimit, type Timer } from "../timers.ts";
 import { type Address, peerName } from "../transport.ts";
@@ -85,15 +86,25 @@ function checkSupervise(options: SuperviseOptions): void {
     objects: ["listen", "args", "execArgv"],
     texts: ["worker"],
   });
-  const { listen, worker } = options;
+  const { listen, worker, args = [], execArgv = [] } = options;
   if (listen?.transport !== "tcp" || worker === undefined || worker === "") {
     throw new LocalProtocolError(
       'A supervisor needs "listen", { transport: "tcp", hostname, port }, and "worker", the path of a module.',
     );
   }
+  checkAddress(listen, {});
+  if (![args, execArgv].every((list) => Array.isArray(list) && list.every(isText))) {
+    throw new LocalProtocolError(
+      '"args" or "execArgv" is no array of strings. Set it to one, or leave it out.',
+    );
+  }
   timeLimit("readyTimeout", options.readyTimeout ?? 0);
   timeLimit("takeoverTimeout", options.takeoverTimeout ?? 0);
   timeLimit("handoverTimeout", options.handoverTimeout ?? 0);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
 }
 
 /** What {@linkcode supervise} returns. */

@@ -16,6 +16,8 @@ import type {
 } from "node:child_process";
 import { statSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
+import { LocalProtocolError } from "../../core/errors.ts";
+import { checkOptions } from "../../core/option_checks.ts";
 import type { ExitStatus } from "../../core/exit_status.ts";
 import { PipeTransport } from "./pipe_transport.ts";
 import {
@@ -51,6 +53,12 @@ export async function spawn(
   command: readonly string[],
   options: SpawnOptions = {},
 ): Promise<ChildProcess> {
+  checkOptions(options, { functions: ["onStderr"], objects: ["env"], texts: ["cwd"] });
+  if (!Array.isArray(command) || typeof (command[0] ?? "") !== "string") {
+    throw new LocalProtocolError(
+      "The command is no array of strings. Pass the program and its arguments.",
+    );
+  }
   const [program = "", ...args] = command;
   check(command, options);
   const { signal, descriptor3, onStderr } = options;

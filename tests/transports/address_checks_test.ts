@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LocalProtocolError } from "../../core/errors.ts";
+import { ImapRelay, serveRelay } from "../../imap/relay/mod.ts";
+import { ImapServer, serve } from "../../imap/mod.ts";
+import { DoveadmConnection } from "../../mod.ts";
+import { memoryListener, memoryPair } from "../../transports/memory.ts";
+import { connect, listen, spawn } from "../../transports/mod.ts";
+import type { Address, Listener, Transport } from "../../transports/transport.ts";
+
+const others: readonly unknown[] = [null, true, -1, NaN, 5n, Symbol("5"), {}, [], () => {}];
+const tcp = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
+
+/** That a call rejects, or throws, a `LocalProtocolError` and nothing else, now or later. */
+async function checkRefused(call: () => unknown): Promise<void> {
+  await assert.rejects(async () => await call(), (error: Error) => {
+    return error instanceof LocalProtocolError;
+  }, String(call));
+}
+
+test("connect, listen › addresses of other types › LocalProtocolError", async () => {
+  const wrong: unknown[] = [undefined, 5, "5", ...others];
+  for (const other of [undefined, ...others]) {
+    wrong.push({ ...tcp, port: other }, { ...tcp, hostname: other }, { ...tcp, transport: other });
+    wrong.push({ transport: "unix", path: other });
+  }
+  wrong.push({ ...tcp, port: 1.5 }, { ...tcp, port: "24245" });
+  wrong.push({ ...tcp, hostname: "a\0b" }, { transport: "unix", path: "" });
+  for (const address of wrong) {
+    await checkRefused(() => connect(address as Address));
+    await checkRefused(() => listen(address as Address));
+  }
+  await checkRefused(() => connect({ ...tcp, port: 65_536 }));
+});
+
+test("connect, listen, spawn › options of other types › LocalProtocolError", async () => {
+  await checkRefused(() => spawn("true" as unknown as string[]));
+  await checkRefused(() => spawn([5] as unknown as string[]));
+  for (const other of others) {
+    const signal = other as AbortSignal;
+    await checkRefused(() => connect(tcp, { signal }));
+    await checkRefused(() => spawn(["true"], { signal }));
+    if (typeof other === "object" && other !== null) continue;
+    const options = { tls: other } as Record<never, never>;
+    await checkRefused(() => connect(tcp, options));
+    await checkRefused(() => listen(tcp, options));
+    await checkRefused(() => connect(tcp, (other ?? null) as Record<never, never>));
+  }
+});
+
+test("serve, serveRelay, DoveadmConnection › listeners, transports and signals of other types › LocalProtocolError", async () => {
+  const relay = { connect: () => Promise.resolve(memoryPair()[0]) };
+  const server = { authenticate: () => "alice" };
+  for (const other of [undefined, ...others]) {
+    const listener = other as Listener;
+    await checkRefused(() => serve(listener, server) instanceof ImapServer);
+    await checkRefused(() => serveRelay(listener, relay) instanceof ImapRelay);
+    await checkRefused(() => DoveadmConnection.open(other as Transport));
+    if (other === undefined) continue;
+    const options = { signal: other as AbortSignal };
+    const free = memoryListener().listener;
+    await checkRefused(() => serve(free, { ...server, ...options }));
+    await checkRefused(() => serveRelay(free, { ...relay, ...options }));
+  }
+  const none = null as unknown as typeof server & typeof relay;
+  await checkRefused(() => serve(memoryListener().listener, none));
+  await checkRefused(() => serveRelay(memoryListener().listener, none));
+});

@@ -1,0 +1,86 @@
+/**
+ * Checks of what callers pass to open transports and listeners: what a runtime says of a value of another type
+ * differs, and some of it is an uncaught error.
+ *
+ * @module
+ */
+
+import { LocalProtocolError } from "../core/errors.ts";
+import { checkOptions, shownValue } from "../core/option_checks.ts";
+import type { Address, ConnectOptions, Listener, ListenOptions, Transport } from "./transport.ts";
+
+/** The highest port of TCP. */
+const highestPort = 65_535;
+
+/**
+ * Throws a `LocalProtocolError` for an address at which no server can listen, and for options of other types.
+ */
+export function checkDestination(address: Address, options: ConnectOptions): void {
+  checkAddress(address, options);
+  if (address.transport === "tcp" && address.port > highestPort) throw badPort(address.port);
+}
+
+/**
+ * Throws a `LocalProtocolError` for what is no address, and for options of other types. That the system has no such
+ * port is a listener's `TransportError`.
+ */
+export function checkAddress(address: Address, options: ConnectOptions | ListenOptions): void {
+  checkOptions(options, { objects: ["tls"] });
+  const { transport, path, hostname, port } = (address ?? {}) as Readonly<Record<string, unknown>>;
+  if (transport === "unix") {
+    if (typeof path === "string" && path !== "") return;
+    throw new LocalProtocolError(
+      `The address's "path" is ${shownValue(path)}. Set it to the path of a UNIX socket.`,
+    );
+  }
+  if (transport !== "tcp") {
+    throw new LocalProtocolError(
+      `The address's "transport" is ${shownValue(transport)}. Set it to "tcp" or "unix".`,
+    );
+  }
+  if (typeof hostname !== "string" || hostname.includes("\0")) {
+    throw new LocalProtocolError(
+      `The address's "hostname" is ${shownValue(hostname)}. Set it to a name or an IP address.`,
+    );
+  }
+  if (!Number.isInteger(port) || Number(port) < 0) throw badPort(port);
+}
+
+function badPort(port: unknown): LocalProtocolError {
+  return new LocalProtocolError(
+    `The address's "port" is ${shownValue(port)}. Set it to a number up to ${highestPort}.`,
+  );
+}
+
+/** Throws a `LocalProtocolError` for what is no listener, as far as that can be seen. */
+export function checkListener(value: Listener): void {
+  if (hasMethods(value, ["accept", "close"])) return;
+  throw new LocalProtocolError(
+    "The listener is none. Pass what listen() of a runtime's transports returns, awaited.",
+  );
+}
+
+/** Throws a `LocalProtocolError` for what is no transport, as far as that can be seen. */
+export function checkTransport(value: Transport): void {
+  if (isTransport(value)) return;
+  throw new LocalProtocolError(
+    "The transport is none. Pass what connect() of a runtime's transports returns, awaited.",
+  );
+}
+
+/** Throws a `LocalProtocolError` unless a caller's function returned a transport. */
+export function checkReturned(option: string, value: unknown): asserts value is Transport {
+  if (isTransport(value)) return;
+  throw new LocalProtocolError(
+    `"${option}" returned something else than a transport. Return what connect() of a runtime's transports does.`,
+  );
+}
+
+function isTransport(value: unknown): value is Transport {
+  return hasMethods(value, ["read", "write", "close"]);
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  const methods = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return names.every((name) => typeof methods[name] === "function");
+}
