@@ -106,10 +106,11 @@ export class ConnectionCalls implements CallRunner {
 
   send(request: DoveadmRequest, options: HopOptions): Promise<DoveadmResult> {
     const work = workOf(request, options);
-    return this.#pool.run(work, async (connection, rest) => {
-      const sent = withHop(request, options, connection);
-      return succeeded(connection, sent, await connection.send(sent, rest));
-    });
+    return this.#pool.run(
+      work,
+      (connection, rest) => connection.send(withHop(request, options, connection), rest),
+      (answer, connection) => succeeded(connection, request, answer),
+    );
   }
 
   stream(
@@ -185,13 +186,19 @@ export class ConnectionCalls implements CallRunner {
   #runFor({ call, user, input }: UserCall, options: HopOptions): Promise<Row[]> {
     const { name } = call.info;
     const work = workOfCall({ call, user, input }, options);
-    return this.#pool.run(work, async (connection, rest) => {
-      const version = versionOf(connection.minor);
-      const request = { name, user, args: call.argumentsFor(version), input };
-      const sent = withHop(request, options, connection);
-      const answer = succeeded(connection, sent, await connection.send(sent, rest));
-      return rowsOfReply(call, escapedFieldsOf(answer), { version, limits: this.#limits });
-    });
+    return this.#pool.run(
+      work,
+      (connection, rest) => {
+        const args = call.argumentsFor(versionOf(connection.minor));
+        const request = { name, user, args, input };
+        return connection.send(withHop(request, options, connection), rest);
+      },
+      (answer, connection) => {
+        const escaped = escapedFieldsOf(succeeded(connection, { name, input }, answer));
+        const version = versionOf(connection.minor);
+        return rowsOfReply(call, escaped, { version, limits: this.#limits });
+      },
+    );
   }
 
   /** Runs a call for one user or without a user, and yields its rows as they arrive. */
@@ -227,14 +234,15 @@ function workOfCall(
     user: userAtHop(user, options),
     options,
     attendance: attendanceOf(input, isStream),
-    kindIn: (version) => connectionKind(call.info, call.given, version),
+    // What is given matters to no others.
+    kindIn: (version) => connectionKind(call.info, call.info.alone ? call.given : [], version),
   };
 }
 
 /** The answer if the command succeeded; throws a `CommandError` if it failed. */
 function succeeded(
   connection: DoveadmConnection,
-  request: DoveadmRequest,
+  request: Pick<DoveadmRequest, "name" | "input">,
   answer: DoveadmAnswer,
 ): DoveadmResult {
   if (answer.ok) return answer;

@@ -14,6 +14,7 @@ import {
 import { LocalProtocolError } from "../../core/errors.ts";
 import type { CallRunner } from "./call_runner.ts";
 import type { StreamedField } from "./field_stream.ts";
+import { promised } from "./promised.ts";
 import {
   checkRequest,
   checkSendOptions,
@@ -292,15 +293,6 @@ export class DoveadmClient implements AsyncDisposable {
   /** Closes all connections, as {@linkcode close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-/** The promise that a function returns; rejects if the function throws. An async function would add a promise. */
-function promised<Value>(begin: () => Promise<Value>): Promise<Value> {
-  try {
-    return begin();
-  } catch (error) {
-    return Promise.reject(error);
   }
 }
 

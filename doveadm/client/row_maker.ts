@@ -34,6 +34,11 @@ export class RowMaker {
     this.#options = options;
   }
 
+  /** How many values of a row that isn't whole were taken. */
+  get values(): number {
+    return this.#next;
+  }
+
   /** The error of the first row with an invalid value. */
   get invalid(): RemoteProtocolError | undefined {
     return this.#invalid;
@@ -92,16 +97,18 @@ export class RowMaker {
 }
 
 function cellOf(column: ReplyColumn): Cell {
-  const { asked, key, type, format, null: nulls = [] } = column;
-  const isPlain = !nulls.some((text) => numberIn(text, 0, text.length) !== -1);
-  const digits = !isPlain
-    ? undefined
-    : type === "number"
+  return { key: column.asked ?? column.key, column, digits: digitsOf(column) };
+}
+
+function digitsOf({ type, format, null: nulls = [] }: ReplyColumn): Cell["digits"] {
+  const digits = type === "number"
     ? "number"
     : type === "date" && format === "unix"
     ? "seconds"
     : undefined;
-  return { key: asked ?? key, column, digits };
+  const isPlain = digits !== undefined &&
+    !nulls.some((text) => numberIn(text, 0, text.length) !== -1);
+  return isPlain ? digits : undefined;
 }
 
 /** The most digits of which every number is exact, and the most seconds in the range of a `Date`. */

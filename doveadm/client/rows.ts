@@ -5,7 +5,8 @@
  */
 
 import { RemoteProtocolError } from "../../core/errors.ts";
-import type { DovecotVersion } from "../../core/doveadm/catalogue/mod.ts";
+import { decodeUtf8 } from "../../core/bytes.ts";
+import type { DovecotVersion, ReplyColumn } from "../../core/doveadm/catalogue/mod.ts";
 import type { DoveadmClientLimits } from "../../core/doveadm/mod.ts";
 import { splitInPlace } from "../../core/doveadm/tab_escape.ts";
 import type { StreamedField } from "./field_stream.ts";
@@ -35,6 +36,39 @@ export function rowsOfReply(
       rowsOfJson(call, value, limits)
     );
   }
+  const columns = call.replyColumnsFor(version);
+  const rows = escaped.length <= smallReply ? rowsOfSmallReply(call, columns, escaped) : undefined;
+  return rows ?? rowsOfLargeReply(call, escaped, version);
+}
+
+/** Up to this size, in bytes, a reply is decoded as one text. */
+const smallReply = 4096;
+
+const TAB = 0x09;
+
+/**
+ * The rows of a small reply in the least steps; `undefined` if it takes more to read them: values that are bytes,
+ * columns that some servers lack, or values that make no rows.
+ */
+function rowsOfSmallReply(
+  call: TypedCall,
+  columns: readonly ReplyColumn[],
+  escaped: Uint8Array,
+): Row[] | undefined {
+  const rows: Row[] = [];
+  if (escaped.length === 0) return rows;
+  if (columns.length === 0) return undefined;
+  for (const { type, optional } of columns) if (optional || type === "bytes") return undefined;
+  const maker = call.rowMaker(columns);
+  const text = decodeUtf8(escaped);
+  maker.push(escaped[escaped.length - 1] === TAB ? text : `${text}\t`, rows);
+  if (maker.values > 0) return undefined;
+  if (maker.invalid !== undefined) throw maker.invalid;
+  return rows;
+}
+
+/** The rows of a reply of any size, whose values may be of any kind. */
+function rowsOfLargeReply(call: TypedCall, escaped: Uint8Array, version: DovecotVersion): Row[] {
   const reader = new RowReader(call, { version, limit: Infinity });
   const whole = reader.cut(escaped);
   const last = reader.end();

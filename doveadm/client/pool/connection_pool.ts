@@ -7,7 +7,9 @@
 import { AbortError } from "../../../core/errors.ts";
 import { Deadline, timeLimit } from "../../../transports/timers.ts";
 import type { DoveadmConnection } from "../connection.ts";
+import { promised } from "../promised.ts";
 import type { SendOptions } from "../request.ts";
+import type { Job } from "./job.ts";
 import { notReadyError } from "./pool_errors.ts";
 import type { PoolStats } from "./pool_stats.ts";
 import type { PooledConnection } from "./pooled_connection.ts";
@@ -34,28 +36,37 @@ export class ConnectionPool {
   }
 
   /**
-   * Runs a command on a connection and returns its result. `run` is called again, with another connection,
-   * if the command may be sent again.
+   * Runs a command on a connection and returns what `resultOf` makes of its answer. `ask` is called again, with
+   * another connection, if the command may be sent again. What either throws is how the command failed.
    */
-  run<Result>(
+  run<Answer, Result>(
     work: Work,
-    run: (connection: DoveadmConnection, options: SendOptions) => Promise<Result>,
+    ask: (connection: DoveadmConnection, options: SendOptions) => Promise<Answer>,
+    resultOf: (answer: Answer, connection: DoveadmConnection) => Result,
   ): Promise<Result> {
     const scheduler = this.#scheduler;
-    const isRepeatable = work.attendance === undefined;
     return new Promise((resolve, reject) => {
+      const fail = (job: Job, entry: PooledConnection, error: unknown): void => {
+        const isRepeatable = work.attendance === undefined;
+        const isOver = scheduler.settle(job, entry, { type: "failed", error, isRepeatable });
+        if (isOver) reject(job.error);
+      };
       scheduler.call(work, {
         fail: reject,
         start(job, entry) {
-          run(entry.connection, job.optionsAt(job.startedAt!)).then(
-            (result) => {
+          const { connection } = entry;
+          promised(() => ask(connection, job.optionsAt(job.startedAt!))).then(
+            (answer) => {
+              let result: Result;
+              try {
+                result = resultOf(answer, connection);
+              } catch (error) {
+                return fail(job, entry, error);
+              }
               scheduler.settle(job, entry, answered);
               resolve(result);
             },
-            (error) => {
-              const isOver = scheduler.settle(job, entry, { type: "failed", error, isRepeatable });
-              if (isOver) reject(job.error);
-            },
+            (error) => fail(job, entry, error),
           );
         },
       });
@@ -132,7 +143,7 @@ export class ConnectionPool {
       ...{ name: pingName, user: undefined, attendance: undefined },
       ...{ kindIn: () => "mail", isEasy: true, options: { ...options, idempotent: true } },
     };
-    await this.run(work, (connection, rest) => connection.send({ name: pingName }, rest));
+    await this.run(work, (connection, rest) => connection.send({ name: pingName }, rest), () => {});
   }
 
   /** The connections and calls at this moment. */

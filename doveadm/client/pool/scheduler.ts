@@ -137,7 +137,7 @@ export class Scheduler {
     const kind = this.#kindOf(work, this.#version);
     const job = new Job(work, owner, { kind, calledAt: this.#clock.now(), timeout: limit });
     job.number = ++this.#observer.totals.calls;
-    this.#tell(job, () => ({ type: "queued", waiting: this.#waiting.size }));
+    if (this.#observer.isHeard) this.#tell(job, { type: "queued", waiting: this.#waiting.size });
     if (this.#closed !== undefined || signal?.aborted) {
       this.#fail(job, this.#closed ?? abortError(work.name, signal, false));
       return job;
@@ -327,12 +327,11 @@ export class Scheduler {
     job.error = job.wasSent ? asSent(error) : error;
     if (error === undefined) this.#observer.totals.succeeded++;
     else this.#observer.totals.failed++;
-    this.#tell(job, () => {
-      const now = this.#clock.now();
-      const { connection, startedAt = now, calledAt } = job;
-      const [waited, ran] = [startedAt - calledAt, now - startedAt];
-      return { type: "ended", connection, waited, ran, error: job.error };
-    });
+    if (!this.#observer.isHeard) return;
+    const now = this.#clock.now();
+    const { connection, startedAt = now, calledAt } = job;
+    const [waited, ran] = [startedAt - calledAt, now - startedAt];
+    this.#tell(job, { type: "ended", connection, waited, ran, error: job.error });
   }
 
   /** Gives connections to the calls that wait, and opens more if they are needed. */
@@ -387,13 +386,10 @@ export class Scheduler {
     this.#connections.run(entry, kind);
     entry.commands++;
     if (findCommand(work.name)?.mail) entry.mailCommands++;
-    this.#tell(job, () => {
-      return {
-        type: "started",
-        connection: entry.number,
-        waited: job.startedAt! - job.calledAt,
-      };
-    });
+    if (this.#observer.isHeard) {
+      const waited = now - job.calledAt;
+      this.#tell(job, { type: "started", connection: entry.number, waited });
+    }
     job.owner.start(job, entry);
   }
 
@@ -433,7 +429,9 @@ export class Scheduler {
     }
     this.#observer.totals.retried++;
     job.kind = this.#kindOf(job.work, this.#version);
-    this.#tell(job, () => ({ type: "retried", attempts: job.attempts, reason, error }));
+    if (this.#observer.isHeard) {
+      this.#tell(job, { type: "retried", attempts: job.attempts, reason, error });
+    }
     this.#wait(job);
     this.#ready.push(job);
   }
@@ -468,11 +466,10 @@ export class Scheduler {
     for (let tell; (tell = this.#connecting.shift()) !== undefined;) tell(error);
   }
 
-  /** Tells an event of a call, if anybody listens. */
-  #tell(job: Job, more: () => CallEventRest): void {
-    if (!this.#observer.isHeard) return;
+  /** Tells an event of a call. */
+  #tell(job: Job, more: CallEventRest): void {
     const { number: call, kind, work: { name: command, user } } = job;
-    this.#observer.tell({ call, command, user, kind, ...more() } as BareEvent);
+    this.#observer.tell({ call, command, user, kind, ...more } as BareEvent);
   }
 }
 

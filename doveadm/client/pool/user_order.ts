@@ -22,8 +22,11 @@ const leastIdle = 32;
 interface Line<Command> {
   /** The command that the others wait for: it runs, or may; `undefined` if there is none at all. */
   holder: Command | undefined;
-  readonly waiting: Queue<Command>;
+  /** `undefined` until the first one has to wait: of most users none ever does. */
+  waiting: Queue<Command> | undefined;
 }
+
+const nobody: readonly never[] = [];
 
 /**
  * The order of each user's commands: one at a time, in the order of the calls. Each operation takes constant
@@ -48,7 +51,7 @@ export class UserOrder<Command extends OrderedCommand> {
     const line = this.#lines.get(user);
     if (line?.holder === undefined) {
       if (attendance === "stream") return true;
-      if (line === undefined) this.#lines.set(user, { holder: command, waiting: new Queue() });
+      if (line === undefined) this.#lines.set(user, { holder: command, waiting: undefined });
       else {
         line.holder = command;
         this.#idle--;
@@ -56,6 +59,7 @@ export class UserOrder<Command extends OrderedCommand> {
       return true;
     }
     if (attendance === "stream" && line.holder.work.attendance === "input") return true;
+    line.waiting ??= new Queue();
     command.leaveQueue = line.waiting.push(command);
     return false;
   }
@@ -64,22 +68,28 @@ export class UserOrder<Command extends OrderedCommand> {
   leave(command: Command): readonly Command[] {
     const { user } = command.work;
     const line = user === undefined ? undefined : this.#lines.get(user);
-    if (line === undefined || line.holder !== command) return [];
+    if (line === undefined || line.holder !== command) return nobody;
     line.holder = undefined;
-    const next: Command[] = [];
-    for (let first; (first = line.waiting.first) !== undefined;) {
-      const isStream = first.work.attendance === "stream";
-      const isHeld = line.holder !== undefined &&
-        !(isStream && (line.holder as Command).work.attendance === "input");
-      if (isHeld) break;
-      line.waiting.shift();
-      first.leaveQueue = undefined;
-      next.push(first);
-      if (!isStream) line.holder = first;
-    }
+    const next = line.waiting === undefined ? nobody : this.#passOn(line, line.waiting);
     if (line.holder === undefined) {
       this.#idle++;
       this.#forgetIdle();
+    }
+    return next;
+  }
+
+  /** Makes the next of a user's commands the one that the others wait for; returns those that may go on. */
+  #passOn(line: Line<Command>, waiting: Queue<Command>): readonly Command[] {
+    const next: Command[] = [];
+    for (let first; (first = waiting.first) !== undefined;) {
+      const isStream = first.work.attendance === "stream";
+      const isHeld = line.holder !== undefined &&
+        !(isStream && line.holder.work.attendance === "input");
+      if (isHeld) break;
+      waiting.shift();
+      first.leaveQueue = undefined;
+      next.push(first);
+      if (!isStream) line.holder = first;
     }
     return next;
   }

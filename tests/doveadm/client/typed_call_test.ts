@@ -160,6 +160,37 @@ test("rows › values of all kinds, in pieces of any size › the same as value 
   }
 });
 
+test("rows › of a reply that is small, or just no more › the same as of its pieces, errors too", () => {
+  const quotas = new TypedCall("quota get", { user: "alice" });
+  const good = ["User quota\t\n", "STORAGE", "1", "-", "10"];
+  const lists: readonly (readonly string[])[] = [
+    ...[[], good, [...good, ...good], good.slice(1), [...good, "x"], good.with(2, "many")],
+    ...[4095, 4096, 4097].map((size) => good.with(0, "x".repeat(size - 16))),
+  ];
+  const outcomeOf = (read: () => readonly Row[]) => {
+    try {
+      return read();
+    } catch (error) {
+      return String(error);
+    }
+  };
+  for (const values of lists) {
+    const wire = wireOf(values);
+    for (const bytes of [wire, wire.subarray(0, -1)]) {
+      const outcome = outcomeOf(() => rowsOfReply(quotas, bytes, { version: "2.4", limits }));
+      const expected = outcomeOf(() => {
+        const rows: Row[] = [];
+        readPieces(quotas, bytes, { size: bytes.length + 1, rows });
+        return rows;
+      });
+      assert.deepEqual(outcome, expected);
+    }
+  }
+  // An invalid value, and a row that isn't whole.
+  const wire = wireOf([...good.with(2, "many"), ...good.slice(2)]);
+  assert.throws(() => rowsOfReply(quotas, wire, { version: "2.4", limits }), /no multiple/);
+});
+
 test("rows › one of as many bytes as it may have, and one of one more › only that is refused", () => {
   const call = new TypedCall("mailbox list", { user: "alice" });
   for (const size of [1, 7, 1000]) {

@@ -158,7 +158,11 @@ export class FakePool implements AsyncDisposable {
   /** Makes a call, which returns its name after its time. */
   call(call: TestCall = {}): Promise<unknown> {
     const { kind = "mail", name = kind } = call;
-    return this.pool.run(this.workOf(call), (connection) => this.#run(connection, name, call));
+    return this.pool.run(
+      this.workOf(call),
+      (connection) => this.#run(connection, name, call),
+      (answer) => answer,
+    );
   }
 
   async #run(real: DoveadmConnection, name: string, call: TestCall): Promise<unknown> {

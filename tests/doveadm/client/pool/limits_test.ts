@@ -107,7 +107,7 @@ test("time limit › of a call that waited › the command has what is left", as
     fake.pool.run(fake.workOf({ timeout }), async (_, options) => {
       left.push(options.timeout);
       await fake.clock.wait(30);
-    });
+    }, () => {});
   const calls = [run(1_000), run(1_000), run(0), run()];
   await fake.clock.advance(1_000);
   await Promise.all(calls);

@@ -141,6 +141,24 @@ test("retry › a stream › is begun again until it has yielded something", asy
   }
 });
 
+test("a command › what asks for it, or reads its answer, throws › it has failed, and the next one runs", async () => {
+  await using fake = new FakePool({ maxConnections: 1 });
+  const broken = (): never => {
+    throw new TypeError("broken");
+  };
+  const work = fake.workOf({ user: "alice" });
+  const errors = [
+    errorOf(fake.pool.run(work, broken, () => {})),
+    errorOf(fake.pool.run(work, () => Promise.resolve(), broken)),
+  ];
+  const next = fake.call({ user: "alice" });
+  await fake.clock.advance(1_000);
+  for (const error of errors) assert.equal((await error).message, "broken");
+  assert.equal(await next, "mail");
+  const { succeeded, failed } = fake.pool.stats().totals;
+  assert.deepEqual({ succeeded, failed }, { succeeded: 1, failed: 2 });
+});
+
 test("retry › errors that an earlier attempt makes sent › keep their class, message and cause", () => {
   const cause = new Error("why");
   const abort = asSent(new AbortError("x", { cause })) as AbortError;
