@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../errors.ts";
+import { concernedParameters, hasParameter } from "./concerned.ts";
 import { contentFault, isContentVersioned } from "./contents.ts";
 import type {
   CommandInfo,
@@ -48,15 +49,14 @@ export function valueOf(values: ParameterValues, name: string): ParameterValue |
  */
 export function checkParameters(info: CommandInfo, values: ParameterValues): void {
   checkNames(info, values);
-  for (const parameter of info.parameters) {
+  const concerned = concernedParameters(info, values);
+  for (const parameter of concerned) {
     const value = valueOf(values, parameter.name);
-    // So it is with most parameters.
-    if (value === undefined && !parameter.required) continue;
     if (isGiven(value)) checkValue(info, parameter, value);
     else if (isLasting(parameter)) checkMissing(info, parameter);
   }
   checkMissingOneOf(info, values);
-  checkSizes(info, values);
+  for (const parameter of concerned) checkSize(info, parameter, values);
 }
 
 /** Whether the version decides if parameters are valid. */
@@ -97,9 +97,8 @@ function givenInVersion(
     );
   }
   const given: GivenParameter[] = [];
-  for (const parameter of info.parameters) {
+  for (const parameter of concernedParameters(info, values)) {
     const own = valueOf(values, parameter.name);
-    if (own === undefined && !parameter.required && parameter.implied === undefined) continue;
     const exists = existsIn(parameter, version);
     const value = own ?? (exists ? impliedValue(parameter, values) : undefined);
     if (!isGiven(value)) {
@@ -186,11 +185,6 @@ function checkNames(info: CommandInfo, values: ParameterValues): void {
   }
 }
 
-function hasParameter({ parameters }: CommandInfo, name: string): boolean {
-  for (const parameter of parameters) if (parameter.name === name) return true;
-  return false;
-}
-
 function checkMissing({ name: command }: CommandInfo, { name, required }: ParameterInfo): void {
   if (!required) return;
   throw new LocalProtocolError(`"${command}" needs the parameter "${name}". Set it.`);
@@ -214,19 +208,21 @@ function checkMissingOneOf(
   throw new LocalProtocolError(`"${command}" needs the parameter ${names}. Set one of them.`);
 }
 
-/** Checks numbers against the parameters that limit them. */
-function checkSizes({ name: command, parameters }: CommandInfo, values: ParameterValues): void {
-  for (const { name, atMost } of parameters) {
-    if (atMost === undefined) continue;
-    const value = valueOf(values, name);
-    if (!isGiven(value)) continue;
-    const limit = valueOf(values, atMost) ?? 0;
-    if (BigInt(value as number) <= BigInt(limit as number)) continue;
-    throw new LocalProtocolError(
-      `The parameter "${name}" of "${command}" is ${value}, which is above its "${atMost}", ` +
-        `${limit}. Increase that.`,
-    );
-  }
+/** Checks a number against the parameter that limits it. */
+function checkSize(
+  { name: command }: CommandInfo,
+  { name, atMost }: ParameterInfo,
+  values: ParameterValues,
+): void {
+  if (atMost === undefined) return;
+  const value = valueOf(values, name);
+  if (!isGiven(value)) return;
+  const limit = valueOf(values, atMost) ?? 0;
+  if (BigInt(value as number) <= BigInt(limit as number)) return;
+  throw new LocalProtocolError(
+    `The parameter "${name}" of "${command}" is ${value}, which is above its "${atMost}", ` +
+      `${limit}. Increase that.`,
+  );
 }
 
 /** Whether a value counts as set: `false` and an empty array don't. */
