@@ -6,6 +6,7 @@
 
 import {
   decodeState,
+  encodeOpen,
   encodeState,
   journalError,
   type OpenUser,
@@ -20,6 +21,13 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** A user that is not done. */
+interface Open {
+  readonly user: string;
+  /** What stands in the journal for it. */
+  readonly text: string;
+}
+
 /**
  * Knows which users are done, and saves it: all before a position, apart from some that are open. However
  * many users change at once, one save has them all.
@@ -27,7 +35,7 @@ interface Waiting {
 export class Ledger {
   readonly #journal: SweepJournal | undefined;
   readonly #hash = new OrderHash();
-  readonly #open = new Map<number, OpenUser>();
+  readonly #open = new Map<number, Open>();
   #position = 0;
   #isSaving = false;
   #isChanged = false;
@@ -66,26 +74,25 @@ export class Ledger {
   /** Notes a user that is done by an earlier run, or open since then. */
   skip(user: string, open?: OpenUser): void {
     this.#advance(user);
-    if (open !== undefined) this.#open.set(open.index, open);
+    if (open !== undefined) this.#set(open);
   }
 
   /** Notes a user from the input; returns its index. */
   take(user: string): number {
     const index = this.#advance(user);
-    this.#open.set(index, { index, user, isBegun: false });
+    this.#set({ index, user, isBegun: false });
     return index;
   }
 
   /** Notes that the work for a user begins; resolves when that is saved. Rejects with a `JournalError`. */
   begin(index: number): void | Promise<void> {
-    const { user } = this.#open.get(index)!;
-    this.#open.set(index, { index, user, isBegun: true });
+    this.#set({ index, user: this.#open.get(index)!.user, isBegun: true });
     if (this.#journal !== undefined) return this.#changed();
   }
 
   /** Notes that the work for a user was not begun after all. */
   postpone(index: number): void {
-    this.#open.set(index, { ...this.#open.get(index)!, isBegun: false });
+    this.#set({ index, user: this.#open.get(index)!.user, isBegun: false });
     this.#isChanged = this.#journal !== undefined;
   }
 
@@ -93,7 +100,7 @@ export class Ledger {
   end(index: number): void {
     this.#open.delete(index);
     // A failure is known by the next that begins, or by flush().
-    if (this.#journal !== undefined) this.#changed().catch(() => {});
+    this.#note();
   }
 
   /** Resolves when everything is saved. Rejects with a `JournalError`. */
@@ -112,13 +119,32 @@ export class Ledger {
     return this.#position++;
   }
 
+  #set(open: OpenUser): void {
+    // Without a journal the text is made for nobody.
+    const text = this.#journal === undefined ? "" : encodeOpen(open);
+    this.#open.set(open.index, { user: open.user, text });
+  }
+
+  /** Resolves when what has changed is saved. */
   #changed(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#error !== undefined) return reject(this.#error);
-      this.#isChanged = true;
       this.#waiting.push({ resolve, reject });
-      if (!this.#isSaving) void this.#save(this.#journal!);
+      this.#note();
     });
+  }
+
+  /** Has what has changed saved soon. */
+  #note(): void {
+    if (this.#journal === undefined || this.#error !== undefined) return;
+    this.#isChanged = true;
+    if (!this.#isSaving) void this.#save(this.#journal);
+  }
+
+  #encoded(): string {
+    const open: string[] = [];
+    for (const { text } of this.#open.values()) open.push(text);
+    return encodeState({ position: this.#position, hash: this.hash, open });
   }
 
   async #save(journal: SweepJournal): Promise<void> {
@@ -129,8 +155,7 @@ export class Ledger {
       this.#isChanged = false;
       const waiting = this.#waiting.splice(0);
       try {
-        const open = [...this.#open.values()];
-        await journal.save(encodeState({ position: this.#position, hash: this.hash, open }));
+        await journal.save(this.#encoded());
         for (const { resolve } of waiting) resolve();
       } catch (error) {
         this.#error = journalError("written", error);

@@ -14,20 +14,22 @@ export class OrderHash {
 
   /** Adds a name. */
   add(name: string): void {
-    for (let at = 0; at < name.length; at++) this.#mix(name.charCodeAt(at));
-    // No code unit, so that it is known where a name ends.
-    this.#mix(0x10000);
+    let one = this.#one;
+    let other = this.#other;
+    for (let at = 0; at <= name.length; at++) {
+      // After the last one comes no code unit, so that it is known where a name ends.
+      const unit = at < name.length ? name.charCodeAt(at) : 0x10000;
+      one = Math.imul(one ^ unit, 0x01000193);
+      other = Math.imul(other ^ unit, 0x85ebca6b);
+      other ^= other >>> 13;
+    }
+    this.#one = one;
+    this.#other = other;
   }
 
   /** The fingerprint so far. */
   get value(): string {
     return hex(this.#one) + hex(this.#other);
-  }
-
-  #mix(unit: number): void {
-    this.#one = Math.imul(this.#one ^ unit, 0x01000193);
-    this.#other = Math.imul(this.#other ^ unit, 0x85ebca6b);
-    this.#other ^= this.#other >>> 13;
   }
 }
 

@@ -135,12 +135,12 @@ export class SweepRun<Value> {
   #pump(): void {
     while (this.#state === "going" && this.#underWay < this.#options.concurrency) {
       const entry = this.#queues.take();
-      if (entry === undefined) break;
-      this.#underWay++;
-      this.#running++;
-      void this.#process(entry);
+      if (entry !== undefined) {
+        this.#underWay++;
+        this.#running++;
+        void this.#process(entry);
+      } else if (!this.#mayRead || !this.#read()) break;
     }
-    if (this.#mayRead) void this.#read();
     this.#wake();
   }
 
@@ -162,34 +162,57 @@ export class SweepRun<Value> {
     return new Promise((resolve) => this.#wake = resolve);
   }
 
-  async #read(): Promise<void> {
+  /**
+   * Reads the next user; returns whether that is done. If it isn't, since the user has to be waited for, users are
+   * begun when it is.
+   */
+  #read(): boolean {
     this.#isReading = true;
     try {
-      const entry = await this.#nextEntry();
-      if (entry !== undefined) this.#queues.add(entry);
-      else this.#isAtEnd = true;
+      const entry = this.#nextEntry();
+      if (isPromise(entry)) {
+        entry.then((entry) => this.#add(entry), (error) => this.#fail(error)).then(() => {
+          this.#isReading = false;
+          this.#pump();
+        });
+        return false;
+      }
+      this.#add(entry);
     } catch (error) {
       this.#fail(error);
     }
     this.#isReading = false;
-    this.#pump();
+    return true;
+  }
+
+  #add(entry: SweepEntry | undefined): void {
+    if (entry !== undefined) this.#queues.add(entry);
+    else this.#isAtEnd = true;
   }
 
   /** The next user, of the backlog or the input. */
-  async #nextEntry(): Promise<SweepEntry | undefined> {
+  #nextEntry(): SweepEntry | undefined | Promise<SweepEntry | undefined> {
     const open = this.#backlog.pop();
     if (open?.isBegun && !this.#options.idempotent) {
       return { ...open, server: "", failure: interrupted(open.user) };
     }
-    const user = open?.user ?? await this.#source.next();
-    if (user === undefined) return undefined;
-    const index = open?.index ?? this.#ledger.take(user);
+    if (open !== undefined) return this.#entryOf(open.user, open.index);
+    const user = this.#source.next();
+    return isPromise(user) ? user.then((user) => this.#newEntry(user)) : this.#newEntry(user);
+  }
+
+  #newEntry(user: string | undefined): SweepEntry | undefined | Promise<SweepEntry> {
+    return user === undefined ? undefined : this.#entryOf(user, this.#ledger.take(user));
+  }
+
+  #entryOf(user: string, index: number): SweepEntry | Promise<SweepEntry> {
+    const entry = (server: string | undefined) => ({ index, user, server: String(server ?? "") });
+    const failed = (thrown: unknown) => ({ index, user, server: "", failure: errorOf(thrown) });
     try {
       const found = this.#options.serverOf?.(user);
-      const server = await (isPromise(found) ? this.#unlessEnding(found) : found);
-      return { index, user, server: String(server ?? "") };
+      return isPromise(found) ? this.#unlessEnding(found).then(entry).catch(failed) : entry(found);
     } catch (thrown) {
-      return { index, user, server: "", failure: errorOf(thrown) };
+      return failed(thrown);
     }
   }
 

@@ -54,14 +54,18 @@ export class UserSource {
   }
 
   /**
-   * The next user; `undefined` after the last one, and when it is closed. Rejects with what the input
-   * throws, and with a `LocalProtocolError` for a name that isn't a text.
+   * The next user, at once if the input has it; `undefined` after the last one, and when it is closed. Throws,
+   * or rejects with, what the input throws, and a `LocalProtocolError` for a name that isn't a text.
    */
-  async next(): Promise<string | undefined> {
+  next(): string | undefined | Promise<string | undefined> {
     if (this.#state !== "open") return undefined;
     this.#iterator ??= iteratorOf(this.#users);
     const step = this.#iterator.next();
-    const result = isPromise(step) ? await this.#unlessClosed(step) : step;
+    if (!isPromise(step)) return this.#take(step);
+    return this.#unlessClosed(step).then((result) => this.#take(result));
+  }
+
+  #take(result: IteratorResult<unknown> | undefined): string | undefined {
     if (result === undefined) return undefined;
     if (result.done) {
       this.#state = "ended";

@@ -133,6 +133,35 @@ test("sweep, journal › its text › stays as small as what is under way, and b
   assert(journal.saves < 2 * users.length, `${journal.saves} saves`);
 });
 
+test("sweep, journal › users from a list › are saved once each, however they end", async () => {
+  for (const concurrency of [1, 4, 20]) {
+    const journal = new MemoryJournal();
+    const work = (_: string, { index }: { readonly index: number }) =>
+      new Promise<void>((resolve) => setTimeout(resolve, index % 3));
+    await all(sweep(names(100), work, { journal, concurrency }));
+    // And once at the end.
+    assert(journal.saves <= 101, `${journal.saves} saves`);
+  }
+});
+
+test("sweep, journal › a text of an earlier version › is gone on from, and written the same way", async () => {
+  const users = ["alice", "", "bøb \u{1f600}", "\ud800", "x".repeat(1000), 'e"v\\e'];
+  const journal = new MemoryJournal();
+  journal.text = JSON.stringify({
+    ...{ sweep: 1, position: 5, hash: "6cbed98a8870113c" },
+    open: [[2, users[2], 1], [3, users[3], 0]],
+  });
+  const begun: string[] = [];
+  const texts: string[] = [];
+  journal.onSave = () => void (journal.text && texts.push(journal.text));
+  const results = sweep(users, (user) => void begun.push(user), { journal, idempotent: true });
+  await all(results);
+  assert.deepEqual(begun, [users[2], users[3], users[5]]);
+  for (const text of [...texts, journal.text]) {
+    assert.equal(text, JSON.stringify(JSON.parse(text)));
+  }
+});
+
 test("sweep, journal › saving fails › the sweep ends with a JournalError, and no work is begun after that", async () => {
   const journal = new MemoryJournal();
   const full = new Error("no space left");
