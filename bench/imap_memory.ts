@@ -16,12 +16,13 @@ const MOST_LIVE = 24;
 const MOST_FROZEN = 0.25;
 const MOST_TIME = 5;
 
-/** What connections of one kind take, measured in a process of its own. */
+/** What a connection of one kind takes, measured in a process of its own. */
 async function measure(run: Run, kind: HeldTask["kind"]): Promise<HeldResult> {
   const task: HeldTask = {
     ...{ kind, node: run.commands.node },
     warmUp: run.size(500, 1),
-    connections: run.size(1_000, 2),
+    few: run.size(1_000, 2),
+    many: run.size(3_000, 4),
     wakes: run.size(100, 1),
   };
   await using held = new Program(new URL("imap/held.ts", import.meta.url), { args: [task] });
@@ -35,8 +36,8 @@ async function waiting(run: Run): Promise<void> {
   const bare = await measure(run, "bare");
   let most = MOST_LIVE;
   for (const kind of ["live", "frozen"] as const) {
-    const { resident, heap, times } = await measure(run, kind);
-    const above = resident - bare.resident;
+    const { anonymous, heap, times } = await measure(run, kind);
+    const above = anonymous - bare.anonymous;
     run.record({ name: `${kind}, memory above bare sockets`, value: above, unit: "KiB", most });
     run.record({ name: `${kind}, heap above bare sockets`, value: heap - bare.heap, unit: "KiB" });
     const { median, max } = spreadOf(times);

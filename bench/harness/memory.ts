@@ -11,6 +11,8 @@ import process from "node:process";
 export interface Memory {
   /** Its part of what is resident (PSS), or all of that where Linux doesn't tell. */
   readonly resident: number;
+  /** Its part of what is resident and no file's: heaps, buffers and stacks; as `resident` where Linux doesn't tell. */
+  readonly anonymous: number;
   /** What is used of its heaps. */
   readonly heap: number;
 }
@@ -18,7 +20,7 @@ export interface Memory {
 /** This process's memory after what is unused was given back as far as possible. */
 export async function settledMemory({ turns = 5 } = {}): Promise<Memory> {
   for (let turn = 0; turn < turns; turn++) {
-    collectGarbage();
+    giveMemoryBack();
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   return memoryNow();
@@ -28,22 +30,40 @@ export async function settledMemory({ turns = 5 } = {}): Promise<Memory> {
 export function memoryNow(): Memory {
   const { heapUsed, external, rss } = process.memoryUsage();
   const resident = proportionalSize("self") ?? rss / 1024;
-  return { resident, heap: (heapUsed + external) / 1024 };
+  const anonymous = proportionalSize("self", "Pss_Anon") ?? resident;
+  return { resident, anonymous, heap: (heapUsed + external) / 1024 };
 }
 
 /** Collects garbage; the harness starts the runtimes so that they can. */
 export function collectGarbage(): void {
-  (globalThis as { gc?: () => void }).gc?.();
-  (globalThis as { Bun?: { gc(isSync: boolean): void } }).Bun?.gc(true);
+  runtime.gc?.();
+  runtime.Bun?.gc(true);
 }
+
+/** Collects garbage, and gives back what is free and what can be made again, compiled code too. */
+function giveMemoryBack(): void {
+  // V8 keeps what its youngest objects took at its busiest otherwise.
+  runtime.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
+  runtime.Bun?.gc(true);
+}
+
+/** What runtimes have to collect garbage. */
+const runtime = globalThis as {
+  readonly gc?: (how?: { type: string; execution: string; flavor: string }) => void;
+  readonly Bun?: { gc(isSync: boolean): void };
+};
 
 /**
  * The part of a process of what is resident (PSS), in KiB: "self" or its id; `undefined` where Linux doesn't tell, and
- * for a process that has ended.
+ * for a process that has ended. "Pss_Anon" is the part of it that is no file's.
  */
-export function proportionalSize(pid: number | "self"): number | undefined {
+export function proportionalSize(
+  pid: number | "self",
+  kind: "Pss" | "Pss_Anon" = "Pss",
+): number | undefined {
   try {
-    const [, size] = /^Pss: +(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))!;
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    const [, size] = new RegExp(`^${kind}: +(\\d+) kB`, "m").exec(rollup)!;
     return Number(size);
   } catch {
     return undefined;

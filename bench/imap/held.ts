@@ -1,6 +1,7 @@
 /**
  * Holds connections of one kind while their clients wait, and prints what one takes in memory, and how long answers
- * took.
+ * took. What one takes is how far memory rises from few of them to many, so that what the process takes once doesn't
+ * count.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect as dial, createServer } from "node:net";
 import process from "node:process";
 import { continuation, defineCommand, ok, sleep } from "../../imap/mod.ts";
-import { settledMemory } from "../harness/memory.ts";
+import { type Memory, settledMemory } from "../harness/memory.ts";
 import { Program, type RuntimeCommand, tell } from "../harness/program.ts";
 import type { IdlersTask } from "./idlers.ts";
 import { startRelay } from "./relay.ts";
@@ -19,9 +20,12 @@ export interface HeldTask {
   readonly kind: "bare" | "live" | "frozen";
   /** How the peers are run. */
   readonly node: RuntimeCommand;
-  /** How many connections are opened before, how many are measured, and how many are woken. */
+  /** How many connections are opened, woken and closed before. */
   readonly warmUp: number;
-  readonly connections: number;
+  /** How many connections there are when memory is measured first, and how many when it is measured again. */
+  readonly few: number;
+  readonly many: number;
+  /** How many are woken. */
   readonly wakes: number;
 }
 
@@ -72,30 +76,39 @@ async function holdByRelay(upstream: number, freezeAfter: number): Promise<Holde
   return { port, holds };
 }
 
-async function hold({ kind, node, warmUp, connections, wakes }: HeldTask): Promise<void> {
+async function hold({ kind, node, warmUp, few, many, wakes }: HeldTask): Promise<void> {
   await using idlers = new Program(new URL("idlers.ts", import.meta.url), { runtime: node });
   const upstream: number = await idlers.next();
   const { port, holds } = kind === "bare"
     ? await holdBare(upstream)
     : await holdByRelay(upstream, kind === "frozen" ? 100 : 0);
-  let opened = 0;
+  let held = 0;
   const ask = async (task: Pick<IdlersTask, "kind" | "count">): Promise<readonly number[]> => {
     const whole: IdlersTask = { port, command: "XSLEEP", ...task };
     const times = await idlers.ask(whole);
-    if (task.kind !== "wake") opened += task.count;
-    while (!holds(opened)) await new Promise((resolve) => setTimeout(resolve, 50));
+    if (task.kind !== "wake") held += task.kind === "close" ? -task.count : task.count;
+    while (!holds(held)) await new Promise((resolve) => setTimeout(resolve, 50));
     return times;
   };
   const open = kind === "bare" ? "connect" : "idle";
   await ask({ kind: open, count: warmUp });
-  const turns = connections > 100 ? 10 : 1;
+  if (kind !== "bare") {
+    await ask({ kind: "wake", count: warmUp });
+    await ask({ kind: "close", count: warmUp });
+  }
+  const turns = many > 100 ? 3 : 1;
+  await ask({ kind: open, count: few });
   const before = await settledMemory({ turns });
-  await ask({ kind: open, count: connections });
+  await ask({ kind: open, count: many - few });
   const after = await settledMemory({ turns });
+  const wake = () => kind === "bare" ? [] : ask({ kind: "wake", count: wakes });
+  // The first ones meet code that was thrown away with the garbage.
+  await wake();
+  const times = await wake();
+  const one = (part: keyof Memory) => (after[part] - before[part]) / (many - few);
   tell({
-    resident: (after.resident - before.resident) / connections,
-    heap: (after.heap - before.heap) / connections,
-    times: kind === "bare" ? [] : await ask({ kind: "wake", count: wakes }),
+    ...{ resident: one("resident"), anonymous: one("anonymous"), heap: one("heap") },
+    times,
   });
 }
 

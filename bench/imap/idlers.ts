@@ -4,6 +4,7 @@
  * @module
  */
 
+import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import process from "node:process";
 import { answerTasks, tell } from "../harness/program.ts";
@@ -12,10 +13,11 @@ import { ask, dial, logIn } from "./conversation.ts";
 /** What to do. */
 export interface IdlersTask {
   /**
-   * "connect": opens connections that say nothing; "idle": opens ones that run a command; "wake": ends it on some, one
-   * after the other, and answers with how many milliseconds each took.
+   * "connect": opens connections that say nothing; "idle": opens ones that run a command; "wake": ends it on the
+   * latest of these, one after the other, and answers with how many milliseconds each took; "close": closes as many
+   * that were woken.
    */
-  readonly kind: "connect" | "idle" | "wake";
+  readonly kind: "connect" | "idle" | "wake" | "close";
   /** The port on 127.0.0.1. */
   readonly port: number;
   /** How many connections. */
@@ -53,6 +55,7 @@ function answer(line: string): string {
 }
 
 const idlers: Socket[] = [];
+const woken: Socket[] = [];
 
 async function open({ kind, port, command = "IDLE" }: IdlersTask): Promise<void> {
   if (kind === "connect") {
@@ -66,12 +69,21 @@ async function open({ kind, port, command = "IDLE" }: IdlersTask): Promise<void>
 
 async function wake(count: number): Promise<readonly number[]> {
   const times: number[] = [];
-  for (const socket of idlers.slice(-count)) {
+  for (const socket of idlers.splice(-count)) {
     const start = performance.now();
     await ask(socket, "DONE\r\n", "i OK ");
     times.push(performance.now() - start);
+    woken.push(socket);
   }
   return times;
+}
+
+async function close(count: number): Promise<readonly number[]> {
+  for (const socket of woken.splice(-count)) {
+    socket.destroy();
+    await once(socket, "close");
+  }
+  return [];
 }
 
 const server = createServer({ noDelay: true }, (socket) => {
@@ -88,6 +100,7 @@ const server = createServer({ noDelay: true }, (socket) => {
 server.listen(0, "127.0.0.1", () => tell((server.address() as AddressInfo).port));
 await answerTasks<IdlersTask>(async (task) => {
   if (task.kind === "wake") return await wake(task.count);
+  if (task.kind === "close") return await close(task.count);
   for (let left = task.count; left > 0; left -= AT_ONCE) {
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, left) }, () => open(task)));
   }
