@@ -156,7 +156,11 @@ interface Arrival {
   readonly socket: Socket;
   /** Where it came from; unknown once it is closed. */
   readonly remote: Address | undefined;
+  /** What hears of its end before it is accepted. */
+  readonly onClose: () => void;
 }
+
+function ignore(): void {}
 
 function startServer(
   options: { host: string; port: number } | { path: string; exclusive: true },
@@ -166,10 +170,14 @@ function startServer(
   const arrivals = new AcceptQueue<Arrival>(({ socket }) => void socket.destroy());
   server.on("connection", (socket: Socket) => {
     socket.setNoDelay(true);
-    const arrival = { socket, remote: remoteAddress(socket) };
+    const arrival: Arrival = {
+      socket,
+      remote: remoteAddress(socket),
+      onClose: () => arrivals.forget(arrival),
+    };
     // Bun reports a reset even if the socket isn't read.
-    socket.on("error", () => {});
-    socket.on("close", () => arrivals.forget(arrival));
+    socket.on("error", ignore);
+    socket.on("close", arrival.onClose);
     arrivals.add(arrival);
   });
   return new Promise((resolve, reject) => {
@@ -208,8 +216,13 @@ class NodeListener implements Listener {
   async accept(): Promise<Transport | undefined> {
     const arrival = await this.#arrivals.take();
     if (arrival === undefined) return undefined;
-    const peer = clientName(arrival.remote, this.address);
-    return new NodeTransport(arrival.socket, { peer, role: { side: "server" } });
+    const { socket, remote, onClose } = arrival;
+    const peer = clientName(remote, this.address);
+    const transport = new NodeTransport(socket, { peer, role: { side: "server" } });
+    // The transport has listeners of its own.
+    socket.off("error", ignore);
+    socket.off("close", onClose);
+    return transport;
   }
 
   close(): Promise<void> {

@@ -7,8 +7,9 @@
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import type { TLSSocket } from "node:tls";
+import { readFor, type ReadReceiver, type ReceivedTransport } from "./pending_read.ts";
 import { SocketReader } from "./socket_reader.ts";
-import { SocketWriter } from "./socket_writer.ts";
+import { type SocketOwner, SocketWriter } from "./socket_writer.ts";
 import { secure } from "./tls/node_tls.ts";
 import {
   busyError,
@@ -44,7 +45,7 @@ export interface NodeTransportOptions {
 }
 
 /** A transport over a connected socket, for TLS after its handshake. */
-export class NodeTransport implements Transport {
+export class NodeTransport implements ReceivedTransport, SocketOwner {
   readonly peer: string;
   readonly #socket: Socket;
   readonly #role: TlsRole | "encrypted";
@@ -63,10 +64,9 @@ export class NodeTransport implements Transport {
     this.#socket = socket;
     this.#role = role;
     this.#underneath = underneath;
-    const broken = (cause?: Error) => this.#broken(cause);
-    this.#writer = new SocketWriter(socket, { underneath, broken });
+    this.#writer = new SocketWriter(socket, { underneath, owner: this });
     const writer = this.#writer;
-    this.#reader = new SocketReader(socket, { writer, underneath, received, broken });
+    this.#reader = new SocketReader(socket, { writer, underneath, received, owner: this });
   }
 
   get isExposed(): boolean | undefined {
@@ -77,8 +77,12 @@ export class NodeTransport implements Transport {
     return this.#reader.read();
   }
 
+  [readFor](receiver: ReadReceiver): void {
+    this.#reader.readFor(receiver);
+  }
+
   write(chunk: Uint8Array): Promise<void> {
-    if (this.#state === "superseded") return Promise.reject(this.#broken());
+    if (this.#state === "superseded") return Promise.reject(this.broken());
     const { writableEnded, destroyed } = this.#socket;
     // Node would destroy the socket, and what is still unread with it.
     if (writableEnded && !destroyed) return Promise.reject(endedError(this.peer));
@@ -87,7 +91,7 @@ export class NodeTransport implements Transport {
 
   closeWrite(): Promise<void> {
     // Node doesn't call back when a socket that is gone already is ended.
-    if (this.#socket.destroyed || this.#state !== "open") return Promise.reject(this.#broken());
+    if (this.#socket.destroyed || this.#state !== "open") return Promise.reject(this.broken());
     return this.#writer.end();
   }
 
@@ -157,7 +161,7 @@ export class NodeTransport implements Transport {
     const role = this.#role;
     const socket = this.#socket;
     if (role === "encrypted") throw encryptedError(peer);
-    if (this.#state !== "open" || socket.destroyed) throw this.#broken();
+    if (this.#state !== "open" || socket.destroyed) throw this.broken();
     if (this.#reader.isReading || socket.writableLength > 0) throw busyError(peer);
     if (role.side === "client" && this.#reader.size + received.length > 0) {
       throw plaintextError(peer);
@@ -170,7 +174,7 @@ export class NodeTransport implements Transport {
     // A close of this transport meanwhile has closed the socket, and TLS over it.
     if ((this.#state as string) === "closed") {
       await this.#secured.close();
-      throw this.#broken();
+      throw this.broken();
     }
     return this.#secured;
   }
@@ -216,7 +220,7 @@ export class NodeTransport implements Transport {
   }
 
   /** The error for a broken socket; its own error says more than the write's. */
-  #broken(error?: Error): Error {
+  broken(error?: Error): Error {
     const { peer } = this;
     const cause = this.#socket.errored ?? error;
     if (this.#state === "closed") return brokenError("closed", peer, cause);

@@ -12,6 +12,24 @@ export type InputEnd = { readonly end: true } | { readonly error: unknown };
 /** The outcome of a read. */
 export type Read = { readonly chunk: Uint8Array } | InputEnd;
 
+/** Who learns the outcome of a read. */
+export interface ReadReceiver {
+  /** Takes the outcome, maybe at once. */
+  receive(outcome: Read): void;
+}
+
+/** The method of transports that tell a {@linkcode ReadReceiver} in place of settling a promise. */
+export const readFor: unique symbol = Symbol("readFor");
+
+/**
+ * A transport that reads without a promise: a promise and its callbacks take a multiple of the memory, and a read may
+ * wait for days.
+ */
+export interface ReceivedTransport extends Transport {
+  /** Reads as `read()` does, and tells the receiver in place of settling a promise. */
+  [readFor](receiver: ReadReceiver): void;
+}
+
 /**
  * A read that is under way, which can be passed on: it keeps nobody alive but whom it is to tell. What it reads is
  * for the one who asks for it last.
@@ -22,10 +40,13 @@ export class PendingRead {
 
   /** Starts to read. */
   constructor(transport: Transport) {
-    startRead(transport).then(
-      (chunk) => this.#end(chunk === undefined ? { end: true } : { chunk }),
-      (error) => this.#end({ error }),
-    );
+    if (isReceived(transport)) transport[readFor](this);
+    else {
+      startRead(transport).then(
+        (chunk) => this.#end(chunk === undefined ? { end: true } : { chunk }),
+        (error) => this.#end({ error }),
+      );
+    }
   }
 
   /** What was read; `undefined` until there is something. */
@@ -39,10 +60,20 @@ export class PendingRead {
     if (this.#outcome !== undefined) onDone?.(this.#outcome);
   }
 
+  /** Takes the outcome, from the transport. */
+  receive(outcome: Read): void {
+    // As after a promise: nobody is called back by the call that starts a read, nor by the socket.
+    queueMicrotask(() => this.#end(outcome));
+  }
+
   #end(outcome: Read): void {
     this.#outcome = outcome;
     this.#onDone?.(outcome);
   }
+}
+
+function isReceived(transport: Transport): transport is ReceivedTransport {
+  return readFor in transport;
 }
 
 /** The promise of a read, also where a transport throws instead. */

@@ -7,7 +7,8 @@
 import type { Socket } from "node:net";
 import { concat } from "../core/bytes.ts";
 import { InputQueue } from "../core/input_queue.ts";
-import type { SocketWriter } from "./socket_writer.ts";
+import type { Read, ReadReceiver } from "./pending_read.ts";
+import type { SocketOwner, SocketWriter } from "./socket_writer.ts";
 import type { Underneath } from "./tls/underneath.ts";
 
 /** The high-water mark: above it no more is read, in bytes. */
@@ -21,67 +22,66 @@ export interface SocketReaderOptions {
   readonly underneath?: Underneath;
   /** What another process has read of it already. */
   readonly received?: Uint8Array;
-  /** The transport's error for a read that failed. */
-  readonly broken: (cause?: Error) => Error;
+  /** What the socket belongs to. */
+  readonly owner: SocketOwner;
 }
 
-/** The caller of a read that waits. */
-interface Waiting {
-  readonly resolve: (chunk: Uint8Array | undefined) => void;
-  readonly reject: (error: Error) => void;
-}
+/** Where a socket keeps its reader, so that all sockets share their listeners: most of them wait for days. */
+const readerOf: unique symbol = Symbol("reader");
+
+/** A socket that is read. */
+type ReadSocket = Socket & { [readerOf]?: SocketReader };
 
 /** Reads a socket chunk by chunk, no faster than they are taken. */
 export class SocketReader {
-  readonly #socket: Socket;
+  readonly #socket: ReadSocket;
   readonly #writer: SocketWriter;
   readonly #underneath: Underneath | undefined;
-  readonly #broken: (cause?: Error) => Error;
+  readonly #owner: SocketOwner;
   /** "ended": the peer's last byte has arrived; "stopped": nothing is read any more. */
   #state: "open" | "ended" | "stopped" = "open";
-  /** The chunks that arrived and weren't taken yet. */
-  readonly #chunks = new InputQueue();
+  /** The chunks that arrived and weren't taken yet; `undefined` for none. */
+  #chunks: InputQueue | undefined;
   #isPaused = false;
-  #waiting: Waiting | undefined;
-
-  readonly #onData = (chunk: Uint8Array): void => {
-    const bytes = bytesOf(chunk);
-    const waiting = this.#waiting;
-    if (waiting !== undefined) {
-      this.#waiting = undefined;
-      this.#underneath?.wasTaken?.();
-      waiting.resolve(bytes);
-      return;
-    }
-    this.#chunks.push(bytes);
-    if (this.#chunks.size >= highWaterMark && !this.#isPaused) {
-      this.#isPaused = true;
-      this.#socket.pause();
-    }
-  };
-
-  readonly #onEnd = (): void => {
-    if (this.#state === "open") this.#state = "ended";
-    this.#settle();
-  };
+  #waiting: ReadReceiver | undefined;
 
   /** Creates the only reader of a socket. */
   constructor(socket: Socket, options: SocketReaderOptions) {
-    const { writer, underneath, received, broken } = options;
+    const { writer, underneath, received, owner } = options;
     this.#socket = socket;
     this.#writer = writer;
     this.#underneath = underneath;
-    this.#broken = broken;
-    if (received !== undefined) this.#chunks.push(received);
+    this.#owner = owner;
+    this.#socket[readerOf] = this;
+    if (received !== undefined) this.#push(received);
     // Deno keeps reading without backpressure.
-    underneath?.readWhile?.(() => this.#chunks.size + socket.readableLength < highWaterMark);
-    socket.on("data", this.#onData);
+    underneath?.readWhile?.(() => this.size < highWaterMark);
+    socket.on("data", SocketReader.#onData);
     // An accepted socket is paused; one that is gone already would discard its data.
     if (!socket.destroyed) socket.resume();
-    socket.on("end", this.#onEnd);
+    socket.on("end", SocketReader.#onEnd);
     // The socket keeps the error as "errored".
-    socket.on("error", () => this.#settle());
-    socket.on("close", () => this.#settle());
+    socket.on("error", SocketReader.#onError);
+    socket.on("close", SocketReader.#onClose);
+  }
+
+  static #onData(this: ReadSocket, chunk: Uint8Array): void {
+    this[readerOf]!.#arrived(bytesOf(chunk));
+  }
+
+  static #onEnd(this: ReadSocket): void {
+    this[readerOf]!.#ended();
+  }
+
+  static #onError(this: ReadSocket): void {
+    this[readerOf]!.#settle();
+  }
+
+  static #onClose(this: ReadSocket): void {
+    const reader = this[readerOf]!;
+    // Bun forgets a pending write when it destroys an encrypted socket.
+    reader.#writer.settle();
+    reader.#settle();
   }
 
   /** Whether a read waits. */
@@ -91,15 +91,25 @@ export class SocketReader {
 
   /** How many bytes have arrived and weren't taken. */
   get size(): number {
-    return this.#chunks.size + this.#socket.readableLength;
+    return (this.#chunks?.size ?? 0) + this.#socket.readableLength;
   }
 
   /** The next chunk, or `undefined` at the end. */
   read(): Promise<Uint8Array | undefined> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#settle();
+      this.readFor({
+        receive(read: Read): void {
+          if ("error" in read) reject(read.error);
+          else resolve("chunk" in read ? read.chunk : undefined);
+        },
+      });
     });
+  }
+
+  /** Reads as {@linkcode read} does, for who learns the outcome without a promise. */
+  readFor(receiver: ReadReceiver): void {
+    this.#waiting = receiver;
+    this.#settle();
   }
 
   /** Stops reading; a read that waits, and each later one, rejects. */
@@ -111,11 +121,10 @@ export class SocketReader {
   /** Stops reading and gives the socket back all that wasn't taken, after `received`. */
   handBack(received: Uint8Array): void {
     const socket = this.#socket;
-    socket.off("data", this.#onData);
-    socket.off("end", this.#onEnd);
+    socket.off("data", SocketReader.#onData);
+    socket.off("end", SocketReader.#onEnd);
     socket.pause();
-    const chunks = [received];
-    for (let chunk; (chunk = this.#chunks.takeChunk()) !== undefined;) chunks.push(chunk);
+    const chunks = [received, ...this.#takeAll()];
     for (const chunk of chunks.reverse()) if (chunk.length > 0) socket.unshift(chunk);
     this.stop();
   }
@@ -123,14 +132,33 @@ export class SocketReader {
   /** Stops reading, and returns what has arrived. A read that waits is not settled any more. */
   detach(): Uint8Array {
     const socket = this.#socket;
-    socket.off("data", this.#onData);
-    socket.off("end", this.#onEnd);
+    socket.off("data", SocketReader.#onData);
+    socket.off("end", SocketReader.#onEnd);
     this.#state = "stopped";
     this.#waiting = undefined;
-    const chunks: Uint8Array[] = [];
-    for (let chunk; (chunk = this.#chunks.takeChunk()) !== undefined;) chunks.push(chunk);
+    const chunks = this.#takeAll();
     for (let chunk; (chunk = socket.read()) !== null;) chunks.push(bytesOf(chunk));
     return concat(chunks);
+  }
+
+  #arrived(bytes: Uint8Array): void {
+    const waiting = this.#waiting;
+    if (waiting !== undefined) {
+      this.#waiting = undefined;
+      this.#underneath?.wasTaken?.();
+      waiting.receive({ chunk: bytes });
+      return;
+    }
+    this.#push(bytes);
+    if (this.#chunks!.size >= highWaterMark && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#socket.pause();
+    }
+  }
+
+  #ended(): void {
+    if (this.#state === "open") this.#state = "ended";
+    this.#settle();
   }
 
   /** Settles the read that waits, if there is something for it. */
@@ -138,20 +166,28 @@ export class SocketReader {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     const chunk = this.#state === "stopped" ? undefined : this.#take();
-    if (chunk !== undefined) waiting.resolve(chunk);
-    else if (this.#state === "open" && !this.#socket.destroyed) return;
-    else if (this.#state !== "ended") waiting.reject(this.#broken());
-    // The system reports a reset only once. If a write got it, reading just ends.
-    else if (this.#writer.error !== undefined) waiting.reject(this.#broken(this.#writer.error));
-    else waiting.resolve(undefined);
+    const isOpen = this.#state === "open" && !this.#socket.destroyed;
+    if (chunk === undefined && isOpen) return;
     this.#waiting = undefined;
+    if (chunk !== undefined) waiting.receive({ chunk });
+    else if (this.#state !== "ended") waiting.receive({ error: this.#owner.broken() });
+    // The system reports a reset only once. If a write got it, reading just ends.
+    else if (this.#writer.error !== undefined) {
+      waiting.receive({ error: this.#owner.broken(this.#writer.error) });
+    } else waiting.receive({ end: true });
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#chunks ??= new InputQueue();
+    this.#chunks.push(bytes);
   }
 
   /** Takes the next chunk. */
   #take(): Uint8Array | undefined {
-    const chunk = this.#chunks.takeChunk();
+    const chunk = this.#takeChunk();
     if (chunk === undefined) return this.#socket.destroyed ? this.#takeLast() : undefined;
-    if (this.#isPaused && this.#chunks.size < highWaterMark && !this.#socket.destroyed) {
+    const isFull = this.#chunks !== undefined && this.#chunks.size >= highWaterMark;
+    if (this.#isPaused && !isFull && !this.#socket.destroyed) {
       this.#isPaused = false;
       this.#socket.resume();
     }
@@ -159,9 +195,21 @@ export class SocketReader {
     return chunk;
   }
 
+  #takeChunk(): Uint8Array | undefined {
+    const chunk = this.#chunks?.takeChunk();
+    if (this.#chunks?.size === 0) this.#chunks = undefined;
+    return chunk;
+  }
+
+  #takeAll(): Uint8Array[] {
+    const chunks: Uint8Array[] = [];
+    for (let chunk; (chunk = this.#takeChunk()) !== undefined;) chunks.push(chunk);
+    return chunks;
+  }
+
   /** What arrived while the socket was paused. A destroyed socket no longer emits it. */
   #takeLast(): Uint8Array | undefined {
-    this.#socket.off("data", this.#onData);
+    this.#socket.off("data", SocketReader.#onData);
     const chunk: Uint8Array | null = this.#socket.read();
     return chunk === null ? undefined : bytesOf(chunk);
   }

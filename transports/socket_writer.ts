@@ -17,9 +17,21 @@ const done: Promise<void> = Promise.resolve();
 export interface SocketWriterOptions {
   /** What is under an encrypted socket. */
   readonly underneath?: Underneath;
-  /** The transport's error for a write that failed. */
-  readonly broken: (cause?: Error) => Error;
+  /** What the socket belongs to. */
+  readonly owner: SocketOwner;
 }
+
+/** The transport that a socket belongs to. */
+export interface SocketOwner {
+  /** The error for a read or a write that failed. */
+  broken(cause?: Error): Error;
+}
+
+/** Where a socket keeps its writer, so that all sockets share the functions by which they write. */
+const writerOf: unique symbol = Symbol("writer");
+
+/** A socket that is written. */
+type WrittenSocket = Socket & { [writerOf]?: SocketWriter };
 
 /**
  * Writes to a socket, which stays readable when that fails.
@@ -29,27 +41,43 @@ export interface SocketWriterOptions {
  * methods by which a stream writes, and keeps their errors to itself.
  */
 export class SocketWriter {
-  readonly #socket: Socket;
+  readonly #socket: WrittenSocket;
+  readonly #write: Socket["_write"];
+  readonly #writev: Socket["_writev"];
   readonly #underneath: Underneath | undefined;
-  readonly #broken: (cause?: Error) => Error;
+  readonly #owner: SocketOwner;
   #error: Error | undefined;
   /** The caller of a pending write. */
   #waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
 
   /** Creates the only writer of a socket. */
-  constructor(socket: Socket, { underneath, broken }: SocketWriterOptions) {
+  constructor(socket: Socket, { underneath, owner }: SocketWriterOptions) {
     this.#socket = socket;
     this.#underneath = underneath;
-    this.#broken = broken;
+    this.#owner = owner;
+    const earlier = this.#socket[writerOf];
     const { _write, _writev } = socket;
-    socket._write = (chunk, encoding, callback) =>
-      _write.call(socket, chunk, encoding, this.#keepError(callback));
-    if (_writev !== undefined) {
-      socket._writev = (chunks, callback) =>
-        _writev.call(socket, chunks, this.#keepError(callback));
-    }
-    // Bun forgets a pending write when it destroys an encrypted socket.
-    socket.on("close", () => this.settle());
+    this.#write = earlier === undefined ? _write : earlier.#write;
+    this.#writev = earlier === undefined ? _writev : earlier.#writev;
+    this.#socket[writerOf] = this;
+    socket._write = SocketWriter.#keepingWrite;
+    if (this.#writev !== undefined) socket._writev = SocketWriter.#keepingWritev;
+  }
+
+  static #keepingWrite(
+    this: WrittenSocket,
+    ...[chunk, encoding, callback]: Parameters<Socket["_write"]>
+  ): void {
+    const writer = this[writerOf]!;
+    writer.#write.call(this, chunk, encoding, writer.#keepError(callback));
+  }
+
+  static #keepingWritev(
+    this: WrittenSocket,
+    ...[chunks, callback]: Parameters<NonNullable<Socket["_writev"]>>
+  ): void {
+    const writer = this[writerOf]!;
+    writer.#writev!.call(this, chunks, writer.#keepError(callback));
   }
 
   /** The error of the first write that failed, here or underneath; `undefined` if none did. */
@@ -62,7 +90,7 @@ export class SocketWriter {
     const socket = this.#socket;
     const underneath = this.#underneath;
     // After a failed write of its own, Node's TLS never completes another one.
-    if (this.error !== undefined) return Promise.reject(this.#broken(this.error));
+    if (this.error !== undefined) return Promise.reject(this.#owner.broken(this.error));
     if (chunk.length === 0 && underneath !== undefined && !socket.destroyed) {
       return this.#probe(underneath);
     }
@@ -76,19 +104,19 @@ export class SocketWriter {
   end(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.end((error?: Error | null) => {
-        if (error) reject(this.#broken(error));
+        if (error) reject(this.#owner.broken(error));
         else resolve();
       });
     });
   }
 
-  /** Settles the pending write; to be called when the socket was destroyed, too. */
+  /** Settles the pending write; called when the socket was destroyed, too. */
   settle(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     this.#waiting = undefined;
     // Node 20 reports success for a pending write when its socket is destroyed.
-    if (this.#isBroken) waiting.reject(this.#broken(this.error));
+    if (this.#isBroken) waiting.reject(this.#owner.broken(this.error));
     else waiting.resolve();
   }
 
@@ -107,13 +135,13 @@ export class SocketWriter {
 
   /** An empty write finds out whether the connection is broken; an encrypted one writes nothing. */
   async #probe(underneath: Underneath): Promise<void> {
-    if (!await underneath.probe()) throw this.#broken(this.error);
+    if (!await underneath.probe()) throw this.#owner.broken(this.error);
   }
 
   /** Sends a write that fails with the reason why the socket can't be written. */
   #writeInVain(chunk: Uint8Array): Promise<void> {
     return new Promise((_, reject) => {
-      this.#socket.write(chunk, (error) => reject(this.#broken(error ?? this.error)));
+      this.#socket.write(chunk, (error) => reject(this.#owner.broken(error ?? this.error)));
     });
   }
 
@@ -134,6 +162,6 @@ export class SocketWriter {
   async #writtenUnderneath(underneath: Underneath): Promise<void> {
     await this.#written();
     await underneath.written?.();
-    if (this.#isBroken) throw this.#broken(this.error);
+    if (this.#isBroken) throw this.#owner.broken(this.error);
   }
 }
