@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommandEvent, ConversationEvent } from "../core/imap/mod.ts";
+import type { CommandEvent, ConversationEvent, ImapSession } from "../core/imap/mod.ts";
 import { DovewireError } from "../core/mod.ts";
 import { decodePlainData, encodePlainData } from "../core/plain_data.ts";
 import { startTimer, type Timer } from "../transports/timers.ts";
@@ -60,6 +60,14 @@ export interface FrozenCommand {
   readonly watch: CommandWatch | undefined;
   /** When it wakes by itself, on the clock of `performance.now()`; `undefined` for never. */
   readonly wakeAt: number | undefined;
+}
+
+/** What {@linkcode FrozenCommand.stored} has. */
+interface StoredCommand {
+  readonly event: Omit<CommandEvent, "session">;
+  /** Who the client was when the command began; `undefined` if the connection says the same. */
+  readonly own: ImapSession | undefined;
+  readonly state: Uint8Array | undefined;
 }
 
 const noTimer: Timer = startTimer(Infinity, () => {});
@@ -128,19 +136,21 @@ export class CommandRunner {
   /** The command that sleeps, for {@linkcode thaw} of another runner; `undefined` if there is none. */
   freeze(): FrozenCommand | undefined {
     if (this.#current === undefined) return undefined;
-    const { event, state, watch, wakeAt } = this.#current;
+    const { event: { session, ...event }, state, watch, wakeAt } = this.#current;
     this.#current = undefined;
     this.#wakeTimer.stop();
     watch?.whenWoken(undefined);
-    return { stored: toByteString(encodePlainData({ event, state })), watch, wakeAt };
+    // What the connection knows itself isn't kept twice.
+    const own = isSame(session, this.#options.calls.session) ? undefined : session;
+    return { stored: toByteString(encodePlainData({ event, own, state })), watch, wakeAt };
   }
 
   /** Goes on with a command that was frozen. */
   thaw({ stored, watch: known, wakeAt }: FrozenCommand): void {
-    const { event, state } = decodePlainData(fromByteString(stored)) as Pick<
-      Current,
-      "event" | "state"
-    >;
+    const { event: archived, own, state } = decodePlainData(
+      fromByteString(stored),
+    ) as StoredCommand;
+    const event = { ...archived, session: own ?? this.#options.calls.session };
     const command = this.#commandOf(event);
     const watch = known ?? watchOf(command);
     const current: Current = {
@@ -225,6 +235,10 @@ export class CommandRunner {
       ),
     );
   }
+}
+
+function isSame(one: ImapSession, other: ImapSession): boolean {
+  return toByteString(encodePlainData(one)) === toByteString(encodePlainData(other));
 }
 
 function watchOf({ watch }: ImapCommand): CommandWatch | undefined {

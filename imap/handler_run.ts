@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommandEvent, ResponsePart, TaggedResult } from "../core/imap/mod.ts";
+import type { CommandEvent, ImapSession, ResponsePart, TaggedResult } from "../core/imap/mod.ts";
 import {
   AbortError,
   DovewireError,
@@ -28,6 +28,8 @@ export interface CommandCalls {
   finish(id: number, result: TaggedResult): void;
   /** Ends the command with NO, whatever its handler does; a "cancel" event follows. */
   cancel(id: number, text?: string): void;
+  /** Who the client is, as of now. */
+  readonly session: ImapSession;
   /** The id of the running command; `undefined` if none runs. */
   readonly running: number | undefined;
   /** Whether more may be sent now; if not, a "writable" event follows. */

@@ -29,7 +29,7 @@ interface MovedState {
 }
 
 /** Says how moved connections are to be read: they can't be read by a relay that says something else. */
-export const movedForm = `relay 2, protocol ${ImapRelayProtocol.frozenForm}`;
+export const movedForm = `relay 3, protocol ${ImapRelayProtocol.frozenForm}`;
 
 /** The state of a connection, with who its client is. */
 export function writeMoved(frozen: FrozenRelay, client: RelayClientInfo): Uint8Array {

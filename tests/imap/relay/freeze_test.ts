@@ -6,6 +6,7 @@ import {
   continuation,
   defineCommand,
   type ImapCommand,
+  type ImapSession,
   ok,
   sleep,
   untagged,
@@ -229,3 +230,36 @@ test("a command whose handler waits › in an idle connection › isn't frozen",
   await waiting.client.say("DONE\r\n");
   await waiting.client.hears("a OK Waited.\r\n");
 });
+
+for (const isChanged of [false, true]) {
+  const what = isChanged ? "of whom the server says something else" : "of whom all is as before";
+  test(`a sleeping command › of a frozen client ${what} › has the session that it began with`, async () => {
+    const sessions: ImapSession[] = [];
+    const xwho = defineCommand(
+      { name: "XWHO", isLongRunning: true },
+      async function* (_args, session, { signal, state }) {
+        sessions.push(session);
+        if (state === undefined) yield continuation("who");
+        return signal.aborted ? ok("You.") : sleep(1);
+      },
+    );
+    await using setup = await RelaySetup.start({ freezeAfter: 1, commands: [xwho] });
+    const { client, server } = await setup.session();
+    await client.say("a XWHO\r\n");
+    await client.hears("+ who\r\n");
+    await server.hears("~2 IDLE\r\n");
+    await server.say("+ idling\r\n");
+    await frozen(setup);
+    if (isChanged) {
+      await server.say("* OK [CAPABILITY IMAP4rev1 XNEW] Changed.\r\n");
+      await client.hears("* OK [CAPABILITY IMAP4rev1 XNEW] Changed.\r\n");
+      await frozen(setup);
+    }
+    await client.say("DONE\r\n");
+    await client.hears("a OK You.\r\n");
+    assert.equal(sessions.length, 2);
+    assert.equal(sessions[0].user, "alice");
+    assert(!sessions[0].capabilities.includes("XNEW"));
+    assert.deepEqual(sessions[1], sessions[0]);
+  });
+}
