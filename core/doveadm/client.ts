@@ -270,6 +270,16 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     }
   }
 
+  /**
+   * Whether it refers to any chunk that it has received. If not, after {@linkcode nextEvent} has returned
+   * `undefined`, only events refer to them: "field" and "values" by their chunk, "reply" by its fields unless
+   * the command is streamed.
+   */
+  get holdsInput(): boolean {
+    return this.#state !== "open" || this.#segment !== undefined || this.#channels.size > 0 ||
+      this.#replies.holdsInput || this.#log.holdsInput;
+  }
+
   /** Bytes to write, oldest first, or `undefined` if there are none. */
   takeOutput(): Uint8Array | undefined {
     return this.#output.take();
@@ -378,12 +388,12 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     return { type: "log", id, level, message: this.#concealer.conceal(message) };
   }
 
-  #readReply({ bytes, end }: Segment): DoveadmClientEvent | undefined {
+  #readReply({ bytes, end, clearTo }: Segment): DoveadmClientEvent | undefined {
     const request = this.#running();
     if (request === undefined) {
       throw strayBytes(this.#concealer.quote(bytes.subarray(this.#replies.at, end)));
     }
-    const event = this.#replies.read(bytes, end, request);
+    const event = this.#replies.read(bytes, end, request, clearTo);
     if (event?.type === "reply") this.#answered(request, event);
     return event;
   }

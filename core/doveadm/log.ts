@@ -57,6 +57,11 @@ export class LogReader {
     this.#limit = limit;
   }
 
+  /** Whether it refers to bytes that it has read, or may do so. */
+  get holdsInput(): boolean {
+    return this.#bytes.size > 0;
+  }
+
   /**
    * Reads `bytes[start..end)` up to the end of a line; the rest starts at `next`. Throws a {@linkcode
    * RemoteProtocolError} for a line over the limit.

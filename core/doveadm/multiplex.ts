@@ -14,6 +14,7 @@
 import { concat, quote } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import { InputQueue } from "../input_queue.ts";
+import { ControlSearch } from "./control_search.ts";
 
 /** The channel of the conversation. */
 export const MAIN_CHANNEL = 0;
@@ -51,6 +52,8 @@ export interface Segment {
   readonly start: number;
   /** Where the range ends. */
   readonly end: number;
+  /** Up to where it is known to have no byte below 0x0b: neither \x01, TAB nor LF. */
+  readonly clearTo?: number;
 }
 
 const switchPrefix = [0x03, 0xfe] as const;
@@ -94,6 +97,8 @@ export class Demultiplexer {
   #channel = MAIN_CHANNEL;
   #left = 0;
   #onFrame: ((frame: MultiplexFrame) => void) | undefined;
+  /** Searches the current chunk, in the stream format. */
+  #controls: ControlSearch | undefined;
 
   /** Creates a demultiplexer at the start of the multiplexed bytes. */
   constructor({ onFrame }: DemultiplexerOptions = {}) {
@@ -112,6 +117,11 @@ export class Demultiplexer {
       this.#head.length === 0 && this.#left === 0;
   }
 
+  /** How many bytes wait to be read. */
+  get size(): number {
+    return this.#bytes.length - this.#at + this.#waiting.size;
+  }
+
   /** Takes bytes that arrived. */
   push(chunk: Uint8Array): void {
     this.#waiting.push(chunk);
@@ -127,7 +137,10 @@ export class Demultiplexer {
       if (this.#at === this.#bytes.length) {
         this.#bytes = this.#waiting.takeChunk() ?? nothing;
         this.#at = 0;
-        if (this.#bytes.length === 0) return undefined;
+        if (this.#bytes.length === 0) {
+          this.#controls = undefined;
+          return undefined;
+        }
       }
       const segment = this.#step();
       if (segment !== undefined) return segment;
@@ -209,15 +222,21 @@ export class Demultiplexer {
   #stream(): Segment | undefined {
     const bytes = this.#bytes;
     const start = this.#at;
-    const found = bytes.indexOf(switchPrefix[0], start);
-    const end = found === -1 ? bytes.length : found;
+    const { length } = bytes;
+    if (this.#controls?.bytes !== bytes) this.#controls = new ControlSearch(bytes);
+    // In a large value there is often no such byte, which the reader of the segment needs to know as well.
+    const clearTo = this.#controls.next(start, length);
+    const found = clearTo === length || bytes[clearTo] === switchPrefix[0]
+      ? clearTo
+      : bytes.indexOf(switchPrefix[0], clearTo);
+    const end = found === -1 ? length : found;
     this.#at = end;
-    if (found !== -1) {
+    if (end < length) {
       this.#at++;
-      this.#head = [bytes[found]];
+      this.#head = [bytes[end]];
       this.#state = "switch";
     }
-    return start === end ? undefined : { channel: this.#channel, bytes, start, end };
+    return start === end ? undefined : { channel: this.#channel, bytes, start, end, clearTo };
   }
 
   /** Takes a byte after `03`, `03 fe` or `03 fe 00`. */
@@ -254,6 +273,11 @@ export class Demultiplexer {
 /** A connection without multiplexing, with the interface of a {@linkcode Demultiplexer}. */
 export class SingleChannel {
   #waiting = new InputQueue();
+
+  /** How many bytes wait to be read. */
+  get size(): number {
+    return this.#waiting.size;
+  }
 
   /** Takes bytes that arrived. */
   push(chunk: Uint8Array): void {

@@ -7,10 +7,10 @@
 import { decodeUtf8, GatheredBytes, indexOfLineFeed } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import type { Concealer } from "../peer_text.ts";
+import { ControlSearch } from "./control_search.ts";
 import { Chunk, type DoveadmReply, makeReply, type Range } from "./reply.ts";
-import { ControlSearch, TabUnescaper } from "./tab_escape.ts";
+import { UnescapingInPlace } from "./tab_escape.ts";
 
-const SOH = 0x01;
 const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
@@ -71,7 +71,8 @@ export class ReplyReader {
   #gathered = new GatheredBytes();
   /** How many fields have come; `undefined` until the reply is long enough to reach the limit. */
   #values: number | undefined;
-  #unescaper = new TabUnescaper();
+  /** Whether the field's last byte was the start of an escape. */
+  #isEscaping = false;
   /** Finds the ends of fields in the chunk. */
   #controls = new ControlSearch(nothing.chunk.bytes);
   #withinField = false;
@@ -82,9 +83,14 @@ export class ReplyReader {
     this.#concealer = concealer;
   }
 
+  /** Whether it refers to bytes that it has read, or may do so. */
+  get holdsInput(): boolean {
+    return this.#fields !== nothing || this.#gathered.size > 0;
+  }
+
   /**
    * Reads `bytes[at..end)` up to the next event and moves `at` there; `undefined` if the bytes are used up.
-   * After a reply the next one starts.
+   * After a reply the next one starts. Up to `clearTo` there is known to be no byte below 0x0b.
    *
    * Throws a {@linkcode RemoteProtocolError} for an invalid status line and for an exceeded limit.
    */
@@ -92,6 +98,7 @@ export class ReplyReader {
     bytes: Uint8Array,
     end: number,
     request: { readonly id: number; readonly streamed: Streaming },
+    clearTo: number = 0,
   ): DoveadmField | DoveadmValues | DoveadmReply | undefined {
     if (this.#chunk.bytes !== bytes) this.#chunk = new Chunk(bytes);
     if (this.#state === "fields") {
@@ -100,7 +107,7 @@ export class ReplyReader {
       else {
         const event = streamed === "escaped"
           ? this.#readValues(bytes, end, id)
-          : this.#readField(bytes, end, id);
+          : this.#readField(bytes, end, { id, clearTo });
         if (event !== undefined) return event;
       }
     }
@@ -163,26 +170,28 @@ export class ReplyReader {
     }
   }
 
-  /** A piece of one field. */
-  #readField(bytes: Uint8Array, end: number, id: number): DoveadmField | undefined {
+  /** A piece of one field, unescaped in the chunk itself. */
+  #readField(
+    bytes: Uint8Array,
+    end: number,
+    { id, clearTo }: { readonly id: number; readonly clearTo: number },
+  ): DoveadmField | undefined {
     const start = this.at;
     if (this.#controls.bytes !== bytes) this.#controls = new ControlSearch(bytes);
-    let hasEscapes = false;
-    let stop = this.#controls.next(start, end);
-    while (stop < end && bytes[stop] !== TAB && bytes[stop] !== LF) {
-      if (bytes[stop] === SOH) hasEscapes = true;
-      stop = this.#controls.next(stop + 1, end);
-    }
-    const chunk = this.#unescaper.push(bytes.subarray(start, stop), hasEscapes);
+    const place = new UnescapingInPlace(this.#controls, start, this.#isEscaping);
+    place.skipTo(clearTo);
+    const isWhole = place.run(end);
+    const stop = place.from;
+    const chunk = bytes.subarray(start, place.to);
+    this.#isEscaping = place.isEscaping;
     if (stop > start) this.#withinField = true;
-    if (stop === end) {
+    if (!isWhole) {
       this.at = end;
       return chunk.length === 0 ? undefined : { type: "field", id, chunk, final: false };
     }
     // Every value ends in a TAB, except the single JSON text that `user` answers with.
     const isValue = bytes[stop] === TAB || this.#withinField;
     this.#withinField = false;
-    this.#unescaper.end();
     if (bytes[stop] === LF) this.#beginStatus(stop + 1);
     else this.at = stop + 1;
     return isValue ? { type: "field", id, chunk, final: true } : undefined;

@@ -9,9 +9,11 @@
  */
 
 import { decodeUtf8 } from "../bytes.ts";
+import { ControlSearch } from "./control_search.ts";
 
 const SOH = 0x01;
 const TAB = 0x09;
+const LF = 0x0a;
 
 const escapes: Readonly<Record<string, string>> = {
   "\0": "\x010",
@@ -100,31 +102,88 @@ export function tabUnescapeBytes(bytes: Uint8Array): Uint8Array {
   return bytes.indexOf(SOH) === -1 ? bytes : tabUnescapeInPlace(new Uint8Array(bytes));
 }
 
+/** As {@linkcode tabUnescapeBytes}, but moves the bytes within their buffer. */
+function tabUnescapeInPlace(bytes: Uint8Array): Uint8Array {
+  const place = new UnescapingInPlace(new ControlSearch(bytes), 0);
+  while (place.run(bytes.length)) place.takeByte();
+  return bytes.subarray(0, place.to);
+}
+
 /** From this length on, a run without escapes is moved by one call into the runtime. */
 const longRun = 24;
 
-/** As {@linkcode tabUnescapeBytes}, but moves the bytes within their buffer, from `at` on. */
-function tabUnescapeInPlace(bytes: Uint8Array, at = 0): Uint8Array {
-  const size = bytes.length;
-  let isLong = true;
-  for (let from = at; from < size; from++) {
-    let run: number;
-    if (isLong) {
-      const found = bytes.indexOf(SOH, from);
-      run = (found === -1 ? size : found) - from;
-      if (at !== from) bytes.copyWithin(at, from, from + run);
-      at += run;
-      from += run;
-    } else {
-      const start = from;
-      while (from < size && bytes[from] !== SOH) bytes[at++] = bytes[from++];
-      run = from - start;
-    }
-    // Assumes a run of the same length as the previous one, which is usual in mail.
-    isLong = run >= longRun;
-    if (++from < size) bytes[at++] = unescaped[bytes[from]];
+/** How many bytes are moved in one call: JavaScriptCore is ten times as slow in a loop that runs very long once. */
+const stepSize = 65_536;
+
+/** Unescapes fields in place: moves their bytes within their buffer, so that no memory is needed for a copy. */
+export class UnescapingInPlace {
+  /** Where the bytes begin that weren't read yet. */
+  from: number;
+  /** Where the unescaped bytes end, and the next ones are moved to. */
+  to: number;
+  /** Whether the last byte was the start of an escape. */
+  isEscaping: boolean;
+  readonly #controls: ControlSearch;
+
+  /** Begins at a position in the bytes that are searched; `isEscaping` if an escape was begun before it. */
+  constructor(controls: ControlSearch, at: number, isEscaping: boolean = false) {
+    this.#controls = controls;
+    this.from = this.to = at;
+    this.isEscaping = isEscaping;
   }
-  return bytes.subarray(0, at);
+
+  /** Moves bytes up to a TAB or LF, at which it stops and returns `true`, or up to the end of a range. */
+  run(end: number): boolean {
+    while (this.from < end) if (this.#step(Math.min(end, this.from + stepSize))) return true;
+    return false;
+  }
+
+  /** Takes bytes of which it is known that none has to be looked at, up to a position, before any was moved. */
+  skipTo(at: number): void {
+    if (this.isEscaping || at <= this.from) return;
+    this.from = this.to = at;
+  }
+
+  /** Moves the next byte as it is. */
+  takeByte(): void {
+    const { bytes } = this.#controls;
+    bytes[this.to++] = bytes[this.from++];
+  }
+
+  /** As {@linkcode run}, for a range that is not empty. */
+  #step(end: number): boolean {
+    const controls = this.#controls;
+    const { bytes } = controls;
+    let { from, to } = this;
+    if (this.isEscaping) {
+      this.isEscaping = false;
+      if (!isEnd(bytes[from])) bytes[to++] = unescaped[bytes[from++]];
+    }
+    while (from < end) {
+      const found = controls.next(from, end);
+      if (to === from) from = to = found;
+      else if (found - from >= longRun) {
+        bytes.copyWithin(to, from, found);
+        to += found - from;
+        from = found;
+      } else while (from < found) bytes[to++] = bytes[from++];
+      if (from === end) break;
+      const byte = bytes[from];
+      if (isEnd(byte)) break;
+      from++;
+      if (byte !== SOH) bytes[to++] = byte;
+      else if (from === end) this.isEscaping = true;
+      else if (!isEnd(bytes[from])) bytes[to++] = unescaped[bytes[from++]];
+    }
+    this.from = from;
+    this.to = to;
+    return from < end;
+  }
+}
+
+/** Whether a byte ends a field. */
+function isEnd(byte: number): boolean {
+  return byte === TAB || byte === LF;
 }
 
 /** Shared by all empty values, of which there may be one per byte: a separate array takes 100 bytes. */
@@ -133,27 +192,18 @@ const emptyValue = new Uint8Array(0);
 /** Splits values that each end in a TAB and unescapes them in place. The bytes after the last TAB are a value as well. */
 export function splitInPlace(bytes: Uint8Array): Uint8Array[] {
   const size = bytes.length;
-  const controls = new ControlSearch(bytes);
+  const place = new UnescapingInPlace(new ControlSearch(bytes), 0);
   const values: Uint8Array[] = [];
   const hasRest = size > 0 && bytes[size - 1] !== TAB;
   let start = 0;
-  let at = 0;
-  for (let from = 0; from < size;) {
-    const found = controls.next(from, size);
-    if (found - from >= longRun) {
-      if (at !== from) bytes.copyWithin(at, from, found);
-      at += found - from;
-      from = found;
-    } else while (from < found) bytes[at++] = bytes[from++];
-    if (from === size) break;
-    const byte = bytes[from++];
-    if (byte === TAB) {
-      values.push(start === at ? emptyValue : bytes.subarray(start, at));
-      start = at;
-    } else if (byte !== SOH) bytes[at++] = byte;
-    else if (from < size && bytes[from] !== TAB) bytes[at++] = unescaped[bytes[from++]];
+  while (place.run(size)) {
+    if (bytes[place.from] === TAB) {
+      values.push(start === place.to ? emptyValue : bytes.subarray(start, place.to));
+      start = place.to;
+      place.from++;
+    } else place.takeByte();
   }
-  if (hasRest) values.push(bytes.subarray(start, at));
+  if (hasRest) values.push(bytes.subarray(start, place.to));
   return values;
 }
 
@@ -218,51 +268,6 @@ export function textValues(text: string): string[] {
 }
 
 /**
- * Searches bytes for those below 0x0b: \x01, TAB, LF and few others. Checks four bytes at a time, which takes a third
- * of the time of three searches for single bytes.
- */
-export class ControlSearch {
-  /** The bytes that are searched. */
-  readonly bytes: Uint8Array;
-  /** The bytes from the first multiple of four in their buffer on. */
-  readonly #words: Int32Array;
-  readonly #wordsStart: number;
-
-  /** Creates one for some bytes. */
-  constructor(bytes: Uint8Array) {
-    const { buffer, byteOffset, length } = bytes;
-    this.bytes = bytes;
-    const start = Math.min(length, -byteOffset & 3);
-    this.#wordsStart = start;
-    this.#words = length - start < 4
-      ? noWords
-      : new Int32Array(buffer, byteOffset + start, (length - start) >> 2);
-  }
-
-  /** The index of the first one in a range, or the end of the range. */
-  next(from: number, end: number): number {
-    const { bytes } = this;
-    const [words, start] = [this.#words, this.#wordsStart];
-    let at = from;
-    for (; at < end && ((at - start) & 3) !== 0; at++) if (bytes[at] < 0x0b) return at;
-    const wordsEnd = (end - start) >> 2;
-    let word = (at - start) >> 2;
-    while (word < wordsEnd) {
-      const four = words[word];
-      // Whether any byte of the four is below 0x0b: only the subtraction sets its highest bit.
-      if (((four - 0x0b0b0b0b) & ~four & 0x80808080) !== 0) break;
-      word++;
-    }
-    at = Math.max(at, start + (word << 2));
-    while (at < end && bytes[at] >= 0x0b) at++;
-    return at;
-  }
-}
-
-/** For bytes that have no four of their own. */
-const noWords = new Int32Array(0);
-
-/**
  * Unescapes a value that arrives in pieces.
  *
  * @example
@@ -280,30 +285,19 @@ const noWords = new Int32Array(0);
 export class TabUnescaper {
   #escaping = false;
 
-  /**
-   * Unescapes the next piece; an incomplete escape is returned with the piece after it. `hasEscapes` says
-   * whether there is a \x01 in the piece, for a caller that knows.
-   */
-  push(piece: Uint8Array, hasEscapes: boolean = piece.indexOf(SOH) !== -1): Uint8Array {
-    if (!this.#escaping && !hasEscapes) return piece;
+  /** Unescapes the next piece; an incomplete escape is returned with the piece after it. */
+  push(piece: Uint8Array): Uint8Array {
+    if (!this.#escaping && piece.indexOf(SOH) === -1) return piece;
     if (piece.length === 0) return piece;
     const target = new Uint8Array(piece);
-    const start = this.#escaping ? 1 : 0;
-    if (this.#escaping) target[0] = unescaped[piece[0]];
-    this.#escaping = endsInEscape(piece, start);
-    return tabUnescapeInPlace(target, start);
+    const place = new UnescapingInPlace(new ControlSearch(target), 0, this.#escaping);
+    while (place.run(target.length)) place.takeByte();
+    this.#escaping = place.isEscaping;
+    return target.subarray(0, place.to);
   }
 
   /** Ends the value: a single `\x01` at its end is dropped, and the next piece starts a new value. */
   end(): void {
     this.#escaping = false;
   }
-}
-
-/** Whether the last byte of `bytes[start..]` is the start of an incomplete escape. */
-function endsInEscape(bytes: Uint8Array, start: number): boolean {
-  // In a run of \x01 every second one is escaped by the previous one.
-  let run = 0;
-  while (bytes.length - run > start && bytes[bytes.length - 1 - run] === SOH) run++;
-  return run % 2 === 1;
 }

@@ -40,6 +40,8 @@ export interface LawSubject<P, Event> {
   readonly snapshot: (event: Event) => unknown;
   /** Joins two neighbouring events that are pieces of one value; returns `undefined` for others. */
   readonly join?: (first: Event, second: Event) => Event | undefined;
+  /** Copies what an event has of the chunks that arrived; for a protocol with `holdsInput`. */
+  readonly copy?: (event: Event) => Event;
   /** The id of the request that an event answers. */
   readonly answered: (event: Event) => number | undefined;
   /** The id of the peer's request that an event reports. */
@@ -125,6 +127,8 @@ export function lawTests<Event, P extends Protocol<Event>>(
 
     ...(subject.refreeze === undefined ? {} : frozenAnywhere(subject, subject.refreeze)),
 
+    ...(subject.copy === undefined ? {} : overwrittenChunks(subject, subject.copy)),
+
     ...(subject.answersMistakes ? answeredMistakes(subject, run) : thrownMistakes(subject, run)),
 
     [`${name} › a connection that dies anywhere › loses no request`]: () => {
@@ -182,6 +186,43 @@ function frozenAnywhere<Event, P extends Protocol<Event>>(
           { numRuns: 10, seed: 1 },
         );
       }
+    },
+  };
+}
+
+/** The law of a protocol that says whether it refers to the chunks that it received. */
+function overwrittenChunks<Event, P extends Protocol<Event> & { readonly holdsInput?: boolean }>(
+  subject: LawSubject<P, Event>,
+  copy: (event: Event) => Event,
+): Record<string, () => void> {
+  return {
+    [`${subject.name} › chunks overwritten once it holds none › yields the same events`]: () => {
+      let overwritten = 0;
+      for (const conversation of subject.conversations) {
+        const whole = converse(subject, conversation, { cut: (bytes) => [bytes] });
+        const overwrite = (protocol: P, chunk: Uint8Array) => {
+          if (protocol.holdsInput !== false) return;
+          chunk.fill(overwritten++ % 2 === 0 ? 0x0a : 0x09);
+        };
+        const cuts: readonly (readonly [string, Cut])[] = [
+          ["whole", (bytes) => [bytes]],
+          ["byte by byte", bytewise],
+        ];
+        for (const [how, cut] of cuts) {
+          const outcome = converse(subject, conversation, { cut, copy, overwrite });
+          compare(outcome, whole, conversation.name, `overwritten, ${how}`);
+        }
+        fc.assert(
+          fc.property(fc.infiniteStream(fc.integer({ min: 1, max: 40 })), (sizes) => {
+            const outcome = converse(subject, conversation, {
+              ...{ cut: atRandom(sizes), copy, overwrite },
+            });
+            compare(outcome, whole, conversation.name, "overwritten, at random");
+          }),
+          { numRuns: 5, seed: 1 },
+        );
+      }
+      assert(overwritten > 0, "it held each chunk");
     },
   };
 }
@@ -281,19 +322,23 @@ function atRandom(sizes: Iterator<number>): Cut {
 }
 
 /** How a conversation is run. */
-interface Running<P> {
+interface Running<P, Event = never> {
   readonly cut: Cut;
   /** After how many bytes the peer stops; it doesn't if left out. */
   readonly stopAt?: number;
   /** Replaces the protocol, before and after what was received is looked at. */
   readonly between?: (protocol: P) => P;
+  /** Copies an event as soon as it comes. */
+  readonly copy?: (event: Event) => Event;
+  /** Called with each chunk after its events. */
+  readonly overwrite?: (protocol: P, chunk: Uint8Array) => void;
 }
 
 /** Runs a conversation and records the result. */
 function converse<Event, P extends Protocol<Event>>(
   subject: LawSubject<P, Event>,
   { make, steps }: Conversation<P>,
-  { cut, stopAt = Infinity, between = (protocol) => protocol }: Running<P>,
+  { cut, stopAt = Infinity, between = (protocol) => protocol, copy, overwrite }: Running<P, Event>,
 ): Outcome {
   let protocol = make();
   const events: Event[] = [];
@@ -304,7 +349,8 @@ function converse<Event, P extends Protocol<Event>>(
   let hasEnded = false;
   const pump = () => {
     error ??= caught(() => {
-      for (let event; (event = protocol.nextEvent()) !== undefined;) {
+      for (let next; (next = protocol.nextEvent()) !== undefined;) {
+        const event = copy === undefined ? next : copy(next);
         const joined = events.length > 0 ? subject.join?.(events.at(-1)!, event) : undefined;
         if (joined !== undefined) events.pop();
         const begun = subject.begun?.(event);
@@ -331,6 +377,7 @@ function converse<Event, P extends Protocol<Event>>(
         protocol = between(protocol);
         pump();
         protocol = between(protocol);
+        overwrite?.(protocol, piece);
       }
       left -= step.peer.length;
       if (left <= 0 && stopAt !== Infinity) break;

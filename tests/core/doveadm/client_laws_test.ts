@@ -32,6 +32,12 @@ const laws = lawTests<DoveadmClientEvent, Client>({
     if (first.type === "field" && first.final) return undefined;
     return { ...second, chunk: concat([first.chunk, second.chunk]) };
   },
+  copy(event) {
+    if ("chunk" in event) return { ...event, chunk: event.chunk.slice() };
+    // Decoded on first use; `rawFields` last, since they are made in place.
+    if (event.type === "reply") void [event.fields, event.rawFields];
+    return event;
+  },
   answered: (event) => event.type === "reply" ? event.id : undefined,
   unanswered: (event) => event.type === "end" ? event.unanswered : undefined,
   conversations: [

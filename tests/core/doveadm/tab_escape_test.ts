@@ -9,12 +9,8 @@ import {
   tabUnescapeBytes,
   TabUnescaper,
 } from "../../../core/doveadm/mod.ts";
-import {
-  ControlSearch,
-  splitInPlace,
-  splitText,
-  textsOf,
-} from "../../../core/doveadm/tab_escape.ts";
+import { ControlSearch } from "../../../core/doveadm/control_search.ts";
+import { splitInPlace, splitText, textsOf } from "../../../core/doveadm/tab_escape.ts";
 import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
 
 test("tab escapes › each character that needs an escape › is escaped in text and bytes", () => {
