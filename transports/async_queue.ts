@@ -26,6 +26,8 @@ export class AsyncQueue<Item> {
   #end: { error?: unknown } | undefined;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
+  /** Settles the promise of {@linkcode whenUsed}. */
+  #tellUse: ((isUsed: boolean) => void) | undefined;
 
   /** Creates an empty queue. */
   constructor(options: AsyncQueueOptions<Item>) {
@@ -51,6 +53,7 @@ export class AsyncQueue<Item> {
     this.#end ??= end;
     this.#wakeReader?.();
     this.#wakeWriter?.();
+    this.#tellUse?.(false);
   }
 
   /** Discards the items in the queue and all later ones. */
@@ -58,6 +61,21 @@ export class AsyncQueue<Item> {
     this.#items = new Queue();
     this.#size = 0;
     this.end({});
+  }
+
+  /**
+   * Whether the reader has taken all items and asked for another one, so that it is done with them; resolves
+   * with `true` when it is. `false`, at once or later, if the queue has ended before: then nobody knows.
+   */
+  whenUsed(): boolean | Promise<boolean> {
+    if (this.#end !== undefined) return false;
+    if (this.#items.size === 0 && this.#wakeReader !== undefined) return true;
+    return new Promise((resolve) => {
+      this.#tellUse = (isUsed) => {
+        this.#tellUse = undefined;
+        resolve(isUsed);
+      };
+    });
   }
 
   /** Waits until it is known whether there is another item; throws the error that the queue ended with. */
@@ -70,6 +88,7 @@ export class AsyncQueue<Item> {
       }
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
+        this.#tellUse?.(true);
       });
       this.#wakeReader = undefined;
     }

@@ -5,89 +5,12 @@
  */
 
 import { TimeoutError } from "../core/errors.ts";
-import type { Protocol } from "../core/protocol.ts";
+import type { DrivableProtocol, DriverOptions, ReleasedTransport } from "./driver_options.ts";
 import { type InputEnd, PendingRead, type Read } from "./pending_read.ts";
 import { startTimer, timeLimit } from "./timers.ts";
-import type { TlsOptions, Transport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
-/** A protocol that a {@linkcode Driver} can run; one with STARTTLS has `tlsStarted()`. */
-export interface DrivableProtocol<Event extends { readonly type: string }> extends Protocol<Event> {
-  /** Called when the transport is encrypted, after a "start-tls" event. */
-  tlsStarted?(): void;
-  /**
-   * Server protocols only: takes the bytes that arrived after the request for TLS, which begin the
-   * client's TLS handshake. A client has no use for what a server sends unencrypted at that point.
-   */
-  takeUnread?(): Uint8Array;
-}
-
-/**
- * Options for a {@linkcode Driver}.
- *
- * Every hook is called synchronously and may pass output to the protocol, followed by {@linkcode
- * Driver.flush}. An error thrown by a hook ends the conversation: {@linkcode Driver.run} rejects with it.
- */
-export interface DriverOptions<Event> {
-  /**
-   * Called with each event but "start-tls" and "close-write", in order. While a promise that it returns is
-   * pending, nothing more is read.
-   */
-  onEvent: (event: Event) => void | Promise<void>;
-  /** How to encrypt the transport when the protocol asks for it. */
-  tls?: TlsOptions;
-  /**
-   * Whether the peer sends nothing that matters: the transport is not read at all, and the protocol's
-   * input has ended from the start. `false` if left out.
-   */
-  writeOnly?: boolean;
-  /**
-   * Whether more may be read now; always if left out. Asked before each read, and again after each
-   * {@linkcode Driver.flush} and each series of writes.
-   */
-  mayRead?: () => boolean;
-  /** Called with the number of bytes each time that some arrived, before the protocol gets them. */
-  onRead?: (size: number) => void;
-  /** Called once when nothing more will arrive: the peer has ended its side, or reading failed. */
-  onReadEnd?: () => void;
-  /** Called with the number of bytes each time that some were written, at least every 64 KiB. */
-  onWrite?: (size: number) => void;
-  /**
-   * Called when all output is written and there is room for more: after each series of writes, and after a
-   * {@linkcode Driver.flush} that had nothing to write. Output that the protocol gets during the call is
-   * written at once, without a flush.
-   */
-  onDrain?: () => void;
-  /**
-   * How long the peer may read nothing while it is written to, in milliseconds; 0 or `Infinity` for no
-   * limit, which is the default. After that the transport is closed, and `onBroken` and
-   * {@linkcode Driver.run} get a `TimeoutError`.
-   */
-  stallTimeout?: number;
-  /**
-   * Called once when the transport breaks, so that it can't be read or can't be written any more; not after
-   * {@linkcode Driver.close}.
-   */
-  onBroken?: (error: unknown) => void;
-  /**
-   * Ends with a lingering close: the driver writes the remaining output, half-closes, and waits for the
-   * peer to close its side for at most this many milliseconds; 0 or `Infinity` for no limit. A transport
-   * that is closed while its peer still sends may lose what the peer hasn't read yet. If left out, the
-   * transport is closed at once.
-   */
-  lingerTimeout?: number;
-  /** Where another driver left the transport that this one is given. */
-  released?: ReleasedTransport;
-}
-
-/** A transport as {@linkcode Driver.release} returns it. */
-export interface ReleasedTransport {
-  /** The transport. */
-  readonly transport: Transport;
-  /** The read that is under way; `undefined` if the peer has ended its side. */
-  readonly reading: PendingRead | undefined;
-  /** Whether it is half-closed. */
-  readonly isHalfClosed: boolean;
-}
+export type { DrivableProtocol, DriverOptions, ReleasedTransport } from "./driver_options.ts";
 
 /** How many bytes are written at once where the progress of writing matters. */
 const pieceSize = 65_536;
@@ -121,6 +44,8 @@ export class Driver<Event extends { readonly type: string }> {
   #output: "idle" | "writing" | "failed" = "idle";
   /** The chunk, end or error of `#input` "arrived". */
   #arrived: Read = nothingArrived;
+  /** The chunk that the protocol got last, if it may be recycled. */
+  #received: Uint8Array | undefined;
   /** The read of `#input` "reading". */
   #pendingRead: PendingRead | undefined;
   /** Resolves the promise of {@linkcode #readOver}. */
@@ -268,6 +193,8 @@ export class Driver<Event extends { readonly type: string }> {
       }
       if (this.#tellTime()) continue;
       this.#startWriting();
+      const recycled = this.#recycle();
+      if (recycled !== undefined) await recycled;
       this.#startReading();
       if (!this.#isAwake) await this.#somethingToDo();
       this.#isAwake = false;
@@ -366,6 +293,18 @@ export class Driver<Event extends { readonly type: string }> {
     this.#wakeLoop?.();
   }
 
+  /** Gives the transport its chunk back, unless something refers to it; what it returns has to be waited for. */
+  #recycle(): void | Promise<void> {
+    const chunk = this.#received;
+    if (chunk === undefined) return;
+    this.#received = undefined;
+    if (this.#protocol.holdsInput !== false) return;
+    const may = this.#options.mayRecycle!();
+    if (may === false) return;
+    if (may === true) this.#transport.recycle!(chunk);
+    else return may.then((may) => may ? this.#transport.recycle!(chunk) : undefined);
+  }
+
   #startReading(): void {
     if (this.#input !== "idle" || this.#options.mayRead?.() === false) return;
     this.#input = "reading";
@@ -399,6 +338,9 @@ export class Driver<Event extends { readonly type: string }> {
     this.#arrived = nothingArrived;
     if ("chunk" in arrived) {
       this.#input = "idle";
+      const isRecycled = this.#options.mayRecycle !== undefined &&
+        this.#transport.recycle !== undefined;
+      if (isRecycled) this.#received = arrived.chunk;
       this.#protocol.receive(arrived.chunk);
     } else this.#endInput(arrived);
   }

@@ -50,8 +50,14 @@ export interface TlsOptions {
  * At most one read and one write may be pending at a time.
  */
 export interface Transport extends AsyncDisposable {
-  /** The next bytes from the peer, or `undefined` at the end. */
+  /** The next bytes from the peer, or `undefined` at the end. The chunk belongs to the caller. */
   read(): Promise<Uint8Array | undefined>;
+  /**
+   * Takes back the chunk of the last read, and may read the next bytes into its memory. Only for a caller
+   * that is sure that nothing refers to the chunk any more, not even through another view. Left out by a
+   * transport that has no use for it.
+   */
+  recycle?(chunk: Uint8Array): void;
   /**
    * Resolves when the runtime has taken the bytes and has room for more. Writing no bytes sends nothing,
    * but rejects if the system knows that the connection is broken, even if nothing reads it.
