@@ -81,6 +81,7 @@ export type {
   DoveadmLog,
   DoveadmRequest,
   DoveadmResult,
+  FieldStreamOptions,
   SendOptions,
 } from "./doveadm/client/request.ts";
 export {

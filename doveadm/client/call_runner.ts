@@ -5,7 +5,7 @@
  */
 
 import type { StreamedField } from "./field_stream.ts";
-import type { DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import type { DoveadmRequest, DoveadmResult, FieldStreamOptions, SendOptions } from "./request.ts";
 import type { Row, TypedCall } from "./typed_call.ts";
 import type { UserSource } from "./user_requests.ts";
 
@@ -18,7 +18,7 @@ export interface CallRunner {
   /** Runs a command and yields its values as they arrive. */
   stream(
     request: DoveadmRequest,
-    options: SendOptions,
+    options: FieldStreamOptions,
   ): AsyncGenerator<StreamedField, void, void>;
   /** Runs a call of one command and returns its rows. */
   runCall(call: TypedCall, options: SendOptions): Promise<Row[]>;

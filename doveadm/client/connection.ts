@@ -82,6 +82,8 @@ export class DoveadmConnection implements AsyncDisposable {
   /** Whether a command was sent whose caller got the reason why the connection ended. */
   #wasUsed = false;
   #inputTurn: Promise<void> = Promise.resolve();
+  /** Who may refer to the last chunk: nobody, the stream of a command that reuses memory, or anybody else. */
+  #chunkUse: "unused" | "kept" | PendingCommand = "unused";
   /** Why this side closes the connection; `undefined` if it doesn't. */
   #reason: DovewireError | undefined;
   /** The error that the connection ended with otherwise. */
@@ -111,6 +113,7 @@ export class DoveadmConnection implements AsyncDisposable {
     this.#driver = new Driver(this.#protocol, transport, {
       onEvent: (event) => this.#onEvent(event),
       tls: withDoveadmAlpn(options.tls),
+      mayRecycle: () => this.#mayRecycle(),
     });
     this.#handshake = new Promise((resolve, reject) => {
       this.#endHandshake = (error) => error === undefined ? resolve() : reject(error);
@@ -208,7 +211,7 @@ export class DoveadmConnection implements AsyncDisposable {
     options: StreamOptions & { readonly cut?: Cut },
     itemsOf: (queue: FieldQueue) => AsyncGenerator<Item, void, void>,
   ): AsyncGenerator<Item, void, void> {
-    const queue = new FieldQueue();
+    const queue = new FieldQueue(options.reuseBuffer);
     const answer = new Promise<DoveadmAnswer>((resolve, reject) => {
       this.#begin(request, options, { resolve, reject }, queue);
     });
@@ -373,6 +376,7 @@ export class DoveadmConnection implements AsyncDisposable {
         const pending = this.#pending.get(event.id);
         if (pending === undefined) return;
         const { valuesPerRow } = pending;
+        this.#note(pending);
         if (event.final) pending.values++;
         const isRow = event.final && pending.values % (valuesPerRow ?? 1) === 0;
         if (isRow || valuesPerRow === undefined) pending.restartTime();
@@ -380,6 +384,7 @@ export class DoveadmConnection implements AsyncDisposable {
       }
       case "values": {
         const pending = this.#pending.get(event.id);
+        this.#chunkUse = "kept";
         if (pending === undefined) return;
         let piece: Uint8Array | undefined;
         try {
@@ -394,12 +399,33 @@ export class DoveadmConnection implements AsyncDisposable {
       case "reply": {
         const pending = this.#pending.get(event.id);
         if (pending === undefined) return;
+        if (pending.queue === undefined) this.#chunkUse = "kept";
         this.#settle(pending).outcome.resolve(answerOf(event, pending.log));
         return;
       }
       case "end":
         this.#ended = true;
     }
+  }
+
+  /** Notes that a stream got a part of the chunk. */
+  #note(pending: PendingCommand): void {
+    if (this.#chunkUse === "unused" && pending.queue!.isReused) this.#chunkUse = pending;
+    else if (this.#chunkUse !== pending) this.#chunkUse = "kept";
+  }
+
+  /** Whether the last chunk is used no more: its only user was a stream that reuses memory, and is done with it. */
+  #mayRecycle(): boolean | Promise<boolean> {
+    const user = this.#chunkUse;
+    this.#chunkUse = "unused";
+    if (typeof user === "string") return user === "unused";
+    const isUsed = user.queue!.whenUsed();
+    if (typeof isUsed === "boolean") return isUsed;
+    user.pauseTime();
+    return isUsed.then((isUsed) => {
+      user.resumeTime();
+      return isUsed;
+    });
   }
 
   #onLog({ id, level, message }: DoveadmClientEvent & { type: "log" }): void {

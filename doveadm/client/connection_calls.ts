@@ -28,7 +28,13 @@ import { ConnectionPool } from "./pool/connection_pool.ts";
 import { checkPoolOptions } from "./pool/pool_options.ts";
 import type { PoolStats } from "./pool/pool_stats.ts";
 import { attendanceOf, type Work, workOf } from "./pool/work.ts";
-import type { DoveadmAnswer, DoveadmRequest, DoveadmResult, SendOptions } from "./request.ts";
+import type {
+  DoveadmAnswer,
+  DoveadmRequest,
+  DoveadmResult,
+  FieldStreamOptions,
+  SendOptions,
+} from "./request.ts";
 import { type Input, wholeInput } from "./input.ts";
 import { RowReader } from "./row_reader.ts";
 import { rowsOfJsonStream, rowsOfPieces, rowsOfReply } from "./rows.ts";
@@ -115,12 +121,14 @@ export class ConnectionCalls implements CallRunner {
 
   stream(
     request: DoveadmRequest,
-    options: HopOptions,
+    options: HopOptions & FieldStreamOptions,
   ): AsyncGenerator<StreamedField, void, void> {
     const work = workOf(request, options, true);
+    const { reuseBuffer } = options;
     return this.#pool.stream(
       work,
-      (connection, rest) => connection.stream(withHop(request, options, connection), rest),
+      (connection, rest) =>
+        connection.stream(withHop(request, options, connection), { ...rest, reuseBuffer }),
     );
   }
 

@@ -8,7 +8,7 @@ import type { DoveadmClientProtocolOptions } from "../../core/doveadm/mod.ts";
 import type { TlsOptions } from "../../transports/transport.ts";
 import { LocalProtocolError } from "../../core/errors.ts";
 import { shownValue } from "../../core/option_checks.ts";
-import { checkSendOptions, type DoveadmLog, type SendOptions } from "./request.ts";
+import { checkSendOptions, type DoveadmLog, type FieldStreamOptions } from "./request.ts";
 
 /** The types of a connection's options that are no texts and no numbers. */
 export const connectionOptionTypes = {
@@ -41,7 +41,7 @@ export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {
 }
 
 /** Options for `DoveadmConnection.stream`. */
-export interface StreamOptions extends SendOptions {
+export interface StreamOptions extends FieldStreamOptions {
   /**
    * How many values make a row. The time limit then applies to each row, from the end of the previous one,
    * so that an endless value times out. If left out, it applies to each chunk of a value.

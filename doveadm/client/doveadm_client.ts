@@ -20,6 +20,7 @@ import {
   checkSendOptions,
   type DoveadmRequest,
   type DoveadmResult,
+  type FieldStreamOptions,
   type SendOptions,
 } from "./request.ts";
 import { BatchedRows } from "./row_batches.ts";
@@ -110,7 +111,7 @@ export class DoveadmClient implements AsyncDisposable {
    */
   stream(
     request: DoveadmRequest,
-    options: SendOptions = {},
+    options: FieldStreamOptions = {},
   ): AsyncGenerator<StreamedField, void, void> {
     const call = checkedCall(request);
     checkSendOptions(options);

@@ -21,11 +21,14 @@ const pieceCost = 64;
 
 /** The queue between the connection, which adds chunks, and the caller, who takes fields. */
 export class FieldQueue extends AsyncQueue<Piece> {
+  /** Whether chunks are valid only until the next one is requested. */
+  readonly isReused: boolean;
   #buffer: ArrayBufferLike | undefined;
 
   /** Creates an empty queue. */
-  constructor() {
+  constructor(isReused: boolean = false) {
     super({ sizeOf: ({ cost }) => cost });
+    this.isReused = isReused;
   }
 
   /** Adds a chunk of a value; above the high-water mark, resolves when some were taken. */
@@ -51,7 +54,7 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
     this.#queue = queue;
   }
 
-  /** The value's bytes as they arrive, in chunks of any size. */
+  /** The value's bytes as they arrive, in chunks of any size; see the stream's `reuseBuffer` for how long they are valid. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     while (!this.#done) {
       const piece = await this.#queue.take();
@@ -77,7 +80,8 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
   async bytesUpTo(limit: number, tooLong: () => Error): Promise<Uint8Array> {
     let only: Uint8Array | undefined;
     let gathered: GatheredBytes | undefined;
-    for await (const chunk of this) {
+    for await (const next of this) {
+      const chunk = this.#queue.isReused ? next.slice() : next;
       if ((gathered?.size ?? only?.length ?? 0) + chunk.length > limit) throw tooLong();
       if (only === undefined) {
         only = chunk;

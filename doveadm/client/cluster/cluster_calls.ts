@@ -14,7 +14,7 @@ import type { StreamedField } from "../field_stream.ts";
 import { type Input, isWhole, wholeInput } from "../input.ts";
 import { UserOrder } from "../pool/user_order.ts";
 import { attendanceOf } from "../pool/work.ts";
-import type { DoveadmRequest, DoveadmResult, SendOptions } from "../request.ts";
+import type { DoveadmRequest, DoveadmResult, FieldStreamOptions, SendOptions } from "../request.ts";
 import { type Row, TypedCall } from "../typed_call.ts";
 import type { UserAnswer, UserSource } from "../user_requests.ts";
 import type { CheckedClusterOptions, ClusterTarget } from "./cluster_options.ts";
@@ -83,11 +83,12 @@ export class ClusterCalls<Calls extends CallRunner> implements CallRunner {
 
   stream(
     request: DoveadmRequest,
-    options: SendOptions,
+    options: FieldStreamOptions,
   ): AsyncGenerator<StreamedField, void, void> {
+    const { reuseBuffer } = options;
     return this.#yield(
       workOfRequest(request, options, true),
-      ({ calls }, rest) => calls.stream(request, rest),
+      ({ calls }, rest) => calls.stream(request, { ...rest, reuseBuffer }),
     );
   }
 
