@@ -131,3 +131,37 @@ test("control search › ranges at any place in a buffer › end at the first by
     }
   }
 });
+
+test("control search › long runs of ASCII and of other bytes › end at the first byte below 0x0b", () => {
+  for (const other of [0x78, 0x0b, 0x8a, 0x8b, 0xff]) {
+    // One byte of another kind anywhere must not hide what is after it.
+    for (let different = 0; different < 420; different += 19) {
+      const bytes = new Uint8Array(420).fill(0x78);
+      bytes[different] = other;
+      for (let place = 120; place <= 420; place++) {
+        const part = bytes.subarray(place % 5);
+        const kept = part[place - place % 5];
+        if (place < 420) part[place - place % 5] = [0x00, 0x01, 0x09, 0x0a][place % 4];
+        const controls = new ControlSearch(part);
+        assert.equal(controls.next(0, part.length), place - place % 5, `${other}, ${different}`);
+        assert.equal(controls.next(0, 100), 100);
+        if (place < 420) part[place - place % 5] = kept;
+      }
+    }
+  }
+});
+
+test("tab escapes › escapes and TABs around a multiple of 64 KiB › split into the same values", () => {
+  for (const size of [65_536, 131_072]) {
+    for (let at = size - 5; at <= size + 2; at++) {
+      for (const middle of ["\x01n", "\x01\x011", "\t", "\x01\t", "\x01\x01"]) {
+        const escaped = `\x01t${"x".repeat(at - 2)}${middle}end`;
+        const expected = escaped.split("\t").map(tabUnescape);
+        const wire = encodeUtf8(`${escaped}\t`);
+        const values = splitInPlace(wire).map(decodeUtf8);
+        assert.equal(values.length, expected.length);
+        assert(values.every((value, place) => value === expected[place]), `${at}, ${middle}`);
+      }
+    }
+  }
+});
