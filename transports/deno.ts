@@ -256,7 +256,7 @@ function addressOf(end: Deno.Addr): Address | undefined {
 
 /**
  * The most bytes that are read at once: few at first, since a connection that waits keeps its buffer, more while reads
- * fill theirs, and fewer again when they fill little of it.
+ * fill theirs, and fewer again when they don't.
  */
 const leastReadSize = 512;
 const mostReadSize = 262_144;
@@ -362,10 +362,9 @@ class DenoTransport implements Transport {
       if (this.#reset !== undefined) throw this.#broken(this.#reset);
       return undefined;
     }
-    if (size === buffer.length) this.#readSize = Math.min(mostReadSize, this.#readSize * 8);
-    else if (size < this.#readSize / 4) {
-      this.#readSize = Math.max(leastReadSize, this.#readSize / 2);
-    }
+    this.#readSize = size < buffer.length
+      ? Math.max(leastReadSize, this.#readSize / 2)
+      : Math.min(mostReadSize, this.#readSize * 8);
     this.#buffer = buffer.subarray(size);
     return buffer.subarray(0, size);
   }
@@ -375,6 +374,9 @@ class DenoTransport implements Transport {
     // Chunks before this one may share its memory and be in use; so may one that is being read.
     if (buffer !== current || byteOffset + length !== next || this.#underWay > 0) return;
     this.#buffer = new Uint8Array(buffer, byteOffset);
+    // It costs nothing to keep while chunks fill much of it.
+    const isUsed = length * 4 >= this.#buffer.length;
+    if (isUsed) this.#readSize = Math.max(this.#readSize, this.#buffer.length);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
