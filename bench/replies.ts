@@ -49,14 +49,25 @@ async function compare(
   const address = { transport: "unix", path } as const;
   const line = encodeCommand(command);
   using bare = await BareDoveadm.open(address, { minor });
+  using looking = await BareDoveadm.open(address, { minor, looksForEscapes: true });
   await using connection = await DoveadmConnection.open(await connectTransport(address), {
     ...{ maxMinor: minor, timeout: 0 },
   });
   // The first reply has the header as well.
   const wire = new ReplyWire(minor);
-  await bare.send(line, { bytes: wire.sizeOfReply(size) });
+  const first = wire.sizeOfReply(size);
+  for (const socket of [bare, looking]) await socket.send(line, { bytes: first });
   const bytes = wire.sizeOfReply(size);
   const framing = FRAMINGS[minor];
+  const stream = async (options: { readonly reuseBuffer?: boolean }) => {
+    for (let time = 0; time < times; time++) {
+      let read = 0;
+      for await (const field of connection.stream(command, options)) {
+        for await (const chunk of field) read += chunk.length;
+      }
+      assert.equal(read, size);
+    }
+  };
   await run.compare({
     name: `replies of ${name}, ${framing.name}`,
     ...{ amount: size * times / MIB, unit: "MiB", seconds },
@@ -74,17 +85,15 @@ async function compare(
           },
         }
         : {}),
-      async "streamed"() {
-        for (let time = 0; time < times; time++) {
-          let read = 0;
-          for await (const field of connection.stream(command)) {
-            for await (const chunk of field) read += chunk.length;
-          }
-          assert.equal(read, size);
-        }
-      },
+      "streamed": () => stream({}),
+      ...(isCollected ? {} : {
+        async "bare socket that looks for escapes"() {
+          for (let time = 0; time < times; time++) await looking.send(line, { bytes });
+        },
+        "streamed, reuseBuffer": () => stream({ reuseBuffer: true }),
+      }),
     },
-    goals: !isCollected ? { streamed: framing.goal } : {},
+    goals: !isCollected ? { "streamed": framing.goal, "streamed, reuseBuffer": framing.goal } : {},
   });
 }
 

@@ -11,11 +11,19 @@ import { type BareSocket, connectBare } from "./bare_socket.ts";
 
 const LF = 0x0a;
 
+/** In each byte of a word, the least byte that isn't looked for. */
+const limits = 0x0b0b0b0b;
+
 /** How the server frames what it sends. */
 export interface BareDoveadmOptions {
   readonly password?: string;
   /** The version to speak, 0 (nothing is framed) if left out. */
   readonly minor?: number;
+  /**
+   * Whether each byte of a reply is looked at for TABs, line feeds and escapes, in the simplest loop that is fast:
+   * what nobody can do without who has to find the end of a value.
+   */
+  readonly looksForEscapes?: boolean;
 }
 
 /** What is awaited. */
@@ -23,6 +31,8 @@ interface Awaited {
   /** How many lines, or bytes, are still to come. */
   lines: number;
   bytes: number;
+  /** How many words had one. */
+  controls: number;
   onAll?: () => void;
   onError?: (error: Error) => void;
 }
@@ -40,11 +50,12 @@ export class BareDoveadm implements Disposable {
   /** Connects, and logs in. */
   static async open(
     address: Address,
-    { password, minor = 0 }: BareDoveadmOptions = {},
+    { password, minor = 0, looksForEscapes = false }: BareDoveadmOptions = {},
   ): Promise<BareDoveadm> {
-    const awaited: Awaited = { lines: 0, bytes: 0 };
+    const awaited: Awaited = { lines: 0, bytes: 0, controls: 0 };
     const socket = await connectBare({ address }, {
       onChunk(chunk) {
+        if (looksForEscapes) awaited.controls += countControls(chunk);
         if (awaited.bytes > 0) awaited.bytes -= chunk.length;
         else for (let at = -1; (at = chunk.indexOf(LF, at + 1)) !== -1;) awaited.lines--;
         if (awaited.bytes <= 0 && awaited.lines <= 0) awaited.onAll?.();
@@ -104,4 +115,18 @@ export class BareDoveadm implements Disposable {
     this.#awaited.onError = undefined;
     this.#socket.close();
   }
+}
+
+/** The number of times that eight words have a byte below 0x0b, or one from 0x8b on. */
+function countControls({ buffer, byteOffset, length }: Uint8Array): number {
+  const start = (byteOffset + 3) & ~3;
+  const words = new Int32Array(buffer, start, Math.max(0, byteOffset + length - start) >> 2);
+  let count = 0;
+  for (let at = 0; at + 8 <= words.length; at += 8) {
+    const all = (words[at] - limits) | (words[at + 1] - limits) | (words[at + 2] - limits) |
+      (words[at + 3] - limits) | (words[at + 4] - limits) | (words[at + 5] - limits) |
+      (words[at + 6] - limits) | (words[at + 7] - limits);
+    if ((all & 0x80808080) !== 0) count++;
+  }
+  return count;
 }
