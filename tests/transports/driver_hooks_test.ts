@@ -5,16 +5,7 @@ import { Driver } from "../../transports/driver.ts";
 import { memoryPair } from "../../transports/memory.ts";
 import { HeldTimers } from "../harness/held_timers.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
-import {
-  changed,
-  much,
-  reset,
-  Setup,
-  type TestEvent,
-  TestProtocol,
-  text,
-  turn,
-} from "./driver_setup.ts";
+import { changed, much, reset, Setup, type TestEvent, TestProtocol, turn } from "./driver_setup.ts";
 
 test("onBroken › a read or a write fails › is called once with the error", async () => {
   for (const broken of ["read", "write"] as const) {
@@ -115,10 +106,12 @@ test("lingering close › 0 and Infinity › wait as long as the peer takes", as
 
 test("time limits › NaN, negative and no number › are refused by name", () => {
   for (const option of ["stallTimeout", "lingerTimeout"]) {
-    for (const value of [NaN, -1, -Infinity, "5" as unknown as number]) {
-      assert.throws(() => new Setup({ [option]: value }), (error) => {
+    for (
+      const [value, shown] of [[NaN, "NaN"], [-1, "-1"], [-Infinity, "-Infinity"], ["5", '"5"']]
+    ) {
+      assert.throws(() => new Setup({ [option as "stallTimeout"]: value as number }), (error) => {
         assert(error instanceof LocalProtocolError);
-        assert.match(error.message, new RegExp(`"${option}" is ${value}`));
+        assert(error.message.startsWith(`"${option}" is ${shown}`), error.message);
         return true;
       });
     }
@@ -423,85 +416,4 @@ test("events › held back until the output was taken › are passed on without 
   assert.deepEqual(setup.passed, ["hello"]);
   await setup.peer.closeWrite();
   await running;
-});
-
-test("mayRecycle › a chunk whose events are over › is handed back if nothing refers to it", async () => {
-  for (
-    const [answer, holdsInput, expected] of [
-      [() => true, false, ["one", "two"]],
-      [() => Promise.resolve(true), false, ["one", "two"]],
-      [() => false, false, []],
-      [() => Promise.resolve(false), false, []],
-      [() => true, true, []],
-      [() => true, undefined, []],
-      [undefined, false, []],
-    ] as const
-  ) {
-    const recycled: string[] = [];
-    const setup = new Setup({
-      mayRecycle: answer,
-      change: (transport) =>
-        changed(transport, { recycle: (chunk) => void recycled.push(text(chunk)) }),
-    });
-    Object.assign(setup.protocol, { holdsInput });
-    const running = setup.driver.run();
-    for (const word of ["one", "two"]) {
-      await setup.say(word);
-      await turn();
-    }
-    await setup.peer.closeWrite();
-    await running;
-    assert.deepEqual(recycled, expected, `${answer}, ${holdsInput}`);
-    assert.deepEqual(setup.passed, ["one", "two", "end"]);
-  }
-});
-
-test("mayRecycle › a promise that is pending › nothing more is read, but output is written", async () => {
-  let reads = 0;
-  let answer!: (may: boolean) => void;
-  const setup = new Setup({
-    mayRecycle: () => new Promise((resolve) => answer = resolve),
-    change: (transport) =>
-      changed(transport, {
-        read: () => (reads++, transport.read()),
-        recycle: () => {},
-      }),
-  });
-  Object.assign(setup.protocol, { holdsInput: false });
-  const running = setup.driver.run();
-  await setup.say("one");
-  await turn();
-  await setup.say("two");
-  setup.protocol.send("output");
-  void setup.driver.flush();
-  assert.equal(await setup.hear(), "output");
-  await turn();
-  assert.equal(reads, 1);
-  answer(true);
-  await turn();
-  assert.deepEqual(setup.passed, ["one", "two"]);
-  answer(false);
-  await setup.peer.closeWrite();
-  await running;
-});
-
-test("mayRecycle › throws, or rejects › run() rejects with that", async () => {
-  const failure = new Error("no");
-  for (
-    const mayRecycle of [
-      () => {
-        throw failure;
-      },
-      () => Promise.reject(failure),
-    ]
-  ) {
-    const setup = new Setup({
-      mayRecycle,
-      change: (transport) => changed(transport, { recycle: () => {} }),
-    });
-    Object.assign(setup.protocol, { holdsInput: false });
-    const running = setup.driver.run();
-    await setup.say("one");
-    await assert.rejects(running, failure);
-  }
 });
