@@ -8,8 +8,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tabEscape } from "../../../core/doveadm/mod.ts";
 import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
-import { AbortError, CommandError, DoveadmConnection, LocalProtocolError } from "../../../mod.ts";
+import { serve } from "../../../doveadm/server/mod.ts";
+import {
+  AbortError,
+  CommandError,
+  connect,
+  type Connector,
+  DoveadmCluster,
+  DoveadmConnection,
+  LocalProtocolError,
+} from "../../../mod.ts";
 import { memoryPair } from "../../../transports/memory.ts";
+import { connect as connectTransport } from "../../../transports/mod.ts";
 import type { Transport } from "../../../transports/transport.ts";
 import { ServerBytes } from "../../core/doveadm/dialogue.ts";
 import { changed, turn } from "../../transports/driver_setup.ts";
@@ -236,3 +246,36 @@ test("reuseBuffer › many values in two chunks › all of them, in order", asyn
   assert.deepEqual(await reading, numbers);
   await connection.close();
 });
+
+for (const kind of ["pool", "cluster"] as const) {
+  test(`reuseBuffer › a stream of a ${kind} › has its chunks handed back, others have not`, async () => {
+    const value = "some\tmail\n".repeat(50_000);
+    const options = { hostname: "127.0.0.1", port: 0, password: "x" };
+    await using server = await serve(options, () => [value]);
+    const { address } = server;
+    let recycled = 0;
+    const connector: Connector = async () => {
+      const transport = await connectTransport(address);
+      return changed(transport, {
+        recycle(chunk) {
+          recycled += chunk.length;
+          chunk.fill(overwritten);
+        },
+      });
+    };
+    const client = { password: "x", connector };
+    await using doveadm = kind === "pool"
+      ? connect("doveadm://127.0.0.1", client)
+      : new DoveadmCluster(["doveadm://127.0.0.1"], client);
+    const read = async (reuseBuffer: boolean) => {
+      let text = "";
+      for await (const field of doveadm.stream(fetch, { reuseBuffer })) text += await field.text();
+      return text;
+    };
+    assert.equal(await read(false), value);
+    const before = recycled;
+    assert.equal(await read(true), value);
+    assert(before < 10_000, `${before} bytes were handed back`);
+    assert(recycled > value.length / 2, `only ${recycled} bytes were handed back`);
+  });
+}
