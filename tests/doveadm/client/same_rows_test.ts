@@ -20,6 +20,9 @@ import {
 } from "./same_rows_server.ts";
 import { failures, mailWrites, serverWrites, type Step, stepsOf } from "./same_rows_writes.ts";
 
+/** How long a test may take that starts hundreds of Dovecot's processes, in milliseconds. */
+const timeout = 400_000;
+
 /** What became of a call. */
 type Outcome = { readonly rows: readonly Row[] } | {
   readonly error: string;
@@ -189,7 +192,7 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     );
   });
 
-  test(`${name} › commands that read › the same rows`, async () => {
+  test(`${name} › commands that read › the same rows`, { timeout }, async () => {
     await using server = await startPrepared(version);
     const { place, clients } = server;
     // Ids that no process has.
@@ -209,55 +212,63 @@ for (const version of ["2.3", "2.4"] satisfies DovecotVersion[]) {
     assert.deepEqual(trivial.map(({ call }) => call), []);
   });
 
-  test(`${name} › commands that write, and failures › the same results and errors`, async () => {
-    await using server = await startPrepared(version);
-    const { place, clients } = server;
-    const mail = await Promise.all(
-      ways.map((way) => doSteps(clients[way], way, mailWrites(place, way))),
-    );
-    compareSteps(mail, nameless);
-
-    const others: Done[][] = [];
-    for (const way of ways) {
-      const session = startSession();
-      try {
-        await tellAnvil(place, { user: "dave", pid: session.pid });
-        others.push(await doSteps(clients[way], way, serverWrites(place, "dave")));
-        // For 2.4's anvil the session can't be kicked: it isn't of its own processes.
-        if (version === "2.3") await session.ended;
-      } finally {
-        session.end();
-      }
-    }
-    compareSteps(others, (row) => row);
-
-    for (const [call, code] of failures(place)) {
-      const expected = code.endsWith("Error") ? { error: code } : { error: "CommandError", code };
-      const outcomes = await Promise.all(
-        ways.map((way) => outcomeOf(runCall(clients[way], call))),
+  test(
+    `${name} › commands that write, and failures › the same results and errors`,
+    { timeout },
+    async () => {
+      await using server = await startPrepared(version);
+      const { place, clients } = server;
+      const mail = await Promise.all(
+        ways.map((way) => doSteps(clients[way], way, mailWrites(place, way))),
       );
-      for (const outcome of outcomes) assert.deepEqual(outcome, expected, `${call[0]}, ${code}`);
-    }
-    const missing = Object.values(commands).filter((info) => !exists(info, version));
-    await Promise.all(missing.map(async (info, at) => {
-      const way = ways[at % ways.length];
-      const outcome = await outcomeOf(runCall(clients[way], anyCallOf(info)));
-      assert.deepEqual(outcome, { error: "LocalProtocolError" }, `${info.name}, ${way}`);
-    }));
-    assert(missing.length > 10);
-  });
+      compareSteps(mail, nameless);
+
+      const others: Done[][] = [];
+      for (const way of ways) {
+        const session = startSession();
+        try {
+          await tellAnvil(place, { user: "dave", pid: session.pid });
+          others.push(await doSteps(clients[way], way, serverWrites(place, "dave")));
+          // For 2.4's anvil the session can't be kicked: it isn't of its own processes.
+          if (version === "2.3") await session.ended;
+        } finally {
+          session.end();
+        }
+      }
+      compareSteps(others, (row) => row);
+
+      for (const [call, code] of failures(place)) {
+        const expected = code.endsWith("Error") ? { error: code } : { error: "CommandError", code };
+        const outcomes = await Promise.all(
+          ways.map((way) => outcomeOf(runCall(clients[way], call))),
+        );
+        for (const outcome of outcomes) assert.deepEqual(outcome, expected, `${call[0]}, ${code}`);
+      }
+      const missing = Object.values(commands).filter((info) => !exists(info, version));
+      await Promise.all(missing.map(async (info, at) => {
+        const way = ways[at % ways.length];
+        const outcome = await outcomeOf(runCall(clients[way], anyCallOf(info)));
+        assert.deepEqual(outcome, { error: "LocalProtocolError" }, `${info.name}, ${way}`);
+      }));
+      assert(missing.length > 10);
+    },
+  );
 }
 
-test("UNIX, TCP and HTTP, Dovecot 2.3 › commands that search an index › the same rows", async () => {
-  await using dovecot = await startFullDovecot("2.3", { searchIndex: true });
-  const place: Place = { version: "2.3", folder: dovecot.folder };
-  const index: Read = { call: ["index", { user: "alice", mailboxMask: ["INBOX"] }] };
-  await checkReadAlone(dovecot, index);
-  for (const read of reads(place).filter(({ searches }) => searches)) {
-    const rows = await checkReadAlone(dovecot, read);
-    assert.equal(rows.length > 0, commands[read.call[0]].answer === "rows", read.call[0]);
-  }
-});
+test(
+  "UNIX, TCP and HTTP, Dovecot 2.3 › commands that search an index › the same rows",
+  { timeout },
+  async () => {
+    await using dovecot = await startFullDovecot("2.3", { searchIndex: true });
+    const place: Place = { version: "2.3", folder: dovecot.folder };
+    const index: Read = { call: ["index", { user: "alice", mailboxMask: ["INBOX"] }] };
+    await checkReadAlone(dovecot, index);
+    for (const read of reads(place).filter(({ searches }) => searches)) {
+      const rows = await checkReadAlone(dovecot, read);
+      assert.equal(rows.length > 0, commands[read.call[0]].answer === "rows", read.call[0]);
+    }
+  },
+);
 
 /** A step that was done. */
 interface Done {
