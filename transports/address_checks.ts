@@ -13,16 +13,8 @@ import type { Address, ConnectOptions, Listener, ListenOptions, Transport } from
 const highestPort = 65_535;
 
 /**
- * Throws a `LocalProtocolError` for an address at which no server can listen, and for options of other types.
- */
-export function checkDestination(address: Address, options: ConnectOptions): void {
-  checkAddress(address, options);
-  if (address.transport === "tcp" && address.port > highestPort) throw badPort(address.port);
-}
-
-/**
  * Throws a `LocalProtocolError` for what is no address, and for options of other types. That the system has no such
- * port is a listener's `TransportError`.
+ * port is a `TransportError`.
  */
 export function checkAddress(address: Address, options: ConnectOptions | ListenOptions): void {
   checkOptions(options, { objects: ["tls"] });

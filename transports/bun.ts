@@ -14,7 +14,7 @@
  */
 
 import { InputQueue } from "../core/input_queue.ts";
-import { checkDestination } from "./address_checks.ts";
+import { checkAddress } from "./address_checks.ts";
 import { connect as connectOverNode, listen as listenOverNode } from "./node.ts";
 import {
   type Address,
@@ -120,7 +120,7 @@ async function connectUnix(
   address: Address & { transport: "unix" },
   options: ConnectOptions,
 ): Promise<Transport> {
-  checkDestination(address, options);
+  checkAddress(address, options);
   const { signal } = options;
   if (signal?.aborted) throw connectError("aborted", address, signal.reason);
   const bun = (globalThis as unknown as { Bun: { connect: BunConnect } }).Bun;

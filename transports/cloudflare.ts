@@ -24,7 +24,7 @@
  */
 
 import { messageOf } from "../core/error_text.ts";
-import { checkDestination } from "./address_checks.ts";
+import { checkAddress } from "./address_checks.ts";
 import {
   type Address,
   brokenError,
@@ -97,7 +97,7 @@ interface CloudflareSocket {
  * ```
  */
 export async function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
-  checkDestination(address, options);
+  checkAddress(address, options);
   const { signal, tls } = options;
   if (signal?.aborted) throw connectError("aborted", address, signal.reason);
   if (address.transport === "unix") {

@@ -22,7 +22,7 @@
  */
 
 import { dirname } from "node:path";
-import { checkAddress, checkDestination } from "./address_checks.ts";
+import { checkAddress } from "./address_checks.ts";
 import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
 import { busyError, clientOf, isExposedAs, supersededError, type TlsRole } from "./tls/tls.ts";
@@ -80,7 +80,7 @@ export { stdio } from "./process/stdio.ts";
  * ```
  */
 export async function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
-  checkDestination(address, options);
+  checkAddress(address, options);
   return await securedFor(address, await connectPlain(address, options), options);
 }
 

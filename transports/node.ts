@@ -8,7 +8,7 @@
  */
 
 import { createServer, type Server, Socket } from "node:net";
-import { checkAddress, checkDestination } from "./address_checks.ts";
+import { checkAddress } from "./address_checks.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import { NodeTransport } from "./node_transport.ts";
 import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
@@ -65,7 +65,7 @@ export { stdio } from "./process/stdio.ts";
  * ```
  */
 export async function connect(address: Address, options: ConnectOptions = {}): Promise<Transport> {
-  checkDestination(address, options);
+  checkAddress(address, options);
   return await securedFor(address, await connectPlain(address, options), options);
 }
 
@@ -76,8 +76,14 @@ function connectPlain(address: Address, { signal }: ConnectOptions): Promise<Nod
       return;
     }
     const socket = new Socket({ allowHalfOpen: true });
-    if (address.transport === "unix") socket.connect({ path: address.path });
-    else socket.connect({ host: address.hostname, port: address.port });
+    try {
+      if (address.transport === "unix") socket.connect({ path: address.path });
+      else socket.connect({ host: address.hostname, port: address.port });
+    } catch (error) {
+      // No system has that port.
+      reject(connectError(codeOfSystemError(error), address, error));
+      return;
+    }
     const settle = () => {
       signal?.removeEventListener("abort", abort);
       socket.off("connect", connected);

@@ -6,7 +6,12 @@ import { ImapServer, serve } from "../../imap/mod.ts";
 import { DoveadmConnection } from "../../mod.ts";
 import { memoryListener, memoryPair } from "../../transports/memory.ts";
 import { connect, listen, spawn } from "../../transports/mod.ts";
-import type { Address, Listener, Transport } from "../../transports/transport.ts";
+import {
+  type Address,
+  type Listener,
+  type Transport,
+  TransportError,
+} from "../../transports/transport.ts";
 
 const others: readonly unknown[] = [null, true, -1, NaN, 5n, Symbol("5"), {}, [], () => {}];
 const tcp = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
@@ -30,7 +35,7 @@ test("connect, listen › addresses of other types › LocalProtocolError", asyn
     await checkRefused(() => connect(address as Address));
     await checkRefused(() => listen(address as Address));
   }
-  await checkRefused(() => connect({ ...tcp, port: 65_536 }));
+  await assert.rejects(connect({ ...tcp, port: 65_536 }), TransportError);
 });
 
 test("connect, listen, spawn › options of other types › LocalProtocolError", async () => {
