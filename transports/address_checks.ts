@@ -9,9 +9,6 @@ import { LocalProtocolError } from "../core/errors.ts";
 import { checkOptions, shownValue } from "../core/option_checks.ts";
 import type { Address, ConnectOptions, Listener, ListenOptions, Transport } from "./transport.ts";
 
-/** The highest port of TCP. */
-const highestPort = 65_535;
-
 /**
  * Throws a `LocalProtocolError` for what is no address, and for options of other types. That the system has no such
  * port is a `TransportError`.
@@ -35,12 +32,9 @@ export function checkAddress(address: Address, options: ConnectOptions | ListenO
       `The address's "hostname" is ${shownValue(hostname)}. Set it to a name or an IP address.`,
     );
   }
-  if (!Number.isInteger(port) || Number(port) < 0) throw badPort(port);
-}
-
-function badPort(port: unknown): LocalProtocolError {
-  return new LocalProtocolError(
-    `The address's "port" is ${shownValue(port)}. Set it to a number up to ${highestPort}.`,
+  if (Number.isInteger(port) && Number(port) >= 0) return;
+  throw new LocalProtocolError(
+    `The address's "port" is ${shownValue(port)}. Set it to a number up to 65535.`,
   );
 }
 
