@@ -7,8 +7,8 @@
 import { AbortError, checkOptions, LocalProtocolError } from "@dovewire/dovewire/core";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
-import { chunkScript } from "./scripts.ts";
 import { type Chunk, chunksOf, type FleetJob, jobsOf } from "./chunks.ts";
+import { redisAt } from "./connection.ts";
 import { FleetError, withRedis } from "./fleet_error.ts";
 import {
   checkCount,
@@ -19,7 +19,8 @@ import {
   type FleetProgress,
   type FleetResult,
 } from "./fleet_options.ts";
-import { defaultBackend, type FleetKeys, keysOf, queueOf, redisAt } from "./keys.ts";
+import { defaultBackend, type FleetKeys, keysOf, queueOf } from "./keys.ts";
+import { chunkScript } from "./scripts.ts";
 
 /** How many results are read at once. */
 const resultsAtOnce = 500;

@@ -21,6 +21,7 @@ import { callListener, startTimer, type Timer } from "@dovewire/dovewire/transpo
 import { type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { FleetJob } from "./chunks.ts";
+import { redisAt } from "./connection.ts";
 import { FleetError } from "./fleet_error.ts";
 import {
   checkCount,
@@ -28,7 +29,7 @@ import {
   type FleetOptions,
   type FleetResult,
 } from "./fleet_options.ts";
-import { defaultBackend, type FleetKeys, keysOf, queueOf, redisAt } from "./keys.ts";
+import { defaultBackend, type FleetKeys, keysOf, queueOf } from "./keys.ts";
 import { Marks } from "./marks.ts";
 
 /** Options for a worker; times are in milliseconds. */

@@ -5,8 +5,7 @@
  */
 
 import { LocalProtocolError } from "@dovewire/dovewire/core";
-import { Redis } from "ioredis";
-import type { FleetOptions, RedisPlace } from "./fleet_options.ts";
+import type { FleetOptions } from "./fleet_options.ts";
 
 /** The backend of users for whom none is named. */
 export const defaultBackend = "default";
@@ -53,22 +52,4 @@ export function queueOf(backend: string): string {
       { cause },
     );
   }
-}
-
-/** How long Redis may take to answer who isn't patient, in milliseconds. */
-const commandTimeout = 30_000;
-
-/**
- * A connection to Redis. `isPatient` says whether commands wait for as long as Redis can't be reached, or
- * hangs; else they fail after some seconds.
- */
-export function redisAt(place: RedisPlace, isPatient: boolean): Redis {
-  const options = isPatient ? { maxRetriesPerRequest: null } : { maxRetriesPerRequest: 5 };
-  const limit = isPatient ? {} : { commandTimeout };
-  const redis = typeof place === "string"
-    ? new Redis(place, { ...limit, ...options })
-    : new Redis({ ...limit, ...place, ...options });
-  // Its commands tell; without a listener it would print each attempt to connect.
-  redis.on("error", () => {});
-  return redis;
 }

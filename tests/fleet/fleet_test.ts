@@ -341,6 +341,28 @@ test("fleet › workers and fleets that are closed while Redis hangs, with nothi
   redis.resume();
 });
 
+for (const [what, delay] of [["just now", 0], ["for a while", 500]] as const) {
+  test(`fleet › workers and fleets that are closed while Redis is away ${what} › end`, async () => {
+    await using redis = await startRedis();
+    const options = { name: "sweep", redis: redis.url };
+    const fleet = new Fleet(options);
+    await fleet.enqueue(names(6), { batch: 1 });
+    const closeTimeout = 100;
+    let runs = 0;
+    const busy = new FleetWorker(
+      () => new Promise((resolve) => setTimeout(resolve, ++runs % 2)),
+      { ...options, closeTimeout },
+    );
+    await all(fleet.results());
+    const idle = new FleetWorker(() => {}, { ...options, closeTimeout });
+    await redis.kill();
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    const late = new FleetWorker(() => {}, { ...options, closeTimeout });
+    const progress = assert.rejects(fleet.progress(), FleetError);
+    await Promise.all([busy.close(), idle.close(), late.close(), fleet.close(), progress]);
+  });
+}
+
 test("fleet › invalid options › are refused by name", async () => {
   for (const name of ["", "{a}", 5]) {
     assert.throws(() => new Fleet({ name: name as string, redis: "" }), /"name"/);

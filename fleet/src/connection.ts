@@ -1,0 +1,53 @@
+/**
+ * Connections to Redis.
+ *
+ * @module
+ */
+
+import { Redis, type RedisOptions } from "ioredis";
+import type { RedisPlace } from "./fleet_options.ts";
+
+/** How long Redis may take to answer who isn't patient, in milliseconds. */
+const commandTimeout = 30_000;
+
+/** How replies are given: as our commands, and BullMQ's, expect them. */
+const mapping = { replyMapping: "legacy" } as const;
+
+/**
+ * A connection to Redis. `isPatient` says whether commands wait for as long as Redis can't be reached, or
+ * hangs; else they fail after some seconds.
+ */
+export function redisAt(place: RedisPlace, isPatient: boolean): Redis {
+  const options = { ...mapping, maxRetriesPerRequest: isPatient ? null : 5 };
+  const limit = isPatient ? {} : { commandTimeout };
+  const redis = typeof place === "string"
+    ? new Connection(place, { ...limit, ...options })
+    : new Connection({ ...limit, ...place, ...options });
+  // Its commands tell; without a listener it would print each attempt to connect.
+  redis.on("error", () => {});
+  return redis;
+}
+
+/**
+ * A connection that ends when it is disconnected, whatever it is about: ioredis gives up the next attempt to connect
+ * between two of them, and tells neither those who wait for the end nor the commands that wait for a connection. It
+ * ends its duplicates, too.
+ */
+class Connection extends Redis {
+  /** BullMQ's, for commands that block. */
+  readonly #duplicates: Redis[] = [];
+
+  override disconnect(reconnect = false): void {
+    const isBetweenAttempts = this.status === "reconnecting" && !reconnect;
+    // The attempt fails at once, since it is disconnected before it has a socket; a failed attempt is told to all.
+    if (isBetweenAttempts) this.connect().catch(() => {});
+    super.disconnect(reconnect);
+    for (const duplicate of this.#duplicates) duplicate.disconnect(reconnect);
+  }
+
+  override duplicate(override?: Partial<RedisOptions>): Redis {
+    const duplicate = new Connection({ ...this.options, ...override, ...mapping });
+    this.#duplicates.push(duplicate);
+    return duplicate;
+  }
+}
