@@ -24,6 +24,13 @@
 import { dirname } from "node:path";
 import { checkAddress } from "./address_checks.ts";
 import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
+import {
+  promisedRead,
+  type Read,
+  readFor,
+  type ReadReceiver,
+  type ReceivedTransport,
+} from "./pending_read.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
 import { busyError, clientOf, isExposedAs, supersededError, type TlsRole } from "./tls/tls.ts";
 import {
@@ -261,7 +268,7 @@ function addressOf(end: Deno.Addr): Address | undefined {
 const leastReadSize = 512;
 const mostReadSize = 262_144;
 
-class DenoTransport implements Transport {
+class DenoTransport implements ReceivedTransport {
   readonly peer: string;
   #conn: Deno.Conn;
   #role: TlsRole;
@@ -288,6 +295,11 @@ class DenoTransport implements Transport {
 
   read(): Promise<Uint8Array | undefined> {
     return this.#state === "superseded" ? this.#refuse() : this.#read();
+  }
+
+  [readFor](receiver: ReadReceiver): void {
+    if (this.#state === "superseded") receiver.receive({ error: supersededError(this.peer) });
+    else this.#readFor(receiver);
   }
 
   write(chunk: Uint8Array): Promise<void> {
@@ -341,32 +353,42 @@ class DenoTransport implements Transport {
     return Promise.reject(supersededError(this.peer));
   }
 
-  async #read(): Promise<Uint8Array | undefined> {
-    if (this.#state === "closed") throw brokenError("closed", this.peer);
+  #read(): Promise<Uint8Array | undefined> {
+    return promisedRead((receiver) => this.#readFor(receiver));
+  }
+
+  #readFor(receiver: ReadReceiver): void {
+    if (this.#state === "closed") {
+      receiver.receive({ error: brokenError("closed", this.peer) });
+      return;
+    }
     // The caller owns the chunk; the next read fills what follows it.
     const isTooSmall = this.#buffer.length < this.#readSize / 4;
     const isTooLarge = this.#buffer.buffer.byteLength > this.#readSize * 4;
     if (isTooSmall || isTooLarge) this.#buffer = new Uint8Array(this.#readSize);
     const buffer = this.#buffer;
-    let size: number | null;
     this.#underWay++;
-    try {
-      size = await this.#conn.read(buffer);
-    } catch (error) {
-      throw this.#broken(error);
-    } finally {
-      this.#underWay--;
-    }
-    if (this.#isClosed()) throw brokenError("closed", this.peer);
+    this.#conn.read(buffer).then(
+      (size) => receiver.receive(this.#outcome(buffer, size)),
+      (error) => {
+        this.#underWay--;
+        receiver.receive({ error: this.#broken(error) });
+      },
+    );
+  }
+
+  /** The outcome of a read that didn't fail; `null` for the end. */
+  #outcome(buffer: Uint8Array<ArrayBuffer>, size: number | null): Read {
+    this.#underWay--;
+    if (this.#isClosed()) return { error: brokenError("closed", this.peer) };
     if (size === null) {
-      if (this.#reset !== undefined) throw this.#broken(this.#reset);
-      return undefined;
+      return this.#reset === undefined ? { end: true } : { error: this.#broken(this.#reset) };
     }
     this.#readSize = size < buffer.length
       ? Math.max(leastReadSize, this.#readSize / 2)
       : Math.min(mostReadSize, this.#readSize * 8);
     this.#buffer = buffer.subarray(size);
-    return buffer.subarray(0, size);
+    return { chunk: buffer.subarray(0, size) };
   }
 
   recycle({ buffer, byteOffset, length }: Uint8Array): void {

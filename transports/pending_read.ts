@@ -30,6 +30,20 @@ export interface ReceivedTransport extends Transport {
   [readFor](receiver: ReadReceiver): void;
 }
 
+/** The promise of a read, which is started with who learns its outcome. */
+export function promisedRead(
+  start: (receiver: ReadReceiver) => void,
+): Promise<Uint8Array | undefined> {
+  return new Promise((resolve, reject) => {
+    start({
+      receive(outcome) {
+        if ("error" in outcome) reject(outcome.error);
+        else resolve("chunk" in outcome ? outcome.chunk : undefined);
+      },
+    });
+  });
+}
+
 /**
  * A read that is under way, which can be passed on: it keeps nobody alive but whom it is to tell. What it reads is
  * for the one who asks for it last.

@@ -7,7 +7,7 @@
 import type { Socket } from "node:net";
 import { concat } from "../core/bytes.ts";
 import { InputQueue } from "../core/input_queue.ts";
-import type { Read, ReadReceiver } from "./pending_read.ts";
+import { promisedRead, type ReadReceiver } from "./pending_read.ts";
 import type { SocketOwner, SocketWriter } from "./socket_writer.ts";
 import type { Underneath } from "./tls/underneath.ts";
 
@@ -96,14 +96,7 @@ export class SocketReader {
 
   /** The next chunk, or `undefined` at the end. */
   read(): Promise<Uint8Array | undefined> {
-    return new Promise((resolve, reject) => {
-      this.readFor({
-        receive(read: Read): void {
-          if ("error" in read) reject(read.error);
-          else resolve("chunk" in read ? read.chunk : undefined);
-        },
-      });
-    });
+    return promisedRead((receiver) => this.readFor(receiver));
   }
 
   /** Reads as {@linkcode read} does, for who learns the outcome without a promise. */
