@@ -5,6 +5,7 @@
  */
 
 import { RefusalDelays } from "../../transports/refusal_delays.ts";
+import { type SharedTimer, SharedTimers } from "../../transports/shared_timers.ts";
 import { startTimer, type Timer } from "../../transports/timers.ts";
 import type { Transport } from "../../transports/transport.ts";
 import type { RunningCommand } from "../command_runner.ts";
@@ -22,6 +23,9 @@ import {
 const shortlyThawed = 100;
 
 const noTimer: Timer = startTimer(Infinity, () => {});
+
+/** Thaw frozen connections. */
+const thawTimers = new SharedTimers();
 
 /** What several connections share. */
 export interface RelayConnectionContext {
@@ -51,10 +55,17 @@ export class RelayConnection {
   readonly #nextRefusalDelay: (peer: string) => number;
   #onLoggedIn: (() => void) | undefined;
   #relay: LiveRelay | FrozenRelay;
-  /** Until something has to be done: the connection is to be frozen, or thawed. */
+  /** Until the connection is to be frozen. */
   #timer = noTimer;
+  /** Until it is to be thawed. */
+  #thawTimer: SharedTimer | undefined;
   #readAt = 0;
   #close: () => void = () => {};
+  /** Thaws it: there is news of a peer or of the command, or it is time. */
+  readonly #wake = () => {
+    const { deadline = Infinity } = this.#relay as FrozenRelay;
+    this.#thaw(deadline <= performance.now() ? shortlyThawed : undefined);
+  };
 
   /** Starts relaying, or goes on with what {@linkcode release} of another process has returned. */
   constructor(
@@ -122,8 +133,7 @@ export class RelayConnection {
     const frozen = this.#relay as FrozenRelay;
     const transports = [frozen.client, frozen.upstream];
     if (!transports.every(({ transport }) => mayMove(transport))) return undefined;
-    this.#timer.stop();
-    this.#onNews(frozen, undefined);
+    this.#stopWaiting(frozen);
     frozen.command?.watch?.stop();
     this.#close();
     return { bytes: writeMoved(frozen, this.client), transports };
@@ -172,23 +182,30 @@ export class RelayConnection {
     if (frozen === undefined) return false;
     this.#timer.stop();
     this.#relay = frozen;
-    const { deadline } = frozen;
-    const delay = deadline === undefined ? Infinity : Math.ceil(deadline - performance.now());
-    this.#timer = startTimer(delay, () => this.#thaw(shortlyThawed));
-    this.#onNews(frozen, () => this.#thaw());
+    if (frozen.deadline !== undefined) {
+      this.#thawTimer = thawTimers.start(frozen.deadline, this.#wake);
+    }
+    // Last, since there may be news already.
+    this.#awaitNews(frozen, this.#wake);
     return true;
   }
 
+  /** Lets nothing wake it any more. */
+  #stopWaiting(frozen: FrozenRelay): void {
+    this.#awaitNews(frozen, undefined);
+    this.#thawTimer?.stop(this.#wake);
+    this.#thawTimer = undefined;
+  }
+
   /** Calls back when either peer sends something, or the command has something to tell. */
-  #onNews({ client, upstream, command }: FrozenRelay, onNews: (() => void) | undefined): void {
+  #awaitNews({ client, upstream, command }: FrozenRelay, onNews: (() => void) | undefined): void {
     for (const { reading } of [client, upstream]) reading?.whenDone(onNews);
     command?.watch?.whenWoken(onNews);
   }
 
   #thaw(freezeAfter: number = this.#timeouts.freezeAfter): LiveRelay {
     const frozen = this.#relay as FrozenRelay;
-    this.#timer.stop();
-    this.#onNews(frozen, undefined);
+    this.#stopWaiting(frozen);
     return this.#relay = this.#start(frozen, Math.min(freezeAfter, this.#timeouts.freezeAfter));
   }
 
