@@ -22,6 +22,14 @@ export interface Rounds {
 /** The part of the budget for rounds that aren't measured: the runtimes compile what runs often. */
 const WARM_UP = 0.2;
 
+/** Puts ways into a random order: what one leaves to do, to the system or to a server, must not meet always the same. */
+function shuffle(list: unknown[]): void {
+  for (let left = list.length; left > 1; left--) {
+    const other = Math.floor(Math.random() * left);
+    [list[left - 1], list[other]] = [list[other], list[left - 1]];
+  }
+}
+
 /** Measures all ways in turns; returns the laps of each, round after round. */
 export async function inTurns<Name extends string>(
   ways: Readonly<Record<Name, Way>>,
@@ -38,8 +46,7 @@ export async function inTurns<Name extends string>(
       const lap = watch.end();
       if (isWarm) laps[name].push(lap);
     }
-    // Each one is first in some rounds.
-    order.push(order.shift()!);
+    shuffle(order);
     const elapsed = performance.now() - begun;
     if (isWarm) round++;
     if (round >= least && elapsed >= budget) break;
