@@ -37,7 +37,7 @@ export interface Sleep {
 export interface SleepOptions {
   /**
    * After how many milliseconds the handler is called again if nothing wakes it before; 0 or `Infinity` for never, which
-   * is the default.
+   * is the default. Where its connection is frozen it may be a 64th of that later, and a second at most.
    */
   readonly wakeAfter?: number;
 }
