@@ -133,7 +133,8 @@ async function prepare({ socket }: Dovecot): Promise<void> {
 
 /** How often each mail was saved. */
 async function savedMails({ socket }: Dovecot): Promise<Map<string, number>> {
-  await using doveadm = connect({ path: socket });
+  // The server has just been reloaded, and a process of it killed: it may have to wait for what they held.
+  await using doveadm = connect({ path: socket }, { timeout: 300_000 });
   const saved = new Map<string, number>();
   for (const user of users) {
     const query = ["mailbox", "INBOX"];
@@ -220,7 +221,10 @@ test(`soak › ${commands} commands of six kinds › each is answered once, righ
   assert.equal(ended.size, sent);
   assert.deepEqual(new Set(ended.values()), new Set([1]));
   assert(outcomes.answered > sent * 0.8, `only ${outcomes.answered} were answered`);
-  const saved = await savedMails(dovecot);
+  const saved = await savedMails(dovecot).catch(async (error) => {
+    console.log((await dovecot.log()).slice(-10_000));
+    throw error;
+  });
   for (const [subject, fate] of saves) {
     const count = saved.get(subject) ?? 0;
     const isRight = fate === "done" ? count === 1 : fate === "never" ? count === 0 : count < 2;
