@@ -64,7 +64,9 @@ export interface CloseImapOptions {
 }
 
 /** What a connection needs of its host. */
-export interface HostContext {
+export interface HostContext<Connection> {
+  /** To be called once it is closed. */
+  readonly onClosed: (connection: Connection) => void;
   /** To be called once its client is logged in. */
   readonly onLoggedIn: () => void;
   /** How long to wait before a client hears that its password is wrong, in milliseconds; counts it. */
@@ -80,7 +82,7 @@ export interface ConnectionHostOptions<Connection extends HostedConnection> {
   /** Closes everything when it aborts. */
   readonly signal?: AbortSignal;
   /** Opens a connection. */
-  readonly open: (transport: Transport, context: HostContext) => Connection;
+  readonly open: (transport: Transport, context: HostContext<Connection>) => Connection;
   /** Called with each error. */
   readonly onError: (error: unknown, peer: string) => void;
 }
@@ -116,7 +118,11 @@ export class ConnectionHost<Connection extends HostedConnection> {
   readonly #unauthenticated = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   readonly #accepting: Promise<void>;
-  readonly #nextRefusalDelay = (peer: string) => this.#refusalDelays.next(peer);
+  /** What the connections share: most of them wait for days. */
+  readonly #context = {
+    onClosed: (connection: Connection) => this.#forget(connection),
+    nextRefusalDelay: (peer: string) => this.#refusalDelays.next(peer),
+  };
   /** The ends of connections that don't count any more: they were turned away, or had to make room. */
   readonly #leaving = new Set<Promise<void>>();
 
@@ -165,12 +171,8 @@ export class ConnectionHost<Connection extends HostedConnection> {
   }
 
   /** Takes over a connection of another process, whose client is logged in; the limits don't apply. */
-  adopt(open: (context: HostContext) => Connection): void {
-    const connection = open({
-      onLoggedIn: () => {},
-      nextRefusalDelay: this.#nextRefusalDelay,
-    });
-    this.#add(connection, networkAddress(connection.peer));
+  adopt(open: (context: HostContext<Connection>) => Connection): void {
+    this.#add(open({ ...this.#context, onLoggedIn: () => {} }));
   }
 
   /** What a function returns for the first of the open connections for which it returns something. */
@@ -229,7 +231,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
   async #accept(): Promise<void> {
     for (let client; (client = await this.#listener.accept()) !== undefined;) {
       const address = networkAddress(client.peer);
-      if (this.#makeRoom(client, address)) this.#admit(client, address);
+      if (this.#makeRoom(client, address)) this.#admit(client);
     }
   }
 
@@ -250,7 +252,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
     }
     const error = this.#limitError(isFull ? "maxConnections" : "maxUnauthenticated");
     this.#options.onError(error, dispensable.peer);
-    this.#forget(dispensable, networkAddress(dispensable.peer));
+    this.#forget(dispensable);
     if (this.#mayTell()) void dispensable.close(tooMany);
     else dispensable.abort();
     this.#leave(dispensable.closed);
@@ -264,27 +266,28 @@ export class ConnectionHost<Connection extends HostedConnection> {
     return own ?? all[0];
   }
 
-  #admit(transport: Transport, address: string | undefined): void {
+  #admit(transport: Transport): void {
     const { open } = this.#options;
     const connection: Connection = open(transport, {
+      ...this.#context,
       onLoggedIn: () => this.#unauthenticated.delete(connection),
-      nextRefusalDelay: this.#nextRefusalDelay,
     });
     this.#unauthenticated.add(connection);
-    this.#add(connection, address);
+    this.#add(connection);
   }
 
-  #add(connection: Connection, address: string | undefined): void {
+  #add(connection: Connection): void {
     this.#connections.add(connection);
-    if (address !== undefined) {
-      this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-    }
-    void connection.closed.then(() => this.#forget(connection, address));
+    const address = networkAddress(connection.peer);
+    if (address === undefined) return;
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
   }
 
-  #forget(connection: Connection, address: string | undefined): void {
+  #forget(connection: Connection): void {
     this.#unauthenticated.delete(connection);
-    if (!this.#connections.delete(connection) || address === undefined) return;
+    const wasOpen = this.#connections.delete(connection);
+    const address = networkAddress(connection.peer);
+    if (!wasOpen || address === undefined) return;
     const left = this.#perAddress.get(address)! - 1;
     if (left > 0) this.#perAddress.set(address, left);
     else this.#perAddress.delete(address);

@@ -10,20 +10,17 @@ import { Driver } from "../transports/driver.ts";
 import { startTimer, type Timer } from "../transports/timers.ts";
 import { isDisconnect, type Transport } from "../transports/transport.ts";
 import { CommandRunner, type RunningCommand } from "./command_runner.ts";
+import type { HostContext } from "./connection_host.ts";
 import { keepalivePhase } from "./keepalive_phase.ts";
 import { newServerProtocol, type ServeImapOptions, type ServerTimes } from "./server_options.ts";
 import { checkUserName } from "./user_name.ts";
 
 /** Options for a {@linkcode ServerConnection}. */
-export interface ServerConnectionOptions {
+export interface ServerConnectionOptions extends HostContext<ServerConnection> {
   /** The server's options. */
   readonly server: ServeImapOptions;
   /** Its times. */
   readonly times: ServerTimes;
-  /** Counts a refused login; returns how long to delay the refusal, in milliseconds. */
-  readonly nextRefusalDelay: (peer: string) => number;
-  /** Called once the client is logged in. */
-  readonly onLoggedIn: () => void;
   /** Called with each error. */
   readonly onError: (error: unknown, peer: string) => void;
 }
@@ -87,6 +84,7 @@ export class ServerConnection {
       void this.close("Disconnected for inactivity.");
     });
     this.closed = this.#run();
+    void this.closed.then(() => options.onClosed(this));
   }
 
   /** Ends the connection with BYE and that text, as soon as no command waits for its result. */

@@ -35,6 +35,8 @@ export interface RelayConnectionContext {
   readonly local?: RelayClientInfo["local"];
   /** Called when the client is logged in. */
   readonly onLoggedIn?: () => void;
+  /** Called when the connection is closed, as {@linkcode RelayConnection.closed} tells. */
+  readonly onClosed?: (connection: RelayConnection) => void;
 }
 
 /**
@@ -46,21 +48,23 @@ export interface RelayConnectionContext {
  * Throws a `LocalProtocolError` for invalid options.
  */
 export class RelayConnection {
-  /** Resolves when both sides are closed; handlers that ignore their signal may still run. Never rejects. */
-  readonly closed: Promise<void>;
   /** Where the client connects from. */
   readonly client: RelayClientInfo;
   readonly #options: RelayConnectionOptions;
   readonly #timeouts: RelayTimeouts;
   readonly #nextRefusalDelay: (peer: string) => number;
   #onLoggedIn: (() => void) | undefined;
+  readonly #onClosed: RelayConnectionContext["onClosed"];
+  #isClosed = false;
+  /** Resolves when it is closed; most connections live for days, and nobody asks. */
+  #closed: Promise<void> | undefined;
+  #resolveClosed: (() => void) | undefined;
   #relay: LiveRelay | FrozenRelay;
   /** Until the connection is to be frozen. */
   #timer = noTimer;
   /** Until it is to be thawed. */
   #thawTimer: SharedTimer | undefined;
   #readAt = 0;
-  #close: () => void = () => {};
   /** Thaws it: there is news of a peer or of the command, or it is time. */
   readonly #wake = () => {
     const { deadline = Infinity } = this.#relay as FrozenRelay;
@@ -78,13 +82,19 @@ export class RelayConnection {
     this.#timeouts = timeoutsOf(options);
     this.#nextRefusalDelay = context.nextRefusalDelay ?? newRefusalDelay(options);
     this.#onLoggedIn = context.onLoggedIn;
+    this.#onClosed = context.onClosed;
     const moved = "bytes" in start ? readMoved(start) : undefined;
     this.client = moved?.client ??
       { peer: (start as Transport).peer, sessionId: newSessionId(), local: context.local };
-    this.closed = new Promise((resolve) => {
-      this.#close = resolve;
-    });
     this.#relay = this.#start(moved?.relay ?? start as Transport, this.#timeouts.freezeAfter);
+  }
+
+  /** Resolves when both sides are closed; handlers that ignore their signal may still run. Never rejects. */
+  get closed(): Promise<void> {
+    return this.#closed ??= new Promise((resolve) => {
+      if (this.#isClosed) resolve();
+      else this.#resolveClosed = resolve;
+    });
   }
 
   /** The client, for messages. */
@@ -135,7 +145,7 @@ export class RelayConnection {
     if (!transports.every(({ transport }) => mayMove(transport))) return undefined;
     this.#stopWaiting(frozen);
     frozen.command?.watch?.stop();
-    this.#close();
+    this.#tellClosed();
     return { bytes: writeMoved(frozen, this.client), transports };
   }
 
@@ -145,10 +155,16 @@ export class RelayConnection {
     void relay.ended.then(() => {
       if (this.#relay !== relay) return;
       this.#timer.stop();
-      this.#close();
+      this.#tellClosed();
     });
     this.#freezeAfter(freezeAfter);
     return relay;
+  }
+
+  #tellClosed(): void {
+    this.#isClosed = true;
+    this.#resolveClosed?.();
+    this.#onClosed?.(this);
   }
 
   #settings(): LiveRelayOptions {
@@ -181,6 +197,7 @@ export class RelayConnection {
     const frozen = this.#relay instanceof LiveRelay ? this.#relay.freeze() : undefined;
     if (frozen === undefined) return false;
     this.#timer.stop();
+    this.#timer = noTimer;
     this.#relay = frozen;
     if (frozen.deadline !== undefined) {
       this.#thawTimer = thawTimers.start(frozen.deadline, this.#wake);

@@ -12,15 +12,16 @@ async function hosting(count: number) {
   const told: number[] = [];
   const host = new ConnectionHost(listener, {
     limits: {},
-    open: (transport): HostedConnection => {
+    open: (transport, { onClosed }): HostedConnection => {
       let close = () => {};
       const closed = new Promise<void>((resolve) => {
         close = () => {
           void transport.close();
           resolve();
+          onClosed(connection);
         };
       });
-      return {
+      const connection: HostedConnection = {
         ...{ peer: transport.peer, closed, abort: close },
         shutDown() {
           told.push(performance.now());
@@ -29,6 +30,7 @@ async function hosting(count: number) {
         close: () => Promise.resolve(close()),
         cancelCommand: () => false,
       };
+      return connection;
     },
     onError: (error) => assert.fail(String(error)),
   });
