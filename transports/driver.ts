@@ -146,6 +146,14 @@ export class Driver<Event extends { readonly type: string }> {
   }
 
   /**
+   * Writes the protocol's output as {@linkcode flush} does, but begins at once, where that waits for what else this turn
+   * adds. For a call that has added output and nothing else.
+   */
+  flushNow(): void {
+    this.#startWriting();
+  }
+
+  /**
    * Checks that the connection is still there, if the transport can tell without sending anything; calls
    * `onBroken` if it is not. For a conversation that isn't read for a while: reading notices that by
    * itself.

@@ -320,7 +320,8 @@ export class DoveadmConnection implements AsyncDisposable {
         this.#fail(pending, abortError(name, signal, this.#protocol.isSent(id)));
       });
     }
-    void this.#driver.flush();
+    // At once: of many commands on many connections, the first is on its way while the others are made.
+    this.#driver.flushNow();
     if (input !== undefined) this.#inputTurn = this.#writeInput(pending, input, this.#inputTurn);
   }
 
