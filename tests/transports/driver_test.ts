@@ -65,6 +65,35 @@ test("output › during onEvent › is written without a flush()", async () => {
   await running;
 });
 
+test("flushNow() › several outputs in a turn › the first is written at once, the others after it", async () => {
+  const written: string[] = [];
+  const setup = new Setup({
+    change: (transport) =>
+      changed(transport, {
+        write(chunk) {
+          written.push(text(chunk));
+          return transport.write(chunk);
+        },
+      }),
+  });
+  const running = setup.driver.run();
+  await turn();
+  for (const output of ["one", "two", "three"]) {
+    setup.protocol.send(output);
+    setup.driver.flushNow();
+    assert.deepEqual(written, ["one"]);
+  }
+  await setup.driver.flush();
+  assert.deepEqual(written, ["one", "two", "three"]);
+  // With nothing to write it does nothing, nor where nothing can be written any more.
+  setup.driver.flushNow();
+  await setup.driver.close();
+  await running;
+  setup.protocol.send("four");
+  setup.driver.flushNow();
+  assert.deepEqual(written, ["one", "two", "three"]);
+});
+
 test("flush() › a slow reader › resolves when all is written", async () => {
   const setup = new Setup();
   const running = setup.driver.run();
