@@ -10,12 +10,17 @@ const piece = 8192;
 
 /** The byte string of bytes: a character of U+0000 to U+00FF for each. */
 export function toByteString(bytes: Uint8Array): string {
-  if (bytes.length <= piece) return String.fromCharCode(...bytes);
+  if (bytes.length <= piece) return characters(bytes);
   const pieces: string[] = [];
   for (let at = 0; at < bytes.length; at += piece) {
-    pieces.push(String.fromCharCode(...bytes.subarray(at, at + piece)));
+    pieces.push(characters(bytes.subarray(at, at + piece)));
   }
   return pieces.join("");
+}
+
+/** The characters of at most {@linkcode piece} bytes; to spread them would make an object of each first. */
+function characters(bytes: Uint8Array): string {
+  return String.fromCharCode.apply(undefined, bytes as unknown as number[]);
 }
 
 /** The bytes of a byte string. */

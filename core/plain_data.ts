@@ -41,6 +41,13 @@ const kinds = {
 /** How deep lists and objects may be nested. */
 const mostDepth = 1000;
 
+/**
+ * Texts of fewer characters are written one by one, and ones of fewer bytes read so: most are names and tags. Longer
+ * ones would be kept in pieces by V8, which joins them when they are looked at.
+ */
+const shortText = 64;
+const shorterText = 13;
+
 /** Writes plain data, value by value. */
 export class PlainDataWriter {
   readonly #pieces: Uint8Array[] = [];
@@ -98,11 +105,29 @@ export class PlainDataWriter {
   }
 
   #string(text: string): void {
+    if (text.length < shortText && this.#shortAscii(text)) return;
     if (!/\p{Cs}/u.test(text)) return this.#bytes(kinds.string, encodeUtf8(text));
     const bytes = new Uint8Array(text.length * 2);
     const view = new DataView(bytes.buffer);
     for (let at = 0; at < text.length; at++) view.setUint16(at * 2, text.charCodeAt(at));
     this.#bytes(kinds.utf16, bytes);
+  }
+
+  /** Writes a short text if it is ASCII, without a call into the runtime; returns whether it is. */
+  #shortAscii(text: string): boolean {
+    const { length } = text;
+    // The kind and the length take a byte each.
+    if (this.#size + 2 + length > this.#tail.length) this.#endTail();
+    const start = this.#size + 2;
+    for (let at = 0; at < length; at++) {
+      const unit = text.charCodeAt(at);
+      if (unit > 0x7f) return false;
+      this.#tail[start + at] = unit;
+    }
+    this.#byte(kinds.string);
+    this.#byte(length);
+    this.#size += length;
+    return true;
   }
 
   #bytes(kind: number, bytes: Uint8Array): void {
@@ -174,7 +199,7 @@ export class PlainDataReader {
         return new DataView(buffer, byteOffset, 8).getFloat64(0);
       }
       case kinds.string:
-        return decodeUtf8(this.#take(this.#whole()));
+        return this.#string();
       case kinds.utf16:
         return this.#utf16();
       case kinds.bytes:
@@ -201,6 +226,26 @@ export class PlainDataReader {
     return Array.from({ length: count }, read);
   }
 
+  #string(): string {
+    const size = this.#whole();
+    const text = size < shorterText ? this.#shortAscii(size) : undefined;
+    return text ?? decodeUtf8(this.#take(size));
+  }
+
+  /** Reads a short text if it is ASCII, without a call into the runtime; `undefined` if it isn't, or isn't there. */
+  #shortAscii(size: number): string | undefined {
+    const start = this.#at;
+    if (size > this.#bytes.length - start) return undefined;
+    let text = "";
+    for (let at = start; at < start + size; at++) {
+      const byte = this.#bytes[at];
+      if (byte > 0x7f) return undefined;
+      text += String.fromCharCode(byte);
+    }
+    this.#at = start + size;
+    return text;
+  }
+
   #utf16(): string {
     const { buffer, byteOffset, length } = this.#take(this.#whole());
     const view = new DataView(buffer, byteOffset, length);
@@ -220,7 +265,8 @@ export class PlainDataReader {
   }
 
   #byte(): number {
-    return this.#take(1)[0];
+    if (this.#at === this.#bytes.length) throw damaged();
+    return this.#bytes[this.#at++];
   }
 
   #take(size: number): Uint8Array {

@@ -43,6 +43,28 @@ test("plain data › each kind of value › comes back as it was", () => {
   assert.deepEqual(decodePlainData(encodePlainData(values)), values);
 });
 
+test("plain data › texts of any length, of any characters › come back as they were", () => {
+  // Short ones, and ASCII, are written and read in another way.
+  for (const character of ["a", "\0", "\x7f", "\x80", "ä", "\ud800", "\u{1f9c0}"]) {
+    for (let length = 0; length < 300; length++) {
+      for (
+        const text of [
+          character.repeat(length),
+          "x".repeat(length) + character,
+          `${character}${"x".repeat(length)}`,
+        ]
+      ) {
+        // What comes before moves it over the end of a piece of memory.
+        assert.deepEqual(decodePlainData(encodePlainData([length, text, text])), [
+          length,
+          text,
+          text,
+        ]);
+      }
+    }
+  }
+});
+
 test("plain data › an object whose key is __proto__ › changes no prototype", () => {
   const decoded = decodePlainData(encodePlainData(JSON.parse('{"__proto__": {"x": 1}}')));
   assert.equal(Object.getPrototypeOf(decoded), Object.prototype);
