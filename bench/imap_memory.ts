@@ -23,7 +23,7 @@ async function measure(run: Run, kind: HeldTask["kind"]): Promise<HeldResult> {
     warmUp: run.size(500, 1),
     few: run.size(1_000, 2),
     many: run.size(3_000, 4),
-    wakes: run.size(100, 1),
+    wakes: run.size(300, 1),
   };
   await using held = new Program(new URL("imap/held.ts", import.meta.url), { args: [task] });
   return await held.next();
@@ -31,6 +31,12 @@ async function measure(run: Run, kind: HeldTask["kind"]): Promise<HeldResult> {
 
 /** What a connection takes, and how many milliseconds answers took. */
 type HeldResult = Memory & { readonly times: readonly number[] };
+
+/** The least time that is not below that part of all. */
+function mostOf(times: readonly number[], part: number): number {
+  const sorted = times.toSorted((one, other) => one - other);
+  return sorted[Math.ceil(part * sorted.length) - 1];
+}
 
 async function waiting(run: Run): Promise<void> {
   const bare = await measure(run, "bare");
@@ -43,9 +49,11 @@ async function waiting(run: Run): Promise<void> {
     const { median, max } = spreadOf(times);
     run.record({ name: `${kind}, until the answer, median`, value: median, unit: "ms" });
     run.record({
-      ...{ name: `${kind}, until the answer, slowest`, value: max, unit: "ms" },
+      ...{ name: `${kind}, until the answer, 99 of 100`, value: mostOf(times, 0.99), unit: "ms" },
       ...(kind === "frozen" ? { most: MOST_TIME } : {}),
     });
+    // Whatever else the runtime does is in it: some answers meet it while it collects garbage.
+    run.record({ name: `${kind}, until the answer, slowest`, value: max, unit: "ms" });
     most = above * MOST_FROZEN;
   }
 }
