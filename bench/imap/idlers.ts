@@ -14,8 +14,8 @@ import { ask, dial, logIn } from "./conversation.ts";
 export interface IdlersTask {
   /**
    * "connect": opens connections that say nothing; "idle": opens ones that run a command; "wake": ends it on the
-   * latest of these, one after the other, and answers with how many milliseconds each took; "close": closes as many
-   * that were woken.
+   * latest of these, one after the other with pauses, and answers with how many milliseconds each took; "close": closes
+   * as many that were woken.
    */
   readonly kind: "connect" | "idle" | "wake" | "close";
   /** The port on 127.0.0.1. */
@@ -54,6 +54,9 @@ function answer(line: string): string {
   }
 }
 
+/** How long after one answer the next connection is woken, in milliseconds: they come over hours, not in a burst. */
+const PAUSE = 5;
+
 const idlers: Socket[] = [];
 const woken: Socket[] = [];
 
@@ -74,6 +77,7 @@ async function wake(count: number): Promise<readonly number[]> {
     await ask(socket, "DONE\r\n", "i OK ");
     times.push(performance.now() - start);
     woken.push(socket);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
   return times;
 }
