@@ -16,21 +16,23 @@ const MOST_LIVE = 24;
 const MOST_FROZEN = 0.25;
 const MOST_TIME = 5;
 
-/** What a connection of one kind takes, measured in a process of its own. */
-async function measure(run: Run, kind: HeldTask["kind"]): Promise<HeldResult> {
+/** What a connection of one kind takes, or how many milliseconds answers took, measured in a process of its own. */
+async function measure(run: Run, kind: HeldTask["kind"]): Promise<Memory>;
+async function measure(
+  run: Run,
+  kind: HeldTask["kind"],
+  wakes: number,
+): Promise<readonly number[]>;
+async function measure(run: Run, kind: HeldTask["kind"], wakes?: number): Promise<unknown> {
   const task: HeldTask = {
-    ...{ kind, node: run.commands.node },
+    ...{ kind, node: run.commands.node, wakes },
     warmUp: run.size(500, 1),
     few: run.size(1_000, 2),
     many: run.size(3_000, 4),
-    wakes: run.size(300, 1),
   };
   await using held = new Program(new URL("imap/held.ts", import.meta.url), { args: [task] });
   return await held.next();
 }
-
-/** What a connection takes, and how many milliseconds answers took. */
-type HeldResult = Memory & { readonly times: readonly number[] };
 
 /** The least time that is not below that part of all. */
 function mostOf(times: readonly number[], part: number): number {
@@ -42,10 +44,11 @@ async function waiting(run: Run): Promise<void> {
   const bare = await measure(run, "bare");
   let most = MOST_LIVE;
   for (const kind of ["live", "frozen"] as const) {
-    const { anonymous, heap, times } = await measure(run, kind);
+    const { anonymous, heap } = await measure(run, kind);
     const above = anonymous - bare.anonymous;
     run.record({ name: `${kind}, memory above bare sockets`, value: above, unit: "KiB", most });
     run.record({ name: `${kind}, heap above bare sockets`, value: heap - bare.heap, unit: "KiB" });
+    const times = await measure(run, kind, run.size(300, 1));
     const { median, max } = spreadOf(times);
     run.record({ name: `${kind}, until the answer, median`, value: median, unit: "ms" });
     run.record({

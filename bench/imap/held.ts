@@ -1,5 +1,5 @@
 /**
- * Holds connections of one kind while their clients wait, and prints what one takes in memory, and how long answers
+ * Holds connections of one kind while their clients wait, and prints what one takes in memory, or how long answers
  * took. What one takes is how far memory rises from few of them to many, so that what the process takes once doesn't
  * count.
  *
@@ -25,8 +25,11 @@ export interface HeldTask {
   /** How many connections there are when memory is measured first, and how many when it is measured again. */
   readonly few: number;
   readonly many: number;
-  /** How many are woken. */
-  readonly wakes: number;
+  /**
+   * How many are woken, of the few, in place of measuring memory: garbage is collected for that, again and again, after
+   * which the engines collect it too soon for a while.
+   */
+  readonly wakes?: number;
 }
 
 const hostname = "127.0.0.1";
@@ -108,6 +111,11 @@ async function hold({ kind, node, warmUp, few, many, wakes }: HeldTask): Promise
     await ask({ kind: "wake", count: warmUp });
     await ask({ kind: "close", count: warmUp });
   }
+  if (wakes !== undefined) {
+    await ask({ kind: open, count: few });
+    tell(await ask({ kind: "wake", count: wakes }));
+    return;
+  }
   const turns = many > 100 ? 3 : 1;
   // Garbage is collected now and then, as where they come over hours: engines keep what it took at its most.
   const openUntil = async (count: number) => {
@@ -120,15 +128,8 @@ async function hold({ kind, node, warmUp, few, many, wakes }: HeldTask): Promise
   const before = await settledMemory({ turns });
   await openUntil(many);
   const after = await settledMemory({ turns });
-  const wake = () => kind === "bare" ? [] : ask({ kind: "wake", count: wakes });
-  // The first ones meet code that was thrown away with the garbage, and is compiled in steps.
-  for (let turn = 0; turn < turns; turn++) await wake();
-  const times = await wake();
   const one = (part: keyof Memory) => (after[part] - before[part]) / (many - few);
-  tell({
-    ...{ resident: one("resident"), anonymous: one("anonymous"), heap: one("heap") },
-    times,
-  });
+  tell({ resident: one("resident"), anonymous: one("anonymous"), heap: one("heap") });
 }
 
 await hold(JSON.parse(process.argv[2]));
