@@ -128,7 +128,6 @@ export interface Unstuffed {
   readonly end: number | undefined;
 }
 
-const carriageReturn = Uint8Array.of(CR);
 const nothing = new Uint8Array(0);
 
 /**
@@ -187,7 +186,7 @@ export class DotUnstuffer {
         case "dot-cr":
           if (byte === LF) return this.#end(pieces, at + 1);
           this.#goOn(pieces);
-          this.#hold("cr", carriageReturn);
+          this.#hold("cr", Uint8Array.of(CR));
           continue;
         case "over":
           return { pieces, end: at };
@@ -225,7 +224,7 @@ export class DotUnstuffer {
       this.#hold("start", piece.slice(end, found + 1));
       return found + 1;
     }
-    if (end < piece.length) this.#hold("cr", carriageReturn);
+    if (end < piece.length) this.#hold("cr", Uint8Array.of(CR));
     return piece.length;
   }
 }

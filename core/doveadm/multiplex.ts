@@ -66,8 +66,6 @@ const streamHeader = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x02, ...
 /** How many bytes identify the format; a packet's header is as long. */
 const headSize = 5;
 
-const literal = Uint8Array.of(switchPrefix[0]);
-
 const nothing = new Uint8Array(0);
 
 /**
@@ -247,7 +245,7 @@ export class Demultiplexer {
       // The 03 was a plain 03; this byte is read again, since it may be one as well.
       this.#head = [];
       this.#state = "stream";
-      return { channel: this.#channel, bytes: literal, start: 0, end: 1 };
+      return this.#literal();
     }
     this.#at++;
     this.#head.push(byte);
@@ -261,12 +259,18 @@ export class Demultiplexer {
     }
     if (byte === switchLiteral) {
       this.#onFrame?.({ type: "escape" });
-      return { channel: this.#channel, bytes: literal, start: 0, end: 1 };
+      return this.#literal();
     }
     throw new RemoteProtocolError(
       `The server sent 0x${byte.toString(16)} after the multiplex stream's switch prefix, ` +
         "instead of 0 or 1. The connection can't be used any more.",
     );
+  }
+
+  /** A single 03, in bytes of its own: they may become a caller's, who may change them. */
+  #literal(): Segment {
+    const bytes = Uint8Array.of(switchPrefix[0]);
+    return { channel: this.#channel, bytes, start: 0, end: 1 };
   }
 }
 

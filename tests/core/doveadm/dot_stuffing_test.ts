@@ -224,6 +224,16 @@ test("dot unstuffing › wires stuffed by other rules › are read as Dovecot re
   }
 });
 
+test("dot unstuffing › a CR that a caller changes › is a CR the next time", () => {
+  for (let time = 0; time < 2; time++) {
+    const unstuffer = new DotUnstuffer();
+    unstuffer.push(encodeUtf8("x\r"));
+    const { pieces } = unstuffer.push(encodeUtf8("\r"));
+    assert.deepEqual(pieces.map((piece) => [...piece]), [[0x0d]]);
+    pieces[0].fill(0);
+  }
+});
+
 test("dot unstuffing › any bytes › are read as Dovecot reads them", () => {
   const text = fc.array(fc.constantFrom(".", "\n", "\r\n", "\r", "a", "\n.", "..", "\r\n."), {
     maxLength: 40,

@@ -80,6 +80,16 @@ test("multiplex › fewer bytes than a header, or than a packet › wait for mor
   assert(!demultiplexer.complete);
 });
 
+test("multiplex › an escaped 03 that a caller changes › is a 03 the next time", () => {
+  const demultiplexer = new Demultiplexer();
+  for (let time = 0; time < 2; time++) {
+    demultiplexer.push(Uint8Array.from([...time === 0 ? streamHeader : [], 0x03, 0xfe, 0x01]));
+    const { bytes, start, end } = demultiplexer.next()!;
+    assert.deepEqual([...bytes.subarray(start, end)], [0x03]);
+    bytes.fill(0);
+  }
+});
+
 test("multiplex › an empty packet › is skipped", () => {
   const demultiplexer = new Demultiplexer();
   demultiplexer.push(
