@@ -51,6 +51,7 @@ test("values › unreadable ones › an error with the field and advice", () => 
       [{ type: "number" }, "0x10"],
       [{ type: "number" }, "9007199254740993"],
       [{ type: "bigint" }, "1.5"],
+      [{ type: "bigint" }, "9".repeat(10_000_000)],
       [{ type: "date", format: "unix" }, "never"],
       [{ type: "date", format: "local" }, "Jan 05 11:30:00"],
       [{ type: "numbers", format: "parentheses" }, "(7 x)"],
