@@ -5,6 +5,7 @@
  */
 
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
+import { shownValue } from "../../core/option_checks.ts";
 
 /** Options for a {@linkcode CommandFailure}. */
 export interface CommandFailureOptions {
@@ -38,12 +39,18 @@ export class CommandFailure extends DovewireError {
   /** Why it failed, for the client's log; `undefined` for nothing. */
   readonly log: string | undefined;
 
-  /** Creates a failure; throws a `LocalProtocolError` for a code or detail that a reply can't carry. */
+  /** Creates a failure; throws a `LocalProtocolError` for a text that the answer can't carry. */
   constructor(code: string, options: CommandFailureOptions = {}) {
     const { detail = "", log } = options;
     if (!/^[A-Z]*$/.test(code)) {
       throw new LocalProtocolError(
         `${JSON.stringify(code)} is not a failure code. Use capital letters, like "NOTFOUND".`,
+      );
+    }
+    for (const [option, text] of Object.entries({ detail, log })) {
+      if (text === undefined || typeof text === "string") continue;
+      throw new LocalProtocolError(
+        `The "${option}" of a failure is ${shownValue(text)}. Use a string, or leave it out.`,
       );
     }
     if (/[\n\r]/.test(detail)) {

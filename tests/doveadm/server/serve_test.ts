@@ -111,6 +111,12 @@ test("handler › throws › the client gets a code and a log line", async () =>
     "no reply": () => Promise.resolve(1 as unknown as string[]),
     "a text with a TAB": () => [{ text: "a\tb" }],
     "a text and more": () => [{ text: "{}" }, "x"],
+    "no log": () => {
+      throw new CommandFailure("NOTFOUND", { log: new Error("not there") as unknown as string });
+    },
+    "no detail": () => {
+      throw new CommandFailure("NOTFOUND", { detail: 5 as unknown as string });
+    },
   };
   await using setup = await setUp((request) => failures[request.name](request));
   const logged: string[] = [];
@@ -134,10 +140,11 @@ test("handler › throws › the client gets a code and a log line", async () =>
   assert.deepEqual(setup.errors, []);
   logged.splice(0);
   const mistakes = ["error", "no error", "no field", "no pieces", "no reply", "a text with a TAB"];
+  mistakes.push("no log", "no detail");
   for (const name of mistakes) assert.deepEqual(await ask(name), ["TEMPFAIL", "", []], name);
   assert.deepEqual(await ask("a text and more"), ["TEMPFAIL", "", ["{}"]]);
-  assert.equal(setup.errors.length, 7);
-  assert.equal(logged.length, 7);
+  assert.equal(setup.errors.length, 9);
+  assert.equal(logged.length, 9);
   assert.equal(logged[0], '"error" failed: a mistake');
 });
 
