@@ -30,6 +30,7 @@
  */
 
 import { RemoteProtocolError } from "../../core/mod.ts";
+import { Pause } from "../../transports/pause.ts";
 import type { CommandError } from "../client/command_error.ts";
 import { type HttpAnswerEvent, HttpAnswerReader } from "./answer_reader.ts";
 import type { HttpApi } from "./api.ts";
@@ -93,8 +94,12 @@ export async function* exchange(
   const { isStream } = deadline;
   const quote = (text: string) => endpoint.quote(text);
   const reader = new HttpAnswerReader({ limits: api.limits, isStream, quote });
+  // Deno gives what it has decompressed without a turn of the event loop. On others a pause would only make them stop
+  // reading, and Node's fetch fails where a server ends a body meanwhile.
+  const pause = "Deno" in globalThis ? new Pause() : undefined;
   try {
     for (let chunk; (chunk = await body.next()) !== undefined;) {
+      await pause?.ifDue();
       reader.receive(chunk);
       const { events, error } = answers.eventsOf(reader);
       if (events.length > 0) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type DoveadmHttp, LocalProtocolError, TimeoutError } from "../../../mod.ts";
 import { withEnoughTime } from "../../harness/enough_time.ts";
-import { clientOf, never, rowsResponse, stalling } from "./answering.ts";
+import { clientOf, endless, never, rowsResponse, stalling } from "./answering.ts";
 
 const list = { user: "tss" };
 const begun = '[["doveadmResponse",[{"mailbox":"x"},';
@@ -91,6 +91,17 @@ test("HTTP time › a body that comes byte by byte › doesn't prolong the time,
     }
   }
 });
+
+// Only Deno's fetch gives chunks without a turn of the event loop.
+if ("Deno" in globalThis) {
+  test("HTTP time › white space without end, at once › doesn't prolong the time, streamed or not", async () => {
+    const http = clientOf(() => new Response(endless(begun, " ")), { timeout: 100 });
+    await timeoutOf(http.run("mailbox list", list));
+    const rows = http.rows("mailbox list", list);
+    await rows.next();
+    await timeoutOf(rows.next());
+  });
+}
 
 test("HTTP time › runAll › one time-out for all of its requests", async () => {
   const http = clientOf(({ body }) => {
