@@ -298,12 +298,13 @@ function argumentsOf(
     if (value === undefined && required) {
       throw new LocalProtocolError(`"${command}" needs the parameter "${name}". Set it.`);
     }
-    if (value === undefined || name === input || (mail && userParameters.has(name))) return [];
+    if (value === undefined || name === input) return [];
     if ([value].flat().some((item) => String(item).includes("\0"))) {
       throw new LocalProtocolError(
         `The parameter "${name}" of "${command}" contains a NUL, at which Dovecot would cut it.`,
       );
     }
+    if (mail && userParameters.has(name)) return [];
     const option = longOption(name);
     if (typeof value === "boolean") return value ? [option] : [];
     if (typeof value !== "object") return [`${option}=${value}`];

@@ -119,6 +119,9 @@ test("HTTP API › parameters at which Dovecot dies › are answered with USAGE,
       ["mailboxList", {}, /acts on a user's mail/],
       ["mailboxStatus", { user: "alice" }, /needs the parameter/],
       ["who", { mask: ["a\0b"] }, /NUL/],
+      ["mailboxList", { user: "a\0b" }, /NUL/],
+      ["mailboxList", { user: "a\0*" }, /NUL/],
+      ["mailboxList", { userFile: "a\nb\0c" }, /NUL/],
     ] as const
   ) {
     assert.deepEqual(await run(api, command, parameters), failure(64), command);
