@@ -7,6 +7,9 @@
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
 import { shownValue } from "../../core/option_checks.ts";
 
+/** How many characters the code and the detail of a failure may have: of UTF-8, less than this client takes. */
+const longestStatus = 2048;
+
 /** Options for a {@linkcode CommandFailure}. */
 export interface CommandFailureOptions {
   /** Text after the code in the reply: for "REFERRAL" the user and host to go to. */
@@ -51,6 +54,12 @@ export class CommandFailure extends DovewireError {
       if (text === undefined || typeof text === "string") continue;
       throw new LocalProtocolError(
         `The "${option}" of a failure is ${shownValue(text)}. Use a string, or leave it out.`,
+      );
+    }
+    if (code.length + detail.length > longestStatus) {
+      throw new LocalProtocolError(
+        `The code and the detail of a failure are longer than ${longestStatus} characters: clients would refuse ` +
+          "them. Put such text into the log.",
       );
     }
     if (/[\n\r]/.test(detail)) {

@@ -91,7 +91,9 @@ function protocolWith(options: DoveadmOptions): ClusterProtocol<ConnectionCalls>
 /** A target with a port if it has none. */
 function targetWithPort(target: ClusterTarget, port: number): string | URL | DoveadmTarget {
   if (typeof target !== "string" && !(target instanceof URL)) {
-    return "path" in target ? target : { ...target, port: target.port ?? port };
+    // Whatever the types say: what is no target is refused where it is read.
+    if (typeof target !== "object" || target === null || "path" in target) return target;
+    return { ...target, port: target.port ?? port };
   }
   const url = parseUrl(target);
   if (url === undefined || url.hostname === "" || url.port !== "") return target;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Connector, DoveadmCluster } from "../../../../mod.ts";
+import { type Connector, DoveadmCluster, LocalProtocolError } from "../../../../mod.ts";
 import { CommandFailure, type DoveadmServer, serve } from "../../../../doveadm/server/mod.ts";
 import { connect as connectTransport } from "../../../../transports/mod.ts";
 import { leavingNothing } from "../../../harness/leftovers.ts";
@@ -51,3 +51,16 @@ for (const [minor, ttl] of [[2, "none"], [4, "4"]] as const) {
     });
   });
 }
+
+test("a referral › that the function referral answers with what is no target › is an error", async () => {
+  await using server = await serverOf("elsewhere", 4);
+  assert(server.address.transport === "tcp");
+  const { hostname, port } = server.address;
+  for (const wrong of [5, null, true, [], {}, { path: "" }, "", "http://x"]) {
+    await using doveadm = new DoveadmCluster([{ hostname, port }], {
+      ...{ password: "s3cret", referral: () => wrong as never },
+    });
+    const refused = doveadm.run("mailbox list", { user: "alice" });
+    await assert.rejects(refused, LocalProtocolError, JSON.stringify(wrong));
+  }
+});
