@@ -99,10 +99,12 @@ export class AppendGrammar {
     }
   }
 
-  /** Takes a literal; returns whether one is right here. */
-  literal(): boolean {
+  /** Takes a literal; returns what it is, or `undefined` where none is right. */
+  literal(): "string" | "message" | undefined {
+    const isString = this.#skips > 0 || this.#place === "mailbox" || this.#place === "url";
     this.#take("literal");
-    return this.#place !== "wrong";
+    if (this.#place === "wrong") return undefined;
+    return isString ? "string" : "message";
   }
 
   #take(word: Word): void {

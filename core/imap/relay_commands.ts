@@ -5,6 +5,7 @@
  */
 
 import type { CapabilityRewrite } from "./capability.ts";
+import { asciiText } from "./command_line.ts";
 import { isAtom } from "./syntax.ts";
 
 /**
@@ -82,6 +83,17 @@ export function isPassed(name: string): boolean {
 /** Whether a command that is passed on may have literals. */
 export function takesLiterals(name: string): boolean {
   return passed.get(name) === true;
+}
+
+/**
+ * Whether strings of a command may have line ends, by its name and its first line: those that are a text of several
+ * lines, metadata and scripts. Nobody's mailbox, search or flag has any, and Dovecot repeats some of these in the text
+ * of an answer as they are, so that what follows a line end would be read as another response.
+ */
+export function mayHaveLineEnds(name: string, line: Uint8Array): boolean {
+  if (name === "SETMETADATA" || name === "FILTER") return true;
+  return name === "UID" &&
+    /^\S+ +UID +FILTER /i.test(asciiText(line, 0, Math.min(line.length, 300)));
 }
 
 /** Whether a command selects a mailbox, which is its first argument. */

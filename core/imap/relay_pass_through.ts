@@ -17,7 +17,7 @@ import type {
   PassNext,
   PassThrough,
 } from "./pass_through.ts";
-import { isPassed, selectsMailbox, takesLiterals } from "./relay_commands.ts";
+import { isPassed, mayHaveLineEnds, selectsMailbox, takesLiterals } from "./relay_commands.ts";
 import type { StatusFrame } from "./response_reader.ts";
 import type { UpstreamIdle } from "./upstream_idle.ts";
 import { astringOf, type ImapValue } from "./value.ts";
@@ -49,6 +49,10 @@ interface PassedCommand {
   state: "new" | "sent" | "answered";
 }
 
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+
 /** The end of an IDLE: the only line that is sent while one runs. */
 const done = encodeUtf8("DONE\r\n");
 const lineEnd = encodeUtf8("\r\n");
@@ -70,6 +74,9 @@ const wrongAppendEnd = encodeUtf8(" x\r\n");
  * data are sent when the server asks for them; if it refuses it, they are dropped. Only one thing at a time waits
  * for a continuation: nothing more is read from the client until it has come. While an IDLE runs, nothing but
  * DONE is sent.
+ *
+ * A string goes up without its line ends, and makes its command wrong if it has any: Dovecot repeats some strings in
+ * its answers as they are, where a line of the client's would be read as the server's, as a continuation for instance.
  */
 export class RelayPassThrough implements PassThrough {
   /**
@@ -96,6 +103,12 @@ export class RelayPassThrough implements PassThrough {
   #append: AppendGrammar | "unknown" | undefined;
   /** How much of the literal's data is to come. */
   #left = 0;
+  /** Whether strings of the current command may have line ends; `undefined` before the end of the first line. */
+  #takesLineEnds: boolean | undefined;
+  /** Whether the literal is a string without line ends. */
+  #isOneLine = false;
+  /** Whether such a string of the current command had one, which makes the command wrong. */
+  #hasLineEnd = false;
   /** Whether the client ended its IDLE with another line than DONE. */
   #isWrongLine = false;
   /** Whether further commands wait for the end. */
@@ -136,6 +149,8 @@ export class RelayPassThrough implements PassThrough {
     if (mustWait || !this.#options.idle.stop()) return "hold";
     this.#current = { tag, name, mailbox: undefined, state: "new" };
     this.#append = "unknown";
+    this.#takesLineEnds = undefined;
+    this.#hasLineEnd = false;
     this.#state = "line";
     return selectsMailbox(name) ? "pass-collecting" : "pass";
   }
@@ -151,19 +166,25 @@ export class RelayPassThrough implements PassThrough {
     const line = this.#takeLine();
     if (command.state === "answered") return this.#drop();
     if (!takesLiterals(command.name)) return this.#drop("Unexpected literal");
-    if (this.#grammar?.literal() === false) {
+    const grammar = this.#grammar;
+    const kind = grammar === undefined ? "string" : grammar.literal();
+    if (kind === undefined || this.#hasLineEnd) {
       const isSent = command.state === "sent";
       if (isSent) this.#sendWrongEnd();
       return this.#drop(isSent ? undefined : "Invalid arguments");
     }
     this.#send(command, line, encodeUtf8(`${isBinary ? "~" : ""}{${size}}\r\n`));
     this.#left = size;
+    this.#isOneLine = kind === "string" && this.#takesLineEnds === false;
     this.#state = "literal";
   }
 
   /** Sends a piece of a literal's data. */
   data(bytes: Uint8Array): void {
-    this.#options.output.push(bytes);
+    if (this.#isOneLine && bytes.some(isLineEnd)) {
+      this.#hasLineEnd = true;
+      this.#options.output.push(bytes.map((byte) => isLineEnd(byte) ? SPACE : byte));
+    } else this.#options.output.push(bytes);
     this.#left -= bytes.length;
     if (this.#left > 0) return;
     this.#state = "line";
@@ -176,7 +197,7 @@ export class RelayPassThrough implements PassThrough {
     const line = this.#takeLine();
     this.#state = "between";
     if (command.state === "answered") return "next";
-    if (this.#grammar?.isComplete === false) {
+    if (this.#grammar?.isComplete === false || this.#hasLineEnd) {
       if (command.state === "new") return "refuse";
       this.#sendWrongEnd();
       return "next";
@@ -272,6 +293,9 @@ export class RelayPassThrough implements PassThrough {
     const grammar = state.optional(this.#grammar, () => AppendGrammar.blank());
     this.#append = state.value(this.#append === "unknown") ? "unknown" : grammar;
     this.#left = state.value(this.#left);
+    this.#takesLineEnds = state.value(this.#takesLineEnds);
+    this.#isOneLine = state.value(this.#isOneLine);
+    this.#hasLineEnd = state.value(this.#hasLineEnd);
     this.#isWrongLine = state.value(this.#isWrongLine);
     this.#isClosing = state.value(this.#isClosing);
   }
@@ -319,6 +343,7 @@ export class RelayPassThrough implements PassThrough {
     const line = this.#line.take();
     if (this.#append === "unknown") this.#append = AppendGrammar.of(this.#current.name, line);
     this.#append?.line(line);
+    this.#takesLineEnds ??= mayHaveLineEnds(this.#current.name, line);
     return line;
   }
 
@@ -344,6 +369,10 @@ export class RelayPassThrough implements PassThrough {
 function withLineEnd(line: Uint8Array): Uint8Array {
   const end = line.length - 1;
   return line[end - 1] === 0x0d ? line : concat([line.subarray(0, end), lineEnd]);
+}
+
+function isLineEnd(byte: number): boolean {
+  return byte === LF || byte === CR;
 }
 
 /** Whether a line is DONE, in any case of its letters. */

@@ -342,9 +342,9 @@ test("the selected mailbox › SELECT, EXAMINE, CLOSE, UNSELECT and their failur
   assert.equal(step("SELECT INBOX", "a OK [READ-WRITE] Done."), "INBOX");
   assert.equal(step("NOOP", "a OK Done."), "INBOX");
   assert.equal(step('EXAMINE "a \\"b\\""', "a OK Done."), 'a "b"');
-  assert.equal(step("SELECT {5+}\r\nx y\r\n", "+ OK", "a OK Done."), "x y\r\n");
-  assert.equal(step("SELECT x )", "* OK x"), "x y\r\n");
-  assert.equal(step("SELECT x y", "a BAD x"), "x y\r\n");
+  assert.equal(step("SELECT {3+}\r\nx y", "+ OK", "a OK Done."), "x y");
+  assert.equal(step("SELECT x )", "* OK x"), "x y");
+  assert.equal(step("SELECT x y", "a BAD x"), "x y");
   assert.equal(step("SELECT x", "* OK [CLOSED] Closed.", "a NO x"), undefined);
   assert.equal(step("SELECT y", "a OK x"), "y");
   assert.equal(step("SELECT x", "a NO x"), undefined);
@@ -468,5 +468,47 @@ test("APPEND › wrong arguments › don't go up, in whatever place", () => {
     talk.server("c OK\r\n+ OK\r\n");
     assert.equal(talk.got(), "d APPEND INBOX {2}\r\nhi x\r\ne NOOP\r\n");
     assert.equal(talk.server("d BAD x\r\n"), "d BAD x\r\n");
+  }
+});
+
+test("a string › with a line end › goes up without it, in a wrong command", () => {
+  const cases = [
+    ["SORT ({7+}\r\nx\r\n+ go) UTF-8 ALL", "SORT ({7}\r\n", "x  + go )(\r\n"],
+    ["UID SEARCH {7+}\r\nx\r\n+ go", "UID SEARCH {7}\r\n", "x  + go )(\r\n"],
+    ["SELECT {4+}\r\nx\n\ry {2+}\r\nhi", "SELECT {4}\r\n", "x  y )(\r\n"],
+    ["APPEND {3+}\r\nx\ny {2+}\r\nhi", "APPEND {3}\r\n", "x y x\r\n"],
+    ["APPEND x CATENATE (URL {3+}\r\nx\ry)", "APPEND x CATENATE (URL {3}\r\n", "x y x\r\n"],
+    ["REPLACE {3+}\r\n1\n2 x {2+}\r\nhi", "REPLACE {3}\r\n", "1 2 x\r\n"],
+  ];
+  for (const [command, first, rest] of cases) {
+    for (const isSlow of [false, true]) {
+      const talk = RelayTalk.in();
+      for (const part of isSlow ? `a ${command}\r\nb NOOP\r\n` : [`a ${command}\r\nb NOOP\r\n`]) {
+        talk.client(part);
+      }
+      assert.equal(talk.got(), `a ${first}`);
+      talk.server("+ OK\r\n");
+      assert.equal(talk.got(), `${rest}b NOOP\r\n`);
+      assert.equal(talk.server("a BAD x\r\nb OK x\r\n"), "a BAD x\r\nb OK x\r\n");
+    }
+  }
+});
+
+test("a text of several lines › in a message, metadata or a script › goes up as it is", () => {
+  for (
+    const [before, after] of [
+      ["APPEND x ", ""],
+      ["APPEND x CATENATE (TEXT ", ")"],
+      ["REPLACE 1 x ", ""],
+      ["UID REPLACE 1 x ", ""],
+      ["SETMETADATA x (/private/comment ", ")"],
+      ["FILTER SIEVE SCRIPT ", " ALL"],
+      ["UID FILTER SIEVE SCRIPT ", " ALL"],
+    ]
+  ) {
+    const talk = RelayTalk.in();
+    talk.client(`a ${before}{4+}\r\nx\r\ny${after}\r\n`);
+    talk.server("+ OK\r\n");
+    assert.equal(talk.got(), `a ${before}{4}\r\nx\r\ny${after}\r\n`);
   }
 });

@@ -131,6 +131,9 @@ for (const version of versions) {
       ["a SEARCH (TEXT {2+}\r\nhi x\r\n", /^a BAD /],
       ["a CREATE x {8+}\r\nx NOOP\r\n\r\n", /^a (OK|NO|BAD) /],
       ["a SELECT nosuch {8+}\r\nx NOOP\r\n\r\n", /^a (NO|BAD) /],
+      // Dovecot repeats these strings: what follows the line end would grant a literal that it refuses.
+      ["a SORT ({15+}\r\nx\r\n+ go\r\n* OK x) UTF-8 ALL\r\n", /^a BAD /],
+      ["a UID SEARCH {15+}\r\nx\r\n+ go\r\n* OK x\r\n", /^a BAD /],
       ["a NOOP {8+}\r\nx NOOP\r\n\r\n", /^a BAD /],
       ["a IDLE\r\nx NOOP {8+}\r\ny NOOP\r\n\r\n", /^a BAD Expected DONE/],
       ["a] NOOP\r\n", /^a\] BAD /],
