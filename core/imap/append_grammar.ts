@@ -57,6 +57,8 @@ export class AppendGrammar {
   /** How many words stand before the mailbox's name. */
   #skips: number;
   #isReplace: boolean;
+  /** Whether the latest literal is in a list of parts. */
+  #isInParts = false;
 
   private constructor(skips: number, isReplace: boolean) {
     this.#skips = skips;
@@ -81,6 +83,12 @@ export class AppendGrammar {
     this.#place = state.value(this.#place);
     this.#skips = state.value(this.#skips);
     this.#isReplace = state.value(this.#isReplace);
+    this.#isInParts = state.value(this.#isInParts);
+  }
+
+  /** Whether the latest literal is in a list of parts, which Dovecot has to see closed before it skips a line. */
+  get isInParts(): boolean {
+    return this.#isInParts;
   }
 
   /** Whether the command can end here. */
@@ -104,6 +112,7 @@ export class AppendGrammar {
     const isString = this.#skips > 0 || this.#place === "mailbox" || this.#place === "url";
     this.#take("literal");
     if (this.#place === "wrong") return undefined;
+    this.#isInParts = this.#place === "next-part";
     return isString ? "string" : "message";
   }
 

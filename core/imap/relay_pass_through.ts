@@ -66,6 +66,11 @@ const wrongEnd = encodeUtf8(" )(\r\n");
  * command.
  */
 const wrongAppendEnd = encodeUtf8(" x\r\n");
+/**
+ * The same within CATENATE's parentheses: behind a URL that is a literal, Dovecot reads an end of the line as another,
+ * empty command if they are open.
+ */
+const wrongPartsEnd = encodeUtf8(") x\r\n");
 
 /**
  * Passes a client's commands on, so that the server takes for data what the relay took for data, and nothing else.
@@ -354,7 +359,9 @@ export class RelayPassThrough implements PassThrough {
   }
 
   #sendWrongEnd(): void {
-    this.#options.output.push(this.#grammar === undefined ? wrongEnd : wrongAppendEnd);
+    const grammar = this.#grammar;
+    const appendEnd = grammar?.isInParts ? wrongPartsEnd : wrongAppendEnd;
+    this.#options.output.push(grammar === undefined ? wrongEnd : appendEnd);
   }
 
   #send(command: PassedCommand, ...pieces: Uint8Array[]): void {

@@ -477,7 +477,7 @@ test("a string › with a line end › goes up without it, in a wrong command", 
     ["UID SEARCH {7+}\r\nx\r\n+ go", "UID SEARCH {7}\r\n", "x  + go )(\r\n"],
     ["SELECT {4+}\r\nx\n\ry {2+}\r\nhi", "SELECT {4}\r\n", "x  y )(\r\n"],
     ["APPEND {3+}\r\nx\ny {2+}\r\nhi", "APPEND {3}\r\n", "x y x\r\n"],
-    ["APPEND x CATENATE (URL {3+}\r\nx\ry)", "APPEND x CATENATE (URL {3}\r\n", "x y x\r\n"],
+    ["APPEND x CATENATE (URL {3+}\r\nx\ry)", "APPEND x CATENATE (URL {3}\r\n", "x y) x\r\n"],
     ["REPLACE {3+}\r\n1\n2 x {2+}\r\nhi", "REPLACE {3}\r\n", "1 2 x\r\n"],
   ];
   for (const [command, first, rest] of cases) {

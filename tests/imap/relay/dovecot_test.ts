@@ -124,6 +124,8 @@ for (const version of versions) {
       ["a APPEND INBOX {2+}\r\nhi {3}x\r\n", /^a BAD /],
       ["a APPEND {5+}\r\nINBOX x\r\n", /^a BAD /],
       ["a APPEND INBOX CATENATE (TEXT {2+}\r\nhi x {8+}\r\nx NOOP\r\n)\r\n", /^a BAD /],
+      ["a APPEND INBOX CATENATE (URL {3+}\r\nbad x {8+}\r\nx NOOP\r\n)\r\n", /^a (BAD|NO) /],
+      ["a APPEND INBOX CATENATE (URL {11+}\r\nx\r\n+ go\r\n* x)\r\n", /^a (BAD|NO) /],
       ["a APPEND INBOX CATENATE (x {8+}\r\nx NOOP\r\n)\r\n", /^a BAD /],
       ["a APPEND INBOX CATENATE {8+}\r\nx NOOP\r\n\r\n", /^a BAD /],
       ["a APPEND INBOX {0+}\r\n\r\n", /^a NO /],
