@@ -271,6 +271,11 @@ export class Conversation implements Protocol<ConversationEvent> {
     this.#context.session.mailbox = mailbox;
   }
 
+  /** For a pass-through: what the client says by ID; `undefined` for NIL. */
+  setClientId(fields: ClientFields | undefined): void {
+    this.#context.session.clientId = fields;
+  }
+
   /** For a pass-through: what the server says by ID. */
   setServerId(fields: ClientFields): void {
     this.#context.session.serverId = fields;

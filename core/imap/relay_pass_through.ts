@@ -10,6 +10,7 @@ import { quoteText } from "../peer_text.ts";
 import type { StateArchive } from "../state_archive.ts";
 import { AppendGrammar } from "./append_grammar.ts";
 import type { Conversation } from "./conversation.ts";
+import { readClientId } from "./id_command.ts";
 import type {
   PassDecision,
   PassedLine,
@@ -157,7 +158,7 @@ export class RelayPassThrough implements PassThrough {
     this.#takesLineEnds = undefined;
     this.#hasLineEnd = false;
     this.#state = "line";
-    return selectsMailbox(name) ? "pass-collecting" : "pass";
+    return selectsMailbox(name) || name === "ID" ? "pass-collecting" : "pass";
   }
 
   /** Keeps a part of the current line. */
@@ -208,6 +209,7 @@ export class RelayPassThrough implements PassThrough {
       return "next";
     }
     if (selectsMailbox(command.name)) command.mailbox = astringOf(args[0]);
+    if (command.name === "ID") this.#noteClientId(args);
     this.#send(command, withLineEnd(line));
     if (command.name === "IDLE") this.#state = "idle-sent";
     else if (command.name === "LOGOUT") this.#state = "logout";
@@ -327,6 +329,12 @@ export class RelayPassThrough implements PassThrough {
         if (status !== "OK") this.#state = "between";
         break;
     }
+  }
+
+  /** Notes what the client says by ID, unless the server is going to find it wrong. */
+  #noteClientId(args: readonly ImapValue[]): void {
+    const id = readClientId(args);
+    if (id !== undefined) this.#conversation!.setClientId(id.fields);
   }
 
   #select({ name, mailbox }: PassedCommand, status: string): void {

@@ -512,3 +512,18 @@ test("a text of several lines › in a message, metadata or a script › goes up
     assert.equal(talk.got(), `a ${before}{4}\r\nx\r\ny${after}\r\n`);
   }
 });
+
+test("ID › of a client that is logged in › goes up, and the session has it", () => {
+  const talk = RelayTalk.in();
+  talk.client('a ID ("name" "x" "os" NIL)\r\nb ID (x)\r\nc ID ("a\r\n');
+  assert.equal(talk.got(), 'a ID ("name" "x" "os" NIL)\r\nb ID (x)\r\n');
+  assert.deepEqual(talk.relay.session.clientId, new Map([["x", undefined]]));
+  talk.client("d ID ((x))\r\n");
+  assert.deepEqual(talk.relay.session.clientId, new Map([["x", undefined]]));
+  talk.client('e ID ("name" {1+}\r\n');
+  talk.server("a OK\r\nb OK\r\nd BAD x\r\n+ OK\r\n");
+  talk.client("y)\r\n");
+  assert.deepEqual(talk.relay.session.clientId, new Map([["name", "y"]]));
+  talk.client("f ID NIL\r\n");
+  assert.equal(talk.relay.session.clientId, undefined);
+});
