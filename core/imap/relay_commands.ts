@@ -85,15 +85,34 @@ export function takesLiterals(name: string): boolean {
   return passed.get(name) === true;
 }
 
+/** An atom or a quoted string. */
+const word = String.raw`(?:[^\s"(){]+|"(?:[^"\\]|\\.)*")`;
+
+/** Lines, or what is between two literals, after which the value of an item of metadata follows. */
+const beforeValue = new RegExp(
+  String.raw`^\S+ +SETMETADATA +${word} +\((?:${word} +${word} +)*${word} +$`,
+  "i",
+);
+const betweenValues = new RegExp(String.raw`^ +(?:${word} +${word} +)*${word} +$`);
+
+/** A line after which a Sieve script follows. */
+const beforeScript = /^\S+ +(?:UID +)?FILTER +SIEVE +SCRIPT +$/i;
+
+/** How long a line is at most that is looked at. */
+const longestBefore = 8192;
+
 /**
- * Whether strings of a command may have line ends, by its name and its first line: those that are a text of several
- * lines, metadata and scripts. Nobody's mailbox, search or flag has any, and Dovecot repeats some of these in the text
- * of an answer as they are, so that what follows a line end would be read as another response.
+ * Whether the literal after a line is a text of several lines: the value of an item of metadata, or a script. After the
+ * first literal of a command, the line is what is between two literals, and `previous` says what the one before was.
+ *
+ * Nobody's mailbox, search or flag has line ends, and Dovecot repeats some of these in the text of an answer as they
+ * are, so that what follows a line end would be read as another response.
  */
-export function mayHaveLineEnds(name: string, line: Uint8Array): boolean {
-  if (name === "SETMETADATA" || name === "FILTER") return true;
-  return name === "UID" &&
-    /^\S+ +UID +FILTER /i.test(asciiText(line, 0, Math.min(line.length, 300)));
+export function isTextAfter(line: Uint8Array, previous: boolean | undefined): boolean {
+  if (line.length > longestBefore) return false;
+  const text = asciiText(line, 0, line.length);
+  if (previous === undefined) return beforeValue.test(text) || beforeScript.test(text);
+  return previous && betweenValues.test(text);
 }
 
 /** Whether a command selects a mailbox, which is its first argument. */

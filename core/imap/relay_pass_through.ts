@@ -18,7 +18,7 @@ import type {
   PassNext,
   PassThrough,
 } from "./pass_through.ts";
-import { isPassed, mayHaveLineEnds, selectsMailbox, takesLiterals } from "./relay_commands.ts";
+import { isPassed, isTextAfter, selectsMailbox, takesLiterals } from "./relay_commands.ts";
 import type { StatusFrame } from "./response_reader.ts";
 import type { UpstreamIdle } from "./upstream_idle.ts";
 import { astringOf, type ImapValue } from "./value.ts";
@@ -109,8 +109,8 @@ export class RelayPassThrough implements PassThrough {
   #append: AppendGrammar | "unknown" | undefined;
   /** How much of the literal's data is to come. */
   #left = 0;
-  /** Whether strings of the current command may have line ends; `undefined` before the end of the first line. */
-  #takesLineEnds: boolean | undefined;
+  /** Whether the latest string of the current command is a text of several lines; `undefined` before the first. */
+  #isText: boolean | undefined;
   /** Whether the literal is a string without line ends. */
   #isOneLine = false;
   /** Whether such a string of the current command had one, which makes the command wrong. */
@@ -155,7 +155,7 @@ export class RelayPassThrough implements PassThrough {
     if (mustWait || !this.#options.idle.stop()) return "hold";
     this.#current = { tag, name, mailbox: undefined, state: "new" };
     this.#append = "unknown";
-    this.#takesLineEnds = undefined;
+    this.#isText = undefined;
     this.#hasLineEnd = false;
     this.#state = "line";
     return selectsMailbox(name) || name === "ID" ? "pass-collecting" : "pass";
@@ -181,7 +181,8 @@ export class RelayPassThrough implements PassThrough {
     }
     this.#send(command, line, encodeUtf8(`${isBinary ? "~" : ""}{${size}}\r\n`));
     this.#left = size;
-    this.#isOneLine = kind === "string" && this.#takesLineEnds === false;
+    this.#isText = isTextAfter(line, this.#isText);
+    this.#isOneLine = kind === "string" && !this.#isText;
     this.#state = "literal";
   }
 
@@ -300,7 +301,7 @@ export class RelayPassThrough implements PassThrough {
     const grammar = state.optional(this.#grammar, () => AppendGrammar.blank());
     this.#append = state.value(this.#append === "unknown") ? "unknown" : grammar;
     this.#left = state.value(this.#left);
-    this.#takesLineEnds = state.value(this.#takesLineEnds);
+    this.#isText = state.value(this.#isText);
     this.#isOneLine = state.value(this.#isOneLine);
     this.#hasLineEnd = state.value(this.#hasLineEnd);
     this.#isWrongLine = state.value(this.#isWrongLine);
@@ -356,7 +357,6 @@ export class RelayPassThrough implements PassThrough {
     const line = this.#line.take();
     if (this.#append === "unknown") this.#append = AppendGrammar.of(this.#current.name, line);
     this.#append?.line(line);
-    this.#takesLineEnds ??= mayHaveLineEnds(this.#current.name, line);
     return line;
   }
 

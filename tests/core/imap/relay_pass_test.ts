@@ -479,6 +479,12 @@ test("a string › with a line end › goes up without it, in a wrong command", 
     ["APPEND {3+}\r\nx\ny {2+}\r\nhi", "APPEND {3}\r\n", "x y x\r\n"],
     ["APPEND x CATENATE (URL {3+}\r\nx\ry)", "APPEND x CATENATE (URL {3}\r\n", "x y) x\r\n"],
     ["REPLACE {3+}\r\n1\n2 x {2+}\r\nhi", "REPLACE {3}\r\n", "1 2 x\r\n"],
+    ["SETMETADATA {3+}\r\nx\ny (/a b)", "SETMETADATA {3}\r\n", "x y )(\r\n"],
+    ["SETMETADATA x ({3+}\r\nx\ny b)", "SETMETADATA x ({3}\r\n", "x y )(\r\n"],
+    ["SETMETADATA x (/a b {3+}\r\nx\ny c)", "SETMETADATA x (/a b {3}\r\n", "x y )(\r\n"],
+    ['SETMETADATA x (/a "b c" {1+}\r\n\n d)', 'SETMETADATA x (/a "b c" {1}\r\n', "  )(\r\n"],
+    ["FILTER SIEVE PERSONAL {3+}\r\nx\ny ALL", "FILTER SIEVE PERSONAL {3}\r\n", "x y )(\r\n"],
+    ["SEARCH FILTER SIEVE SCRIPT {1+}\r\n\n", "SEARCH FILTER SIEVE SCRIPT {1}\r\n", "  )(\r\n"],
   ];
   for (const [command, first, rest] of cases) {
     for (const isSlow of [false, true]) {
@@ -494,6 +500,24 @@ test("a string › with a line end › goes up without it, in a wrong command", 
   }
 });
 
+test("a string › with a line end, after a text of several lines › goes up without it, in a wrong command", () => {
+  for (
+    const [before, between] of [
+      ["FILTER SIEVE SCRIPT ", " "],
+      ["SETMETADATA x (/a ", " "],
+      ["SETMETADATA x (/a ", " /b c "],
+      ["SETMETADATA x (/a ", ") "],
+    ]
+  ) {
+    const talk = RelayTalk.in();
+    talk.client(`a ${before}{3+}\r\n1\n2${between}{3+}\r\nx\ny\r\n`);
+    talk.server("+ OK\r\n");
+    assert.equal(talk.got(), `a ${before}{3}\r\n1\n2${between}{3}\r\n`);
+    talk.server("+ OK\r\n");
+    assert.equal(talk.got(), "x y )(\r\n");
+  }
+});
+
 test("a text of several lines › in a message, metadata or a script › goes up as it is", () => {
   for (
     const [before, after] of [
@@ -502,6 +526,7 @@ test("a text of several lines › in a message, metadata or a script › goes up
       ["REPLACE 1 x ", ""],
       ["UID REPLACE 1 x ", ""],
       ["SETMETADATA x (/private/comment ", ")"],
+      ['SETMETADATA "a \\"b" (/a "b c" /private/comment ', " /c d)"],
       ["FILTER SIEVE SCRIPT ", " ALL"],
       ["UID FILTER SIEVE SCRIPT ", " ALL"],
     ]
