@@ -221,6 +221,8 @@ export class SweepRun<Value> {
     return new Promise((resolve, reject) => {
       this.#interrupt = () => resolve(undefined);
       found.then(resolve, reject);
+      // It may have ended while the function was called, or before.
+      if (this.#state === "ending") this.#interrupt();
     });
   }
 

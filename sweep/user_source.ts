@@ -97,6 +97,8 @@ export class UserSource {
     return new Promise((resolve, reject) => {
       this.#interrupt = () => resolve(undefined);
       step.then(resolve, reject);
+      // The input itself may have closed it.
+      if (this.#state === "closed") this.#interrupt();
     });
   }
 }

@@ -81,6 +81,35 @@ test("sweep, serverOf › never answers › the sweep can be left and aborted, a
   await assert.rejects(all(sweep(["a", "b"], work, { serverOf, signal })), { name: "AbortError" });
 });
 
+test("sweep, serverOf › aborts the sweep and never answers › the sweep ends", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const serverOf = () => {
+    controller.abort();
+    return new Promise<never>(() => {});
+  };
+  await assert.rejects(all(sweep(["a"], () => {}, { serverOf, signal })), { name: "AbortError" });
+});
+
+test("sweep, serverOf › called just after the end, and never answers › the sweep ends", async () => {
+  // The user is there already when the sweep is aborted.
+  for (let turns = 0; turns < 8; turns++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const input = async function* () {
+      void (async () => {
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        controller.abort();
+      })();
+      yield "a";
+    };
+    const serverOf = () => new Promise<never>(() => {});
+    await assert.rejects(all(sweep(input(), () => {}, { serverOf, signal })), {
+      name: "AbortError",
+    });
+  }
+});
+
 test("sweep, perServer › killed while users wait for their server › they are begun next time", async () => {
   const journal = new MemoryJournal();
   const controller = new AbortController();

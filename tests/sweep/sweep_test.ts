@@ -170,6 +170,18 @@ test("sweep › an input that never yields again › can be left and aborted", a
   });
 });
 
+test("sweep › an input that aborts the sweep and never yields › the sweep ends", async () => {
+  const controller = new AbortController();
+  const input = async function* () {
+    controller.abort();
+    await new Promise(() => {});
+    yield "a";
+  };
+  await assert.rejects(all(sweep(input(), () => {}, { signal: controller.signal })), {
+    name: "AbortError",
+  });
+});
+
 test("sweep › an input that throws › the work under way ends with results, then its error comes", async () => {
   const wrong = new Error("The list is broken.");
   const input = async function* () {
