@@ -43,11 +43,13 @@ export function fileJournal(path: string, options: FileJournalOptions = {}): Swe
   return new FileJournal(path, options.sync === true);
 }
 
+/** A file's identity, whatever its name. */
+type FileId = Pick<BigIntStats, "dev" | "ino">;
+
 /** The file of a journal, as long as this sweep has it. */
 interface OwnFile {
   readonly handle: FileHandle;
-  /** Its identity, whatever its name. */
-  readonly id: Pick<BigIntStats, "dev" | "ino">;
+  readonly id: FileId;
   /** How many bytes were written. */
   size: number;
 }
@@ -77,8 +79,13 @@ class FileJournal implements SweepJournal {
       this.#path = await this.#filePath();
       for (;;) {
         const old = await this.#open();
-        if (old !== undefined) return await this.#takeOver(old);
-        if (await this.#create()) return undefined;
+        if (old === undefined) {
+          if (await this.#create()) return undefined;
+          continue;
+        }
+        const found = await this.#takeOver(old);
+        if (found !== undefined) return found.text;
+        await this.close();
       }
     } catch (error) {
       await this.close();
@@ -88,8 +95,7 @@ class FileJournal implements SweepJournal {
 
   async save(text: string): Promise<void> {
     if (this.#file!.size >= replacedFrom) {
-      this.#checkOwner();
-      await this.#replace(text);
+      await this.#replace(text, this.#file!.id);
     } else await this.#append(text);
     // After the write: who takes the file over reads what was written before.
     this.#checkOwner();
@@ -130,12 +136,14 @@ class FileJournal implements SweepJournal {
     }
   }
 
-  async #takeOver(old: FileHandle): Promise<string | undefined> {
+  /** Takes a file over, and returns what it has; `undefined` if the path has another one by then. */
+  async #takeOver(old: FileHandle): Promise<{ readonly text: string | undefined } | undefined> {
     try {
-      await this.#replace(this.#read(await readAll(old, this.#path)));
+      const id = await old.stat({ bigint: true });
+      if (!await this.#replace(this.#read(await readAll(old, this.#path)), id)) return undefined;
       const last = this.#read(await readAll(old, this.#path));
       if (last !== undefined) await this.save(last);
-      return last;
+      return { text: last };
     } finally {
       await old.close();
     }
@@ -152,21 +160,27 @@ class FileJournal implements SweepJournal {
     }
   }
 
-  /** Puts a new file with one text in place of the one that is there. */
-  async #replace(text: string | undefined): Promise<void> {
-    const { rename, unlink } = this.#fs.promises;
+  /** Puts a new file with one text in place of the one that is there; returns `false` if another one is. */
+  async #replace(text: string | undefined, there: FileId): Promise<boolean> {
+    const { unlink } = this.#fs.promises;
     const path = `${this.#path}.${crypto.randomUUID().slice(0, 8)}.new`;
     const old = this.#file;
     this.#file = await this.#new(path);
-    await old?.handle.close();
+    let isReplaced = false;
     try {
       if (text !== undefined) await this.#append(text);
-      await rename(path, this.#path);
-    } catch (error) {
-      await unlink(path).catch(() => {});
-      throw error;
+      // Looked at last of all: what another sweep has saved in a file of its own must not be lost.
+      if (this.#isThere(there)) {
+        this.#fs.renameSync(path, this.#path);
+        isReplaced = true;
+      }
+    } finally {
+      // Not before: another file could get its identity.
+      await old?.handle.close();
+      if (!isReplaced) await unlink(path).catch(() => {});
     }
-    if (this.#sync) await this.#syncFolder();
+    if (isReplaced && this.#sync) await this.#syncFolder();
+    return isReplaced;
   }
 
   /** Creates a file, where there must be none. */
@@ -187,12 +201,16 @@ class FileJournal implements SweepJournal {
 
   /** Throws if another sweep has put its file there, or if the file was removed. */
   #checkOwner(): void {
-    const { id } = this.#file!;
-    const there = this.#fs.statSync(this.#path, { bigint: true, throwIfNoEntry: false });
-    if (there?.ino === id.ino && there.dev === id.dev) return;
+    if (this.#isThere(this.#file!.id)) return;
     throw new JournalError(
       `The journal ${this.#path} was removed, or taken over by another sweep. Let one sweep at a time use it.`,
     );
+  }
+
+  /** Whether the path leads to that file. */
+  #isThere(id: FileId): boolean {
+    const there = this.#fs.statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    return there?.ino === id.ino && there.dev === id.dev;
   }
 
   async #syncFolder(): Promise<void> {

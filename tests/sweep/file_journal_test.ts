@@ -81,6 +81,36 @@ test("file journal › a file that is something else › is left alone", async (
   }
 });
 
+test("file journal › two sweeps that start at the same time › what one of them has saved isn't lost", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  for (let turns = 0; turns < 20; turns++) {
+    await saved(path, '{"old":1}');
+    const [one, other] = [fileJournal(path), fileJournal(path)];
+    const begin = async () => {
+      await one.load();
+      await one.save('{"new":2}');
+      return true;
+    };
+    const loadLater = async () => {
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      return await other.load();
+    };
+    const refused = (error: unknown) => {
+      assert(error instanceof JournalError);
+      return undefined;
+    };
+    const [isBegun, text] = await Promise.all([begin().catch(refused), loadLater().catch(refused)]);
+    // Who has the file at the end knows what the other one has begun.
+    const isOwner = await other.save('{"other":3}').then(() => true, () => false);
+    if (isBegun && isOwner) assert.equal(text, '{"new":2}');
+    await one.close!();
+    await other.close!();
+    await rm(path);
+  }
+  assert.deepEqual(await readdir(folder.path), []);
+});
+
 test("file journal › a path that is no text › is refused, and no file is created", async () => {
   for (const path of [5, 0, null, undefined, {}, ["x"], ""]) {
     assert.throws(() => fileJournal(path as string), LocalProtocolError);
