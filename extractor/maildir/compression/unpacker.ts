@@ -71,13 +71,17 @@ export class Source {
   /** Whether there are no more bytes. Throws a {@linkcode DamagedData} after the time limit. */
   get isAtEnd(): boolean {
     if (this.#at < this.#end) return false;
-    if (performance.now() - this.#start > this.#maxTime) {
-      throw new DamagedData(`it takes longer than ${this.#maxTime / 1000} s`);
-    }
+    this.checkTime();
     this.#at = 0;
     this.#end = this.#file.fill(this.#buffer, this.#position);
     this.#position += this.#end;
     return this.#end === 0;
+  }
+
+  /** Throws a {@linkcode DamagedData} after the time limit; for formats in which few bytes take long. */
+  checkTime(): void {
+    if (performance.now() - this.#start <= this.#maxTime) return;
+    throw new DamagedData(`it takes longer than ${this.#maxTime / 1000} s`);
   }
 
   /** The next byte. Throws a {@linkcode DamagedData} at the end. */

@@ -65,6 +65,8 @@ function unpackFrame(
   push(start);
   push(header);
   for (let isLast = false; !isLast;) {
+    // A block of one byte may move a window of 128 MiB.
+    source.checkTime();
     const block = takeBlock(source);
     isLast = (block[0] & 1) !== 0;
     push(block, isLast && !hasChecksum);
