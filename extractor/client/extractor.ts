@@ -309,7 +309,7 @@ export class Extractor implements AsyncDisposable {
     }
     const input = encodeRequest(method, request);
     const reply = await this.#queue.submit({ method, input }, options);
-    return read(reply, () => decodeResponse(method, reply.message));
+    return read(reply, () => decodeResponse(method, reply.message, { readUnknownFields: false }));
   }
 
   /**

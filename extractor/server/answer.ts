@@ -54,7 +54,8 @@ export interface Codec {
 
 /** Versions 2 and 3: messages in both directions. */
 export const messageCodec: Codec = {
-  decode: decodeRequest,
+  // Nobody passes them on, and a client could take much memory by them.
+  decode: (method, input) => decodeRequest(method, input, { readUnknownFields: false }),
   encode: (method, response) => ({ message: encodeResponse(method, response) }),
   fail: (failure) => ({ message: failureResponse(failure) }),
 };

@@ -96,6 +96,7 @@ for (const name of names) {
           // Changed and encoded: the new values, and the unknown fields of the old ones.
           const { $unknown } = decoded;
           assert.equal($unknown?.length, 4);
+          assert.equal(decode(name, bytes, { readUnknownFields: false }).$unknown, undefined);
           const merged = decoded as Record<string, unknown>;
           for (const { localName } of schema.members) delete merged[localName];
           Object.assign(merged, changed);
