@@ -233,19 +233,29 @@ export function shifted(label: string, { from, to, header }: ShiftSigns): Charse
   if (inner === undefined) return undefined;
   const strictly: StrictDecoder = (bytes) => {
     if (bytes.some((byte) => byte > 0x7f)) return undefined;
-    const pieces = toByteText(bytes).replaceAll(header, "").split(from);
-    const texts = pieces.map((piece, at) => {
-      if (at === 0) return piece;
-      const [high, ...rest] = piece.split(to);
-      const raised = Uint8Array.from(high, (character) => {
-        const byte = character.charCodeAt(0);
-        return byte > 0x20 ? byte | 0x80 : byte;
-      });
-      return inner.strictly(raised) === undefined
-        ? undefined
-        : inner.strictly(raised) + rest.join(to);
-    });
-    return texts.includes(undefined) ? undefined : texts.join("");
+    const text = toByteText(bytes).replaceAll(header, "");
+    const unshifted = new Uint8Array(text.length);
+    let size = 0;
+    let isShifted = false;
+    /** Whether the second byte of a character is to come. */
+    let isHalf = false;
+    for (let at = 0; at < text.length;) {
+      const byte = text.charCodeAt(at);
+      const isFrom = byte === from.charCodeAt(0) && text.startsWith(from, at);
+      const isTo = isShifted && byte === to.charCodeAt(0) && text.startsWith(to, at);
+      const isSign = isFrom || isTo;
+      const isRaised = !isSign && isShifted && byte > 0x20;
+      if (isHalf && !isRaised) return undefined;
+      if (isSign) {
+        isShifted = isFrom;
+        at += isFrom ? from.length : to.length;
+        continue;
+      }
+      if (isRaised) isHalf = !isHalf;
+      unshifted[size++] = isRaised ? byte | 0x80 : byte;
+      at++;
+    }
+    return isHalf ? undefined : inner.strictly(unshifted.subarray(0, size));
   };
   return { isStateful: true, strictly, leniently: windows1252Text };
 }
