@@ -217,7 +217,7 @@ export class CommandRunner {
 
   /** The command has ended. */
   #end(current: Current): void {
-    current.watch?.stop();
+    current.watch?.stop(this.#options.onError);
     if (this.#current !== current) return;
     this.#wakeTimer.stop();
     this.#current = undefined;

@@ -6,7 +6,6 @@
 
 import type { ImapSession } from "../core/imap/mod.ts";
 import { LocalProtocolError } from "../core/mod.ts";
-import { callListener } from "../transports/call_listener.ts";
 import type { WatchCommand } from "./define_command.ts";
 
 /** The watch of one command, from its start to its end, whether the command sleeps or not. */
@@ -32,7 +31,7 @@ export class CommandWatch {
         '"watch" of a command returned something else than a function. Return one that ends the watch.',
       );
     }
-    if ((this.#state as string) === "stopped") callListener(stop);
+    if ((this.#state as string) === "stopped") stop();
     else this.#stop = stop;
   }
 
@@ -49,12 +48,17 @@ export class CommandWatch {
     if (this.#isWoken) onWake?.();
   }
 
-  /** Ends it. */
-  stop(): void {
+  /** Ends it; `onError` gets what the command's function throws for that. */
+  stop(onError: (error: unknown) => void): void {
     this.#state = "stopped";
     this.#onWake = undefined;
-    callListener(this.#stop);
+    const stop = this.#stop;
     this.#stop = undefined;
+    try {
+      stop?.();
+    } catch (error) {
+      onError(error);
+    }
   }
 
   #wake(): void {

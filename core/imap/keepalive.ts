@@ -28,5 +28,7 @@ export function nextKeepalive(
   { phase = 0 }: { phase?: number } = {},
 ): number {
   const since = (now + phase) % interval;
-  return now + interval - (since < 0 ? since + interval : since);
+  const next = now + interval - (since < 0 ? since + interval : since);
+  // With fractions, rounding may lead to `now` itself.
+  return next > now ? next : now + interval;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callListener } from "../../transports/call_listener.ts";
 import { RefusalDelays } from "../../transports/refusal_delays.ts";
 import { type SharedTimer, SharedTimers } from "../../transports/shared_timers.ts";
 import { startTimer, type Timer } from "../../transports/timers.ts";
@@ -144,7 +145,7 @@ export class RelayConnection {
     const transports = [frozen.client, frozen.upstream];
     if (!transports.every(({ transport }) => mayMove(transport))) return undefined;
     this.#stopWaiting(frozen);
-    frozen.command?.watch?.stop();
+    frozen.command?.watch?.stop((error) => callListener(this.#options.onError, error, this.client));
     this.#tellClosed();
     return { bytes: writeMoved(frozen, this.client), transports };
   }

@@ -3,7 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LocalProtocolError } from "../../core/mod.ts";
-import { defineCommand, type ImapCommand, ok, sleep, untagged } from "../../imap/mod.ts";
+import {
+  continuation,
+  defineCommand,
+  type ImapCommand,
+  ok,
+  sleep,
+  untagged,
+} from "../../imap/mod.ts";
 import { failure, running, until } from "./served.ts";
 
 /** A command that sleeps, with a handler for each call. */
@@ -154,6 +161,27 @@ test("sleep › a watch that starts late › ends when the command has", async (
     await client.asks("wrong\r\n", /a BAD /);
     begin!(() => stops++);
     await until(() => stops === 1, "its end");
+  });
+});
+
+test("sleep › a watch whose end throws › tells the owner, and the next command runs", async () => {
+  const command = defineCommand({
+    name: "XLONG",
+    isLongRunning: true,
+    watch: () => () => {
+      throw new Error("a reason");
+    },
+  }, async function* (_args, _session, { signal, state }) {
+    if (state === undefined) yield continuation("sleeping");
+    return signal.aborted ? ok("Done.") : sleep("asleep");
+  });
+  await running(command, async (client, errors) => {
+    for (const tag of ["a", "b"]) {
+      await client.asks(`${tag} XLONG\r\n`, /\+ sleeping\r\n/);
+      await client.asks("DONE\r\n", new RegExp(`${tag} OK Done\\.\r\n`));
+    }
+    await until(() => errors.length === 2, "its errors");
+    assert.deepEqual(errors.map((error) => /a reason/.test(error)), [true, true]);
   });
 });
 
