@@ -95,9 +95,11 @@ for (const version of ["2.3", "2.4"] as const satisfies readonly DovecotVersion[
       }
 
       await terminal.resize(50, 12);
-      const small = await terminal.see(/^q end, sort by: u user, s service, a address, n nu$/m);
+      // The terminal itself cuts what it shows: its last lines stay until top has written anew.
+      const small = await terminal.see(
+        /^bob +imap +2(?:.*\n)+q end, sort by: u user, s service, a address, n nu$/m,
+      );
       assert.equal(linesOf(small).length, 12);
-      assert.match(small, /^bob +imap +2/m);
       await terminal.resize(120, 24);
       await terminal.see(/^(.*\n){23}q end,.* number of sessions$/m);
       await checkEnd(terminal, () => terminal.press("q"));
