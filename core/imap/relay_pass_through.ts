@@ -383,7 +383,7 @@ export class RelayPassThrough implements PassThrough {
 /** A line that ends in CRLF, whatever the client ended it with: every server sees the same end. */
 function withLineEnd(line: Uint8Array): Uint8Array {
   const end = line.length - 1;
-  return line[end - 1] === 0x0d ? line : concat([line.subarray(0, end), lineEnd]);
+  return line[end - 1] === CR ? line : concat([line.subarray(0, end), lineEnd]);
 }
 
 function isLineEnd(byte: number): boolean {
