@@ -16,16 +16,14 @@ const MOST_LIVE = 24;
 const MOST_FROZEN = 0.25;
 const MOST_TIME = 5;
 
-/** What a connection of one kind takes, or how many milliseconds answers took, measured in a process of its own. */
-async function measure(run: Run, kind: HeldTask["kind"]): Promise<Memory>;
-async function measure(
+/** Holds connections in a process of their own; resolves to what one takes, or to how many milliseconds answers took. */
+async function measure<Result extends Memory | readonly number[]>(
   run: Run,
-  kind: HeldTask["kind"],
-  wakes: number,
-): Promise<readonly number[]>;
-async function measure(run: Run, kind: HeldTask["kind"], wakes?: number): Promise<unknown> {
+  what: Pick<HeldTask, "kind" | "wakes">,
+): Promise<Result> {
   const task: HeldTask = {
-    ...{ kind, node: run.commands.node, wakes },
+    ...what,
+    node: run.commands.node,
     warmUp: run.size(500, 1),
     few: run.size(1_000, 2),
     many: run.size(3_000, 4),
@@ -41,14 +39,14 @@ function mostOf(times: readonly number[], part: number): number {
 }
 
 async function waiting(run: Run): Promise<void> {
-  const bare = await measure(run, "bare");
+  const bare = await measure<Memory>(run, { kind: "bare" });
   let most = MOST_LIVE;
   for (const kind of ["live", "frozen"] as const) {
-    const { anonymous, heap } = await measure(run, kind);
+    const { anonymous, heap } = await measure<Memory>(run, { kind });
     const above = anonymous - bare.anonymous;
     run.record({ name: `${kind}, memory above bare sockets`, value: above, unit: "KiB", most });
     run.record({ name: `${kind}, heap above bare sockets`, value: heap - bare.heap, unit: "KiB" });
-    const times = await measure(run, kind, run.size(300, 1));
+    const times = await measure<readonly number[]>(run, { kind, wakes: run.size(300, 1) });
     const { median, max } = spreadOf(times);
     run.record({ name: `${kind}, until the answer, median`, value: median, unit: "ms" });
     run.record({
