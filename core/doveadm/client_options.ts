@@ -15,8 +15,8 @@ export interface DoveadmClientLimits {
   /** All fields of a reply that isn't streamed, as on the wire; 128 MiB if left out. */
   reply: number;
   /**
-   * How many fields a reply that isn't streamed may have, since an empty one takes memory as well;
-   * 2,000,000 if left out.
+   * How many fields a reply that isn't streamed may have, since an empty one takes memory as well, and how many
+   * items the lists in its rows, or in a streamed row; 2,000,000 if left out.
    */
   values: number;
   /** The status line of a reply; 8 KiB if left out. */

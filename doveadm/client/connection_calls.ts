@@ -224,7 +224,7 @@ export class ConnectionCalls implements CallRunner {
         const fields = connection.stream(sent, { ...rest, valuesPerRow: 1 });
         return rowsOfJsonStream(call, fields, this.#limits);
       }
-      const reader = new RowReader(call, { version, limit: this.#limits.reply });
+      const reader = new RowReader(call, { version, limits: this.#limits });
       const pieces = connection.pieces(sent, rest, (chunk) => reader.cut(chunk));
       return rowsOfPieces(reader, pieces);
     });

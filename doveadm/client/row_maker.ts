@@ -8,7 +8,7 @@ import { RemoteProtocolError } from "../../core/errors.ts";
 import type { ReplyColumn } from "../../core/doveadm/catalogue/mod.ts";
 import { tabUnescape } from "../../core/doveadm/tab_escape.ts";
 import type { Row } from "./typed_call.ts";
-import { readValue, type Value, type ValueOptions } from "./values.ts";
+import { type ListRoom, readValue, type Value, type ValueOptions } from "./values.ts";
 
 /** A column, and what is the same for each of its values. */
 interface Cell {
@@ -21,6 +21,7 @@ interface Cell {
 /** Makes rows value by value, without a list of the values in between. */
 export class RowMaker {
   readonly #cells: readonly Cell[];
+  readonly #room: ListRoom;
   readonly #options: ValueOptions;
   /** The row that isn't whole yet, and the index of its next value. */
   #row: Row = {};
@@ -28,9 +29,10 @@ export class RowMaker {
   #isRowValid = true;
   #invalid: RemoteProtocolError | undefined;
 
-  /** Creates a maker of rows with one column or more. */
-  constructor(columns: readonly ReplyColumn[], options: ValueOptions) {
+  /** Creates a maker of rows with one column or more; the room is for the lists in all of them. */
+  constructor(columns: readonly ReplyColumn[], room: ListRoom, options: ValueOptions) {
     this.#cells = columns.map(cellOf);
+    this.#room = room;
     this.#options = options;
   }
 
@@ -86,7 +88,7 @@ export class RowMaker {
   /** Reads a value; `null` for an invalid one, which spoils its row. */
   #read(column: ReplyColumn, value: string): Value {
     try {
-      return readValue(column, value, this.#options);
+      return readValue(column, value, this.#room, this.#options);
     } catch (error) {
       if (!(error instanceof RemoteProtocolError)) throw error;
       this.#invalid ??= error;

@@ -13,8 +13,9 @@ import {
 } from "../../core/doveadm/catalogue/mod.ts";
 import { splitInPlace, textsOf } from "../../core/doveadm/tab_escape.ts";
 import type { RowMaker } from "./row_maker.ts";
-import { rowTooLarge } from "./row_size.ts";
+import { type RowLimits, rowTooLarge } from "./row_size.ts";
 import type { Row, TypedCall } from "./typed_call.ts";
+import { ListRoom } from "./values.ts";
 
 const TAB = 0x09;
 const tab = Uint8Array.of(TAB);
@@ -23,8 +24,8 @@ const tab = Uint8Array.of(TAB);
 export interface RowReaderOptions {
   /** The version of Dovecot. */
   readonly version: DovecotVersion;
-  /** The most bytes that a row may have on the wire. */
-  readonly limit: number;
+  /** The most bytes that a row may have on the wire, and the most items in the lists of rows read at once. */
+  readonly limits: RowLimits;
 }
 
 /**
@@ -35,6 +36,7 @@ export interface RowReaderOptions {
 export class RowReader {
   readonly #call: TypedCall;
   readonly #limit: number;
+  readonly #room: ListRoom;
   /** The columns; before the first row is whole, those that some servers lack are among them. */
   #columns: readonly ReplyColumn[];
   #areColumnsKnown: boolean;
@@ -47,9 +49,10 @@ export class RowReader {
   #invalid: RemoteProtocolError | undefined;
 
   /** Creates a reader for the reply to a call. */
-  constructor(call: TypedCall, { version, limit }: RowReaderOptions) {
+  constructor(call: TypedCall, { version, limits }: RowReaderOptions) {
     this.#call = call;
-    this.#limit = limit;
+    this.#limit = limits.reply;
+    this.#room = new ListRoom(limits.values);
     this.#columns = call.replyColumnsFor(version);
     this.#areColumnsKnown = !this.#columns.some(({ optional }) => optional);
   }
@@ -103,9 +106,10 @@ export class RowReader {
   /** Makes the rows of bytes that {@linkcode cut} returned; those with invalid values are left out. */
   read(whole: Uint8Array): Row[] {
     const rows: Row[] = [];
+    this.#room.clear();
     if (this.#columns.some(({ type }) => type === "bytes")) this.#readBytes(whole, rows);
     else {
-      this.#maker ??= this.#call.rowMaker(this.#columns);
+      this.#maker ??= this.#call.rowMaker(this.#columns, this.#room);
       for (const text of textsOf(whole)) this.#maker.push(text, rows);
       this.#invalid ??= this.#maker.invalid;
     }
@@ -118,7 +122,7 @@ export class RowReader {
     const values = splitInPlace(new Uint8Array(whole));
     for (let at = 0; at < values.length; at += columns.length) {
       try {
-        rows.push(this.#call.rowOf(columns, values.slice(at, at + columns.length)));
+        rows.push(this.#call.rowOf(columns, values.slice(at, at + columns.length), this.#room));
       } catch (error) {
         if (!(error instanceof RemoteProtocolError)) throw error;
         this.#invalid ??= error;

@@ -5,8 +5,12 @@
  */
 
 import { RemoteProtocolError } from "../../core/errors.ts";
+import type { DoveadmClientLimits } from "../../core/doveadm/mod.ts";
 import type { Row } from "./typed_call.ts";
 import type { Value } from "./values.ts";
+
+/** The limits of rows. */
+export type RowLimits = Pick<DoveadmClientLimits, "reply" | "values">;
 
 /** The memory that a row and each of its values take, besides texts and bytes. */
 const rowCost = 64;
@@ -17,6 +21,13 @@ export function contentSize(row: Row): number {
   let size = 0;
   for (const value of Object.values(row)) size += sizeOf(value);
   return size;
+}
+
+/** How many values a row has, with the items of its lists. */
+export function countValues(row: Row): number {
+  let count = 0;
+  for (const value of Object.values(row)) count += 1 + (Array.isArray(value) ? value.length : 0);
+  return count;
 }
 
 /** The memory that a row takes, roughly. */

@@ -7,12 +7,12 @@
 import { RemoteProtocolError } from "../../core/errors.ts";
 import { decodeUtf8 } from "../../core/bytes.ts";
 import type { DovecotVersion, ReplyColumn } from "../../core/doveadm/catalogue/mod.ts";
-import type { DoveadmClientLimits } from "../../core/doveadm/mod.ts";
 import { splitInPlace } from "../../core/doveadm/tab_escape.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { RowReader } from "./row_reader.ts";
-import { rowTooLarge } from "./row_size.ts";
+import { type RowLimits, rowTooLarge } from "./row_size.ts";
 import type { Row, TypedCall } from "./typed_call.ts";
+import { ListRoom } from "./values.ts";
 
 /** Options for reading rows. */
 export interface RowOptions {
@@ -21,9 +21,6 @@ export interface RowOptions {
   /** The limits of a row, or of a JSON text. */
   readonly limits: RowLimits;
 }
-
-/** The limits of rows. */
-export type RowLimits = Pick<DoveadmClientLimits, "reply" | "values">;
 
 /** The rows of a reply whose values are escaped. Throws a `RemoteProtocolError` for invalid values. */
 export function rowsOfReply(
@@ -37,8 +34,10 @@ export function rowsOfReply(
     );
   }
   const columns = call.replyColumnsFor(version);
-  const rows = escaped.length <= smallReply ? rowsOfSmallReply(call, columns, escaped) : undefined;
-  return rows ?? rowsOfLargeReply(call, escaped, version);
+  const rows = escaped.length <= smallReply
+    ? rowsOfSmallReply(call, columns, escaped, limits)
+    : undefined;
+  return rows ?? rowsOfLargeReply(call, escaped, { version, limits });
 }
 
 /** Up to this size, in bytes, a reply is decoded as one text. */
@@ -54,12 +53,13 @@ function rowsOfSmallReply(
   call: TypedCall,
   columns: readonly ReplyColumn[],
   escaped: Uint8Array,
+  { values }: RowLimits,
 ): Row[] | undefined {
   const rows: Row[] = [];
   if (escaped.length === 0) return rows;
   if (columns.length === 0) return undefined;
   for (const { type, optional } of columns) if (optional || type === "bytes") return undefined;
-  const maker = call.rowMaker(columns);
+  const maker = call.rowMaker(columns, new ListRoom(values));
   const text = decodeUtf8(escaped);
   maker.push(escaped[escaped.length - 1] === TAB ? text : `${text}\t`, rows);
   if (maker.values > 0) return undefined;
@@ -68,8 +68,12 @@ function rowsOfSmallReply(
 }
 
 /** The rows of a reply of any size, whose values may be of any kind. */
-function rowsOfLargeReply(call: TypedCall, escaped: Uint8Array, version: DovecotVersion): Row[] {
-  const reader = new RowReader(call, { version, limit: Infinity });
+function rowsOfLargeReply(
+  call: TypedCall,
+  escaped: Uint8Array,
+  { version, limits: { values } }: RowOptions,
+): Row[] {
+  const reader = new RowReader(call, { version, limits: { reply: Infinity, values } });
   const whole = reader.cut(escaped);
   const last = reader.end();
   const rows = whole === undefined ? [] : reader.read(whole);

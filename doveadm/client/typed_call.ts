@@ -26,7 +26,7 @@ import type { HttpValue } from "../http/request_body.ts";
 import type { Input } from "./input.ts";
 import { RowMaker } from "./row_maker.ts";
 import type { RunOptions } from "./run_options.ts";
-import { readValue, type Value, type ValueOptions } from "./values.ts";
+import { type ListRoom, readValue, type Value, type ValueOptions } from "./values.ts";
 
 /** A row: values by the keys of their columns. */
 export type Row = Record<string, Value>;
@@ -189,20 +189,21 @@ export class TypedCall {
       : columns;
   }
 
-  /** A row from the values of its columns. */
+  /** A row from the values of its columns. Throws a `RemoteProtocolError` for an invalid value. */
   rowOf(
     columns: readonly ReplyColumn[],
     values: readonly (Uint8Array | JsonValue)[],
+    room: ListRoom,
   ): Row {
     return Object.fromEntries(columns.map((column, at) => [
       column.asked ?? column.key,
-      readValue(column, values[at], this.#options),
+      readValue(column, values[at], room, this.#options),
     ]));
   }
 
   /** A maker of rows that have these columns, none of which has bytes. */
-  rowMaker(columns: readonly ReplyColumn[]): RowMaker {
-    return new RowMaker(columns, this.#options);
+  rowMaker(columns: readonly ReplyColumn[], room: ListRoom): RowMaker {
+    return new RowMaker(columns, room, this.#options);
   }
 
   /** The rows of the JSON text that `user` answers with: one for each user. */

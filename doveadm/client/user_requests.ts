@@ -5,7 +5,7 @@
  */
 
 import type { SendOptions } from "./request.ts";
-import type { RowLimits } from "./rows.ts";
+import type { RowLimits } from "./row_size.ts";
 import { type Row, withUser } from "./typed_call.ts";
 import type { UserOutcomes } from "./user_outcomes.ts";
 

@@ -6,8 +6,7 @@
 
 import { RemoteProtocolError } from "../../core/errors.ts";
 import { Queue } from "../../core/queue.ts";
-import { contentSize, memoryOf } from "./row_size.ts";
-import type { RowLimits } from "./rows.ts";
+import { contentSize, countValues, memoryOf, type RowLimits } from "./row_size.ts";
 import type { Row } from "./typed_call.ts";
 import type { UserRowSink } from "./user_requests.ts";
 
@@ -34,7 +33,7 @@ export class CollectedRows implements UserRowSink {
     const all = this.#users[user] ??= [];
     for (const row of rows) {
       all.push(row);
-      this.#values += Object.keys(row).length;
+      this.#values += countValues(row);
       this.#bytes += contentSize(row);
     }
     if (this.#values > this.#limits.values) throw this.#tooMany("values", "values");

@@ -33,6 +33,37 @@ export interface ValueOptions {
   readonly timeZone?: string;
 }
 
+/** How many more items the lists in values may have. */
+export class ListRoom {
+  readonly #most: number;
+  #left: number;
+
+  /** Has room for as many items as a reply may have values. */
+  constructor(most: number) {
+    this.#most = this.#left = most;
+  }
+
+  /** Splits a list at its separators. Throws a `RemoteProtocolError` if it has more items than there is room for. */
+  split(text: string, separator: string, { key }: ColumnInfo): string[] {
+    // One item more than there is room for is enough to know. A limit of 2^32 would count as 0.
+    const items = text.split(separator, Math.min(this.#left + 1, 0xffff_ffff));
+    if (items.length > this.#left) {
+      throw new RemoteProtocolError(
+        `The lists in "${key}" have more than ${this.#most} items. Ask for less at once, use send(), which ` +
+          'returns them as they come, or raise "limits.values".',
+        { limit: "values", sent: true },
+      );
+    }
+    this.#left -= items.length;
+    return items;
+  }
+
+  /** Makes room for as many as at the start. */
+  clear(): void {
+    this.#left = this.#most;
+  }
+}
+
 /** Throws a `LocalProtocolError` for a time zone that the runtime doesn't know. */
 export function checkValueOptions({ timeZone }: ValueOptions): void {
   if (timeZone === undefined) return;
@@ -52,12 +83,13 @@ export function checkValueOptions({ timeZone }: ValueOptions): void {
 /**
  * Converts a value that came as bytes or from JSON.
  *
- * Throws a `RemoteProtocolError` for a text that is invalid for its column.
+ * Throws a `RemoteProtocolError` for a text that is invalid for its column, and for a list without room.
  */
 export function readValue(
   column: ColumnInfo,
   value: Uint8Array | string | number | boolean | null,
-  options: ValueOptions = {},
+  room: ListRoom,
+  { timeZone }: ValueOptions = {},
 ): Value {
   if (value === null) return null;
   if (column.type === "bytes") {
@@ -75,11 +107,11 @@ export function readValue(
     case "boolean":
       return text === column.format;
     case "date":
-      return readDate(column, text, options);
+      return readDate(column, text, timeZone);
     case "strings":
-      return readList(column, text);
+      return readList(column, text, room);
     case "numbers":
-      return readList(column, text).map((item) => readNumber(column, item));
+      return readList(column, text, room).map((item) => readNumber(column, item));
   }
 }
 
@@ -98,7 +130,7 @@ function readBigint(column: ColumnInfo, text: string): bigint {
   return BigInt(text);
 }
 
-function readDate(column: ColumnInfo, text: string, { timeZone }: ValueOptions): Date {
+function readDate(column: ColumnInfo, text: string, timeZone: string | undefined): Date {
   if (column.format === "unix") {
     const date = new Date(readNumber(column, text) * 1000);
     if (Number.isNaN(date.getTime())) {
@@ -111,9 +143,9 @@ function readDate(column: ColumnInfo, text: string, { timeZone }: ValueOptions):
   return date;
 }
 
-function readList({ format }: ColumnInfo, text: string): string[] {
-  const inner = format === "parentheses" ? text.replace(/^\((.*)\)$/s, "$1") : text;
-  const items = inner.split(format === "commas" ? "," : " ");
+function readList(column: ColumnInfo, text: string, room: ListRoom): string[] {
+  const inner = column.format === "parentheses" ? text.replace(/^\((.*)\)$/s, "$1") : text;
+  const items = room.split(inner, column.format === "commas" ? "," : " ", column);
   return items.includes("") ? items.filter((item) => item !== "") : items;
 }
 

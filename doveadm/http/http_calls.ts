@@ -164,7 +164,7 @@ export class HttpCalls implements CallRunner {
     };
     for (const [index, call] of calls.entries()) {
       try {
-        const prepared = { index, ...await this.#prepare(call, deadline) };
+        const prepared = { index, ...await this.#prepare(call, deadline, false) };
         if (batch.add(prepared, call.info)) continue;
         await send();
         batch.add(prepared, call.info);
@@ -216,7 +216,7 @@ export class HttpCalls implements CallRunner {
   ): Promise<UserSource> {
     const deadline = this.#deadline(options);
     try {
-      const prepared = await this.#prepare(call, deadline);
+      const prepared = await this.#prepare(call, deadline, isStream);
       const mayRepeat = !call.info.changes || options.idempotent === true;
       return {
         width: widthFor(this.#api.maxConnections, isStream),
@@ -238,7 +238,7 @@ export class HttpCalls implements CallRunner {
   ): AsyncGenerator<readonly Row[], void, void> {
     const deadline = this.#deadline(options, isStream);
     try {
-      const { command, reader } = await this.#prepare(call, deadline);
+      const { command, reader } = await this.#prepare(call, deadline, isStream);
       for await (const events of exchange(this.#api, [command], deadline)) {
         for (const event of events) {
           if (event.type === "failure") throw event.error;
@@ -273,7 +273,7 @@ export class HttpCalls implements CallRunner {
   }
 
   /** The command for a call, and the reader of its rows. */
-  async #prepare(call: TypedCall, deadline: CallDeadline): Promise<Prepared> {
+  async #prepare(call: TypedCall, deadline: CallDeadline, isStream: boolean): Promise<Prepared> {
     const { name, method } = call.info;
     // If versions don't differ, any that has the command will do.
     const version = call.dependsOnVersion ? await this.#version.get(name, deadline) : "2.4";
@@ -281,7 +281,8 @@ export class HttpCalls implements CallRunner {
       ...call.parametersFor(version),
       ...await inputParameter(call.info, call.input, deadline),
     };
-    const reader = new JsonRows(call, version, this.#api.endpoint);
+    const { endpoint, limits: { values } } = this.#api;
+    const reader = new JsonRows(call, { version, endpoint, values, isStream });
     return { command: { name, method, parameters }, reader };
   }
 

@@ -14,24 +14,41 @@ import {
   userColumn,
   withUser,
 } from "../client/typed_call.ts";
+import { ListRoom } from "../client/values.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import type { HttpEvent } from "./exchange.ts";
+
+/** Options for {@linkcode JsonRows}. */
+export interface JsonRowsOptions {
+  /** The version of Dovecot. */
+  readonly version: DovecotVersion;
+  /** Whose errors are told. */
+  readonly endpoint: HttpEndpoint;
+  /** How many items the lists in all rows may have, or those in each row if they are streamed. */
+  readonly values: number;
+  /** Whether rows are given one by one. */
+  readonly isStream: boolean;
+}
 
 /** Reads the rows of one call. */
 export class JsonRows {
   readonly #call: TypedCall;
   readonly #columns: readonly ReplyColumn[];
   readonly #endpoint: HttpEndpoint;
+  readonly #room: ListRoom;
+  readonly #isStream: boolean;
   /** Whether there are columns that some servers lack. */
   readonly #hasOptional: boolean;
   /** Whether rows may include the name of their user. */
   readonly #hasUsers: boolean;
 
-  /** Creates a reader for answers to a call to a server of `version`. */
-  constructor(call: TypedCall, version: DovecotVersion, endpoint: HttpEndpoint) {
+  /** Creates a reader for answers to a call. */
+  constructor(call: TypedCall, { version, endpoint, values, isStream }: JsonRowsOptions) {
     this.#call = call;
     this.#columns = call.columnsFor(version);
     this.#endpoint = endpoint;
+    this.#room = new ListRoom(values);
+    this.#isStream = isStream;
     this.#hasOptional = this.#columns.some(({ optional }) => optional);
     this.#hasUsers = call.users !== undefined;
   }
@@ -44,7 +61,9 @@ export class JsonRows {
     } catch (error) {
       if (!(error instanceof RemoteProtocolError)) throw error;
       // The message may quote a value of any length.
-      throw new RemoteProtocolError(this.#endpoint.shorten(error.message), { sent: error.sent });
+      throw new RemoteProtocolError(this.#endpoint.shorten(error.message), {
+        ...{ limit: error.limit, sent: error.sent },
+      });
     }
   }
 
@@ -52,7 +71,9 @@ export class JsonRows {
     const columns = this.#hasOptional
       ? this.#columns.filter(({ optional, key }) => !optional || Object.hasOwn(object, key))
       : this.#columns;
-    const row = this.#call.rowOf(columns, columns.map(({ key }) => this.#valueOf(object, key)));
+    if (this.#isStream) this.#room.clear();
+    const values = columns.map(({ key }) => this.#valueOf(object, key));
+    const row = this.#call.rowOf(columns, values, this.#room);
     if (!this.#hasUsers || !Object.hasOwn(object, userColumn)) return row;
     return withUser(readName(this.#valueOf(object, userColumn)), row);
   }

@@ -15,7 +15,7 @@ export interface HttpLimits {
   reply?: number;
   /**
    * The number of values in an answer, or in a row if rows are streamed, since an empty value takes memory
-   * as well; 2,000,000 if left out.
+   * as well; also of items in lists. 2,000,000 if left out.
    */
   values?: number;
 }

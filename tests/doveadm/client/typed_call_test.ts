@@ -6,6 +6,7 @@ import { CommandError } from "../../../doveadm/client/command_error.ts";
 import { RowReader } from "../../../doveadm/client/row_reader.ts";
 import { rowsOfReply } from "../../../doveadm/client/rows.ts";
 import { type Row, TypedCall } from "../../../doveadm/client/typed_call.ts";
+import { ListRoom } from "../../../doveadm/client/values.ts";
 import { HttpEndpoint } from "../../../doveadm/http/endpoint.ts";
 import { JsonRows } from "../../../doveadm/http/json_rows.ts";
 import { serve } from "../../../doveadm/server/mod.ts";
@@ -53,7 +54,8 @@ test("mailbox status › all fields › are read from servers with and without t
 
 test("mailbox status › all fields over HTTP › are those that the row has", () => {
   const call = new TypedCall("mailbox status", all);
-  const reader = new JsonRows(call, "2.4", new HttpEndpoint({ url: new URL("http://localhost") }));
+  const endpoint = new HttpEndpoint({ url: new URL("http://localhost") });
+  const reader = new JsonRows(call, { version: "2.4", endpoint, values: 100, isStream: false });
   const rowOf = (row: Record<string, unknown>) =>
     reader.rowsOf({ type: "row", command: 0, row })[0];
   const object = Object.fromEntries(Object.keys(row).map((key, at) => [key, older[at]]));
@@ -78,7 +80,7 @@ function readPieces(
   wire: Uint8Array,
   { size, rows, limit = 10_000 }: { size: number; rows: Row[]; limit?: number },
 ): void {
-  const reader = new RowReader(call, { version: "2.4", limit });
+  const reader = new RowReader(call, { version: "2.4", limits: { reply: limit, values: 10_000 } });
   const read = (whole: Uint8Array | undefined) => {
     if (whole !== undefined) rows.push(...reader.read(whole));
   };
@@ -106,7 +108,7 @@ test("rows › values that make no whole rows › are an error, however they com
     }
   }
   const purge = new TypedCall("purge", { user: "alice" });
-  const none = new RowReader(purge, { version: "2.4", limit: 10_000 });
+  const none = new RowReader(purge, { version: "2.4", limits });
   assert.equal(none.end(), undefined);
   assert.throws(() => none.cut(encodeUtf8("x")), RemoteProtocolError);
   assert.deepEqual(rowsOfReply(purge, wireOf([]), { version: "2.4", limits }), []);
@@ -131,6 +133,40 @@ test("rows › one with an invalid value among others › is left out, and told 
   assert.throws(() => rowsOfReply(call, wire, { version: "2.4", limits }), RemoteProtocolError);
 });
 
+test("rows › lists with more items than a reply may have values › an error, in a stream for one piece", () => {
+  const call = new TypedCall("fetch", { user: "alice", field: ["uid", "flags"], query: ["all"] });
+  const flags = (count: number) => Array(count).fill("a").join(" ");
+  const isOverLimit = (error: unknown) =>
+    error instanceof RemoteProtocolError && error.limit === "values" &&
+    /"flags"/.test(error.message);
+  const rowsOf = (values: readonly string[], most: number) =>
+    rowsOfReply(call, wireOf(values), { version: "2.4", limits: { reply: 10_000, values: most } });
+  const small = ["1", flags(3), "2", flags(4)];
+  const large = [...small, ...Array(500).fill(["3", flags(8)]).flat()];
+  for (const [values, items] of [[small, 7], [large, 4007]] as const) {
+    for (const enough of [items, Infinity]) {
+      assert.deepEqual(rowsOf(values, enough)[1].flags, ["a", "a", "a", "a"]);
+    }
+    assert.throws(() => rowsOf(values, items - 1), isOverLimit);
+  }
+  const reader = new RowReader(call, { version: "2.4", limits: { reply: 100, values: 8 } });
+  for (let row = 0; row < 10; row++) reader.read(reader.cut(wireOf(["1", flags(8)]))!);
+  reader.check();
+  reader.read(reader.cut(wireOf(["1", flags(9)]))!);
+  assert.throws(() => reader.check(), isOverLimit);
+
+  const endpoint = new HttpEndpoint({ url: new URL("http://localhost") });
+  for (const isStream of [false, true]) {
+    const reader = new JsonRows(call, { version: "2.4", endpoint, values: 8, isStream });
+    const read = (count: number) =>
+      reader.rowsOf({ type: "row", command: 0, row: { uid: "1", flags: flags(count) } });
+    assert.throws(() => read(9), isOverLimit);
+    read(8);
+    if (isStream) read(8);
+    else assert.throws(() => read(1), isOverLimit);
+  }
+});
+
 test("rows › values of all kinds, in pieces of any size › the same as value by value", () => {
   const field = ["uid", "date.received", "flags", "hdr.subject", "size.virtual"] as const;
   const call = new TypedCall("fetch", { user: "alice", field, query: ["all"] });
@@ -144,7 +180,7 @@ test("rows › values of all kinds, in pieces of any size › the same as value 
   }
   const expected: Row[] = [];
   for (let at = 0; at < values.length; at += columns.length) {
-    expected.push(call.rowOf(columns, values.slice(at, at + columns.length)));
+    expected.push(call.rowOf(columns, values.slice(at, at + columns.length), new ListRoom(2)));
   }
   const wire = wireOf(values);
   assert.deepEqual(rowsOfReply(call, wire, { version: "2.4", limits }), expected);

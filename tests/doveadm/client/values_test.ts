@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RemoteProtocolError } from "../../../mod.ts";
-import { readValue } from "../../../doveadm/client/values.ts";
+import {
+  ListRoom,
+  readValue as readValueIn,
+  type ValueOptions,
+} from "../../../doveadm/client/values.ts";
 import { wallClockTime } from "../../../doveadm/client/wall_clock.ts";
 import type { ColumnInfo } from "../../../core/doveadm/catalogue/mod.ts";
 
 const column = (info: Omit<ColumnInfo, "key">): ColumnInfo => ({ key: "x", ...info });
+const readValue = (
+  info: ColumnInfo,
+  value: Parameters<typeof readValueIn>[1],
+  options?: ValueOptions,
+) => readValueIn(info, value, new ListRoom(10), options);
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 test("values › each type, from bytes and from JSON › the value", () => {
