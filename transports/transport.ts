@@ -61,6 +61,8 @@ export interface Transport extends AsyncDisposable {
   /**
    * Resolves when the runtime has taken the bytes and has room for more. Writing no bytes sends nothing,
    * but rejects if the system knows that the connection is broken, even if nothing reads it.
+   *
+   * Once it has rejected, reading ends as well: after what the peer has sent before, which may be the reason.
    */
   write(chunk: Uint8Array): Promise<void>;
   /** Half-closes: ends the output. Reading goes on. */
