@@ -46,7 +46,8 @@ export async function inputParameter(
       `The input of "${name}" has a NUL, which Dovecot refuses over HTTP. Use TCP for it.`,
     );
   }
-  return { [parameter]: text };
+  // Half a surrogate pair becomes U+FFFD, as over TCP.
+  return { [parameter]: text.toWellFormed() };
 }
 
 /** The bytes of an input, which is read no further once the call has ended. */

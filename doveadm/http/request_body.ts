@@ -81,6 +81,10 @@ function checkText(text: unknown, what: string): string {
   if (text.includes("\0")) {
     throw new LocalProtocolError(`Cannot send ${what}: it has a NUL, which Dovecot refuses.`);
   }
-  // A lone surrogate becomes U+FFFD, as over TCP; Dovecot would refuse the whole request.
-  return text.toWellFormed();
+  if (!text.isWellFormed()) {
+    throw new LocalProtocolError(
+      `Cannot send ${what}: it has half a surrogate pair, which UTF-8 can't carry. Check where the text was cut.`,
+    );
+  }
+  return text;
 }

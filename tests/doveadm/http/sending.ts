@@ -65,6 +65,8 @@ export function testSending(name: (what: string) => string, server: () => Doveco
         [{ name: "mailbox list", user: "" }, /Set "user"/],
         [{ name: "mailbox list", user: "a*" }, /"a\*" is a mask/],
         [{ name: "mailbox list", user: "bob\0" }, /has a NUL/],
+        [{ name: "mailbox list", user: "bob\ud83d" }, /half a surrogate pair.*Check where/],
+        [{ name: "mailbox list", user: "bob", args: ["\udd4a"] }, /half a surrogate pair/],
         [{ name: "who", input: "x" }, /"who" takes no input/],
         [{ ...save, input: "a\0b" }, /The input of "save" has a NUL/],
         [{ ...save, input: new Uint8Array([0x61, 0]) }, /The input of "save" has a NUL/],
