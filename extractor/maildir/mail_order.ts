@@ -5,7 +5,7 @@
  */
 
 import { ExtractorFailure } from "../messages/failure.ts";
-import { readHeaderInPlace } from "./compression/content.ts";
+import { type Budget, headerBudget, readHeaderInPlace } from "./compression/content.ts";
 import type { Directory } from "./directory.ts";
 import type { FolderScan } from "./folder_scan.ts";
 import { isUnreadable } from "./storage_failure.ts";
@@ -60,8 +60,9 @@ function sort(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
     );
   }
   const keys: (string | undefined)[] = [];
+  const budget = headerBudget(scan.length);
   scan.forEach(present, (index, directory, name) => {
-    const header = headerOf(directory, name);
+    const header = headerOf(directory, name, budget);
     if (header !== undefined) keys[index] = sortKey(header, by);
   });
   const readable = present.filter((index) => keys[index] !== undefined);
@@ -69,9 +70,9 @@ function sort(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
 }
 
 /** A mail's header; empty if this process can't read it; `undefined` if it is gone. */
-function headerOf(directory: Directory, name: string): Uint8Array | undefined {
+function headerOf(directory: Directory, name: string, budget: Budget): Uint8Array | undefined {
   try {
-    return readHeaderInPlace(directory, name);
+    return readHeaderInPlace(directory, name, budget);
   } catch (error) {
     // One bad mail must not fail the whole list.
     if (isUnreadable(error)) return new Uint8Array();

@@ -5,7 +5,12 @@
  */
 
 import { ExtractorFailure } from "../messages/failure.ts";
-import { ContentReader, readHeaderInPlace } from "./compression/content.ts";
+import {
+  type Budget,
+  ContentReader,
+  headerBudget,
+  readHeaderInPlace,
+} from "./compression/content.ts";
 import { loadUnpackers } from "./compression/formats.ts";
 import { defaultMaxUnpacked } from "./compression/unpacker.ts";
 import { deliver, type NewMail, removeMail, renameMail } from "./delivery.ts";
@@ -257,9 +262,14 @@ export class Maildir {
     return this.#whereverItIs(mail, (at) => this.#contents.size(at.directory, at.name));
   }
 
-  /** A mail's header with the empty line after it; the first 256 KiB of a larger one. */
-  readHeader(mail: MailFile): Uint8Array {
-    return this.#whereverItIs(mail, (at) => readHeaderInPlace(at.directory, at.name)?.slice());
+  /**
+   * A mail's header with the empty line after it; the first 256 KiB of a larger one. The budget is for unpacking
+   * it and others.
+   */
+  readHeader(mail: MailFile, budget: Budget = headerBudget(1)): Uint8Array {
+    return this.#whereverItIs(mail, (at) => {
+      return readHeaderInPlace(at.directory, at.name, budget)?.slice();
+    });
   }
 
   /** Sets a mail's flag S; a mail in `new` moves to `cur`. */

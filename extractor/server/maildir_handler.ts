@@ -10,6 +10,7 @@ import type { Maildir, MailFile } from "../maildir/maildir.ts";
 import { type HeadFields, parseHead } from "../maildir/mail/head.ts";
 import { type MimePartInit, parseMail, type PartContent } from "../maildir/mail/mail.ts";
 import { TextSearch } from "../maildir/mail/search.ts";
+import { headerBudget } from "../maildir/compression/content.ts";
 import { loadUnpacker, UnpackerNotLoaded } from "../maildir/compression/formats.ts";
 import { isUnreadable } from "../maildir/storage_failure.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
@@ -146,8 +147,9 @@ const maxMailboxes = 1000;
  */
 function headsOf(maildir: Maildir, mails: readonly MailFile[]): MailHead[] {
   const heads: MailHead[] = [];
+  const budget = headerBudget(mails.length);
   for (const mail of mails) {
-    const header = unlessGone(() => ifReadable(() => maildir.readHeader(mail)) ?? nothing);
+    const header = unlessGone(() => ifReadable(() => maildir.readHeader(mail, budget)) ?? nothing);
     if (header === undefined) continue;
     heads.push({ ...parseHead(header, { maxMailboxes }), ...fileFields(mail) });
   }

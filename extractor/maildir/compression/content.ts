@@ -29,6 +29,14 @@ export interface Budget {
 const maxTime = 30_000;
 const maxHeaderTime = 5_000;
 
+/** How long unpacking each of many headers may take on average, in milliseconds: ten times what bzip2 needs. */
+const headerTime = 20;
+
+/** The time for unpacking the headers of some mails. */
+export function headerBudget(mails: number): Budget {
+  return { milliseconds: maxHeaderTime + headerTime * mails };
+}
+
 /** The largest file that is unpacked, in bytes: a sparse file may be large without using the disk. */
 const maxPacked = 1024 * 1024 * 1024;
 
@@ -61,13 +69,8 @@ function unpackedSize(
 ): number | undefined {
   if (budget.milliseconds <= 0) return undefined;
   const sink = new Counter(defaultMaxUnpacked);
-  const start = performance.now();
-  try {
-    const isUnpacked = unpack(file, { format, name, sink, time: budget.milliseconds });
-    return isUnpacked && !sink.isOver ? sink.length : undefined;
-  } finally {
-    budget.milliseconds -= performance.now() - start;
-  }
+  const isUnpacked = unpack(file, { format, name, sink, time: Infinity, budget });
+  return isUnpacked && !sink.isOver ? sink.length : undefined;
 }
 
 /** Reads mails; keeps the last unpacked one for callers that read it in pieces. */
@@ -135,9 +138,14 @@ let headerBuffer = new Uint8Array(firstRead);
 
 /**
  * A mail's header with the empty line after it; the first 256 KiB of a larger one; `undefined` if there
- * is no file. The bytes are valid only until the next call.
+ * is no file. The bytes are valid only until the next call. Throws a failure for a compressed one that can't be
+ * unpacked, or not within the budget, which this reduces by the time it took.
  */
-export function readHeaderInPlace(directory: Directory, name: string): Uint8Array | undefined {
+export function readHeaderInPlace(
+  directory: Directory,
+  name: string,
+  budget: Budget,
+): Uint8Array | undefined {
   return withFile(directory, name, (file) => {
     let length = 0;
     for (let want = firstRead;; want *= 4) {
@@ -147,7 +155,7 @@ export function readHeaderInPlace(directory: Directory, name: string): Uint8Arra
       const header = headerBuffer.subarray(0, length);
       const format = known === 0 ? formatOf(header) : undefined;
       const sink = new HeaderCollector();
-      const start = format && startOf(file, { format, name, sink, time: maxHeaderTime });
+      const start = format && startOf(file, { format, name, sink, time: maxHeaderTime, budget });
       if (start !== undefined) return start.subarray(0, headerEnd(start, 0));
       // The end may begin in the part already searched.
       const end = headerEnd(header, Math.max(known - 2, 0));
@@ -184,8 +192,10 @@ interface Unpacking<Target extends Counter> {
   readonly format: Format;
   readonly name: string;
   readonly sink: Target;
-  /** The time limit, in milliseconds. */
+  /** The time limit, in milliseconds; half a minute if left out. */
   readonly time?: number;
+  /** The time left for this mail and others; reduced by the time that this one took. */
+  readonly budget?: Budget;
 }
 
 /**
@@ -194,13 +204,17 @@ interface Unpacking<Target extends Counter> {
  */
 function unpack(
   file: OpenFile,
-  { format, name, sink, time = maxTime }: Unpacking<Counter>,
+  { format, name, sink, time = maxTime, budget }: Unpacking<Counter>,
 ): boolean {
   const unpacker = unpackerOf(format);
   const expected = sizeInName(name);
+  const start = performance.now();
   try {
     if (file.size > maxPacked) throw new DamagedData("the file is too large");
-    unpacker.unpack(new Source(file, time), sink);
+    if (budget !== undefined && budget.milliseconds <= 0) {
+      throw new DamagedData("others have taken the time for it");
+    }
+    unpacker.unpack(new Source(file, Math.min(time, budget?.milliseconds ?? time)), sink);
     const isRight = !sink.isWanting || unpacker.isChecked || expected === undefined ||
       expected === sink.length;
     if (isRight) return true;
@@ -217,6 +231,8 @@ function unpack(
       `Cannot unpack the mail ${mail}, which is compressed as ${format}: ${error.message}.`,
       { cause: error },
     );
+  } finally {
+    if (budget !== undefined) budget.milliseconds -= performance.now() - start;
   }
 }
 

@@ -81,7 +81,7 @@ export class Source {
   /** Throws a {@linkcode DamagedData} after the time limit; for formats in which few bytes take long. */
   checkTime(): void {
     if (performance.now() - this.#start <= this.#maxTime) return;
-    throw new DamagedData(`it takes longer than ${this.#maxTime / 1000} s`);
+    throw new DamagedData(`it takes longer than ${Math.round(this.#maxTime) / 1000} s`);
   }
 
   /** The next byte. Throws a {@linkcode DamagedData} at the end. */

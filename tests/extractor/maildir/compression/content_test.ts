@@ -282,6 +282,27 @@ test("compressed mails › headers that ask for much memory › are a failure", 
   refuses("zstd", () => opened.read(opened.find("1")));
 });
 
+test("compressed mails › headers that take long › share a time limit, which others don't need", () => {
+  using directory = new TemporaryMaildir();
+  // Each frame declares a window of 128 MiB, which its block of one byte moves.
+  const frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88, 0x09, 0x00, 0x00, 0x61];
+  const slow = Uint8Array.from({ length: 5000 * frame.length }, (_, at) => frame[at % 10]);
+  for (const mid of ["1", "2"]) {
+    // The size in the name saves unpacking to learn it.
+    writeFileSync(join(directory.path, "cur", `${mid},S=9:2,`), slow);
+  }
+  writeFileSync(join(directory.path, "cur", "3:2,"), "Subject: x\n\n");
+  writeFileSync(join(directory.path, "cur", "4:2,"), gzipSync("Subject: y\n\n"));
+  const maildir = Maildir.open(directory.path);
+  const budget = { milliseconds: 50 };
+  const read = (mid: string) => maildir.readHeader(maildir.find(mid), budget);
+  assert.equal(decode(read("4")), "Subject: y\n");
+  assert.throws(() => read("1,S=9"), /takes longer than 0.0/);
+  assert(budget.milliseconds <= 0);
+  for (const mid of ["2,S=9", "4"]) assert.throws(() => read(mid), /others have taken the time/);
+  assert.equal(decode(read("3")), "Subject: x\n");
+});
+
 test("compressed mails › a mail with only a format's first bytes › is read unchanged", () => {
   using maildir = new OneMail();
   for (
