@@ -163,7 +163,7 @@ class FileJournal implements SweepJournal {
   /** Puts a new file with one text in place of the one that is there; returns `false` if another one is. */
   async #replace(text: string | undefined, there: FileId): Promise<boolean> {
     const { unlink } = this.#fs.promises;
-    const path = `${this.#path}.${crypto.randomUUID().slice(0, 8)}.new`;
+    const path = await this.#besideIt();
     const old = this.#file;
     this.#file = await this.#new(path);
     let isReplaced = false;
@@ -181,6 +181,14 @@ class FileJournal implements SweepJournal {
     }
     if (isReplaced && this.#sync) await this.#syncFolder();
     return isReplaced;
+  }
+
+  /** A path in the same folder that no file has: of a name that is no longer than file systems take. */
+  async #besideIt(): Promise<string> {
+    const { basename, dirname, join } = await import("node:path");
+    // A character has four bytes at most, and a name 255.
+    const start = basename(this.#path).slice(0, 50);
+    return join(dirname(this.#path), `${start}.${crypto.randomUUID().slice(0, 8)}.new`);
   }
 
   /** Creates a file, where there must be none. */

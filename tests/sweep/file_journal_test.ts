@@ -202,6 +202,17 @@ test("file journal › many open one at once › one of them can save", async ()
   }
 });
 
+test("file journal › the longest names › are taken over like others", async () => {
+  await using folder = await temporaryFolder();
+  for (const name of ["x".repeat(255), "é".repeat(127), `${"😀".repeat(63)}.j`]) {
+    const path = join(folder.path, name);
+    await saved(path, '{"a":1}');
+    assert.equal(await textIn(path), '{"a":1}');
+    assert.deepEqual(await readdir(folder.path), [name]);
+    await rm(path);
+  }
+});
+
 test("file journal › removed while it is used › is a JournalError", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "journal");
