@@ -9,17 +9,15 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { benches } from "../../bench/benches.ts";
-import type { ChildTask } from "../../bench/harness/child.ts";
-import { output, ownCommand } from "../../bench/harness/program.ts";
+import { runTask } from "../../bench/harness/child.ts";
+import { ownCommand } from "../../bench/harness/program.ts";
 import type { RunResult } from "../../bench/harness/results.ts";
 
 const folder = fileURLToPath(new URL("../../bench/", import.meta.url));
-const child = fileURLToPath(new URL("../../bench/harness/child.ts", import.meta.url));
-
+/** Runs a bench in this process: others are started by those that need them. */
 async function runSmoke(bench: string): Promise<RunResult> {
   const commands = { deno: ownCommand, node: ownCommand };
-  const task: ChildTask = { bench, isSmoke: true, commands };
-  return JSON.parse(await output([...ownCommand, child, JSON.stringify(task)]));
+  return (await runTask({ bench, isSmoke: true, commands })).result;
 }
 
 test("benches › the modules of their folder › are all in the list", () => {
