@@ -6,7 +6,7 @@
 
 import type { BigIntStats } from "node:fs";
 import { ExtractorFailure } from "../messages/failure.ts";
-import { type Budget, plainSize } from "./compression/content.ts";
+import { plainSize, type UnpackingBudget } from "./compression/content.ts";
 import type { Directory } from "./directory.ts";
 import { isMarkedSeen, sizeInName, uniqueName } from "./file_name.ts";
 import { directoryOf, type Folder, type OpenFolder, type Place } from "./folder.ts";
@@ -59,7 +59,7 @@ export class FolderScan {
   readonly #orders = new Map<string, Uint32Array>();
   /** Sizes that names don't have, by indexes. */
   readonly #unnamedSizes = new Map<number, number>();
-  readonly #budget: Budget = { milliseconds: maxUnpackingTime };
+  readonly #budget: UnpackingBudget = { milliseconds: maxUnpackingTime };
   #numbers: MailNumbers | undefined;
   #totals: FolderTotals | undefined;
 

@@ -5,7 +5,7 @@
  */
 
 import { ExtractorFailure } from "../messages/failure.ts";
-import { type Budget, headerBudget, readHeaderInPlace } from "./compression/content.ts";
+import { headerBudget, readHeaderInPlace, type UnpackingBudget } from "./compression/content.ts";
 import type { Directory } from "./directory.ts";
 import type { FolderScan } from "./folder_scan.ts";
 import { isUnreadable } from "./storage_failure.ts";
@@ -70,7 +70,11 @@ function sort(scan: FolderScan, by: MailOrder["by"]): Uint32Array {
 }
 
 /** A mail's header; empty if this process can't read it; `undefined` if it is gone. */
-function headerOf(directory: Directory, name: string, budget: Budget): Uint8Array | undefined {
+function headerOf(
+  directory: Directory,
+  name: string,
+  budget: UnpackingBudget,
+): Uint8Array | undefined {
   try {
     return readHeaderInPlace(directory, name, budget);
   } catch (error) {

@@ -6,10 +6,10 @@
 
 import { ExtractorFailure } from "../messages/failure.ts";
 import {
-  type Budget,
   ContentReader,
   headerBudget,
   readHeaderInPlace,
+  type UnpackingBudget,
 } from "./compression/content.ts";
 import { loadUnpackers } from "./compression/formats.ts";
 import { defaultMaxUnpacked } from "./compression/unpacker.ts";
@@ -25,7 +25,7 @@ import { tellQuota } from "./quota_file.ts";
 import { folderTitle, isUnreadable, noFolder, noMail, storageFailure } from "./storage_failure.ts";
 
 /** Exports of the other files that are public. */
-export type { ByteRange, FolderTotals, MailFile, NewMail };
+export type { ByteRange, FolderTotals, MailFile, NewMail, UnpackingBudget };
 export { loadUnpackers };
 
 /** A range of a folder's mails, and their order. */
@@ -263,10 +263,10 @@ export class Maildir {
   }
 
   /**
-   * A mail's header with the empty line after it; the first 256 KiB of a larger one. The budget is for unpacking
-   * it and others.
+   * A mail's header with the empty line after it; the first 256 KiB of a larger one. The budget is the time for
+   * unpacking this and others, some 5 s if left out; without any left, a compressed mail is a failure.
    */
-  readHeader(mail: MailFile, budget: Budget = headerBudget(1)): Uint8Array {
+  readHeader(mail: MailFile, budget: UnpackingBudget = headerBudget(1)): Uint8Array {
     return this.#whereverItIs(mail, (at) => {
       return readHeaderInPlace(at.directory, at.name, budget)?.slice();
     });

@@ -22,6 +22,7 @@ export {
   type MaildirOptions,
   type MailFile,
   type NewMail,
+  type UnpackingBudget,
 } from "../maildir/maildir.ts";
 export { ExtractorFailure, type FailureCode } from "../messages/failure.ts";
 export type {

@@ -16,8 +16,8 @@ import { isUnreadable } from "../storage_failure.ts";
 import { formatOf, longestMagic, unpackerOf } from "./formats.ts";
 import { DamagedData, defaultMaxUnpacked, type Format, type Sink, Source } from "./unpacker.ts";
 
-/** The time left for unpacking mails. */
-export interface Budget {
+/** The time left for unpacking mails, which each of them reduces by what it took. */
+export interface UnpackingBudget {
   /** The milliseconds that are left. */
   milliseconds: number;
 }
@@ -33,7 +33,7 @@ const maxHeaderTime = 5_000;
 const headerTime = 20;
 
 /** The time for unpacking the headers of some mails. */
-export function headerBudget(mails: number): Budget {
+export function headerBudget(mails: number): UnpackingBudget {
   return { milliseconds: maxHeaderTime + headerTime * mails };
 }
 
@@ -44,7 +44,11 @@ const maxPacked = 1024 * 1024 * 1024;
  * The size of the mail in a file, by its content; the file's size if it can't be unpacked, or not within
  * the budget, which this reduces by the time it took. `undefined` if there is no file.
  */
-export function plainSize(directory: Directory, name: string, budget: Budget): number | undefined {
+export function plainSize(
+  directory: Directory,
+  name: string,
+  budget: UnpackingBudget,
+): number | undefined {
   try {
     return withFile(directory, name, (file) => {
       const format = formatIn(file);
@@ -64,7 +68,7 @@ function unpackedSize(
   { format, name, budget }: {
     readonly format: Format;
     readonly name: string;
-    readonly budget: Budget;
+    readonly budget: UnpackingBudget;
   },
 ): number | undefined {
   if (budget.milliseconds <= 0) return undefined;
@@ -144,7 +148,7 @@ let headerBuffer = new Uint8Array(firstRead);
 export function readHeaderInPlace(
   directory: Directory,
   name: string,
-  budget: Budget,
+  budget: UnpackingBudget,
 ): Uint8Array | undefined {
   return withFile(directory, name, (file) => {
     let length = 0;
@@ -195,7 +199,7 @@ interface Unpacking<Target extends Counter> {
   /** The time limit, in milliseconds; half a minute if left out. */
   readonly time?: number;
   /** The time left for this mail and others; reduced by the time that this one took. */
-  readonly budget?: Budget;
+  readonly budget?: UnpackingBudget;
 }
 
 /**
