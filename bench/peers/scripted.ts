@@ -60,7 +60,7 @@ const emptyReply = new TextEncoder().encode("\n+\n");
 await using folder = await temporaryFolder();
 const path = join(folder.path, "socket");
 const server = createServer((socket) => {
-  // A client that is done closes without a word.
+  // A client that is done closes, which is no error.
   converse(socket).catch(() => {}).finally(() => socket.destroy());
 });
 server.listen(path, () => tell(path));

@@ -10,7 +10,7 @@ import type { Security } from "./tap.ts";
 export type Mechanism = "LOGIN" | "PLAIN";
 
 /** What a client is to do, and where. */
-export interface Errand {
+export interface ClientTask {
   /** The port on localhost. */
   readonly port: number;
   readonly security: Security;
@@ -46,7 +46,7 @@ export interface Findings {
 }
 
 /** A client: it resolves when it has logged out. */
-export type Client = (errand: Errand) => Promise<Findings>;
+export type Client = (task: ClientTask) => Promise<Findings>;
 
 /** The mailbox to append to. */
 export const APPENDED_TO = "Archive";

@@ -6,7 +6,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { APPENDED_TO, type Errand, type Findings, SOUGHT } from "./clients.ts";
+import { APPENDED_TO, type ClientTask, type Findings, SOUGHT } from "./clients.ts";
 import { runProgram } from "./programs.ts";
 
 /**
@@ -14,8 +14,8 @@ import { runProgram } from "./programs.ts";
  *
  * Its LOGIN is AUTHENTICATE LOGIN: it uses the command only where a server offers no AUTHENTICATE.
  */
-export async function runCurl(errand: Errand): Promise<Findings> {
-  const { port, security, ca, user, password, mechanism, folder } = errand;
+export async function runCurl(task: ClientTask): Promise<Findings> {
+  const { port, security, ca, user, password, mechanism, folder } = task;
   const scheme = security === "tls" ? "imaps" : "imap";
   const options = [
     ...["--silent", "--show-error", "--user", `${user}:${password}`, "--cacert", ca],
@@ -33,7 +33,7 @@ export async function runCurl(errand: Errand): Promise<Findings> {
   for (const number of all.match(/\d+/g) ?? []) mails.push(await curl(`INBOX;MAILINDEX=${number}`));
   const found = await curl(`INBOX?SUBJECT%20${encodeURIComponent(SOUGHT)}`);
   const mailFile = join(folder, "mail");
-  for (const mail of errand.mails) {
+  for (const mail of task.mails) {
     await writeFile(mailFile, mail);
     await curl(APPENDED_TO, "--upload-file", mailFile);
   }

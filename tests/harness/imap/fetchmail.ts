@@ -6,12 +6,12 @@
 
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DELIVERED, type Errand, type Findings } from "./clients.ts";
+import { type ClientTask, DELIVERED, type Findings } from "./clients.ts";
 import { startProgram } from "./programs.ts";
 
 /** Fetches all mails of INBOX, and idles; it can neither list nor append. */
-export async function runFetchmail(errand: Errand): Promise<Findings> {
-  const { port, security, ca, user, password, folder } = errand;
+export async function runFetchmail(task: ClientTask): Promise<Findings> {
+  const { port, security, ca, user, password, folder } = task;
   const rc = join(folder, "fetchmailrc");
   const securing = security === "tcp"
     ? `sslproto ""`
@@ -31,11 +31,11 @@ export async function runFetchmail(errand: Errand): Promise<Findings> {
   // It only ends by itself if it fails.
   const failure = program.output.then((said) => Promise.reject(new Error(said)));
   failure.catch(() => {});
-  await Promise.race([failure, errand.idled(1)]);
+  await Promise.race([failure, task.idled(1)]);
   const mails = await mailsIn(folder);
-  await errand.deliver();
+  await task.deliver();
   // It fetches the new mail in between.
-  await Promise.race([failure, errand.idled(2)]);
+  await Promise.race([failure, task.idled(2)]);
   const all = await mailsIn(folder);
   program.stop();
   await program.output;

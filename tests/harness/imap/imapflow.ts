@@ -8,16 +8,16 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { ImapFlow } from "imapflow";
-import { APPENDED_TO, type Errand, type Findings, SOUGHT } from "./clients.ts";
+import { APPENDED_TO, type ClientTask, type Findings, SOUGHT } from "./clients.ts";
 
 /** Does everything, in this process. */
-export async function runImapflow(errand: Errand): Promise<Findings> {
-  const { port, security, user, password, mechanism } = errand;
+export async function runImapflow(task: ClientTask): Promise<Findings> {
+  const { port, security, user, password, mechanism } = task;
   const client = new ImapFlow({
     ...{ host: "127.0.0.1", port, logger: false, disableAutoIdle: true },
     secure: security === "tls",
     doSTARTTLS: security === "starttls",
-    tls: { ca: await readFile(errand.ca, "utf8"), servername: "localhost" },
+    tls: { ca: await readFile(task.ca, "utf8"), servername: "localhost" },
     auth: { user, pass: password, loginMethod: mechanism === "LOGIN" ? "LOGIN" : "AUTH=PLAIN" },
   });
   await client.connect();
@@ -29,13 +29,13 @@ export async function runImapflow(errand: Errand): Promise<Findings> {
   }
   const found = await client.search({ subject: SOUGHT });
   let hasAppended = true;
-  for (const mail of errand.mails) {
+  for (const mail of task.mails) {
     hasAppended &&= !!await client.append(APPENDED_TO, Buffer.from(mail), ["\\Seen"]);
   }
   const heard = once(client, "exists");
   const idling = client.idle();
-  await errand.idled(1);
-  await errand.deliver();
+  await task.idled(1);
+  await task.deliver();
   const [{ count, prevCount }] = await heard;
   // Any command ends IDLE.
   await client.noop();

@@ -7,19 +7,19 @@
 import { Buffer } from "node:buffer";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { APPENDED_TO, type Errand, type Findings } from "./clients.ts";
+import { APPENDED_TO, type ClientTask, type Findings } from "./clients.ts";
 import { runProgram } from "./programs.ts";
 
 const SECURITY = { tcp: "None", tls: "IMAPS", starttls: "STARTTLS" } as const;
 
 /** Synchronises all mailboxes both ways, so that it lists, fetches and appends, and doesn't search or idle. */
-export async function runMbsync(errand: Errand): Promise<Findings> {
-  const { port, security, ca, user, password, mechanism, folder } = errand;
+export async function runMbsync(task: ClientTask): Promise<Findings> {
+  const { port, security, ca, user, password, mechanism, folder } = task;
   const store = join(folder, "store");
   for (const part of ["cur", "new", "tmp"]) {
     await mkdir(join(store, APPENDED_TO, part), { recursive: true });
   }
-  for (const [index, mail] of errand.mails.entries()) {
+  for (const [index, mail] of task.mails.entries()) {
     // A maildir's mails have the line ends of files.
     const text = Buffer.from(mail).toString("latin1").replaceAll("\r\n", "\n");
     await writeFile(join(store, APPENDED_TO, "new", `${index}.M1P1.example`), text, "latin1");
