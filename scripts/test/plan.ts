@@ -226,6 +226,7 @@ const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
 const COMPUTING: readonly RegExp[] = [
   /^tests\/core\//,
   /^tests\/testing\/(?!mail_server_http_test)/,
+  /^tests\/transports\/memory_test\.ts$/,
   /^tests\/extractor\/(?:maildir\/(?:mail|compression)|messages)\//,
   /^tests\/doveadm\/client\/pool\/(?:connections|events|fairness|kinds|retry|user_order)_test\.ts$/,
   /^tests\/doveadm\/client\/cluster\/(?:failover|referral|route)_test\.ts$/,

@@ -287,6 +287,18 @@ function testBackpressure({ name, open, much, peerWaits = true }: Subject): void
   });
 }
 
+/** The conversation of two transports, which are closed with it. */
+export function conversation([transport, peer]: [Transport, Transport]): Promise<Conversation> {
+  return Promise.resolve({
+    transport,
+    peer,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await transport.close();
+      await peer.close();
+    },
+  });
+}
+
 /** Bytes that don't repeat in any way that could hide a piece lost, doubled or moved. */
 export function pattern(size: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(size / 4));

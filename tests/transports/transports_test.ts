@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect as connectWithBun } from "../../transports/bun.ts";
 import { connect as connectWithDeno } from "../../transports/deno.ts";
-import { memoryPair } from "../../transports/memory.ts";
 import { connect } from "../../transports/mod.ts";
 import { connect as connectWithNode } from "../../transports/node.ts";
 import { fromStreams } from "../../transports/streams.ts";
 import type { Connector, Transport } from "../../transports/transport.ts";
 import { listen } from "../harness/sockets.ts";
-import { type Conversation, testTransport } from "./conformance.ts";
+import { conversation, testTransport } from "./conformance.ts";
 import { testSockets } from "./socket_conformance.ts";
 
 /** The adapters of this runtime: its own first, and that for Node, which runs on each of them. */
@@ -30,24 +29,6 @@ for (const encryption of ["TLS", "STARTTLS"] as const) {
   if (encryption === "STARTTLS") continue;
   testSockets({ name: over("a UNIX socket"), connect, kind: "unix", encryption });
 }
-
-testTransport({
-  name: "memory.ts",
-  open: () => conversation(memoryPair()),
-  much: 33_554_432,
-  whenPeerCloses: "reset",
-  keepsWhatIsWritten: true,
-  refusesTls: true,
-});
-
-testTransport({
-  name: "memory.ts a byte at a time",
-  open: () => conversation(memoryPair({ cut: () => 1, capacity: 4096 })),
-  much: 32_768,
-  whenPeerCloses: "reset",
-  keepsWhatIsWritten: true,
-  refusesTls: true,
-});
 
 testTransport({
   name: "streams.ts",
@@ -74,15 +55,4 @@ function streamsPair(): [Transport, Transport] {
     fromStreams({ readable: back.readable, writable: there.writable }),
     fromStreams({ readable: there.readable, writable: back.writable }),
   ];
-}
-
-function conversation([transport, peer]: [Transport, Transport]): Promise<Conversation> {
-  return Promise.resolve({
-    transport,
-    peer,
-    async [Symbol.asyncDispose](): Promise<void> {
-      await transport.close();
-      await peer.close();
-    },
-  });
 }
