@@ -1,7 +1,8 @@
 /**
  * A sweep over very many users of a real Dovecot, with and without a journal in a file, beside as many bare
- * connections as its client has, to each of which all commands of its share are written at once; and beside
- * Dovecot's own `doveadm`, with `-A -S` as a client of the same server, and with `-A` in its own process.
+ * connections as its client has, to each of which all commands of its share are written at once; beside those with
+ * one command at a time, as a pool has them; and beside Dovecot's own `doveadm`, with `-A -S` as a client of the
+ * same server, and with `-A` in its own process.
  *
  * @module
  */
@@ -22,8 +23,8 @@ const LEAST = 0.95;
 /** How many connections there are. */
 const WIDTH = 10;
 
-/** Bare connections, to each of which its share of the commands is written at once. */
-function bare({ port, password, users }: Dovecot): Quotas {
+/** Bare connections, each with as many commands of its share under way. */
+function bare({ port, password, users }: Dovecot, commands: number): Quotas {
   return async () => {
     const shares = Array.from(
       { length: WIDTH },
@@ -33,10 +34,16 @@ function bare({ port, password, users }: Dovecot): Quotas {
       const address = { transport: "tcp", hostname: "127.0.0.1", port } as const;
       const transport = await connectTransport(address);
       await using connection = await DoveadmConnection.open(transport, { password });
-      const answers = await Promise.all(
-        share.map((user) => connection.send({ name: "quota get", user }, { timeout: 0 })),
-      );
-      return answers.reduce((sum, { fields }) => sum + fields.length / 5, 0);
+      const rest = share.values();
+      let values = 0;
+      const callers = Array.from({ length: Math.min(commands, share.length) }, async () => {
+        for (const user of rest) {
+          const { fields } = await connection.send({ name: "quota get", user }, { timeout: 0 });
+          values += fields.length;
+        }
+      });
+      await Promise.all(callers);
+      return values / 5;
     }));
     return counts.reduce((sum, rows) => sum + rows, 0);
   };
@@ -64,7 +71,8 @@ async function quotas(run: Run, version: DovecotVersion): Promise<void> {
   const count = run.size(1_000, 3);
   await withUsers(run, { version, count }, async (dovecot) => {
     const ways: Readonly<Record<string, Quotas>> = {
-      "bare connections": bare(dovecot),
+      "bare connections": bare(dovecot, Infinity),
+      "bare, one command at a time": bare(dovecot, 1),
       "sweep": sweeping(dovecot),
       "sweep, journal": sweeping(dovecot, join(dovecot.folder, "journal")),
       ...quotasByDoveadm(version, dovecot),
