@@ -55,7 +55,8 @@ export interface ServeSettings
   preauthenticated?: boolean;
   /**
    * The server's certificate and key, for TLS: from the first byte, unless `starttls` is set. With
-   * `caCerts`, clients need a certificate, too.
+   * `caCerts`, clients need a certificate, too. A `listener` has TLS from the first byte by itself, or not
+   * at all.
    */
   tls?: TlsOptions;
   /** Whether clients start unencrypted and may, or must, ask for TLS before they log in. */
@@ -173,12 +174,26 @@ function checkAccess(options: ServeOptions): boolean {
   return preauthenticated;
 }
 
-function checkTls({ tls, starttls }: ServeSettings): void {
-  if (tls !== undefined && (tls.cert === undefined || tls.key === undefined)) {
+/** Throws unless all clients get the encryption that the options promise. */
+function checkTls(options: ServeOptions): void {
+  const { tls, starttls } = options;
+  if (tls === undefined) {
+    if (starttls === undefined) return;
+    throw new LocalProtocolError('"starttls" needs a certificate and a key. Set them in "tls".');
+  }
+  if (tls.cert === undefined || tls.key === undefined) {
     throw new LocalProtocolError('"tls" lacks "cert" or "key", and a server needs both, as PEM.');
   }
-  if (starttls !== undefined && tls === undefined) {
-    throw new LocalProtocolError('"starttls" needs a certificate and a key. Set them in "tls".');
+  if (starttls === undefined && "listener" in options) {
+    throw new LocalProtocolError(
+      '"tls" can\'t encrypt what a "listener" has accepted. Give "tls" to listen(), or set "starttls".',
+    );
+  }
+  if (starttls === "offered" && tls.caCerts !== undefined) {
+    throw new LocalProtocolError(
+      '"caCerts" requires a certificate of clients, and without TLS they have none. Set "starttls" ' +
+        'to "required".',
+    );
   }
 }
 

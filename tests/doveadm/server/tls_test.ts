@@ -11,6 +11,7 @@ import {
   type ServeOptions,
   type ServeSettings,
 } from "../../../doveadm/server/mod.ts";
+import { memoryListener } from "../../../transports/memory.ts";
 import { certificates } from "../../harness/certificates.ts";
 
 const password = "s3cret";
@@ -109,16 +110,25 @@ test("serve › STARTTLS offered and required › answers with TLS, and without 
 });
 
 test("serve › invalid TLS options › an error", async () => {
-  const { good: { cert, key } } = await certificates();
-  const place = { hostname: "127.0.0.1", port: 0 };
-  for (
-    const options of [
-      { ...place, password, tls: { cert } },
-      { ...place, password, starttls: "required" },
-      { ...place, preauthenticated: true, tls: { cert, key }, starttls: "required" },
-    ] satisfies ServeOptions[]
-  ) {
-    await assert.rejects(serve(options, () => []), LocalProtocolError);
+  const { good: { cert, key }, ca } = await certificates();
+  const place = { hostname: "127.0.0.1", port: 0, password };
+  const { listener } = memoryListener();
+  const tls = { cert, key };
+  const invalid: readonly (readonly [options: ServeOptions, message: RegExp])[] = [
+    [{ ...place, tls: { cert } }, /"tls" lacks "cert" or "key"/],
+    [{ ...place, starttls: "required" }, /"starttls" needs a certificate/],
+    [{ ...place, preauthenticated: true, tls, starttls: "required" }, /Leave one out/],
+    [{ listener, password, tls }, /Give "tls" to listen\(\)/],
+    [
+      { ...place, tls: { ...tls, caCerts: [ca] }, starttls: "offered" },
+      /Set "starttls" to "required"/,
+    ],
+  ];
+  for (const [options, message] of invalid) {
+    await assert.rejects(serve(options, () => []), (error: Error) => {
+      assert.match(error.message, message);
+      return error instanceof LocalProtocolError;
+    });
   }
   assert.throws(
     () => new DoveadmServerProtocol({ preauthenticated: true, starttls: "required" }),
