@@ -266,11 +266,13 @@ export function peerName(address: Address): string {
   return `tcp ${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-/** Whether a name or an address is this machine itself: "localhost", 127.0.0.0/8, ::1. */
+/**
+ * Whether a name or an address is this machine itself: "localhost", 127.0.0.0/8, ::1. Other names aren't, also
+ * those that end in ".localhost": most systems ask the network for their addresses.
+ */
 export function isLoopback(hostname: string): boolean {
   const name = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase().replace(/\.$/, "");
-  return name === "localhost" || name.endsWith(".localhost") || name === "::1" ||
-    /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);
+  return name === "localhost" || name === "::1" || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);
 }
 
 /** The peer of an accepted connection, as in {@linkcode Transport.peer}. */

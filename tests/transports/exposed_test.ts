@@ -6,14 +6,11 @@ import { clientOf, isExposedAs } from "../../transports/tls/tls.ts";
 
 test("isExposedAs › this machine's addresses and others › only others are exposed", () => {
   const to = (hostname: string) => isExposedAs(clientOf({ transport: "tcp", hostname, port: 1 }));
-  for (
-    const own of ["localhost", "LOCALHOST.", "a.localhost", "127.3.2.1", "::1", "::ffff:127.0.0.1"]
-  ) {
+  for (const own of ["localhost", "LOCALHOST.", "127.3.2.1", "::1", "::ffff:127.0.0.1"]) {
     assert.equal(to(own), false, own);
   }
-  for (
-    const other of ["192.0.2.1", "mail.example.org", "localhost.example.org", "1127.0.0.1", "::2"]
-  ) {
+  const names = ["mail.example.org", "localhost.example.org", "mail.localhost"];
+  for (const other of ["192.0.2.1", "1127.0.0.1", "::2", ...names]) {
     assert.equal(to(other), true, other);
   }
   assert.equal(isExposedAs(clientOf({ transport: "unix", path: "/run/x" })), false);
