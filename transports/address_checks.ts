@@ -17,7 +17,8 @@ export function checkAddress(address: Address, options: ConnectOptions | ListenO
   checkOptions(options, { objects: ["tls"] });
   const { transport, path, hostname, port } = (address ?? {}) as Readonly<Record<string, unknown>>;
   if (transport === "unix") {
-    if (typeof path === "string" && path !== "") return;
+    // At a NUL after the first character, which begins an abstract name on Linux, Bun would cut the path.
+    if (typeof path === "string" && path !== "" && path.lastIndexOf("\0") < 1) return;
     throw new LocalProtocolError(
       `The address's "path" is ${shownValue(path)}. Set it to the path of a UNIX socket.`,
     );

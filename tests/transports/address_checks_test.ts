@@ -31,6 +31,7 @@ test("connect, listen › addresses of other types › LocalProtocolError", asyn
   }
   wrong.push({ ...tcp, port: 1.5 }, { ...tcp, port: "24245" });
   wrong.push({ ...tcp, hostname: "a\0b" }, { transport: "unix", path: "" });
+  wrong.push({ transport: "unix", path: "/run/dovecot/doveadm-server\0x" });
   for (const address of wrong) {
     await checkRefused(() => connect(address as Address));
     await checkRefused(() => listen(address as Address));
