@@ -58,7 +58,7 @@ export function serverOf(text: string, config: Config): ChosenServer {
     : "";
   throw new UsageError(
     `There is no server ${
-      quoteText(text)
+      quoteText(withoutUser(text))
     } in the configuration.${guess} A server is such a name, a URL, ` +
       "the path of a socket, or HOST:PORT.",
   );
@@ -80,6 +80,11 @@ export function refuseSecret(text: string): void {
     "A URL in the arguments has a password, which other users of this machine can see. Leave it out, and " +
       "use --password-file, --password-command, DOVEWIRE_PASSWORD or the configuration file.",
   );
+}
+
+/** What is no server, without what may be a name and a password: its URL may lack the scheme. */
+function withoutUser(text: string): string {
+  return text.replace(/^.*@/s, "…@");
 }
 
 function withoutSecret(url: string): string {

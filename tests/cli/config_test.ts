@@ -35,6 +35,13 @@ test("configuration › servers by name › are found, with paths from the file'
   assert.throws(() => serverOf("__proto__", config), /no server "__proto__"/);
 });
 
+test("servers › a URL without its scheme, or with a wrong one › the error has no password", () => {
+  for (const start of ["", "doveadm//", "doveadm:/", "doveadm:"]) {
+    const call = () => serverOf(`${start}doveadm:s3cr@et@mx1:24245`, parse({}));
+    assert.throws(call, /There is no server "…@mx1:24245" in the configuration/);
+  }
+});
+
 test("configuration › mistakes › are named", () => {
   const cases: readonly (readonly [config: unknown, message: RegExp])[] = [
     [[], /not an object/],
