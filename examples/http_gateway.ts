@@ -46,6 +46,7 @@ import {
   policy,
   type PolicyRule,
 } from "../doveadm/server/mod.ts";
+import { parseJson } from "./parse_json.ts";
 import { passOn, withCheckedArguments } from "./pass_on.ts";
 
 /** Options for {@linkcode startHttpGateway}. */
@@ -112,7 +113,7 @@ async function closed(server: Server): Promise<void> {
 
 /** Reads a configuration file, and the files that it names. */
 async function readOptions(file: string): Promise<HttpGatewayOptions> {
-  const { tls, ...options } = JSON.parse(await readFile(file, "utf8"));
+  const { tls, ...options } = parseJson(await readFile(file, "utf8"), file);
   if (tls === undefined) return options;
   const [cert, key] = await Promise.all([tls.cert, tls.key].map((path) => readFile(path, "utf8")));
   return { ...options, tls: { cert, key } };

@@ -12,6 +12,7 @@
 
 import { httpHandler, type HttpHandlerOptions, policy } from "../doveadm/server/mod.ts";
 import { connect } from "../transports/cloudflare.ts";
+import { parseJson } from "./parse_json.ts";
 import { passOn, withCheckedArguments } from "./pass_on.ts";
 
 /** The Worker's configuration. */
@@ -30,7 +31,7 @@ export interface GatewayEnvironment {
 let api: ((request: Request) => Promise<Response>) | undefined;
 
 function apiOf(env: GatewayEnvironment): (request: Request) => Promise<Response> {
-  const { authenticate, guard } = policy(JSON.parse(env.RULES));
+  const { authenticate, guard } = policy(parseJson(env.RULES, "RULES"));
   const dovecot = passOn(env.DOVEADM_URL, { password: env.DOVEADM_PASSWORD, connector: connect });
   return httpHandler(guard(withCheckedArguments(dovecot, env.DOVEADM_VERSION)), {
     authenticate,

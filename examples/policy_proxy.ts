@@ -33,6 +33,7 @@ import {
   serve,
   type ServePlace,
 } from "../doveadm/server/mod.ts";
+import { parseJson } from "./parse_json.ts";
 import { passOn } from "./pass_on.ts";
 
 /** Options for {@linkcode servePolicyProxy}. */
@@ -62,6 +63,6 @@ if (import.meta.main) {
     console.error("The policy is missing. Give the path of a JSON file.");
     process.exit(64);
   }
-  const server = await servePolicyProxy(JSON.parse(await readFile(file, "utf8")));
+  const server = await servePolicyProxy(parseJson(await readFile(file, "utf8"), file));
   console.log("The proxy listens at", server.address);
 }

@@ -6,6 +6,7 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { parseJson } from "../parse_json.ts";
 import type { ExecProgram } from "../xexec/command.ts";
 
 /** A listener: where, and with `tls` how to encrypt it. */
@@ -103,22 +104,15 @@ export async function readConfig(path: string): Promise<RelayConfig> {
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, path);
   } catch (error) {
-    throw new ConfigError(`${path} is no JSON${placeOf(error as Error, text)}.`);
+    throw new ConfigError((error as Error).message);
   }
   try {
     return withPaths(checkConfig(value), dirname(resolve(path)));
   } catch (error) {
     throw error instanceof ConfigError ? new ConfigError(`${path}: ${error.message}`) : error;
   }
-}
-
-/** Where a text isn't JSON, if the runtime tells. Its message may quote the text, which may have a password. */
-function placeOf({ message }: Error, text: string): string {
-  const [, position] = /at position (\d+)/.exec(message) ?? [];
-  if (position === undefined) return "";
-  return `: look at line ${text.slice(0, Number(position)).split("\n").length}`;
 }
 
 /** Checks a configuration. Throws a {@linkcode ConfigError}. */
