@@ -29,6 +29,9 @@ const assignment = new RegExp(
 /** The header of HTTP, whose value has spaces. */
 const authorization = /((?<![a-z])(?:proxy-)?authorization["']?\s{0,4}:)[^\r\n]+/gi;
 
+/** The password in a URL, up to the last "@". */
+const urlPassword = /(\w:\/\/[^\s/:@]{0,64}:)\S{1,256}(?=@)/g;
+
 /** The most secrets of one conversation. */
 const mostSecrets = 64;
 
@@ -75,6 +78,7 @@ export class TraceSecrets {
   conceal(text: string): string {
     if (this.#isFlooded) return concealed;
     return this.#concealer.conceal(text)
+      .replace(urlPassword, `$1${concealed}`)
       .replace(authorization, `$1 ${concealed}`)
       .replace(assignment, `$1${concealed}`);
   }
@@ -115,23 +119,24 @@ function hideOperands(args: readonly string[], count: number, hide: (at: number)
 }
 
 /**
- * The values of a command's secret parameters; `undefined` if it has some, and its arguments can't be
- * read, so that any of them may be one.
+ * The values of a command's secret parameters, also those that later ones replace; `undefined` if it has some
+ * such parameters, and its arguments can't be read, so that any of them may be a secret.
  */
 function secretsIn(info: CommandInfo, args: readonly string[]): readonly string[] | undefined {
   const names = info.parameters.filter(({ name, type }) => type === "string" && isSecretName(name))
     .map(({ name }) => name);
   if (names.length === 0) return [];
+  const parameters = info.parameters.map((parameter) =>
+    names.includes(parameter.name) ? { ...parameter, type: "array" as const } : parameter
+  );
   const found: string[] = [];
   for (const version of versions.filter((version) => existsIn(info, version))) {
     try {
-      const values = decodeArguments(info, args, version);
-      for (const name of names) {
-        if (typeof values[name] === "string" && values[name] !== "") found.push(values[name]);
-      }
+      const values = decodeArguments({ ...info, parameters }, args, version);
+      found.push(...names.flatMap((name) => values[name] as readonly string[] ?? []));
     } catch {
       return undefined;
     }
   }
-  return found;
+  return found.filter((secret) => secret !== "");
 }

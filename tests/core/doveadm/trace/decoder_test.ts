@@ -180,7 +180,8 @@ test("decoder › TLS at any place › says that nothing after it can be decoded
 });
 
 test("decoder › passwords in all places › are concealed", () => {
-  const hidden = ["hunter22", "AGRvdmVhZG0AaHVudGVyMjI", "neverShown", "alsoHidden", "keyOfX"];
+  const hidden = ["hunter22", "AGRvdmVhZG0AaHVudGVyMjI", "neverShown", "alsoHidden", "keyOfX"]
+    .concat("replaced", "inUrl", "with@sign");
   const conversation: readonly Said[] = [
     ["client", `${version(3)}${login("hunter22")}`],
     ["server", `${serverVersion(3)}-\n+\n`],
@@ -188,6 +189,8 @@ test("decoder › passwords in all places › are concealed", () => {
       "client",
       "\talice\tmailbox cryptokey password\t-n\tneverShown\t--old-pass=alsoHidden\n" +
       "\talice\tmailbox cryptokey password\t-Un\tneverShown\t--bogus\tneverShown\n" +
+      "\talice\tmailbox cryptokey password\t-nreplaced\t-n\tnewest\t-oreplaced\t--old-p=old\n" +
+      "\t\tfs get\ts3:https://alice:inUrl/with@sign@s3.example.org/x\tpath\n" +
       "\t\tauth test\talice\tneverShown\n" +
       "x\tforward=token=alsoHidden\talice\tmailbox list\t--api-key\tkeyOfX\tpassword=neverShown\n" +
       "\thunter22\tuser\thunter22\n" +
@@ -202,7 +205,7 @@ test("decoder › passwords in all places › are concealed", () => {
           '\x01{"mail_crypt_private_password":"neverShown"}\n',
       ) + packet(
         0,
-        "\n-hunter22 hunter22\n".repeat(3) + "a\thunter22\t\n+\n" +
+        "\n-hunter22 hunter22\n".repeat(5) + "a\thunter22\t\n+\n" +
           '{"alice":{"pass":"neverShown","x":"hunter22"}}\n+\nneverShown\talsoHidden\t\n+\n',
       ),
     ],
