@@ -207,7 +207,12 @@ function withPaths(config: RelayConfig, folder: string): RelayConfig {
 function storeWithPath(store: string, folder: string): string {
   if (store === "memory" || isRedisUrl(store)) return store;
   const path = sqlitePath(store);
-  return path === undefined ? resolve(folder, store) : `${sqlite}${resolve(folder, path)}`;
+  if (path !== undefined) return `${sqlite}${resolve(folder, path)}`;
+  if (!/^[a-z][\w+.-]+:\//i.test(store)) return resolve(folder, store);
+  // It isn't shown, since it may have a password.
+  throw new ConfigError(
+    '"store" is a URL that isn\'t Redis\'s. Begin it with "redis://", "rediss://" or "unix://".',
+  );
 }
 
 const sqlite = "sqlite:";

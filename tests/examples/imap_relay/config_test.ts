@@ -116,6 +116,13 @@ test("relay's configuration › a file › has paths relative to its folder, and
     writeFileSync(path, JSON.stringify({ ...good, store }));
     assert.equal((await readConfig(path)).store, complete);
   }
+  for (const store of ["valkey://:s3cret@h", "REDIS://:s3cret@h", "redis:/:s3cret@h"]) {
+    writeFileSync(path, JSON.stringify({ ...good, store }));
+    await assert.rejects(readConfig(path), (error: Error) => {
+      assert.match(error.message, /relay\.json: "store" is a URL that isn't Redis's/);
+      return error instanceof ConfigError && !error.message.includes("s3cret");
+    });
+  }
   writeFileSync(path, '{\n  "doveadm": { "password": "s3cret" },,\n}');
   await assert.rejects(readConfig(path), (error: Error) => {
     assert(error instanceof ConfigError);
