@@ -33,9 +33,21 @@ export function checkAddress(address: Address, options: ConnectOptions | ListenO
       `The address's "hostname" is ${shownValue(hostname)}. Set it to a name or an IP address.`,
     );
   }
+  checkHostname(hostname);
   if (Number.isInteger(port) && Number(port) >= 0) return;
   throw new LocalProtocolError(
     `The address's "port" is ${shownValue(port)}. Set it to a number up to 65535.`,
+  );
+}
+
+/**
+ * Throws a `LocalProtocolError` for a URL, or a name and password, in place of a host's name. The error doesn't
+ * show it, since it may have a password.
+ */
+export function checkHostname(hostname: string): void {
+  if (!/[/@]/.test(hostname)) return;
+  throw new LocalProtocolError(
+    'The "hostname" has a "/" or an "@", which is in no host\'s name. Set it to a name or an IP address alone.',
   );
 }
 

@@ -6,6 +6,7 @@
 
 import { LocalProtocolError } from "../../core/errors.ts";
 import { shownValue } from "../../core/option_checks.ts";
+import { checkHostname } from "../../transports/address_checks.ts";
 import type { Address } from "../../transports/transport.ts";
 import { decodeUrlPart, parseUrl } from "./url_parts.ts";
 
@@ -77,6 +78,7 @@ export function resolveTarget(target: string | URL | DoveadmTarget): ResolvedTar
   if (typeof hostname !== "string" || hostname === "") {
     throw new LocalProtocolError('The target has neither "hostname" nor "path". Set one of them.');
   }
+  checkHostname(hostname);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new LocalProtocolError(
       `The target's "port" is ${shownValue(port)}. Set it to a number from 1 to 65535.`,
@@ -119,6 +121,7 @@ function resolveUrl(target: string | URL): ResolvedTarget {
         throw new LocalProtocolError(`The URL has no host, or has a path. ${forms}`);
       }
       const hostname = decodeUrlPart(url.hostname, forms).replace(/^\[(.*)\]$/, "$1");
+      checkHostname(hostname);
       const port = url.port === "" ? defaultPort : Number(url.port);
       const password = url.password === "" ? undefined : decodeUrlPart(url.password, forms);
       const address: Address = { transport: "tcp", hostname, port };

@@ -19,7 +19,7 @@ const tcp = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
 /** That a call rejects, or throws, a `LocalProtocolError` and nothing else, now or later. */
 async function checkRefused(call: () => unknown): Promise<void> {
   await assert.rejects(async () => await call(), (error: Error) => {
-    return error instanceof LocalProtocolError;
+    return error instanceof LocalProtocolError && !error.message.includes("s3cret");
   }, String(call));
 }
 
@@ -31,6 +31,7 @@ test("connect, listen › addresses of other types › LocalProtocolError", asyn
   }
   wrong.push({ ...tcp, port: 1.5 }, { ...tcp, port: "24245" });
   wrong.push({ ...tcp, hostname: "a\0b" }, { transport: "unix", path: "" });
+  wrong.push({ ...tcp, hostname: "u:s3cret@host" }, { ...tcp, hostname: "https://host" });
   wrong.push({ transport: "unix", path: "/run/dovecot/doveadm-server\0x" });
   for (const address of wrong) {
     await checkRefused(() => connect(address as Address));
