@@ -59,7 +59,8 @@ export function checkFunction(what: string, value: unknown): void {
 /** A value of any type, for messages. */
 export function shownValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "object" && value !== null ? "an object" : String(value);
+  if (isFunction(value)) return "a function";
+  return isObject(value) ? "an object" : String(value);
 }
 
 function check(

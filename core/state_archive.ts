@@ -6,6 +6,7 @@
 
 import { concat, plainBytes } from "./bytes.ts";
 import { LocalProtocolError } from "./errors.ts";
+import { shownValue } from "./option_checks.ts";
 import { PlainDataReader, PlainDataWriter } from "./plain_data.ts";
 import type { Queue } from "./queue.ts";
 
@@ -145,7 +146,7 @@ export function thaw(
   checkForm(frozen, form);
   if (!Number.isFinite(clockShift)) {
     throw new LocalProtocolError(
-      `"clockShift" is ${String(clockShift)}. Set it to a number of milliseconds.`,
+      `"clockShift" is ${shownValue(clockShift)}. Set it to a number of milliseconds.`,
     );
   }
   const reader = new StateReader(frozen.subarray(headSize), clockShift);

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../core/mod.ts";
+import { shownValue } from "../core/option_checks.ts";
 import { defaultTimeout, timeLimit } from "../transports/timers.ts";
 import type { ImapClientOptions } from "./client_options.ts";
 
@@ -22,7 +23,7 @@ export function settingsOf(options: ImapClientOptions): ClientSettings {
   const { silenceTimeout = 31 * 60_000, maxResponses = 16 * 1024 * 1024 } = options;
   if (typeof maxResponses !== "number" || !(maxResponses > 0)) {
     throw new LocalProtocolError(
-      `"maxResponses" is ${String(maxResponses)}. Give a number above 0; Infinity is no limit.`,
+      `"maxResponses" is ${shownValue(maxResponses)}. Give a number above 0; Infinity is no limit.`,
     );
   }
   return {

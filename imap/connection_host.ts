@@ -5,6 +5,7 @@
  */
 
 import { DovewireError, encodeUtf8, LocalProtocolError } from "../core/mod.ts";
+import { shownValue } from "../core/option_checks.ts";
 import { checkListener } from "../transports/address_checks.ts";
 import { networkAddress } from "../transports/network_address.ts";
 import { RefusalDelays } from "../transports/refusal_delays.ts";
@@ -162,7 +163,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
     const limit = timeLimit("timeout", timeout);
     if (typeof groupSize !== "number" || !(groupSize >= 1)) {
       throw new LocalProtocolError(
-        `"groupSize" is ${String(groupSize)}. Set it to a number from 1 on.`,
+        `"groupSize" is ${shownValue(groupSize)}. Set it to a number from 1 on.`,
       );
     }
     await (this.#closing ??= this.#closeAll(limit, Math.floor(groupSize)).finally(() =>
@@ -346,7 +347,9 @@ export function completeConnectionLimits(limits: ConnectionLimits): Required<Con
   const complete = { maxConnections, maxConnectionsPerAddress, maxUnauthenticated };
   for (const [name, limit] of Object.entries(complete)) {
     if (typeof limit === "number" && limit >= 1) continue;
-    throw new LocalProtocolError(`"${name}" is ${String(limit)}. Set it to a number from 1 on.`);
+    throw new LocalProtocolError(
+      `"${name}" is ${shownValue(limit)}. Set it to a number from 1 on.`,
+    );
   }
   return complete;
 }

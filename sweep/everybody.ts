@@ -62,7 +62,7 @@ export function everybody(
   }
   if (!(typeof maxBytes === "number" && maxBytes > 0)) {
     throw new LocalProtocolError(
-      `"maxBytes" is ${String(maxBytes)}. Set it to a number of bytes, or to Infinity.`,
+      `"maxBytes" is ${shownValue(maxBytes)}. Set it to a number of bytes, or to Infinity.`,
     );
   }
   const limit = timeout === undefined ? {} : { timeout: timeLimit("timeout", timeout) };

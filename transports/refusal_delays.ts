@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
+import { shownValue } from "../core/option_checks.ts";
 import { networkAddress } from "./network_address.ts";
 
 /** The longest delay, as a multiple of the first. */
@@ -50,7 +51,7 @@ export class RefusalDelays {
     if (typeof first !== "number" || !(first >= 0 && first < Infinity)) {
       throw new LocalProtocolError(
         `"refusalDelay" is ${
-          String(first)
+          shownValue(first)
         }: set it to a number of milliseconds, or to 0 for no delay.`,
       );
     }

@@ -43,7 +43,7 @@ export function checkLimits(limits: object): void {
   for (const [name, limit] of Object.entries(limits)) {
     if (typeof limit !== "number" || !(limit > 0)) {
       throw new LocalProtocolError(
-        `"limits.${name}" is ${String(limit)}. Set it to a number of bytes above 0.`,
+        `"limits.${name}" is ${shownValue(limit)}. Set it to a number of bytes above 0.`,
       );
     }
   }

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 import { defaultMaxMethodSize, encodeMethod } from "./limits.ts";
 
 /** The arguments of an extractor's process. */
@@ -87,7 +88,7 @@ export function parseExtractorArguments(argv: readonly string[]): ExtractorComma
 function checkCommandLine(commandLine: ExtractorCommandLine): void {
   const { version, maildir, systemUser, mailUser, method, args = [] } = commandLine;
   if (version !== 1 && version !== 2 && version !== 3) {
-    throw misuse(`"version" is ${version}, and has to be 1, 2 or 3`);
+    throw misuse(`"version" is ${shownValue(version)}, and has to be 1, 2 or 3`);
   }
   if (maildir === "" || systemUser === "") {
     throw misuse(`The ${maildir === "" ? "maildir" : "system user"} is empty`);
@@ -95,7 +96,7 @@ function checkCommandLine(commandLine: ExtractorCommandLine): void {
   for (const value of [maildir, systemUser, mailUser, ...args]) {
     if (typeof value === "string" && value.isWellFormed() && !value.includes("\0")) continue;
     throw misuse(
-      `${JSON.stringify(value)} is no string, or contains a NUL or half a surrogate pair`,
+      `${shownValue(value)} is no string, or contains a NUL or half a surrogate pair`,
     );
   }
   if (version === 3 && method !== undefined) {

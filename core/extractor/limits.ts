@@ -6,6 +6,7 @@
 
 import { decodeUtf8, encodeUtf8, quote } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 
 /** How many bytes a method's name may have unless an option says otherwise. */
 export const defaultMaxMethodSize = 64;
@@ -17,7 +18,9 @@ export const defaultMaxMessageSize = 64 * 1024 * 1024;
 export function checkLimits(limits: object): void {
   for (const [name, limit] of Object.entries(limits)) {
     if (typeof limit === "number" && limit > 0) continue;
-    throw new LocalProtocolError(`"limits.${name}" is ${limit}. Give a number above 0.`);
+    throw new LocalProtocolError(
+      `"limits.${name}" is ${shownValue(limit)}. Give a number above 0.`,
+    );
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 import { timeLimit } from "../time_limit.ts";
 import type { CommandDefinition } from "./command_definition.ts";
 import { checkLimitsObject, completeImapLimits, type ImapLimits } from "./limits.ts";
@@ -104,6 +105,6 @@ export function completeTimes(options: ConversationOptions): ConversationTimes {
 export function checkPhase(keepalivePhase: number): void {
   if (Number.isFinite(keepalivePhase)) return;
   throw new LocalProtocolError(
-    `"keepalivePhase" is ${String(keepalivePhase)}. Set it to a number of milliseconds.`,
+    `"keepalivePhase" is ${shownValue(keepalivePhase)}. Set it to a number of milliseconds.`,
   );
 }

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 
 /** Limits on what a peer may send. Each is a number above 0; `Infinity` is no limit. */
 export interface ImapLimits {
@@ -65,7 +66,9 @@ export function completeImapLimits(limits: Partial<ImapLimits> = {}): ImapLimits
   for (const [name, limit] of Object.entries(limits)) {
     if (limit === undefined) continue;
     if (typeof limit !== "number" || !(limit > 0)) {
-      throw new LocalProtocolError(`"limits.${name}" is ${String(limit)}. Give a number above 0.`);
+      throw new LocalProtocolError(
+        `"limits.${name}" is ${shownValue(limit)}. Give a number above 0.`,
+      );
     }
     if (Object.hasOwn(defaultImapLimits, name)) complete[name] = limit;
   }

@@ -6,6 +6,7 @@
 
 import { OutputQueue, plainBytes } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import { shownValue } from "../option_checks.ts";
 import type { Protocol } from "../protocol.ts";
 import { Queue } from "../queue.ts";
 import { archiveItems, type StateArchive } from "../state_archive.ts";
@@ -103,7 +104,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
     const { maxOpenCommands = 100, commands = [] } = options;
     if (typeof maxOpenCommands !== "number" || !(maxOpenCommands >= 1)) {
       throw new LocalProtocolError(
-        `"maxOpenCommands" is ${String(maxOpenCommands)}. Set it to a number from 1 on.`,
+        `"maxOpenCommands" is ${shownValue(maxOpenCommands)}. Set it to a number from 1 on.`,
       );
     }
     this.#rewrite = relayedCapabilities(

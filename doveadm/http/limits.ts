@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
+import { shownValue } from "../../core/option_checks.ts";
 
 /** Limits on the memory that a server's answers may use. */
 export interface HttpLimits {
@@ -26,8 +27,10 @@ export function limitsWithDefaults(
 ): Required<HttpLimits> {
   const limits = { reply, values };
   for (const [name, limit] of Object.entries(limits)) {
-    if (!(limit > 0)) {
-      throw new LocalProtocolError(`"limits.${name}" is ${limit}. Set it to a number above 0.`);
+    if (typeof limit !== "number" || !(limit > 0)) {
+      throw new LocalProtocolError(
+        `"limits.${name}" is ${shownValue(limit)}. Set it to a number above 0.`,
+      );
     }
   }
   return limits;

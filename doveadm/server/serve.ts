@@ -9,7 +9,7 @@ import {
   type DoveadmServerProtocolOptions,
 } from "../../core/doveadm/mod.ts";
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
-import { checkFunction, checkOptions } from "../../core/option_checks.ts";
+import { checkFunction, checkOptions, shownValue } from "../../core/option_checks.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
 import { RefusalDelays } from "../../transports/refusal_delays.ts";
@@ -206,7 +206,7 @@ function numbersOf(settings: ServeSettings): ServeNumbers {
   const { maxConnections = 1000, refusalDelay = 500 } = settings;
   if (typeof maxConnections !== "number" || !(maxConnections >= 1)) {
     throw new LocalProtocolError(
-      `"maxConnections" is ${String(maxConnections)}. Set it to a number from 1 on.`,
+      `"maxConnections" is ${shownValue(maxConnections)}. Set it to a number from 1 on.`,
     );
   }
   return {

@@ -7,6 +7,7 @@
 
 import { indexOfLineFeed, plainBytes } from "../../bytes.ts";
 import { LocalProtocolError } from "../../errors.ts";
+import { shownValue } from "../../option_checks.ts";
 import { InputQueue } from "../../input_queue.ts";
 import { ClientSide } from "./client_side.ts";
 import { Exchange } from "./exchange.ts";
@@ -67,7 +68,7 @@ export class ConversationDecoder {
   constructor({ maxShown = 1000 }: ConversationDecoderOptions = {}) {
     if (!Number.isInteger(maxShown) || maxShown < 1 || maxShown > mostShown) {
       throw new LocalProtocolError(
-        `"maxShown" is ${String(maxShown)}. Set it to an integer from 1 to ${mostShown}.`,
+        `"maxShown" is ${shownValue(maxShown)}. Set it to an integer from 1 to ${mostShown}.`,
       );
     }
     this.#exchange = new Exchange(maxShown);

@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../../core/errors.ts";
-import { checkOptions } from "../../../core/option_checks.ts";
+import { checkOptions, shownValue } from "../../../core/option_checks.ts";
 import { defaultTimeout, timeLimit } from "../../../transports/timers.ts";
 import type { DoveadmOptions } from "../doveadm_options.ts";
 import type { PoolOptions } from "../pool/pool_options.ts";
@@ -82,7 +82,7 @@ export function checkClusterOptions(
   }
   if (typeof maxReferrals !== "number" || !(maxReferrals >= 0)) {
     throw new LocalProtocolError(
-      `"maxReferrals" is ${String(maxReferrals)}. Set it to a number from 0 on.`,
+      `"maxReferrals" is ${shownValue(maxReferrals)}. Set it to a number from 0 on.`,
     );
   }
   return {

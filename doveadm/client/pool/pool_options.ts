@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../../core/errors.ts";
+import { shownValue } from "../../../core/option_checks.ts";
 import { timeLimit } from "../../../transports/timers.ts";
 import type { PoolEvent } from "./pool_event.ts";
 
@@ -67,6 +68,6 @@ export function checkPoolOptions(options: PoolOptions): CheckedPoolOptions {
 function checkCount(option: string, value: number, least: number): void {
   if (typeof value === "number" && value >= least) return;
   throw new LocalProtocolError(
-    `"${option}" is ${String(value)}. Set it to a number from ${least} on.`,
+    `"${option}" is ${shownValue(value)}. Set it to a number from ${least} on.`,
   );
 }

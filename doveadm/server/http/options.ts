@@ -149,5 +149,5 @@ const defaultLimits: Required<HttpServerLimits> = {
 
 function checkCount(name: string, value: unknown): void {
   if (typeof value === "number" && value >= 1) return;
-  throw new LocalProtocolError(`"${name}" is ${String(value)}. Set it to a number from 1 on.`);
+  throw new LocalProtocolError(`"${name}" is ${shownValue(value)}. Set it to a number from 1 on.`);
 }

@@ -44,6 +44,24 @@ for (const [kind, connectWith] of Object.entries(connects)) {
   }
 }
 
+test("options › values without a text in place of numbers › LocalProtocolError that names the option", () => {
+  const pool = ["maxConnections", "maxQueue", "spares", "timeout", "idleTimeout"];
+  for (const value of [Object.create(null), () => {}, Symbol("5")]) {
+    const wrong = [
+      ...pool.map((name) => [name, "doveadm://127.0.0.1:1", { [name]: value }] as const),
+      ["limits.reply", "doveadm://127.0.0.1:1", { limits: { reply: value } }] as const,
+      ["limits.reply", "http://127.0.0.1:1", { limits: { reply: value } }] as const,
+      ["limits.values", "http://127.0.0.1:1", { limits: { values: value } }] as const,
+    ];
+    for (const [name, target, options] of wrong) {
+      assert.throws(() => connect(target, options), (error: Error) => {
+        assert(error instanceof LocalProtocolError, `${name}: ${error}`);
+        return /^"[a-zA-Z.]+" is (?:an object|a function|Symbol\(5\))[.:] /.test(error.message);
+      });
+    }
+  }
+});
+
 test("options › referral of another type › LocalProtocolError when the client is created", () => {
   checkRefused("referral", (referral) => connects.cluster({ referral }));
 });
