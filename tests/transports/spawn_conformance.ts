@@ -5,11 +5,13 @@
  */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { LocalProtocolError } from "../../core/errors.ts";
 import type {
   Spawn,
   SpawnOptions,
@@ -216,6 +218,16 @@ function testDescriptor3({ name, spawn }: SpawnSubject): void {
       await assertEnd(child.transport);
     });
   }
+
+  test(`${name} › a Buffer for file descriptor 3 › is copied, and stays as it is`, async () => {
+    const descriptor3 = Buffer.from("s3cret");
+    await using child = await spawn(["/bin/sh", "-c", "cat <&3"], { descriptor3 });
+    assert.equal(await textOf(child), "s3cret");
+    await child.exited;
+    assert.equal(descriptor3.toString(), "s3cret");
+    const text = "s3cret" as unknown as Uint8Array;
+    await assert.rejects(spawn(["/bin/true"], { descriptor3: text }), LocalProtocolError);
+  });
 
   for (const size of [20, 3 * mebibyte]) {
     test(`${name} › a process doesn't read the ${size} bytes of file descriptor 3 › ends normally`, async () => {

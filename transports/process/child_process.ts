@@ -16,6 +16,7 @@ import type {
 } from "node:child_process";
 import { statSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
+import { plainBytes } from "../../core/bytes.ts";
 import { LocalProtocolError } from "../../core/errors.ts";
 import { checkOptions } from "../../core/option_checks.ts";
 import type { ExitStatus } from "../../core/exit_status.ts";
@@ -62,7 +63,8 @@ export async function spawn(
   const [program = "", ...args] = command;
   check(command, options);
   const { signal, descriptor3, onStderr } = options;
-  const secret = descriptor3?.slice();
+  // A copy, which is cleared at the end; the slice() of Node's Buffer would be the caller's own bytes.
+  const secret = descriptor3 === undefined ? undefined : plainBytes(descriptor3).slice();
   const { cwd } = options;
   const env = options.env === undefined ? undefined : exactly(options.env);
   // Loaded only now: most programs that use an adapter start no process.
