@@ -8,6 +8,7 @@ import {
   ConnectError,
   DovewireError,
   type ExitStatus,
+  LocalProtocolError,
   messageOf,
   TimeoutError,
 } from "@dovewire/dovewire/core";
@@ -101,6 +102,7 @@ export function transportConnector({ transport }: ExtractorTransportOptions): Op
   if (typeof transport === "function") {
     return async (signal) => new TransportConnection(await transport({ signal }));
   }
+  checkOpenTransport(transport);
   let isUsed = false;
   return async () => {
     if (isUsed) {
@@ -112,6 +114,15 @@ export function transportConnector({ transport }: ExtractorTransportOptions): Op
     isUsed = true;
     return await new TransportConnection(transport);
   };
+}
+
+function checkOpenTransport(transport: Transport): void {
+  const methods = [transport?.read, transport?.write, transport?.close];
+  if (methods.every((method) => typeof method === "function")) return;
+  throw new LocalProtocolError(
+    '"transport" is none. Set it to what connect() of a runtime\'s transports returns, awaited, or to a function ' +
+      "that returns that.",
+  );
 }
 
 /** A connection over a transport of the caller's. */

@@ -27,6 +27,7 @@
  */
 
 import {
+  checkOptions,
   encodeUtf8,
   LocalProtocolError,
   plainBytes,
@@ -158,6 +159,7 @@ export class Extractor implements AsyncDisposable {
 
   /** Use {@linkcode openExtractor}. */
   constructor(options: ExtractorProcessOptions | ExtractorTransportOptions) {
+    checkOptions(options);
     if ("transport" in options) {
       this.#version = 3;
       const open = transportConnector(options);

@@ -5,7 +5,7 @@
  */
 
 import { encodeCredentials, extractorArguments } from "@dovewire/dovewire/core/extractor";
-import { type ExitStatus, LocalProtocolError } from "@dovewire/dovewire/core";
+import { checkOptions, type ExitStatus, LocalProtocolError } from "@dovewire/dovewire/core";
 import {
   type ChildProcess,
   spawn as spawnProcess,
@@ -41,12 +41,15 @@ export class ProcessStarter {
    * Creates one. Throws a `LocalProtocolError` for invalid options, without the credentials in it.
    */
   constructor(options: ExtractorProcessOptions) {
+    checkOptions(options, {
+      functions: ["onStderr", "spawn"],
+      objects: ["credentials", "env"],
+      texts: ["cwd"],
+    });
     const { command, credentials, version = 3 } = options;
-    if (command.length === 0) {
-      throw new LocalProtocolError('"command" is empty: put the extractor\'s program into it.');
-    }
+    checkCommand(command);
     if (version !== 1 && version !== 2 && version !== 3) {
-      throw new LocalProtocolError(`There is no version ${version}: use 1, 2 or 3.`);
+      throw new LocalProtocolError(`There is no version ${String(version)}: use 1, 2 or 3.`);
     }
     this.#options = { ...options, command: [...command] };
     this.#descriptor3 = credentials && encodeCredentials(credentials);
@@ -73,6 +76,16 @@ export class ProcessStarter {
     const { version = 3, maildir, systemUser, mailUser } = this.#options;
     return extractorArguments({ version, maildir, systemUser, mailUser, ...call });
   }
+}
+
+function checkCommand(command: readonly string[]): void {
+  const isList = Array.isArray(command) && command.every((part) => typeof part === "string");
+  if (isList && command.length > 0) return;
+  throw new LocalProtocolError(
+    isList
+      ? '"command" is empty: put the extractor\'s program into it.'
+      : '"command" is no array of strings. Set it to the program and its arguments.',
+  );
 }
 
 /** A process and the pipes to it. */

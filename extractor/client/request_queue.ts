@@ -6,6 +6,7 @@
 
 import {
   AbortError,
+  checkOptions,
   ConnectionLostError,
   type DovewireError,
   LocalProtocolError,
@@ -66,13 +67,16 @@ export class RequestQueue {
    * Creates one, and what runs its requests. Throws a `LocalProtocolError` for invalid options.
    */
   constructor(options: ExtractorOptions, createRunner: (queue: RequestQueue) => RequestRunner) {
+    checkOptions(options, { objects: ["limits"] });
     const { timeout, connectTimeout, closeTimeout, signal, limits } = options;
     this.#timeout = timeLimit("timeout", timeout ?? defaultTimeout);
     this.connectTimeout = timeLimit("connectTimeout", connectTimeout ?? defaultConnectTimeout);
     this.#closeTimeout = timeLimit("closeTimeout", closeTimeout ?? defaultCloseTimeout);
-    const maxInFlight = limits?.maxInFlight;
-    if (maxInFlight !== undefined && !(maxInFlight >= 1)) {
-      throw new LocalProtocolError(`"maxInFlight" is ${maxInFlight}: set it to 1 or more.`);
+    const { maxInFlight = 1 } = limits ?? {};
+    if (typeof maxInFlight !== "number" || !(maxInFlight >= 1)) {
+      throw new LocalProtocolError(
+        `"limits.maxInFlight" is ${String(maxInFlight)}. Set it to a number from 1 on.`,
+      );
     }
     this.#runner = createRunner(this);
     if (signal !== undefined) {
@@ -100,6 +104,7 @@ export class RequestQueue {
 
   /** Runs a request when its turn comes; resolves to the answer, rejects with the error in its place. */
   submit(request: Request, options: ExtractorCallOptions): Promise<Reply> {
+    checkOptions(options);
     const { signal, timeout } = options;
     const { method } = request;
     const limit = timeout === undefined ? this.#timeout : timeLimit("timeout", timeout);

@@ -11,7 +11,7 @@ import {
   ExtractorServerProtocol,
   SingleShotServerProtocol,
 } from "@dovewire/dovewire/core/extractor";
-import { DovewireError, LocalProtocolError } from "@dovewire/dovewire/core";
+import { checkOptions, DovewireError, LocalProtocolError } from "@dovewire/dovewire/core";
 import {
   callListener,
   type DrivableProtocol,
@@ -110,6 +110,7 @@ export async function serveExtractor(
   handler: ExtractorHandler,
   options: ServeExtractorOptions = {},
 ): Promise<number> {
+  checkOptions(options, { functions: ["onError"], objects: ["limits"] });
   const version = versionOf(options);
   const idleTimeout = timeLimit("idleTimeout", options.idleTimeout ?? 0);
   return await new Session(transport, version, { ...options, handler, idleTimeout }).run();

@@ -211,6 +211,30 @@ test("extractor client › invalid arguments › refused, nothing is sent", asyn
   }
 });
 
+test("extractor client › options of other types › LocalProtocolError", async () => {
+  const fake = new FakeExtractor(() => counted(1));
+  const place = { command: ["x"], maildir: "a", systemUser: "b", mailUser: "c" };
+  const options = ["signal", "limits"];
+  const programOptions = ["onStderr", "spawn", "credentials", "env", "cwd", "command"];
+  await using extractor = openExtractor({ transport: fake.open });
+  for (const other of [null, 5, true, Symbol("5"), 5n]) {
+    const wrong = [
+      ...[...options, ...programOptions].map((name) => ({ ...place, [name]: other })),
+      ...options.map((name) => ({ transport: fake.open, [name]: other })),
+      ...[{ transport: other }, other, { ...place, limits: { maxInFlight: String(other) } }],
+    ];
+    for (const given of wrong) {
+      const make = () => openExtractor(given as unknown as Parameters<typeof openExtractor>[0]);
+      assert.throws(make, LocalProtocolError);
+    }
+    const signal = other as unknown as AbortSignal;
+    await errorOf(extractor.count("", { signal }), LocalProtocolError);
+  }
+  const command = "x" as unknown as string[];
+  assert.throws(() => openExtractor({ ...place, command }), LocalProtocolError);
+  assert.deepEqual(fake.asked, []);
+});
+
 test("extractor client › the connection ends › sent requests are rejected, unsent ones go to the next", async () => {
   const fake = new FakeExtractor((_method, number) => number === 2 ? "exit" : counted(number));
   await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 2 } });
