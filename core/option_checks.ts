@@ -19,6 +19,8 @@ export interface OptionTypes {
   readonly booleans?: readonly string[];
   /** Strings. */
   readonly texts?: readonly string[];
+  /** Arrays. */
+  readonly arrays?: readonly string[];
 }
 
 /** The options that are signals. */
@@ -48,6 +50,7 @@ export function checkOptions(options: unknown, types: OptionTypes = {}): void {
   check(options, types.objects, isObject, "an object");
   check(options, types.booleans, isBoolean, "a boolean");
   check(options, types.texts, isText, "a string");
+  check(options, types.arrays, Array.isArray, "an array");
   check(options, signals, isSignal, "an AbortSignal");
 }
 

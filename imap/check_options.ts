@@ -5,6 +5,7 @@
  */
 
 import type { CommandDefinition } from "../core/imap/mod.ts";
+import { checkTlsOptions } from "../transports/address_checks.ts";
 import { LocalProtocolError } from "../core/mod.ts";
 import type { TlsOptions } from "../transports/transport.ts";
 import type { ImapCommand } from "./define_command.ts";
@@ -13,6 +14,7 @@ import type { ImapCommand } from "./define_command.ts";
 export function checkOwnTls(startTls: TlsOptions | undefined): void {
   if (startTls === undefined) return;
   // What is passed from JavaScript may be anything.
+  checkTlsOptions(startTls ?? {});
   const { cert, key }: TlsOptions = startTls ?? {};
   if (cert !== undefined && key !== undefined) return;
   throw new LocalProtocolError(

@@ -7,7 +7,14 @@
 
 import { LocalProtocolError } from "../core/errors.ts";
 import { checkOptions, shownValue } from "../core/option_checks.ts";
-import type { Address, ConnectOptions, Listener, ListenOptions, Transport } from "./transport.ts";
+import type {
+  Address,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  TlsOptions,
+  Transport,
+} from "./transport.ts";
 
 /**
  * Throws a `LocalProtocolError` for what is no address, and for options of other types. That the system has no such
@@ -15,6 +22,7 @@ import type { Address, ConnectOptions, Listener, ListenOptions, Transport } from
  */
 export function checkAddress(address: Address, options: ConnectOptions | ListenOptions): void {
   checkOptions(options, { objects: ["tls"] });
+  checkTlsOptions(options.tls);
   const { transport, path, hostname, port } = (address ?? {}) as Readonly<Record<string, unknown>>;
   if (transport === "unix") {
     // At a NUL after the first character, which begins an abstract name on Linux, Bun would cut the path.
@@ -49,6 +57,18 @@ export function checkHostname(hostname: string): void {
   throw new LocalProtocolError(
     'The "hostname" has a "/" or an "@", which is in no host\'s name. Set it to a name or an IP address alone.',
   );
+}
+
+/**
+ * Throws a `LocalProtocolError` for options of TLS of other types, such as a CA outside of an array. A certificate and
+ * a key may be bytes, too, where the runtime takes them.
+ */
+export function checkTlsOptions(tls: TlsOptions = {}): void {
+  checkOptions(tls, {
+    texts: ["serverName"],
+    arrays: ["caCerts", "alpnProtocols"],
+    booleans: ["dangerouslyTrustAnyCertificate"],
+  });
 }
 
 /** Throws a `LocalProtocolError` for what is no listener, as far as that can be seen. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { LocalProtocolError } from "../core/errors.ts";
+import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import {
   brokenError,
@@ -38,7 +40,7 @@ export interface MemoryPairOptions {
 }
 
 /**
- * Creates two connected transports.
+ * Creates two connected transports. Throws a `LocalProtocolError` for invalid options.
  *
  * @example
  * ```ts
@@ -52,6 +54,7 @@ export interface MemoryPairOptions {
  * ```
  */
 export function memoryPair(options: MemoryPairOptions = {}): [Transport, Transport] {
+  checkPairOptions(options);
   const there = new Pipe(options);
   const back = new Pipe(options);
   return [new MemoryTransport(back, there), new MemoryTransport(there, back)];
@@ -89,6 +92,7 @@ export interface MemoryListener {
  * ```
  */
 export function memoryListener(options: MemoryPairOptions = {}): MemoryListener {
+  checkPairOptions(options);
   const queue = new AcceptQueue<Transport>((transport) => void transport.close());
   let isClosed = false;
   const close = () => {
@@ -114,6 +118,16 @@ export function memoryListener(options: MemoryPairOptions = {}): MemoryListener 
       return client;
     },
   };
+}
+
+/** Throws a `LocalProtocolError` for options of other types, and for a capacity that nothing would fit in. */
+function checkPairOptions(options: MemoryPairOptions): void {
+  checkOptions(options, { functions: ["cut"] });
+  const { capacity = 0 } = options;
+  if (typeof capacity === "number" && capacity >= 0) return;
+  throw new LocalProtocolError(
+    `"capacity" is ${shownValue(capacity)}. Set it to a number of bytes, or to Infinity.`,
+  );
 }
 
 /** The advice for a closed listener. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalProtocolError } from "../core/errors.ts";
 import { brokenError, type TlsOptions, tlsUnsupported, type Transport } from "./transport.ts";
 
 export {
@@ -23,7 +24,8 @@ export interface StreamPair {
 
 /**
  * Creates a transport over a readable and a writable stream, which it locks and, when it is closed, cancels
- * and aborts. `peer` names the other end in messages.
+ * and aborts. `peer` names the other end in messages. Throws a `LocalProtocolError`, and locks neither, for what
+ * is no Web Stream and for one that is locked.
  *
  * @example A conversation with oneself
  * ```ts
@@ -36,7 +38,22 @@ export interface StreamPair {
  * ```
  */
 export function fromStreams(streams: StreamPair, peer = "a stream"): Transport {
+  checkStreams(streams);
   return new StreamsTransport(streams, peer);
+}
+
+function checkStreams(streams: StreamPair): void {
+  const { readable, writable } = streams ?? {};
+  if (typeof readable?.getReader !== "function" || typeof writable?.getWriter !== "function") {
+    throw new LocalProtocolError(
+      '"readable" or "writable" is no Web Stream. Set both; Readable.toWeb() and Writable.toWeb() make them of those of Node.',
+    );
+  }
+  if (readable.locked || writable.locked) {
+    throw new LocalProtocolError(
+      '"readable" or "writable" is locked: it is in use already. Pass streams that have no reader and no writer.',
+    );
+  }
 }
 
 class StreamsTransport implements Transport {

@@ -6,7 +6,6 @@
 
 import type { DovewireError } from "../../core/mod.ts";
 import { NumberedQueue } from "../../core/numbered_queue.ts";
-import { checkOptions } from "../../core/option_checks.ts";
 import {
   type DoveadmClientEvent,
   DoveadmClientProtocol,
@@ -21,8 +20,8 @@ import { Alarm } from "./alarm.ts";
 import { answerOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
 import {
+  checkConnectionOptions,
   checkStreamOptions,
-  connectionOptionTypes,
   type DoveadmConnectionOptions,
   type StreamOptions,
 } from "./connection_options.ts";
@@ -94,7 +93,7 @@ export class DoveadmConnection implements AsyncDisposable {
   #running: Promise<void>;
 
   private constructor(transport: Transport, options: DoveadmConnectionOptions) {
-    checkOptions(options, connectionOptionTypes);
+    checkConnectionOptions(options);
     const { handshakeTimeout = 10_000, timeout = defaultTimeout } = options;
     this.#handshakeTimeout = timeLimit("handshakeTimeout", handshakeTimeout);
     timeLimit("timeout", timeout);

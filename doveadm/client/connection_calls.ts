@@ -5,7 +5,6 @@
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
-import { checkOptions } from "../../core/option_checks.ts";
 import { connectionKind, versionOf } from "../../core/doveadm/catalogue/mod.ts";
 import {
   defaultClientLimits,
@@ -19,7 +18,7 @@ import { type HopOptions, userAtHop, withHop } from "./cluster/hop.ts";
 import { escapedFieldsOf } from "./answer.ts";
 import { CommandError } from "./command_error.ts";
 import type { DoveadmConnection } from "./connection.ts";
-import { connectionOptionTypes } from "./connection_options.ts";
+import { checkConnectionOptions } from "./connection_options.ts";
 import type { DoveadmOptions } from "./doveadm_options.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { openConnection } from "./open_connection.ts";
@@ -65,10 +64,7 @@ export class ConnectionCalls implements CallRunner {
     options: DoveadmOptions,
     { failsFast = false }: { readonly failsFast?: boolean } = {},
   ) {
-    checkOptions(options, {
-      ...connectionOptionTypes,
-      functions: ["onEvent", "connector", ...connectionOptionTypes.functions],
-    });
+    checkConnectionOptions(options, { functions: ["onEvent", "connector"] });
     const { address, security, password: passwordOfTarget } = resolveTarget(target);
     const { password = passwordOfTarget } = options;
     const { starttls, timeout = defaultTimeout, connectTimeout = 0, handshakeTimeout = 0 } =

@@ -7,15 +7,22 @@
 import type { DoveadmClientProtocolOptions } from "../../core/doveadm/mod.ts";
 import type { TlsOptions } from "../../transports/transport.ts";
 import { LocalProtocolError } from "../../core/errors.ts";
-import { shownValue } from "../../core/option_checks.ts";
+import { checkOptions, shownValue } from "../../core/option_checks.ts";
+import { checkTlsOptions } from "../../transports/address_checks.ts";
 import { checkSendOptions, type DoveadmLog, type FieldStreamOptions } from "./request.ts";
 
-/** The types of a connection's options that are no texts and no numbers. */
-export const connectionOptionTypes = {
-  functions: ["onLog"],
-  objects: ["limits", "tls"],
-  booleans: ["allowPlaintextPassword", "logPassthrough"],
-} as const;
+/** Throws a `LocalProtocolError` for options of a connection that have another type. */
+export function checkConnectionOptions(
+  options: DoveadmConnectionOptions,
+  { functions = [] }: { readonly functions?: readonly string[] } = {},
+): void {
+  checkOptions(options, {
+    functions: ["onLog", ...functions],
+    objects: ["limits", "tls"],
+    booleans: ["allowPlaintextPassword", "logPassthrough"],
+  });
+  checkTlsOptions(options.tls);
+}
 
 /** Options for a `DoveadmConnection`. */
 export interface DoveadmConnectionOptions extends DoveadmClientProtocolOptions {

@@ -95,6 +95,11 @@ export interface Policy {
  * ```
  */
 export function policy(rules: Readonly<Record<string, PolicyRule>>): Policy {
+  if (typeof rules !== "object" || rules === null) {
+    throw new LocalProtocolError(
+      "The rules are not an object. Pass one that has a rule for each client's name.",
+    );
+  }
   const compiled = new Map(
     Object.entries(rules).map(([who, rule]) => [who, compileRule(who, rule)]),
   );

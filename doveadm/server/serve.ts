@@ -10,6 +10,7 @@ import {
 } from "../../core/doveadm/mod.ts";
 import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
 import { checkFunction, checkOptions, shownValue } from "../../core/option_checks.ts";
+import { checkListener, checkTlsOptions } from "../../transports/address_checks.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
 import { RefusalDelays } from "../../transports/refusal_delays.ts";
@@ -177,6 +178,7 @@ function checkAccess(options: ServeOptions): boolean {
 /** Throws unless all clients get the encryption that the options promise. */
 function checkTls(options: ServeOptions): void {
   const { tls, starttls } = options;
+  checkTlsOptions(tls);
   if (tls === undefined) {
     if (starttls === undefined) return;
     throw new LocalProtocolError('"starttls" needs a certificate and a key. Set them in "tls".');
@@ -226,7 +228,10 @@ function protocolOptions(settings: ServeSettings): DoveadmServerProtocolOptions 
 
 function listenAt(options: ServeOptions): Promise<Listener> | Listener {
   const encryption = options.starttls !== undefined ? {} : { tls: tlsOptions(options) };
-  if ("listener" in options) return options.listener;
+  if ("listener" in options) {
+    checkListener(options.listener);
+    return options.listener;
+  }
   if ("path" in options) {
     return listenWithRuntime({ transport: "unix", path: options.path }, {
       mode: options.mode ?? 0o600,

@@ -11,6 +11,7 @@ import {
 } from "../../core/imap/mod.ts";
 import { LocalProtocolError } from "../../core/mod.ts";
 import { checkOptions } from "../../core/option_checks.ts";
+import { checkTlsOptions } from "../../transports/address_checks.ts";
 import { timeLimit } from "../../transports/timers.ts";
 import type { TlsOptions, Transport } from "../../transports/transport.ts";
 import { checkOwnTls, definitionsOf } from "../check_options.ts";
@@ -185,4 +186,5 @@ export function checkRelayOptions(options: RelayConnectionOptions): void {
       '"upstreamStartTls" is no object. Set it to how to encrypt, {} for the defaults.',
     );
   }
+  checkTlsOptions(upstreamStartTls);
 }

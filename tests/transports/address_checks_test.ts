@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LocalProtocolError } from "../../core/errors.ts";
 import { ImapRelay, serveRelay } from "../../imap/relay/mod.ts";
-import { ImapServer, serve } from "../../imap/mod.ts";
-import { DoveadmConnection } from "../../mod.ts";
+import { serve as serveDoveadm } from "../../doveadm/server/mod.ts";
+import { ImapClient, ImapServer, serve } from "../../imap/mod.ts";
+import { connect as connectDoveadm, DoveadmConnection } from "../../mod.ts";
 import { memoryListener, memoryPair } from "../../transports/memory.ts";
 import { connect, listen, spawn } from "../../transports/mod.ts";
+import { fromStreams } from "../../transports/streams.ts";
 import {
   type Address,
   type Listener,
+  type TlsOptions,
   type Transport,
   TransportError,
 } from "../../transports/transport.ts";
@@ -53,6 +56,62 @@ test("connect, listen, spawn › options of other types › LocalProtocolError",
     await checkRefused(() => listen(tcp, options));
     await checkRefused(() => connect(tcp, (other ?? null) as Record<never, never>));
   }
+});
+
+test("connect, listen, clients, servers › options of TLS of other types › LocalProtocolError that names them", async () => {
+  const wrong = { caCerts: "PEM", alpnProtocols: "imap", serverName: 5 };
+  const { cert, key } = { cert: "PEM", key: "PEM" };
+  for (const [name, value] of Object.entries(wrong)) {
+    const tls = { cert, key, [name]: value } as TlsOptions;
+    const { listener, connect: connector } = memoryListener();
+    const imap = { authenticate: () => "alice", startTls: tls };
+    const relay = { connect: () => Promise.resolve(memoryPair()[0]), upstreamStartTls: tls };
+    const calls = [
+      () => connect(tcp, { tls }),
+      () => listen(tcp, { tls }),
+      () => connectDoveadm("doveadms://127.0.0.1", { tls }),
+      () => DoveadmConnection.open(memoryPair()[0], { tls }),
+      () => ImapClient.connect({ hostname: "a", tls: true }, { tls, connector }),
+      () => serveDoveadm({ listener, password: "s3cret", tls }, () => []),
+      () => serve(listener, imap) instanceof ImapServer,
+      () => serveRelay(listener, relay) instanceof ImapRelay,
+    ];
+    for (const call of calls) {
+      await assert.rejects(async () => await call(), (error: Error) => {
+        assert(error instanceof LocalProtocolError, `${call}: ${error}`);
+        return error.message.startsWith(`"${name}" is not a`);
+      });
+    }
+  }
+});
+
+test("doveadm's serve › listeners of other types › LocalProtocolError", async () => {
+  for (const other of [undefined, ...others]) {
+    const listener = other as Listener;
+    await checkRefused(() => serveDoveadm({ listener, password: "s3cret" }, () => []));
+  }
+});
+
+test("memoryPair, memoryListener › options of other types › LocalProtocolError", async () => {
+  for (const capacity of [null, "5", -1, NaN, 5n, Symbol("5")]) {
+    const options = { capacity } as { capacity: number };
+    await checkRefused(() => memoryPair(options));
+    await checkRefused(() => memoryListener(options));
+  }
+  await checkRefused(() => memoryPair({ cut: 5 as unknown as () => number }));
+});
+
+test("fromStreams › streams of other types, locked ones › LocalProtocolError, and the other isn't locked", async () => {
+  for (const other of [undefined, ...others, new TransformStream().readable.getReader()]) {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    await checkRefused(() => fromStreams({ readable, writable: other as typeof writable }));
+    await checkRefused(() => fromStreams({ readable: other as typeof readable, writable }));
+    assert(!readable.locked && !writable.locked);
+  }
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  writable.getWriter();
+  await checkRefused(() => fromStreams({ readable, writable }));
+  assert(!readable.locked);
 });
 
 test("serve, serveRelay, DoveadmConnection › listeners, transports and signals of other types › LocalProtocolError", async () => {

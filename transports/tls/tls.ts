@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkTlsOptions } from "../address_checks.ts";
 import {
   type Address,
   codeOfSystemError,
@@ -45,8 +46,9 @@ export interface TlsSettings {
   readonly verifies: boolean;
 }
 
-/** Checks options; throws a `TransportError` for invalid ones. */
+/** Checks options; throws a `TransportError` for invalid ones, a `LocalProtocolError` for other types. */
 export function settingsOf(options: TlsOptions, role: TlsRole, peer: string): TlsSettings {
+  checkTlsOptions(options);
   const { caCerts, cert, key, alpnProtocols = [] } = options;
   const refuse = (why: string) => tlsError("tls", peer, why);
   // Some runtimes accept an empty list or an invalid certificate without an error.
