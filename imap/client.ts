@@ -20,7 +20,7 @@ import {
 } from "../core/imap/mod.ts";
 import { checkOptions } from "../core/option_checks.ts";
 import { callListener, Driver } from "../transports/mod.ts";
-import { checkTransport } from "../transports/address_checks.ts";
+import { checkTlsOptions, checkTransport } from "../transports/address_checks.ts";
 import { abortError, Deadline, onAbort, timeLimit } from "../transports/timers.ts";
 import type { Transport } from "../transports/transport.ts";
 import { openImapTransport } from "./client_connect.ts";
@@ -130,7 +130,12 @@ export class ImapClient implements AsyncDisposable {
   #running: Promise<void>;
 
   private constructor(transport: Transport, options: ImapClientOptions) {
-    checkOptions(options, { objects: ["tls"] });
+    checkOptions(options, {
+      functions: ["onResponse"],
+      objects: ["tls"],
+      booleans: ["allowPlaintextPassword"],
+    });
+    checkTlsOptions(options.tls);
     this.peer = transport.peer;
     this.#settings = settingsOf(options);
     checkLoginOptions(options, transport);

@@ -7,6 +7,7 @@
 import { ConnectError, LocalProtocolError } from "../core/mod.ts";
 import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { connect as connectTransport } from "../transports/mod.ts";
+import { checkTlsOptions } from "../transports/address_checks.ts";
 import { openTransport } from "../transports/open_transport.ts";
 import { timeLimit } from "../transports/timers.ts";
 import {
@@ -32,6 +33,7 @@ export async function openImapTransport(
   options: ImapConnectOptions,
 ): Promise<{ readonly transport: Transport; readonly tls: TlsOptions }> {
   checkOptions(options, { functions: ["connector"], objects: ["tls"] });
+  checkTlsOptions(options.tls);
   const address = addressOf(target);
   const isTls = "hostname" in target && target.tls === true;
   const { connector = connectTransport, connectTimeout = 10_000, signal } = options;
@@ -67,6 +69,7 @@ function addressOf(target: ImapTarget): Address {
       'The target\'s "path" is empty. Give the path of a UNIX socket.',
     );
   }
+  checkOptions(target, { booleans: ["tls"] });
   const { hostname, tls = false, port = tls ? defaultPorts.tls : defaultPorts.plain } = target;
   if (typeof hostname !== "string" || hostname === "") {
     throw new LocalProtocolError('The target has neither "hostname" nor "path". Set one of them.');

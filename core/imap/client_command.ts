@@ -65,6 +65,11 @@ function checkAtom(text: string): void {
 
 /** A command's parts, from its tag to the line's end. Throws a {@linkcode LocalProtocolError} if it is invalid. */
 export function encodeCommand(tag: string, { name, args = [] }: ImapClientCommand): CommandPart[] {
+  if (!Array.isArray(args)) {
+    throw new LocalProtocolError(
+      `The arguments of ${name} are no array. Put them into one, a single one as well.`,
+    );
+  }
   const writer = new CommandWriter();
   writer.text(`${tag} ${name}`);
   for (const arg of args) {

@@ -26,6 +26,7 @@ import type {
   TaggedResult,
 } from "./conversation_events.ts";
 import {
+  checkConversationOptions,
   checkPhase,
   completeTimes,
   type ConversationOptions,
@@ -84,6 +85,7 @@ export class Conversation implements Protocol<ConversationEvent> {
 
   /** Creates a conversation; throws a `LocalProtocolError` for invalid options. */
   constructor(options: ConversationOptions = {}) {
+    checkConversationOptions(options);
     const { commands = [], passThrough, id = { name: "dovewire" } } = options;
     const table = commandTable(commands);
     const context = new ConversationContext(options, table, (text) => this.close(text));

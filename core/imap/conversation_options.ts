@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../errors.ts";
-import { shownValue } from "../option_checks.ts";
+import { checkOptions, shownValue } from "../option_checks.ts";
 import { timeLimit } from "../time_limit.ts";
 import type { CommandDefinition } from "./command_definition.ts";
 import { checkLimitsObject, completeImapLimits, type ImapLimits } from "./limits.ts";
@@ -56,6 +56,14 @@ export interface ConversationOptions {
   readonly keepalivePhase?: number;
   /** Limits that differ from the defaults. */
   readonly limits?: Partial<ConversationLimits>;
+}
+
+/** Throws a {@linkcode LocalProtocolError} for options of other types: "no" would count as true. */
+export function checkConversationOptions(options: ConversationOptions): void {
+  checkOptions(options, {
+    objects: ["id"],
+    booleans: ["isSecure", "startTls", "allowsPlaintext"],
+  });
 }
 
 /** The limits where nothing else is given. */

@@ -288,6 +288,17 @@ test("ImapClient › targets, options and transports of another type › LocalPr
     }
     await client.close();
   }
+  for (const other of [null, 5, "false"]) {
+    const given = { allowPlaintextPassword: other } as unknown as Record<never, never>;
+    await assert.rejects(ImapClient.open(memoryPair()[0], given), LocalProtocolError);
+    const onResponse = { onResponse: other } as unknown as Record<never, never>;
+    await assert.rejects(ImapClient.open(memoryPair()[0], onResponse), LocalProtocolError);
+    const tls = { hostname: "a", tls: other } as unknown as ImapTarget;
+    await assert.rejects(ImapClient.connect(tls), /^LocalProtocolError: "tls" is not a boolean/);
+    await using client = await plainClient();
+    const args = (other ?? "INBOX") as unknown as string[];
+    await assert.rejects(client.command("SELECT", args), /^LocalProtocolError: The arguments of/);
+  }
   await assert.rejects(
     ImapClient.connect(target, null as unknown as Record<never, never>),
     LocalProtocolError,

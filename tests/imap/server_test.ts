@@ -399,6 +399,12 @@ test("serve › invalid options › are refused", async () => {
       { authenticate, limits: { output: null } },
       { authenticate, startTls: null },
       { authenticate, onError: 5 },
+      // As from a variable of the environment.
+      ...["false", "", 0, null].flatMap((no) => [
+        { authenticate, isSecure: no },
+        { authenticate, allowsPlaintext: no },
+      ]),
+      ...["dovewire", 5, null].map((id) => ({ authenticate, id })),
     ]
   ) {
     const given = options as Parameters<typeof serve>[1];

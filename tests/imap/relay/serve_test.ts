@@ -425,6 +425,8 @@ test("options › invalid ones › are refused before any client comes", async (
     ...[null, 5].map((startTls) => ({ startTls }) as never),
     ...[null, 5].map((upstreamStartTls) => ({ upstreamStartTls }) as never),
     ...[null, true].map((upstreamId) => ({ upstreamId }) as never),
+    ...["false", 0, null].map((isSecure) => ({ isSecure }) as never),
+    ...["false", 0, null].map((allowsPlaintext) => ({ allowsPlaintext }) as never),
     { resolveUser: null as never },
     { onError: 5 as never },
     { keepaliveInterval: -1 },
