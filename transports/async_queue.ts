@@ -24,6 +24,7 @@ export class AsyncQueue<Item> {
   #items = new Queue<Item>();
   #size = 0;
   #end: { error?: unknown } | undefined;
+  #isReleased = false;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
   /** Settles the promise of {@linkcode whenUsed}. */
@@ -41,7 +42,7 @@ export class AsyncQueue<Item> {
     this.#items.push(item);
     this.#size += this.#options.sizeOf(item);
     this.#wakeReader?.();
-    if (this.#size > this.#highWaterMark) {
+    if (this.#size > this.#highWaterMark && !this.#isReleased) {
       return new Promise((resolve) => {
         this.#wakeWriter = resolve;
       });
@@ -56,6 +57,13 @@ export class AsyncQueue<Item> {
     this.#tellUse?.(false);
   }
 
+  /** Has the producer wait no more: it ends soon, and the items in the queue may never be taken. */
+  release(): void {
+    this.#isReleased = true;
+    this.#wakeWriter?.();
+    this.#tellUse?.(false);
+  }
+
   /** Discards the items in the queue and all later ones. */
   discard(): void {
     this.#items = new Queue();
@@ -65,10 +73,10 @@ export class AsyncQueue<Item> {
 
   /**
    * Whether the reader has taken all items and asked for another one, so that it is done with them; resolves
-   * with `true` when it is. `false`, at once or later, if the queue has ended before: then nobody knows.
+   * with `true` when it is. `false`, at once or later, if the queue has ended or was released before: then nobody knows.
    */
   whenUsed(): boolean | Promise<boolean> {
-    if (this.#end !== undefined) return false;
+    if (this.#end !== undefined || this.#isReleased) return false;
     if (this.#items.size === 0 && this.#wakeReader !== undefined) return true;
     return new Promise((resolve) => {
       this.#tellUse = (isUsed) => {

@@ -468,6 +468,8 @@ export class DoveadmConnection implements AsyncDisposable {
 
   async #end(reason: DovewireError): Promise<void> {
     if (!this.#ended) this.#reason ??= reason;
+    // Whoever doesn't take values doesn't hold up the end.
+    for (const { queue } of this.#pending) queue?.release();
     await this.#driver.close();
     await this.#running;
   }
