@@ -157,7 +157,7 @@ export class ImapClient implements AsyncDisposable {
   /**
    * Connects to a server and logs in.
    *
-   * Rejects with a `ConnectError` or a `TimeoutError` if that fails, and with what {@linkcode
+   * Rejects with a `ConnectError`, a `TimeoutError` or an `AbortError` if that fails, and with what {@linkcode
    * ImapClient.open} rejects with.
    */
   static async connect(target: ImapTarget, options: ImapConnectOptions = {}): Promise<ImapClient> {

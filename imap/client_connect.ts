@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConnectError, LocalProtocolError } from "../core/mod.ts";
+import { AbortError, ConnectError, LocalProtocolError } from "../core/mod.ts";
 import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { connect as connectTransport } from "../transports/mod.ts";
 import { checkTlsOptions } from "../transports/address_checks.ts";
@@ -12,6 +12,7 @@ import { openTransport } from "../transports/open_transport.ts";
 import { timeLimit } from "../transports/timers.ts";
 import {
   type Address,
+  peerName,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -26,7 +27,7 @@ const alpn = "imap";
 
 /**
  * Opens a transport, and completes the options for TLS. Rejects with a `ConnectError`, a `TimeoutError`, for a
- * bad target with a `LocalProtocolError`, and if the signal aborts, with its reason.
+ * bad target with a `LocalProtocolError`, and if the signal aborts, with an `AbortError`.
  */
 export async function openImapTransport(
   target: ImapTarget,
@@ -50,6 +51,11 @@ export async function openImapTransport(
     });
     return { transport, tls };
   } catch (error) {
+    if (signal?.aborted) {
+      throw new AbortError(`Connecting to ${peerName(address)} was aborted.`, {
+        cause: signal.reason,
+      });
+    }
     if (error instanceof TransportError) throw new ConnectError(error.message, { cause: error });
     throw error;
   }

@@ -8,7 +8,7 @@ import {
   DoveadmServerProtocol,
   type DoveadmServerProtocolOptions,
 } from "../../core/doveadm/mod.ts";
-import { DovewireError, LocalProtocolError } from "../../core/mod.ts";
+import { AbortError, DovewireError, LocalProtocolError } from "../../core/mod.ts";
 import { checkFunction, checkOptions, shownValue } from "../../core/option_checks.ts";
 import { checkListener, checkTlsOptions } from "../../transports/address_checks.ts";
 import { callListener } from "../../transports/call_listener.ts";
@@ -110,9 +110,9 @@ const abortGrace = 500;
 /**
  * Listens for doveadm clients and lets a handler answer their commands.
  *
- * Resolves when it listens. Rejects with a `TransportError` if it can't, and with a `LocalProtocolError`
- * for invalid options, for example an address at which anybody could connect without a password, unless
- * `preauthenticated` allows that.
+ * Resolves when it listens. Rejects with a `TransportError` if it can't, with an `AbortError` if its signal has
+ * aborted before, and with a `LocalProtocolError` for invalid options, for example an address at which anybody
+ * could connect without a password, unless `preauthenticated` allows that.
  *
  * @example
  * ```ts
@@ -151,9 +151,16 @@ export async function serve(
   // Checked here since it would be too late when a client connects.
   numbersOf(settings);
   new DoveadmServerProtocol({ ...protocolOptions(settings), password: options.password });
-  options.signal?.throwIfAborted();
+  checkNotAborted(options.signal);
   const listener = await listenAt(options);
   return new DoveadmServer(listener, settings, handler);
+}
+
+function checkNotAborted(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return;
+  throw new AbortError("The server didn't start: its signal had aborted before.", {
+    cause: signal.reason,
+  });
 }
 
 /** Whether clients don't have to log in; throws if nobody or everybody could. */

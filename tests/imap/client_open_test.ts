@@ -267,6 +267,26 @@ test("ImapClient.connect › nobody who answers › times out", async () => {
   }
 });
 
+test("ImapClient.connect › a signal that aborts, at any moment › AbortError with its reason", async () => {
+  const late = () =>
+    new Promise<Transport>((resolve) => setTimeout(() => resolve(memoryPair()[0])));
+  const never = () => new Promise<Transport>(() => {});
+  for (const connector of [late, never]) {
+    for (const isBefore of [true, false]) {
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      if (isBefore) controller.abort(reason);
+      const options = { connector, signal: controller.signal };
+      const connecting = ImapClient.connect({ hostname: "a" }, options);
+      controller.abort(reason);
+      await assert.rejects(connecting, (error: Error) => {
+        assert(error instanceof AbortError, String(error));
+        return error.cause === reason && !error.sent;
+      });
+    }
+  }
+});
+
 test("ImapClient › targets, options and transports of another type › LocalProtocolError", async () => {
   const others: readonly unknown[] = [null, 5, "5", true, Symbol("5"), 5n, {}];
   const target = { hostname: "a" };

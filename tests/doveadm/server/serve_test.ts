@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CommandError } from "../../../mod.ts";
+import { AbortError, CommandError } from "../../../mod.ts";
 import {
   CommandFailure,
   type DoveadmHandler,
   type ReplyField,
+  serve,
 } from "../../../doveadm/server/mod.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
 import { bytes, hello, rest, setUp, sleep, until } from "./memory_server.ts";
@@ -383,6 +384,15 @@ test("close › a command takes longer than the timeout › it is aborted", asyn
     else await assert.rejects(answer);
     await closing;
   }
+});
+
+test("serve › a signal that has aborted before › AbortError with its reason", async () => {
+  const reason = new Error("enough");
+  const options = { hostname: "127.0.0.1", port: 0, password: "s3cret" };
+  const serving = serve({ ...options, signal: AbortSignal.abort(reason) }, () => []);
+  await assert.rejects(serving, (error: Error) => {
+    return error instanceof AbortError && error.cause === reason;
+  });
 });
 
 test("close › the server's signal aborts › all connections are closed", async () => {
