@@ -6,10 +6,10 @@
 
 import {
   columnsOf,
-  decodeArguments,
   type DovecotVersion,
   encodeArguments,
   findCommand,
+  receivedArguments,
 } from "../core/doveadm/catalogue/mod.ts";
 import { CommandError, connect, type DoveadmOptions, LocalProtocolError } from "../mod.ts";
 import {
@@ -93,24 +93,32 @@ class Turns {
 }
 
 /**
- * A handler that refuses arguments that a Dovecot of that version doesn't take: its process dies of some of them,
- * such as a field that it doesn't know, and the client would learn nothing.
+ * A handler that refuses arguments that a Dovecot of that version doesn't take, or none if the version is left out:
+ * its process dies of some of them, such as a field that it doesn't know. The client would learn nothing, and a
+ * Dovecot whose processes serve several connections starts no other one for seconds.
  */
 export function withCheckedArguments(
   handler: DoveadmHandler,
-  version: DovecotVersion,
+  version?: DovecotVersion,
 ): DoveadmHandler {
+  const versions = version === undefined ? ["2.3", "2.4"] as const : [version];
   return (request) => {
-    const info = findCommand(request.name);
-    if (info === undefined) return handler(request);
-    try {
-      const values = decodeArguments(info, request.args, version);
-      encodeArguments(info, { ...values, ...info.input && { [info.input]: "" } }, version);
-      columnsOf(info.columns[version], values, version);
-    } catch (error) {
-      if (!(error instanceof LocalProtocolError)) throw error;
-      throw new CommandFailure("USAGE", { log: error.message });
-    }
+    const faults = versions.map((version) => faultOf(request, version));
+    if (!faults.includes(undefined)) throw new CommandFailure("USAGE", { log: faults.at(-1) });
     return handler(request);
   };
+}
+
+/** Why a Dovecot of that version doesn't take a command's arguments. */
+function faultOf({ name, args }: ServerRequest, version: DovecotVersion): string | undefined {
+  const info = findCommand(name);
+  if (info === undefined) return undefined;
+  try {
+    const values = receivedArguments(info, args, version);
+    encodeArguments(info, { ...values, ...info.input && { [info.input]: "" } }, version);
+    columnsOf(info.columns[version], values, version);
+  } catch (error) {
+    if (error instanceof LocalProtocolError) return error.message;
+    throw error;
+  }
 }

@@ -85,6 +85,7 @@ const batches: readonly unknown[] = [
   [["user", { userMask: ["alice"] }, "a"]],
   [["user", { userMask: ["nobody"] }, "a"]],
   [["quotaGet", { user: "alice" }, "a"]],
+  [["index", { user: "alice", mailboxMask: "INBOX" }, "a"]],
   [["mailboxCreate", { user: "bob", mailbox: ["INBOX"] }, "a"]],
   [
     ["mailboxCreate", { user: "bob", mailbox: ["New", "Äpfel"] }, "a"],

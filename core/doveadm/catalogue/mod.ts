@@ -60,7 +60,7 @@ export {
   optionsOf,
   parseOptions,
 } from "./options.ts";
-export { type NamedThing, namedThings } from "./named_things.ts";
+export { type NamedThing, namedThings, receivedArguments } from "./named_things.ts";
 export { commandReach, parameterReach, parameterReaches, type Reach } from "./reach.ts";
 export { findCommand, versionOf, versionOfList } from "./lookup.ts";
 export type {

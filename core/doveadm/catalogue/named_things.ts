@@ -6,7 +6,7 @@
 
 import { existsIn, type ParameterValue, typeIn } from "./arguments.ts";
 import type { CommandInfo, DovecotVersion, ParameterInfo } from "./command_info.ts";
-import { decodeArguments } from "./options.ts";
+import { decodeArguments, splitWords } from "./options.ts";
 import { parameterReach, type Reach } from "./reach.ts";
 
 /** A parameter that is set, and what it names. */
@@ -29,13 +29,38 @@ export function namedThings(
   args: readonly string[],
   version: DovecotVersion,
 ): readonly NamedThing[] {
-  const given = decodeArguments(info, args, version);
-  const values = info.mail && version === "2.3" ? byPlace(info, given) : given;
-  return Object.entries(values).map(([parameter, value]) => ({
+  return Object.entries(receivedArguments(info, args, version)).map(([parameter, value]) => ({
     reach: parameterReach(info, parameter),
     parameter,
     values: textsOf(value),
   }));
+}
+
+/**
+ * The parameters as a command of that version gets them, in the types that {@linkcode encodeArguments} takes: as
+ * {@linkcode decodeArguments} returns them, but for commands on mail in 2.3, which take words by their position
+ * alone.
+ *
+ * Throws a `LocalProtocolError` for arguments that the server refuses.
+ */
+export function receivedArguments(
+  info: CommandInfo,
+  args: readonly string[],
+  version: DovecotVersion,
+): Readonly<Record<string, ParameterValue>> {
+  const given = decodeArguments(info, args, version);
+  const values = info.mail && version === "2.3" ? byPlace(info, given) : given;
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, inNewestType(info, name, value)]),
+  );
+}
+
+/** A value in its parameter's type, if it is one; as it is otherwise. */
+function inNewestType(info: CommandInfo, name: string, value: ParameterValue): ParameterValue {
+  const type = info.parameters.find((parameter) => parameter.name === name)?.type;
+  if (typeof value !== "string") return value;
+  if (type === "integer" && /^-?\d{1,19}$/.test(value)) return BigInt(value);
+  return type === "array" ? [value] : value;
 }
 
 function textsOf(value: ParameterValue): readonly string[] {
@@ -71,7 +96,10 @@ function byPlace(
     } else if (isList(parameter)) {
       values[parameter.name] = words.slice(at);
       at = words.length;
-    } else values[parameter.name] = words[at++];
+    } else {
+      const word = words[at++];
+      values[parameter.name] = parameter.joined === true ? splitWords(word) : word;
+    }
   }
   return values;
 }

@@ -67,7 +67,7 @@ export function decodeArguments(
     const name = optionName(parameter);
     const word = parameter.joined ? given.text(twin(parameter)) : undefined;
     if (word !== undefined && !given.has(name)) {
-      values[parameter.name] = wordsOf(word);
+      values[parameter.name] = splitWords(word);
     } else if (given.has(name)) {
       values[parameter.name] = valueOf(typeIn(parameter, version), name, given);
       if (version === "2.3") ahead ??= word;
@@ -80,7 +80,8 @@ export function decodeArguments(
   return values;
 }
 
-function wordsOf(text: string): string[] {
+/** The words of a text with spaces between them. */
+export function splitWords(text: string): string[] {
   return text.split(" ").filter((word) => word !== "");
 }
 

@@ -5,11 +5,13 @@ import {
   commandReach,
   commands,
   type DovecotVersion,
+  encodeArguments,
   existsIn,
   findCommand,
   namedThings,
   parameterReach,
   parameterReaches,
+  receivedArguments,
 } from "../../../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../../../../core/mod.ts";
 
@@ -178,4 +180,24 @@ test("named things › very many arguments › are read, with and without an end
     assert.equal(things.find(({ parameter }) => parameter === "query")?.values.length, 400_000);
   }
   assert.throws(() => namedThings(findCommand("save")!, many, "2.3"), LocalProtocolError);
+});
+
+test("receivedArguments › words of all kinds in 2.3 › are what encodeArguments takes", () => {
+  const received: readonly (readonly [name: string, args: string[], values: unknown])[] = [
+    ["index", ["-n", "5", "INBOX"], { maxRecent: 5n, mailboxMask: ["INBOX"] }],
+    ["fetch", ["uid  flags", "all"], { field: ["uid", "flags"], query: ["all"] }],
+    ["copy", ["A", "from", "user"], { destinationMailbox: "A", query: ["from", "user"] }],
+    ["copy", ["A", "USER", "bob", "all"], {
+      ...{ destinationMailbox: "A", sourceUser: "bob", query: ["all"] },
+    }],
+    ["mailbox update", ["-V", "7", "INBOX"], { mailbox: "INBOX", uidValidity: 7n }],
+  ];
+  for (const [name, args, values] of received) {
+    const info = findCommand(name)!;
+    const found = receivedArguments(info, args, "2.3");
+    assert.deepEqual(found, values);
+    encodeArguments(info, found, "2.3");
+  }
+  const invalid = receivedArguments(findCommand("index")!, ["-n", "x", "INBOX"], "2.3");
+  assert.throws(() => encodeArguments(findCommand("index")!, invalid, "2.3"), LocalProtocolError);
 });
