@@ -15,6 +15,7 @@
  *   "hostname": "127.0.0.1",
  *   "port": 24246,
  *   "upstream": "doveadm+unix:///run/dovecot/doveadm-server",
+ *   "version": "2.4",
  *   "rules": {
  *     "web shop": { "token": "…", "commands": ["quota get", "mailbox *"], "users": ["*@example.org"] }
  *   }
@@ -26,6 +27,7 @@
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import type { DovecotVersion } from "../core/doveadm/catalogue/mod.ts";
 import {
   type DoveadmServer,
   policy,
@@ -34,7 +36,7 @@ import {
   type ServePlace,
 } from "../doveadm/server/mod.ts";
 import { parseJson } from "./parse_json.ts";
-import { passOn } from "./pass_on.ts";
+import { passOn, withCheckedArguments } from "./pass_on.ts";
 
 /** Options for {@linkcode servePolicyProxy}. */
 export interface PolicyProxyOptions {
@@ -42,6 +44,8 @@ export interface PolicyProxyOptions {
   readonly upstream: string;
   /** That Dovecot's doveadm_password, if it has one. */
   readonly upstreamPassword?: string;
+  /** That Dovecot's version; if it is left out, only arguments that no version takes are refused. */
+  readonly version?: DovecotVersion;
   /** The rules, by a name for the owner of the token, which the log shows. */
   readonly rules: Readonly<Record<string, PolicyRule>>;
 }
@@ -50,11 +54,11 @@ export interface PolicyProxyOptions {
 export function servePolicyProxy(
   options: PolicyProxyOptions & ServePlace,
 ): Promise<DoveadmServer> {
-  const { upstream, upstreamPassword, rules, ...place } = options;
+  const { upstream, upstreamPassword, version, rules, ...place } = options;
   const { authenticate, guard } = policy(rules);
 
-  const handler = passOn(upstream, { password: upstreamPassword });
-  return serve({ ...place, authenticate }, guard(handler));
+  const dovecot = passOn(upstream, { password: upstreamPassword });
+  return serve({ ...place, authenticate }, guard(withCheckedArguments(dovecot, version)));
 }
 
 if (import.meta.main) {

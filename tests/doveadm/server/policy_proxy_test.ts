@@ -94,6 +94,7 @@ async function setUp(version: DovecotVersion): Promise<
       path: proxy,
       mode: 0o666,
       upstream: `doveadm+unix://${relay.path}`,
+      version,
       rules: {
         reader: {
           token: "reader",
@@ -153,6 +154,16 @@ const refused: readonly Line[] = [
   ["admin", undefined, "exec", ["imap"]],
 ];
 
+/** Commands that get USAGE, and don't reach the server either, whose process would die of them. */
+const deadly: readonly Line[] = [
+  ["reader", "alice", "fetch", ["--bogus"]],
+  ["reader", "alice", "fetch", ["nosuchfield", "all"]],
+  ["reader", "alice", "search", ["nosuchkey"]],
+  ["reader", "alice", "copy", []],
+  ["everyone", "alice", "mailbox create", []],
+  ["admin", "alice", "mailbox status", ["nosuchfield", "*"]],
+];
+
 /** Commands that are answered, with what their values contain. */
 const answered: readonly (readonly [...Line, value: RegExp])[] = [
   ["reader", "alice", "fetch", ["hdr.subject", "mailbox", "INBOX"], /./],
@@ -196,7 +207,9 @@ async function checkAnswers({ relay, proxy }: Awaited<ReturnType<typeof setUp>>)
   await forEach(refused, async (line) => {
     assert.equal(await send(line), "NOPERM", line.flat().join(" "));
   });
-  assert.equal(await send(["reader", "alice", "fetch", ["--bogus"]]), "USAGE");
+  await forEach(deadly, async (line) => {
+    assert.equal(await send(line), "USAGE", line.flat().join(" "));
+  });
   assert.equal(relay.connections(), 0, "something reached the server");
   const checkAnswer = async ([who, user, name, args, value]: (typeof answered)[number]) => {
     const fields = await send([who, user, name, args]);
