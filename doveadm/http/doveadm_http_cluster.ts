@@ -43,8 +43,10 @@ export class DoveadmHttpCluster extends DoveadmClient {
     const calls = new ClusterCalls(targets, {
       open(target) {
         if (!isHttpTarget(target)) throw mixedError();
-        const { hostname, port } = resolveHttpTarget(target).url;
-        return { calls: new HttpCalls(target, options), hostname, port: Number(port) || undefined };
+        const { hostname, port, protocol } = resolveHttpTarget(target).url;
+        const isEncrypted = protocol === "https:";
+        const calls = new HttpCalls(target, options);
+        return { calls, hostname, port: Number(port) || undefined, isEncrypted };
       },
       withPort: (target) => target,
       isOrdered: false,

@@ -77,11 +77,13 @@ export class DoveadmCluster extends DoveadmClient {
 function protocolWith(options: DoveadmOptions): ClusterProtocol<ConnectionCalls> {
   return {
     open(target) {
-      const { address } = resolveTarget(target);
+      const { address, security } = resolveTarget(target);
       const { hostname, port } = address.transport === "tcp"
         ? address
         : { hostname: undefined, port: undefined };
-      return { calls: new ConnectionCalls(target, options, { failsFast: true }), hostname, port };
+      const calls = new ConnectionCalls(target, options, { failsFast: true });
+      const isEncrypted = security !== "none" || options.starttls !== undefined;
+      return { calls, hostname, port, isEncrypted };
     },
     withPort: targetWithPort,
     isOrdered: true,

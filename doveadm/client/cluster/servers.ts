@@ -21,6 +21,8 @@ export interface OpenedServer<Calls extends CallRunner> {
   readonly hostname: string | undefined;
   /** Its TCP port; `undefined` for a UNIX socket. */
   readonly port: number | undefined;
+  /** Whether connections to it are encrypted. */
+  readonly isEncrypted: boolean;
 }
 
 /** What is particular to clusters of a protocol. */
@@ -41,6 +43,7 @@ export class Server<Calls extends CallRunner = CallRunner> {
   readonly calls: Calls;
   readonly hostname: string | undefined;
   readonly port: number | undefined;
+  readonly isEncrypted: boolean;
   /** Tells events that begin with this server. */
   readonly observer: Observer;
   readonly #backoff: Backoff;
@@ -52,12 +55,13 @@ export class Server<Calls extends CallRunner = CallRunner> {
 
   /** Creates a server that can be reached, as far as is known. */
   constructor(
-    { calls, hostname, port }: OpenedServer<Calls>,
+    { calls, hostname, port, isEncrypted }: OpenedServer<Calls>,
     { onEvent, clock, random }: Required<Pick<ServersOptions, "clock" | "random">> & PoolOptions,
   ) {
     this.calls = calls;
     this.hostname = hostname;
     this.port = port;
+    this.isEncrypted = isEncrypted;
     this.observer = new Observer(calls.peer, onEvent);
     this.#clock = clock;
     this.#backoff = new Backoff(clock, random);
@@ -156,14 +160,19 @@ export class Servers<Calls extends CallRunner> {
 
   /**
    * The server at a target, which gets that port if it has none. Throws a `LocalProtocolError` for an invalid
-   * target, and if there are 1,000 servers already.
+   * target, for one that is to be encrypted and is known without, and if there are 1,000 servers already.
    */
   at(target: ClusterTarget, port?: number): Server<Calls> {
     const whole = port === undefined ? target : this.#protocol.withPort(target, port);
     const opened = this.#protocol.open(whole);
     const { peer } = opened.calls;
     const known = this.#byPeer.get(peer);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known.isEncrypted || !opened.isEncrypted) return known;
+      throw new LocalProtocolError(
+        `${peer} is named with encryption, and was named before without. Name it everywhere with it.`,
+      );
+    }
     if (this.#byPeer.size >= mostServers) {
       throw new LocalProtocolError(
         `${peer} would be more than ${mostServers} servers. Check what "route" and "referral" return.`,

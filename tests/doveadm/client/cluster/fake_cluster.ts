@@ -168,7 +168,7 @@ export class FakeCluster implements AsyncDisposable {
         const { address } = resolveTarget(target);
         assert(address.transport === "tcp");
         const { hostname, port } = address;
-        return { calls: new FakeServer(this, hostname, port), hostname, port };
+        return { calls: new FakeServer(this, hostname, port), hostname, port, isEncrypted: false };
       },
       withPort: (target: Parameters<typeof resolveTarget>[0], port: number) => {
         const url = new URL(target as string);

@@ -174,6 +174,19 @@ test("a route function › more than 1,000 servers › is an error", async () =>
   assert.match((await errorOf(cluster.call("late"))).message, /more than 1000 servers/);
 });
 
+test("a route function › a server's URL with TLS, and without in the list › is an error, not a plain connection", async () => {
+  for (const url of ["doveadms://localhost:1", "doveadm+starttls://localhost:1"]) {
+    await using plain = connect(["doveadm://localhost:1"], { route: () => url });
+    const error = await errorOf(plain.run("mailbox list", { user: "ann" }));
+    assert(error instanceof LocalProtocolError);
+    assert.match(error.message, /^tcp localhost:1 is named with encryption, and was named before/);
+    // The other way round it stays encrypted.
+    await using encrypted = connect([url], { route: () => "doveadm://localhost:1" });
+    const other = await errorOf(encrypted.run("mailbox list", { user: "ann" }, { timeout: 1 }));
+    assert(!(other instanceof LocalProtocolError), String(other));
+  }
+});
+
 test("connect › a list of targets › returns the client for their protocol", async () => {
   await using own = connect([{ path: "/one" }, "doveadm://two"]);
   assert(own instanceof DoveadmCluster);
@@ -189,6 +202,7 @@ test("connect › an invalid list, or invalid options › throws", () => {
     ["doveadm://one", "http://two"],
     ["http://one", "doveadm://two"],
     ["one"],
+    ["doveadm://one", "doveadms://one"],
   ];
   for (const list of lists) assert.throws(() => connect(list), LocalProtocolError, `${list}`);
   const options: readonly object[] = [
