@@ -77,7 +77,7 @@ export interface ImapRelaySide<Event> extends Protocol<Event> {
 export class ImapRelayProtocol {
   /** The form of frozen relays: bytes of another form can't be thawed. */
   // Raise it with each change of what an archive is passed here or in a part.
-  static readonly frozenForm: number = 3;
+  static readonly frozenForm: number = 4;
   /** The client's side. */
   readonly client: ImapRelaySide<ImapRelayClientEvent> & {
     /** Takes what was read of the client's TLS handshake, after a "start-tls" event. */

@@ -85,6 +85,17 @@ export function takesLiterals(name: string): boolean {
   return passed.get(name) === true;
 }
 
+/**
+ * Commands after which a server may not read the next line as a command when it has answered them in place of their
+ * literal: Dovecot skips it, or asks for the literal after all. UID may stand before FILTER.
+ */
+const skipping: readonly string[] = ["FILTER", "SETMETADATA", "UID"];
+
+/** Whether a server may not read the next line as a command when it has refused a literal of one of that name. */
+export function maySkipLine(name: string): boolean {
+  return skipping.includes(name);
+}
+
 /** An atom or a quoted string. */
 const word = String.raw`(?:[^\s"(){]+|"(?:[^"\\]|\\.)*")`;
 

@@ -18,8 +18,15 @@ import type {
   PassNext,
   PassThrough,
 } from "./pass_through.ts";
-import { isPassed, isTextAfter, selectsMailbox, takesLiterals } from "./relay_commands.ts";
+import {
+  isPassed,
+  isTextAfter,
+  maySkipLine,
+  selectsMailbox,
+  takesLiterals,
+} from "./relay_commands.ts";
 import type { StatusFrame } from "./response_reader.ts";
+import type { UpstreamCheck } from "./upstream_check.ts";
 import type { UpstreamIdle } from "./upstream_idle.ts";
 import { astringOf, type ImapValue } from "./value.ts";
 
@@ -29,6 +36,8 @@ export interface RelayPassThroughOptions {
   readonly output: OutputQueue;
   /** What keeps the server company while a custom command runs. */
   readonly idle: UpstreamIdle;
+  /** What makes sure that the server reads commands again after it has refused a literal. */
+  readonly check: UpstreamCheck;
   /** Whether a tag is of the relay's own form. */
   readonly isOwnTag: (tag: string) => boolean;
   /** How many commands the server may have to answer at a time. */
@@ -77,9 +86,10 @@ const wrongPartsEnd = encodeUtf8(") x\r\n");
  * Passes a client's commands on, so that the server takes for data what the relay took for data, and nothing else.
  *
  * Lines are sent only when they are whole and right. Each literal is announced as a synchronising one, and its
- * data are sent when the server asks for them; if it refuses it, they are dropped. Only one thing at a time waits
- * for a continuation: nothing more is read from the client until it has come. While an IDLE runs, nothing but
- * DONE is sent.
+ * data are sent when the server asks for them; if it refuses it, they are dropped, and where servers may skip a line
+ * after that, the next command waits until it is known that the server reads one. Only one thing at a time waits for
+ * a continuation: nothing more is read from the client until it has come. While an IDLE runs, nothing but DONE is
+ * sent.
  *
  * A string goes up without its line ends, and makes its command wrong if it has any: Dovecot repeats some strings in
  * its answers as they are, where a line of the client's would be read as the server's, as a continuation for instance.
@@ -130,9 +140,14 @@ export class RelayPassThrough implements PassThrough {
     this.#conversation = conversation;
   }
 
-  /** How many commands wait for the server's answer. */
+  /** How many commands wait for the server's answer, one of the relay's own included. */
   get openCommands(): number {
-    return this.#open.size;
+    return this.#open.size + (this.#options.check.isOn ? 1 : 0);
+  }
+
+  /** Whether a command of that name waits for the server's answer. */
+  awaits(name: string): boolean {
+    return [...this.#open.values()].some((command) => command.name === name);
   }
 
   /** Whether nothing is lost if the conversation ends now: no command waits, or only an IDLE. */
@@ -151,7 +166,7 @@ export class RelayPassThrough implements PassThrough {
     if (!isPassed(name) || this.#options.isOwnTag(tag) || tag.includes("]")) return "refuse";
     // Two open commands of one tag could take each other's answers.
     const mustWait = this.#isClosing || this.#state !== "between" || this.#open.has(tag) ||
-      this.#open.size >= this.#options.maxOpenCommands;
+      this.#options.check.isOn || this.#open.size >= this.#options.maxOpenCommands;
     if (mustWait || !this.#options.idle.stop()) return "hold";
     this.#current = { tag, name, mailbox: undefined, state: "new" };
     this.#append = "unknown";
@@ -237,6 +252,7 @@ export class RelayPassThrough implements PassThrough {
 
   /** The client sends no more; returns whether the server's last answers are awaited. */
   inputEnd(): boolean {
+    this.#isClosing = true;
     const isAwaited = this.#options.onInputEnd();
     // Nothing more comes of a command that it broke off, and nothing goes to the server: it has no line to end.
     if (this.#state === "line") this.#state = "between";
@@ -313,6 +329,7 @@ export class RelayPassThrough implements PassThrough {
     switch (this.#state) {
       case "literal":
         // It is refused, or the server has answered without a look at it.
+        if (this.#mayHaveSkipped && !this.#isClosing) this.#options.check.start();
         this.#drop();
         break;
       case "line":
@@ -346,6 +363,11 @@ export class RelayPassThrough implements PassThrough {
     } else if ((name === "CLOSE" || name === "UNSELECT") && status === "OK") {
       conversation.select(undefined);
     }
+  }
+
+  /** Whether the server, which has refused the current command's literal, may not read the next line as a command. */
+  get #mayHaveSkipped(): boolean {
+    return maySkipLine(this.#current.name) || this.#grammar?.isInParts === true;
   }
 
   get #grammar(): AppendGrammar | undefined {

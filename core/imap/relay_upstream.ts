@@ -29,6 +29,7 @@ import { RelayLogins } from "./relay_logins.ts";
 import { RelayPassThrough } from "./relay_pass_through.ts";
 import { asLineText } from "./response_lines.ts";
 import { type ResponseFrame, ResponseReader, type StatusFrame } from "./response_reader.ts";
+import { UpstreamCheck } from "./upstream_check.ts";
 import { UpstreamIdle } from "./upstream_idle.ts";
 import { listedIn, type LoginNews, UpstreamLogin, type Verdict } from "./upstream_login.ts";
 
@@ -60,6 +61,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
   readonly #login: UpstreamLogin;
   readonly #logins: RelayLogins;
   readonly #idle: UpstreamIdle;
+  readonly #check: UpstreamCheck;
   /** Where the client's half-close is: "waiting" until nothing more goes to the server, or "passed" on. */
   #clientEnd: "none" | "waiting" | "passed" = "none";
   /** Of what the server lists to a client that is logged in, or is about to be. */
@@ -101,6 +103,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
         this.#closeWrite();
       },
     });
+    this.#check = new UpstreamCheck({ output: this.#output, nextTag });
     const { maxOpenCommands = 100, commands = [] } = options;
     if (typeof maxOpenCommands !== "number" || !(maxOpenCommands >= 1)) {
       throw new LocalProtocolError(
@@ -114,6 +117,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
     this.passThrough = new RelayPassThrough({
       output: this.#output,
       idle: this.#idle,
+      check: this.#check,
       isOwnTag: (tag) => /^~\d+$/.test(tag),
       maxOpenCommands,
       onInputEnd: () => this.#inputEnd(),
@@ -143,6 +147,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
     state.part(this.#output);
     archiveItems(state, this.#events);
     state.part(this.#idle);
+    state.part(this.#check);
     this.#clientEnd = state.value(this.#clientEnd);
     this.#lastTag = state.value(this.#lastTag);
     this.#hasEnded = state.value(this.#hasEnded);
@@ -394,6 +399,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
     if (frame.type === "pass") this.#conversation.sendRaw(frame.bytes, frame.atBoundary);
     else if (frame.kind === "continuation") this.passThrough.continue(frame);
     else if (frame.kind === "untagged") this.#passUntagged(frame);
+    else if (this.#check.answer(frame)) this.passThrough.resume();
     else if (!this.#idle.answer(frame)) {
       this.passThrough.answer(frame, this.#rewritten(frame));
       this.#endIfQuiet();
@@ -402,8 +408,9 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
 
   #passUntagged(frame: StatusFrame): void {
     const { name, code } = frame;
-    // A keepalive of the relay's own IDLE is for nobody.
+    // A keepalive of the relay's own IDLE is for nobody, nor are answers of its own CAPABILITY.
     if (this.#idle.isOn && name === "OK" && code === undefined) return;
+    if (this.#check.isOn && name === "CAPABILITY" && !this.passThrough.awaits(name)) return;
     if (code?.name === "CLOSED") this.#conversation.select(undefined);
     this.#conversation.sendRaw(this.#rewritten(frame), true);
   }

@@ -84,6 +84,7 @@ test("the state of a relay's parts › the classes that have some › are known"
     "RelayPassThrough",
     "RelayUpstream",
     "ResponseReader",
+    "UpstreamCheck",
     "UpstreamIdle",
     "ValueBuilder",
   ]);

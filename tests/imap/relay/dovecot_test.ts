@@ -71,15 +71,29 @@ class Client {
   }
 }
 
+/** The settings for mailbox metadata. */
+const METADATA = {
+  "2.3": "imap_metadata = yes\nmail_attribute_dict = file:%h/attributes\n",
+  "2.4": `
+imap_metadata = yes
+mail_attribute {
+  dict file {
+    path = %{home}/attributes
+  }
+}
+`,
+} as const;
+
+const PLACE = { transport: "tcp", hostname: "127.0.0.1" } as const;
+
 async function start(
   dovecotOptions: DovecotOptions,
   options: Partial<ServeRelayOptions> = {},
 ): Promise<Setup> {
   const dovecot = await startDovecot({ imap: true, ...dovecotOptions });
-  const place = { transport: "tcp", hostname: "127.0.0.1" } as const;
   const errors: unknown[] = [];
-  const relay = serveRelay(await listen({ ...place, port: 0 }), {
-    connect: ({ signal }) => connect({ ...place, port: dovecot.imapPort! }, { signal }),
+  const relay = serveRelay(await listen({ ...PLACE, port: 0 }), {
+    connect: ({ signal }) => connect({ ...PLACE, port: dovecot.imapPort! }, { signal }),
     refusalDelay: 0,
     onError: (error) => errors.push(error),
     ...options,
@@ -149,6 +163,25 @@ for (const version of versions) {
       assert(![...lines, ...rest].some((line) => /^\* BAD/.test(line)), `${command}: ${rest}`);
     }
     assert.deepEqual(setup.errors.filter((error) => !/doesn't trust/.test(messageOf(error))), []);
+  });
+
+  test(`Dovecot ${version} › that doesn't read on after a literal that it refused › loses no command, or ends`, async () => {
+    await using setup = await start({ version, extraConfig: METADATA[version] });
+    const client = await setup.client();
+    const skipping = [
+      "a SETMETADATA INBOX (/private/x ({8+}\r\nx NOOP\r\n))\r\n",
+      "a APPEND nosuch CATENATE (URL {8+}\r\nx NOOP\r\n)\r\n",
+    ];
+    for (const command of skipping) {
+      const lines = await client.ask(`${command}n NOOP\r\n`, /^n /);
+      assert.match(lines[0], /^a (NO|BAD) /);
+      assert.match(lines.at(-1)!, /^n OK /);
+      assert.equal(lines.length, 2, lines.join(""));
+    }
+    // It asks for this one's literal after its answer.
+    await client.end.say("a SETMETADATA INBOX (/bad x {3+}\r\nabc)\r\nn NOOP\r\n");
+    await client.until(/^\* BYE /);
+    await client.end.closesAtTheEnd();
   });
 
   test(`Dovecot ${version} › a wrong password › delays no other client`, async () => {

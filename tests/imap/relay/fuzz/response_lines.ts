@@ -32,9 +32,10 @@ export class ResponseLines {
       bytes = bytes.subarray(skipped);
       const end = bytes.indexOf("\n");
       if (this.#skipped > 0 || end === -1) break;
-      this.#line += bytes.toString("latin1", 0, end).replace(/\r$/, "");
+      const piece = bytes.toString("latin1", 0, end).replace(/\r$/, "");
+      this.#line += piece;
       bytes = bytes.subarray(end + 1);
-      const [, size] = STATUS.test(this.#line) ? [] : /\{(\d+)\}$/.exec(this.#line) ?? [];
+      const [, size] = STATUS.test(this.#line) ? [] : /\{(\d+)\}$/.exec(piece) ?? [];
       if (size !== undefined) {
         this.#skipped = Number(size);
         continue;
