@@ -93,7 +93,11 @@ export class Conversation implements Protocol<ConversationEvent> {
     this.#times = completeTimes(options);
     this.#timers = new ConversationTimers(this.#times);
     this.#login = new LoginCommands(context);
-    this.#custom = new CustomCommands(context, table, () => this.#follow("commands"));
+    this.#custom = new CustomCommands(context, {
+      table,
+      onOver: () => passThrough?.commandOver?.() ?? true,
+      onFree: () => this.#follow("commands"),
+    });
     this.#gate = passThrough === undefined ? undefined : new PassGate(context, passThrough);
     this.#dispatch = new CommandDispatch(context, {
       table,
@@ -226,6 +230,7 @@ export class Conversation implements Protocol<ConversationEvent> {
   close(text?: string): void {
     if (text !== undefined) checkText(text, "The text of BYE", true);
     if (this.#isOver) return;
+    this.#custom.answer();
     if (text !== undefined) this.#context.output.line(`* BYE ${text}`);
     this.#state = "closing";
   }
@@ -257,10 +262,14 @@ export class Conversation implements Protocol<ConversationEvent> {
     return this.#context.output.isWaiting;
   }
 
-  /** For a pass-through: what a "hold" waited for has come, and commands are read again. */
+  /**
+   * For a pass-through: what a "hold" waited for has come, and commands are read again; or a custom command that is
+   * over may be answered.
+   */
   resume(): void {
     if (this.#state === "waiting") this.#follow(this.#dispatch.decide());
     else if (this.#state === "passing") this.#gate?.resume();
+    else if (this.#state === "running") this.#custom.answer();
   }
 
   /** For a pass-through that holds: reading goes on with a line for its `line()`. */

@@ -34,22 +34,30 @@ interface Running {
 export class CustomCommands {
   readonly #context: ConversationContext;
   readonly #table: ReadonlyMap<string, CommandDefinition>;
+  readonly #onOver: () => boolean;
   readonly #onFree: () => void;
   #running: Running | undefined;
+  /** The answer of the command that is over, while it may not be sent. */
+  #answer: string | undefined;
   /** The latest one that its owner has finished. */
   #lastFinished = 0;
 
   /**
-   * Creates one, with the commands by their names. `onFree` is called when a command has ended, and the input is the
-   * next command's.
+   * Creates one, with the commands by their names. `onOver` is called when a command is over, and returns whether it
+   * may be answered; if not, {@linkcode answer} is to be called later. `onFree` is called when it was answered, and
+   * the input is the next command's.
    */
   constructor(
     context: ConversationContext,
-    table: ReadonlyMap<string, CommandDefinition>,
-    onFree: () => void,
+    { table, onOver, onFree }: {
+      readonly table: ReadonlyMap<string, CommandDefinition>;
+      readonly onOver: () => boolean;
+      readonly onFree: () => void;
+    },
   ) {
     this.#context = context;
     this.#table = table;
+    this.#onOver = onOver;
     this.#onFree = onFree;
   }
 
@@ -116,6 +124,15 @@ export class CustomCommands {
     running.isBlocked = false;
     this.#context.events.push({ type: "writable", id: running.id });
     return true;
+  }
+
+  /** Answers the command that is over, if its answer waits. */
+  answer(): void {
+    if (this.#answer === undefined) return;
+    this.#context.output.line(this.#answer);
+    this.#answer = undefined;
+    this.#context.reader.readCommand();
+    this.#onFree();
   }
 
   /** Drops the running command without an answer: the conversation is over. Returns its id. */
@@ -193,6 +210,7 @@ export class CustomCommands {
       ? undefined
       : { ...archived, definition: this.#definitionOf(name, archived.id) };
     this.#lastFinished = state.value(this.#lastFinished);
+    this.#answer = state.value(this.#answer);
   }
 
   #definitionOf(name: string, id: number): CommandDefinition {
@@ -203,13 +221,11 @@ export class CustomCommands {
     );
   }
 
-  /** Answers the running command, frees it, and gives the input back to the commands. */
+  /** Ends the running command, and gives the input back to the commands when it was answered. */
   #free(result: TaggedResult): void {
-    const { tag } = this.#running!;
+    this.#answer = taggedLine(this.#running!.tag, result);
     this.#running = undefined;
-    this.#context.output.line(taggedLine(tag, result));
-    this.#context.reader.readCommand();
-    this.#onFree();
+    if (this.#onOver()) this.answer();
   }
 
   /** The running command, if it has that id; `undefined` for one that has ended otherwise than by its owner. */

@@ -67,6 +67,11 @@ export interface PassThrough {
    */
   readonly openCommands: number;
   /**
+   * Learns that a custom command is over. Returns whether it may be answered; if not, `resume()` is called as soon as
+   * it may. If left out, it may at once.
+   */
+  commandOver?(): boolean;
+  /**
    * Decides on a command, as soon as its name is known; only called after the login, and not for custom
    * commands. `name` is in capital letters; of UID commands it is "UID".
    */

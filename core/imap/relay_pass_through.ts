@@ -127,6 +127,8 @@ export class RelayPassThrough implements PassThrough {
   #hasLineEnd = false;
   /** Whether the client ended its IDLE with another line than DONE. */
   #isWrongLine = false;
+  /** Whether a mailbox is selected. */
+  #isSelected = false;
   /** Whether further commands wait for the end. */
   #isClosing = false;
 
@@ -158,6 +160,14 @@ export class RelayPassThrough implements PassThrough {
   /** Lets no further command begin. */
   close(): void {
     this.#isClosing = true;
+  }
+
+  /**
+   * Ends the relay's own IDLE. While a mailbox is selected, what that still tells, of messages that were expunged for
+   * instance, goes before the answer: the client counts them by it in its next command (RFC 9051, 7.5.1).
+   */
+  commandOver(): boolean {
+    return this.#options.idle.stop() || !this.#isSelected;
   }
 
   /** Decides on a command. */
@@ -321,6 +331,7 @@ export class RelayPassThrough implements PassThrough {
     this.#isOneLine = state.value(this.#isOneLine);
     this.#hasLineEnd = state.value(this.#hasLineEnd);
     this.#isWrongLine = state.value(this.#isWrongLine);
+    this.#isSelected = state.value(this.#isSelected);
     this.#isClosing = state.value(this.#isClosing);
   }
 
@@ -356,13 +367,13 @@ export class RelayPassThrough implements PassThrough {
   }
 
   #select({ name, mailbox }: PassedCommand, status: string): void {
-    const conversation = this.#conversation!;
-    if (selectsMailbox(name)) {
+    if (selectsMailbox(name) && status !== "BAD") {
       // Also a failed one leaves the mailbox that was selected before (RFC 9051, 6.3.2).
-      if (status !== "BAD") conversation.select(status === "OK" ? mailbox : undefined);
+      this.#isSelected = status === "OK";
     } else if ((name === "CLOSE" || name === "UNSELECT") && status === "OK") {
-      conversation.select(undefined);
-    }
+      this.#isSelected = false;
+    } else return;
+    this.#conversation!.select(this.#isSelected ? mailbox : undefined);
   }
 
   /** Whether the server, which has refused the current command's literal, may not read the next line as a command. */

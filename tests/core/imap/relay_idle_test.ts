@@ -426,3 +426,67 @@ test("a custom command › a line that waits for the end of a response › follo
     );
   }
 });
+
+/** A conversation in which a mailbox is selected, and a custom command runs while the server idles. */
+function waitingInMailbox(): { readonly talk: RelayTalk; readonly id: number } {
+  const talk = RelayTalk.in();
+  talk.client("s SELECT INBOX\r\n");
+  talk.server("s OK [READ-WRITE] Done.\r\n");
+  const { id } = talk.begin("a XWAIT\r\n");
+  talk.server("+ idling\r\n");
+  talk.got();
+  return { talk, id };
+}
+
+const over: readonly (readonly [string, (talk: RelayTalk, id: number) => string, string])[] = [
+  ["finished", (talk, id) => {
+    talk.client("DONE\r\n");
+    return talk.act((relay) => relay.finish(id, { status: "OK", text: "Waited." }));
+  }, "a OK Waited.\r\n"],
+  ["ended by a wrong line", (talk) => talk.client("x\r\n"), "a BAD Expected DONE.\r\n"],
+  [
+    "cancelled",
+    (talk, id) => talk.act((relay) => relay.cancel(id)),
+    "a NO The command was cancelled.\r\n",
+  ],
+];
+
+for (const [how, end, answer] of over) {
+  test(`a custom command › ${how} while a mailbox is selected › is answered after what the server's IDLE tells`, () => {
+    const { talk, id } = waitingInMailbox();
+    assert.equal(end(talk, id), "");
+    assert.equal(talk.got(), "DONE\r\n");
+    assert.equal(talk.client("b STORE 3 +FLAGS (\\Deleted)\r\n"), "");
+    // Messages are numbered anew before the client hears that it is over.
+    assert.equal(talk.server("* 2 EXPUNGE\r\n"), "* 2 EXPUNGE\r\n");
+    assert.equal(talk.got(), "");
+    assert.equal(talk.server("~2 OK Idle completed.\r\n"), answer);
+    assert.equal(talk.got(), "b STORE 3 +FLAGS (\\Deleted)\r\n");
+  });
+}
+
+test("a custom command › over while a mailbox is selected, and the server falls silent › is answered at the end", () => {
+  for (const end of ["server", "shutdown"]) {
+    const { talk, id } = waitingInMailbox();
+    const done = { status: "OK", text: "Done." } as const;
+    assert.equal(talk.act((relay) => relay.finish(id, done)), "");
+    const heard = end === "server"
+      ? talk.serverEnd()
+      : talk.act((relay) => relay.shutDown("Shutting down."));
+    assert.match(heard, /^a OK Done\.\r\n\* BYE .*\r\n$/);
+  }
+});
+
+test("a custom command › over after the mailbox was closed › is answered at once", () => {
+  for (const close of ["CLOSE", "UNSELECT", "SELECT nosuch"]) {
+    const talk = RelayTalk.in();
+    talk.client("s SELECT INBOX\r\n");
+    talk.server("s OK Done.\r\n");
+    talk.client(`c ${close}\r\n`);
+    talk.server(`c ${close.includes(" ") ? "NO" : "OK"} Done.\r\n`);
+    const { id } = talk.begin("a XWAIT\r\n");
+    talk.server("+ idling\r\n");
+    const answer = talk.act((relay) => relay.finish(id, { status: "OK", text: "Waited." }));
+    assert.equal(answer, "a OK Waited.\r\n", close);
+  }
+});
