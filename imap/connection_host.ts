@@ -5,7 +5,7 @@
  */
 
 import { DovewireError, encodeUtf8, LocalProtocolError } from "../core/mod.ts";
-import { shownValue } from "../core/option_checks.ts";
+import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { checkListener } from "../transports/address_checks.ts";
 import { networkAddress } from "../transports/network_address.ts";
 import { RefusalDelays } from "../transports/refusal_delays.ts";
@@ -195,7 +195,9 @@ export class ConnectionHost<Connection extends HostedConnection> {
    * Ends custom commands that run with NO; returns how many. Throws a {@linkcode LocalProtocolError} for a text
    * that can't be sent, before any is ended.
    */
-  cancelCommands({ which = () => true, text }: CancelCommandsOptions = {}): number {
+  cancelCommands(options: CancelCommandsOptions = {}): number {
+    checkOptions(options, { functions: ["which"], texts: ["text"] });
+    const { which = () => true, text } = options;
     return this.count((connection) => connection.cancelCommand(text, which));
   }
 

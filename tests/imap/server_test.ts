@@ -331,6 +331,8 @@ test("commands that run › cancelled by the owner › are answered NO, and the 
   assert.deepEqual(told.slice(-2), ["XWAIT alice", "XSLOW alice"]);
   await until(() => reasons.length === 1, "the handler's end");
   assert.throws(() => served.server.cancelCommands({ text: "a\r\nb" }), LocalProtocolError);
+  const wrong = { which: 5 as unknown as () => boolean };
+  assert.throws(() => served.server.cancelCommands(wrong), LocalProtocolError);
   assert.equal(served.server.cancelCommands(), 1);
   assert.equal(served.server.cancelCommands(), 0);
   assert.equal(
