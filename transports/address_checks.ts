@@ -36,7 +36,8 @@ export function checkAddress(address: Address, options: ConnectOptions | ListenO
       `The address's "transport" is ${shownValue(transport)}. Set it to "tcp" or "unix".`,
     );
   }
-  if (typeof hostname !== "string" || hostname.includes("\0")) {
+  // Node takes an empty name for all of the machine's addresses.
+  if (typeof hostname !== "string" || hostname === "" || hostname.includes("\0")) {
     throw new LocalProtocolError(
       `The address's "hostname" is ${shownValue(hostname)}. Set it to a name or an IP address.`,
     );

@@ -6,7 +6,7 @@ import { serve as serveDoveadm } from "../../doveadm/server/mod.ts";
 import { ImapClient, ImapServer, serve } from "../../imap/mod.ts";
 import { connect as connectDoveadm, DoveadmConnection } from "../../mod.ts";
 import { memoryListener, memoryPair } from "../../transports/memory.ts";
-import { connect, listen, spawn } from "../../transports/mod.ts";
+import { connect, type HttpResponder, listen, listenHttp, spawn } from "../../transports/mod.ts";
 import { fromStreams } from "../../transports/streams.ts";
 import {
   type Address,
@@ -33,6 +33,7 @@ test("connect, listen › addresses of other types › LocalProtocolError", asyn
     wrong.push({ transport: "unix", path: other });
   }
   wrong.push({ ...tcp, port: 1.5 }, { ...tcp, port: "24245" });
+  wrong.push({ ...tcp, hostname: "" });
   wrong.push({ ...tcp, hostname: "a\0b" }, { transport: "unix", path: "" });
   wrong.push({ ...tcp, hostname: "u:s3cret@host" }, { ...tcp, hostname: "https://host" });
   wrong.push({ transport: "unix", path: "/run/dovecot/doveadm-server\0x" });
@@ -40,6 +41,14 @@ test("connect, listen › addresses of other types › LocalProtocolError", asyn
     await checkRefused(() => connect(address as Address));
     await checkRefused(() => listen(address as Address));
   }
+  for (const other of [undefined, "", ...others]) {
+    const answer = () => new Response();
+    await checkRefused(() => listenHttp({ ...tcp, hostname: other as string }, answer));
+    if (other !== "") {
+      await checkRefused(() => listenHttp({ ...tcp, port: other as number }, answer));
+    }
+  }
+  await checkRefused(() => listenHttp(tcp, 5 as unknown as HttpResponder));
   await assert.rejects(connect({ ...tcp, port: 65_536 }), TransportError);
 });
 

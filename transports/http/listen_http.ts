@@ -5,6 +5,8 @@
  */
 
 import type { Server } from "node:http";
+import { checkFunction } from "../../core/option_checks.ts";
+import { checkAddress } from "../address_checks.ts";
 import { startTimer, timeLimit } from "../timers.ts";
 import { codeOfSystemError, listenBacklog, listenError } from "../transport.ts";
 import type { HttpCloseOptions, HttpListener, HttpPlace, HttpResponder } from "./http_listener.ts";
@@ -12,7 +14,7 @@ import { nodeListener } from "./node_listener.ts";
 
 /**
  * Answers HTTP requests at a TCP port with a function from web requests to responses, as `nodeListener` does.
- * Rejects with a `TransportError` if it can't listen.
+ * Rejects with a `TransportError` if it can't listen, and with a `LocalProtocolError` for an invalid place.
  *
  * When it closes on Bun, connections on which nothing was ever sent stay open until their clients close them.
  *
@@ -31,6 +33,8 @@ export async function listenHttp(
   { hostname, port }: HttpPlace,
   responder: HttpResponder,
 ): Promise<HttpListener> {
+  checkAddress({ transport: "tcp", hostname, port }, {});
+  checkFunction("The responder", responder);
   // Most programs never serve HTTP, and loading it takes time.
   const { createServer } = await import("node:http");
   const respond = nodeListener(responder);
