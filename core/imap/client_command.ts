@@ -91,10 +91,15 @@ export function checkName(name: string): void {
   );
 }
 
+/** How many lists may be in each other: more than any server takes, and less than the stack can. */
+const deepestList = 500;
+
 /** Collects a command's parts; texts that follow each other are one part. */
 class CommandWriter {
   readonly parts: CommandPart[] = [];
   #text: Uint8Array[] = [];
+  /** In how many lists the next argument is. */
+  #depth = 0;
 
   text(text: string): void {
     this.#bytes(encodeUtf8(text));
@@ -139,12 +144,19 @@ class CommandWriter {
   }
 
   #list(values: readonly ImapArgument[]): void {
+    this.#depth++;
+    if (this.#depth > deepestList) {
+      throw new LocalProtocolError(
+        `A list has lists in it, more than ${deepestList} deep. Check whether one contains itself.`,
+      );
+    }
     this.text("(");
     values.forEach((value, at) => {
       if (at > 0) this.text(" ");
       this.argument(value);
     });
     this.text(")");
+    this.#depth--;
   }
 
   #bytes(bytes: Uint8Array): void {

@@ -8,7 +8,13 @@ import {
   type ImapClientProtocolOptions,
   imapString,
 } from "../../../core/imap/mod.ts";
-import { concat, decodeUtf8, encodeUtf8, RemoteProtocolError } from "../../../core/mod.ts";
+import {
+  concat,
+  decodeUtf8,
+  encodeUtf8,
+  LocalProtocolError,
+  RemoteProtocolError,
+} from "../../../core/mod.ts";
 
 /** A client and a server that says what the test says. */
 class Talk {
@@ -68,6 +74,20 @@ test("IMAP client › arguments › are written so that they can't be taken for 
     talk.client.send({ name: "x", args: [arg, "z"] });
     assert.equal(talk.said(), `C1 X ${written} z\r\n`);
   }
+});
+
+test("IMAP client › a list that contains itself › LocalProtocolError, and nothing is written", () => {
+  const talk = new Talk(withLiteralPlus);
+  const endless: ImapArgument[] = ["a"];
+  endless.push(endless);
+  let nested: ImapArgument = "a";
+  for (let depth = 0; depth < 100_000; depth++) nested = [nested];
+  for (const list of [endless, nested]) {
+    assert.throws(() => talk.client.send({ name: "X", args: [list] }), LocalProtocolError);
+  }
+  assert.equal(talk.said(), "");
+  talk.client.send({ name: "X", args: [[["a"], ["b"]], ["c"]] });
+  assert.match(talk.said(), /^\S+ X \(\("?a"?\) \("?b"?\)\) \("?c"?\)\r\n$/);
 });
 
 test("IMAP client › literals at a server without LITERAL+ › wait for its continuation", () => {
