@@ -49,7 +49,7 @@ test("maxQueue › one user's calls fill it › another's that can start at once
 const wrong: readonly (readonly [PoolOptions, RegExp])[] = [
   [{ maxConnections: 0 }, /^"maxConnections" is 0\. Set it to a number from 1 on\.$/],
   [{ maxConnections: NaN }, /^"maxConnections" is NaN/],
-  [{ maxConnections: "5" as unknown as number }, /^"maxConnections" is 5/],
+  [{ maxConnections: "5" as unknown as number }, /^"maxConnections" is "5"/],
   [{ maxQueue: 0 }, /^"maxQueue" is 0\. Set it to a number from 1 on\.$/],
   [{ maxQueue: -1 }, /^"maxQueue"/],
   [{ spares: -1 }, /^"spares" is -1\. Set it to a number from 0 on\.$/],
