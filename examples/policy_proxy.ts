@@ -46,6 +46,8 @@ export interface PolicyProxyOptions {
   readonly upstreamPassword?: string;
   /** That Dovecot's version; if it is left out, only arguments that no version takes are refused. */
   readonly version?: DovecotVersion;
+  /** How many commands run there at once; 50 if left out. Others wait, so that no token can use up its processes. */
+  readonly maxConnections?: number;
   /** The rules, by a name for the owner of the token, which the log shows. */
   readonly rules: Readonly<Record<string, PolicyRule>>;
 }
@@ -54,10 +56,10 @@ export interface PolicyProxyOptions {
 export function servePolicyProxy(
   options: PolicyProxyOptions & ServePlace,
 ): Promise<DoveadmServer> {
-  const { upstream, upstreamPassword, version, rules, ...place } = options;
+  const { upstream, upstreamPassword, version, maxConnections = 50, rules, ...place } = options;
   const { authenticate, guard } = policy(rules);
 
-  const dovecot = passOn(upstream, { password: upstreamPassword });
+  const dovecot = passOn(upstream, { password: upstreamPassword, maxConnections });
   return serve({ ...place, authenticate }, guard(withCheckedArguments(dovecot, version)));
 }
 
