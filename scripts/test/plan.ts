@@ -212,7 +212,9 @@ const FEWER: Readonly<Record<string, readonly RuntimeName[]>> = {
   "tests/extractor/maildir/busy_test.ts": ["bun"],
   // It is about what Dovecot compresses; compression/content_test.ts has the formats on other runtimes.
   "tests/extractor/maildir/dovecot_test.ts": ["node"],
-  "tests/extractor/maildir/swapped_test.ts": ["deno", "bun"],
+  // The process that it starts is the same; process_test.ts has the client's way to it on each runtime.
+  "tests/extractor/client/program_test.ts": ["node"],
+  "tests/extractor/maildir/swapped_test.ts": ["deno"],
   "tests/fleet/kill_test.ts": ["bun"],
   // It starts a process for each test, and each of them starts others.
   "tests/extractor/program/extractor_test.ts": ["bun"],
@@ -275,7 +277,6 @@ const SOAK: readonly RegExp[] = [
   /^tests\/doveadm\/client\/cluster\/failover_test\.ts$/,
   /^tests\/doveadm\/client\/many_users_(flow|dovecot)_test\.ts$/,
   /^tests\/doveadm\/client\/pool\/soak_test\.ts$/,
-  /^tests\/extractor\/client\/program_test\.ts$/,
   /^tests\/sweep\/everybody_test\.ts$/,
   /^tests\/testing\/differential_test\.ts$/,
   /^tests\/transports\/transports_test\.ts$/,
