@@ -142,8 +142,8 @@ let headerBuffer = new Uint8Array(firstRead);
 
 /**
  * A mail's header with the empty line after it; the first 256 KiB of a larger one; `undefined` if there
- * is no file. The bytes are valid only until the next call. Throws a failure for a compressed one that can't be
- * unpacked, or not within the budget, which this reduces by the time it took.
+ * is no file. The bytes are valid only until the next call. Throws a failure for a damaged compressed one, and
+ * for one that takes longer than the budget, which this reduces by the time it took.
  */
 export function readHeaderInPlace(
   directory: Directory,
