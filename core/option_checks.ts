@@ -1,5 +1,5 @@
 /**
- * Checks of options whose values are functions, objects and the like.
+ * Checks of options: the types of their values, and counts.
  *
  * A value of another type would show much later, or not at all: as an uncaught error when an event comes, or
  * as an option that has no effect.
@@ -57,6 +57,14 @@ export function checkOptions(options: unknown, types: OptionTypes = {}): void {
 /** Throws unless what was passed is a function; `what` begins the message: "The handler". */
 export function checkFunction(what: string, value: unknown): void {
   if (!isFunction(value)) throw new LocalProtocolError(`${what} is not a function. Pass one.`);
+}
+
+/** Throws a `LocalProtocolError` unless an option is a number that is at least so large. */
+export function checkCount(option: string, value: unknown, least: number): void {
+  if (typeof value === "number" && value >= least) return;
+  throw new LocalProtocolError(
+    `"${option}" is ${shownValue(value)}. Set it to a number from ${least} on.`,
+  );
 }
 
 /** A value of any type, for messages. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { DovewireError, encodeUtf8, LocalProtocolError } from "../core/mod.ts";
-import { checkOptions, shownValue } from "../core/option_checks.ts";
+import { DovewireError, encodeUtf8 } from "../core/mod.ts";
+import { checkCount, checkOptions } from "../core/option_checks.ts";
 import { checkListener } from "../transports/address_checks.ts";
 import { networkAddress } from "../transports/network_address.ts";
 import { RefusalDelays } from "../transports/refusal_delays.ts";
@@ -161,11 +161,7 @@ export class ConnectionHost<Connection extends HostedConnection> {
    */
   async close({ timeout = 5000, groupSize = Infinity }: CloseImapOptions = {}): Promise<void> {
     const limit = timeLimit("timeout", timeout);
-    if (typeof groupSize !== "number" || !(groupSize >= 1)) {
-      throw new LocalProtocolError(
-        `"groupSize" is ${shownValue(groupSize)}. Set it to a number from 1 on.`,
-      );
-    }
+    checkCount("groupSize", groupSize, 1);
     await (this.#closing ??= this.#closeAll(limit, Math.floor(groupSize)).finally(() =>
       this.#finish()
     ));
@@ -347,11 +343,6 @@ export function completeConnectionLimits(limits: ConnectionLimits): Required<Con
   const { maxConnections = 1000, maxConnectionsPerAddress = 100, maxUnauthenticated = 100 } =
     limits;
   const complete = { maxConnections, maxConnectionsPerAddress, maxUnauthenticated };
-  for (const [name, limit] of Object.entries(complete)) {
-    if (typeof limit === "number" && limit >= 1) continue;
-    throw new LocalProtocolError(
-      `"${name}" is ${shownValue(limit)}. Set it to a number from 1 on.`,
-    );
-  }
+  for (const [name, limit] of Object.entries(complete)) checkCount(name, limit, 1);
   return complete;
 }

@@ -6,7 +6,7 @@
 
 import { OutputQueue, plainBytes } from "../bytes.ts";
 import { LocalProtocolError, RemoteProtocolError } from "../errors.ts";
-import { shownValue } from "../option_checks.ts";
+import { checkCount } from "../option_checks.ts";
 import type { Protocol } from "../protocol.ts";
 import { Queue } from "../queue.ts";
 import { archiveItems, type StateArchive } from "../state_archive.ts";
@@ -105,11 +105,7 @@ export class RelayUpstream implements Protocol<ImapRelayUpstreamEvent> {
     });
     this.#check = new UpstreamCheck({ output: this.#output, nextTag });
     const { maxOpenCommands = 100, commands = [] } = options;
-    if (typeof maxOpenCommands !== "number" || !(maxOpenCommands >= 1)) {
-      throw new LocalProtocolError(
-        `"maxOpenCommands" is ${shownValue(maxOpenCommands)}. Set it to a number from 1 on.`,
-      );
-    }
+    checkCount("maxOpenCommands", maxOpenCommands, 1);
     this.#rewrite = relayedCapabilities(
       commands.flatMap(({ capability }) => capability === undefined ? [] : [capability]),
     );

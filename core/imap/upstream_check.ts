@@ -19,10 +19,10 @@ export interface UpstreamCheckOptions {
 /**
  * Asks a server that has answered a command in place of its literal whether it reads commands again.
  *
- * It should, and Dovecot doesn't always: after some answers to SETMETADATA, FILTER, and APPEND and REPLACE with CATENATE
- * it skips the next line, or asks for the literal after all. The client's next command would be lost then, or taken for the
- * literal. So two commands of the relay's own go first, of which one may be skipped, and the client's next one waits
- * for the second one's answer. They are CAPABILITY, which tells nothing of the mailbox.
+ * It should, and Dovecot doesn't always: after some answers to SETMETADATA, FILTER and CATENATE it skips the next
+ * line, or asks for the literal after all. The client's next command would be lost then, or taken for the literal. So
+ * two commands of the relay's own go first, of which one may be skipped, and the client's next one waits for the
+ * second one's answer. They are CAPABILITY, which tells nothing of the mailbox.
  */
 export class UpstreamCheck {
   readonly #options: UpstreamCheckOptions;

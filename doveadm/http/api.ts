@@ -4,8 +4,8 @@
  * @module
  */
 
-import { encodeUtf8, LocalProtocolError } from "../../core/mod.ts";
-import { shownValue } from "../../core/option_checks.ts";
+import { encodeUtf8 } from "../../core/mod.ts";
+import { checkCount } from "../../core/option_checks.ts";
 import type { CallDeadline } from "./call_deadline.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import { type HttpLimits, limitsWithDefaults } from "./limits.ts";
@@ -37,11 +37,7 @@ export class HttpApi {
   /** Creates the API; throws a `LocalProtocolError` for invalid options. */
   constructor(endpoint: HttpEndpoint, options: HttpApiOptions = {}) {
     const { maxConnections = 10 } = options;
-    if (typeof maxConnections !== "number" || !(maxConnections >= 1)) {
-      throw new LocalProtocolError(
-        `"maxConnections" is ${shownValue(maxConnections)}. Set it to a number from 1 on.`,
-      );
-    }
+    checkCount("maxConnections", maxConnections, 1);
     this.endpoint = endpoint;
     this.limits = limitsWithDefaults(options.limits);
     this.#fetch = options.fetch ?? fetch;

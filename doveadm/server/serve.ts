@@ -9,7 +9,7 @@ import {
   type DoveadmServerProtocolOptions,
 } from "../../core/doveadm/mod.ts";
 import { AbortError, DovewireError, LocalProtocolError } from "../../core/mod.ts";
-import { checkFunction, checkOptions, shownValue } from "../../core/option_checks.ts";
+import { checkCount, checkFunction, checkOptions } from "../../core/option_checks.ts";
 import { checkListener, checkTlsOptions } from "../../transports/address_checks.ts";
 import { callListener } from "../../transports/call_listener.ts";
 import { listen as listenWithRuntime } from "../../transports/mod.ts";
@@ -213,11 +213,7 @@ function tlsOptions({ tls }: ServeSettings): TlsOptions | undefined {
 /** Checks the options that are numbers. */
 function numbersOf(settings: ServeSettings): ServeNumbers {
   const { maxConnections = 1000, refusalDelay = 500 } = settings;
-  if (typeof maxConnections !== "number" || !(maxConnections >= 1)) {
-    throw new LocalProtocolError(
-      `"maxConnections" is ${shownValue(maxConnections)}. Set it to a number from 1 on.`,
-    );
-  }
+  checkCount("maxConnections", maxConnections, 1);
   return {
     maxConnections,
     refusalDelays: new RefusalDelays(refusalDelay),

@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../../core/errors.ts";
-import { checkOptions, shownValue } from "../../../core/option_checks.ts";
+import { checkCount, checkOptions } from "../../../core/option_checks.ts";
 import { defaultTimeout, timeLimit } from "../../../transports/timers.ts";
 import type { DoveadmOptions } from "../doveadm_options.ts";
 import type { PoolOptions } from "../pool/pool_options.ts";
@@ -80,11 +80,7 @@ export function checkClusterOptions(
   if (route !== undefined && route !== "userdb" && typeof route !== "function") {
     throw new LocalProtocolError('"route" is neither a function nor "userdb".');
   }
-  if (typeof maxReferrals !== "number" || !(maxReferrals >= 0)) {
-    throw new LocalProtocolError(
-      `"maxReferrals" is ${shownValue(maxReferrals)}. Set it to a number from 0 on.`,
-    );
-  }
+  checkCount("maxReferrals", maxReferrals, 0);
   return {
     ...{ route, referral, maxQueue, onEvent },
     // Each is a step of a loop that servers could keep up.

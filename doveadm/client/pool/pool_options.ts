@@ -4,8 +4,7 @@
  * @module
  */
 
-import { LocalProtocolError } from "../../../core/errors.ts";
-import { shownValue } from "../../../core/option_checks.ts";
+import { checkCount } from "../../../core/option_checks.ts";
 import { timeLimit } from "../../../transports/timers.ts";
 import type { PoolEvent } from "./pool_event.ts";
 
@@ -63,11 +62,4 @@ export function checkPoolOptions(options: PoolOptions): CheckedPoolOptions {
     maxLifetime: timeLimit("maxLifetime", maxLifetime),
     onEvent,
   };
-}
-
-function checkCount(option: string, value: number, least: number): void {
-  if (typeof value === "number" && value >= least) return;
-  throw new LocalProtocolError(
-    `"${option}" is ${shownValue(value)}. Set it to a number from ${least} on.`,
-  );
 }

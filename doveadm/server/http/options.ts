@@ -6,7 +6,7 @@
 
 import type { DovecotVersion } from "../../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError } from "../../../core/mod.ts";
-import { checkOptions, shownValue } from "../../../core/option_checks.ts";
+import { checkCount, checkOptions, shownValue } from "../../../core/option_checks.ts";
 import { RefusalDelays } from "../../../transports/refusal_delays.ts";
 import { timeLimit } from "../../../transports/timers.ts";
 import type { Authenticate } from "../login.ts";
@@ -116,7 +116,7 @@ export function httpNumbers(options: HttpHandlerOptions<never>): HttpNumbers {
       `"version" is ${shownValue(version)}. Set it to "2.3" or "2.4".`,
     );
   }
-  checkCount("maxRequests", maxRequests);
+  checkCount("maxRequests", maxRequests, 1);
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined);
   const allLimits = { ...defaultLimits, ...Object.fromEntries(given) };
   for (const [name, limit] of Object.entries(allLimits)) {
@@ -126,7 +126,7 @@ export function httpNumbers(options: HttpHandlerOptions<never>): HttpNumbers {
           `${Object.keys(defaultLimits).map((name) => `"${name}"`).join(", ")}.`,
       );
     }
-    checkCount(`limits.${name}`, limit);
+    checkCount(`limits.${name}`, limit, 1);
   }
   return {
     limits: allLimits,
@@ -146,8 +146,3 @@ const defaultLimits: Required<HttpServerLimits> = {
   held: 256 * 1024,
   log: 64 * 1024,
 };
-
-function checkCount(name: string, value: unknown): void {
-  if (typeof value === "number" && value >= 1) return;
-  throw new LocalProtocolError(`"${name}" is ${shownValue(value)}. Set it to a number from 1 on.`);
-}
