@@ -5,7 +5,7 @@
  */
 
 import { decodeUtf8 } from "../bytes.ts";
-import { splitInPlace, splitText, textValues } from "./tab_escape.ts";
+import { splitInPlace, splitText, tabUnescape, textValues } from "./tab_escape.ts";
 
 const TAB = 0x09;
 
@@ -65,7 +65,7 @@ export class Chunk {
   }
 
   /**
-   * The values in `bytes[start..end)`, which has a TAB between each two.
+   * The values in `bytes[start..end)`, each of which has a TAB after it.
    *
    * Decoding a whole chunk and slicing the text is several times faster than decoding each reply. It works
    * if every byte is one character of the text, so for ASCII chunks. The bytes before the first reply,
@@ -75,10 +75,10 @@ export class Chunk {
     this.#text ??= this.#decodeFrom(start);
     const from = this.#textStart;
     if (!this.#isEven || start < from) {
-      return textValues(decodeUtf8(this.bytes.subarray(start, end)));
+      return textValues(decodeUtf8(this.bytes.subarray(start, end - 1)));
     }
-    const text = this.#text.slice(start - from, end - from);
-    return this.#mayHaveEscapes ? textValues(text) : text.split("\t");
+    const values = valuesIn(this.#text, start - from, end - from);
+    return this.#mayHaveEscapes ? values.map(tabUnescape) : values;
   }
 
   #decodeFrom(start: number): string {
@@ -89,6 +89,17 @@ export class Chunk {
     this.#mayHaveEscapes = text.includes("\x01");
     return text;
   }
+}
+
+/** The values in `text[start..end)`, each of which has a TAB after it. For few, this is faster than `split()`. */
+function valuesIn(text: string, start: number, end: number): string[] {
+  const values: string[] = [];
+  for (let at = start; at < end;) {
+    const stop = text.indexOf("\t", at);
+    values.push(text.substring(at, stop));
+    at = stop + 1;
+  }
+  return values;
 }
 
 /** A part of a chunk. */
@@ -157,8 +168,9 @@ export abstract class LazyReply implements DoveadmReplyBase {
     }
     if (start === end) return [];
     // Every value ends in a TAB, except the single JSON text that `user` answers with.
-    const isWhole = chunk.bytes[end - 1] === TAB;
-    return chunk.values(start, isWhole ? end - 1 : end);
+    return chunk.bytes[end - 1] === TAB
+      ? chunk.values(start, end)
+      : textValues(decodeUtf8(this.escapedFields));
   }
 
   #split(): readonly Uint8Array[] {
