@@ -76,7 +76,7 @@ export class RowMaker {
       const end = text.indexOf("\t", at);
       const number = cell.digits === undefined ? -1 : numberIn(text, at, end);
       if (number === -1) {
-        const value = text.slice(at, end);
+        const value = text.substring(at, end);
         row[cell.key] = this.#read(cell.column, isEscaped ? tabUnescape(value) : value);
       } else row[cell.key] = cell.digits === "number" ? number : new Date(number * 1000);
       at = end + 1;

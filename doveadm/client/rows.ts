@@ -5,9 +5,8 @@
  */
 
 import { RemoteProtocolError } from "../../core/errors.ts";
-import { decodeUtf8 } from "../../core/bytes.ts";
-import type { DovecotVersion, ReplyColumn } from "../../core/doveadm/catalogue/mod.ts";
-import { splitInPlace } from "../../core/doveadm/tab_escape.ts";
+import type { DovecotVersion } from "../../core/doveadm/catalogue/mod.ts";
+import { splitInPlace, textsOf } from "../../core/doveadm/tab_escape.ts";
 import type { StreamedField } from "./field_stream.ts";
 import { RowReader } from "./row_reader.ts";
 import { type RowLimits, rowTooLarge } from "./row_size.ts";
@@ -33,42 +32,33 @@ export function rowsOfReply(
       rowsOfJson(call, value, limits)
     );
   }
-  const columns = call.replyColumnsFor(version);
-  const rows = escaped.length <= smallReply
-    ? rowsOfSmallReply(call, columns, escaped, limits)
-    : undefined;
-  return rows ?? rowsOfLargeReply(call, escaped, { version, limits });
+  return rowsOfTexts(call, escaped, { version, limits }) ??
+    rowsOfValues(call, escaped, { version, limits });
 }
 
-/** Up to this size, in bytes, a reply is decoded as one text. */
-const smallReply = 4096;
-
-const TAB = 0x09;
-
 /**
- * The rows of a small reply in the least steps; `undefined` if it takes more to read them: values that are bytes,
- * columns that some servers lack, or values that make no rows.
+ * The rows of a reply in the least steps; `undefined` if it takes more to read them: values that are bytes, columns that
+ * some servers lack, or values that make no rows.
  */
-function rowsOfSmallReply(
+function rowsOfTexts(
   call: TypedCall,
-  columns: readonly ReplyColumn[],
   escaped: Uint8Array,
-  { values }: RowLimits,
+  { version, limits: { values } }: RowOptions,
 ): Row[] | undefined {
   const rows: Row[] = [];
   if (escaped.length === 0) return rows;
+  const columns = call.replyColumnsFor(version);
   if (columns.length === 0) return undefined;
   for (const { type, optional } of columns) if (optional || type === "bytes") return undefined;
   const maker = call.rowMaker(columns, new ListRoom(values));
-  const text = decodeUtf8(escaped);
-  maker.push(escaped[escaped.length - 1] === TAB ? text : `${text}\t`, rows);
+  for (const text of textsOf(escaped)) maker.push(text.endsWith("\t") ? text : `${text}\t`, rows);
   if (maker.values > 0) return undefined;
   if (maker.invalid !== undefined) throw maker.invalid;
   return rows;
 }
 
-/** The rows of a reply of any size, whose values may be of any kind. */
-function rowsOfLargeReply(
+/** The rows of a reply whose values may be of any kind. */
+function rowsOfValues(
   call: TypedCall,
   escaped: Uint8Array,
   { version, limits: { values } }: RowOptions,
