@@ -12,6 +12,7 @@ import { checkAddress } from "./address_checks.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import { NodeTransport } from "./node_transport.ts";
 import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
+import { ReadMemory } from "./read_memory.ts";
 import { bindSocketFile, type SocketFile } from "./socket_file.ts";
 import { clientOf } from "./tls/tls.ts";
 import {
@@ -69,13 +70,17 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
   return await securedFor(address, await connectPlain(address, options), options);
 }
 
+/** Whether sockets read into memory that they are given; Deno and Bun have that option for other ones, or not at all. */
+const hasOnRead = !("Deno" in globalThis) && !("Bun" in globalThis);
+
 function connectPlain(address: Address, { signal }: ConnectOptions): Promise<NodeTransport> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(connectError("aborted", address, signal.reason));
       return;
     }
-    const socket = new Socket({ allowHalfOpen: true });
+    const memory = hasOnRead ? new ReadMemory() : undefined;
+    const socket = new Socket({ allowHalfOpen: true, onread: memory?.onread });
     try {
       if (address.transport === "unix") socket.connect({ path: address.path });
       else socket.connect({ host: address.hostname, port: address.port });
@@ -98,7 +103,8 @@ function connectPlain(address: Address, { signal }: ConnectOptions): Promise<Nod
     const connected = () => {
       settle();
       socket.setNoDelay(true);
-      resolve(new NodeTransport(socket, { peer: peerName(address), role: clientOf(address) }));
+      const [peer, role] = [peerName(address), clientOf(address)];
+      resolve(new NodeTransport(socket, { peer, role, memory }));
     };
     const failed = (error: Error) => {
       settle();

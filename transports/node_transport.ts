@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import type { TLSSocket } from "node:tls";
 import { readFor, type ReadReceiver, type ReceivedTransport } from "./pending_read.ts";
+import type { ReadMemory } from "./read_memory.ts";
 import { SocketReader } from "./socket_reader.ts";
 import { type SocketOwner, SocketWriter } from "./socket_writer.ts";
 import { secure } from "./tls/node_tls.ts";
@@ -42,11 +43,14 @@ export interface NodeTransportOptions {
   readonly underneath?: Underneath;
   /** What another process has read of it already. */
   readonly received?: Uint8Array;
+  /** What it reads into; what Node allocates if left out. */
+  readonly memory?: ReadMemory;
 }
 
 /** A transport over a connected socket, for TLS after its handshake. */
 export class NodeTransport implements ReceivedTransport, SocketOwner {
   readonly peer: string;
+  readonly recycle: Transport["recycle"];
   readonly #socket: Socket;
   readonly #role: TlsRole | "encrypted";
   readonly #underneath: Underneath | undefined;
@@ -59,14 +63,15 @@ export class NodeTransport implements ReceivedTransport, SocketOwner {
 
   /** Creates a transport, which owns the socket from here on. */
   constructor(socket: Socket, options: NodeTransportOptions) {
-    const { peer, role, underneath, received } = options;
+    const { peer, role, underneath, received, memory } = options;
     this.peer = peer;
+    this.recycle = memory && ((chunk) => memory.recycle(chunk));
     this.#socket = socket;
     this.#role = role;
     this.#underneath = underneath;
     this.#writer = new SocketWriter(socket, { underneath, owner: this });
     const writer = this.#writer;
-    this.#reader = new SocketReader(socket, { writer, underneath, received, owner: this });
+    this.#reader = new SocketReader(socket, { writer, underneath, received, memory, owner: this });
   }
 
   get isExposed(): boolean | undefined {

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { concat } from "../core/bytes.ts";
 import { InputQueue } from "../core/input_queue.ts";
 import { promisedRead, type ReadReceiver } from "./pending_read.ts";
+import type { ReadMemory } from "./read_memory.ts";
 import type { SocketOwner, SocketWriter } from "./socket_writer.ts";
 import type { Underneath } from "./tls/underneath.ts";
 
@@ -22,6 +23,8 @@ export interface SocketReaderOptions {
   readonly underneath?: Underneath;
   /** What another process has read of it already. */
   readonly received?: Uint8Array;
+  /** What the socket reads into, if it doesn't emit "data". */
+  readonly memory?: ReadMemory;
   /** What the socket belongs to. */
   readonly owner: SocketOwner;
 }
@@ -47,7 +50,7 @@ export class SocketReader {
 
   /** Creates the only reader of a socket. */
   constructor(socket: Socket, options: SocketReaderOptions) {
-    const { writer, underneath, received, owner } = options;
+    const { writer, underneath, received, memory, owner } = options;
     this.#socket = socket;
     this.#writer = writer;
     this.#underneath = underneath;
@@ -56,7 +59,8 @@ export class SocketReader {
     if (received !== undefined) this.#push(received);
     // Deno keeps reading without backpressure.
     underneath?.readWhile?.(() => this.size < highWaterMark);
-    socket.on("data", SocketReader.#onData);
+    if (memory === undefined) socket.on("data", SocketReader.#onData);
+    else memory.onChunk = (chunk) => this.#arrived(chunk);
     // An accepted socket is paused; one that is gone already would discard its data.
     if (!socket.destroyed) socket.resume();
     socket.on("end", SocketReader.#onEnd);

@@ -68,6 +68,40 @@ for (
   });
 }
 
+test("recycle › each chunk is handed back › most are read into memory that was used before", async (t) => {
+  const [here, there, close] = await pair();
+  if (here.recycle === undefined) {
+    t.diagnostic("This runtime's transports take no memory back.");
+    assert("Bun" in globalThis);
+    return await close();
+  }
+  const used = new Set<ArrayBufferLike>();
+  let memory = 0;
+  const reading = readAll(here, size, (chunk) => {
+    if (!used.has(chunk.buffer)) memory += chunk.buffer.byteLength;
+    used.add(chunk.buffer);
+    here.recycle!(chunk);
+  });
+  for (let from = 0; from < size; from += 100_000) {
+    await there.write(pattern.subarray(from, from + 100_000));
+  }
+  await reading;
+  assert(memory < size / 2, `${memory} bytes of memory for ${size}`);
+  await close();
+});
+
+test("read › small chunks that are kept › keep little memory", async () => {
+  const [here, there, close] = await pair();
+  const kept = new Set<ArrayBufferLike>();
+  for (let round = 0; round < 100; round++) {
+    await there.write(new Uint8Array(50));
+    await readAll(here, 50, (chunk) => void kept.add(chunk.buffer));
+  }
+  const memory = [...kept].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert(memory <= 100 * 512, `${memory} bytes of memory for 5,000`);
+  await close();
+});
+
 test("recycle › a chunk that isn't the last, or while a read waits › is ignored", async () => {
   const [here, there, close] = await pair();
   const chunks: Uint8Array[] = [];
