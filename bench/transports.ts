@@ -30,13 +30,26 @@ async function adapter(): Promise<Connect> {
   return connect;
 }
 
-/** Moves the bytes with a protocol under the driver; connecting isn't measured. */
-function byDriver(connect: Connect, { address, ca }: Place, exchange: Exchange): Way {
+/**
+ * Moves the bytes with a protocol under the driver, which may let the transport reuse its buffer as the bare APIs do;
+ * connecting isn't measured.
+ */
+function byDriver(
+  connect: Connect,
+  { place: { address, ca }, exchange, reusesBuffer }: {
+    readonly place: Place;
+    readonly exchange: Exchange;
+    readonly reusesBuffer: boolean;
+  },
+): Way {
   return async (watch) => {
     const transport = await connect(address, ca === undefined ? {} : { tls: { caCerts: [ca] } });
     const protocol = new ExchangeProtocol(exchange);
     watch.start();
-    await new Driver(protocol, transport, { onEvent: () => watch.stop() }).run();
+    await new Driver(protocol, transport, {
+      onEvent: () => watch.stop(),
+      mayRecycle: () => reusesBuffer,
+    }).run();
   };
 }
 
@@ -69,7 +82,16 @@ async function everywhere(run: Run): Promise<void> {
           ...Object.fromEntries(
             Object.entries(apis).map(([name, api]) => [name, byApi(api, place, exchange)]),
           ),
-          "the driver": byDriver(connect, place, exchange),
+          "the driver": byDriver(connect, { place, exchange, reusesBuffer: true }),
+          ...kind === "receive"
+            ? {
+              "the driver, new buffers": byDriver(connect, {
+                place,
+                exchange,
+                reusesBuffer: false,
+              }),
+            }
+            : {},
         },
         goals: { "the driver": { least: LEAST } },
         seconds: 1.2,

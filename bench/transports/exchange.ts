@@ -89,6 +89,7 @@ export async function moveBytes(
 /** The client's end of an exchange. */
 export class ExchangeProtocol implements Protocol<{ readonly type: "end" }> {
   readonly deadline: undefined;
+  readonly holdsInput = false;
   #exchange: Exchange;
   #header: Uint8Array | undefined;
   #piece: Uint8Array;
