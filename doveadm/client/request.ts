@@ -38,9 +38,9 @@ export interface SendOptions {
 export interface FieldStreamOptions extends SendOptions {
   /**
    * Whether the chunks of a field share memory: each is valid only until the next chunk or field is requested,
-   * and then overwritten, so that a chunk to be kept must be copied. In Deno, and in Node without TLS, this
-   * makes large answers several times as fast; where a transport can't reuse memory it changes nothing. `bytes()` and `text()` copy. False if
-   * left out: each chunk is the caller's.
+   * and then overwritten, so that a chunk to be kept must be copied. In Deno, and in Node without TLS, this makes
+   * large answers several times as fast; where a transport can't reuse memory it changes nothing. `bytes()` and
+   * `text()` copy. False if left out: each chunk is the caller's.
    */
   reuseBuffer?: boolean;
 }
