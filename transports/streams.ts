@@ -83,11 +83,11 @@ class StreamsTransport implements Transport {
   }
 
   write(chunk: Uint8Array): Promise<void> {
-    return this.#untilClosed(this.#writer.write(chunk).then(() => this.#writer.ready));
+    return this.#untilClosed(() => this.#writer.write(chunk).then(() => this.#writer.ready));
   }
 
   closeWrite(): Promise<void> {
-    return this.#untilClosed(this.#writer.close());
+    return this.#untilClosed(() => this.#writer.close());
   }
 
   startTls(_options: TlsOptions): Promise<Transport> {
@@ -110,13 +110,16 @@ class StreamsTransport implements Transport {
   }
 
   /** Waits for an operation until this side closes. */
-  async #untilClosed(begun: Promise<void>): Promise<void> {
+  async #untilClosed(begin: () => Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#stopWaiting = resolve;
     });
-    await Promise.race([begun, closed]).catch((error) => {
+    try {
+      // Node 20 throws at once where a stream that was closed is to reject.
+      await Promise.race([begin(), closed]);
+    } catch (error) {
       throw this.#broken(error);
-    });
+    }
     if (this.#closed) throw brokenError("closed", this.peer);
   }
 
