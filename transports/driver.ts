@@ -283,22 +283,23 @@ export class Driver<Event extends { readonly type: string }> {
   /** Waits until something arrived, the deadline has passed, or {@linkcode flush} was called. */
   #somethingToDo(): Promise<void> {
     const { deadline } = this.#protocol;
-    return new Promise((resolve) => {
-      const timer = deadline === undefined
-        ? undefined
-        : startTimer(Math.ceil(deadline - performance.now()), () => this.#wake());
-      this.#wakeLoop = () => {
-        this.#wakeLoop = undefined;
-        timer?.stop();
-        resolve();
-      };
-    });
+    const wait = new Promise<void>(this.#keepWake);
+    if (deadline === undefined) return wait;
+    const timer = startTimer(Math.ceil(deadline - performance.now()), () => this.#wake());
+    return wait.then(() => timer.stop());
   }
+
+  /** Keeps what ends a wait: a function made once, since a conversation waits often. */
+  readonly #keepWake = (wake: () => void): void => {
+    this.#wakeLoop = wake;
+  };
 
   /** Makes the loop look for something to do. */
   #wake(): void {
     this.#isAwake = true;
-    this.#wakeLoop?.();
+    const wakeLoop = this.#wakeLoop;
+    this.#wakeLoop = undefined;
+    wakeLoop?.();
   }
 
   /** Gives the transport its chunk back, unless something refers to it; what it returns has to be waited for. */

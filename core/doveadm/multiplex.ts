@@ -68,6 +68,9 @@ const headSize = 5;
 
 const nothing = new Uint8Array(0);
 
+/** From this size on a chunk may be a part of a large value. */
+const largeChunk = 1024;
+
 /**
  * Splits a multiplexed connection into channels.
  *
@@ -221,9 +224,7 @@ export class Demultiplexer {
     const bytes = this.#bytes;
     const start = this.#at;
     const { length } = bytes;
-    if (this.#controls?.bytes !== bytes) this.#controls = new ControlSearch(bytes);
-    // In a large value there is often no such byte, which the reader of the segment needs to know as well.
-    const clearTo = this.#controls.next(start, length);
+    const clearTo = length < largeChunk ? start : this.#firstControl(bytes, start);
     const found = clearTo === length || bytes[clearTo] === switchPrefix[0]
       ? clearTo
       : bytes.indexOf(switchPrefix[0], clearTo);
@@ -235,6 +236,12 @@ export class Demultiplexer {
       this.#state = "switch";
     }
     return start === end ? undefined : { channel: this.#channel, bytes, start, end, clearTo };
+  }
+
+  /** Where the first byte below 0x0b is: in a large value often none, which the reader of the segment needs to know, too. */
+  #firstControl(bytes: Uint8Array, start: number): number {
+    if (this.#controls?.bytes !== bytes) this.#controls = new ControlSearch(bytes);
+    return this.#controls.next(start, bytes.length);
   }
 
   /** Takes a byte after `03`, `03 fe` or `03 fe 00`. */
