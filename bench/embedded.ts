@@ -9,7 +9,8 @@ import type { Bench, Run } from "./harness/bench.ts";
 import { Program } from "./harness/program.ts";
 import { Callers, goalsOf, type SmallCommand } from "./peers/callers.ts";
 
-const goals = goalsOf({ connection: { least: 0.8 }, client: { least: 0.6 } });
+const connection = { least: 0.8 };
+const goals = goalsOf({ connection, client: { least: 0.6 } });
 
 async function smallCommands(run: Run): Promise<void> {
   await using server = new Program(new URL("peers/embedded.ts", import.meta.url));
@@ -25,7 +26,7 @@ async function smallCommands(run: Run): Promise<void> {
     });
     await run.compare({
       name: "pipelined",
-      ...{ amount, unit: "commands", goals },
+      ...{ amount, unit: "commands", goals: goalsOf({ connection }) },
       ways: callers.atOnce(list, amount),
     });
   }

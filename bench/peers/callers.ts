@@ -20,7 +20,8 @@ export interface SmallCommand {
 /** What ways to run small commands must reach. */
 export interface SmallGoals {
   readonly connection: Goal;
-  readonly client: Goal;
+  /** Left out for commands at once: a client has one under way on each connection, and doesn't pipeline. */
+  readonly client?: Goal;
 }
 
 /** The names of the ways, which are the same in all comparisons of small commands. */
@@ -33,7 +34,7 @@ const NAMES = {
 
 /** The goals by the names of the ways. */
 export function goalsOf({ connection, client }: SmallGoals): Readonly<Record<string, Goal>> {
-  return { [NAMES.connection]: connection, [NAMES.run]: client };
+  return { [NAMES.connection]: connection, ...(client && { [NAMES.run]: client }) };
 }
 
 /** Open connections and clients of each kind to one UNIX socket, to run commands on. */
