@@ -11,6 +11,7 @@ import {
   brokenError,
   connectError,
   type Connector,
+  endedError,
   type Listener,
   type TlsOptions,
   tlsUnsupported,
@@ -31,8 +32,8 @@ export {
 /** Options for a {@linkcode memoryPair}. */
 export interface MemoryPairOptions {
   /**
-   * How many of the pending bytes the next read returns, at least 1; asked before each read. All bytes of
-   * one write if left out.
+   * How many of the pending bytes the next read returns; asked before each read. Less than 1, or NaN, counts as 1,
+   * and a fraction as the integer below it. All bytes of one write if left out.
    */
   cut?: (waiting: number) => number;
   /** How many bytes may be pending in one direction before a write waits; 64 KiB if left out. */
@@ -160,7 +161,8 @@ class Pipe {
   }
 
   async write(chunk: Uint8Array, peer: string): Promise<void> {
-    if (this.#state !== "open") throw brokenError("reset", peer);
+    if (this.#state === "ended") throw endedError(peer);
+    if (this.#state === "broken") throw brokenError("reset", peer);
     // A copy: the writer may reuse its buffer.
     if (chunk.length > 0) this.#chunks.push(new Uint8Array(chunk));
     this.#size += chunk.length;
@@ -181,7 +183,7 @@ class Pipe {
 
   #take(): Uint8Array {
     const [first] = this.#chunks;
-    const wanted = Math.max(1, this.#cut?.(this.#size) ?? first.length);
+    const wanted = Math.max(1, Math.floor(this.#cut?.(this.#size) ?? first.length) || 1);
     const size = Math.min(wanted, first.length);
     if (size === first.length) this.#chunks.shift();
     else this.#chunks[0] = first.subarray(size);
