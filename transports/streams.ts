@@ -5,7 +5,16 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
-import { brokenError, type TlsOptions, tlsUnsupported, type Transport } from "./transport.ts";
+import { shownValue } from "../core/option_checks.ts";
+import { startTimer, type Timer } from "./timers.ts";
+import {
+  brokenError,
+  endedError,
+  type TlsOptions,
+  tlsUnsupported,
+  type Transport,
+  TransportError,
+} from "./transport.ts";
 
 export {
   type TlsOptions,
@@ -13,6 +22,9 @@ export {
   TransportError,
   type TransportErrorCode,
 } from "./transport.ts";
+
+/** How long the peer may send nothing, once a write has failed, before reading ends as well, in milliseconds. */
+const silenceAfterFailure = 500;
 
 /** The two directions of a conversation. */
 export interface StreamPair {
@@ -26,6 +38,9 @@ export interface StreamPair {
  * Creates a transport over a readable and a writable stream, which it locks and, when it is closed, cancels
  * and aborts. `peer` names the other end in messages. Throws a `LocalProtocolError`, and locks neither, for what
  * is no Web Stream and for one that is locked.
+ *
+ * Once a write has failed, reading ends when the peer has sent nothing for half a second. A chunk that is no
+ * `Uint8Array` breaks the connection.
  *
  * @example A conversation with oneself
  * ```ts
@@ -61,6 +76,11 @@ class StreamsTransport implements Transport {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #closed = false;
+  #hasEnded = false;
+  /** The error that broke the connection: of a write, or of what was read. */
+  #breakage: TransportError | undefined;
+  #isReading = false;
+  #silenceTimer: Timer | undefined;
   #stopWaiting: (() => void) | undefined;
 
   constructor(streams: StreamPair, peer: string) {
@@ -75,19 +95,26 @@ class StreamsTransport implements Transport {
 
   async read(): Promise<Uint8Array | undefined> {
     if (this.#closed) throw brokenError("closed", this.peer);
-    const { value, done } = await this.#reader.read().catch((error) => {
-      throw this.#broken(error);
-    });
+    const { value, done } = await this.#next();
     if (this.#closed) throw brokenError("closed", this.peer);
-    return done ? undefined : value;
+    if (!done) return this.#bytesIn(value);
+    if (this.#breakage !== undefined) throw this.#breakage;
+    return undefined;
   }
 
-  write(chunk: Uint8Array): Promise<void> {
-    return this.#untilClosed(() => this.#writer.write(chunk).then(() => this.#writer.ready));
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#closed) throw brokenError("closed", this.peer);
+    if (this.#hasEnded) throw endedError(this.peer);
+    // A stream would pass on an empty chunk, and wait until it is read.
+    const written = chunk.length === 0
+      ? this.#writer.ready
+      : this.#writer.write(chunk).then(() => this.#writer.ready);
+    await this.#untilClosed(written);
   }
 
   closeWrite(): Promise<void> {
-    return this.#untilClosed(() => this.#writer.close());
+    this.#hasEnded = true;
+    return this.#untilClosed(this.#writer.close());
   }
 
   startTls(_options: TlsOptions): Promise<Transport> {
@@ -109,21 +136,62 @@ class StreamsTransport implements Transport {
     return this.close();
   }
 
-  /** Waits for an operation until this side closes. */
-  async #untilClosed(begin: () => Promise<void>): Promise<void> {
+  async #next(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    this.#isReading = true;
+    if (this.#breakage !== undefined) this.#limitSilence();
+    try {
+      return await this.#reader.read();
+    } catch (error) {
+      throw this.#broken(error);
+    } finally {
+      this.#isReading = false;
+      this.#silenceTimer?.stop();
+    }
+  }
+
+  /** Waits for an operation of the writer until this side closes. */
+  async #untilClosed(begun: Promise<void>): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#stopWaiting = resolve;
     });
-    try {
-      // Node 20 throws at once where a stream that was closed is to reject.
-      await Promise.race([begin(), closed]);
-    } catch (error) {
+    await Promise.race([begun, closed]).catch((error) => {
+      this.#breakage ??= this.#broken(error);
+      if (this.#isReading) this.#limitSilence();
       throw this.#broken(error);
-    }
+    });
     if (this.#closed) throw brokenError("closed", this.peer);
   }
 
-  #broken(error: unknown): Error {
+  /** Ends reading if the peer sends nothing any more. It may never end its own side, and would be waited for. */
+  #limitSilence(): void {
+    this.#silenceTimer?.stop();
+    this.#silenceTimer = startTimer(silenceAfterFailure, () => this.#stopReading());
+  }
+
+  #stopReading(): void {
+    this.#reader.cancel(this.#breakage).catch(() => {});
+  }
+
+  #bytesIn(chunk: unknown): Uint8Array {
+    if (chunk instanceof Uint8Array) return chunk;
+    this.#breakage = new TransportError(
+      "other",
+      `The connection to ${this.peer} is gone: its readable stream returned ${
+        shownType(chunk)
+      }. Use one of ` +
+        "Uint8Arrays; a TextEncoderStream makes them of strings.",
+      { sent: true },
+    );
+    this.#stopReading();
+    throw this.#breakage;
+  }
+
+  #broken(error: unknown): TransportError {
     return brokenError(this.#closed ? "closed" : "other", this.peer, error);
   }
+}
+
+/** What a chunk is, for messages; its content may be a secret. */
+function shownType(chunk: unknown): string {
+  return typeof chunk === "string" ? "a string" : shownValue(chunk);
 }

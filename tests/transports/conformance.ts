@@ -88,6 +88,15 @@ function testPieces({ name, open, much }: Subject): void {
       await reading;
     }
   });
+
+  test(`${name} › an empty write that nobody reads › resolves, and sends nothing`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    await transport.write(new Uint8Array(0));
+    const reading = peer.read();
+    await transport.write(Uint8Array.of(7));
+    assert.deepEqual([...await reading ?? []], [7]);
+  });
 }
 
 function testVolume({ name, open, much }: Subject): void {
