@@ -10,8 +10,9 @@ import { type HttpHandler, httpHandler } from "../doveadm/server/http/http_handl
 import type { HttpHandlerOptions } from "../doveadm/server/http/options.ts";
 import type { ServeSettings } from "../doveadm/server/serve.ts";
 import { listenHttp } from "../transports/mod.ts";
-import { type Address, peerName } from "../transports/transport.ts";
+import type { Address } from "../transports/transport.ts";
 import { commandNames } from "./mail_handler.ts";
+import { urlHost } from "./url_host.ts";
 
 /** Options for the HTTP API of a mail server: where it listens, who may log in, and limits. */
 export interface MailServerHttpOptions
@@ -89,7 +90,7 @@ export async function startHttp(prepared: PreparedHttp): Promise<StartedHttp> {
   const { api, hostname, port, username, password, apiKey } = prepared;
   const listener = await listenHttp({ hostname, port }, api);
   const { address } = listener;
-  const place = peerName(address).slice("tcp ".length);
+  const place = urlHost(address);
   const login = password === undefined
     ? ""
     : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;

@@ -11,7 +11,7 @@ import {
   type ServeSettings,
 } from "../doveadm/server/serve.ts";
 import { checkOptions } from "../core/option_checks.ts";
-import { type Address, peerName } from "../transports/transport.ts";
+import type { Address } from "../transports/transport.ts";
 import {
   type MailServerHttp,
   type MailServerHttpOptions,
@@ -22,6 +22,7 @@ import {
 } from "./http_server.ts";
 import { mailHandler, type MailHandlerOptions, serverVersion } from "./mail_handler.ts";
 import { MailSystem, type MailSystemOptions } from "./mail_system.ts";
+import { urlHost } from "./url_host.ts";
 
 /** Options for {@linkcode startMailServer}. */
 export interface MailServerOptions extends MailSystemOptions, MailHandlerOptions {
@@ -42,7 +43,10 @@ export interface MailServerOptions extends MailSystemOptions, MailHandlerOptions
 export interface MailServer extends AsyncDisposable {
   /** The mail: commands change it, and see changes that are made to it. */
   readonly system: MailSystem;
-  /** The URL for `connect`, with the password: `doveadm://doveadm:…@127.0.0.1:40123`. */
+  /**
+   * The URL for `connect`: over TCP with the password, `doveadm://doveadm:…@127.0.0.1:40123`, or that of TLS; at a
+   * UNIX socket, whose path must be absolute for that, without.
+   */
   readonly url: string;
   /** Where it listens. */
   readonly address: Address;
@@ -120,7 +124,7 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
     server,
     password,
     address: server.address,
-    url: urlOf(server.address, password),
+    url: urlOf(server.address, password, settings),
     http: started?.http,
     close,
     [Symbol.asyncDispose]: close,
@@ -139,8 +143,22 @@ async function startedBeside(server: DoveadmServer, prepared: PreparedHttp): Pro
   }
 }
 
-function urlOf(address: Address, password: string | undefined): string {
-  if (address.transport === "unix") return `doveadm+unix://${encodeURI(address.path)}`;
-  const login = password === undefined ? "" : `doveadm:${encodeURIComponent(password)}@`;
-  return `doveadm://${login}${peerName(address).slice("tcp ".length)}`;
+function urlOf(
+  address: Address,
+  password: string | undefined,
+  { username = "doveadm", tls, starttls }: ServeSettings,
+): string {
+  if (address.transport === "unix") {
+    const path = encodeURI(address.path).replaceAll("?", "%3F").replaceAll("#", "%23");
+    return `doveadm+unix://${path}`;
+  }
+  const scheme = tls === undefined
+    ? "doveadm"
+    : starttls === undefined
+    ? "doveadms"
+    : "doveadm+starttls";
+  const login = password === undefined
+    ? ""
+    : `${encodeURIComponent(username)}:${encodeURIComponent(password)}@`;
+  return `${scheme}://${login}${urlHost(address)}`;
 }
