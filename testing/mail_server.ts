@@ -10,6 +10,7 @@ import {
   type ServePlace,
   type ServeSettings,
 } from "../doveadm/server/serve.ts";
+import { LocalProtocolError } from "../core/errors.ts";
 import { checkOptions } from "../core/option_checks.ts";
 import type { Address } from "../transports/transport.ts";
 import {
@@ -99,6 +100,7 @@ export interface MailServer extends AsyncDisposable {
  */
 export async function startMailServer(options: MailServerOptions = {}): Promise<MailServer> {
   checkOptions(options, { objects: ["system", "place", "settings"] });
+  checkSystem(options.system);
   const { system = new MailSystem(options), settings = {}, version = "2.3" } = options;
   const place = options.place ?? { hostname: "127.0.0.1", port: 0 };
   const asksForLogin = settings.password !== undefined || settings.authenticate !== undefined ||
@@ -129,6 +131,13 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function checkSystem(system: MailSystem | undefined): void {
+  if (system === undefined || typeof system.findUser === "function") return;
+  throw new LocalProtocolError(
+    '"system" is no MailSystem. Create one with new MailSystem({ users }), or set "users" instead.',
+  );
 }
 
 /** Starts an HTTP API that closes with a server, which it closes if it can't listen. */

@@ -9,6 +9,7 @@ import { checkOptions } from "../core/option_checks.ts";
 import type { MailboxState, NewMail } from "./mailbox.ts";
 import type { Namespace } from "./mailboxes/names.ts";
 import { MailUser } from "./mail_user.ts";
+import { checkRecord } from "./state_checks.ts";
 
 export { MailUser } from "./mail_user.ts";
 
@@ -38,9 +39,9 @@ export interface UserState {
 export interface QuotaOptions {
   /** The quota's name; "User quota" if left out. */
   readonly name?: string;
-  /** How many bytes all messages may have together; no limit if left out. */
+  /** How many bytes all messages may have together; no limit if left out, 0 or `Infinity`. */
   readonly bytes?: number;
-  /** How many messages there may be; no limit if left out. */
+  /** How many messages there may be; no limit if left out, 0 or `Infinity`. */
   readonly messages?: number;
 }
 
@@ -84,9 +85,10 @@ export class MailSystem {
   readonly namespaces: readonly Namespace[];
   readonly #users = new Map<string, MailUser>();
 
-  /** Creates one; throws a `LocalProtocolError` for invalid namespaces or mailboxes. */
+  /** Creates one; throws a `LocalProtocolError` for invalid namespaces, users or mailboxes. */
   constructor(options: MailSystemOptions = {}) {
-    checkOptions(options, { objects: ["users", "namespaces"] });
+    checkOptions(options, { arrays: ["namespaces"] });
+    checkRecord('"users"', options.users);
     this.namespaces = namespacesOf(options.namespaces ?? [{}]);
     for (const [name, state] of Object.entries(options.users ?? {})) this.addUser(name, state);
   }
@@ -115,8 +117,8 @@ export class MailSystem {
 }
 
 function namespacesOf(options: readonly NamespaceOptions[]): readonly Namespace[] {
-  if (!Array.isArray(options)) {
-    throw new LocalProtocolError('"namespaces" is not an array. Set it to one, or leave it out.');
+  for (const namespace of options) {
+    checkOptions(namespace, { texts: ["prefix", "separator"], booleans: ["inbox"] });
   }
   const inboxAt = Math.max(0, options.findIndex(({ inbox }) => inbox === true));
   const namespaces = options.map(({ prefix = "", separator = "/" }, at) => {

@@ -6,7 +6,7 @@
 
 import { encodeUtf8 } from "../core/bytes.ts";
 import { LocalProtocolError } from "../core/errors.ts";
-import { checkOptions } from "../core/option_checks.ts";
+import { checkCount, shownValue } from "../core/option_checks.ts";
 import { CommandFailure } from "../doveadm/server/command_failure.ts";
 import type { QuotaOptions, UserState } from "./mail_system.ts";
 import { type Mail, Mailbox, type MailboxState, type NewMail } from "./mailbox.ts";
@@ -26,6 +26,7 @@ import {
   namespaceOf,
   newNameFault,
 } from "./mailboxes/names.ts";
+import { checkRecord, checkText } from "./state_checks.ts";
 import { MailboxTree, type TreeName } from "./mailboxes/tree.ts";
 
 /** The size and number of all messages of a user. */
@@ -49,19 +50,24 @@ export class MailUser {
   readonly name: string;
   /** More fields of the user database: home, uid, gid, mail … */
   readonly fields: Readonly<Record<string, string>>;
-  /** The quota's name and limits; assign another to change them. */
-  quota: QuotaOptions;
+  #quota: QuotaOptions = {};
   /** Sorted by the lengths of their prefixes. */
   readonly #places: readonly Place[];
   readonly #mailboxes = new Map<string, Mailbox>();
   #lastUidValidity = 0;
 
-  /** Creates one; throws a `LocalProtocolError` for invalid mailbox names. */
+  /** Creates one; throws a `LocalProtocolError` for invalid mailbox names, and for values that no user has. */
   constructor(name: string, state: UserState, namespaces: readonly Namespace[]) {
     this.name = name;
-    checkOptions(state, { objects: ["mailboxes", "quota", "fields"] });
+    const shown = JSON.stringify(name);
+    checkRecord(`The state of the user ${shown}`, state);
+    checkRecord(`"mailboxes" of the user ${shown}`, state.mailboxes);
+    checkRecord(`"fields" of the user ${shown}`, state.fields);
+    for (const [field, value] of Object.entries(state.fields ?? {})) {
+      if (typeof value !== "string") throw wrongField(shown, field, value);
+    }
     this.fields = state.fields ?? {};
-    this.quota = state.quota ?? {};
+    if (state.quota !== undefined) this.quota = state.quota;
     this.#places = [...namespaces].sort((a, b) => a.prefix.length - b.prefix.length).map((
       namespace,
     ) => ({
@@ -72,6 +78,20 @@ export class MailUser {
     const mailboxes = Object.entries(state.mailboxes ?? {});
     if (!mailboxes.some(([name]) => isInbox(name))) mailboxes.unshift(["INBOX", []]);
     for (const [mailbox, content] of mailboxes) this.#declare(mailbox, content);
+  }
+
+  /** The quota's name and limits; assign another to change them, which throws a `LocalProtocolError` for invalid ones. */
+  get quota(): QuotaOptions {
+    return this.#quota;
+  }
+
+  set quota(quota: QuotaOptions) {
+    checkRecord(`"quota" of the user ${JSON.stringify(this.name)}`, quota);
+    const { name, bytes = 0, messages = 0 } = quota;
+    checkText("The name of a quota", name);
+    checkCount("bytes", bytes, 0);
+    checkCount("messages", messages, 0);
+    this.#quota = quota;
   }
 
   /** The mailboxes by name. */
@@ -275,7 +295,8 @@ export class MailUser {
   /** Throws a `CommandFailure`, "UNKNOWN", if so much more would exceed the quota. */
   checkRoom(more: QuotaUse): void {
     const { bytes, messages } = this.use;
-    const { bytes: maxBytes = Infinity, messages: maxMessages = Infinity } = this.quota;
+    const maxBytes = this.quota.bytes || Infinity;
+    const maxMessages = this.quota.messages || Infinity;
     if (bytes + more.bytes > maxBytes || messages + more.messages > maxMessages) {
       // The protocol of 2.3 has no name for Dovecot's exit code, EX_CANTCREAT.
       throw new CommandFailure("UNKNOWN", { log: "Quota exceeded (mailbox for user is full)" });
@@ -348,7 +369,7 @@ export class MailUser {
     content: MailboxState | readonly (string | Uint8Array | NewMail)[],
   ): void {
     const state = isList(content) ? { mails: Array.from(content, newMail) } : content;
-    checkOptions(state, { objects: ["mails"] });
+    checkRecord(`The mailbox ${JSON.stringify(name)} of ${JSON.stringify(this.name)}`, state);
     try {
       this.create(name, state);
     } catch (error) {
@@ -365,6 +386,12 @@ export class MailUser {
 
 function isList<T>(content: MailboxState | readonly T[]): content is readonly T[] {
   return Array.isArray(content);
+}
+
+function wrongField(user: string, field: string, value: unknown): LocalProtocolError {
+  return new LocalProtocolError(
+    `The field ${JSON.stringify(field)} of the user ${user} is ${shownValue(value)}. Use a string.`,
+  );
 }
 
 function newMail(mail: string | Uint8Array | NewMail): NewMail {

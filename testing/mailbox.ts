@@ -5,7 +5,9 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
-import { shownValue } from "../core/option_checks.ts";
+import { checkOptions, shownValue } from "../core/option_checks.ts";
+import { flagSet } from "./mailboxes/flags.ts";
+import { checkDate, checkText, checkWhole } from "./state_checks.ts";
 
 /** A mail in a mailbox. */
 export interface Mail {
@@ -33,7 +35,7 @@ export interface NewMail {
   readonly uid?: number;
   /** 32 hexadecimal digits. */
   readonly guid?: string;
-  /** Flags and keywords; none if left out. */
+  /** Flags, in any case, and keywords; none if left out. */
   readonly flags?: Iterable<string>;
   /** When it was received; now if left out. */
   readonly received?: Date;
@@ -101,8 +103,9 @@ export class Mailbox {
   #isShared = false;
   #size = 0;
 
-  /** Creates one; throws a `LocalProtocolError` for mails whose UIDs don't rise. */
+  /** Creates one; throws a `LocalProtocolError` for mails whose UIDs don't rise, and for values that none has. */
   constructor(state: MailboxState = {}) {
+    checkState(state);
     this.guid = state.guid ?? newGuid();
     this.uidValidity = state.uidValidity ?? now();
     this.firstRecentUid = state.firstRecentUid ?? 1;
@@ -140,7 +143,10 @@ export class Mailbox {
     return this.#highestModseq;
   }
 
-  /** Adds a mail at the end; throws a `LocalProtocolError` for a UID that is too low, and for what is no mail. */
+  /**
+   * Adds a mail at the end; throws a `LocalProtocolError` for a UID that is too low, for what is no mail, and for
+   * flags, dates and other values that none has.
+   */
   add(mail: NewMail): Mail {
     return this.addAll([mail])[0];
   }
@@ -150,7 +156,7 @@ export class Mailbox {
     if (mails.length === 0) return [];
     this.#check(mails);
     const seconds = new Date(now() * 1000);
-    const flagSets = mails.map(({ flags }) => new Set(flags));
+    const flagSets = mails.map(({ flags }) => flagSet(flags));
     const modseqs = this.#modseqsOf(flagSets.map((flags) => ["", ...flags].filter(isKeyword)));
     const added = mails.map((mail, at) => {
       const uid = mail.uid ?? this.#uidNext;
@@ -192,7 +198,8 @@ export class Mailbox {
       const bytes: unknown = mail?.bytes;
       if (!(bytes instanceof Uint8Array)) {
         throw new LocalProtocolError(
-          "A mail has no bytes. Give a message as a string or a Uint8Array, or { bytes, uid, flags … }.",
+          "A mail has no bytes. Give { bytes, uid, flags … } with the message as a Uint8Array. A message alone, which " +
+            "may be a string, is for a mailbox that is given as an array of mails.",
         );
       }
       const { uid = least } = mail;
@@ -203,6 +210,10 @@ export class Mailbox {
           }, or none.`,
         );
       }
+      checkText('The "guid" of a mail', mail.guid);
+      checkDate('The "received" of a mail', mail.received);
+      checkDate('The "saved" of a mail', mail.saved);
+      checkWhole('The "modseq" of a mail', mail.modseq, [1, Number.MAX_SAFE_INTEGER]);
       least = uid + 1;
     }
   }
@@ -253,6 +264,16 @@ export class Mailbox {
 
 const LF = 0x0a;
 const CR = 0x0d;
+
+/** Throws a `LocalProtocolError` for what a mailbox can't have. */
+function checkState(state: MailboxState): void {
+  checkOptions(state, { arrays: ["mails"], booleans: ["subscribed"] });
+  checkText('The "guid" of a mailbox', state.guid);
+  checkWhole('The "uidValidity" of a mailbox', state.uidValidity, [1, largestUid]);
+  checkWhole('The "uidNext" of a mailbox', state.uidNext, [1, largestUid + 1]);
+  checkWhole('The "firstRecentUid" of a mailbox', state.firstRecentUid, [0, largestUid + 1]);
+  checkWhole('The "highestModseq" of a mailbox', state.highestModseq, [0, Number.MAX_SAFE_INTEGER]);
+}
 
 /** Whether it is a keyword, and not one of IMAP's flags. */
 function isKeyword(flag: string): boolean {

@@ -31,6 +31,6 @@ function messageRow({ quota, use }: MailUser): readonly string[] {
 
 /** A row: the quota's name, the resource, its usage, its limit and the percentage. */
 function row(name = "User quota", resource: string, value: number, limit: number): string[] {
-  if (limit === 0) return [name, resource, `${value}`, "-", "0"];
+  if (limit === 0 || limit === Infinity) return [name, resource, `${value}`, "-", "0"];
   return [name, resource, `${value}`, `${limit}`, `${Math.floor(value * 100 / limit)}`];
 }

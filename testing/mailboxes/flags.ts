@@ -4,6 +4,8 @@
  * @module
  */
 
+import { LocalProtocolError } from "../../core/errors.ts";
+import { shownValue } from "../../core/option_checks.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Mail, Mailbox } from "../mailbox.ts";
 
@@ -44,6 +46,37 @@ export function checkKeywords(keywords: readonly string[]): void {
       log: `The keyword ${JSON.stringify(keyword)} ${fault}.`,
     });
   }
+}
+
+/**
+ * The flags and keywords of a new mail, IMAP's in its spelling and without `\Recent`. Throws a `LocalProtocolError`
+ * for those that a mail can't have, and for what isn't a list of them.
+ */
+export function flagSet(given: Iterable<string> | undefined): Set<string> {
+  if (given === undefined) return new Set();
+  if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
+    throw new LocalProtocolError(
+      `The flags of a mail are ${shownValue(given)}. Use an array, like ["\\\\Seen", "Work"].`,
+    );
+  }
+  const flags = new Set<string>();
+  for (const flag of given) {
+    if (typeof flag !== "string") throw wrongFlag(flag, "is no string");
+    if (flag.toLowerCase() === "\\recent") continue;
+    const known = systemFlags.find((known) => known.toLowerCase() === flag.toLowerCase());
+    const fault = known !== undefined
+      ? undefined
+      : flag.startsWith("\\")
+      ? `isn't one of ${systemFlags.join(" ")}`
+      : keywordFault(flag);
+    if (fault !== undefined) throw wrongFlag(flag, fault);
+    flags.add(known ?? flag);
+  }
+  return flags;
+}
+
+function wrongFlag(flag: unknown, fault: string): LocalProtocolError {
+  return new LocalProtocolError(`A mail can't have the flag ${shownValue(flag)}: it ${fault}.`);
 }
 
 function keywordFault(keyword: string): string | undefined {

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, LocalProtocolError } from "../../core/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
+import { connect } from "../../mod.ts";
 import { type MailServerOptions, startMailServer } from "../../testing/mail_server.ts";
 import { MailSystem } from "../../testing/mail_system.ts";
-import { type Mail, Mailbox, virtualSize } from "../../testing/mailbox.ts";
+import { type Mail, Mailbox, type NewMail, virtualSize } from "../../testing/mailbox.ts";
 
 const bytes = encodeUtf8("Subject: Hi\n\nHello.\n");
 
@@ -95,12 +96,87 @@ test("mail system › options of another shape › LocalProtocolError", async ()
   }
 });
 
+test("mail system › a value that none has › the error says of what, and what to use", async () => {
+  const inbox = (content: unknown) => ({ mailboxes: { INBOX: content } });
+  const mail = (metadata: unknown) => inbox([{ ...metadata as NewMail, bytes }]);
+  for (
+    const [state, message] of [
+      [null, /state of the user "alice" is null/],
+      ["s3cret", /state of the user "alice" is a string\. Use an object/],
+      [{ mailboxes: ["INBOX"] }, /"mailboxes" of the user "alice" is an array or a Map/],
+      [
+        { mailboxes: new Map([["Sent", []]]) },
+        /"mailboxes" of the user "alice" is an array or a Map/,
+      ],
+      [inbox("s3cret"), /mailbox "INBOX" of "alice" is a string/],
+      [inbox({ mails: ["s3cret"] }), /an array of mails/],
+      [{ fields: { uid: 1000 } }, /field "uid" of the user "alice" is 1000/],
+      [{ quota: 1024 }, /"quota" of the user "alice" is a number/],
+      [{ quota: null }, /"quota" of the user "alice" is null/],
+      ...[NaN, -1, "1G", null].map((bytes) => [{ quota: { bytes } }, /"bytes" is .*number from 0/]),
+      ...[NaN, "1"].map((messages) => [{ quota: { messages } }, /"messages" is .*number from 0/]),
+      ...[NaN, 0, "5", -1, 2 ** 32].map((uidValidity) => [inbox({ uidValidity }), /"uidValidity"/]),
+      ...[NaN, Infinity, "7"].map((uidNext) => [inbox({ uidNext }), /"uidNext" of a mailbox is/]),
+      ...[NaN, "7"].map((highestModseq) => [inbox({ highestModseq }), /"highestModseq"/]),
+      [inbox({ firstRecentUid: NaN }), /"firstRecentUid"/],
+      [inbox({ guid: 5 }), /"guid" of a mailbox is 5/],
+      [inbox({ subscribed: "no" }), /"subscribed" is not a boolean/],
+      [mail({ guid: 5 }), /"guid" of a mail is 5/],
+      [mail({ modseq: NaN }), /"modseq" of a mail is NaN/],
+      [mail({ received: "2026-01-10" }), /"received" of a mail is "2026-01-10"\. Use a valid Date/],
+      [mail({ received: new Date(NaN) }), /"received" of a mail is an invalid Date/],
+      [mail({ saved: 5 }), /"saved" of a mail is 5/],
+      [mail({ flags: "\\Seen" }), /Use an array, like \["\\\\Seen"/],
+      [mail({ flags: 5 }), /flags of a mail are 5/],
+      [mail({ flags: [5] }), /can't have the flag 5: it is no string/],
+      [mail({ flags: ["\\Nothing"] }), /it isn't one of \\Answered/],
+      [mail({ flags: ["\\Seen Work"] }), /it isn't one of/],
+      [mail({ flags: ["Work Home"] }), /isn't allowed in keywords/],
+    ] as const
+  ) {
+    const options = { users: { alice: state } } as MailServerOptions;
+    const refused = (error: unknown) => {
+      assert(error instanceof LocalProtocolError, String(error));
+      assert.match(error.message, message as RegExp);
+      return !error.message.includes("s3cret");
+    };
+    assert.throws(() => new MailSystem(options), refused);
+    await assert.rejects(startMailServer(options), refused);
+  }
+});
+
+test("mail system › users, namespaces or a system of another shape › LocalProtocolError", async () => {
+  for (
+    const options of [
+      { users: new Map([["alice", {}]]) },
+      { users: ["alice"] },
+      { namespaces: [null] },
+      { namespaces: [{ prefix: 5 }] },
+      { namespaces: [{ inbox: "yes" }] },
+      { system: {} },
+      { system: { users: { alice: {} } } },
+    ]
+  ) {
+    await assert.rejects(
+      startMailServer(options as unknown as MailServerOptions),
+      LocalProtocolError,
+    );
+  }
+});
+
+test("mail system › flags of a new mail in any case › are those of Dovecot, without \\Recent", () => {
+  const flags = ["\\seen", "\\FLAGGED", "\\Recent", "Work"];
+  const mailbox = new Mailbox({ mails: [{ bytes, flags }] });
+  assert.deepEqual([...mailbox.mails[0].flags], ["\\Seen", "\\Flagged", "Work"]);
+});
+
 test("mailbox › mails of which one is invalid › none is added", () => {
   const mailbox = new Mailbox();
   for (const uid of [0, 1.5, NaN, Infinity, 2 ** 32, "7"]) {
     const mails = [{ bytes }, { bytes, uid: uid as number }];
     assert.throws(() => mailbox.addAll(mails), LocalProtocolError, String(uid));
   }
+  assert.throws(() => mailbox.addAll([{ bytes }, { bytes, flags: ["a b"] }]), LocalProtocolError);
   assert.deepEqual([mailbox.count, mailbox.uidNext], [0, 1]);
 });
 
@@ -222,4 +298,17 @@ test("mail user › quota › enforced", () => {
   assert.equal(codeOf(() => user.add("nosuch", { bytes })), "NOTFOUND");
   user.quota = {};
   assert.equal(add(100), undefined);
+});
+
+test("mail user › a quota of 0 or Infinity › is none, as Dovecot has it", async () => {
+  for (const limit of [0, Infinity]) {
+    const users = { alice: { quota: { bytes: limit, messages: limit } } };
+    await using server = await startMailServer({ users });
+    const user = server.system.users.get("alice")!;
+    user.add("INBOX", { bytes });
+    await using doveadm = connect(server.url);
+    const rows = await doveadm.run("quota get", { user: "alice" });
+    assert.deepEqual(rows.map(({ limit }) => limit), [null, null]);
+    assert.throws(() => user.quota = { bytes: NaN }, LocalProtocolError);
+  }
 });

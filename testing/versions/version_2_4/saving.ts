@@ -51,7 +51,13 @@ function receivedDate(arguments_: GivenOptions): Date | undefined {
   const time = readSearchTime(text, "2.4");
   if (time === undefined) throw usage(`Invalid received-date ${JSON.stringify(text)}`);
   const { type, seconds } = time;
-  return new Date((type === "ago" ? Math.floor(Date.now() / 1000) - seconds : seconds) * 1000);
+  const date = new Date(
+    (type === "ago" ? Math.floor(Date.now() / 1000) - seconds : seconds) * 1000,
+  );
+  if (Number.isNaN(date.getTime())) {
+    throw usage(`The received-date ${JSON.stringify(text)} is too far away`);
+  }
+  return date;
 }
 
 /** Reads the arguments of "copy" and "move", where "user" is a keyword. */
