@@ -58,12 +58,19 @@ export function decodeEncodedWords(value: string): string {
 /** Like {@linkcode decodeEncodedWords}, but passes text through `use`, except words in unknown charsets. */
 export function mapEncodedWords(value: string, use: (text: string) => string): string {
   let text = "";
+  // The last piece, since looking at the end of a text that grows takes time in proportion to its length.
+  let last = "";
+  const add = (part: string) => {
+    if (part === "") return;
+    text += part;
+    last = part;
+  };
   const addUtf8 = (bytes: Uint8Array, map = use) => {
     const part = map(utf8Text(bytes));
     // A run of invalid bytes is one U+FFFD even across the border of two pieces.
-    const isSplit = text.endsWith(replacement) && part.startsWith(replacement) &&
+    const isSplit = last.endsWith(replacement) && part.startsWith(replacement) &&
       !utf8Replacement.every((byte, at) => bytes[at] === byte);
-    text += isSplit ? part.slice(replacement.length) : part;
+    add(isSplit ? part.slice(replacement.length) : part);
   };
   let start = 0;
   let at = value.indexOf("=?");
@@ -75,7 +82,7 @@ export function mapEncodedWords(value: string, use: (text: string) => string): s
     if (word !== undefined) {
       const { bytes, charset } = word;
       const decoded = isUtf8(charset) ? undefined : knownCharsetText(bytes, charset);
-      if (decoded !== undefined) text += use(decoded);
+      if (decoded !== undefined) add(use(decoded));
       else addUtf8(bytes, isUtf8(charset) ? use : (unknown) => unknown);
     }
     at = value.indexOf("=?", word === undefined ? at + 2 : start);
