@@ -20,6 +20,12 @@ import { tabEscape, tabEscapeBytes } from "./tab_escape.ts";
 /** The largest packet for output in small pieces, as in Dovecot. */
 const packetSize = 8192;
 
+/**
+ * The longest line of the log, in UTF-16 code units: at most 24 KiB. Dovecot's own client ends the connection at a line
+ * of 32 KiB, or reads nothing more (MAX_INBUF_SIZE of src/doveadm/server-connection.c).
+ */
+const longestLogLine = 8192;
+
 const tab = Uint8Array.of(0x09);
 const emptyLogLine = Uint8Array.of(0x0a);
 
@@ -71,11 +77,11 @@ export class ReplyWriter {
     this.flush();
   }
 
-  /** Writes to the log; a message of several lines becomes several. */
+  /** Writes to the log; a message of several lines, or of a very long one, becomes several. */
   log(level: LogLevel, message: string): void {
     if (!this.#isMultiplexed) return;
     const type = String.fromCharCode(logLevels.indexOf(level) + 1);
-    const lines = message.split(/\r?\n/).map((line) => `${type}${line}\n`);
+    const lines = message.split(/\r?\n/).flatMap(shortLines).map((line) => `${type}${line}\n`);
     this.#writeLog(encodeUtf8(lines.join("")));
   }
 
@@ -126,4 +132,18 @@ export class ReplyWriter {
       this.#stream?.encode(LOG_CHANNEL, bytes) ?? encodePacket(LOG_CHANNEL, bytes),
     );
   }
+}
+
+/** A line of the log in pieces that any client takes; no character is split. */
+function shortLines(line: string): readonly string[] {
+  if (line.length <= longestLogLine) return [line];
+  const lines: string[] = [];
+  for (let start = 0; start < line.length;) {
+    const end = start + longestLogLine;
+    const isPairSplit = (line.codePointAt(end - 1) ?? 0) > 0xffff;
+    const stop = isPairSplit ? end - 1 : end;
+    lines.push(line.slice(start, stop));
+    start = stop;
+  }
+  return lines;
 }

@@ -232,8 +232,8 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
   }
 
   /**
-   * Writes to the client's log. A message of several lines becomes several messages; it is dropped where
-   * the client has no log, or from protocol 1.3 on didn't ask for it.
+   * Writes to the client's log. A message of several lines, or of one that no client would take, becomes several
+   * messages; it is dropped where the client has no log, or from protocol 1.3 on didn't ask for it.
    */
   log(level: LogLevel, message: string): void {
     checkLogLine(level, message);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { logLevels } from "../../../core/doveadm/mod.ts";
-import { LocalProtocolError } from "../../../core/mod.ts";
+import { decodeUtf8, encodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
 import { takeApart, toBytes } from "./recordings.ts";
 import { hello, packet, session, streamHeader, Talk } from "./talk.ts";
 
@@ -113,6 +113,27 @@ test("reply writer › log messages of each level › each line has the level's 
     .map((type) => packet(`${type}a\n${type}b\n${type}\n${type}Ã¤\n`, "L"));
   assert.equal(talk.output, lines.join(""));
   assert.throws(() => talk.server.log("loud" as "info", "x"), LocalProtocolError);
+});
+
+test("reply writer › a log line that Dovecot's client wouldn't take › becomes several, of whole characters", () => {
+  for (
+    const message of [
+      "x".repeat(8192 * 3),
+      "😀".repeat(10_000),
+      `a${"😀".repeat(10_000)}`,
+      "€".repeat(8193),
+    ]
+  ) {
+    const talk = session();
+    talk.server.log("info", `${message}\nb`);
+    // After the packet's head of 5 bytes.
+    const lines = decodeUtf8(toBytes(talk.output).subarray(5)).split("\n");
+    assert.equal(lines.pop(), "");
+    assert.equal(lines.pop(), "\x02b");
+    assert(lines.length > 1);
+    for (const line of lines) assert(line.startsWith("\x02") && encodeUtf8(line).length < 32_768);
+    assert.equal(lines.map((line) => line.slice(1)).join(""), message);
+  }
 });
 
 test("reply writer › log messages during the handshake and after the end › aren't sent", () => {
