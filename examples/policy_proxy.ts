@@ -7,7 +7,7 @@
  *
  * ```sh
  * deno run --allow-net --allow-read --allow-write examples/policy_proxy.ts policy.json
- * doveadm -S 127.0.0.1:24246 -o doveadm_password=TOKEN mailbox list -u alice@example.org
+ * doveadm -o doveadm_password=TOKEN mailbox list -S 127.0.0.1:24246 -u alice@example.org
  * ```
  *
  * ```json

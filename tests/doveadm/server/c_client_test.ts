@@ -11,9 +11,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { servePolicyProxy } from "../../../examples/policy_proxy.ts";
+import { CommandFailure, serve } from "../../../doveadm/server/mod.ts";
 import { startMailServer } from "../../../testing/mod.ts";
 import { type Address, peerName } from "../../../transports/transport.ts";
-import type { Dovecot } from "../../harness/dovecot/dovecot.ts";
+import { type Dovecot, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
 import { RealClient, startReal } from "../../testing/differential/real_server.ts";
 import { readState, takeOverSubscriptions } from "../../testing/differential/real_state.ts";
@@ -251,4 +252,40 @@ test("doveadm program › the proxy, commands that its policy forbids › are re
   );
   assert.notEqual(code, 0);
   assert.match(stderr, /authentication failed/);
+});
+
+test("doveadm program › a handler that fails with a very long message › prints all of it", async () => {
+  await using dovecot = await startDovecot({ version: "2.3", users: ["alice"] });
+  for (const log of ["x".repeat(100_000), "€".repeat(40_000), `${"a".repeat(8191)}😀`.repeat(5)]) {
+    const place = { hostname: "127.0.0.1", port: 0, password: "s3cret" };
+    await using server = await serve(place, () => {
+      throw new CommandFailure("NOTFOUND", { log });
+    });
+    const target = targetOf(server.address, "s3cret");
+    const { code, stderr } = await doveadm(dovecot, target, [
+      "mailbox",
+      "list",
+      "-S",
+      "-u",
+      "alice",
+    ]);
+    assert.equal(code, 68);
+    assert.equal(stderr.replaceAll(/^.*SERVER\): |\n/gm, ""), log);
+  }
+});
+
+test("doveadm program › the command lines in the documents › reach a server", async () => {
+  await using dovecot = await startDovecot({ version: "2.3", users: ["alice"] });
+  const place = { hostname: "127.0.0.1", port: 0, password: "s3cret" };
+  await using server = await serve(place, () => ["INBOX"]);
+  for (const file of ["docs/server.md", "examples/policy_proxy.ts"]) {
+    const text = await readFile(new URL(`../../../${file}`, import.meta.url), "utf8");
+    const [, line] = /\bdoveadm (-.* mailbox list .*-u [\w@.]+)/.exec(text) ?? assert.fail(file);
+    const args = line.split(" ").map((word) =>
+      word.replace(/^doveadm_password=.*/, "doveadm_password=s3cret")
+    ).filter((word) => !/^127\.0\.0\.1:/.test(word));
+    const printed = await doveadm(dovecot, targetOf(server.address), args);
+    assert.deepEqual([printed.stderr, printed.code], ["", 0], line);
+    assert.match(printed.stdout, /INBOX/);
+  }
 });
