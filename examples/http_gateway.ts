@@ -38,6 +38,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import process from "node:process";
+import { checkOptions } from "../core/mod.ts";
 import {
   DovewireError,
   httpHandler,
@@ -76,8 +77,9 @@ export interface HttpGateway extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts a gateway. */
+/** Starts a gateway; rejects with a `LocalProtocolError` for invalid options, and with Node's error if it can't listen. */
 export async function startHttpGateway(options: HttpGatewayOptions): Promise<HttpGateway> {
+  checkOptions(options);
   const { hostname, port, tls, rules, upstream, upstreamPassword: password, ...others } = options;
   const { maxConnections = 50, ...rest } = others;
   const { authenticate, guard } = policy(rules);

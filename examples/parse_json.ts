@@ -10,6 +10,8 @@
  */
 // deno-lint-ignore no-explicit-any -- what it is has to be checked by whoever uses it
 export function parseJson(text: string, name: string): any {
+  // A variable that isn't set.
+  if (typeof text !== "string" || text === "") throw new Error(`${name} is empty. Set it to JSON.`);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -21,13 +21,16 @@ import {
 
 /**
  * Creates a handler for the Dovecot at a URL. Each command has a connection of its own; no more than
- * `maxConnections` are open at once, which is no limit if left out, and further commands wait.
+ * `maxConnections` are open at once, which is no limit if left out, and further commands wait. Throws a
+ * `LocalProtocolError` for an invalid URL or option, which would show only when a client waits.
  */
 export function passOn(
   upstream: string,
   { maxConnections = Infinity, ...options }: DoveadmOptions = {},
 ): DoveadmHandler {
   const turns = new Turns(maxConnections);
+  // Connects to nothing, but checks the URL and the options.
+  void connect(upstream, options).close();
   return async function* (request: ServerRequest): AsyncGenerator<ReplyField> {
     const { name, args, user, verbosity, hasInput, input, signal, log } = request;
     using _turn = await turns.take(signal);
@@ -56,7 +59,14 @@ class Turns {
   readonly #waiting = new Set<() => void>();
 
   constructor(count: number) {
-    this.#free = count;
+    if (!(typeof count === "number" && count >= 1)) {
+      throw new LocalProtocolError(
+        `"maxConnections" is ${
+          String(count)
+        }, so that no command would run. Set it to a number from 1 on.`,
+      );
+    }
+    this.#free = Math.floor(count);
   }
 
   /** Waits for a turn, which ends by its disposal; rejects if the signal aborts before. */
@@ -95,19 +105,30 @@ class Turns {
 /**
  * A handler that refuses arguments that a Dovecot of that version doesn't take, or none if the version is left out:
  * its process dies of some of them, such as a field that it doesn't know. The client would learn nothing, and a
- * Dovecot whose processes serve several connections starts no other one for seconds.
+ * Dovecot whose processes serve several connections starts no other one for seconds. Throws a `LocalProtocolError`
+ * for a version that is none.
  */
 export function withCheckedArguments(
   handler: DoveadmHandler,
   version?: DovecotVersion,
 ): DoveadmHandler {
-  const versions = version === undefined ? ["2.3", "2.4"] as const : [version];
+  const versions = version === undefined ? allVersions : [version];
+  for (const version of versions) {
+    if (allVersions.includes(version)) continue;
+    throw new LocalProtocolError(
+      `"version" is ${
+        JSON.stringify(version)
+      }. Set it to "2.3" or "2.4", in quotes, or leave it out.`,
+    );
+  }
   return (request) => {
     const faults = versions.map((version) => faultOf(request, version));
     if (!faults.includes(undefined)) throw new CommandFailure("USAGE", { log: faults.at(-1) });
     return handler(request);
   };
 }
+
+const allVersions: readonly DovecotVersion[] = ["2.3", "2.4"];
 
 /** Why a Dovecot of that version doesn't take a command's arguments. */
 function faultOf({ name, args }: ServerRequest, version: DovecotVersion): string | undefined {

@@ -1,7 +1,8 @@
 /**
  * A doveadm proxy with a policy: each client has a token, and may run only the commands, and act on only
  * the users, that its rule allows (docs/policy.md). Allowed commands are passed on to a real Dovecot, with
- * input, log and answers of any size; all others are refused and never reach it.
+ * input, log and answers of any size; all others are refused and never reach it. SIGTERM and SIGINT stop the proxy when
+ * the running commands are answered.
  *
  * Run it with a policy file:
  *
@@ -28,18 +29,20 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import type { DovecotVersion } from "../core/doveadm/catalogue/mod.ts";
+import { checkOptions, DovewireError } from "../core/mod.ts";
 import {
   type DoveadmServer,
   policy,
   type PolicyRule,
   serve,
   type ServePlace,
+  type ServeSettings,
 } from "../doveadm/server/mod.ts";
 import { parseJson } from "./parse_json.ts";
 import { passOn, withCheckedArguments } from "./pass_on.ts";
 
 /** Options for {@linkcode servePolicyProxy}. */
-export interface PolicyProxyOptions {
+export interface PolicyProxyOptions extends Pick<ServeSettings, "onError"> {
   /** The URL of the Dovecot to pass commands on to. */
   readonly upstream: string;
   /** That Dovecot's doveadm_password, if it has one. */
@@ -52,15 +55,15 @@ export interface PolicyProxyOptions {
   readonly rules: Readonly<Record<string, PolicyRule>>;
 }
 
-/** Starts a proxy. */
-export function servePolicyProxy(
+/** Starts a proxy; rejects as `serve` does, and with a `LocalProtocolError` for other invalid options. */
+export async function servePolicyProxy(
   options: PolicyProxyOptions & ServePlace,
 ): Promise<DoveadmServer> {
+  checkOptions(options);
   const { upstream, upstreamPassword, version, maxConnections = 50, rules, ...place } = options;
   const { authenticate, guard } = policy(rules);
-
   const dovecot = passOn(upstream, { password: upstreamPassword, maxConnections });
-  return serve({ ...place, authenticate }, guard(withCheckedArguments(dovecot, version)));
+  return await serve({ ...place, authenticate }, guard(withCheckedArguments(dovecot, version)));
 }
 
 if (import.meta.main) {
@@ -69,6 +72,13 @@ if (import.meta.main) {
     console.error("The policy is missing. Give the path of a JSON file.");
     process.exit(64);
   }
-  const server = await servePolicyProxy(parseJson(await readFile(file, "utf8"), file));
+  const server = await servePolicyProxy({
+    ...parseJson(await readFile(file, "utf8"), file),
+    onError: (error: unknown, client: string) =>
+      console.error(client, error instanceof DovewireError ? error.message : error),
+  });
   console.log("The proxy listens at", server.address);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void server.close());
+  }
 }
