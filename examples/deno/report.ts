@@ -38,7 +38,7 @@ export async function reportOf(
   const lines: ReportLine[] = [];
   for (const { mailbox, guid, messages } of rows) {
     const id = encodeBase58(decodeHex(guid));
-    lines.push({ mailbox, id, messages, newest: await newestIn(doveadm, user, mailbox) });
+    lines.push({ mailbox, id, messages, newest: await newestIn(doveadm, user, guid) });
   }
   return lines.sort((a, b) => a.mailbox < b.mailbox ? -1 : 1);
 }
@@ -46,9 +46,10 @@ export async function reportOf(
 async function newestIn(
   doveadm: Pick<Doveadm, "run">,
   user: string,
-  mailbox: string,
+  mailboxGuid: string,
 ): Promise<string> {
-  const query = ["mailbox", mailbox, "*"];
+  // Not by its name, in which "*" and "%" would stand for any letters.
+  const query = ["mailbox-guid", mailboxGuid, "*"];
   const [mail] = await doveadm.run("fetch", { user, field: ["text"], query });
   if (mail === undefined) return "";
   const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(mail.text));

@@ -17,6 +17,7 @@ import { pipeline } from "node:stream/promises";
 import type { DoveadmClient } from "../../mod.ts";
 import { sweep, type SweepOptions, type SweepResult } from "../../sweep/mod.ts";
 import { MboxQuoting } from "./mbox_quoting.ts";
+import { allMailOf } from "./one_mailbox.ts";
 import { printFailure, runProgram } from "./program.ts";
 
 /** Whose mail to export, and where to. */
@@ -54,7 +55,8 @@ async function* mboxOf(
     readonly signal: AbortSignal;
   },
 ): AsyncGenerator<Uint8Array, void, void> {
-  const args = ["date.received.unixtime text", "mailbox", mailbox, "all"];
+  const query = await allMailOf(doveadm, { user, mailbox }, { signal });
+  const args = ["date.received.unixtime text", ...query];
   let received: string | undefined;
   for await (const field of doveadm.stream({ name: "fetch", user, args }, { signal })) {
     if (received === undefined) {

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { DoveadmClient } from "../../mod.ts";
+import { CommandError, type DoveadmClient } from "../../mod.ts";
 import {
   everybody,
   sweep,
@@ -41,7 +41,12 @@ export function expungeOld(
   const old = ["(", ...inFolders, ")", "savedbefore", before];
   return sweep(users, async (user, context) => {
     let count = 0;
-    for await (const _ of doveadm.rows("search", { user, query: old }, context)) count++;
+    try {
+      for await (const _ of doveadm.rows("search", { user, query: old }, context)) count++;
+    } catch (error) {
+      // Dovecot 2.3 has it so if there is one folder, and the user lacks it.
+      if (!(error instanceof CommandError && error.code === "NOTFOUND")) throw error;
+    }
     if (count > 0 && !isDryRun) await doveadm.run("expunge", { user, query: old }, context);
     return count;
   }, { ...options, idempotent: true });

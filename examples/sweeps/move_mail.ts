@@ -13,6 +13,7 @@
 
 import { CommandError, type DoveadmClient } from "../../mod.ts";
 import { sweep, type SweepOptions, type SweepResult } from "../../sweep/mod.ts";
+import { allMailOf } from "./one_mailbox.ts";
 import { printFailure, runProgram } from "./program.ts";
 
 /** Whose mail goes where. */
@@ -37,11 +38,13 @@ export async function* moveMail(
     await create(doveadm, to, target);
     const field = ["messages"] as const;
     const status = { user: from, field, mailboxMask: [mailbox] };
-    const [{ messages }] = await doveadm.run("mailbox status", status, context);
+    const rows = await doveadm.run("mailbox status", status, context);
+    const { messages } = rows.find((row) => row.mailbox === mailbox) ?? { messages: 0 };
     if (messages === 0) return 0;
+    const query = await allMailOf(doveadm, { user: from, mailbox }, context);
     await doveadm.run("move", {
       ...{ user: to, destinationMailbox: target, sourceUser: from },
-      query: ["mailbox", mailbox, "all"],
+      query,
     }, { ...context, timeout: 0 });
     return messages;
     // One mailbox at a time: all of them take the locks of the same two users.

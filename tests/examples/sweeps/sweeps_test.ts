@@ -136,6 +136,35 @@ for (const version of versions) {
     );
   });
 
+  test(`sweeps, Dovecot ${version} › old mail in one folder that some users lack › is no failure for them`, async () => {
+    await using dovecot = await start(version);
+    await using doveadm = connect({ path: dovecot.socket });
+    await save(doveadm, { user: "alice", mailbox: "Trash" }, 2);
+    const what = { folders: ["Trash"], before: "2099-01-01", isDryRun: false };
+    const expected = { alice: 2, bob: 0, carol: 0, "-1+1": 0 };
+    assert.deepEqual(valuesOf(await all(expungeOld(doveadm, what))), expected);
+    assert.deepEqual(await countOf(doveadm, "alice"), {});
+  });
+
+  test(`sweeps, Dovecot ${version} › a mailbox whose name has a wildcard › is exported and moved without others`, async () => {
+    await using dovecot = await start(version);
+    await using doveadm = connect({ path: dovecot.socket });
+    const counts = { "100%": 1, "100x": 2, "a*": 3, "ab/c": 1 };
+    for (const [mailbox, count] of Object.entries(counts)) {
+      await save(doveadm, { user: "alice", mailbox }, count);
+    }
+    await using folder = await temporaryFolder();
+    await all(exportMbox(doveadm, { users: ["alice"], folder: folder.path }));
+    for (const [mailbox, count] of Object.entries(counts)) {
+      const file = join(folder.path, "alice", `${encodeURIComponent(mailbox)}.mbox`);
+      const mbox = await readFile(file, "utf8");
+      assert.equal(mbox.match(/^Subject: /gm)?.length, count, mailbox);
+    }
+    await all(moveMail(doveadm, { from: "alice", to: "bob" }));
+    assert.deepEqual(await countOf(doveadm, "alice"), {});
+    assert.deepEqual(await countOf(doveadm, "bob"), counts);
+  });
+
   test(`sweeps, Dovecot ${version} › users of log lines › are repaired, each once`, async () => {
     await using dovecot = await start(version);
     await using doveadm = connect({ path: dovecot.socket });
