@@ -46,7 +46,7 @@ export async function* saveMail(
   failures.finish();
 }
 
-/** The bytes of all chunks, without the CR of each CR LF. */
+/** The bytes of all chunks, without the CR of each CR LF, and without one at the end, which Dovecot loses. */
 function withLineFeeds(chunks: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
   let size = 0;
@@ -64,6 +64,7 @@ function withLineFeeds(chunks: readonly Uint8Array[]): Uint8Array {
     }
     add(chunk.length);
   }
+  if (joined[size - 1] === CR) size--;
   return joined.subarray(0, size);
 }
 

@@ -34,9 +34,11 @@ test("saving › save › adds a mail", async () => {
   for (
     const [args, input, result, saved] of [
       [[], "Subject: x\n\ny\n", "+", "Subject: x\n\ny\n"],
-      [["-m", "A"], "a\r\nb\r\r\nc\rd\r", "+", "a\nb\r\nc\rd\r"],
+      [["-m", "A"], "a\r\nb\r\r\nc\rd\r", "+", "a\nb\r\nc\rd"],
       [["--mailbox=inbox"], "", "+", ""],
       [["-m", "A"], "\r\n", "+", "\n"],
+      [["-m", "A"], "a\n\r\r", "+", "a\n\r"],
+      [["-m", "A"], "\r", "+", ""],
       [["-m", "A"], `${"x".repeat(999)}\r\n`, "-UNKNOWN", undefined],
       [["-m", "Nope"], "x", "-NOTFOUND", undefined],
       [["-m", ""], "x", "-USAGE", undefined],
