@@ -6,7 +6,7 @@
 
 import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
-import type { Command, MailCommandCall } from "./command.ts";
+import type { Command, MailCommandCall, Rules } from "./command.ts";
 import { Failures } from "./failures.ts";
 import { type Mailbox, virtualSize } from "../mailbox.ts";
 import { canonicalName } from "../mailboxes/names.ts";
@@ -32,20 +32,21 @@ const totalFields: readonly string[] = ["messages", "recent", "unseen", "vsize"]
 /** The command "mailbox status": a mailbox's name and the requested fields, or with -t the sums. */
 export const mailboxStatus: Command = {
   kind: "mail",
-  columns: (arguments_) => fieldsOf(arguments_).length + (arguments_.has("total-sum") ? 0 : 1),
-  check(arguments_) {
+  columns: (arguments_, rules) =>
+    fieldsOf(arguments_, rules).length + (arguments_.has("total-sum") ? 0 : 1),
+  check(arguments_, rules) {
     if (masksOf(arguments_).length === 0) {
       throw usage("Status fields and mailbox must be specified");
     }
-    fieldsOf(arguments_);
+    fieldsOf(arguments_, rules);
   },
   run: statusOf,
 };
 
 function* statusOf(call: MailCommandCall): Iterable<string> {
-  const { request, user, arguments: arguments_ } = call;
+  const { request, user, arguments: arguments_, rules } = call;
   const failures = new Failures(request);
-  const fields = fieldsOf(arguments_).map((field) => statusFields[field]);
+  const fields = fieldsOf(arguments_, rules).map((field) => statusFields[field]);
   const sums = fields.map(() => 0);
   const reached = reachedNames(masksOf(arguments_), user, (mask) => user.names({ mask }));
   for (const { name, exists } of reached) {
@@ -69,11 +70,8 @@ function* statusOf(call: MailCommandCall): Iterable<string> {
 }
 
 /** The requested fields; throws a `CommandFailure` for an invalid one. */
-function fieldsOf(arguments_: GivenOptions): readonly string[] {
-  const text = arguments_.has("field")
-    ? arguments_.list("field").join(" ")
-    : arguments_.text("fieldstr") ?? "";
-  const asked = text.split(" ").filter((field) => field !== "");
+function fieldsOf(arguments_: GivenOptions, { version }: Rules): readonly string[] {
+  const asked = askedIn(arguments_, version);
   if (asked.length === 0) throw usage("No status fields");
   const isTotal = arguments_.has("total-sum");
   for (const field of asked) {
@@ -85,6 +83,14 @@ function fieldsOf(arguments_: GivenOptions): readonly string[] {
   }
   const possible = isTotal ? totalFields : Object.keys(statusFields);
   return asked.includes("all") ? possible : possible.filter((field) => asked.includes(field));
+}
+
+/** The given fields. On 2.4 an option "-f" has one field, on 2.3 it may have several. */
+function askedIn(arguments_: GivenOptions, version: Rules["version"]): readonly string[] {
+  const given = arguments_.list("field");
+  if (version === "2.4" && given.length > 0) return given;
+  const text = given.length > 0 ? given.join(" ") : arguments_.text("fieldstr") ?? "";
+  return text.split(" ").filter((field) => field !== "");
 }
 
 /** The masks; without "fieldstr", which takes the first place unless there is -f. */
