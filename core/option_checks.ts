@@ -74,6 +74,11 @@ export function shownValue(value: unknown): string {
   return isObject(value) ? "an object" : String(value);
 }
 
+/** Whether it is an array of strings. A hole in it is none, which `every()` would pass over. */
+export function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && Array.from(value).every(isText);
+}
+
 function check(
   options: Readonly<Record<string, unknown>>,
   names: readonly string[] | undefined,

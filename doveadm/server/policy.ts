@@ -16,6 +16,7 @@ import {
   type Reach,
 } from "../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError, quoteText, sameSecret } from "../../core/mod.ts";
+import { isTextList } from "../../core/option_checks.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { Authenticate } from "./login.ts";
 import type { DoveadmHandler, ServerRequest } from "./handler.ts";
@@ -279,10 +280,10 @@ function compileRule(who: string, rule: PolicyRule): CompiledRule {
   if (token !== undefined && (typeof token !== "string" || token === "")) {
     throw invalid('has an empty "token". Give a secret, or leave it out');
   }
-  if (!isListOfTexts(commandMasks)) {
+  if (!isTextList(commandMasks)) {
     throw invalid('needs "commands", a list of masks such as ["quota get", "mailbox *"]');
   }
-  if (!isListOfTexts(users)) {
+  if (!isTextList(users)) {
     throw invalid('needs "users", a list of masks such as ["alice", "*@example.org"]');
   }
   if (typeof trusted !== "boolean") throw invalid('has a "trusted" that is not a boolean');
@@ -299,10 +300,6 @@ function compileRule(who: string, rule: PolicyRule): CompiledRule {
     allowsUser: (name) => userMasks.some((fits) => fits(name)),
     trusted,
   };
-}
-
-function isListOfTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 /** Checks that no two rules have the same token. */

@@ -5,6 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../errors.ts";
+import { isTextList } from "../../option_checks.ts";
 import { concernedParameters, hasParameter } from "./concerned.ts";
 import { contentFault, isContentVersioned } from "./contents.ts";
 import type {
@@ -258,10 +259,7 @@ const checks: Readonly<Record<ParameterType, Check>> = {
       typeof value === "bigint" ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value),
     wanted: "a 64-bit integer",
   },
-  array: {
-    isRight: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
-    wanted: "an array of strings",
-  },
+  array: { isRight: isTextList, wanted: "an array of strings" },
 };
 
 /** Checks that the version accepts a value; without a version, that some version does. */

@@ -18,7 +18,7 @@ import {
 } from "../../../core/doveadm/catalogue/mod.ts";
 import { typeIn } from "../../../core/doveadm/catalogue/arguments.ts";
 import { LocalProtocolError, quoteText } from "../../../core/mod.ts";
-import { checkOptions } from "../../../core/option_checks.ts";
+import { checkOptions, isTextList } from "../../../core/option_checks.ts";
 
 /** A command that the catalogue lacks, or a description to use instead of the catalogue's. */
 export interface HttpCommandInfo {
@@ -171,16 +171,12 @@ function described(description: HttpCommandInfo): OfferedCommand {
 
 /** The titles, if they are a list of texts. */
 function checkedTitles(command: string, titles: unknown): readonly string[] {
-  if (isList(titles)) return titles;
+  if (isTextList(titles)) return titles;
   throw new LocalProtocolError(
     `The "columns" of ${
       quoteText(command)
     } are not an array of strings. Set them to one, or return one.`,
   );
-}
-
-function isList(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && Array.from(value).every((each) => typeof each === "string");
 }
 
 const userChoice: readonly ParameterInfo[] = [
@@ -207,7 +203,7 @@ function checkDescription(
       throw invalid(`has a parameter of another type than ${types.join(", ")}`);
     }
   }
-  if (!isList(required)) throw invalid('has a "required" that is not an array of strings');
+  if (!isTextList(required)) throw invalid('has a "required" that is not an array of strings');
   if (typeof columns !== "function") checkedTitles(name, columns);
   const missing = [...required, ...(input === undefined ? [] : [input])]
     .find((parameter) => !Object.hasOwn(parameters, parameter));

@@ -335,6 +335,8 @@ test("policy › invalid rules › are refused with what is wrong, and without t
     [{ ...good, commands: "purge" }, /needs "commands"/],
     [{ ...good, commands: [5] }, /needs "commands"/],
     [{ ...good, users: "*" }, /needs "users"/],
+    // deno-lint-ignore no-sparse-arrays -- as a caller may have made it
+    [{ ...good, users: [, "tss"] }, /needs "users"/],
     [{ ...good, commands: [""] }, /is not a valid mask/],
     [{ ...good, users: [""] }, /is not a valid mask/],
     [{ ...good, users: ["x".repeat(1001)] }, /it has 1001 characters/],

@@ -320,6 +320,8 @@ test("arguments › invalid parameters › an error that names them", () => {
       ["kick", { constructor: "x" }, '"kick" has no parameter "constructor". It has "socketPath",'],
       ["who", { mask: "alice" }, '"mask" of "who" has to be an array of strings.'],
       ["who", { mask: ["alice", 1] }, "an array of strings"],
+      // deno-lint-ignore no-sparse-arrays -- as a caller may have made it
+      ["who", { mask: ["alice", , "bob"] }, "an array of strings"],
       ["who", { separateConnections: "yes" }, "has to be a boolean"],
       ["who", { socketPath: 5 }, "has to be a string"],
       ["who", { socketPath: "a\0b" }, '"socketPath" of "who" contains a NUL'],
