@@ -31,8 +31,17 @@ import { type ListRoom, readValue, type Value, type ValueOptions } from "./value
 /** A row: values by the keys of their columns. */
 export type Row = Record<string, Value>;
 
-/** A copy of parameters, so that later changes by the caller bypass no check, and reach no call that waits. */
-function copyOf(parameters: object): ParameterValues {
+/**
+ * A copy of parameters, so that later changes by the caller bypass no check, and reach no call that waits. Throws a
+ * `LocalProtocolError` for what has no parameters by their names, of which nothing would be sent.
+ */
+function copyOf(command: string, parameters: object): ParameterValues {
+  if (typeof parameters !== "object" || parameters === null || Symbol.iterator in parameters) {
+    throw new LocalProtocolError(
+      `The parameters of "${command}" are no object of names and values. Pass one like { user: "alice" }, ` +
+        "or leave it out.",
+    );
+  }
   const values: Record<string, ParameterValue> = { ...parameters };
   for (const name in values) {
     const value = values[name];
@@ -83,7 +92,7 @@ export class TypedCall {
         `The columns of "${name}" aren't known in advance. Use send() for it.`,
       );
     }
-    const values = copyOf(parameters);
+    const values = copyOf(name, parameters);
     checkParameters(info, values);
     this.info = info;
     this.#values = values;

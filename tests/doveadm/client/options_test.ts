@@ -136,6 +136,9 @@ test("calls › options and requests of another type › LocalProtocolError, and
     ["send", request, { signal: {} }],
     ["send", request, { signal: null }],
     ["send", request, { idempotent: "no" }],
+    ...[null, 5, "x", false, () => params, [params], new Map([["user", "alice"]])].flatMap(
+      (wrong) => [["run", "who", wrong], ["runAll", [["who", wrong]]]] as const,
+    ),
     ["run", "mailbox list", params, null],
     ["run", "mailbox list", params, { signal: "5" }],
     ["run", "mailbox list", params, { idempotent: 1 }],
