@@ -104,12 +104,15 @@ function field(value: string, what: string, name: string): string {
   return tabEscape(value);
 }
 
+/** Throws a {@linkcode LocalProtocolError} for what is no text; no value is shown, since it may be a secret. */
+export function checkIsText(value: unknown, what: string, name: string): asserts value is string {
+  if (typeof value === "string") return;
+  const kind = value === null || value === undefined ? value : `of the type ${typeof value}`;
+  throw new LocalProtocolError(`The ${what} of ${nameForMessages(name)} is ${kind}. Use a string.`);
+}
+
 function checkText(value: unknown, what: string, name: string): asserts value is string {
-  if (typeof value !== "string") {
-    throw new LocalProtocolError(
-      `The ${what} of ${nameForMessages(name)} is a ${typeof value}. Use a string.`,
-    );
-  }
+  checkIsText(value, what, name);
   if (value.includes("\0")) {
     throw new LocalProtocolError(
       `The ${what} of ${

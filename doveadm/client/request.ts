@@ -6,6 +6,7 @@
 
 import { LocalProtocolError } from "../../core/errors.ts";
 import { checkOptions, shownValue } from "../../core/option_checks.ts";
+import { nameForMessages } from "../../core/doveadm/command.ts";
 import type { DoveadmCommand, DoveadmReply, LogLine } from "../../core/doveadm/mod.ts";
 import { checkInput, type Input } from "./input.ts";
 
@@ -73,6 +74,19 @@ export function checkRequest(request: DoveadmRequest): void {
     );
   }
   if (request.input !== undefined) checkInput(request.name, request.input);
+}
+
+/** Throws a `LocalProtocolError` for what has no parameters by their names, of which nothing would be sent. */
+export function checkNamedValues(command: string, parameters: object): void {
+  const isNamed = typeof parameters === "object" && parameters !== null &&
+    !(Symbol.iterator in parameters);
+  if (isNamed) return;
+  throw new LocalProtocolError(
+    `The parameters of ${
+      nameForMessages(command)
+    } are no object of names and values. Pass one like ` +
+      '{ user: "alice" }, or leave it out.',
+  );
 }
 
 /** A log line and the command that it came with. */

@@ -25,23 +25,15 @@ import { isMask, namesInList } from "../chosen_users.ts";
 import type { HttpValue } from "../http/request_body.ts";
 import type { Input } from "./input.ts";
 import { RowMaker } from "./row_maker.ts";
+import { checkNamedValues } from "./request.ts";
 import type { RunOptions } from "./run_options.ts";
 import { type ListRoom, readValue, type Value, type ValueOptions } from "./values.ts";
 
 /** A row: values by the keys of their columns. */
 export type Row = Record<string, Value>;
 
-/**
- * A copy of parameters, so that later changes by the caller bypass no check, and reach no call that waits. Throws a
- * `LocalProtocolError` for what has no parameters by their names, of which nothing would be sent.
- */
-function copyOf(command: string, parameters: object): ParameterValues {
-  if (typeof parameters !== "object" || parameters === null || Symbol.iterator in parameters) {
-    throw new LocalProtocolError(
-      `The parameters of "${command}" are no object of names and values. Pass one like { user: "alice" }, ` +
-        "or leave it out.",
-    );
-  }
+/** A copy of parameters, so that later changes by the caller bypass no check, and reach no call that waits. */
+function copyOf(parameters: object): ParameterValues {
   const values: Record<string, ParameterValue> = { ...parameters };
   for (const name in values) {
     const value = values[name];
@@ -92,7 +84,8 @@ export class TypedCall {
         `The columns of "${name}" aren't known in advance. Use send() for it.`,
       );
     }
-    const values = copyOf(name, parameters);
+    checkNamedValues(name, parameters);
+    const values = copyOf(parameters);
     checkParameters(info, values);
     this.info = info;
     this.#values = values;

@@ -5,7 +5,8 @@
  */
 
 import { DoveadmClient } from "../client/doveadm_client.ts";
-import type { SendOptions } from "../client/request.ts";
+import { promised } from "../client/promised.ts";
+import { checkNamedValues, checkSendOptions, type SendOptions } from "../client/request.ts";
 import type { HttpMethod } from "./command_list.ts";
 import type { DoveadmHttpOptions } from "./doveadm_http_options.ts";
 import { HttpCalls } from "./http_calls.ts";
@@ -48,7 +49,10 @@ export class DoveadmHttp extends DoveadmClient {
 
   /** The commands that the server offers and their parameters, by their names in the API. */
   commands(options: SendOptions = {}): Promise<readonly HttpMethod[]> {
-    return this.#calls.commands(options);
+    return promised(() => {
+      checkSendOptions(options);
+      return this.#calls.commands(options);
+    });
   }
 
   /**
@@ -62,6 +66,10 @@ export class DoveadmHttp extends DoveadmClient {
     parameters: Readonly<Record<string, HttpValue | undefined>> = {},
     options: SendOptions = {},
   ): Promise<unknown> {
-    return this.#calls.call(method, parameters, options);
+    return promised(() => {
+      checkNamedValues(method, parameters);
+      checkSendOptions(options);
+      return this.#calls.call(method, parameters, options);
+    });
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../core/mod.ts";
-import { nameForMessages } from "../../core/doveadm/command.ts";
+import { checkIsText, nameForMessages } from "../../core/doveadm/command.ts";
 import {
   type CommandInfo,
   decodeArguments,
@@ -42,6 +42,7 @@ export async function commandOfRequest(
     const what = verbosity === undefined ? "extraFields" : "verbosity";
     throw new LocalProtocolError(`HTTP can't carry "${what}". Leave it out, or use TCP.`);
   }
+  checkTexts(name, user, args);
   const whose = userOf(info, user);
   const parameters = alikeInAll(info, args) ??
     parametersOf(info, args, await version.get(name, deadline));
@@ -49,6 +50,12 @@ export async function commandOfRequest(
     ...{ name, method: info.method },
     parameters: { ...parameters, ...whose, ...await inputParameter(info, input, deadline) },
   };
+}
+
+/** Throws a `LocalProtocolError` for a user or arguments that are no texts: JSON would carry them as they are. */
+function checkTexts(name: string, user: string | undefined, args: readonly string[]): void {
+  if (user !== undefined) checkIsText(user, "user name", name);
+  for (const [at, argument] of args.entries()) checkIsText(argument, `argument ${at + 1}`, name);
 }
 
 /** The parameters, if all versions read the arguments alike. */

@@ -66,7 +66,10 @@ function encodeValue(value: HttpValue, what: string): string | number | boolean 
       if (Number.isSafeInteger(value)) return value;
       throw new LocalProtocolError(`Cannot send ${value} as ${what}. Use an integer.`);
     default:
-      if (Array.isArray(value)) return value.map((item) => checkText(item, `an item of ${what}`));
+      if (Array.isArray(value)) {
+        // Other than map() it reads holes.
+        return Array.from(value, (item) => checkText(item, `an item of ${what}`));
+      }
       throw new LocalProtocolError(
         `Cannot send ${what}: it is not a string, an integer, a boolean or a list of strings.`,
       );

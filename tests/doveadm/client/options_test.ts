@@ -157,6 +157,25 @@ test("calls › options and requests of another type › LocalProtocolError, and
   assert.throws(() => doveadm.stream(request, { signal: {} as AbortSignal }), LocalProtocolError);
 });
 
+test("calls › options and requests of another type, HTTP › LocalProtocolError, and nothing is sent", async () => {
+  await using http = connect("http://127.0.0.1:1");
+  const anything = http as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const calls: readonly (readonly [string, ...unknown[]])[] = [
+    ...[null, "x", [5], new Map()].map((parameters) => ["call", "who", parameters] as const),
+    // deno-lint-ignore no-sparse-arrays -- as a caller may have made it
+    ["call", "who", { mask: [, "alice"] }],
+    ...[null, "x", { signal: {} }, { signal: null }, { timeout: NaN }].flatMap(
+      (options) => [["call", "who", {}, options], ["commands", options]] as const,
+    ),
+    ...[5, null, {}].map((user) => ["send", { name: "mailbox list", user }] as const),
+    // deno-lint-ignore no-sparse-arrays -- as a caller may have made it
+    ...[[5], [null], [, "x"]].map((args) => ["send", { name: "who", args }] as const),
+  ];
+  for (const [name, ...args] of calls) {
+    await assert.rejects(anything[name](...args), LocalProtocolError, `${name} ${String(args[1])}`);
+  }
+});
+
 test("calls › what the caller changes while they wait › reaches none of them", async () => {
   const lines: (string | undefined)[] = [];
   const { client, connections } = clientOf(async (talk) => {
