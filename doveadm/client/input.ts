@@ -71,13 +71,48 @@ export function checkInput(command: string, input: Input): void {
  * numbers, and buffers of other kinds, would count as nothing.
  */
 export async function* piecesOf(input: Input): AsyncGenerator<Uint8Array> {
+  const encoder = new PieceEncoder();
   for await (const part of isWhole(input) ? [input] : input) {
-    const bytes = typeof part === "string" ? encodeUtf8(part) : part;
-    if (!(bytes instanceof Uint8Array)) {
-      throw new LocalProtocolError(
-        `A piece of the input is ${shownValue(bytes)}. Pass strings or Uint8Arrays.`,
-      );
-    }
+    const bytes = encoder.bytesOf(part);
     for (let at = 0; at < bytes.length; at += pieceSize) yield bytes.subarray(at, at + pieceSize);
   }
+  const rest = encoder.end();
+  if (rest.length > 0) yield rest;
+}
+
+/**
+ * Encodes the pieces of an input. A character that is cut between two texts, into the halves of its surrogate pair,
+ * stays whole; half a pair without the other becomes U+FFFD.
+ */
+class PieceEncoder {
+  /** The first half of a pair, of which the other may follow. */
+  #half = "";
+
+  /** The bytes of a piece that are known, after those that the one before has left. */
+  bytesOf(piece: unknown): Uint8Array {
+    if (typeof piece === "string") {
+      const text = this.#half + piece;
+      const end = text.length - (endsWithFirstHalf(text) ? 1 : 0);
+      this.#half = text.slice(end);
+      return encodeUtf8(text.slice(0, end));
+    }
+    if (!(piece instanceof Uint8Array)) {
+      throw new LocalProtocolError(
+        `A piece of the input is ${shownValue(piece)}. Pass strings or Uint8Arrays.`,
+      );
+    }
+    return this.#half === "" ? piece : concat([this.end(), piece]);
+  }
+
+  /** The bytes that are left after the last piece. */
+  end(): Uint8Array {
+    const bytes = encodeUtf8(this.#half);
+    this.#half = "";
+    return bytes;
+  }
+}
+
+/** Whether a text ends with the first half of a surrogate pair; one without characters doesn't. */
+function endsWithFirstHalf(text: string): boolean {
+  return (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
 }

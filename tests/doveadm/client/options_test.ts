@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
+import { concat, decodeUtf8, encodeUtf8 } from "../../../core/mod.ts";
+import { piecesOf } from "../../../doveadm/client/input.ts";
 import {
   AbortError,
   connect,
@@ -226,6 +227,27 @@ test("inputs › pieces that are neither texts nor bytes › fail, and nothing l
     assert.doesNotMatch(heard, /^\.$/m);
   }
 });
+
+test("inputs › a text cut anywhere, with bytes between › the same bytes as in one piece", async () => {
+  const text = "Subject: \u{1f426} \u{1f426}\u{1f54a}\n\n\u00e9\u{1f426}";
+  const inputs: Input[] = [text.split(""), [...text], text.split("").flatMap((half) => ["", half])];
+  for (let at = 0; at <= text.length; at++) inputs.push([text.slice(0, at), text.slice(at)]);
+  for (const input of inputs) assert.equal(decodeUtf8(await bytesOf(input)), text);
+  // Halves of pairs without the other one.
+  for (const half of ["\ud83d", "\udc26"]) {
+    const alone: Input[] = [half, [half], [half, encodeUtf8("x")], ["a", half, "b"], [half, half]];
+    const texts = ["\ufffd", "\ufffd", "\ufffdx", "a\ufffdb", "\ufffd\ufffd"];
+    const found = await Promise.all(alone.map(async (input) => decodeUtf8(await bytesOf(input))));
+    assert.deepEqual(found, texts);
+  }
+});
+
+/** All bytes of an input. */
+async function bytesOf(input: Input): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of piecesOf(input)) pieces.push(piece);
+  return concat(pieces);
+}
 
 test("DoveadmConnection.stream › valuesPerRow that is no number of values › LocalProtocolError, and nothing is sent", async () => {
   const [near, far] = memoryPair();
