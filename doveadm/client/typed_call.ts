@@ -260,9 +260,19 @@ export class TypedCall {
     );
   }
 
-  /** A server closes the connection if there is no user. */
+  /** A server closes the connection if there is no user; of several choices, the caller may mean any. */
   #checkUser(): void {
-    if (!this.info.mail || this.user !== undefined || this.users !== undefined) return;
+    if (!this.info.mail) return;
+    const choices = Number(this.#choice("user") !== undefined) +
+      Number(this.#choice("userFile") !== undefined) +
+      Number(valueOf(this.#values, "allUsers") === true);
+    if (choices === 1) return;
+    if (choices > 1) {
+      throw new LocalProtocolError(
+        `More than one parameter chooses the users of "${this.info.name}". Set one of "user", "userFile" ` +
+          'and "allUsers".',
+      );
+    }
     throw new LocalProtocolError(
       `"${this.info.name}" acts on a user's mail. Set "user", or "allUsers: true".`,
     );

@@ -315,6 +315,25 @@ test("calls › parameters by inherited names › don't count", () => {
   }
 });
 
+test("calls › several choices of users at once › LocalProtocolError, since any of them may be meant", () => {
+  const choices = { user: "alice", userFile: "alice\nbob", allUsers: true };
+  const { user, userFile, allUsers } = choices;
+  for (const several of [{ user, userFile }, { user, allUsers }, { userFile, allUsers }, choices]) {
+    assert.throws(
+      () => new TypedCall("expunge", { ...several, query: ["mailbox", "INBOX", "all"] }),
+      /^LocalProtocolError: More than one parameter chooses the users of "expunge"\. Set one of/,
+    );
+  }
+  for (
+    const one of [{ user, userFile: "", allUsers: false }, { user: "", userFile }, {
+      user: "",
+      allUsers,
+    }]
+  ) {
+    new TypedCall("quota get", one);
+  }
+});
+
 test("user › answers that are odd JSON › are the server's fault", () => {
   const call = new TypedCall("user", { userMask: ["*"] });
   for (
