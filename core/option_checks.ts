@@ -67,6 +67,15 @@ export function checkCount(option: string, value: unknown, least: number): void 
   );
 }
 
+/** The error that a caller's function, an option, has failed with: what it threw, or one that tells of what is none. */
+export function errorOfOption(option: string, thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  return new LocalProtocolError(
+    `"${option}" failed with ${shownValue(thrown)}, which is no Error. Let it throw one.`,
+    { cause: thrown },
+  );
+}
+
 /** A value of any type, for messages. */
 export function shownValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { LocalProtocolError, TimeoutError } from "../core/errors.ts";
-import { shownValue } from "../core/option_checks.ts";
+import { TimeoutError } from "../core/errors.ts";
+import { errorOfOption } from "../core/option_checks.ts";
 import { checkReturned } from "./address_checks.ts";
 import { Deadline, startTimer } from "./timers.ts";
 import {
@@ -72,7 +72,7 @@ async function open(
   try {
     transport = await connector(address, options);
   } catch (error) {
-    throw error instanceof Error ? error : noError(error);
+    throw errorOfOption("connector", error);
   }
   checkReturned("connector", transport);
   // Nobody waits for it any more.
@@ -81,14 +81,6 @@ async function open(
     throw options.signal.reason;
   }
   return transport;
-}
-
-/** The error for what a connector threw instead of one. */
-function noError(thrown: unknown): LocalProtocolError {
-  return new LocalProtocolError(
-    `"connector" failed with ${shownValue(thrown)}, which is no Error. Let it throw one.`,
-    { cause: thrown },
-  );
 }
 
 function connectTimeoutError(address: Address, timeout: number): TimeoutError {

@@ -5,6 +5,7 @@
  */
 
 import { AuthenticationError, ConnectError, DovewireError } from "../../../core/errors.ts";
+import { errorOfOption } from "../../../core/option_checks.ts";
 import { lowerFirst, quoteText } from "../../../core/mod.ts";
 import { type Clock, systemClock } from "../../../transports/timers.ts";
 import { isMask } from "../../chosen_users.ts";
@@ -17,7 +18,7 @@ import { attendanceOf } from "../pool/work.ts";
 import type { DoveadmRequest, DoveadmResult, FieldStreamOptions, SendOptions } from "../request.ts";
 import { type Row, TypedCall } from "../typed_call.ts";
 import type { UserAnswer, UserSource } from "../user_requests.ts";
-import type { CheckedClusterOptions, ClusterTarget } from "./cluster_options.ts";
+import type { CheckedClusterOptions, ClusterAnswer, ClusterTarget } from "./cluster_options.ts";
 import type { HopOptions } from "./hop.ts";
 import { type Cluster, type ClusterWork, RoutedCall } from "./routed_call.ts";
 import { type Route, Routes } from "./routes.ts";
@@ -234,7 +235,7 @@ export class ClusterCalls<Calls extends CallRunner> implements CallRunner {
     return this.#routes.lookUp(user, async () => {
       const servers = route === "userdb"
         ? await this.#askFor(user)
-        : await this.#serversOf(await route(user));
+        : await this.#serversOf(await answerOf("route", () => route(user)));
       if (servers === undefined) return this.#any;
       const found = { servers };
       this.#routes.set(user, found);
@@ -252,9 +253,7 @@ export class ClusterCalls<Calls extends CallRunner> implements CallRunner {
   ): readonly Server<Calls>[] | undefined {
     if (answer === undefined) return undefined;
     const targets = Array.isArray(answer) ? answer as readonly ClusterTarget[] : [answer];
-    return targets.length === 0
-      ? undefined
-      : [...new Set((targets as ClusterTarget[]).map((target) => this.#servers.at(target)))];
+    return targets.length === 0 ? undefined : this.#servers.each(targets as ClusterTarget[]);
   }
 
   /** The server that the user database has for a user; those of the list if it has none of them. */
@@ -290,8 +289,21 @@ export class ClusterCalls<Calls extends CallRunner> implements CallRunner {
   ): Promise<Server<Calls> | undefined> {
     const listed = this.#servers.listedAt(host, port);
     if (listed !== undefined) return listed;
-    const target = await this.#options.referral?.(user, host);
+    const { referral } = this.#options;
+    const target = referral && await answerOf("referral", () => referral(user, host));
     return target === undefined ? undefined : this.#servers.at(target, port);
+  }
+}
+
+/** What a function of the caller's answers. One that fails without an error would look like success. */
+async function answerOf<Value>(
+  option: string,
+  ask: () => ClusterAnswer<Value>,
+): Promise<Value | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw errorOfOption(option, error);
   }
 }
 

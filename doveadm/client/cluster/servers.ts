@@ -150,12 +150,17 @@ export class Servers<Calls extends CallRunner> {
     if (targets.length === 0) {
       throw new LocalProtocolError("The list of servers is empty. Give one server or more.");
     }
-    this.listed = [...new Set(targets.map((target) => this.at(target)))];
+    this.listed = this.each(targets);
   }
 
   /** All servers. */
   all(): IterableIterator<Server<Calls>> {
     return this.#byPeer.values();
+  }
+
+  /** The servers at several targets, each once. A hole in their list is no target. */
+  each(targets: readonly ClusterTarget[]): readonly Server<Calls>[] {
+    return [...new Set(Array.from(targets, (target) => this.at(target)))];
   }
 
   /**

@@ -71,6 +71,38 @@ test("a route function › that throws, or returns no target › fails that call
   assert.deepEqual(carol, { status: "fulfilled", value: "a" });
 });
 
+test("a cluster's functions › that fail without an error › fail the call, of many users as well", async () => {
+  for (const thrown of [undefined, null, "no", 5]) {
+    const fail = () => Promise.reject(thrown);
+    await using routed = connect(pair, { route: fail });
+    const calls = [
+      routed.run("quota get", { user: "alice" }),
+      routed.run("quota get", { userFile: "alice\nbob" }),
+      routed.rows("quota get", { userFile: "alice\nbob" }).next(),
+    ];
+    for (const call of calls) {
+      await assert.rejects(call, (error: Error) => {
+        assert(error instanceof LocalProtocolError, String(error));
+        assert.equal(error.cause, thrown);
+        return /^"route" failed with .*, which is no Error/.test(error.message);
+      });
+    }
+    await using cluster = new FakeCluster(pair, { referral: fail });
+    cluster.acts.set("a", () => {
+      throw failure("REFERRAL", "carol@c");
+    });
+    await assert.rejects(cluster.call("carol"), /^LocalProtocolError: "referral" failed with /);
+  }
+});
+
+test("clusters › a hole in a list of servers › is no target", async () => {
+  // deno-lint-ignore no-sparse-arrays -- as a caller may have made it
+  const holed = [, "doveadm://a"] as string[];
+  assert.throws(() => connect(holed), /^LocalProtocolError: The target is undefined/);
+  await using cluster = new FakeCluster(pair, { route: () => holed });
+  await assert.rejects(cluster.call("alice"), LocalProtocolError);
+});
+
 test("a route function › that doesn't return › the call's time-out and signal hold", async () => {
   await using cluster = new FakeCluster(pair, { route: () => new Promise(() => {}) });
   const late = errorOf(cluster.call("alice", { timeout: 100 }));
