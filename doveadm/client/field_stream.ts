@@ -5,7 +5,8 @@
  */
 
 import { GatheredBytes } from "../../core/bytes.ts";
-import { decodeUtf8 } from "../../core/mod.ts";
+import { AbortError } from "../../core/errors.ts";
+import { decodeUtf8, LocalProtocolError } from "../../core/mod.ts";
 import { AsyncQueue } from "../../transports/async_queue.ts";
 
 /** A chunk of a value. */
@@ -43,11 +44,17 @@ export class FieldQueue extends AsyncQueue<Piece> {
 
 /**
  * One value of a streamed command. It can be read once: as text, as bytes, or chunk by chunk; unread chunks
- * are skipped when the next value is requested.
+ * are skipped when the next value is requested. Reading it again, or after that, throws a `LocalProtocolError`.
  */
 export class StreamedField implements AsyncIterable<Uint8Array> {
   #queue: FieldQueue;
-  #done = false;
+  /** "open": chunks may be left. "taking": a reader waits for the next one. "over": none is left. */
+  #state: "open" | "taking" | "over" = "open";
+  /** How many have begun to read chunks: only the last of them goes on. */
+  #readers = 0;
+  /** What gathers the value, or has. */
+  #whole: Promise<Uint8Array> | undefined;
+  #isSkipped = false;
 
   /** Created by a stream whose queue is at the value's first chunk. */
   constructor(queue: FieldQueue) {
@@ -55,16 +62,44 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
   }
 
   /** The value's bytes as they arrive, in chunks of any size; see the stream's `reuseBuffer` for how long they are valid. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    while (!this.#done) {
-      const piece = await this.#queue.take();
-      if (piece === undefined) {
-        this.#done = true;
-        return;
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    this.#checkUnread();
+    return this.#chunks();
+  }
+
+  /** The chunks that are left. Of two readers, one would take chunks of the next value. */
+  async *#chunks(): AsyncGenerator<Uint8Array> {
+    if (this.#state === "taking") throw readError();
+    const reader = ++this.#readers;
+    while (this.#state === "open") {
+      this.#state = "taking";
+      let piece: Piece | undefined;
+      try {
+        piece = await this.#queue.take();
+      } finally {
+        this.#state = piece === undefined || piece.final ? "over" : "open";
       }
-      this.#done = piece.final;
+      if (piece === undefined) throw leftError();
       if (piece.chunk.length > 0) yield piece.chunk;
+      if (reader !== this.#readers) throw readError();
     }
+  }
+
+  /**
+   * Takes what is left of the value, so that the next one begins with its own chunks; waits for bytes() and text().
+   *
+   * @internal
+   */
+  async skip(): Promise<void> {
+    await this.#whole?.catch(() => {});
+    this.#isSkipped = true;
+    for await (const _ of this.#chunks());
+  }
+
+  /** Throws a `LocalProtocolError` if nothing can be left to read. */
+  #checkUnread(): void {
+    if (this.#whole === undefined && !this.#isSkipped) return;
+    throw readError();
   }
 
   /** The whole value. */
@@ -78,9 +113,14 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
    * @internal
    */
   async bytesUpTo(limit: number, tooLong: () => Error): Promise<Uint8Array> {
+    this.#checkUnread();
+    return await (this.#whole = this.#gather(limit, tooLong));
+  }
+
+  async #gather(limit: number, tooLong: () => Error): Promise<Uint8Array> {
     let only: Uint8Array | undefined;
     let gathered: GatheredBytes | undefined;
-    for await (const next of this) {
+    for await (const next of this.#chunks()) {
       const chunk = this.#queue.isReused ? next.slice() : next;
       if ((gathered?.size ?? only?.length ?? 0) + chunk.length > limit) throw tooLong();
       if (only === undefined) {
@@ -112,6 +152,19 @@ export async function* fieldsOf(queue: FieldQueue): AsyncGenerator<StreamedField
   while (await queue.hasNext()) {
     const field = new StreamedField(queue);
     yield field;
-    for await (const _ of field);
+    await field.skip();
   }
+}
+
+/** The error for a value that would be cut short. */
+function leftError(): AbortError {
+  return new AbortError("The stream was closed before the end of the value.", { sent: true });
+}
+
+function readError(): LocalProtocolError {
+  return new LocalProtocolError(
+    "A value of a stream can be read once, and before the next one is requested: this one was read, is being read, " +
+      "or was skipped. Wait for its bytes() or text() in the loop, and keep what they return.",
+    { sent: true },
+  );
 }
