@@ -91,8 +91,9 @@ const highestNumber = 2 ** 32 - 2;
 /** Converts a set of numbers; "" for none. */
 export function setText(name: string, numbers: QueryNumbers): string {
   const given: readonly number[] = typeof numbers === "string" ? [] : [numbers].flat();
-  // No other type can be compared, or is a number in a set.
-  const known = given.map((number) => typeof number === "symbol" ? NaN : number);
+  // These can't be compared, or be counted on from.
+  const isStrange = (value: unknown) => typeof value === "symbol" || typeof value === "bigint";
+  const known = given.map((number) => isStrange(number) ? NaN : number);
   const set = typeof numbers === "string"
     ? numbers
     : rangesOf([...new Set(known)].sort((a, b) => Number(a) - Number(b)));

@@ -180,7 +180,8 @@ test("query builder › values of other types › LocalProtocolError where it is
       () => or(other as typeof seen, seen),
       () => not(other as typeof seen),
     ];
-    if (typeof other !== "bigint") builds.push(() => query.uid(number), () => query.modseq(number));
+    builds.push(() => query.uid(number), () => query.sequence([1, number, 2]));
+    if (typeof other !== "bigint") builds.push(() => query.modseq(number));
     for (const build of builds) {
       assert.throws(build, LocalProtocolError, `${String(other)} ${build}`);
     }
