@@ -16,7 +16,7 @@ export type ClusterTarget = string | URL | DoveadmTarget;
 
 /**
  * Returns the server of a user, several if each of them can run the user's commands, the preferred one
- * first, or `undefined` for any server of the list.
+ * first, or `undefined` for any server of the list. If it throws an error, the user's calls get that.
  */
 export type RouteFunction = (
   user: string,
