@@ -4,13 +4,14 @@
  * @module
  */
 
-import { LocalProtocolError, messageOf } from "@dovewire/dovewire/core";
+import { AbortError, concat, LocalProtocolError, messageOf } from "@dovewire/dovewire/core";
+import { onAbort } from "@dovewire/dovewire/transports";
 import { fstatSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
 
-/** The most bytes of an input that are kept, to be sent for several users. */
+/** The most bytes of an input that are kept, to be sent for several users or to several servers. */
 const largestKept = 128 * 1024 * 1024;
 
 /** How many bytes are read at once. */
@@ -18,10 +19,13 @@ const pieceSize = 65_536;
 
 /**
  * An input in pieces, for one user. Rejects with a `UsageError` if the file can't be read, before anything is
- * sent: otherwise an empty message would be saved.
+ * sent: otherwise an empty message would be saved. `what` it is begins the message.
  */
-export async function streamedInput(path: string): Promise<AsyncIterable<Uint8Array>> {
-  if (path === "-") return standardInput();
+export async function streamedInput(
+  path: string,
+  what = "The input",
+): Promise<AsyncIterable<Uint8Array>> {
+  if (path === "-") return standardInput(what);
   let file: FileHandle | undefined;
   try {
     file = await open(path);
@@ -29,20 +33,20 @@ export async function streamedInput(path: string): Promise<AsyncIterable<Uint8Ar
     if ((await file.stat()).isDirectory()) throw new Error(`${path} is a folder`);
   } catch (error) {
     await file?.close();
-    throw new UsageError(`The input can't be read: ${messageOf(error)}`, { cause: error });
+    throw new UsageError(`${what} can't be read: ${messageOf(error)}`, { cause: error });
   }
   return piecesOf(file);
 }
 
 /** Standard input. Rejects with a `UsageError` for a folder, which Node takes for an empty file. */
-function standardInput(): AsyncIterable<Uint8Array> {
+function standardInput(what: string): AsyncIterable<Uint8Array> {
   let isFolder = false;
   try {
     isFolder = fstatSync(0).isDirectory();
   } catch {
     // There is none.
   }
-  if (isFolder) throw new UsageError("The input can't be read: it is a folder.");
+  if (isFolder) throw new UsageError(`${what} can't be read: it is a folder.`);
   return process.stdin;
 }
 
@@ -60,24 +64,54 @@ async function* piecesOf(file: FileHandle): AsyncGenerator<Uint8Array, void, voi
   }
 }
 
-/** A whole input, for several users. Rejects with a `LocalProtocolError` if it is too large. */
-export async function wholeInput(path: string): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+/** Whether an input has all its bytes whenever it is opened, unlike standard input and a pipe. */
+export async function canBeReadAgain(path: string): Promise<boolean> {
+  if (path === "-") return false;
+  // Why it can't be read is said by who reads it.
+  return await stat(path).then((found) => found.isFile(), () => true);
+}
+
+/**
+ * A whole input, for several users or servers. Rejects with a `UsageError` if it can't be read, with a
+ * `LocalProtocolError` if it is too large, and with an `AbortError` if the signal aborts.
+ */
+export async function wholeInput(path: string, signal: AbortSignal): Promise<Uint8Array> {
+  const whole = await bytesOf(await streamedInput(path), largestKept, signal);
+  if (whole !== undefined) return whole;
+  throw new LocalProtocolError(
+    `The input has more than ${largestKept} bytes, which are too many for several users, or ` +
+      "servers, at once. Name one of them at a time.",
+  );
+}
+
+/**
+ * All bytes of an input; `undefined` if there are more than `most`, of which no more are read. Rejects with an
+ * `AbortError` as soon as the signal aborts: somebody may have to type what is waited for.
+ */
+export function bytesOf(
+  pieces: AsyncIterable<Uint8Array>,
+  most: number,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(
+      signal,
+      () => reject(new AbortError("The input was not read to its end.")),
+    );
+    gather(pieces, most).then(resolve, reject).finally(() => forget());
+  });
+}
+
+async function gather(
+  pieces: AsyncIterable<Uint8Array>,
+  most: number,
+): Promise<Uint8Array | undefined> {
+  const gathered: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of await streamedInput(path)) {
-    pieces.push(piece);
+  for await (const piece of pieces) {
+    gathered.push(piece);
     size += piece.length;
-    if (size > largestKept) {
-      throw new LocalProtocolError(
-        `The input has more than ${largestKept} bytes, which are too many for several users at once.`,
-      );
-    }
+    if (size > most) return undefined;
   }
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return concat(gathered);
 }

@@ -6,7 +6,7 @@
 
 import type { DoveadmRequest } from "@dovewire/dovewire";
 import { AbortError, DovewireError, messageOf } from "@dovewire/dovewire/core";
-import type { SweepContext } from "@dovewire/dovewire/sweep";
+import { everybody, type SweepContext, type SweepUsers } from "@dovewire/dovewire/sweep";
 import type { Format } from "../command_line/options.ts";
 import { jobsOf, timeOf } from "../command_line/numbers.ts";
 import type { CommandLine, GivenOptions } from "../command_line/parse.ts";
@@ -17,7 +17,7 @@ import { createPrinter, type Output, type Printer } from "../output/printer.ts";
 import type { ErrorContext, Reporter } from "../output/reporter.ts";
 import { type OpenServer, openServer } from "../servers/open_server.ts";
 import { chooseServers, type ChosenServer } from "../servers/server_choice.ts";
-import { streamedInput, wholeInput } from "./input.ts";
+import { canBeReadAgain, streamedInput, wholeInput } from "./input.ts";
 import { callFor, type Invocation, readInvocation, type VersionedCall } from "./invocation.ts";
 import {
   type Column,
@@ -29,7 +29,7 @@ import {
   withColumn,
 } from "./rows.ts";
 import { openProgress } from "./progress.ts";
-import { isGone, type ManyUsers, resultsOfUsers } from "./users.ts";
+import { isGone, type ManyUsers, namesInFile, resultsOfUsers } from "./users.ts";
 
 /** What a command's run has to do with the outside. */
 export interface Surroundings {
@@ -54,11 +54,12 @@ export async function runCommand(
   const servers = await chooseServers(options, invocation.socketPath);
   const format = options.get("format")?.at(-1) as Format | undefined ?? usualFormat(info.name);
   const printer = createPrinter(format, info.name, surroundings.output);
-  const run = new CommandRun(invocation, options, { ...surroundings, printer });
+  const isForSeveral = servers.length > 1;
+  const run = new CommandRun(invocation, options, { ...surroundings, printer, isForSeveral });
   let columns: readonly Column[] | undefined;
   try {
     for (const server of servers) {
-      columns = await run.on(server, servers.length > 1) ?? columns;
+      columns = await run.on(server) ?? columns;
       if (surroundings.signal.aborted) break;
     }
   } finally {
@@ -85,19 +86,24 @@ function userOptionsOf(options: GivenOptions): Readonly<Record<string, string>> 
 /** The column with a server's name, if there are several. */
 const serverColumn: Column = { key: "server", isNumber: false };
 
+/** Where a command runs, and what it has to do with the outside. */
+interface RunSurroundings extends Surroundings {
+  readonly printer: Printer;
+  /** Whether there are several servers. */
+  readonly isForSeveral: boolean;
+}
+
 /** One command, on one server after the other. */
 class CommandRun {
   readonly #invocation: Invocation;
   readonly #options: GivenOptions;
-  readonly #to: Surroundings & { readonly printer: Printer };
+  readonly #to: RunSurroundings;
   readonly #jobs: number;
+  /** What can be read only once, for all servers. */
   #input: Promise<Uint8Array> | undefined;
+  #names: Promise<readonly string[]> | undefined;
 
-  constructor(
-    invocation: Invocation,
-    options: GivenOptions,
-    to: Surroundings & { readonly printer: Printer },
-  ) {
+  constructor(invocation: Invocation, options: GivenOptions, to: RunSurroundings) {
     this.#invocation = invocation;
     this.#options = options;
     this.#to = to;
@@ -105,17 +111,17 @@ class CommandRun {
   }
 
   /** Runs it on a server; resolves to the columns of its rows, as far as they are known. */
-  async on(chosen: ChosenServer, isOneOfSeveral: boolean): Promise<readonly Column[] | undefined> {
-    const { reporter, signal } = this.#to;
+  async on(chosen: ChosenServer): Promise<readonly Column[] | undefined> {
+    const { reporter, signal, isForSeveral } = this.#to;
     const { name: command } = this.#invocation.info;
-    const context = { command, ...(isOneOfSeveral ? { server: chosen.name } : {}) };
+    const context = { command, ...(isForSeveral ? { server: chosen.name } : {}) };
     let server: OpenServer | undefined;
     try {
       server = await openServer(chosen, {
         ...{ timeout: timeOf(this.#options, "time-limit"), maxConnections: this.#jobs, signal },
         onLog: (log, name) => reporter.log(log, name),
       });
-      return await this.#onOpen(server, isOneOfSeveral, context);
+      return await this.#onOpen(server, context);
     } catch (error) {
       reporter.error(error, context);
       this.#reportInterruption(error);
@@ -127,20 +133,19 @@ class CommandRun {
 
   async #onOpen(
     server: OpenServer,
-    isOneOfSeveral: boolean,
     context: ErrorContext,
   ): Promise<readonly Column[] | undefined> {
     const { info, args, users } = this.#invocation;
     const call = callFor(info, args, server.version);
-    const { printer } = this.#to;
+    const { printer, isForSeveral } = this.#to;
     const print = async (row: Row) =>
-      await printer.row(isOneOfSeveral ? withColumn(serverColumn, server.name, row) : row);
+      await printer.row(isForSeveral ? withColumn(serverColumn, server.name, row) : row);
     const isForMany = users.type === "mask" || users.type === "file";
     if (isForMany) await this.#forUsers(users, { server, call, print, context });
     else await this.#forOne(users.type === "one" ? users.user : undefined, { server, call, print });
     const columns = columnsBefore(info, call);
     return columns &&
-      [...(isOneOfSeveral ? [serverColumn] : []), ...(isForMany ? [userColumn] : []), ...columns];
+      [...(isForSeveral ? [serverColumn] : []), ...(isForMany ? [userColumn] : []), ...columns];
   }
 
   async #forOne(
@@ -150,7 +155,7 @@ class CommandRun {
     const { info, inputFile } = this.#invocation;
     const request = this.#request(server, call, user);
     // Whatever was aborted may wait for the input.
-    if (inputFile !== undefined) request.input = await streamedInput(inputFile);
+    if (inputFile !== undefined) request.input = await this.#inputForOne(inputFile);
     const { signal } = this.#to;
     const fields = server.client.stream(request, { signal });
     try {
@@ -171,11 +176,12 @@ class CommandRun {
   ): Promise<void> {
     const { reporter, signal } = this.#to;
     const journal = this.#options.get("resume")?.at(-1);
+    const names = await this.#namesOf(users, server);
     const progress = await openProgress(this.#to.output.isTerminal);
     let [done, failed, unsure] = [0, 0, 0];
     const ask = (user: string, context: SweepContext) =>
       this.#askFor(user, { server, call }, context);
-    const results = resultsOfUsers(users, server.client, ask, {
+    const results = resultsOfUsers(names, ask, {
       ...{ jobs: this.#jobs, idempotent: !this.#invocation.info.changes, journal, signal },
       onProgress: (state) => progress?.show(state),
     });
@@ -212,6 +218,23 @@ class CommandRun {
     }
   }
 
+  /** The input for a server, of one user: it passes through memory only if another server needs it, too. */
+  async #inputForOne(path: string): Promise<AsyncIterable<Uint8Array> | Uint8Array> {
+    const isKept = this.#to.isForSeveral && !await canBeReadAgain(path);
+    return await (isKept ? this.#wholeInput(path) : streamedInput(path));
+  }
+
+  #wholeInput(path: string): Promise<Uint8Array> {
+    return this.#input ??= wholeInput(path, this.#to.signal);
+  }
+
+  /** The names of several users; those in a file are the same for all servers. */
+  async #namesOf(users: ManyUsers, { client }: OpenServer): Promise<SweepUsers> {
+    return users.type === "mask"
+      ? everybody(client, users)
+      : await (this.#names ??= namesInFile(users.path, this.#to.signal));
+  }
+
   /** Prints all that is known. */
   async #flush(): Promise<void> {
     await this.#to.printer.flush?.();
@@ -225,7 +248,7 @@ class CommandRun {
   ): Promise<readonly Row[]> {
     const { info, inputFile } = this.#invocation;
     const request = this.#request(server, call, user);
-    if (inputFile !== undefined) request.input = await (this.#input ??= wholeInput(inputFile));
+    if (inputFile !== undefined) request.input = await this.#wholeInput(inputFile);
     const { rawFields } = await server.client.send(request, { signal, idempotent });
     return rowsOfValues(info, call, rawFields);
   }

@@ -4,23 +4,18 @@
  * @module
  */
 
+import { AuthenticationError, CommandError, ConnectError } from "@dovewire/dovewire";
+import { AbortError, decodeUtf8, DovewireError, messageOf } from "@dovewire/dovewire/core";
 import {
-  AuthenticationError,
-  CommandError,
-  ConnectError,
-  type DoveadmClient,
-} from "@dovewire/dovewire";
-import { AbortError, messageOf } from "@dovewire/dovewire/core";
-import {
-  everybody,
   sweep,
   type SweepContext,
   type SweepProgress,
   type SweepResult,
+  type SweepUsers,
 } from "@dovewire/dovewire/sweep";
 import { onAbort } from "@dovewire/dovewire/transports";
 import { UsageError } from "../command_line/usage_error.ts";
-import { readSmallFile } from "../servers/small_file.ts";
+import { bytesOf, streamedInput } from "./input.ts";
 import type { Users } from "./invocation.ts";
 import type { Row } from "./rows.ts";
 
@@ -55,12 +50,10 @@ const lead = 4;
  * At the end it throws what the library's `sweep()` throws: an `AbortError` if it ended early.
  */
 export async function* resultsOfUsers(
-  users: ManyUsers,
-  client: DoveadmClient,
+  users: SweepUsers,
   ask: (user: string, context: SweepContext) => Promise<readonly Row[]>,
   { jobs, idempotent, journal, signal, onProgress }: UsersOptions,
 ): AsyncGenerator<SweepResult<readonly Row[]>, void, void> {
-  const names = users.type === "mask" ? everybody(client, users) : await namesInFile(users.path);
   const ending = new AbortController();
   const forget = onAbort(signal, () => ending.abort(signal.reason));
   const order = journal === undefined ? new Order(jobs * lead) : undefined;
@@ -69,7 +62,7 @@ export async function* resultsOfUsers(
     return await ask(user, context);
   };
   try {
-    const results = sweep(names, work, {
+    const results = sweep(users, work, {
       ...{ concurrency: jobs, idempotent, journal, onProgress, signal: ending.signal },
       ...(journal === undefined ? { retries: 0 } : {}),
     });
@@ -85,18 +78,22 @@ export async function* resultsOfUsers(
   }
 }
 
-/** The names in a file, one a line; `-` for standard input. Each once. */
-async function namesInFile(path: string): Promise<readonly string[]> {
-  let text: string | undefined;
-  try {
-    text = await readSmallFile(path === "-" ? "/dev/stdin" : path, largestList);
-  } catch (error) {
-    throw new UsageError(`The users' file can't be read: ${messageOf(error)}`, { cause: error });
+/**
+ * The names in a file, one a line; `-` for standard input. Each once. Rejects with a `UsageError` if it can't be
+ * read, or is too large, and with an `AbortError` if the signal aborts.
+ */
+export async function namesInFile(path: string, signal: AbortSignal): Promise<readonly string[]> {
+  const what = "The users' file";
+  const bytes = await bytesOf(await streamedInput(path, what), largestList, signal)
+    .catch((error) => {
+      if (error instanceof DovewireError) throw error;
+      throw new UsageError(`${what} can't be read: ${messageOf(error)}`, { cause: error });
+    });
+  if (bytes === undefined) {
+    throw new UsageError(`${what} ${path} has more than ${largestList} bytes. Split it.`);
   }
-  if (text === undefined) {
-    throw new UsageError(`The users' file ${path} has more than ${largestList} bytes. Split it.`);
-  }
-  return [...new Set(text.split("\n").map((name) => name.trim()).filter((name) => name !== ""))];
+  const lines = decodeUtf8(bytes).split("\n");
+  return [...new Set(lines.map((name) => name.trim()).filter((name) => name !== ""))];
 }
 
 /** Whether no other user will fare better. */

@@ -164,3 +164,35 @@ test("signals › a second one › ends the program, also where it opens a pipe 
   assert.ok(isEnded, `${code} ${signal} ${errors}`);
   assert.equal(errors, "");
 });
+
+test("standard input › is read for several servers › each gets the whole", async () => {
+  await using folder = await temporaryFolder();
+  const [one, other] = [join(folder.path, "one"), join(folder.path, "other")];
+  const users = { alice: {}, bob: {} };
+  await using _one = await startMailServer({ place: { path: one }, users });
+  await using _other = await startMailServer({ place: { path: other }, users });
+  const server = `${one} ${other}`;
+  const pipe = join(folder.path, "pipe");
+  await output("mkfifo", pipe);
+
+  const message = "Subject: x\r\n\r\nx\r\n";
+  const saving = start(["save", "-u", "alice"], { server, stdio: ["pipe", "ignore", "pipe"] });
+  saving.child.stdin!.end(message);
+  assert.equal((await saving.wait()).code, 0);
+  const fromPipe = start(["save", "-u", "bob", pipe], {
+    ...{ server, stdio: ["ignore", "ignore", "pipe"] },
+  });
+  await writeFile(pipe, message);
+  assert.equal((await fromPipe.wait()).code, 0);
+
+  const words = ["-f", "tab", "fetch", "-F", "-", "size.virtual", "all"];
+  const listing = start(words, { server, stdio: ["pipe", "pipe", "pipe"] });
+  let rows = "";
+  listing.child.stdout!.on("data", (chunk) => rows += chunk);
+  listing.child.stdin!.end("alice\nbob\n");
+  assert.equal((await listing.wait()).code, 0);
+  const expected = [one, other].flatMap((path) =>
+    ["alice", "bob"].map((user) => `${path}\t${user}\t${message.length}`)
+  );
+  assert.deepEqual(rows.trim().split("\n").slice(1).sort(), expected.sort());
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { formats } from "../../cli/command_line/options.ts";
@@ -8,6 +8,7 @@ import { Reporter } from "../../cli/output/reporter.ts";
 import { durationText } from "../../cli/run/progress.ts";
 import { CommandFailure, type DoveadmServer, serve } from "../../doveadm/server/mod.ts";
 import { onAbort } from "../../transports/mod.ts";
+import { output } from "../harness/dovecot/programs.ts";
 import { temporaryFolder } from "../harness/sockets.ts";
 import { runWords } from "./run.ts";
 
@@ -182,6 +183,24 @@ test("many users › the server is gone › no other user is asked", async () =>
   const { code, errors } = await runWords([...users.words, "mailbox", "list", "-A"]);
   assert.equal(code, 75);
   assert.equal(errors.trim().split("\n").length, 1, errors);
+});
+
+test("many users › interrupted while the names or the input are waited for › ends at once", async () => {
+  await using users = await startUsers(names, () => []);
+  await using folder = await temporaryFolder();
+  const pipe = join(folder.path, "pipe");
+  await output("mkfifo", pipe);
+  for (const words of [["mailbox", "list", "-F", pipe], ["save", "-A", pipe]]) {
+    const interruption = new AbortController();
+    const running = runWords([...users.words, ...words], { signal: interruption.signal });
+    // It is opened when the program has opened it, and is waiting.
+    await using _writer = await open(pipe, "w");
+    interruption.abort();
+    const { code, errors } = await running;
+    assert.equal(code, 130, errors);
+    assert.match(errors, /Interrupted: /);
+  }
+  assert.deepEqual(users.asked, []);
 });
 
 test("one user › interrupted › says that the command may still run", async () => {
