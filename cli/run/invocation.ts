@@ -74,10 +74,16 @@ export function readInvocation(
   if (!mail && Object.keys(before).some((name) => name !== "socketPath")) {
     throw new UsageError(`"${info.name}" acts on no user's mail: leave the options for users out.`);
   }
+  const inputFile = input === undefined ? undefined : typeof file === "string" ? file : "-";
+  if (inputFile === "-" && users.type === "file" && users.path === "-") {
+    throw new UsageError(
+      `"-F -" reads the users from standard input, and "${info.name}" its input as well: name a file for one of ` +
+        "them.",
+    );
+  }
   return {
-    ...{ info, args, users },
+    ...{ info, args, users, inputFile },
     socketPath: mail || "socketPath" in before ? textOf(values.socketPath) : undefined,
-    inputFile: input === undefined ? undefined : typeof file === "string" ? file : "-",
   };
 }
 

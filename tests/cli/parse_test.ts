@@ -147,5 +147,8 @@ test("invocation › users and input › are found wherever they stand", () => {
   assert.equal(read("save -u a").inputFile, "-");
   assert.equal(read("save -u a mail.eml").inputFile, "mail.eml");
   assert.equal(read("fetch -u a uid all").inputFile, undefined);
+  assert.equal(read("save -F - mail.eml").inputFile, "mail.eml");
+  assert.equal(read("save -F users").inputFile, "-");
+  assert.throws(() => read("save -F -"), /"-F -" reads the users from standard input/);
   assert.throws(() => read("who", { user: "alice" }), /acts on no user's mail/);
 });
