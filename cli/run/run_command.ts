@@ -55,6 +55,11 @@ export async function runCommand(
   const format = options.get("format")?.at(-1) as Format | undefined ?? usualFormat(info.name);
   const printer = createPrinter(format, info.name, surroundings.output);
   const isForSeveral = servers.length > 1;
+  if (isForSeveral && options.has("resume")) {
+    throw new UsageError(
+      `--resume notes the users of one server, and there are ${servers.length}. Ask each with a journal of its own.`,
+    );
+  }
   const run = new CommandRun(invocation, options, { ...surroundings, printer, isForSeveral });
   let columns: readonly Column[] | undefined;
   try {
@@ -178,15 +183,19 @@ class CommandRun {
     const journal = this.#options.get("resume")?.at(-1);
     const names = await this.#namesOf(users, server);
     const progress = await openProgress(this.#to.output.isTerminal);
-    let [done, failed, unsure] = [0, 0, 0];
+    let [asked, done, failed, unsure, skipped] = [0, 0, 0, 0, 0];
     const ask = (user: string, context: SweepContext) =>
       this.#askFor(user, { server, call }, context);
     const results = resultsOfUsers(names, ask, {
       ...{ jobs: this.#jobs, idempotent: !this.#invocation.info.changes, journal, signal },
-      onProgress: (state) => progress?.show(state),
+      onProgress: (state) => {
+        ({ skipped } = state);
+        progress?.show(state);
+      },
     });
     try {
       for await (const result of results) {
+        asked++;
         if (result.ok) {
           done++;
           for (const row of result.value) await print(withColumn(userColumn, result.user, row));
@@ -211,6 +220,11 @@ class CommandRun {
       return;
     }
     progress?.close();
+    if (journal !== undefined && skipped > 0 && asked === 0) {
+      reporter.note(
+        `Nobody was asked: ${journal} has all ${skipped} users as done. Remove it to begin anew.`,
+      );
+    }
     if (failed > 0 && done + failed > 1) {
       reporter.note(
         `"${this.#invocation.info.name}" failed for ${failed} of ${done + failed} users.`,

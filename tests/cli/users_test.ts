@@ -160,6 +160,22 @@ test("many users › with a journal, in each format › rows are written before 
   }
 });
 
+test("many users › with a journal that is at its end, or for several servers › it is said", async () => {
+  await using users = await startUsers(names.slice(0, 3), () => ["INBOX"]);
+  await using folder = await temporaryFolder();
+  const journal = join(folder.path, "journal");
+  const words = [...users.words, "--resume", journal, "mailbox", "list", "-A"];
+  const several = await runWords(["--server", join(folder.path, "other"), ...words]);
+  assert.equal(several.code, 64);
+  assert.match(several.errors, /--resume notes the users of one server, and there are 2\./);
+  assert.deepEqual([several.output, users.asked], ["", []]);
+
+  assert.deepEqual(await runWords(words).then(({ code, errors }) => [code, errors]), [0, ""]);
+  const again = await runWords(words);
+  assert.deepEqual([again.code, again.output], [0, ""]);
+  assert.match(again.errors, /Nobody was asked: \S*journal has all 3 users as done\. Remove it/);
+});
+
 test("many users › interrupted without a journal › what was done is said", async () => {
   const interruption = new AbortController();
   await using users = await startUsers(names, async (user, untilGone) => {
