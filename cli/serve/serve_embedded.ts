@@ -15,8 +15,11 @@ import { secretOfCommand, secretOfFile } from "../servers/secret.ts";
 /** The users if there are no others. */
 const usualUsers = ["alice", "bob"];
 
-/** Starts the server that the options describe; the caller closes it. */
-export async function startEmbedded(options: GivenOptions): Promise<MailServer> {
+/** Starts the server that the options describe; the caller closes it. The signal ends the password's command. */
+export async function startEmbedded(
+  options: GivenOptions,
+  signal: AbortSignal,
+): Promise<MailServer> {
   if (!options.has("embedded")) {
     throw new UsageError(
       '"dovewire serve" has one kind of server, with mail in memory: add --embedded.',
@@ -24,7 +27,7 @@ export async function startEmbedded(options: GivenOptions): Promise<MailServer> 
   }
   const users = options.get("user") ?? usualUsers;
   const listen = options.get("listen")?.at(-1);
-  const password = await passwordOf(options);
+  const password = await passwordOf(options, signal);
   return await startMailServer({
     users: Object.fromEntries(users.map((user) => [user, stateOf(user)])),
     ...(listen === undefined ? {} : { place: listenPlaceOf(listen) }),
@@ -38,7 +41,7 @@ export async function serveEmbedded(
   print: (text: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const server = await startEmbedded(options);
+  const server = await startEmbedded(options, signal);
   try {
     await print(`${server.url}\n`);
     await untilAborted(signal);
@@ -47,11 +50,14 @@ export async function serveEmbedded(
   }
 }
 
-async function passwordOf(options: GivenOptions): Promise<string | undefined> {
+async function passwordOf(
+  options: GivenOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const file = options.get("password-file")?.at(-1);
   const command = options.get("password-command")?.at(-1);
   if (file !== undefined) return await secretOfFile(file);
-  if (command !== undefined) return await secretOfCommand(command);
+  if (command !== undefined) return await secretOfCommand(command, signal);
   return process.env.DOVEWIRE_PASSWORD || undefined;
 }
 

@@ -10,6 +10,7 @@ import { listenPlaceOf } from "../../cli/servers/listen_address.ts";
 import { secretOfCommand, secretOfFile } from "../../cli/servers/secret.ts";
 import { chooseServers, serverOf } from "../../cli/servers/server_choice.ts";
 import { temporaryFolder } from "../harness/sockets.ts";
+import { runWords } from "./run.ts";
 
 const file = "/etc/dovewire/config.json";
 
@@ -168,8 +169,12 @@ test("small files › of any size › are read as far as they may be", async () 
 test("passwords › a command when the signal aborts › is ended", async () => {
   const aborting = new AbortController();
   const secret = secretOfCommand("exec sleep 600", aborting.signal);
+  const serving = runWords(["serve", "--embedded", "--password-command", "exec sleep 600"], {
+    signal: aborting.signal,
+  });
   aborting.abort();
   await assert.rejects(secret, AbortError);
+  assert.equal((await serving).code, 130);
 });
 
 test("listening › addresses › are read, or refused", () => {
