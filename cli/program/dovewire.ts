@@ -14,12 +14,12 @@ import process from "node:process";
 import { parseCommandLine } from "../command_line/parse.ts";
 import { exitCodes } from "../output/exit_codes.ts";
 import { Reporter } from "../output/reporter.ts";
-import { runLine } from "./run_line.ts";
+import { runLine, wantsJsonErrors } from "./run_line.ts";
 import { endWithoutOutput, StandardOutput, writeError } from "./output.ts";
 
 /** Runs the program; resolves to the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
-  const reporter = new Reporter(writeError, argv.includes("--json-errors"));
+  const reporter = new Reporter(writeError, wantsJsonErrors(argv));
   const output = new StandardOutput();
   const interruption = new AbortController();
   const onSignal = (signal: (typeof signals)[number]) => {

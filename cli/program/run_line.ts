@@ -10,6 +10,12 @@ import { encodeUtf8 } from "@dovewire/dovewire/core";
 import { runCommand, type Surroundings } from "../run/run_command.ts";
 import { packageVersion } from "./version.ts";
 
+/** Whether errors are to be JSON: known before the words are parsed, since that may fail. */
+export function wantsJsonErrors(argv: readonly string[]): boolean {
+  const shortest = "--js";
+  return argv.some((word) => word.startsWith(shortest) && "--json-errors".startsWith(word));
+}
+
 /** Runs a parsed command line; rejects with the error that ended it, if it isn't reported already. */
 export async function runLine(line: CommandLine, to: Surroundings): Promise<void> {
   const print = async (text: string) => await to.output.write(encodeUtf8(text));

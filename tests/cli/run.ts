@@ -7,7 +7,7 @@
 import { parseCommandLine } from "../../cli/command_line/parse.ts";
 import type { Output } from "../../cli/output/printer.ts";
 import { Reporter } from "../../cli/output/reporter.ts";
-import { runLine } from "../../cli/program/run_line.ts";
+import { runLine, wantsJsonErrors } from "../../cli/program/run_line.ts";
 import { concat, decodeUtf8 } from "../../core/mod.ts";
 
 /** What a command line printed, and its exit code. */
@@ -34,7 +34,7 @@ export async function runWords(
 ): Promise<Ran> {
   let errors = "";
   const printed: Uint8Array[] = [];
-  const reporter = new Reporter((text) => errors += text, words.includes("--json-errors"));
+  const reporter = new Reporter((text) => errors += text, wantsJsonErrors(words));
   const output: Output = {
     ...{ isTerminal: width !== undefined, width: width ?? Infinity },
     write: (bytes) => void printed.push(bytes),

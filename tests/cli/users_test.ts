@@ -246,6 +246,7 @@ test("errors as JSON › of a command and of its log › are one object a line",
   assert.equal(error.sent, true);
   assert.equal(error.command, "mailbox list");
   const usage = await runWords(["--json-errors", "bogus"]);
+  assert.deepEqual(await runWords(["--json", "bogus"]), usage);
   assert.equal(JSON.parse(usage.errors).error.code, "usage");
 });
 
