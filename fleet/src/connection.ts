@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalProtocolError } from "@dovewire/dovewire/core";
 import { Redis, type RedisOptions } from "ioredis";
 import type { RedisPlace } from "./fleet_options.ts";
 
@@ -15,17 +16,30 @@ const mapping = { replyMapping: "legacy" } as const;
 
 /**
  * A connection to Redis. `isPatient` says whether commands wait for as long as Redis can't be reached, or
- * hangs; else they fail after some seconds.
+ * hangs; else they fail after some seconds. Throws a `LocalProtocolError` for a URL that is none.
  */
 export function redisAt(place: RedisPlace, isPatient: boolean): Redis {
   const options = { ...mapping, maxRetriesPerRequest: isPatient ? null : 5 };
   const limit = isPatient ? {} : { commandTimeout };
   const redis = typeof place === "string"
-    ? new Connection(place, { ...limit, ...options })
+    ? connectionTo(place, { ...limit, ...options })
     : new Connection({ ...limit, ...place, ...options });
   // Its commands tell; without a listener it would print each attempt to connect.
   redis.on("error", () => {});
   return redis;
+}
+
+/** A connection to a URL; throws a `LocalProtocolError` if it is none. */
+function connectionTo(url: string, options: RedisOptions & typeof mapping): Connection {
+  try {
+    return new Connection(url, options);
+  } catch {
+    // The runtime's own error quotes the URL, which may have a password.
+    throw new LocalProtocolError(
+      '"redis" is a URL that can\'t be read. Write it like "redis://:PASSWORD@127.0.0.1:6379", with the password as ' +
+        "encodeURIComponent() returns it.",
+    );
+  }
 }
 
 /**

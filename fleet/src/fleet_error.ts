@@ -23,6 +23,19 @@ export async function withRedis<Result>(
     return await run();
   } catch (cause) {
     if (cause instanceof DovewireError) throw cause;
-    throw new FleetError(`${what} failed in Redis: ${messageOf(cause)}`, { cause, sent: true });
+    throw new FleetError(`${what} failed in Redis: ${messageOf(cause)}`, {
+      ...{ cause: withoutArguments(cause), sent: true },
+    });
   }
+}
+
+/**
+ * The same error, in which ioredis's note of the command has its name only: the arguments of a login are the
+ * password.
+ */
+export function withoutArguments<Thrown>(error: Thrown): Thrown {
+  if (!(error instanceof Error) || !("command" in error)) return error;
+  const { name } = error.command as { readonly name?: unknown };
+  error.command = { name };
+  return error;
 }

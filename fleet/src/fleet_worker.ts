@@ -22,7 +22,7 @@ import { type Job, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { FleetJob } from "./chunks.ts";
 import { redisAt } from "./connection.ts";
-import { FleetError } from "./fleet_error.ts";
+import { FleetError, withoutArguments } from "./fleet_error.ts";
 import {
   checkCount,
   checkFleetOptions,
@@ -133,7 +133,7 @@ export class FleetWorker implements AsyncDisposable {
           ...{ lockDuration, stalledInterval, maxStalledCount: 1_000_000 },
         },
       );
-      worker.on("error", (error) => callListener(options.onError, error));
+      worker.on("error", (error) => callListener(options.onError, withoutArguments(error)));
       return worker;
     });
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { AbortError, LocalProtocolError } from "@dovewire/dovewire";
 import { Redis } from "ioredis";
 import {
@@ -274,6 +275,37 @@ test("fleet › no Redis › is a FleetError after some seconds", async () => {
     assert.equal(error.code, "fleet");
     return true;
   });
+});
+
+test("fleet › a password that Redis refuses, or in a wrong URL › is in no error", async () => {
+  await using redis = await startRedis();
+  const client = new Redis(redis.url);
+  await client.config("SET", "requirepass", "right");
+  client.disconnect();
+  const errors: Error[] = [];
+  const options = { name: "a", redis: redis.url.replace("//", "//:s3cret@") };
+  await using fleet = new Fleet(options);
+  await fleet.enqueue(["a"]).catch((error) => errors.push(error));
+  let tell!: (error: Error) => void;
+  const told = new Promise<Error>((resolve) => tell = resolve);
+  await using _worker = new FleetWorker(() => {}, { ...options, closeTimeout: 1, onError: tell });
+  errors.push(await told);
+  for (
+    const url of ["redis://:s3cret@host:port", "redis://:s3cret@[::1", "redis://:s3cret%@host"]
+  ) {
+    try {
+      new Fleet({ name: "a", redis: url });
+      assert.fail("it is taken");
+    } catch (error) {
+      assert(error instanceof LocalProtocolError, String(error));
+      errors.push(error);
+    }
+  }
+  assert.equal(errors.length, 5);
+  for (const error of errors) {
+    const text = inspect(error, { depth: Infinity, showHidden: true });
+    assert.doesNotMatch(text, /s3cret/);
+  }
 });
 
 test("fleet › a Redis that hangs › is a FleetError in time", async () => {
