@@ -119,6 +119,8 @@ export class Fleet implements AsyncDisposable {
       checkCount("rate.duration", rate.duration);
     }
     await withRedis("Limiting a backend", async () => {
+      // First of all: a queue that is created while Redis can't be reached waits for it for ever.
+      await this.#redis.sadd(this.#keys.backends, backend);
       const queue = this.#queueOf(backend);
       if (concurrency !== undefined) await queue.setGlobalConcurrency(concurrency);
       if (rate !== undefined) await queue.setGlobalRateLimit(rate.max, rate.duration);
@@ -186,8 +188,10 @@ export class Fleet implements AsyncDisposable {
 
   /** Closes the connections. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
+    const closing = Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
+    // A queue that waits for Redis comes to its end by that.
     this.#redis.disconnect();
+    await closing;
   }
 
   /** Closes the connections, as {@linkcode close} does. */

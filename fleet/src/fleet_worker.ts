@@ -123,6 +123,8 @@ export class FleetWorker implements AsyncDisposable {
     this.#keys = keysOf(options);
     this.#redis = redisAt(options.redis, true);
     this.#whenClosed = new Promise((resolve) => this.#resolve = resolve);
+    // For remove(): BullMQ has keys of a backend that never gets a user, too.
+    this.#redis.sadd(this.#keys.backends, ...backends).catch(() => {});
     this.#workers = queues.map((queue) => {
       const worker: Worker<FleetJob> = new Worker(
         queue,

@@ -63,6 +63,21 @@ test("fleet › users of two backends › each user's result, once, and the keys
   client.disconnect();
 });
 
+test("fleet › backends that get no users › leave no keys in the end", async () => {
+  await using redis = await startRedis();
+  const options = { name: "sweep", redis: redis.url };
+  await using fleet = new Fleet(options);
+  await fleet.limit({ concurrency: 1 }, "limited");
+  await using worker = new FleetWorker(() => {}, { ...options, backends: ["default", "idle"] });
+  await fleet.enqueue(["a"]);
+  assert.equal((await all(fleet.results())).length, 1);
+  await worker.close();
+  await fleet.remove();
+  const client = new Redis(redis.url);
+  assert.deepEqual((await client.keys("*")).filter((key) => !key.includes("stalled-check")), []);
+  client.disconnect();
+});
+
 test("fleet › enqueueing that is interrupted › goes on, and nobody is enqueued twice", async () => {
   await using redis = await startRedis();
   const options = { name: "sweep", redis: redis.url };
@@ -275,6 +290,8 @@ test("fleet › no Redis › is a FleetError after some seconds", async () => {
     assert.equal(error.code, "fleet");
     return true;
   });
+  // It would create a queue, which waits for Redis.
+  await assert.rejects(fleet.limit({ concurrency: 1 }), FleetError);
 });
 
 test("fleet › a password that Redis refuses, or in a wrong URL › is in no error", async () => {
