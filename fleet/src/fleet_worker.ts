@@ -289,8 +289,17 @@ function resultOf(result: SweepResult<unknown>, index: number): FleetResult<unkn
     user,
     index,
     sent,
-    error: { name: error.name, code, message: error.message },
+    error: { name: nameOf(error), code, message: messageOf(error) },
   };
+}
+
+/** An error's name, whatever its class has made of it: what isn't for JSON would fail the job. */
+function nameOf(error: Error): string {
+  try {
+    return String(error.name);
+  } catch {
+    return "Error";
+  }
 }
 
 /** The result itself if JSON can have it, else a failure. */

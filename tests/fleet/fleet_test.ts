@@ -78,6 +78,29 @@ test("fleet › backends that get no users › leave no keys in the end", async 
   client.disconnect();
 });
 
+test("fleet › errors whose name or message is no text › are results, and the job's others stay", async () => {
+  await using redis = await startRedis();
+  const options = { name: "sweep", redis: redis.url };
+  await using fleet = new Fleet(options);
+  const strange = ["name", "message"].flatMap((key) => [
+    Object.defineProperty(new Error("x"), key, { value: 1n }),
+    Object.defineProperty(new Error("x"), key, { get: () => assert.fail("nobody may look") }),
+  ]);
+  await fleet.enqueue(names(10));
+  await using _worker = new FleetWorker((user) => {
+    const error = strange[Number(user.slice(4))];
+    if (error !== undefined) throw error;
+  }, options);
+  const results = await all<FleetResult<unknown>>(fleet.results());
+  results.sort((one, other) => one.index - other.index);
+  assert.deepEqual(results.map(({ ok }) => ok), names(10).map((_, at) => at >= strange.length));
+  assert.deepEqual(
+    results.slice(0, strange.length).map((result) => !result.ok && result.error),
+    [["1", "x"], ["Error", "x"], ["Error", "1"], ["Error", "an error without a message"]]
+      .map(([name, message]) => ({ name, code: "other", message })),
+  );
+});
+
 test("fleet › enqueueing that is interrupted › goes on, and nobody is enqueued twice", async () => {
   await using redis = await startRedis();
   const options = { name: "sweep", redis: redis.url };
