@@ -6,8 +6,9 @@
 
 import { messageOf } from "@dovewire/dovewire/core";
 import { onAbort } from "@dovewire/dovewire/transports";
-import { createReadStream } from "node:fs";
-import { open, writeFile } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { access, open, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
 
@@ -44,13 +45,31 @@ async function checkReadable(path: string): Promise<void> {
   throw new UsageError(`${path} is a folder. Name a file.`);
 }
 
+/**
+ * Checks that a file can be written later, when it would be too late to name another one. Rejects with a
+ * `UsageError`.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isDirectory()) throw new Error(`${path} is a folder`);
+    await access(found === undefined ? dirname(path) : path, constants.W_OK);
+  } catch (error) {
+    throw cannotWrite(error);
+  }
+}
+
 /** Writes a file; rejects with a `UsageError` if that fails. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text);
   } catch (error) {
-    throw new UsageError(`The page can't be written: ${messageOf(error)}`, { cause: error });
+    throw cannotWrite(error);
   }
+}
+
+function cannotWrite(cause: unknown): UsageError {
+  return new UsageError(`The page can't be written: ${messageOf(cause)}`, { cause });
 }
 
 function unreadable(path: string, cause: unknown): UsageError {

@@ -24,7 +24,7 @@ import { listenPlaceOf } from "../servers/listen_address.ts";
 import { readCa } from "../servers/open_server.ts";
 import { refuseSecret, serverOf } from "../servers/server_choice.ts";
 import { Conversations, type Entry } from "./conversations.ts";
-import { chunksOf, writeWhole } from "./files.ts";
+import { checkWritable, chunksOf, writeWhole } from "./files.ts";
 import { HtmlPage } from "./html_page.ts";
 import { runProxy } from "./proxy.ts";
 import { Recorder } from "./recorder.ts";
@@ -69,6 +69,8 @@ export async function runTrace(
       "Standard input has the bytes of one side only. Use a file for the other.",
     );
   }
+  const page = last(options, "html");
+  if (page !== undefined && page !== "-") await checkWritable(page);
   if (isLive) return await traceLive(options, args, maxShown, to);
   const sink = new Sink(options, titleOf(args[0], raw), to, false);
   if (hasRaw) {

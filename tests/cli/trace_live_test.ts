@@ -238,6 +238,17 @@ test("live trace › Ctrl-C while conversations run › closes them, and writes 
   });
 });
 
+test("live trace › a page that can't be written › is refused before anybody connects", async () => {
+  await using folder = await temporaryFolder();
+  for (const page of [folder.path, join(folder.path, "missing", "page.html")]) {
+    // What is traced would be lost at Ctrl-C, which nobody presses here.
+    const words = ["trace", "--live", "127.0.0.1:0", "127.0.0.1:1", "--html", page];
+    const { code, errors } = await runWords(words);
+    assert.equal(code, 64);
+    assert.match(errors, /^dovewire: The page can't be written: .*\n$/);
+  }
+});
+
 test("live trace › a target with TLS › is encrypted, and the client isn't", async () => {
   const { good, ca } = await certificates();
   await using folder = await temporaryFolder();
