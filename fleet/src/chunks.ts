@@ -5,7 +5,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { LocalProtocolError } from "@dovewire/dovewire/core";
+import { AbortError, LocalProtocolError } from "@dovewire/dovewire/core";
+import { onAbort } from "@dovewire/dovewire/transports";
 
 /** A number of users that are enqueued in one step. */
 export interface Chunk {
@@ -26,6 +27,55 @@ export interface FleetJob {
   readonly size: number;
   /** The places of the users in the input, and their names. */
   readonly users: readonly (readonly [index: number, user: string])[];
+}
+
+/**
+ * The same users; throws an `AbortError` as soon as the signal aborts, also while the input lets wait for the next
+ * one.
+ */
+export async function* usersUntilAborted(
+  users: AsyncIterable<string>,
+  signal: AbortSignal,
+): AsyncGenerator<string, void, void> {
+  const iterator = users[Symbol.asyncIterator]();
+  let isLeft = true;
+  try {
+    for (;;) {
+      const step = await untilAborted(iterator.next(), signal);
+      isLeft = step.done !== true;
+      if (step.done) return;
+      yield step.value;
+    }
+  } finally {
+    // One that hangs isn't waited for.
+    if (isLeft) void leave(iterator);
+  }
+}
+
+/** Ends an input early. */
+async function leave(iterator: AsyncIterator<string>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {
+    // Nobody takes anything from it any more.
+  }
+}
+
+/** What is waited for; rejects with an `AbortError` as soon as the signal aborts. */
+function untilAborted<Value>(
+  value: Value | Promise<Value>,
+  signal: AbortSignal | undefined,
+): Value | Promise<Value> {
+  if (signal === undefined || typeof value === "string") return value;
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(signal, () => reject(abortError(signal)));
+    Promise.resolve(value).then(resolve, reject).finally(() => forget());
+  });
+}
+
+/** The error for a signal that has aborted. */
+export function abortError({ reason }: AbortSignal): AbortError {
+  return new AbortError("Enqueueing was aborted.", { cause: reason });
 }
 
 /** Yields users in chunks of a size. Throws a `LocalProtocolError` for a name that isn't a text. */
@@ -55,17 +105,18 @@ export async function* chunksOf(
   if (users.length > 0) yield next();
 }
 
-/** The jobs of a chunk, by their backends. */
+/** The jobs of a chunk, by their backends. Rejects with an `AbortError` as soon as the signal aborts. */
 export async function jobsOf(
   { number, start, users }: Chunk,
-  { batch, backendOf }: {
+  { batch, backendOf, signal }: {
     readonly batch: number;
     readonly backendOf: (user: string) => string | Promise<string>;
+    readonly signal: AbortSignal | undefined;
   },
 ): Promise<Map<string, FleetJob[]>> {
   const byBackend = new Map<string, [number, string][]>();
   for (const [at, user] of users.entries()) {
-    const backend = String(await backendOf(user));
+    const backend = String(await untilAborted(backendOf(user), signal));
     const list = byBackend.get(backend);
     if (list === undefined) byBackend.set(backend, [[start + at, user]]);
     else list.push([start + at, user]);

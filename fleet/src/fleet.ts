@@ -7,7 +7,14 @@
 import { AbortError, checkOptions, LocalProtocolError } from "@dovewire/dovewire/core";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
-import { type Chunk, chunksOf, type FleetJob, jobsOf } from "./chunks.ts";
+import {
+  abortError,
+  type Chunk,
+  chunksOf,
+  type FleetJob,
+  jobsOf,
+  usersUntilAborted,
+} from "./chunks.ts";
 import { redisAt } from "./connection.ts";
 import { FleetError, withRedis } from "./fleet_error.ts";
 import {
@@ -73,6 +80,10 @@ export class Fleet implements AsyncDisposable {
     if (!isIterable) {
       throw new LocalProtocolError("The users are no list. Pass an iterable of names.");
     }
+    if (signal?.aborted) throw abortError(signal);
+    const input = signal !== undefined && Symbol.asyncIterator in users
+      ? usersUntilAborted(users, signal)
+      : users;
     const state = await this.#state();
     if (state.batch !== undefined && Number(state.batch) !== batch) {
       throw new FleetError(
@@ -87,14 +98,12 @@ export class Fleet implements AsyncDisposable {
       "Enqueueing users",
       () => this.#redis.hset(this.#keys.state, { enqueuer, batch }),
     );
-    for await (const chunk of chunksOf(users, batch * batchesInChunk)) {
-      if (signal?.aborted) {
-        throw new AbortError("Enqueueing was aborted.", { cause: signal.reason });
-      }
+    for await (const chunk of chunksOf(input, batch * batchesInChunk)) {
+      if (signal?.aborted) throw abortError(signal);
       seen++;
       if (chunk.number === before - 1 && chunk.hash !== state.hash) throw changedError();
       if (chunk.number < before) continue;
-      const jobs = await jobsOf(chunk, { batch, backendOf });
+      const jobs = await jobsOf(chunk, { batch, backendOf, signal });
       await withRedis("Enqueueing users", () => this.#add(chunk, jobs, enqueuer));
       enqueued = chunk.end;
     }
@@ -130,9 +139,17 @@ export class Fleet implements AsyncDisposable {
   /**
    * Yields the results as they come, until all users are done. A result that was yielded is removed when some
    * later one is asked for: a collector that was killed gets the last ones again. One collector at a time.
+   * Throws a `LocalProtocolError` for invalid options.
    */
-  async *results<Value = unknown>(
-    { signal }: { readonly signal?: AbortSignal } = {},
+  results<Value = unknown>(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<FleetResult<Value>, void, void> {
+    checkOptions(options);
+    return this.#results(options.signal);
+  }
+
+  async *#results<Value>(
+    signal: AbortSignal | undefined,
   ): AsyncGenerator<FleetResult<Value>, void, void> {
     let last = "0";
     let hasBegun = false;
@@ -153,7 +170,7 @@ export class Fleet implements AsyncDisposable {
         await withRedis("Removing results", () => this.#redis.xdel(this.#keys.results, ...ids));
       }
     }
-    throw new AbortError("Collecting results was aborted.", { cause: signal.reason });
+    throw new AbortError("Collecting results was aborted.", { cause: signal?.reason });
   }
 
   /** How far the sweep is. Rejects with a `FleetError` if Redis can't be reached. */

@@ -133,6 +133,34 @@ test("fleet › enqueueing that is interrupted › goes on, and nobody is enqueu
   assert.deepEqual(runs.sort(), names(300).sort());
 });
 
+test("fleet › enqueueing that is aborted while users or a backend are waited for › ends at once", async () => {
+  await using redis = await startRedis();
+  await using fleet = new Fleet({ name: "sweep", redis: redis.url });
+  const never = new Promise<never>(() => {});
+  let isLeft = false;
+  const input: AsyncIterable<string> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => never,
+      return() {
+        isLeft = true;
+        return never;
+      },
+    }),
+  };
+  const enqueue = (users: AsyncIterable<string> | string[], wait = (): unknown => "default") => {
+    const stopping = new AbortController();
+    const backendOf = () => wait() as string;
+    setTimeout(() => stopping.abort(), 20);
+    return fleet.enqueue(users, { signal: stopping.signal, backendOf });
+  };
+  await assert.rejects(enqueue(input), AbortError);
+  assert(isLeft);
+  await assert.rejects(enqueue(["a"], () => never), AbortError);
+  await assert.rejects(fleet.enqueue([], { signal: AbortSignal.abort() }), AbortError);
+  const { signal } = new AbortController();
+  assert.equal(await fleet.enqueue(slowly(["a", "b"]), { signal }), 2);
+});
+
 test("fleet › a collector that stops in between › the next has the rest, and what wasn't taken", async () => {
   await using redis = await startRedis();
   const options = { name: "sweep", redis: redis.url };
@@ -484,6 +512,11 @@ test("fleet › invalid options › are refused by name", async () => {
   assert.throws(
     () => new FleetWorker(() => {}, { name: "a", redis: redis.url, backends }),
     LocalProtocolError,
+  );
+  assert.throws(() => fleet.results(null as unknown as object), LocalProtocolError);
+  assert.throws(
+    () => fleet.results({ signal: {} as AbortSignal }),
+    /"signal" is not an AbortSignal/,
   );
   await assert.rejects(fleet.limit(null as unknown as object), LocalProtocolError);
   await assert.rejects(fleet.limit({ concurrency: 0 }), LocalProtocolError);
