@@ -87,7 +87,10 @@ export type FleetResult<Value> =
     readonly sent: boolean;
   };
 
-/** Throws a `LocalProtocolError` for a wrong name, and without a place of Redis: it would be this machine. */
+/**
+ * Throws a `LocalProtocolError` for a wrong name, without a place of Redis, which would be this machine, and for a
+ * prefix that BullMQ doesn't take.
+ */
 export function checkFleetOptions(options: FleetOptions): void {
   checkOptions(options);
   const { name, redis, prefix = "dovewire" } = options;
@@ -105,6 +108,11 @@ export function checkFleetOptions(options: FleetOptions): void {
     // It may have a password.
     throw new LocalProtocolError(
       '"redis" is no place of Redis. Set it to a URL like "redis://127.0.0.1:6379", or to options of ioredis.',
+    );
+  }
+  if (typeof redis === "object" && redis.keyPrefix) {
+    throw new LocalProtocolError(
+      '"redis" has a "keyPrefix", which BullMQ doesn\'t take. Set "prefix", beside "redis", instead.',
     );
   }
 }

@@ -478,6 +478,10 @@ test("fleet › invalid options › are refused by name", async () => {
     assert.throws(() => new Fleet(options), /"redis" is no place/);
     assert.throws(() => new FleetWorker(() => {}, options), /"redis" is no place/);
   }
+  // A worker that BullMQ refuses would leave its connection open.
+  const prefixed = { name: "a", redis: { host: "127.0.0.1", port: 1, keyPrefix: "x:" } };
+  assert.throws(() => new Fleet(prefixed), /Set "prefix", beside "redis"/);
+  assert.throws(() => new FleetWorker(() => {}, prefixed), /Set "prefix", beside "redis"/);
   const wrong: Record<string, readonly unknown[]> = {
     backends: [null, "default", [], [5]],
     retries: [-1, NaN, "5"],
