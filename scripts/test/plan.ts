@@ -96,6 +96,7 @@ const ONLY: Readonly<Record<string, { on: readonly RuntimeName[]; why: string }>
     on: ["bun"],
     why: "is about what is noted in Redis; tests/fleet/kill_test.ts runs fleets on each runtime",
   },
+  "tests/fleet/redis_out_of_reach_test.ts": { on: ["bun"], why: "is about Redis, too" },
   "tests/sweep/backends_test.ts": {
     on: ["node"],
     why: "is about servers that stand still",
