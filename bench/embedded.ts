@@ -27,7 +27,7 @@ async function smallCommands(run: Run): Promise<void> {
     await run.compare({
       name: "pipelined",
       ...{ amount, unit: "commands", goals: goalsOf({ connection }) },
-      ways: callers.atOnce(list, amount),
+      ways: callers.pipelined(list, amount),
     });
   }
   const count = run.size(64, 2);

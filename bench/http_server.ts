@@ -70,7 +70,7 @@ async function atOnce(run: Run, version: DovecotVersion): Promise<void> {
       watch.took(await load(port, CONNECTIONS, some));
       watch.did(some / requests);
     };
-    const amount = { amount: requests, unit: "requests" };
+    const amount = { amount: requests, unit: "requests", leastRounds: 2 };
     await run.compare({
       name: `over ${CONNECTIONS} connections, Dovecot ${version}`,
       ...amount,

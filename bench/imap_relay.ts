@@ -54,7 +54,7 @@ async function commands(run: Run): Promise<void> {
     { kind, count }: Omit<ClientTask, "port">,
   ) =>
     run.compare({
-      ...{ name, amount, unit, rounds: 11 },
+      ...{ name, amount, unit, rounds: 7 },
       ways: Object.fromEntries(
         Object.entries(ports).map(([way, port]) => {
           const task: ClientTask = { kind, port, count };

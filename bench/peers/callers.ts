@@ -20,7 +20,7 @@ export interface SmallCommand {
 /** What ways to run small commands must reach. */
 export interface SmallGoals {
   readonly connection: Goal;
-  /** Left out for commands at once: a client has one under way on each connection, and doesn't pipeline. */
+  /** Left out for commands at once: a client doesn't pipeline. */
   readonly client?: Goal;
 }
 
@@ -35,6 +35,11 @@ const NAMES = {
 /** The goals by the names of the ways. */
 export function goalsOf({ connection, client }: SmallGoals): Readonly<Record<string, Goal>> {
   return { [NAMES.connection]: connection, ...(client && { [NAMES.run]: client }) };
+}
+
+/** Does something so many times at once. */
+function atOnce(act: () => Promise<unknown>, times: number): Way {
+  return () => Promise.all(Array.from({ length: times }, act));
 }
 
 /** Open connections and clients of each kind to one UNIX socket, to run commands on. */
@@ -83,16 +88,21 @@ export class Callers implements AsyncDisposable {
     };
   }
 
-  /** One caller runs a command so many times at once. */
-  atOnce(command: SmallCommand, times: number): Readonly<Record<string, Way>> {
-    const repeat = (act: () => Promise<unknown>): Way => () =>
-      Promise.all(Array.from({ length: times }, act));
+  /** One connection runs a command so many times at once. */
+  pipelined(command: SmallCommand, times: number): Readonly<Record<string, Way>> {
     const [bare, connection] = [this.#bare[0], this.#connections[0]];
     return {
       [NAMES.bare]: () => bare.pipeline(encodeCommand(command), times),
-      [NAMES.connection]: repeat(() => connection.send(command)),
-      [NAMES.send]: repeat(() => this.#client.send(command)),
-      [NAMES.run]: repeat(() => this.#run(command)),
+      [NAMES.connection]: atOnce(() => connection.send(command), times),
+    };
+  }
+
+  /** The same, and by a client: it runs one after the other on its connection, and doesn't pipeline. */
+  atOnce(command: SmallCommand, times: number): Readonly<Record<string, Way>> {
+    return {
+      ...this.pipelined(command, times),
+      [NAMES.send]: atOnce(() => this.#client.send(command), times),
+      [NAMES.run]: atOnce(() => this.#run(command), times),
     };
   }
 

@@ -32,6 +32,12 @@ const HIGHLIGHTS: readonly (readonly [string, string, string, string])[] = [
   ["commands", "mailbox list, 64 callers", "Doveadm.run", "typed, 64 callers"],
   ["cold", "mailbox list, a connection or process for each", "doveadm", "`doveadm` as a process"],
   ["replies", "replies of 1 GiB, not framed", "streamed", "1 GiB streamed"],
+  [
+    "replies",
+    "replies of 1 GiB, not framed",
+    "streamed, reuseBuffer",
+    "the same, chunks that share memory",
+  ],
   ["save", "a mail of 1 GiB", "Doveadm.send", "`save` of 1 GiB"],
 ];
 
