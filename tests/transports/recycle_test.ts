@@ -90,6 +90,31 @@ test("recycle › each chunk is handed back › most are read into memory that w
   await close();
 });
 
+test("recycle › many connections that are read at once › each gets its own bytes, and keeps them", async () => {
+  const much = 600_000;
+  await Promise.all(Array.from({ length: 20 }, async (_, number) => {
+    const [here, there, close] = await pair();
+    const bytes = pattern.slice(0, much).map((byte) => byte ^ number);
+    const kept: { readonly at: number; readonly chunk: Uint8Array }[] = [];
+    let [at, chunks] = [0, 0];
+    const reading = readAll(here, much, (chunk) => {
+      assert.deepEqual(chunk, bytes.subarray(at, at + chunk.length));
+      if (chunks++ % 3 > 0) here.recycle?.(chunk);
+      else kept.push({ at, chunk });
+      at += chunk.length;
+    });
+    // Pieces from one byte to 90 KB.
+    for (let from = 0, size = 1; from < much; from += size, size = size * 7 % 90_001) {
+      await there.write(bytes.subarray(from, from + size));
+    }
+    await reading;
+    for (const { at, chunk } of kept) {
+      assert.deepEqual(chunk, bytes.subarray(at, at + chunk.length), "it was overwritten");
+    }
+    await close();
+  }));
+});
+
 test("read › small chunks that are kept › keep little memory", async () => {
   const [here, there, close] = await pair();
   const kept = new Set<ArrayBufferLike>();
