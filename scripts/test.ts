@@ -21,6 +21,7 @@ import { findTests } from "./test/files.ts";
 import { runJobs } from "./test/jobs.ts";
 import {
   checksOf,
+  isExhaustive,
   isPlanned,
   type RuntimeName,
   RUNTIMES,
@@ -33,6 +34,11 @@ import { type Assignment, TestJobs } from "./test/test_jobs.ts";
 
 const USAGE = `Usage: deno task test [--only=${["checks", ...RUNTIMES]}] [--suite=${SUITES}] ` +
   "[--jobs=N] [--times] [--] [FILTER…]";
+
+/** What `test:unit` says at its end. */
+const LEFT_OUT =
+  "\nRecordings, laws, fuzzers and examples are left out, since they compute for seconds: " +
+  "name some of them, as in `deno task test:unit laws`, or run `deno task test`.";
 
 /** The time limit of `deno install`, in milliseconds. */
 const TIMEOUT = 600_000;
@@ -88,7 +94,9 @@ function parseArgs(args: readonly string[]): Request {
 
 /** The files for each runtime. */
 async function assign({ only, suite, filters }: Request): Promise<readonly Assignment[]> {
-  const files = await findTests(filters);
+  const found = await findTests(filters);
+  const isQuick = suite === "unit" && filters.length === 0;
+  const files = isQuick ? found.filter((file) => !isExhaustive(file)) : found;
   return only.map((runtime) => ({
     runtime,
     files: files.filter((file) => isPlanned(suite, runtime, file)),
@@ -122,6 +130,7 @@ async function main(): Promise<boolean> {
   const checks = await checkJobs(summary, request.checks, isMeasured);
   await runJobs([...checks, ...tests], jobs);
   if (isMeasured) summary.printTimes(await cpuTime());
+  if (request.suite === "unit" && request.filters.length === 0) console.log(LEFT_OUT);
   return summary.print(Deno.env.get("CI") === "true");
 }
 

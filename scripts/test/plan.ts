@@ -341,6 +341,17 @@ const ALONE: readonly RegExp[] = [
   /^tests\/npm\//,
 ];
 
+/**
+ * The unit tests that compute for seconds: all that was recorded, conversations at random by the thousand, whole
+ * examples. `test:unit` runs them if they are named, and `deno task test` always.
+ */
+const EXHAUSTIVE: readonly RegExp[] = [
+  /^tests\/core\/.*recordings_test\.ts$/,
+  /^tests\/core\/.*(?:laws|fuzz|framing)_test\.ts$/,
+  /\/back_to_back_test\.ts$/,
+  /^tests\/examples\//,
+];
+
 /** The examples in the documentation, as programs. */
 const DOCS = /^tests\/examples_test\.ts$/;
 
@@ -362,7 +373,7 @@ export const NAMED: readonly (string | RegExp)[] = [
   ...Object.keys(FEWER),
   ...LONG,
   ...[...COMPUTING, COMPUTING_ON_BUN, COMPUTING_ON_NODE, IN_PROCESS, PACKAGES, README, TOOLS],
-  ...[...OTHER_NODES, ...SOAK, ...ALONE, DOCS],
+  ...[...OTHER_NODES, ...SOAK, ...ALONE, ...EXHAUSTIVE, DOCS],
 ];
 
 /** Whether a suite runs a file on a runtime. */
@@ -408,6 +419,11 @@ function isLeftOut(runtime: RuntimeName, file: TestFile): boolean {
   const isComputing = COMPUTING.some((it) => it.test(file.path));
   if (isComputing) return runtime === "bun" && !COMPUTING_ON_BUN.test(file.path);
   return runtime !== "bun" && isUnit(file) && IN_PROCESS.test(file.path);
+}
+
+/** Whether `test:unit` leaves a file out, unless it is named. */
+export function isExhaustive({ path }: TestFile): boolean {
+  return EXHAUSTIVE.some((it) => it.test(path));
 }
 
 /**
