@@ -31,7 +31,7 @@ const replacedFrom = 1_048_576;
 const tooLarge = 256 * 1_048_576;
 
 /**
- * A journal in a file, which only its owner can read. `sweep()` makes one of a path.
+ * A journal in a file, which only its owner can read. `sweep()` creates one for a path.
  *
  * When a second sweep opens the file, it takes it over: the first one ends with a `JournalError`, as if it
  * was killed. Runs on Node, Deno and Bun.
