@@ -395,6 +395,8 @@ class DenoTransport implements ReceivedTransport {
     const { buffer: current, byteOffset: next } = this.#buffer;
     // Chunks before this one may share its memory and be in use; so may one that is being read.
     if (buffer !== current || byteOffset + length !== next || this.#underWay > 0) return;
+    // It was transferred.
+    if (buffer.byteLength === 0) return;
     this.#buffer = new Uint8Array(buffer, byteOffset);
     // It costs nothing to keep while chunks fill much of it.
     const isUsed = length * 4 >= this.#buffer.length;

@@ -43,8 +43,10 @@ export class ReadMemory {
 
   /** Takes back a chunk that nothing refers to; see `Transport.recycle`. */
   recycle({ buffer, length }: Uint8Array): void {
-    if (lent.delete(buffer)) this.#free.push(new Uint8Array(buffer));
-    else if (length >= leastSize && this.#free.length === 0) {
+    // Memory that was transferred has no bytes any more.
+    if (lent.delete(buffer) && buffer.byteLength === memorySize) {
+      this.#free.push(new Uint8Array(buffer));
+    } else if (length >= leastSize && this.#free.length === 0) {
       this.#free.push(new Uint8Array(memorySize));
     }
   }

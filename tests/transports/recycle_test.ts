@@ -115,6 +115,25 @@ test("recycle › many connections that are read at once › each gets its own b
   }));
 });
 
+test("recycle › chunks whose memory was transferred › are ignored, and reading goes on", async () => {
+  const [here, there, close] = await pair();
+  let [at, chunks] = [0, 0];
+  const reading = readAll(here, size, (chunk) => {
+    assert.deepEqual(chunk, pattern.subarray(at, at + chunk.length));
+    at += chunk.length;
+    const { buffer } = chunk;
+    if (chunks++ % 3 === 2 && buffer instanceof ArrayBuffer) {
+      structuredClone(buffer, { transfer: [buffer] });
+    }
+    here.recycle?.(chunk);
+  });
+  for (let from = 0; from < size; from += 50_001) {
+    await there.write(pattern.subarray(from, from + 50_001));
+  }
+  await reading;
+  await close();
+});
+
 test("read › small chunks that are kept › keep little memory", async () => {
   const [here, there, close] = await pair();
   const kept = new Set<ArrayBufferLike>();
