@@ -5,7 +5,7 @@
  */
 
 import { decodeUtf8 } from "../bytes.ts";
-import { splitInPlace, splitText, tabUnescape, textValues } from "./tab_escape.ts";
+import { splitInPlace, splitText, tabUnescape } from "./tab_escape.ts";
 
 const TAB = 0x09;
 
@@ -75,7 +75,7 @@ export class Chunk {
     this.#text ??= this.#decodeFrom(start);
     const from = this.#textStart;
     if (!this.#isEven || start < from) {
-      return textValues(decodeUtf8(this.bytes.subarray(start, end - 1)));
+      return splitText(this.bytes.subarray(start, end));
     }
     const values = valuesIn(this.#text, start - from, end - from);
     return this.#mayHaveEscapes ? values.map(tabUnescape) : values;
@@ -168,9 +168,7 @@ export abstract class LazyReply implements DoveadmReplyBase {
     }
     if (start === end) return [];
     // Every value ends in a TAB, except the single JSON text that `user` answers with.
-    return chunk.bytes[end - 1] === TAB
-      ? chunk.values(start, end)
-      : textValues(decodeUtf8(this.escapedFields));
+    return chunk.bytes[end - 1] === TAB ? chunk.values(start, end) : splitText(this.escapedFields);
   }
 
   #split(): readonly Uint8Array[] {
