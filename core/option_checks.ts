@@ -83,6 +83,11 @@ export function shownValue(value: unknown): string {
   return isObject(value) ? "an object" : String(value);
 }
 
+/** Whether it is an object with names and values, and no array, `Map` or other collection. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return isObject(value) && !(Symbol.iterator in value);
+}
+
 /** Whether it is an array of strings. A hole in it is none, which `every()` would pass over. */
 export function isTextList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && Array.from(value).every(isText);

@@ -6,15 +6,17 @@
  */
 
 import { LocalProtocolError } from "../core/errors.ts";
-import { shownValue } from "../core/option_checks.ts";
+import { isRecord, shownValue } from "../core/option_checks.ts";
 
 /** Throws a `LocalProtocolError` unless a value is an object with names and values; `what` begins the message. */
 export function checkRecord(what: string, value: unknown): void {
-  if (value === undefined) return;
-  const isObject = typeof value === "object" && value !== null;
-  if (isObject && !(Symbol.iterator in value)) return;
+  if (value === undefined || isRecord(value)) return;
   // Not the value itself: it may be a whole message.
-  const shown = isObject ? "an array or a Map" : value === null ? "null" : `a ${typeof value}`;
+  const shown = value === null
+    ? "null"
+    : typeof value === "object"
+    ? "an array or a Map"
+    : `a ${typeof value}`;
   throw new LocalProtocolError(`${what} is ${shown}. Use an object, like { name: value }.`);
 }
 

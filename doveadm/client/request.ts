@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../core/errors.ts";
-import { checkOptions, shownValue } from "../../core/option_checks.ts";
+import { checkOptions, isRecord, shownValue } from "../../core/option_checks.ts";
 import { nameForMessages } from "../../core/doveadm/command.ts";
 import type { DoveadmCommand, DoveadmReply, LogLine } from "../../core/doveadm/mod.ts";
 import { checkInput, type Input } from "./input.ts";
@@ -78,9 +78,7 @@ export function checkRequest(request: DoveadmRequest): void {
 
 /** Throws a `LocalProtocolError` for what has no parameters by their names, of which nothing would be sent. */
 export function checkNamedValues(command: string, parameters: object): void {
-  const isNamed = typeof parameters === "object" && parameters !== null &&
-    !(Symbol.iterator in parameters);
-  if (isNamed) return;
+  if (isRecord(parameters)) return;
   throw new LocalProtocolError(
     `The parameters of ${
       nameForMessages(command)
