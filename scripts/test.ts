@@ -92,11 +92,15 @@ function parseArgs(args: readonly string[]): Request {
   };
 }
 
+/** Whether what computes for seconds is left out. */
+function isQuick({ suite, filters }: Pick<Request, "suite" | "filters">): boolean {
+  return suite === "unit" && filters.length === 0;
+}
+
 /** The files for each runtime. */
 async function assign({ only, suite, filters }: Request): Promise<readonly Assignment[]> {
   const found = await findTests(filters);
-  const isQuick = suite === "unit" && filters.length === 0;
-  const files = isQuick ? found.filter((file) => !isExhaustive(file)) : found;
+  const files = isQuick({ suite, filters }) ? found.filter((file) => !isExhaustive(file)) : found;
   return only.map((runtime) => ({
     runtime,
     files: files.filter((file) => isPlanned(suite, runtime, file)),
@@ -130,7 +134,7 @@ async function main(): Promise<boolean> {
   const checks = await checkJobs(summary, request.checks, isMeasured);
   await runJobs([...checks, ...tests], jobs);
   if (isMeasured) summary.printTimes(await cpuTime());
-  if (request.suite === "unit" && request.filters.length === 0) console.log(LEFT_OUT);
+  if (isQuick(request)) console.log(LEFT_OUT);
   return summary.print(Deno.env.get("CI") === "true");
 }
 
