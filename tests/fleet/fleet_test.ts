@@ -11,7 +11,7 @@ import {
 } from "../../fleet/mod.ts";
 import { startRedis } from "../harness/redis.ts";
 import { all, names, slowly } from "../sweep/memory_journal.ts";
-import { until } from "./until.ts";
+import { until } from "../harness/until.ts";
 
 const short = { lockDuration: 20_000, stalledInterval: 500 };
 

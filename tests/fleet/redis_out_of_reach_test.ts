@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { Fleet, FleetError, type FleetResult, FleetWorker } from "../../fleet/mod.ts";
 import { startRedis } from "../harness/redis.ts";
 import { all, names } from "../sweep/memory_journal.ts";
-import { until } from "./until.ts";
+import { until } from "../harness/until.ts";
 
 test("fleet › no Redis › is a FleetError after some seconds", async () => {
   await using fleet = new Fleet({ name: "sweep", redis: { host: "127.0.0.1", port: 1 } });

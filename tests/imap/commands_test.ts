@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { bad, continuation, defineCommand, ImapClient, no, ok, untagged } from "../../imap/mod.ts";
 import { encodeUtf8 } from "../../core/mod.ts";
 import { HeldTimers } from "../harness/held_timers.ts";
-import { long, password, running, serving, until, xwait } from "./served.ts";
+import { long, password, running, serving, xwait } from "./served.ts";
+import { until } from "../harness/until.ts";
 
 test("a handler › with arguments of all kinds › gets them with their types, and the session", async () => {
   const seen: unknown[] = [];

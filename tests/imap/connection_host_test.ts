@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectionHost, type HostedConnection } from "../../imap/connection_host.ts";
 import { memoryListener } from "../../transports/memory.ts";
-import { until } from "./served.ts";
+import { until } from "../harness/until.ts";
 
 /** A host of as many connections, which end as soon as they are shut down; `told` is when each was. */
 async function hosting(count: number) {

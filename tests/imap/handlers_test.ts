@@ -10,7 +10,8 @@ import {
   type TaggedResult,
   untagged,
 } from "../../imap/mod.ts";
-import { failure, long, running, until } from "./served.ts";
+import { failure, long, running } from "./served.ts";
+import { until } from "../harness/until.ts";
 
 const throwing: readonly (readonly [string, ImapCommand, RegExp])[] = [
   [

@@ -20,6 +20,7 @@ import {
 } from "../../imap/mod.ts";
 import { connect, listen } from "../../transports/mod.ts";
 import type { ConnectOptions, ListenOptions, Transport } from "../../transports/transport.ts";
+import { until } from "../harness/until.ts";
 
 /** The password of everybody. */
 export const password = "s3cret";
@@ -191,14 +192,6 @@ export class Client implements AsyncDisposable {
 
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-}
-
-/** Resolves when something is so; fails after more than a minute. */
-export async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    assert(turn < 6000, `It never came to ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

@@ -15,7 +15,8 @@ import { connect, listen } from "../../transports/mod.ts";
 import { certificates } from "../harness/certificates.ts";
 import { HeldTimers } from "../harness/held_timers.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
-import { Client, password, serving, until, xwait } from "./served.ts";
+import { Client, password, serving, xwait } from "./served.ts";
+import { until } from "../harness/until.ts";
 
 const address = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
 

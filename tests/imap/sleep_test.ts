@@ -11,7 +11,8 @@ import {
   sleep,
   untagged,
 } from "../../imap/mod.ts";
-import { failure, running, until } from "./served.ts";
+import { failure, running } from "./served.ts";
+import { until } from "../harness/until.ts";
 
 /** A command that sleeps, with a handler for each call. */
 function sleeping(...handlers: ((state: unknown, wake: () => void) => unknown)[]): ImapCommand {

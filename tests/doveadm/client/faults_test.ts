@@ -21,6 +21,7 @@ import { withEnoughTime } from "../../harness/enough_time.ts";
 import { listen, listenAndNeverAccept, listenNowhere } from "../../harness/sockets.ts";
 import { largeMail } from "./large_mail.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
+import { until } from "../../harness/until.ts";
 
 const list = { name: "mailbox list", user: "alice" };
 const messages = { name: "mailbox status", user: "alice", args: ["messages", "INBOX"] };
@@ -396,12 +397,4 @@ async function openStream(doveadm: Doveadm) {
   const stream = doveadm.stream({ name: "fetch", user: "alice", args: ["uid", "all"] });
   assert(!(await stream.next()).done);
   return stream;
-}
-
-/** Waits for something that comes true soon. */
-async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !await isTrue(); tries++) {
-    assert(tries < 6_000, "it never came true");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

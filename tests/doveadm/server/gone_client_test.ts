@@ -8,18 +8,11 @@ import { connect as dialTls } from "node:tls";
 import { serve, type ServeSettings } from "../../../doveadm/server/mod.ts";
 import { certificates } from "../../harness/certificates.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
+import { until } from "../../harness/until.ts";
 
 const password = "s3cret";
 const login = `PLAIN\t${btoa(`\0doveadm\0${password}`)}\n`;
 const sleep = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
-
-/** Resolves when something has happened; fails after a minute. */
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    assert(turn < 3000, `It never happened that ${what}.`);
-    await sleep(20);
-  }
-}
 
 /** A server whose handler reads as much of its input as the command says, and waits for its signal. */
 async function setUp(

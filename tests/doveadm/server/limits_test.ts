@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LocalProtocolError } from "../../../mod.ts";
 import { serve } from "../../../doveadm/server/mod.ts";
-import { bytes, hello, rest, setUp, sleep, until } from "./memory_server.ts";
+import { bytes, hello, rest, setUp, sleep } from "./memory_server.ts";
+import { until } from "../../harness/until.ts";
 
 test("options › no login at all, impossible logins, invalid numbers › are refused", async () => {
   const handler = () => [];

@@ -4,7 +4,6 @@
  * @module
  */
 
-import assert from "node:assert/strict";
 import { DoveadmConnection, type DoveadmLog } from "../../../mod.ts";
 import {
   type DoveadmHandler,
@@ -65,12 +64,4 @@ export async function rest(transport: Transport): Promise<string> {
   let all = "";
   for (let chunk; (chunk = await transport.read()) !== undefined;) all += text(chunk);
   return all;
-}
-
-/** Resolves when something has come to pass, and rejects when that takes too long. */
-export async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    assert(turn < 6000, `It never came to pass that ${what}.`);
-    await sleep(10);
-  }
 }

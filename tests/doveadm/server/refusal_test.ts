@@ -8,7 +8,8 @@ import { AuthenticationError, connect } from "../../../mod.ts";
 import { type DoveadmServer, serve, type ServeOptions } from "../../../doveadm/server/mod.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
-import { sleep, until } from "./memory_server.ts";
+import { sleep } from "./memory_server.ts";
+import { until } from "../../harness/until.ts";
 
 const password = "s3cret";
 const place = { hostname: "127.0.0.1", port: 0 };

@@ -8,7 +8,8 @@ import {
   serve,
 } from "../../../doveadm/server/mod.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-import { bytes, hello, rest, setUp, sleep, until } from "./memory_server.ts";
+import { bytes, hello, rest, setUp, sleep } from "./memory_server.ts";
+import { until } from "../../harness/until.ts";
 
 async function* piecewise(): AsyncGenerator<Uint8Array> {
   yield bytes("in ");

@@ -14,8 +14,8 @@ import { ImapClient, ImapCommandError, serve } from "../../../imap/mod.ts";
 import { listen } from "../../../transports/mod.ts";
 import { startRedis } from "../../harness/redis.ts";
 import { openSockets, socketsDownTo, temporaryFolder } from "../../harness/sockets.ts";
-import { until } from "../../imap/served.ts";
 import { createKeys } from "../xkeysync/keys.ts";
+import { until } from "../../harness/until.ts";
 
 const anyPort = { hostname: "127.0.0.1", port: 0 };
 

@@ -6,8 +6,8 @@ import { LocalProtocolError } from "../../../core/mod.ts";
 import { type ExecOptions, type ExecProgram, xexec } from "../../../examples/xexec/command.ts";
 import type { ScriptedEnd } from "../../imap/scripted_end.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
-import { until } from "../../imap/served.ts";
 import { connectToCommands, talkTo } from "../command_server.ts";
+import { until } from "../../harness/until.ts";
 
 /** A shell's script, which gets the client's words. */
 function script(text: string, more: Partial<ExecProgram> = {}): ExecProgram {

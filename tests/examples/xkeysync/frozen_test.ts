@@ -5,9 +5,10 @@ import { test } from "node:test";
 import { xkeyCommands } from "../../../examples/xkeysync/commands.ts";
 import type { KeyStore } from "../../../examples/xkeysync/key_store.ts";
 import { MemoryKeyStore } from "../../../examples/xkeysync/memory_key_store.ts";
-import { RelaySetup, until } from "../../imap/relay/relay_setup.ts";
+import { RelaySetup } from "../../imap/relay/relay_setup.ts";
 import { created, deleted, end } from "./key_server.ts";
 import { createKeys } from "./keys.ts";
+import { until } from "../../harness/until.ts";
 
 /** A store in memory that counts who watches it, and fails when it is told to. */
 class TestStore implements KeyStore {

@@ -11,10 +11,10 @@ import {
 import { readPublicKey } from "../../../examples/xkeysync/public_key.ts";
 import { ImapClient } from "../../../imap/client.ts";
 import { type Redis, startRedis } from "../../harness/redis.ts";
-import { until } from "../../imap/served.ts";
 import { connectToKeys, talkTo } from "./key_server.ts";
 import { createKeys } from "./keys.ts";
 import { Calls, testKeyStore } from "./store_cases.ts";
+import { until } from "../../harness/until.ts";
 
 /** A Redis and two stores, as two relays have them. */
 async function openStores(options: RedisKeyStoreOptions = {}) {

@@ -7,9 +7,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KeyStore } from "../../../examples/xkeysync/key_store.ts";
-import { until } from "../../imap/served.ts";
 import { connectToKeys, created, deleted, end, talkTo } from "./key_server.ts";
 import { createKeys } from "./keys.ts";
+import { until } from "../../harness/until.ts";
 
 /** Stores over the same keys, as two processes have them; the same one if there can't be two. */
 export interface OpenStores extends AsyncDisposable {

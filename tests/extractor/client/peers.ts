@@ -13,6 +13,7 @@ import { encodeResponse, type ExtractorMethod } from "../../../extractor/message
 import { Driver } from "../../../transports/driver.ts";
 import { memoryPair, type MemoryPairOptions } from "../../../transports/memory.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
+import { until } from "../../harness/until.ts";
 
 /** A fake's answer: a message, or "exit" to end. */
 export type Answer = Uint8Array | "exit";
@@ -61,14 +62,6 @@ export class FakeExtractor {
 /** The answer to "count". */
 export function counted(count: number): Uint8Array {
   return encodeResponse("count", { count: BigInt(count) });
-}
-
-/** Resolves when a condition is true. */
-export async function until(isTrue: () => boolean): Promise<void> {
-  for (let turn = 0; !isTrue(); turn++) {
-    assert(turn < 30_000, `it never became true: ${isTrue}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 /** A promise, and the function that resolves it. */

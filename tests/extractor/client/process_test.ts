@@ -18,7 +18,8 @@ import {
 import { failureResponse } from "../../../extractor/messages/methods.ts";
 import { memoryPair } from "../../../transports/memory.ts";
 import { spawn } from "../../../transports/mod.ts";
-import { errorOf, gate, leavingNoProcess, nowhere, perl, until } from "./peers.ts";
+import { errorOf, gate, leavingNoProcess, nowhere, perl } from "./peers.ts";
+import { until } from "../../harness/until.ts";
 
 // The extractors here are small programs that behave like broken ones.
 

@@ -14,7 +14,8 @@ import { encodeResponse } from "../../../extractor/messages/methods.ts";
 import { memoryPair } from "../../../transports/memory.ts";
 import { TransportError } from "../../../transports/transport.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-import { type Answer, counted, errorOf, FakeExtractor, gate, until } from "./peers.ts";
+import { type Answer, counted, errorOf, FakeExtractor, gate } from "./peers.ts";
+import { until } from "../../harness/until.ts";
 
 // The extractors here are fakes in memory, which behave like broken, hostile or slow ones.
 

@@ -9,7 +9,7 @@ import { connect, listen } from "../../../transports/mod.ts";
 import { type Dovecot, type DovecotOptions, startDovecot } from "../../harness/dovecot/dovecot.ts";
 import { logged } from "../../harness/dovecot/log.ts";
 import { ScriptedEnd } from "../scripted_end.ts";
-import { until } from "./relay_setup.ts";
+import { until } from "../../harness/until.ts";
 
 const versions = ["2.3", "2.4"] as const;
 

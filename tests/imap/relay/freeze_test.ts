@@ -13,7 +13,8 @@ import {
 } from "../../../imap/mod.ts";
 import type { ServeRelayOptions } from "../../../imap/relay/mod.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-import { RelaySetup, until } from "./relay_setup.ts";
+import { RelaySetup } from "./relay_setup.ts";
+import { until } from "../../harness/until.ts";
 
 /** A number that a command tells, and each change of it. */
 class Stock {

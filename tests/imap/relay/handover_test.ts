@@ -17,7 +17,8 @@ import type { Listener } from "../../../transports/transport.ts";
 import { certificates } from "../../harness/certificates.ts";
 import { atFullSize } from "../../harness/soak.ts";
 import { ScriptedEnd } from "../scripted_end.ts";
-import { lineFrom, listed, logIn, until } from "./relay_setup.ts";
+import { lineFrom, listed, logIn } from "./relay_setup.ts";
+import { until } from "../../harness/until.ts";
 
 const place = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
 

@@ -119,12 +119,6 @@ export async function logIn(client: ScriptedEnd, server: ScriptedEnd): Promise<v
 /** What the client is told of {@linkcode listed} in the greeting. */
 export const greeted = "IMAP4rev1 IDLE LITERAL+ SASL-IR AUTH=PLAIN AUTH=LOGIN";
 
-/** Resolves when a condition holds, which something is on its way to make true. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
-/** The next bytes, which are a line here. */
 /** The next line that a transport brings, if nothing comes after it. */
 export async function lineFrom(
   transport: { read(): Promise<Uint8Array | undefined> },

@@ -9,7 +9,8 @@ import { memoryListener } from "../../../transports/memory.ts";
 import type { Transport } from "../../../transports/transport.ts";
 import { HeldTimers } from "../../harness/held_timers.ts";
 import { leavingNothing } from "../../harness/leftovers.ts";
-import { greeted, listed, RelaySetup, until } from "./relay_setup.ts";
+import { greeted, listed, RelaySetup } from "./relay_setup.ts";
+import { until } from "../../harness/until.ts";
 
 const greeting = `* OK [CAPABILITY ${listed}] ready.\r\n`;
 const unreachable = "* BYE [UNAVAILABLE] The mail server can't be reached. Try again later.\r\n";

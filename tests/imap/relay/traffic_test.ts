@@ -8,7 +8,8 @@ import { continuation, defineCommand, ok, untagged } from "../../../imap/mod.ts"
 import { connect } from "../../../transports/mod.ts";
 import { certificates } from "../../harness/certificates.ts";
 import { ScriptedEnd } from "../scripted_end.ts";
-import { greeted, lineFrom, listed, RelaySetup, until } from "./relay_setup.ts";
+import { greeted, lineFrom, listed, RelaySetup } from "./relay_setup.ts";
+import { until } from "../../harness/until.ts";
 
 const greeting = `* OK [CAPABILITY ${listed}] ready.\r\n`;
 

@@ -14,11 +14,7 @@ import { type DoveadmHandler, httpHandler } from "../../../../doveadm/server/mod
 import { mailHandler, MailSystem } from "../../../../testing/mod.ts";
 import { authorization, password } from "./requests.ts";
 import { ways } from "./serving.ts";
-
-/** Polls until a condition holds. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(5);
-}
+import { until } from "../../../harness/until.ts";
 
 /** A connection that sends a text; collects what arrives until `end`. */
 function send(url: string, text: string) {
