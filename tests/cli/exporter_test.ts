@@ -211,7 +211,7 @@ function exchange(port: number, text: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = "";
     const socket = connectSocket({ host: "127.0.0.1", port }, () => socket.write(text));
-    socket.on("data", (chunk) => answer += chunk);
+    socket.setEncoding("utf8").on("data", (chunk) => answer += chunk);
     // What was answered before it counts.
     socket.on("error", () => {});
     socket.on("close", () => resolve(answer));

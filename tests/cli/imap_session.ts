@@ -23,7 +23,7 @@ export async function logIn(
   const socket = connectSocket({ host: "127.0.0.1", port });
   let received = "";
   let onAnswer = () => {};
-  socket.on("data", (chunk) => {
+  socket.setEncoding("utf8").on("data", (chunk) => {
     received += chunk;
     onAnswer();
   });

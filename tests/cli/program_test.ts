@@ -36,7 +36,7 @@ function start(
   };
   const child = spawn(process.execPath, [...runArguments, program, ...words], { env, stdio });
   let errors = "";
-  child.stderr?.on("data", (chunk) => errors += chunk);
+  child.stderr?.setEncoding("utf8").on("data", (chunk) => errors += chunk);
   const ended = new Promise<{ readonly code: number | null; readonly signal: string | null }>(
     (resolve, reject) => {
       child.on("error", reject);
@@ -188,7 +188,7 @@ test("standard input › is read for several servers › each gets the whole", a
   const words = ["-f", "tab", "fetch", "-F", "-", "size.virtual", "all"];
   const listing = start(words, { server, stdio: ["pipe", "pipe", "pipe"] });
   let rows = "";
-  listing.child.stdout!.on("data", (chunk) => rows += chunk);
+  listing.child.stdout!.setEncoding("utf8").on("data", (chunk) => rows += chunk);
   listing.child.stdin!.end("alice\nbob\n");
   assert.equal((await listing.wait()).code, 0);
   const expected = [one, other].flatMap((path) =>

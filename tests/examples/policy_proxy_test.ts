@@ -93,7 +93,7 @@ test("policy proxy › as a program, SIGTERM after a refused login › the log t
   const program = fileURLToPath(new URL("../../examples/policy_proxy.ts", import.meta.url));
   const child = spawn(process.execPath, [...argumentsToRun(program), file]);
   let errors = "";
-  child.stderr.on("data", (chunk) => errors += chunk);
+  child.stderr.setEncoding("utf8").on("data", (chunk) => errors += chunk);
   const ended = once(child, "close");
   try {
     await once(child.stdout, "data");

@@ -196,7 +196,7 @@ function answers(path: string): Promise<boolean> {
     let answer = "";
     const socket = connect({ path });
     socket.on("connect", () => socket.write("PING\r\n"));
-    socket.on("data", (chunk) => {
+    socket.setEncoding("utf8").on("data", (chunk) => {
       answer += chunk;
       if (answer.includes("\n")) socket.destroy();
     });

@@ -23,7 +23,7 @@ async function startServer(project: Project): Promise<{ url: string; child: Chil
   const child = spawn(process.execPath, args, { cwd: path, stdio: ["ignore", "pipe", "inherit"] });
   const url = await new Promise<string>((resolve, reject) => {
     let output = "";
-    child.stdout?.on("data", (chunk) => {
+    child.stdout?.setEncoding("utf8").on("data", (chunk) => {
       output += chunk;
       if (output.includes("\n")) resolve(output.trim());
     });

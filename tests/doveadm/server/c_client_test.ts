@@ -51,8 +51,8 @@ function doveadm(
     const child = spawn("doveadm", [...config, ...words]);
     let stdout = "";
     let stderr = "";
-    child.stdout.on("data", (chunk) => stdout += chunk);
-    child.stderr.on("data", (chunk) => stderr += chunk);
+    child.stdout.setEncoding("utf8").on("data", (chunk) => stdout += chunk);
+    child.stderr.setEncoding("utf8").on("data", (chunk) => stderr += chunk);
     child.on("error", reject);
     child.on(
       "close",

@@ -136,8 +136,8 @@ test("a client that waits › over TLS, its input unread for a while › gets it
     secured.write(lines(2_000_000));
     let heard = "";
     await new Promise<void>((resolve) => {
-      secured.on("data", (chunk) => {
-        heard += String(chunk);
+      secured.setEncoding("utf8").on("data", (chunk) => {
+        heard += chunk;
         if (/aborted\t[^]*\+\n$/.test(heard)) resolve();
       });
     });
@@ -242,7 +242,7 @@ test("a client that closes its side › after its input, which is unread › get
   const answers = await Promise.all(cases.map(async ({ minor, size }) => {
     const socket = client(address);
     let heard = "";
-    socket.on("data", (chunk) => heard += String(chunk));
+    socket.setEncoding("utf8").on("data", (chunk) => heard += chunk);
     const command = `\ta\tsave\tanswers\n${lines(size)}.\n`;
     socket.end(`VERSION\tdoveadm-server\t1\t${minor}\n${login}${command}`);
     await new Promise((resolve) => socket.on("end", resolve));

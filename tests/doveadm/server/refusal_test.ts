@@ -44,7 +44,7 @@ function exchange(server: DoveadmServer, lines: string, { halfClose = false } = 
   if (halfClose) socket.end(lines);
   else socket.write(lines);
   return new Promise<{ heard: string; time: number }>((resolve) => {
-    socket.on("data", (chunk) => heard += String(chunk));
+    socket.setEncoding("utf8").on("data", (chunk) => heard += chunk);
     const done = () => {
       socket.destroy();
       resolve({ heard, time: performance.now() - start });

@@ -25,8 +25,8 @@ export class RelayProgram {
     this.#child = spawn(process.execPath, [...argumentsToRun(file), ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
-    this.#child.stdout.on("data", (chunk) => this.#said += chunk);
-    this.#child.stderr.on("data", (chunk) => this.errors += chunk);
+    this.#child.stdout.setEncoding("utf8").on("data", (chunk) => this.#said += chunk);
+    this.#child.stderr.setEncoding("utf8").on("data", (chunk) => this.errors += chunk);
     this.#ended = once(this.#child, "close") as Promise<[number | null, string | null]>;
   }
 

@@ -24,7 +24,7 @@ async function startMover(path: string, what: "move" | "mark" | "clean"): Promis
   const args = argumentsToRun(program);
   const child = spawn(execPath, [...args, path, what], { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
-  child.stderr.on("data", (text) => errors += text);
+  child.stderr.setEncoding("utf8").on("data", (text) => errors += text);
   // From the start: it could end by itself at any time.
   const closed = once(child, "close");
   await Promise.race([

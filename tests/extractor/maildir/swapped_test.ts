@@ -38,7 +38,7 @@ async function startSwapper(directory: string, target: string): Promise<ChildPro
     stdio: ["ignore", "pipe", "pipe"],
   });
   let errors = "";
-  child.stderr!.on("data", (text) => errors += text);
+  child.stderr!.setEncoding("utf8").on("data", (text) => errors += text);
   await Promise.race([
     once(child.stdout!, "data"),
     once(child, "exit").then(() => assert.fail(`The swapper ended: ${errors}`)),

@@ -378,7 +378,7 @@ testScene("extractor › a broken or incomplete request › exit code 4", async 
   const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe"] });
   const end = new Promise<number | null>((resolve) => child.on("close", resolve));
   let stderr = "";
-  child.stderr.on("data", (chunk) => stderr += chunk);
+  child.stderr.setEncoding("utf8").on("data", (chunk) => stderr += chunk);
   child.stdin.on("error", () => {});
   child.stdin.write(request("auth", {}));
   await new Promise((resolve) => child.stdout.once("data", resolve));

@@ -459,7 +459,7 @@ function answers(address: NetConnectOpts, deadline: number): Promise<boolean> {
     let received = "";
     socket.setTimeout(Math.max(1, deadline - Date.now()));
     socket.on("connect", () => socket.write("VERSION\tdoveadm-server\t1\t1\n"));
-    socket.on("data", (chunk) => {
+    socket.setEncoding("utf8").on("data", (chunk) => {
       received += chunk;
       if (received.includes("\n")) socket.destroy();
     });

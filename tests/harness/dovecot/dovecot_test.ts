@@ -324,7 +324,7 @@ async function assertEndsWithParent(
     const exited = new Promise((resolve) => child.once("exit", resolve));
     const line = await new Promise<string>((resolve) => {
       let output = "";
-      child.stdout.on("data", (chunk) => {
+      child.stdout.setEncoding("utf8").on("data", (chunk) => {
         output += chunk;
         if (output.endsWith("\n")) resolve(output.trim());
       });

@@ -29,7 +29,7 @@ export async function deliver(
   const [command, ...args] = commandOf(dovecot, "dovecot-lda", ["-d", user, "-m", mailbox]);
   const agent = spawn(command, args);
   let said = "";
-  agent.stderr.on("data", (chunk) => said += chunk);
+  agent.stderr.setEncoding("utf8").on("data", (chunk) => said += chunk);
   agent.stdin.end(mail);
   const code = await new Promise((resolve, reject) => {
     agent.on("error", reject);
@@ -51,7 +51,7 @@ export class ImapSession implements AsyncDisposable {
     const command = commandOf(dovecot, "imap", ["-u", user]);
     // Some runtimes use sockets as pipes, and that program accepts no socket but its login's.
     this.#server = spawn("sh", ["-c", '"$@" | cat', "sh", ...command]);
-    this.#server.stdout.on("data", (chunk) => {
+    this.#server.stdout.setEncoding("utf8").on("data", (chunk) => {
       this.#received += chunk;
       this.#hear();
     });

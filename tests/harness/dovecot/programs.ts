@@ -46,8 +46,8 @@ export function runScript(script: string, args: readonly string[]): Promise<void
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
-    child.stdout.on("data", (chunk) => output += chunk);
-    child.stderr.on("data", (chunk) => output += chunk);
+    child.stdout.setEncoding("utf8").on("data", (chunk) => output += chunk);
+    child.stderr.setEncoding("utf8").on("data", (chunk) => output += chunk);
     child.on("error", reject);
     child.on("close", (status, signal) => {
       if (status === 0) return resolve();

@@ -21,8 +21,8 @@ function start(program: string, args: readonly string[], env: Readonly<Record<st
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let errors = "";
-  child.stdout.on("data", (chunk) => output += chunk);
-  child.stderr.on("data", (chunk) => errors += chunk);
+  child.stdout.setEncoding("utf8").on("data", (chunk) => output += chunk);
+  child.stderr.setEncoding("utf8").on("data", (chunk) => errors += chunk);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);
