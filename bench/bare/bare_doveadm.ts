@@ -24,6 +24,8 @@ export interface BareDoveadmOptions {
    * what nobody can do without who has to find the end of a value.
    */
   readonly looksForEscapes?: boolean;
+  /** Whether each chunk has a new buffer, as it has to if somebody may keep it. */
+  readonly hasNewBuffers?: boolean;
 }
 
 /** What is awaited. */
@@ -50,7 +52,7 @@ export class BareDoveadm implements Disposable {
   /** Connects, and logs in. */
   static async open(
     address: Address,
-    { password, minor = 0, looksForEscapes = false }: BareDoveadmOptions = {},
+    { password, minor = 0, looksForEscapes = false, hasNewBuffers }: BareDoveadmOptions = {},
   ): Promise<BareDoveadm> {
     const awaited: Awaited = { lines: 0, bytes: 0, controls: 0 };
     const socket = await connectBare({ address }, {
@@ -63,7 +65,7 @@ export class BareDoveadm implements Disposable {
       onEnd(error = new Error("The server has closed the connection.")) {
         awaited.onError?.(error);
       },
-    });
+    }, { hasNewBuffers });
     const bare = new BareDoveadm(socket, awaited);
     // The greeting has one more line with a version.
     await bare.send(encodeUtf8(`VERSION\tdoveadm-server\t1\t${minor}\n`), {

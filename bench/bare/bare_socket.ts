@@ -40,24 +40,39 @@ export interface BareApis {
   readonly receivers: Readonly<Record<string, BareConnect>>;
 }
 
-/** The APIs of this runtime. */
-export async function bareApis(): Promise<BareApis> {
+/** The name of Node's API with TLS, which all runtimes have. */
+export const NODE_TLS = "node:tls";
+
+/** The APIs of this runtime, with TLS or without. */
+export async function bareApis({ isSecured }: { readonly isSecured: boolean }): Promise<BareApis> {
+  const { connectByNode } = await import("./node.ts");
+  const byNode = { [isSecured ? NODE_TLS : "node:net"]: connectByNode };
   if ("Deno" in globalThis) {
     const { connectByDeno } = await import("./deno.ts");
     return {
-      always: { "Deno.connect": connectByDeno({ reusesBuffer: true }) },
+      always: {
+        "Deno.connect": connectByDeno({ reusesBuffer: true }),
+        ...(isSecured ? byNode : {}),
+      },
       // As it has to be if bytes are passed on.
       receivers: { "Deno.connect, new buffers": connectByDeno({ reusesBuffer: false }) },
     };
   }
-  const { connectByNode } = await import("./node.ts");
-  if (!("Bun" in globalThis)) return { always: { "node:net": connectByNode }, receivers: {} };
+  if (!("Bun" in globalThis)) return { always: byNode, receivers: {} };
   const { connectByBun } = await import("./bun.ts");
-  return { always: { "Bun.connect": connectByBun, "node:net": connectByNode }, receivers: {} };
+  return { always: { "Bun.connect": connectByBun, ...byNode }, receivers: {} };
 }
 
-/** Connects by the API that is the floor. */
-export async function connectBare(place: Place, listener: BareListener): Promise<BareSocket> {
-  const { always } = await bareApis();
-  return await Object.values(always)[0](place, listener);
+/** Whether the floor of this runtime has all that it receives in one buffer, unless it is told otherwise. */
+export const isBufferShared = "Deno" in globalThis;
+
+/** Connects by the API that is the floor; on request with a new buffer for each chunk. */
+export async function connectBare(
+  place: Place,
+  listener: BareListener,
+  { hasNewBuffers = false }: { readonly hasNewBuffers?: boolean } = {},
+): Promise<BareSocket> {
+  const { always, receivers } = await bareApis({ isSecured: place.ca !== undefined });
+  const apis = hasNewBuffers ? { ...receivers, ...always } : always;
+  return await Object.values(apis)[0](place, listener);
 }

@@ -20,6 +20,8 @@ export interface Goal {
   readonly mostCpu?: number;
   /** How far memory may rise, in MiB. */
   readonly mostMemory?: number;
+  /** The way of a bare program that has to do as much: nobody can be expected to be faster than that. */
+  readonly limit?: string;
 }
 
 /** What one way took, all in milliseconds for the comparison's amount. */

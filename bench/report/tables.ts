@@ -57,7 +57,14 @@ export interface Miss {
   readonly runtime: RunResult["runtime"];
   readonly goal: string;
   readonly found: string;
+  /** What a bare program that has to do as much reaches, if that is known. */
+  readonly possible: string | undefined;
+  /** Whether that is hardly more. */
+  readonly isAtLimit: boolean;
 }
+
+/** The part of what a bare program reaches that is hardly less: as much as a transport may take. */
+const HARDLY_LESS = 0.9;
 
 /** All that miss their goals. */
 export function missesOf(results: readonly BenchResult[]): readonly Miss[] {
@@ -67,14 +74,30 @@ export function missesOf(results: readonly BenchResult[]): readonly Miss[] {
         ways.filter(({ isMet }) => isMet === false).map((way): Miss => ({
           ...{ bench, runtime, name: `${name}: ${way.way}`, goal: shownGoal(way.goal) },
           found: shownBoth(way),
+          ...limitOf(way, ways),
         }))
       ),
       ...quantities.filter(({ isMet }) => isMet === false).map((quantity): Miss => ({
         ...{ bench, runtime, name: quantity.name, goal: `≤ ${shown(quantity.most!)}` },
         found: `${shown(quantity.value)} ${quantity.unit}`,
+        ...{ possible: undefined, isAtLimit: false },
       })),
     ])
   );
+}
+
+/** What is possible where a way misses its goal. */
+function limitOf(
+  { goal, ratio, memory = 0 }: WayResult,
+  ways: readonly WayResult[],
+): Pick<Miss, "possible" | "isAtLimit"> {
+  const limit = ways.find(({ way }) => way === goal?.limit);
+  if (limit === undefined) return { possible: undefined, isAtLimit: false };
+  const isSlow = ratio < HARDLY_LESS * limit.ratio;
+  return {
+    possible: shownBoth(limit),
+    isAtLimit: !isSlow && memory <= (goal?.mostMemory ?? Infinity),
+  };
 }
 
 function shownBoth({ ratio, cpuRatio, memory, goal }: WayResult): string {

@@ -82,6 +82,27 @@ test("bench tables › a missed goal › is in bold, and named among the losses"
   assert.match(shortSection([result]), /We miss our own goals in 2 figures: commands \(2\)\./);
 });
 
+test("bench tables › a missed goal with a bare program that has to do as much › says what that reaches", async () => {
+  for (const [ours, isAtLimit] of [[21, true], [40, false]] as const) {
+    const run = new Run(options);
+    await run.compare({
+      ...{ name: "streams", amount: 100, unit: "MiB" },
+      ways: {
+        floor: (watch) => watch.took(10),
+        looking: (watch) => watch.took(20),
+        ours: (watch) => watch.took(ours),
+      },
+      goals: { ours: { least: 0.9, limit: "looking" } },
+    });
+    const result = { bench: "commands", title: "Streams", runs: [run.result] };
+    const [miss] = missesOf([result]);
+    assert.equal(miss.isAtLimit, isAtLimit);
+    assert.match(miss.possible!, /^0\.50 /);
+    assert.match(longSection([result]), /\| ≥ 0\.90 \| 0\.\d\d [^|]*\| 0\.50 [^|]*\|/);
+    assert.equal(/In 1 of them a bare program/.test(shortSection([result])), isAtLimit);
+  }
+});
+
 test("bench tables › runs on several runtimes › have a column each", async () => {
   const [node, bun] = await Promise.all([slowResult("node"), slowResult("bun")]);
   const both = { ...node, runs: [...node.runs, ...bun.runs] };
