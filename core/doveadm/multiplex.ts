@@ -123,7 +123,7 @@ export class Demultiplexer {
     return this.#bytes.length - this.#at + this.#waiting.size;
   }
 
-  /** Takes bytes that arrived. */
+  /** Takes bytes that arrived. The chunk belongs to it from here on: packets are joined in place. */
   push(chunk: Uint8Array): void {
     this.#waiting.push(chunk);
   }
@@ -198,13 +198,36 @@ export class Demultiplexer {
     this.#onFrame?.({ type: "packet", channel: this.#channel, size: this.#left });
   }
 
+  /** The rest of a packet, as far as it is in the chunk, and the packets of the same channel after it. */
   #packet(): Segment {
     const start = this.#at;
-    const end = Math.min(this.#bytes.length, start + this.#left);
+    let bytes = this.#bytes;
+    let end = this.#takePacket();
+    // In a view of its own: readers keep what they found out about those of the chunk, of which some are moved.
+    if (this.#isContinued()) bytes = bytes.subarray();
+    while (this.#isContinued()) {
+      this.#setPacket(bytes, this.#at);
+      const from = this.#at += headSize;
+      const to = this.#takePacket();
+      bytes.copyWithin(end, from, to);
+      end += to - from;
+    }
+    return { channel: this.#channel, bytes, start, end };
+  }
+
+  /** Takes what the chunk has of a packet, and returns where that ends. */
+  #takePacket(): number {
+    const end = Math.min(this.#bytes.length, this.#at + this.#left);
+    this.#left -= end - this.#at;
     this.#at = end;
-    this.#left -= end - start;
     if (this.#left === 0) this.#state = "packet-head";
-    return { channel: this.#channel, bytes: this.#bytes, start, end };
+    return end;
+  }
+
+  /** Whether the chunk goes on with a packet of the same channel. Who wants to know of each frame gets them one by one. */
+  #isContinued(): boolean {
+    return this.#left === 0 && this.#at + headSize < this.#bytes.length &&
+      this.#bytes[this.#at] === this.#channel && this.#onFrame === undefined;
   }
 
   #beginStream(): void {
