@@ -45,9 +45,11 @@ function smallReplies(count: number, minor: 0 | 3 | 4): Contest {
     },
     core() {
       const protocol = openSession(minor, count);
+      // A chunk belongs to the protocol, which may change it.
+      const chunk = wire.slice();
       return () => {
         let fields = 0;
-        protocol.receive(wire);
+        protocol.receive(chunk);
         for (let event; (event = protocol.nextEvent()) !== undefined;) {
           if (event.type === "reply") fields += event.fields.length;
         }
