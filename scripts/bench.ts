@@ -66,12 +66,23 @@ const commands: Readonly<Record<RuntimeName, RuntimeCommand>> = {
 /** How long a process may take, in milliseconds: a minute is usual for the longest. */
 const TIME_LIMIT = 300_000;
 
+/** Ends the process that runs, when this one is told to end. */
+const ending = new AbortController();
+
+for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.addSignalListener(signal, () => {
+    ending.abort();
+    Deno.exit(status);
+  });
+}
+
 /** Runs a task in a process of a runtime; rejects if it fails, or takes too long. */
 async function runTask(runtime: RuntimeName, task: ChildTask): Promise<RunResult> {
   const [command, ...args] = commands[runtime];
   const { success, stdout } = await new Deno.Command(command, {
     args: [...args, "bench/harness/child.ts", JSON.stringify(task)],
-    ...{ stdout: "piped", stderr: "inherit", signal: AbortSignal.timeout(TIME_LIMIT) },
+    ...{ stdout: "piped", stderr: "inherit" },
+    signal: AbortSignal.any([ending.signal, AbortSignal.timeout(TIME_LIMIT)]),
   }).output();
   if (!success) throw new Error("The process failed, or took longer than five minutes.");
   return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
