@@ -128,17 +128,25 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
    * Sends a command, after the earlier ones are answered, and returns its id: 1, 2, 3 …
    *
    * Throws a {@linkcode LocalProtocolError} for an invalid command, for STARTTLS, LOGIN and AUTHENTICATE,
-   * which have methods of their own, for COMPRESS, and after the end of the conversation.
+   * which have methods of their own, for COMPRESS, for an IDLE that isn't long-running, and after the end of the
+   * conversation.
    */
   send(command: ImapClientCommand): number {
     checkName(command.name);
     const name = command.name.toUpperCase();
-    const advice = Object.hasOwn(refused, name) ? refused[name] : undefined;
+    // Servers read the second word of "COMPRESS DEFLATE" as an argument.
+    const [word] = name.split(" ");
+    const advice = Object.hasOwn(refused, word) ? refused[word] : undefined;
     if (advice !== undefined) {
-      throw new LocalProtocolError(`${name} can't be sent like other commands. ${advice}`);
+      throw new LocalProtocolError(`${word} can't be sent like other commands. ${advice}`);
     }
-    const isLongRunning = command.isLongRunning ?? name === "IDLE";
-    const kind = isLongRunning ? "long-running" : name === "LOGOUT" ? "logout" : "command";
+    const { isLongRunning = word === "IDLE" } = command;
+    if (word === "IDLE" && !isLongRunning) {
+      throw new LocalProtocolError(
+        "IDLE runs until it is ended with DONE. Send it as a long-running command, as idle() does.",
+      );
+    }
+    const kind = isLongRunning ? "long-running" : word === "LOGOUT" ? "logout" : "command";
     return this.#send({ ...command, name }, { kind });
   }
 

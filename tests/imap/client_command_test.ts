@@ -59,7 +59,7 @@ test("command › answered NO or BAD › rejects with what was said, and the nex
 test("command › that the caller got wrong › rejects and changes nothing", async () => {
   await using talk = await startTalk();
   const { client, server } = talk;
-  for (const name of ["", "A B C", "LOGIN", "STARTTLS"]) {
+  for (const name of ["", "A B C", "LOGIN", "STARTTLS", "IDLE", "COMPRESS DEFLATE"]) {
     await assert.rejects(client.command(name), LocalProtocolError);
   }
   await assert.rejects(client.command("NOOP", [], { timeout: NaN }), LocalProtocolError);

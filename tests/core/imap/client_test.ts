@@ -298,3 +298,17 @@ test("IMAP client › a response › belongs to the command that runs", () => {
   talk.client.send({ name: "IDLE" });
   assert.deepEqual(ids("* 2 EXISTS\r\nC1 OK x\r\n* 3 EXISTS\r\n"), [1, "answer", 2]);
 });
+
+test("IMAP client › a name with an argument in it › is refused as the name alone is", () => {
+  const talk = new Talk(withLiteralPlus);
+  for (const name of ["COMPRESS DEFLATE", "starttls x", "LOGIN alice", "Authenticate PLAIN"]) {
+    assert.throws(() => talk.client.send({ name }), LocalProtocolError, name);
+  }
+  assert.equal(talk.said(), "");
+});
+
+test("IMAP client › IDLE as a command that ends by itself › LocalProtocolError, and nothing is written", () => {
+  const talk = new Talk();
+  assert.throws(() => talk.client.send({ name: "idle", isLongRunning: false }), LocalProtocolError);
+  assert.equal(talk.said(), "");
+});
