@@ -8,7 +8,7 @@
 
 import { encodeUtf8, OutputQueue, plainBytes } from "../bytes.ts";
 import { DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
-import { Concealer, quoteText } from "../peer_text.ts";
+import { quoteText } from "../peer_text.ts";
 import type { Protocol } from "../protocol.ts";
 import { KnownCapabilities } from "./client_capabilities.ts";
 import { checkName, type ImapClientCommand } from "./client_command.ts";
@@ -21,7 +21,9 @@ import type {
 } from "./client_events.ts";
 import { encodePlain } from "./client_plain.ts";
 import { ClientRequests, type RequestKind } from "./client_requests.ts";
+import { ClientSecrets } from "./client_secrets.ts";
 import { completeImapLimits } from "./limits.ts";
+import type { ResponseText } from "./response_code.ts";
 import { type ImapResponse, ResponseParser, type TaggedResponse } from "./response_parser.ts";
 
 /** Commands that {@linkcode ImapClientProtocol.send} refuses, and what to do instead. */
@@ -74,15 +76,15 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
   #requests: ClientRequests;
   /** The answer to STARTTLS, which is emitted when TLS has started. */
   #delayed: ImapAnswerEvent | undefined;
-  #secrets: string[] = [];
-  #concealer = new Concealer([]);
+  /** What is kept out of all texts of the server. */
+  readonly #secrets = new ClientSecrets();
 
   /** Creates a protocol; throws a {@linkcode LocalProtocolError} for invalid limits. */
   constructor(options: ImapClientProtocolOptions = {}) {
     const limits = completeImapLimits(options.limits);
     const { password } = options;
-    if (password !== undefined) this.#conceal(password);
-    const concealer = password === undefined ? undefined : this.#concealer;
+    if (password !== undefined) this.#secrets.add(password);
+    const concealer = password === undefined ? undefined : this.#secrets.concealer;
     this.#parser = new ResponseParser(limits, { concealer });
     this.#capabilities = new KnownCapabilities(limits.responseLine);
     this.#requests = new ClientRequests(this.#output, this.#capabilities);
@@ -189,7 +191,7 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
 
   /** Logs in by LOGIN (RFC 9051, 6.2.3) and returns the command's id. The capabilities may change. */
   login({ username, password }: ImapCredentials): number {
-    this.#conceal(password);
+    this.#secrets.add(password);
     return this.#send({ name: "LOGIN", args: [username, password] }, { kind: "login" });
   }
 
@@ -199,7 +201,7 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
    */
   authenticatePlain(credentials: ImapPlainCredentials): number {
     const encoded = encodePlain(credentials);
-    this.#conceal(credentials.password, encoded);
+    this.#secrets.add(credentials.password, encoded);
     if (this.#capabilities.has("SASL-IR")) {
       return this.#send({
         name: "AUTHENTICATE",
@@ -334,10 +336,10 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
     return { type: "greeting", isAuthenticated: name === "PREAUTH", code, text };
   }
 
-  #onBye({ code, text }: Pick<TaggedResponse, "code" | "text">): ImapClientEvent {
+  #onBye({ code, text }: ResponseText): ImapClientEvent {
     // Only LOGOUT is still answered after that (RFC 9051, 7.1.5).
     if (this.#requests.running?.kind !== "logout") this.#state = "closing";
-    return { type: "bye", code, text: this.#concealer.conceal(text) };
+    return { type: "bye", ...this.#secrets.concealRefusal({ code, text }) };
   }
 
   #onContinuation(text: string): ImapClientEvent | undefined {
@@ -350,7 +352,7 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
       case undefined:
         throw new RemoteProtocolError(
           `The server sent the continuation ${
-            quoteText(this.#concealer.conceal(text))
+            quoteText(this.#secrets.conceal(text))
           }, for which no ` +
             "command waited.",
         );
@@ -366,8 +368,11 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
       );
     }
     const answer: ImapAnswerEvent = {
-      ...{ type: "answer", id: request.id, status: name as ImapAnswerEvent["status"], code },
-      text: this.#concealer.conceal(text),
+      ...{ type: "answer", id: request.id, status: name as ImapAnswerEvent["status"] },
+      // The code of an OK is data, and in no message.
+      ...(name === "OK"
+        ? { code, text: this.#secrets.conceal(text) }
+        : this.#secrets.concealRefusal({ code, text })),
     };
     if (name === "OK" && request.kind === "start-tls") {
       this.#state = "starting-tls";
@@ -412,17 +417,11 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
     if (this.#state === "open") this.#requests.writeNext();
   }
 
-  /** Keeps secrets out of all texts of the server from here on. */
-  #conceal(...secrets: readonly string[]): void {
-    this.#secrets.push(...secrets);
-    this.#concealer = new Concealer(this.#secrets);
-  }
-
   #fail(error: unknown): unknown {
     if (!(error instanceof DovewireError)) return error;
     const { cause } = error;
     const limit = error instanceof RemoteProtocolError ? error.limit : undefined;
-    const message = this.#concealer.conceal(error.message);
+    const message = this.#secrets.conceal(error.message);
     this.#failure = new RemoteProtocolError(message, {
       ...{ cause, limit, unanswered: this.unanswered },
     });

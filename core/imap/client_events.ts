@@ -44,7 +44,7 @@ export interface ImapAnswerEvent {
   readonly id: number;
   /** Whether the command succeeded, failed, or was wrong. */
   readonly status: "OK" | "NO" | "BAD";
-  /** The response code; `undefined` if there is none. */
+  /** The response code; `undefined` if there is none. That of NO and BAD is without the password of a login. */
   readonly code: ResponseCode | undefined;
   /** The text for humans, without the password of a login. */
   readonly text: string;

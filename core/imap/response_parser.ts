@@ -19,6 +19,9 @@ import type { ImapValue } from "./value.ts";
 
 const SPACE = 0x20;
 
+/** How many characters of a response's name a message shows. */
+const shownLength = 100;
+
 /** `* OK`, `* NO`, `* BAD`, `* BYE`, `* PREAUTH`: `* BYE Logging out`. */
 export interface UntaggedStatus {
   /** What kind of response it is. */
@@ -235,7 +238,9 @@ export class ResponseParser {
     const { literal, response } = this.#limits;
     if (marker.size > literal) {
       throw new RemoteProtocolError(
-        `The server's ${name} has a literal of ${marker.size} bytes, and ${literal} are allowed. ` +
+        `The server's ${
+          name.slice(0, shownLength)
+        } has a literal of ${marker.size} bytes, and ${literal} are allowed. ` +
           'If that is right, raise "limits.literal".',
         { limit: "literal" },
       );
@@ -265,7 +270,9 @@ export class ResponseParser {
 
   #invalid({ name }: PartialResponse, reason: string): RemoteProtocolError {
     return new RemoteProtocolError(
-      `The server sent an invalid ${name} response: ${reason}. The connection can't be used any more.`,
+      `The server sent an invalid ${
+        name.slice(0, shownLength)
+      } response: ${reason}. The connection can't be used any more.`,
     );
   }
 }

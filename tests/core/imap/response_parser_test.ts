@@ -148,6 +148,15 @@ test("ResponseParser › an error › quotes the server only where secrets are c
   assert.doesNotMatch(told, /secret/);
 });
 
+
+test("ResponseParser › an error of a response with a long name › is short", () => {
+  for (const rest of ["(", "{9}"]) {
+    const parser = new ResponseParser({ literal: 5 });
+    parser.receive(fromLatin1(`* ${"x".repeat(10_000)} ${rest}\r\n`));
+    assert.throws(() => parser.next(), (error: Error) => error.message.length < 500);
+  }
+});
+
 test("ResponseParser › takeUnread and the input's end › are as for other readers", () => {
   const parser = new ResponseParser();
   parser.receive(fromLatin1("a OK begin TLS\r\n* BYE"));
