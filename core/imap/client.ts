@@ -359,9 +359,11 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
     }
   }
 
-  #onAnswer({ tag, name, code, text }: TaggedResponse): ImapClientEvent {
+  #onAnswer({ tag, name, code, text }: TaggedResponse): ImapClientEvent | undefined {
     const request = this.#requests.running;
     if (request?.tag !== tag) {
+      // To a server whose command has ended by itself, the word is a tag.
+      if (tag === "DONE" && name === "BAD" && this.#requests.takeCrossedDone()) return undefined;
       throw new RemoteProtocolError(
         `The server answered a command with the tag ${quoteText(tag)}, which is not running` +
           (request === undefined ? "." : `; ${request.name} with ${quoteText(request.tag)} is.`),

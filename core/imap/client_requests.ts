@@ -45,6 +45,8 @@ export class ClientRequests {
   readonly #requests = new Map<number, ClientRequest>();
   readonly #queue = new Queue<ClientRequest>();
   #running: ClientRequest | undefined;
+  /** Whether the latest command ended after its DONE was written: it may have ended by itself before. */
+  #mayHaveCrossed = false;
   #lastId = 0;
 
   /** Commands are written to the output; the capabilities tell whether literals may be sent at once. */
@@ -108,7 +110,18 @@ export class ClientRequests {
   /** Removes the running command, which is answered. What isn't written of it never will be. */
   answered(): void {
     if (this.#running !== undefined) this.#requests.delete(this.#running.id);
+    this.#mayHaveCrossed = this.#running?.state === "done";
     this.#running = undefined;
+  }
+
+  /**
+   * Whether the latest DONE may be refused as a command, as this is asked once: the server has read it after its command
+   * had ended by itself.
+   */
+  takeCrossedDone(): boolean {
+    const may = this.#mayHaveCrossed;
+    this.#mayHaveCrossed = false;
+    return may;
   }
 
   /** Writes the next command if none runs. */

@@ -337,3 +337,37 @@ test("IMAP client › IDLE as a command that ends by itself › LocalProtocolErr
   assert.throws(() => talk.client.send({ name: "idle", isLongRunning: false }), LocalProtocolError);
   assert.equal(talk.said(), "");
 });
+
+test("IMAP client › a DONE that the server reads after the command's own end › is refused, and nothing is lost", () => {
+  const talk = new Talk();
+  const first = talk.client.send({ name: "XWATCH", isLongRunning: true });
+  talk.client.send({ name: "NOOP" });
+  talk.hear("+ OK\r\n");
+  talk.client.done(first);
+  const refusal = "DONE BAD Error in IMAP command: Invalid command name.\r\n";
+  assert.deepEqual(talk.hear(`C1 OK That was all.\r\n${refusal}`).map(({ type }) => type), [
+    "answer",
+  ]);
+  assert.equal(talk.said(), "C1 XWATCH\r\nDONE\r\nC2 NOOP\r\n");
+  assert.throws(() => talk.hear(refusal), RemoteProtocolError);
+});
+
+test("IMAP client › an answer to DONE that can't be one › RemoteProtocolError", () => {
+  const sent = (talk: Talk) => {
+    const id = talk.client.send({ name: "IDLE" });
+    talk.hear("+ idling\r\n");
+    talk.client.done(id);
+  };
+  for (
+    const said of [
+      "DONE BAD Wrong.\r\n",
+      "C1 OK Idle completed.\r\nDONE OK Done.\r\n",
+      "C1 OK Idle completed.\r\nC2 OK Done.\r\nDONE BAD Wrong.\r\n",
+    ]
+  ) {
+    const talk = new Talk();
+    sent(talk);
+    talk.client.send({ name: "NOOP" });
+    assert.throws(() => talk.hear(said), RemoteProtocolError, said);
+  }
+});
