@@ -11,7 +11,7 @@ import type { ImapString, ImapValue } from "./value.ts";
 
 /**
  * An argument of a command: a text, which is written as an atom, in quotes or as a literal, whichever can
- * contain it; bytes, which are written as a literal; a list; or a value that says itself how it is written.
+ * contain it; bytes, which are copied and written as a literal; a list; or a value that says itself how it is written.
  *
  * What has a meaning of its own, such as a sequence set, a flag or `NIL`, is an atom: see {@linkcode atom}.
  */
@@ -108,7 +108,7 @@ class CommandWriter {
 
   argument(value: ImapArgument): void {
     if (typeof value === "string") return this.#string(value);
-    if (value instanceof Uint8Array) return this.#literal(plainBytes(value));
+    if (value instanceof Uint8Array) return this.#literal(copyOf(value));
     if (isArray(value)) return this.#list(value);
     switch (value?.type) {
       case "atom":
@@ -133,7 +133,7 @@ class CommandWriter {
 
   #bytesAs({ bytes, form }: ImapString): void {
     const text = form === "quoted" ? quotedBytes(plainBytes(bytes)) : undefined;
-    if (text === undefined) this.#literal(plainBytes(bytes));
+    if (text === undefined) this.#literal(copyOf(bytes));
     else this.text(text);
   }
 
@@ -168,6 +168,11 @@ class CommandWriter {
     this.parts.push({ type: "text", bytes: concat(this.#text) });
     this.#text = [];
   }
+}
+
+/** A caller's bytes as they are now: the command may wait, and the caller may use its buffer again meanwhile. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return plainBytes(bytes).slice();
 }
 
 /** `Array.isArray()` for an array that is read only, which TypeScript's own excludes. */

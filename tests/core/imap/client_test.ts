@@ -371,3 +371,25 @@ test("IMAP client › an answer to DONE that can't be one › RemoteProtocolErro
     assert.throws(() => talk.hear(said), RemoteProtocolError, said);
   }
 });
+
+test("IMAP client › bytes that the caller changes or transfers after the call › are sent as they were", () => {
+  const expected = "C2 X {5}\r\nfirst {5}\r\nfirst\r\n";
+  const uses: readonly ((bytes: Uint8Array<ArrayBuffer>) => void)[] = [
+    (bytes) => bytes.fill(0),
+    (bytes) => structuredClone(bytes.buffer, { transfer: [bytes.buffer] }),
+  ];
+  for (const use of uses) {
+    const talk = new Talk();
+    talk.client.send({ name: "NOOP" });
+    const bytes = new Uint8Array(encodeUtf8("first"));
+    talk.client.send({ name: "X", args: [bytes, { type: "string", bytes, form: "literal" }] });
+    use(bytes);
+    talk.hear("C1 OK Done.\r\n");
+    let said = talk.said();
+    while (said.length < expected.length + "C1 NOOP\r\n".length && /\{5\}\r\n$/.test(said)) {
+      talk.hear("+ OK\r\n");
+      said += talk.said();
+    }
+    assert.equal(said, `C1 NOOP\r\n${expected}`);
+  }
+});
