@@ -134,6 +134,7 @@ export class ImapClient implements AsyncDisposable {
       functions: ["onResponse"],
       objects: ["tls"],
       booleans: ["allowPlaintextPassword"],
+      texts: ["username", "password", "authzid"],
     });
     checkTlsOptions(options.tls);
     this.peer = transport.peer;

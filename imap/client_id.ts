@@ -13,12 +13,19 @@ import {
   type ImapUntagged,
   isNil,
 } from "../core/imap/mod.ts";
+import { LocalProtocolError } from "../core/mod.ts";
+import { isRecord } from "../core/option_checks.ts";
 
-/** The arguments of ID. */
+/** The arguments of ID. Throws a {@linkcode LocalProtocolError} for what aren't names and texts. */
 export function idArguments(
-  fields: Readonly<Record<string, string>> | undefined,
+  fields: Readonly<Record<string, string>> = {},
 ): readonly ImapArgument[] {
-  const entries = Object.entries(fields ?? {});
+  if (!isRecord(fields) || !Object.values(fields).every((value) => typeof value === "string")) {
+    throw new LocalProtocolError(
+      "The fields of ID are no object of texts. Give one, or leave them out.",
+    );
+  }
+  const entries = Object.entries(fields);
   return entries.length === 0 ? [atom("NIL")] : [entries.flat().map(imapString)];
 }
 

@@ -8,6 +8,7 @@
 
 import { encodeUtf8, OutputQueue, plainBytes } from "../bytes.ts";
 import { DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
+import { checkOptions } from "../option_checks.ts";
 import { quoteText } from "../peer_text.ts";
 import type { Protocol } from "../protocol.ts";
 import { KnownCapabilities } from "./client_capabilities.ts";
@@ -79,8 +80,9 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
   /** What is kept out of all texts of the server. */
   readonly #secrets = new ClientSecrets();
 
-  /** Creates a protocol; throws a {@linkcode LocalProtocolError} for invalid limits. */
+  /** Creates a protocol; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(options: ImapClientProtocolOptions = {}) {
+    checkOptions(options, { texts: ["password"] });
     const limits = completeImapLimits(options.limits);
     const { password } = options;
     if (password !== undefined) this.#secrets.add(password);
@@ -191,7 +193,8 @@ export class ImapClientProtocol implements Protocol<ImapClientEvent> {
 
   /** Logs in by LOGIN (RFC 9051, 6.2.3) and returns the command's id. The capabilities may change. */
   login({ username, password }: ImapCredentials): number {
-    this.#secrets.add(password);
+    checkOptions({ username, password }, { texts: ["username", "password"] });
+    if (password !== undefined) this.#secrets.add(password);
     return this.#send({ name: "LOGIN", args: [username, password] }, { kind: "login" });
   }
 

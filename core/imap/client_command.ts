@@ -144,6 +144,9 @@ class CommandWriter {
   }
 
   #list(values: readonly ImapArgument[]): void {
+    if (!isArray(values)) {
+      throw new LocalProtocolError('A list has no array as its "values". Put them into one.');
+    }
     this.#depth++;
     if (this.#depth > deepestList) {
       throw new LocalProtocolError(
@@ -151,10 +154,10 @@ class CommandWriter {
       );
     }
     this.text("(");
-    values.forEach((value, at) => {
+    for (const [at, value] of values.entries()) {
       if (at > 0) this.text(" ");
       this.argument(value);
-    });
+    }
     this.text(")");
     this.#depth--;
   }

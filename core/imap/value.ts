@@ -5,6 +5,7 @@
  */
 
 import { decodeUtf8Strictly, encodeUtf8 } from "../bytes.ts";
+import { LocalProtocolError } from "../errors.ts";
 
 /** A word that stands for itself: `INBOX`, `\Seen`, `1:*`, `NIL`. */
 export interface ImapAtom {
@@ -60,7 +61,7 @@ export function astringOf(value: ImapValue | undefined): string | undefined {
 
 /**
  * A string, for an argument where an atom wouldn't do, and for a response: it is written in quotes if they can
- * contain it, else as a literal.
+ * contain it, else as a literal. Throws a {@linkcode LocalProtocolError} for what is no text.
  *
  * @example
  * ```ts
@@ -71,6 +72,11 @@ export function astringOf(value: ImapValue | undefined): string | undefined {
  * ```
  */
 export function imapString(text: string): ImapString {
+  if (typeof text !== "string") {
+    throw new LocalProtocolError(
+      `A string of IMAP is made of a text, and this is a value of the type ${typeof text}. Give a text.`,
+    );
+  }
   return { type: "string", bytes: encodeUtf8(text), form: "quoted" };
 }
 

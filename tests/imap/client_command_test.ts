@@ -63,6 +63,10 @@ test("command › that the caller got wrong › rejects and changes nothing", as
     await assert.rejects(client.command(name), LocalProtocolError);
   }
   await assert.rejects(client.command("NOOP", [], { timeout: NaN }), LocalProtocolError);
+  for (const fields of [null, "abc", ["a"], { name: undefined }, { name: 5 }]) {
+    const wrong = fields as unknown as Record<string, string>;
+    await assert.rejects(client.id(wrong), LocalProtocolError);
+  }
   const signal = AbortSignal.abort();
   await assert.rejects(client.command("NOOP", [], { signal }), AbortError);
   const good = client.command("NOOP");

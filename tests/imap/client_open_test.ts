@@ -172,6 +172,9 @@ test("ImapClient.open › options that don't fit › are refused, and the transp
   const bad: readonly ImapClientOptions[] = [
     { username: "alice" },
     { password: "s3cret" },
+    { username: "alice", password: 5 as unknown as string },
+    { username: {} as string, password: "s3cret" },
+    { ...credentials, authzid: 5 as unknown as string },
     { ...credentials, mechanism: "CRAM" as "PLAIN" },
     { ...credentials, mechanism: "LOGIN", authzid: "bob" },
     { ...credentials, starttls: "offered" as "required" },

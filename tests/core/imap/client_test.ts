@@ -393,3 +393,23 @@ test("IMAP client › bytes that the caller changes or transfers after the call 
     assert.equal(said, `C1 NOOP\r\n${expected}`);
   }
 });
+
+test("IMAP client › arguments of wrong types › LocalProtocolError, and nothing is written", () => {
+  const talk = new Talk(withLiteralPlus);
+  const wrong: readonly unknown[] = [
+    ...[undefined, null, 5, Symbol("x"), {}, new ArrayBuffer(1), new Uint16Array(1)],
+    ...[{ type: "atom" }, { type: "string", bytes: "a" }, { type: "list" }],
+    ...[{ type: "list", values: null }, { type: "list", values: "ab" }],
+    // deno-lint-ignore no-sparse-arrays -- a caller may have one
+    ...[[, "a"], [["a", , "b"]]],
+  ];
+  for (const value of wrong) {
+    const args = [value as ImapArgument];
+    assert.throws(() => talk.client.send({ name: "X", args }), LocalProtocolError);
+  }
+  assert.throws(() => imapString(undefined as unknown as string), LocalProtocolError);
+  const credentials = { username: "alice", password: 5 as unknown as string };
+  assert.throws(() => talk.client.login(credentials), LocalProtocolError);
+  assert.throws(() => new ImapClientProtocol(credentials), LocalProtocolError);
+  assert.equal(talk.said(), "");
+});
