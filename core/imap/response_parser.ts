@@ -22,6 +22,9 @@ const SPACE = 0x20;
 /** How many characters of a response's name a message shows. */
 const shownLength = 100;
 
+/** The most digits of a number before a response's name; one of 63 bits has 19 (RFC 9051, 9, `number64`). */
+const mostDigits = 19;
+
 /** `* OK`, `* NO`, `* BAD`, `* BYE`, `* PREAUTH`: `* BYE Logging out`. */
 export interface UntaggedStatus {
   /** What kind of response it is. */
@@ -289,8 +292,8 @@ function headOf(
 ): { readonly number: number | undefined; readonly nameStart: number; readonly nameEnd: number } {
   const word = (start: number) => skipBytes(bytes, { start, end, kind: tagByte });
   const first = word(2);
-  const text = asciiText(bytes, 2, Math.min(first, 20));
-  if (!/^\d+$/.test(text) || bytes[first] !== SPACE) {
+  const text = asciiText(bytes, 2, Math.min(first, 2 + mostDigits + 1));
+  if (!/^\d+$/.test(text) || text.length > mostDigits || bytes[first] !== SPACE) {
     return { number: undefined, nameStart: 2, nameEnd: first };
   }
   return { number: Number(text), nameStart: first + 1, nameEnd: word(first + 1) };

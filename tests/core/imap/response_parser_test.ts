@@ -148,6 +148,21 @@ test("ResponseParser › an error › quotes the server only where secrets are c
   assert.doesNotMatch(told, /secret/);
 });
 
+test("ResponseParser › a number of more digits than any has › is a name", () => {
+  const most = "9".repeat(19);
+  const heads: readonly [string, string, number | undefined][] = [
+    [`${most} EXISTS`, "EXISTS", Number(most)],
+    [`${most}9 EXISTS`, `${most}9`, undefined],
+    [`${most.slice(1)}x EXISTS`, `${most.slice(1)}X`, undefined],
+  ];
+  for (const [head, name, number] of heads) {
+    const parser = new ResponseParser();
+    parser.receive(fromLatin1(`* ${head}\r\n`));
+    const response = parser.next();
+    assert(response?.type === "untagged");
+    assert.deepEqual([response.name, response.number], [name, number]);
+  }
+});
 
 test("ResponseParser › an error of a response with a long name › is short", () => {
   for (const rest of ["(", "{9}"]) {
