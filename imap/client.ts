@@ -30,6 +30,7 @@ import {
   handshakeTimeoutError,
   ImapCommandError,
   type ImapEnd,
+  isRefusal,
   silenceError,
   timeoutError,
   unansweredError,
@@ -323,7 +324,9 @@ export class ImapClient implements AsyncDisposable {
       const hasEnded = this.#ended || this.#reason !== undefined;
       await this.#driver.close();
       await this.#running;
-      throw hasEnded ? handshakeError(this.peer, this.#howItEnded()) : error;
+      // A server that closes right after a refusal has said why.
+      const isRefused = this.#reason === undefined && isRefusal(error);
+      throw hasEnded && !isRefused ? handshakeError(this.peer, this.#howItEnded()) : error;
     } finally {
       deadline.stop();
     }

@@ -59,6 +59,12 @@ export function loginError(peer: string, username: string, answer: ImapAnswerEve
   );
 }
 
+/** Whether an error of the login is the server's answer: it refused the client, or can't do what it was asked for. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof AuthenticationError || error instanceof ConnectError ||
+    error instanceof ImapCommandError;
+}
+
 /** How a connection ended. */
 export interface ImapEnd {
   /** Why this side ended it; `undefined` if it didn't. */

@@ -92,6 +92,28 @@ test("ImapClient.open › invalid options, and failures › rejects with the rea
       "AuthenticationError",
       /^memory refused the login of "alice": it said "NO \[AUTHENTICATIONFAILED\] … is wrong\."\./,
     ],
+    // What a server says before it closes is the reason.
+    [
+      greeting,
+      {},
+      [plain, "C1 NO [LIMIT s3cret] Too many connections.\r\n* BYE So long.\r\n"],
+      "AuthenticationError",
+      /it said "NO \[LIMIT …\] Too many connections\."/,
+    ],
+    [
+      greeting,
+      {},
+      [plain, "* BYE So long.\r\nC1 NO Too late.\r\n"],
+      "ConnectionLostError",
+      /BYE So long/,
+    ],
+    [
+      greeting,
+      { starttls: "required" },
+      ["C1 STARTTLS\r\n", "C1 BAD Unknown command\r\n* BYE So long.\r\n"],
+      "ConnectError",
+      /refused STARTTLS/,
+    ],
     [
       "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi\r\n",
       {},
