@@ -26,6 +26,8 @@ export class LongCommand {
   #phase: "beginning" | "running" | "ending" | "over" = "beginning";
   /** The time limit of the phase. */
   #deadline: Deadline;
+  /** Whether the caller has to take responses before more are read. */
+  #isFull = false;
 
   /** Starts the time for its begin. */
   constructor(options: LongCommandOptions) {
@@ -46,9 +48,12 @@ export class LongCommand {
     const taken = this.#queue.push(response);
     if (taken === undefined) return;
     // The time runs while the server is awaited, not while the caller is.
-    const deadline = this.#deadline;
-    deadline.pause();
-    return taken.then(() => deadline.resume());
+    this.#isFull = true;
+    this.#deadline.pause();
+    return taken.then(() => {
+      this.#isFull = false;
+      this.#deadline.resume();
+    });
   }
 
   /** Starts the time for its end: this side ends it. */
@@ -75,11 +80,13 @@ export class LongCommand {
   }
 
   #startTime(limit: "timeout" | "silenceTimeout"): Deadline {
-    return new Deadline({
+    const deadline = new Deadline({
       timeout: this.#options[limit],
       // The owner of the command knows what to say.
       errorOf: () => new Error(limit),
       onEnd: () => this.#options.onTimeout(limit),
     });
+    if (this.#isFull) deadline.pause();
+    return deadline;
   }
 }

@@ -3,8 +3,10 @@ import { test } from "node:test";
 import { TimeoutError } from "../../core/mod.ts";
 import { astringOf } from "../../core/imap/mod.ts";
 import { ImapCommandError } from "../../imap/client_errors.ts";
+import { LongCommand } from "../../imap/client_long_command.ts";
 import type { ImapClientOptions, LongResponse } from "../../imap/client_options.ts";
 import { leavingNothing } from "../harness/leftovers.ts";
+import { until } from "../harness/until.ts";
 import { startTalk } from "./scripted_end.ts";
 
 // The servers here are fakes: they do what real ones do only when they are broken, hostile or slow.
@@ -177,4 +179,22 @@ test("longCommand › a connection that is lost › throws after what came befor
     for await (const response of client.idle()) seen.push(response);
   }, /"IDLE" was not answered .*BYE Server shutting down/);
   assert.deepEqual(kindsOf(seen), ["continuation", "EXISTS"]);
+});
+
+test("LongCommand › its caller takes nothing after the end was asked for › the time waits for the caller", async () => {
+  const timeouts: string[] = [];
+  const long = new LongCommand({
+    timeout: 1,
+    silenceTimeout: Infinity,
+    onTimeout: (limit) => timeouts.push(limit),
+  });
+  long.add({ type: "continuation", text: "x".repeat(1_000_000) });
+  long.startEnding();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(timeouts, []);
+  const responses = long.responses();
+  assert.equal((await responses.next()).value?.type, "continuation");
+  await until(() => timeouts.length > 0, "the time limit");
+  assert.deepEqual(timeouts, ["timeout"]);
+  long.stop();
 });
