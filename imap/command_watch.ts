@@ -31,7 +31,7 @@ export class CommandWatch {
         '"watch" of a command returned something else than a function. Return one that ends the watch.',
       );
     }
-    if ((this.#state as string) === "stopped") stop();
+    if ((this.#state as string) === "stopped") await stop();
     else this.#stop = stop;
   }
 
@@ -54,16 +54,21 @@ export class CommandWatch {
     this.#onWake = undefined;
     const stop = this.#stop;
     this.#stop = undefined;
-    try {
-      stop?.();
-    } catch (error) {
-      onError(error);
-    }
+    if (stop !== undefined) void end(stop, onError);
   }
 
   #wake(): void {
     if (this.#state === "stopped") return;
     this.#isWoken = true;
     this.#onWake?.();
+  }
+}
+
+/** Calls a command's function, which may also return a promise. */
+async function end(stop: () => void, onError: (error: unknown) => void): Promise<void> {
+  try {
+    await stop();
+  } catch (error) {
+    onError(error);
   }
 }

@@ -86,7 +86,8 @@ export type CommandHandler<Args> = (
 
 /**
  * Watches what a command is about: calls `wake` after each change, and returns a function that ends that. It is
- * called before the handler, so that no change is missed.
+ * called before the handler, so that no change is missed. Errors of either, and of promises that they return, go to the
+ * server's `onError`.
  */
 export type WatchCommand = (
   session: ImapSession,

@@ -165,13 +165,17 @@ test("sleep › a watch that starts late › ends when the command has", async (
   });
 });
 
-test("sleep › a watch whose end throws › tells the owner, and the next command runs", async () => {
+test("sleep › a watch whose end throws or rejects › tells the owner, and the next command runs", async () => {
+  const ends: (() => void)[] = [
+    () => Promise.reject(new Error("a reason")),
+    () => {
+      throw new Error("a reason");
+    },
+  ];
   const command = defineCommand({
     name: "XLONG",
     isLongRunning: true,
-    watch: () => () => {
-      throw new Error("a reason");
-    },
+    watch: () => ends.pop()!,
   }, async function* (_args, _session, { signal, state }) {
     if (state === undefined) yield continuation("sleeping");
     return signal.aborted ? ok("Done.") : sleep("asleep");
@@ -183,6 +187,23 @@ test("sleep › a watch whose end throws › tells the owner, and the next comma
     }
     await until(() => errors.length === 2, "its errors");
     assert.deepEqual(errors.map((error) => /a reason/.test(error)), [true, true]);
+  });
+});
+
+test("sleep › a watch that starts late, and whose end rejects › tells the owner", async () => {
+  let begin: ((stop: () => void) => void) | undefined;
+  const command = defineCommand({
+    name: "XLONG",
+    isLongRunning: true,
+    watch: () => new Promise<() => void>((resolve) => begin = resolve),
+  }, () => ok("Never."));
+  await running(command, async (client, errors) => {
+    await client.say("a XLONG\r\n");
+    await until(() => begin !== undefined, "the watch");
+    await client.asks("wrong\r\n", /a BAD /);
+    begin!(() => Promise.reject(new Error("a reason")));
+    await until(() => errors.length === 1, "its error");
+    assert.match(errors[0], /a reason/);
   });
 });
 
