@@ -36,7 +36,8 @@ const lineFeed = 0x0a;
  * A program that runs in a process group of its own, without a shell, with an empty environment and no standard
  * input, in the root folder. What it prints on standard error is thrown away.
  *
- * The group is killed when the program ends, or has to end. A process that leaves the group isn't.
+ * The group is killed when the program ends, or has to end. A process that leaves the group isn't; of what it prints
+ * nothing is read after that time.
  */
 export class RunningProgram {
   /** Resolves when the program is gone. */
@@ -66,22 +67,30 @@ export class RunningProgram {
     });
     const timer = startTimer(timeout, () => this.kill("timeout"));
     this.ended = new Promise<RunEnd>((resolve, reject) => {
-      this.#child.on("error", reject);
+      this.#child.on("error", (error) => {
+        timer.stop();
+        reject(error);
+      });
       this.#child.on("exit", (code, signal) => {
         // What it has started may hold its output open.
         this.#killGroup();
         this.#isOver = true;
-        if (this.#killed !== undefined) resolve({ type: this.#killed });
-        else if (code === null) resolve({ type: "signal", signal: String(signal) });
+        if (this.#killed !== undefined) {
+          this.#child.stdout.destroy();
+          resolve({ type: this.#killed });
+        } else if (code === null) resolve({ type: "signal", signal: String(signal) });
         else resolve({ type: "exit", code });
       });
-    }).finally(() => timer.stop());
+      // So may what has left the group.
+      this.#child.on("close", () => timer.stop());
+    });
     this.ended.catch(() => {});
   }
 
-  /** Kills the program and all that it has started; does nothing if it has ended. */
+  /** Kills the program and all that it has started; if it has ended, only ends the reading of what it has printed. */
   kill(why: "timeout" | "output" | "cancelled"): void {
-    if (!this.#isOver) this.#killed ??= why;
+    if (this.#isOver) this.#child.stdout.destroy();
+    else this.#killed ??= why;
     this.#killGroup();
   }
 
@@ -89,7 +98,7 @@ export class RunningProgram {
   async *lines(): AsyncGenerator<Uint8Array, void, void> {
     let size = 0;
     let rest: Uint8Array = new Uint8Array(0);
-    for await (const chunk of this.#child.stdout as AsyncIterable<Uint8Array>) {
+    for await (const chunk of this.#chunks()) {
       if (this.#killed !== undefined) break;
       const room = this.#maxOutput - size;
       size += chunk.length;
@@ -99,6 +108,15 @@ export class RunningProgram {
       if (size > this.#maxOutput) this.kill("output");
     }
     if (rest.length > 0) yield rest;
+  }
+
+  async *#chunks(): AsyncGenerator<Uint8Array, void, void> {
+    try {
+      yield* this.#child.stdout as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      // It ends so where nothing is read any more.
+      if (!this.#isOver) throw error;
+    }
   }
 
   #killGroup(): void {

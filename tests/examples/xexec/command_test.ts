@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { LocalProtocolError } from "../../../core/mod.ts";
 import { type ExecOptions, type ExecProgram, xexec } from "../../../examples/xexec/command.ts";
@@ -140,6 +141,31 @@ test("XEXEC › each way that it ends › kills all that the program has started
     await client.hears("+ running\r\na OK [XEXEC 0] left has ended.\r\n");
     await until(() => !isRunning(Number(readFileSync(file, "utf8"))), "an end");
   });
+});
+
+test("XEXEC › a process that leaves the group and holds the output open › doesn't hold up the command's end", async () => {
+  await using folder = await temporaryFolder();
+  for (const end of ["DONE", "time"]) {
+    const file = join(folder.path, end);
+    const leave = `setsid sh -c 'echo $$ >${file}.part; mv ${file}.part ${file}; exec sleep 1000'`;
+    const leaves = script(`${leave} & until [ -e ${file} ]; do sleep 0.01; done; echo left`, {
+      timeout: end === "time" ? 1000 : 0,
+    });
+    await talk({ leaves, next: script("echo next") }, async (client, errors) => {
+      await client.say("a XEXEC leaves\r\n");
+      try {
+        await client.hears(`+ running\r\n${printed("left")}`);
+        if (end === "DONE") await client.say("DONE\r\n");
+        // The program itself may have ended before or not.
+        assert.match(await client.line(), /^a (OK|NO) .*(has ended|cancelled|was killed)\.\r\n$/);
+        await client.say("b XEXEC next\r\n");
+        await client.hears(`+ running\r\n${printed("next")}b OK `);
+        assert.deepEqual(errors, []);
+      } finally {
+        process.kill(Number(readFileSync(file, "utf8")), "SIGKILL");
+      }
+    });
+  }
 });
 
 test("XEXEC › too many at once › are refused, until one has ended", async () => {
