@@ -125,6 +125,19 @@ test("supervisor › handoverTimeout of 0 › waits for a connection until it ca
   assert.equal(await greeting(it.supervisor.address), "2");
 });
 
+test("supervisor › closed while a connection can't move › ends both workers, and the upgrade", async () => {
+  await using it = await start(["keeps", "serves"], { handoverTimeout: 0 });
+  const { address } = it.supervisor;
+  await using client = await connect(address);
+  assert.equal(decodeUtf8((await client.read())!), "1");
+  const upgrading = assert.rejects(it.supervisor.upgrade(), /closed while connections moved/);
+  while (await greeting(address) !== "2");
+  await it.supervisor.close();
+  await upgrading;
+  assert.deepEqual((await it.pids()).map(isAlive), [false, false]);
+  assert.deepEqual(it.errors, []);
+});
+
 test("supervisor › invalid options › LocalProtocolError", async () => {
   const wrong = [
     ...[null, {}, { listen, worker: "" }, { worker }, { listen: { transport: "unix" }, worker }],

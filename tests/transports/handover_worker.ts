@@ -26,6 +26,7 @@ if (mode.startsWith("dies at ")) {
 }
 const worker = new HandoverWorker();
 let [connections, asked] = [0, 0];
+const clients = new Set<Transport>();
 if (mode !== "hangs") {
   worker.serve({
     form: "none",
@@ -33,16 +34,19 @@ if (mode !== "hangs") {
       return connections;
     },
     release() {
-      // A connection that can't move until it has been asked for often.
-      if (++asked === 20) connections = 0;
+      // A connection that can't move until it has been asked for often, or ever.
+      if (++asked === 20 && mode !== "keeps") connections = 0;
       return undefined;
     },
     adopt() {},
-    close: () => Promise.resolve(),
+    async close() {
+      for (const client of clients) await client.close();
+    },
   });
   for (let client; (client = await worker.listener.accept()) !== undefined;) {
     if (mode === "dies") process.exit(1);
     connections++;
+    clients.add(client);
     void answer(client);
   }
 }

@@ -24,6 +24,7 @@ export class Handover {
   #onKept: () => void = () => {};
   #moved = 0;
   #left: number | undefined;
+  #isStopped = false;
 
   /** Creates a handover; errors are those of connections. */
   constructor(old: WorkerProcess, next: WorkerProcess, onError: (error: unknown) => void) {
@@ -32,7 +33,10 @@ export class Handover {
     this.#onError = onError;
   }
 
-  /** Resolves when the old worker has ended; rejects when the new one has while the old one still has connections. */
+  /**
+   * Resolves when the old worker has ended; rejects when the new one has while the old one still has connections, and
+   * after {@linkcode stop}.
+   */
   async run(timeout: number): Promise<Upgrade> {
     this.#old.listen((message, socket) => this.#take(message, socket));
     this.#next.listen(() => {});
@@ -47,12 +51,24 @@ export class Handover {
       );
     }
     this.#forgetParcels();
+    if (this.#isStopped) {
+      throw new DovewireError(
+        `The supervisor was closed while connections moved: ${this.#moved} had moved. The others were ended.`,
+      );
+    }
     if (this.#left === undefined) {
       this.#report(
         `The old worker has ended by itself: ${this.#moved} of its connections had moved.`,
       );
     }
     return { moved: this.#moved, left: this.#left ?? 0 };
+  }
+
+  /** Has the old worker end its connections, and itself, in place of moving them. */
+  stop(): void {
+    this.#isStopped = true;
+    void this.#old.send({ type: "stop" });
+    void this.#old.endsSoon();
   }
 
   async #keep(): Promise<void> {

@@ -122,6 +122,8 @@ export class Supervisor implements AsyncDisposable {
   #waiting: Socket[] = [];
   /** The worker before, while its connections move. */
   #previous: WorkerProcess | undefined;
+  /** What moves them. */
+  #handover: Handover | undefined;
   #canStopReading = true;
   /** The worker that is being started. */
   #starting: WorkerProcess | undefined;
@@ -164,7 +166,7 @@ export class Supervisor implements AsyncDisposable {
    *
    * Rejects before anything has moved if the new worker doesn't start, or has another form of connections than the old
    * one, or if this runtime can't stop a socket's reading. If it ends while connections move, those that haven't moved stay
-   * where they are.
+   * where they are. Rejects, too, if the supervisor is closed meanwhile.
    */
   upgrade(): Promise<Upgrade> {
     this.#upgrading ??= this.#upgrade().finally(() => {
@@ -173,7 +175,10 @@ export class Supervisor implements AsyncDisposable {
     return this.#upgrading;
   }
 
-  /** Stops listening, lets the worker end its connections, and resolves when it has ended. */
+  /**
+   * Stops listening, lets the worker end its connections, and resolves when it has ended. An upgrade that is under way
+   * rejects, and connections that haven't moved are ended as well.
+   */
   async close(): Promise<void> {
     this.#isClosing = true;
     process.off("SIGHUP", this.#hangUp);
@@ -183,6 +188,7 @@ export class Supervisor implements AsyncDisposable {
     starting?.child.kill("SIGKILL");
     await starting?.ended;
     for (const socket of this.#waiting.splice(0)) socket.destroy();
+    this.#handover?.stop();
     await this.#upgrading?.catch(() => {});
     const worker = this.#worker;
     if (worker === undefined || worker.hasEnded) return;
@@ -306,10 +312,10 @@ export class Supervisor implements AsyncDisposable {
     this.#previous = old;
     this.#use(next);
     try {
-      const handover = new Handover(old, next, (error) => this.#report(error));
-      return await handover.run(this.#handoverTimeout);
+      this.#handover = new Handover(old, next, (error) => this.#report(error));
+      return await this.#handover.run(this.#handoverTimeout);
     } finally {
-      this.#previous = undefined;
+      this.#previous = this.#handover = undefined;
       if (this.#worker === undefined) this.#replaceWorker(old);
     }
   }

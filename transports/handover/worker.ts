@@ -229,6 +229,7 @@ export class HandoverWorker {
 
   /** Gives all connections away, as soon as each can be. */
   async #handOver(timeout: number): Promise<void> {
+    if (this.#state === "stopping") return;
     const movable = this.#movable!;
     this.#state = "moving";
     this.#returned = new WeakSet();
