@@ -13,7 +13,7 @@ import { completeImapLimits, type ImapLimits } from "./limits.ts";
 import { LineInput } from "./line_input.ts";
 import { contentEnd, type LiteralMarker, markerAt } from "./literal_marker.ts";
 import type { ResponseCode } from "./response_code.ts";
-import { isStatusLine, noResponse, parseStatusLine } from "./status_line.ts";
+import { checkStatusSize, isStatusLine, noResponse, parseStatusLine } from "./status_line.ts";
 import { skipBytes, tagByte } from "./syntax.ts";
 import type { ImapValue } from "./value.ts";
 
@@ -190,6 +190,7 @@ export class ResponseParser {
   }
 
   #readStatus(bytes: Uint8Array): ImapResponse {
+    checkStatusSize(bytes, this.#limits.responseLine);
     const { kind, tag, name, code, text } = parseStatusLine(bytes, this.#concealer);
     if (kind === "continuation") return { type: "continuation", text };
     return tag === undefined

@@ -11,7 +11,7 @@ import type { StateArchive } from "../state_archive.ts";
 import { completeImapLimits, type ImapLimits } from "./limits.ts";
 import { LineInput } from "./line_input.ts";
 import { contentEnd, type LiteralMarker, markerAt, markerSpan } from "./literal_marker.ts";
-import { isStatusLine, parseStatusLine, type StatusLine } from "./status_line.ts";
+import { checkStatusSize, isStatusLine, parseStatusLine, type StatusLine } from "./status_line.ts";
 
 const nothing: Uint8Array = new Uint8Array(0);
 
@@ -254,14 +254,7 @@ export class ResponseReader {
   }
 
   #tellStatus(bytes: Uint8Array): StatusFrame {
-    const limit = this.#limits.responseLine;
-    if (bytes.length > limit) {
-      throw new RemoteProtocolError(
-        `The server's status response has more than ${limit} bytes. ` +
-          'If that is what it answers, raise "limits.responseLine".',
-        { limit: "responseLine" },
-      );
-    }
+    checkStatusSize(bytes, this.#limits.responseLine);
     const line = parseStatusLine(bytes, this.#concealer);
     this.#beginning = nothing;
     this.#state = "start";

@@ -83,6 +83,16 @@ export function parseStatusLine(bytes: Uint8Array, concealer?: Concealer): Statu
   throw noResponse(bytes, concealer);
 }
 
+/** Throws a {@linkcode RemoteProtocolError} for a status response of more bytes than `limits.responseLine`. */
+export function checkStatusSize({ length }: Uint8Array, limit: number): void {
+  if (length <= limit) return;
+  throw new RemoteProtocolError(
+    `The server's status response has more than ${limit} bytes. ` +
+      'If that is what it answers, raise "limits.responseLine".',
+    { limit: "responseLine" },
+  );
+}
+
 /** The error for bytes that are no response. Without a concealer it doesn't tell them: they may be a password. */
 export function noResponse(
   bytes: Uint8Array,

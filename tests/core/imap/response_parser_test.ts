@@ -102,7 +102,7 @@ test("ResponseParser › what is no response › is an error that is rethrown", 
 });
 
 test("ResponseParser › responses over a limit › are errors that name it", () => {
-  const limits = { literal: 100, response: 2000 };
+  const limits = { literal: 100, response: 2000, responseLine: 1000 };
   const floods: readonly (readonly [string, string])[] = [
     ["* X {101}\r\n", "literal"],
     ["* X {99999999999999999999}\r\n", "literal"],
@@ -111,6 +111,9 @@ test("ResponseParser › responses over a limit › are errors that name it", ()
     [`* X${` {90}\r\n${"y".repeat(90)}`.repeat(30)}`, "response"],
     [`* X ${"()".repeat(50)}\r\n`, "response"],
     [`* OK ${"y".repeat(3000)}`, "response"],
+    ...["* OK", "+", "a1 NO"].map((start) =>
+      [`${start} ${"y".repeat(1000)}\r\n`, "responseLine"] as const
+    ),
   ];
   for (const [wire, limit] of floods) {
     for (const size of [1, 10_000]) {
