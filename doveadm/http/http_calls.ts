@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeUtf8, encodeUtf8 } from "../../core/mod.ts";
+import { decodeUtf8 } from "../../core/mod.ts";
 import { checkOptions } from "../../core/option_checks.ts";
 import { defaultTimeout, timeLimit } from "../../transports/timers.ts";
 import type { CallRunner } from "../client/call_runner.ts";
@@ -19,9 +19,10 @@ import { CallDeadline } from "./call_deadline.ts";
 import { type HttpMethod, listCommands } from "./command_list.ts";
 import type { DoveadmHttpOptions } from "./doveadm_http_options.ts";
 import { HttpEndpoint } from "./endpoint.ts";
-import { exchange, type HttpEvent } from "./exchange.ts";
+import { exchange } from "./exchange.ts";
 import { inputParameter } from "./input_parameter.ts";
 import { commandOfRequest } from "./positional_request.ts";
+import { fieldsOf, repeatedKeys } from "./raw_fields.ts";
 import type { HttpValue } from "./request_body.ts";
 import { JsonRows } from "./json_rows.ts";
 import { ServerVersion } from "./server_version.ts";
@@ -260,10 +261,11 @@ export class HttpCalls implements CallRunner {
     const deadline = this.#deadline(options, isStream);
     try {
       const command = await commandOfRequest(request, this.#version, deadline);
+      const keys = repeatedKeys(command);
       for await (const events of exchange(this.#api, [command], deadline)) {
         for (const event of events) {
           if (event.type === "failure") throw event.error;
-          for (const field of fieldsOf(event)) yield field;
+          for (const field of fieldsOf(event, keys)) yield field;
           deadline.throwIfOver({ name: request.name, sent: true });
         }
       }
@@ -297,14 +299,3 @@ export class HttpCalls implements CallRunner {
 
 /** The command for a call, and the reader of its rows. */
 type Prepared = Omit<BatchedCall, "index">;
-
-/** The fields that an event's values would be over TCP. */
-function fieldsOf(event: HttpEvent & { type: "row" | "end" }): Uint8Array[] {
-  if (event.type === "row") return Object.values(event.row).map(fieldOf);
-  return event.value === undefined ? [] : [fieldOf(event.value)];
-}
-
-function fieldOf(value: unknown): Uint8Array {
-  const isNested = typeof value === "object" && value !== null;
-  return encodeUtf8(isNested ? JSON.stringify(value) : String(value ?? ""));
-}

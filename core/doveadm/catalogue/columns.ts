@@ -77,6 +77,20 @@ export function parametersToSend(
   return { ...values, [rule.parameter]: asked };
 }
 
+/**
+ * The keys of the values of each row where a server sends a field as often as it was asked for, in the order of
+ * the values; `undefined` for other commands.
+ *
+ * Throws a `LocalProtocolError` if no field is asked for.
+ */
+export function keysAsAsked(
+  rule: ColumnRule | undefined,
+  values: ParameterValues,
+): readonly string[] | undefined {
+  if (rule?.type !== "fields" || rule.order !== "asked") return undefined;
+  return [...rule.ahead.map(({ key }) => key), ...namesIn(rule, values)];
+}
+
 type FieldsRule = ColumnRule & { readonly type: "fields" };
 
 function hasSums({ sumsIf }: FieldsRule, values: ParameterValues): boolean {

@@ -25,6 +25,7 @@ export function testSending(name: (what: string) => string, server: () => Doveco
         { name: "mailbox status", user, args: ["-t", "all", "*"] },
         { name: "mailbox status", user, args: ["messages vsize uidvalidity", "INBOX", "Sent"] },
         { name: "fetch", user, args: ["uid hdr.subject size.virtual", "mailbox", "INBOX", "all"] },
+        { name: "fetch", user, args: ["uid seq UID hdr.To hdr.to", "mailbox", "INBOX", "all"] },
         { name: "fetch", user, args: ["text", "mailbox", "INBOX", "uid", "3"] },
         { name: "search", user, args: ["mailbox", "INBOX", "subject", "lunch"] },
         { name: "quota get", user },
