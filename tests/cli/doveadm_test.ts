@@ -79,6 +79,7 @@ const invocations: readonly Invocation[] = [
   // Usage.
   { words: ["mailbox", "list", "-u"], code: 64 },
   { words: ["mailbox", "list", "--bogus", "-u", "alice"], code: 64 },
+  { words: ["mailbox", "update", "-u", "alice", "--min-next-uid", "x", "INBOX"], code: 64 },
   { words: ["mailbox", "rename", "-u", "alice", "INBOX"], isCodeOnly: true, code: 64 },
   { words: ["fetch", "-u", "alice", "uid"], isCodeOnly: true, code: 64 },
   { words: ["expunge", "-u", "alice", "all"], isCodeOnly: true, code: 64 },

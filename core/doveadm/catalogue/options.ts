@@ -52,14 +52,18 @@ export function optionsOf(info: CommandInfo, version: DovecotVersion): readonly 
  * The parameters for the arguments of a command line: the reverse of {@linkcode encodeArguments}, for
  * everything that getopt accepts.
  *
- * Throws a `LocalProtocolError` for arguments that {@linkcode parseOptions} refuses.
+ * Throws a `LocalProtocolError` for arguments that {@linkcode parseOptions} refuses, and for an invalid number:
+ * Dovecot 2.4 refuses it, and what 2.3 makes of it depends on the command.
  */
 export function decodeArguments(
   info: CommandInfo,
   args: readonly string[],
   version: DovecotVersion,
 ): Record<string, ParameterValue> {
-  const given = parseOptions(args, optionsOf(info, version));
+  const given = readOptions(args, optionsOf(info, version));
+  for (const [name, text] of given.invalidNumbers) {
+    throw usage(`option '--${name}' has an invalid number: ${JSON.stringify(text)}`);
+  }
   const values: Record<string, ParameterValue> = {};
   /** The word of a joined parameter that is set already: on 2.3 it starts the next list, 2.4 skips it. */
   let ahead: string | undefined;
@@ -131,8 +135,8 @@ function twin(parameter: ParameterInfo): string {
  * Options may stand anywhere before "--": short ones ("-f"), several of them in one ("-sf"), with their
  * value ("-fuid", "-f uid"); long ones, also shortened ("--field=uid", "--fie uid"). Other words fill the
  * positional parameters in their order, also those that were set by options: in `--mailbox A B`, B goes to
- * the parameter after "mailbox". An invalid number counts as not set. Source: Dovecot's
- * src/doveadm/doveadm-cmd.c.
+ * the parameter after "mailbox". An invalid number counts as not set, as for most commands of 2.3. Source:
+ * Dovecot's src/doveadm/doveadm-cmd.c.
  *
  * Throws a `LocalProtocolError`, with getopt's message, for an option that is unknown or ambiguous, lacks
  * its value or has a value that it doesn't take, and for too many arguments.
@@ -141,6 +145,10 @@ export function parseOptions(
   args: readonly string[],
   options: readonly Option[],
 ): GivenOptions {
+  return readOptions(args, options);
+}
+
+function readOptions(args: readonly string[], options: readonly Option[]): Given {
   const given = new Given();
   const operands: string[] = [];
   const line: Line = { args, at: 0 };
@@ -260,13 +268,18 @@ function readShort(
 }
 
 class Given implements GivenOptions {
+  /** The texts of numbers that are invalid, and so not set, by their options. */
+  readonly invalidNumbers = new Map<string, string>();
   readonly #values = new Map<string, string[]>();
 
   /** Sets an option: a list grows; for other types the last value counts. */
   set({ name, type }: Option, value: string): void {
     const values = this.#values.get(name);
-    if (type === "number" && !isNumber(value)) this.#values.delete(name);
-    else if (type === "list" && values !== undefined) values.push(value);
+    this.invalidNumbers.delete(name);
+    if (type === "number" && !isNumber(value)) {
+      this.#values.delete(name);
+      this.invalidNumbers.set(name, value);
+    } else if (type === "list" && values !== undefined) values.push(value);
     else this.#values.set(name, [value]);
   }
 

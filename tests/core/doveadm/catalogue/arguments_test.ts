@@ -310,6 +310,16 @@ test("arguments › short options and plain words › the parameters", () => {
   }
   throwsFor(() => decodeArguments(command("who"), ["--bogus"], "2.3"), "unrecognized option");
   throwsFor(() => decodeArguments(command("reload"), ["x"], "2.3"), "Extraneous arguments");
+  const update = command("mailbox update");
+  for (const number of ["x", "", "1.5", "+1", "9223372036854775808"]) {
+    throwsFor(
+      () => decodeArguments(update, ["--min-next-uid", number, "INBOX"], "2.4"),
+      `option '--min-next-uid' has an invalid number: "${number}"`,
+    );
+  }
+  // The last one counts.
+  const corrected = ["--min-next-uid=x", "--min-next-uid=-7", "INBOX"];
+  assert.equal(decodeArguments(update, corrected, "2.4").minNextUid, -7n);
 });
 
 test("arguments › invalid parameters › an error that names them", () => {
