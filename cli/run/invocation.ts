@@ -67,7 +67,10 @@ export function readInvocation(
   before: UserOptions,
 ): Invocation {
   checkForAny(info, args);
-  const values: Values = { ...before, ...decode(info, args) };
+  const values: Values = {
+    ...before,
+    ...firstOf(info, (version) => decode(info, args, version)),
+  };
   const { input, mail } = info;
   const file = input === undefined ? undefined : values[input];
   const users = mail ? usersOf(info, values) : { type: "none" } as const;
@@ -94,26 +97,39 @@ function checkForAny(info: CommandInfo, args: readonly string[]): void {
   firstOf(info, (version) => callFor(info, args, version));
 }
 
-/** The result for the newest version that has one; throws the newest one's error if there is none. */
-function firstOf<Result>(info: CommandInfo, work: (version: DovecotVersion) => Result): Result {
-  const errors: unknown[] = [];
+/** The result for the newest version that has one; throws the error for `own`, or the newest one's, if there is none. */
+function firstOf<Result>(
+  info: CommandInfo,
+  work: (version: DovecotVersion) => Result,
+  own?: DovecotVersion,
+): Result {
+  const errors = new Map<DovecotVersion, unknown>();
   for (const version of versions.filter((version) => existsIn(info, version))) {
     try {
       return work(version);
     } catch (error) {
-      errors.push(error);
+      errors.set(version, error);
     }
   }
-  throw errors[0];
+  const [newest] = errors.keys();
+  throw errors.get(own !== undefined && errors.has(own) ? own : newest);
 }
 
-/** The command for a server of a version; throws a `UsageError` if it doesn't take the words. */
+/**
+ * The command for a server of a version; throws a `UsageError` if it doesn't take the words.
+ *
+ * They are read by the newest version's rules if that makes a command for the server: 2.3 has other parameters for
+ * a word such as the "user" of "copy", and what is sent names each parameter.
+ */
 export function callFor(
   info: CommandInfo,
   args: readonly string[],
   version: DovecotVersion,
 ): VersionedCall {
-  const values = decode(info, args);
+  return firstOf(info, (reader) => callOf(info, decode(info, args, reader), version), version);
+}
+
+function callOf(info: CommandInfo, values: Values, version: DovecotVersion): VersionedCall {
   if (info.mail) { for (const name of clientParameters) delete values[name]; }
   if (info.input !== undefined) values[info.input] = "";
   const missing = info.parameters.find(({ name, required, ...lifetime }) =>
@@ -130,12 +146,9 @@ export function callFor(
   };
 }
 
-/**
- * The parameters that the words set. They are read by the newest version's rules if these allow it: 2.3 has
- * other parameters for a word such as the "user" of "copy", and what is sent names each parameter.
- */
-function decode(info: CommandInfo, args: readonly string[]): Values {
-  return firstOf(info, (version) => asUsage(info, 64, () => decodeArguments(info, args, version)));
+/** The parameters that the words set, by a version's rules. */
+function decode(info: CommandInfo, args: readonly string[], version: DovecotVersion): Values {
+  return asUsage(info, 64, () => decodeArguments(info, args, version));
 }
 
 function encode(info: CommandInfo, values: Values, version: DovecotVersion): readonly string[] {

@@ -43,6 +43,13 @@ const invocations: readonly Invocation[] = [
   { words: ["mailbox", "status", "-u", "alice", "all", "*"], changing: ["firstsaved"] },
   { words: ["mailbox", "status", "-u", "alice", "-t", "messages vsize", "*"] },
   { words: ["mailbox", "status", "-A", "messages unseen", "INBOX"] },
+  {
+    words: ["dict", "set", "-u", "alice", "file:FOLDER/dict", "priv/color", "blue"],
+    only: "2.3",
+    code: 0,
+  },
+  { words: ["dict", "get", "-u", "alice", "file:FOLDER/dict", "priv/color"], only: "2.3", code: 0 },
+  { words: ["dict", "iter", "-u", "alice", "file:FOLDER/dict", "priv/"], only: "2.3", code: 0 },
   { words: ["mailbox", "path", "-u", "alice", "INBOX"] },
   { words: ["mailbox", "metadata", "list", "-u", "alice", "INBOX"] },
   { words: ["quota", "get", "-u", "alice"] },
