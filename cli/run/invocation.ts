@@ -171,8 +171,22 @@ function columnsFor(
 ): readonly ReplyColumn[] | undefined {
   if (info.answer !== "rows") return [];
   if (Object.keys(info.columns).length === 0) return undefined;
-  // So it is for a field that doveadm doesn't know.
-  return asUsage(info, 75, () => columnsOf(info.columns[version], values, version));
+  const rule = info.columns[version];
+  const isFetch = rule?.type === "fields" && rule.table === "fetch";
+  // These exit codes are doveadm's for a field that it doesn't know, and so are names in lower case.
+  return asUsage(
+    info,
+    isFetch ? 75 : 64,
+    () => columnsOf(rule, isFetch ? lowerCased(values, rule.parameter) : values, version),
+  );
+}
+
+/** The values with one list of names in lower case. */
+function lowerCased(values: Values, parameter: string): Values {
+  const names = values[parameter];
+  return Array.isArray(names)
+    ? { ...values, [parameter]: names.map((name: string) => name.toLowerCase()) }
+    : values;
 }
 
 /** Runs a check of the catalogue, whose error becomes a `UsageError` with an exit code. */
