@@ -66,6 +66,7 @@ const invocations: readonly Invocation[] = [
   { words: ["fetch", "-u", "alice", "uid seq uid", "mailbox", "INBOX"] },
   { words: ["flags", "add", "-u", "alice", "\\Seen", "mailbox", "INBOX", "uid", "1"] },
   { words: ["search", "-u", "alice", "mailbox", "INBOX", "unseen"] },
+  { words: ["flags", "replace", "-u", "alice", "", "mailbox", "INBOX", "uid", "1"], code: 0 },
   { words: ["copy", "-u", "alice", "Sent", "mailbox", "INBOX", "uid", "1"] },
   { words: ["fetch", "-u", "alice", "uid hdr.subject", "mailbox", "Sent", "uid", "1"] },
   { words: ["user", "alice"] },

@@ -53,7 +53,7 @@ export function checkParameters(info: CommandInfo, values: ParameterValues): voi
   const concerned = concernedParameters(info, values);
   for (const parameter of concerned) {
     const value = valueOf(values, parameter.name);
-    if (isGiven(value)) checkValue(info, parameter, value);
+    if (isSet(parameter, value)) checkValue(info, parameter, value);
     else if (isLasting(parameter)) checkMissing(info, parameter);
   }
   checkMissingOneOf(info, values);
@@ -102,7 +102,7 @@ function givenInVersion(
     const own = valueOf(values, parameter.name);
     const exists = existsIn(parameter, version);
     const value = own ?? (exists ? impliedValue(parameter, values) : undefined);
-    if (!isGiven(value)) {
+    if (!isSet(parameter, value)) {
       if (exists) checkMissing(info, parameter);
       continue;
     }
@@ -162,6 +162,8 @@ export function encodeCheckedArguments(
     const option = longOption(name);
     if (value === true) args.push(option);
     else if (typeof value !== "object") args.push(`${option}=${value}`);
+    // An empty list of words, which is an empty word by its other name.
+    else if (value.length === 0) args.push(`${option}str=`);
     else for (const item of value) args.push(`${option}=${item}`);
   }
   return args;
@@ -231,6 +233,14 @@ export function isGiven(
   value: ParameterValue | undefined,
 ): value is Exclude<ParameterValue, false> {
   return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
+}
+
+/** Whether a parameter is set: as {@linkcode isGiven}, but a list of flags can be empty, to remove all. */
+function isSet(
+  { content }: ParameterInfo,
+  value: ParameterValue | undefined,
+): value is Exclude<ParameterValue, false> {
+  return isGiven(value) || content === "flags" && Array.isArray(value);
 }
 
 function impliedValue({ implied }: ParameterInfo, values: ParameterValues): string | undefined {

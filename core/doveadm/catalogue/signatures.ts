@@ -1112,7 +1112,7 @@ export interface DoveadmParametersByName {
   };
   /** Sets messages' flags and keywords. */
   "flags replace": UserChoice & MailParameters & {
-    /** The flags and keywords: ["\\Seen", "$Forwarded"]. */
+    /** The flags and keywords: ["\\Seen", "$Forwarded"]. An empty list removes all. */
     readonly flag: readonly string[];
     /** The search query in doveadm's syntax, a word each: ["mailbox", "INBOX", "unseen"]. */
     readonly query: readonly string[];

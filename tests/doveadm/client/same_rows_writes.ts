@@ -98,6 +98,8 @@ export function mailWrites(place: Place, way: Way): readonly StepOrCall[] {
     ["flags remove", { user, flag: ["\\Flagged"], query: old }],
     ["flags replace", { user, flag: ["\\Answered"], query: ["mailbox", "INBOX", "uid", "1"] }],
     mails,
+    ["flags replace", { user, flag: [], query: ["mailbox", "INBOX", "uid", "1"] }],
+    mails,
     status,
     ["expunge", { user, query: ["mailbox", "INBOX", "uid", "3"] }],
     ["copy", { user, destinationMailbox: "Old", query: ["mailbox", "Old", "uid", "1"] }],

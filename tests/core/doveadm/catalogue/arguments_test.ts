@@ -143,7 +143,9 @@ for (const version of versions) {
         if (!parameter.required || !isIn(parameter, version)) continue;
         count++;
         const { name } = parameter;
-        for (const nothing of [undefined, parameter.type === "array" ? [] : undefined]) {
+        // No flags are flags, too.
+        const hasEmpty = parameter.type === "array" && parameter.content !== "flags";
+        for (const nothing of [undefined, hasEmpty ? [] : undefined]) {
           throwsFor(
             () => encodeArguments(info, { ...values, [name]: nothing }, version),
             `"${info.name}" needs the parameter "${name}".`,
@@ -215,6 +217,18 @@ test("arguments › a word after a parameter in one text › begins the next lis
   }
   const plain = decodeArguments(command("mailbox status"), ["messages vsize", "INBOX"], "2.3");
   assert.deepEqual(plain, { field: ["messages", "vsize"], mailboxMask: ["INBOX"] });
+});
+
+test("arguments › no flags › an empty word", () => {
+  const values = { flag: [], query: ["all"] };
+  for (const version of versions) {
+    for (const name of ["flags add", "flags remove", "flags replace"]) {
+      const args = encodeArguments(command(name), { user: "alice", ...values }, version);
+      assert.deepEqual(args, ["--flagstr=", "--query=all"]);
+      assert.deepEqual(decodeArguments(command(name), args, version), values);
+      assert.deepEqual(decodeArguments(command(name), ["", "all"], version), values);
+    }
+  }
 });
 
 test("arguments › parameters of commands › the expected command line", () => {
