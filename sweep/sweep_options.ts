@@ -88,6 +88,7 @@ export function checkSweepOptions(options: SweepOptions): CheckedSweepOptions {
     functions: ["serverOf", "onProgress"],
   });
   const { concurrency = 20, perServer = Infinity, retries = 5, total, serverOf } = options;
+  const { progressInterval = 1000 } = options;
   checkCount("concurrency", concurrency, 1);
   if (concurrency === Infinity) throw wrong("concurrency", concurrency, "a finite number");
   checkCount("perServer", perServer, 1);
@@ -102,7 +103,7 @@ export function checkSweepOptions(options: SweepOptions): CheckedSweepOptions {
     ...{ concurrency: Math.floor(concurrency), perServer: Math.floor(perServer), serverOf },
     ...{ retries: Math.floor(retries), idempotent: options.idempotent === true, total },
     ...{ signal: options.signal, onProgress: options.onProgress },
-    progressInterval: timeLimit("progressInterval", options.progressInterval ?? 1000),
+    progressInterval: timeLimit("progressInterval", progressInterval),
     journal: checkJournal(options.journal),
   };
 }

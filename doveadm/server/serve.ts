@@ -213,13 +213,14 @@ function tlsOptions({ tls }: ServeSettings): TlsOptions | undefined {
 /** Checks the options that are numbers. */
 function numbersOf(settings: ServeSettings): ServeNumbers {
   const { maxConnections = 1000, refusalDelay = 500 } = settings;
+  const { handshakeTimeout = 10_000, idleTimeout = 600_000, stallTimeout = 60_000 } = settings;
   checkCount("maxConnections", maxConnections, 1);
   return {
     maxConnections,
     refusalDelays: new RefusalDelays(refusalDelay),
-    handshakeTimeout: timeLimit("handshakeTimeout", settings.handshakeTimeout ?? 10_000),
-    idleTimeout: timeLimit("idleTimeout", settings.idleTimeout ?? 600_000),
-    stallTimeout: timeLimit("stallTimeout", settings.stallTimeout ?? 60_000),
+    handshakeTimeout: timeLimit("handshakeTimeout", handshakeTimeout),
+    idleTimeout: timeLimit("idleTimeout", idleTimeout),
+    stallTimeout: timeLimit("stallTimeout", stallTimeout),
   };
 }
 

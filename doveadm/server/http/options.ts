@@ -111,6 +111,7 @@ export function httpNumbers(options: HttpHandlerOptions<never>): HttpNumbers {
     texts: ["username"],
   });
   const { version = "2.4", maxRequests = 1000, refusalDelay = 500, limits = {} } = options;
+  const { bodyTimeout = 30_000, timeout = 600_000, stallTimeout = 60_000 } = options;
   if (version !== "2.3" && version !== "2.4") {
     throw new LocalProtocolError(
       `"version" is ${shownValue(version)}. Set it to "2.3" or "2.4".`,
@@ -131,9 +132,9 @@ export function httpNumbers(options: HttpHandlerOptions<never>): HttpNumbers {
   return {
     limits: allLimits,
     maxRequests,
-    bodyTimeout: timeLimit("bodyTimeout", options.bodyTimeout ?? 30_000),
-    timeout: timeLimit("timeout", options.timeout ?? 600_000),
-    stallTimeout: timeLimit("stallTimeout", options.stallTimeout ?? 60_000),
+    bodyTimeout: timeLimit("bodyTimeout", bodyTimeout),
+    timeout: timeLimit("timeout", timeout),
+    stallTimeout: timeLimit("stallTimeout", stallTimeout),
     refusalDelays: new RefusalDelays(refusalDelay),
   };
 }

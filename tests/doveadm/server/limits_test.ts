@@ -26,7 +26,7 @@ test("options › no login at all, impossible logins, invalid numbers › are re
   const place = { hostname: "127.0.0.1", port: 0, password: "x" };
   const times = ["handshakeTimeout", "idleTimeout", "stallTimeout"];
   const limits = ["handshakeLine", "commandLine", "backlog"];
-  for (const value of [NaN, -1, -Infinity, "5" as unknown as number]) {
+  for (const value of [NaN, -1, -Infinity, "5" as unknown as number, null as unknown as number]) {
     for (const name of [...times, "maxConnections", "refusalDelay"]) {
       cases.push([{ ...place, [name]: value }, new RegExp(`"${name}" is "?${value}`)]);
     }

@@ -428,6 +428,9 @@ test("HTTP API › invalid options › are refused with the reason", () => {
       [{ password, maxRequests: 0 }, /"maxRequests" is 0/],
       [{ password, maxRequests: NaN }, /"maxRequests" is NaN/],
       [{ password, timeout: NaN }, /timeout/],
+      ...["bodyTimeout", "timeout", "stallTimeout"].map((name) =>
+        [{ password, [name]: null }, new RegExp(`"${name}" is null`)] as const
+      ),
       [{ password, version: "2.5" }, /"version" is "2.5"/],
       [{ password, bodyTimeout: -1 }, /bodyTimeout/],
       [{ password, limits: { body: NaN } }, /"limits.body" is NaN/],
