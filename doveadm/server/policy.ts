@@ -16,7 +16,7 @@ import {
   type Reach,
 } from "../../core/doveadm/catalogue/mod.ts";
 import { LocalProtocolError, quoteText, sameSecret } from "../../core/mod.ts";
-import { isTextList } from "../../core/option_checks.ts";
+import { isRecord, isTextList } from "../../core/option_checks.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { Authenticate } from "./login.ts";
 import type { DoveadmHandler, ServerRequest } from "./handler.ts";
@@ -96,7 +96,7 @@ export interface Policy {
  * ```
  */
 export function policy(rules: Readonly<Record<string, PolicyRule>>): Policy {
-  if (typeof rules !== "object" || rules === null) {
+  if (!isRecord(rules)) {
     throw new LocalProtocolError(
       "The rules are not an object. Pass one that has a rule for each client's name.",
     );

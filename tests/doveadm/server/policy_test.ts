@@ -350,6 +350,9 @@ test("policy › invalid rules › are refused with what is wrong, and without t
       return !error.message.includes("s3cret");
     });
   }
+  for (const rules of [null, "x", [good], new Map([["one", good]])]) {
+    assert.throws(() => policy(rules as unknown as Record<string, PolicyRule>), LocalProtocolError);
+  }
   assert.throws(() => policy({ one: good, two: good }), (error: Error) => {
     assert.match(error.message, /The rules of "one" and "two" have the same token/);
     return error instanceof LocalProtocolError && !error.message.includes("s3cret");
