@@ -76,7 +76,7 @@ export function mailHandler(
 
 /** A version by its name; throws a `LocalProtocolError` for another one. */
 export function serverVersion(name: DovecotVersion): ServerVersion {
-  if (Object.hasOwn(serverVersions, name)) return serverVersions[name];
+  if (typeof name === "string" && Object.hasOwn(serverVersions, name)) return serverVersions[name];
   throw new LocalProtocolError(
     `The embedded server can't answer as Dovecot ${shownValue(name)}. Use one of ${
       Object.keys(serverVersions).map((it) => JSON.stringify(it)).join(", ")

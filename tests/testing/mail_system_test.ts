@@ -88,7 +88,11 @@ test("mail system › options of another shape › LocalProtocolError", async ()
     assert.throws(() => new MailSystem(options), LocalProtocolError, JSON.stringify(options));
     await assert.rejects(startMailServer(options), LocalProtocolError);
   }
-  for (const options of [{ hostOf: "x", version: "2.4" }, { settings: null }, { place: 5 }]) {
+  const others = [
+    ...[{ hostOf: "x", version: "2.4" }, { settings: null }, { place: 5 }],
+    ...[{ version: ["2.4"] }, { version: Object.create(null) }],
+  ];
+  for (const options of others) {
     await assert.rejects(
       startMailServer(options as unknown as MailServerOptions),
       LocalProtocolError,

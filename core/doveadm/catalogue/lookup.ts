@@ -9,7 +9,8 @@ import { commands } from "./commands.ts";
 
 /** A command's entry by its name, as in "mailbox status"; `undefined` for an unknown one. */
 export function findCommand(name: string): CommandInfo | undefined {
-  return Object.hasOwn(commands, name)
+  // As a key, a list of one name would count as that name.
+  return typeof name === "string" && Object.hasOwn(commands, name)
     ? (commands as Readonly<Record<string, CommandInfo>>)[name]
     : undefined;
 }

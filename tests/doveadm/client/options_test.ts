@@ -134,6 +134,7 @@ test("calls › options and requests of another type › LocalProtocolError, and
     ["send", request, null],
     ["run", 5n, params],
     ["run", Symbol("mailbox list"), params],
+    ["run", ["mailbox list"], params],
     ["send", request, { signal: {} }],
     ["send", request, { signal: null }],
     ["send", request, { idempotent: "no" }],
@@ -155,6 +156,7 @@ test("calls › options and requests of another type › LocalProtocolError, and
   for (const [name, ...args] of calls) {
     await assert.rejects(anything[name](...args), LocalProtocolError, `${name} ${String(args[0])}`);
   }
+  await assert.rejects(anything.run(Object.create(null), params), LocalProtocolError);
   assert.throws(() => doveadm.stream(request, { signal: {} as AbortSignal }), LocalProtocolError);
 });
 
