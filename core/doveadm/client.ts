@@ -375,6 +375,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
       else continue;
       return segment;
     }
+    this.#replies.forgetChunk();
   }
 
   #readLog({ bytes, end }: Segment): DoveadmClientEvent | undefined {

@@ -56,6 +56,7 @@ export interface ReplyLimits {
 }
 
 const nothing: Range = { chunk: new Chunk(new Uint8Array(0)), start: 0, end: 0 };
+const noControls = new ControlSearch(nothing.chunk.bytes);
 
 /** Reads replies, one at a time. */
 export class ReplyReader {
@@ -74,7 +75,7 @@ export class ReplyReader {
   /** Whether the field's last byte was the start of an escape. */
   #isEscaping = false;
   /** Finds the ends of fields in the chunk. */
-  #controls = new ControlSearch(nothing.chunk.bytes);
+  #controls = noControls;
   #withinField = false;
 
   /** Creates a reader at the start of a reply. */
@@ -86,6 +87,12 @@ export class ReplyReader {
   /** Whether it refers to bytes that it has read, or may do so. */
   get holdsInput(): boolean {
     return this.#fields !== nothing || this.#gathered.size > 0;
+  }
+
+  /** To be called when all bytes so far were read: those of the next chunk may be in the same memory. */
+  forgetChunk(): void {
+    this.#chunk = nothing.chunk;
+    this.#controls = noControls;
   }
 
   /**

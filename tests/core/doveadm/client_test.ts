@@ -433,3 +433,17 @@ test("doveadm client › close() › drops the output, and reports unanswered re
   client.receive(encodePacket(0, encodeUtf8("late")));
   assert.deepEqual(eventsOf(client), []);
 });
+
+test("doveadm client › chunks that are the same bytes with other content › each reply has its own", () => {
+  const [client] = session(0);
+  const chunk = new Uint8Array(8);
+  for (const value of ["aaaa", "bbbb", "c\tcc"]) {
+    client.send(list);
+    outputOf(client);
+    chunk.set(encodeUtf8(`${value}\t\n+\n`));
+    client.receive(chunk);
+    const [reply] = eventsOf(client);
+    assert(reply.type === "reply" && !client.holdsInput);
+    assert.deepEqual(reply.fields, value.split("\t"));
+  }
+});
