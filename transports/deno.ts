@@ -268,6 +268,11 @@ function addressOf(end: Deno.Addr): Address | undefined {
 const leastReadSize = 512;
 const mostReadSize = 262_144;
 
+const noBuffer = new Uint8Array(0);
+
+/** The memory of chunks that may come back. */
+const lent = new WeakSet<ArrayBufferLike>();
+
 class DenoTransport implements ReceivedTransport {
   readonly peer: string;
   #conn: Deno.Conn;
@@ -278,7 +283,8 @@ class DenoTransport implements ReceivedTransport {
   #hungUp = false;
   /** The encrypted transport that replaces this one. */
   #secured: Transport | undefined;
-  #buffer = new Uint8Array(0);
+  /** What the next read fills, which no chunk shares; empty if it is still to be made. */
+  #buffer = noBuffer;
   #readSize = leastReadSize;
   /** The system reports a reset only once, and after that an end. */
   #reset: unknown;
@@ -362,11 +368,10 @@ class DenoTransport implements ReceivedTransport {
       receiver.receive({ error: brokenError("closed", this.peer) });
       return;
     }
-    // The caller owns the chunk; the next read fills what follows it.
     const isTooSmall = this.#buffer.length < this.#readSize / 4;
-    const isTooLarge = this.#buffer.buffer.byteLength > this.#readSize * 4;
-    if (isTooSmall || isTooLarge) this.#buffer = new Uint8Array(this.#readSize);
-    const buffer = this.#buffer;
+    const isTooLarge = this.#buffer.length > this.#readSize * 4;
+    const buffer = isTooSmall || isTooLarge ? new Uint8Array(this.#readSize) : this.#buffer;
+    this.#buffer = noBuffer;
     this.#underWay++;
     this.#conn.read(buffer).then(
       (size) => receiver.receive(this.#outcome(buffer, size)),
@@ -387,20 +392,21 @@ class DenoTransport implements ReceivedTransport {
     this.#readSize = size < buffer.length
       ? Math.max(leastReadSize, this.#readSize / 2)
       : Math.min(mostReadSize, this.#readSize * 8);
-    this.#buffer = buffer.subarray(size);
+    // The caller owns the chunk and may transfer its memory at any time, so that nothing else is read into that.
+    if (size * 4 < buffer.length) {
+      this.#buffer = buffer;
+      return { chunk: buffer.slice(0, size) };
+    }
+    lent.add(buffer.buffer);
     return { chunk: buffer.subarray(0, size) };
   }
 
-  recycle({ buffer, byteOffset, length }: Uint8Array): void {
-    const { buffer: current, byteOffset: next } = this.#buffer;
-    // Chunks before this one may share its memory and be in use; so may one that is being read.
-    if (buffer !== current || byteOffset + length !== next || this.#underWay > 0) return;
-    // It was transferred.
-    if (buffer.byteLength === 0) return;
-    this.#buffer = new Uint8Array(buffer, byteOffset);
-    // It costs nothing to keep while chunks fill much of it.
-    const isUsed = length * 4 >= this.#buffer.length;
-    if (isUsed) this.#readSize = Math.max(this.#readSize, this.#buffer.length);
+  recycle({ buffer }: Uint8Array): void {
+    // Memory that was transferred has no bytes any more.
+    if (!lent.delete(buffer) || buffer.byteLength === 0) return;
+    this.#buffer = new Uint8Array(buffer as ArrayBuffer);
+    // It costs nothing to keep: the chunk filled much of it.
+    this.#readSize = Math.max(this.#readSize, buffer.byteLength);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {

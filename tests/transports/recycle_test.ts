@@ -134,6 +134,30 @@ test("recycle › chunks whose memory was transferred › are ignored, and readi
   await close();
 });
 
+for (const much of [10, 300, 70_000]) {
+  test(`read › ${much} bytes whose memory is transferred while the next read waits › reading goes on`, async () => {
+    const [here, there, close] = await pair();
+    const bytes = pattern.subarray(0, much);
+    let next = here.read();
+    for (let round = 0; round < 20; round++) {
+      const written = there.write(bytes);
+      for (let at = 0; at < much;) {
+        const chunk = await next;
+        next = here.read();
+        assert(chunk !== undefined);
+        assert.deepEqual(chunk, bytes.subarray(at, at + chunk.length));
+        at += chunk.length;
+        const { buffer } = chunk;
+        if (buffer instanceof ArrayBuffer) structuredClone(buffer, { transfer: [buffer] });
+      }
+      await written;
+    }
+    const rejected = assert.rejects(next);
+    await close();
+    await rejected;
+  });
+}
+
 test("read › small chunks that are kept › keep little memory", async () => {
   const [here, there, close] = await pair();
   const kept = new Set<ArrayBufferLike>();
