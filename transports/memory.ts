@@ -6,6 +6,7 @@
 
 import { LocalProtocolError } from "../core/errors.ts";
 import { checkOptions, shownValue } from "../core/option_checks.ts";
+import { Queue } from "../core/queue.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import {
   brokenError,
@@ -138,7 +139,9 @@ const refused = "the listener in memory is closed. Connect while it is open.";
 class Pipe {
   #cut: ((waiting: number) => number) | undefined;
   #capacity: number;
-  #chunks: Uint8Array[] = [];
+  #chunks = new Queue<Uint8Array>();
+  /** What is left of the chunk that was returned in part. */
+  #rest: Uint8Array | undefined;
   #size = 0;
   #state: "open" | "ended" | "broken" = "open";
   #wakeReader: (() => void) | undefined;
@@ -152,7 +155,7 @@ class Pipe {
   async read(peer: string): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#state === "broken") throw brokenError("reset", peer);
-      if (this.#chunks.length > 0) return this.#take();
+      if (this.#size > 0) return this.#take();
       if (this.#state === "ended") return undefined;
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
@@ -182,11 +185,10 @@ class Pipe {
   }
 
   #take(): Uint8Array {
-    const [first] = this.#chunks;
+    const first = this.#rest ??= this.#chunks.shift()!;
     const wanted = Math.max(1, Math.floor(this.#cut?.(this.#size) ?? first.length) || 1);
     const size = Math.min(wanted, first.length);
-    if (size === first.length) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(size);
+    this.#rest = size === first.length ? undefined : first.subarray(size);
     this.#size -= size;
     this.#wakeWriter?.();
     return first.subarray(0, size);

@@ -38,3 +38,24 @@ test("memoryPair() › a write after closeWrite() › the error says that it was
   await transport.closeWrite();
   await rejectsWith("closed", transport.write(Uint8Array.of(1)), "closeWrite() has ended");
 });
+
+test("memoryPair() › 100,000 writes that wait › are read in their order", async () => {
+  const [transport, peer] = memoryPair({ capacity: Infinity });
+  const writes = 100_000;
+  for (let at = 0; at < writes; at++) void transport.write(Uint8Array.of(at));
+  for (let at = 0; at < writes; at++) assert.equal((await peer.read())?.[0], at & 0xff);
+});
+
+test("memoryPair() › a cut that throws › the bytes aren't lost", async () => {
+  let isBad = true;
+  const cut = () => {
+    if (isBad) throw new Error("bad");
+    return 1;
+  };
+  const [transport, peer] = memoryPair({ cut });
+  await transport.write(Uint8Array.of(1, 2));
+  await assert.rejects(peer.read(), /bad/);
+  isBad = false;
+  assert.deepEqual(await peer.read(), Uint8Array.of(1));
+  assert.deepEqual(await peer.read(), Uint8Array.of(2));
+});
