@@ -22,6 +22,7 @@ import {
   codeOfSystemError,
   connectError,
   type ConnectOptions,
+  endedError,
   type Listener,
   type ListenOptions,
   peerName,
@@ -164,6 +165,8 @@ class BunTransport implements Transport {
   #error: Error | undefined;
   #chunks = new InputQueue();
   #paused = false;
+  /** Whether closeWrite() has ended the output. */
+  #hasEnded = false;
   #reader: Reader | undefined;
   #wakeWriter: (() => void) | undefined;
 
@@ -236,6 +239,7 @@ class BunTransport implements Transport {
     if (this.#socket === undefined || this.#state === "closed") {
       return Promise.reject(this.#broken());
     }
+    if (this.#hasEnded) return Promise.reject(endedError(this.peer));
     const taken = this.#socket.write(chunk);
     if (taken < 0) return Promise.reject(this.#broken());
     return taken === chunk.length ? done : this.#writeRest(chunk.subarray(taken));
@@ -255,7 +259,9 @@ class BunTransport implements Transport {
   }
 
   closeWrite(): Promise<void> {
+    if (this.#hasEnded && this.#state !== "closed") return done;
     if (this.#socket === undefined) return Promise.reject(this.#broken());
+    this.#hasEnded = true;
     this.#socket.flush();
     this.#socket.shutdown();
     return Promise.resolve();

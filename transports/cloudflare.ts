@@ -203,6 +203,8 @@ class CloudflareTransport implements Transport {
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #state: "open" | "write-closed" | "encrypted" | "closed" = "open";
   #encrypted: Transport | undefined;
+  /** Settled when the output has ended; `undefined` before closeWrite(). */
+  #ended: Promise<void> | undefined;
   /** The error that broke the connection. The platform reports it to a write; a later read only ends. */
   #breakage: TransportError | undefined;
   #stopWaiting: (() => void) | undefined;
@@ -245,11 +247,7 @@ class CloudflareTransport implements Transport {
 
   async closeWrite(): Promise<void> {
     this.#assertUsable();
-    // The platform may never answer this.
-    if (this.#breakage !== undefined) throw this.#breakage;
-    const closing = this.#writer.close();
-    this.#state = "write-closed";
-    await this.#untilClosed(closing);
+    await (this.#ended ??= this.#endOutput());
   }
 
   async startTls(options: TlsOptions): Promise<Transport> {
@@ -305,6 +303,14 @@ class CloudflareTransport implements Transport {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #endOutput(): Promise<void> {
+    // The platform may never answer this.
+    if (this.#breakage !== undefined) throw this.#breakage;
+    const closing = this.#writer.close();
+    this.#state = "write-closed";
+    await this.#untilClosed(closing);
   }
 
   /**

@@ -40,6 +40,7 @@ import {
   codeOfSystemError,
   connectError,
   type ConnectOptions,
+  endedError,
   listenBacklog,
   type Listener,
   listenError,
@@ -280,6 +281,8 @@ class DenoTransport implements ReceivedTransport {
   /** "superseded" once the connection is encrypted and used by another transport. */
   #state: "open" | "superseded" | "closed" = "open";
   #underWay = 0;
+  /** Settled when the output has ended; `undefined` before closeWrite(). */
+  #ended: Promise<void> | undefined;
   #hungUp = false;
   /** The encrypted transport that replaces this one. */
   #secured: Transport | undefined;
@@ -410,6 +413,7 @@ class DenoTransport implements ReceivedTransport {
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
+    if (this.#ended !== undefined && !this.#isClosed()) throw endedError(this.peer);
     this.#underWay++;
     try {
       // Also for an empty chunk, which checks whether the connection is still there.
@@ -422,7 +426,13 @@ class DenoTransport implements ReceivedTransport {
     }
   }
 
-  async #closeWrite(): Promise<void> {
+  #closeWrite(): Promise<void> {
+    return this.#isClosed()
+      ? Promise.reject(brokenError("closed", this.peer))
+      : this.#ended ??= this.#endOutput();
+  }
+
+  async #endOutput(): Promise<void> {
     this.#underWay++;
     try {
       await this.#conn.closeWrite();

@@ -58,6 +58,8 @@ export class NodeTransport implements ReceivedTransport, SocketOwner {
   readonly #reader: SocketReader;
   /** "superseded" once the encrypted transport is used instead. */
   #state: "open" | "superseded" | "closed" = "open";
+  /** Settled when the output has ended; `undefined` before closeWrite(). */
+  #ended: Promise<void> | undefined;
   /** The encrypted transport that replaces this one. */
   #secured: Transport | undefined;
 
@@ -88,16 +90,18 @@ export class NodeTransport implements ReceivedTransport, SocketOwner {
 
   write(chunk: Uint8Array): Promise<void> {
     if (this.#state === "superseded") return Promise.reject(this.broken());
-    const { writableEnded, destroyed } = this.#socket;
     // Node would destroy the socket, and what is still unread with it.
-    if (writableEnded && !destroyed) return Promise.reject(endedError(this.peer));
+    if (this.#ended !== undefined && this.#state === "open") {
+      return Promise.reject(endedError(this.peer));
+    }
     return this.#writer.write(chunk);
   }
 
   closeWrite(): Promise<void> {
+    if (this.#ended !== undefined && this.#state === "open") return this.#ended;
     // Node doesn't call back when a socket that is gone already is ended.
     if (this.#socket.destroyed || this.#state !== "open") return Promise.reject(this.broken());
-    return this.#writer.end();
+    return this.#ended = this.#writer.end();
   }
 
   async startTls(options: TlsOptions, received?: Uint8Array): Promise<Transport> {

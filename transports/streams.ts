@@ -76,7 +76,8 @@ class StreamsTransport implements Transport {
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #closed = false;
-  #hasEnded = false;
+  /** Settled when the output has ended; `undefined` before closeWrite(). */
+  #ended: Promise<void> | undefined;
   /** The error that broke the connection: of a write, or of what was read. */
   #breakage: TransportError | undefined;
   #isReading = false;
@@ -104,7 +105,7 @@ class StreamsTransport implements Transport {
 
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#closed) throw brokenError("closed", this.peer);
-    if (this.#hasEnded) throw endedError(this.peer);
+    if (this.#ended !== undefined) throw endedError(this.peer);
     // A stream would pass on an empty chunk, and wait until it is read.
     const written = chunk.length === 0
       ? this.#writer.ready
@@ -113,8 +114,8 @@ class StreamsTransport implements Transport {
   }
 
   closeWrite(): Promise<void> {
-    this.#hasEnded = true;
-    return this.#untilClosed(this.#writer.close());
+    if (this.#closed) return Promise.reject(brokenError("closed", this.peer));
+    return this.#ended ??= this.#untilClosed(this.#writer.close());
   }
 
   startTls(_options: TlsOptions): Promise<Transport> {

@@ -65,7 +65,7 @@ export interface Transport extends AsyncDisposable {
    * Once it has rejected, reading ends as well: after what the peer has sent before, which may be the reason.
    */
   write(chunk: Uint8Array): Promise<void>;
-  /** Half-closes: ends the output. Reading goes on. */
+  /** Half-closes: ends the output. Reading goes on, later writes reject, and later calls do nothing more. */
   closeWrite(): Promise<void>;
   /**
    * Starts TLS and returns the encrypted transport: as the client if this one was connected, as the server

@@ -122,7 +122,10 @@ function testVolume({ name, open, much }: Subject): void {
 }
 
 function testEnds({ name, open, much, outlivesEnd = true }: Subject): void {
-  if (outlivesEnd) testOutliving({ name, open, much });
+  if (outlivesEnd) {
+    testOutliving({ name, open, much });
+    testEndingAgain({ name, open });
+  }
 
   test(`${name} › closeWrite() after a write › the bytes arrive before the end`, async () => {
     await using conversation = await open();
@@ -164,9 +167,24 @@ function testOutliving({ name, open, much }: Pick<Subject, "name" | "open" | "mu
     const { transport, peer } = conversation;
     const bytes = pattern(Math.min(much, 100_000));
     await Promise.all([transport.closeWrite(), assertEnd(peer)]);
-    await assert.rejects(transport.write(Uint8Array.of(1)), TransportError);
+    await rejectsWith("closed", transport.write(Uint8Array.of(1)), "closeWrite() has ended");
     await Promise.all([peer.write(bytes), assertReads(transport, bytes)]);
     await Promise.all([peer.closeWrite(), assertEnd(transport)]);
+  });
+}
+
+function testEndingAgain({ name, open }: Pick<Subject, "name" | "open">): void {
+  test(`${name} › closeWrite() again › resolves as before, and reading still works`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    await Promise.all([transport.closeWrite(), transport.closeWrite(), assertEnd(peer)]);
+    await transport.closeWrite();
+    const bytes = pattern(1000);
+    await Promise.all([peer.write(bytes), assertReads(transport, bytes)]);
+    await Promise.all([peer.closeWrite(), assertEnd(transport)]);
+    await transport.closeWrite();
+    await transport.close();
+    await rejectsWith("closed", transport.closeWrite());
   });
 }
 

@@ -8,6 +8,7 @@ import type { Readable, Writable } from "node:stream";
 import {
   brokenError,
   codeOfSystemError,
+  endedError,
   type TlsOptions,
   tlsUnsupported,
   type Transport,
@@ -31,6 +32,8 @@ export class PipeTransport implements Transport {
   #onClose: (() => void) | undefined;
   #state: "open" | "closed" = "open";
   #ended = false;
+  /** Settled when the output has ended; `undefined` before closeWrite(). */
+  #outputEnded: Promise<void> | undefined;
   #inputError: Error | undefined;
   #outputError: Error | undefined;
   #wakeReader: (() => void) | undefined;
@@ -86,6 +89,7 @@ export class PipeTransport implements Transport {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    if (this.#outputEnded !== undefined && this.#state === "open") throw endedError(this.peer);
     this.#assertWritable();
     if (chunk.length === 0) return;
     await new Promise<void>((resolve, reject) => {
@@ -99,7 +103,13 @@ export class PipeTransport implements Transport {
     this.#wakeWriter = undefined;
   }
 
-  async closeWrite(): Promise<void> {
+  closeWrite(): Promise<void> {
+    return this.#state === "closed"
+      ? Promise.reject(this.#broken())
+      : this.#outputEnded ??= this.#endOutput();
+  }
+
+  async #endOutput(): Promise<void> {
     this.#assertWritable();
     await new Promise<void>((resolve, reject) => {
       this.#wakeWriter = () => {
