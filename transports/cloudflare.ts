@@ -254,6 +254,7 @@ class CloudflareTransport implements Transport {
     this.#assertUsable();
     const hostname = this.#hostname;
     if (hostname === undefined) {
+      await this.close();
       throw tlsError("unsupported", this.peer, "it is encrypted already.");
     }
     const { serverName = hostname } = options;
@@ -425,8 +426,9 @@ class UpgradedTransport implements Transport {
     return this.#refusal === undefined ? this.#inner.closeWrite() : Promise.reject(this.#refusal);
   }
 
-  startTls(_options: TlsOptions): Promise<Transport> {
-    return Promise.reject(tlsError("unsupported", this.peer, "it is encrypted already."));
+  async startTls(_options: TlsOptions): Promise<Transport> {
+    await this.close();
+    throw tlsError("unsupported", this.peer, "it is encrypted already.");
   }
 
   close(): Promise<void> {

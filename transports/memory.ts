@@ -218,8 +218,9 @@ class MemoryTransport implements Transport {
     return this.#unlessClosed(() => this.#output.end("ended"));
   }
 
-  startTls(_options: TlsOptions): Promise<Transport> {
-    return Promise.reject(tlsUnsupported(this.peer));
+  async startTls(_options: TlsOptions): Promise<Transport> {
+    await this.close();
+    throw tlsUnsupported(this.peer);
   }
 
   close(): Promise<void> {

@@ -118,8 +118,9 @@ class StreamsTransport implements Transport {
     return this.#ended ??= this.#untilClosed(this.#writer.close());
   }
 
-  startTls(_options: TlsOptions): Promise<Transport> {
-    return Promise.reject(tlsUnsupported(this.peer));
+  async startTls(_options: TlsOptions): Promise<Transport> {
+    await this.close();
+    throw tlsUnsupported(this.peer);
   }
 
   close(): Promise<void> {

@@ -252,9 +252,11 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
 
   if (!refusesTls) return;
 
-  test(`${name} › startTls() where there is no TLS, or was already › rejects`, async () => {
+  test(`${name} › startTls() where there is no TLS, or was already › rejects, and closes`, async () => {
     await using conversation = await open();
-    await rejectsWith("unsupported", conversation.transport.startTls({}), "Cannot start TLS with ");
+    const { transport } = conversation;
+    await rejectsWith("unsupported", transport.startTls({}), "Cannot start TLS with ");
+    await rejectsWith("closed", transport.read());
   });
 }
 
