@@ -26,6 +26,7 @@ import {
   type Listener,
   type ListenOptions,
   peerName,
+  refusedWrite,
   tlsError,
   type TlsOptions,
   type Transport,
@@ -236,6 +237,8 @@ class BunTransport implements Transport {
   }
 
   write(chunk: Uint8Array): Promise<void> {
+    const refused = refusedWrite(chunk);
+    if (refused !== undefined) return refused;
     if (this.#socket === undefined || this.#state === "closed") {
       return Promise.reject(this.#broken());
     }

@@ -23,6 +23,7 @@
  * @module
  */
 
+import { plainBytes } from "../core/bytes.ts";
 import { messageOf } from "../core/error_text.ts";
 import { checkAddress } from "./address_checks.ts";
 import {
@@ -242,7 +243,7 @@ class CloudflareTransport implements Transport {
   async write(chunk: Uint8Array): Promise<void> {
     this.#assertUsable();
     if (this.#state === "write-closed") throw endedError(this.peer);
-    await this.#untilClosed(this.#writer.write(chunk));
+    await this.#untilClosed(this.#writer.write(plainBytes(chunk)));
   }
 
   async closeWrite(): Promise<void> {
@@ -409,7 +410,9 @@ class UpgradedTransport implements Transport {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    if (this.#state === "proven" || chunk.length === 0) return await this.#inner.write(chunk);
+    if (this.#state === "proven" || plainBytes(chunk).length === 0) {
+      return await this.#inner.write(chunk);
+    }
     if (this.#refusal !== undefined) throw this.#refusal;
     try {
       // A single byte, since the peer may answer the whole before it is written.

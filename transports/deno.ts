@@ -22,6 +22,7 @@
  */
 
 import { dirname } from "node:path";
+import { plainBytes } from "../core/bytes.ts";
 import { checkAddress } from "./address_checks.ts";
 import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
 import {
@@ -408,16 +409,15 @@ class DenoTransport implements ReceivedTransport {
     // Memory that was transferred has no bytes any more.
     if (!lent.delete(buffer) || buffer.byteLength === 0) return;
     this.#buffer = new Uint8Array(buffer as ArrayBuffer);
-    // It costs nothing to keep: the chunk filled much of it.
     this.#readSize = Math.max(this.#readSize, buffer.byteLength);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
     if (this.#ended !== undefined && !this.#isClosed()) throw endedError(this.peer);
+    let rest = plainBytes(chunk);
     this.#underWay++;
     try {
       // Also for an empty chunk, which checks whether the connection is still there.
-      let rest = chunk;
       do rest = rest.subarray(await this.#conn.write(rest)); while (rest.length > 0);
     } catch (error) {
       throw this.#broken(error);

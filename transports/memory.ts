@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plainBytes } from "../core/bytes.ts";
 import { LocalProtocolError } from "../core/errors.ts";
 import { checkOptions, shownValue } from "../core/option_checks.ts";
 import { Queue } from "../core/queue.ts";
@@ -166,9 +167,10 @@ class Pipe {
   async write(chunk: Uint8Array, peer: string): Promise<void> {
     if (this.#state === "ended") throw endedError(peer);
     if (this.#state === "broken") throw brokenError("reset", peer);
+    const bytes = plainBytes(chunk);
     // A copy: the writer may reuse its buffer.
-    if (chunk.length > 0) this.#chunks.push(new Uint8Array(chunk));
-    this.#size += chunk.length;
+    if (bytes.length > 0) this.#chunks.push(bytes.slice());
+    this.#size += bytes.length;
     this.#wakeReader?.();
     while (this.#state === "open" && this.#size > this.#capacity) {
       await new Promise<void>((resolve) => {

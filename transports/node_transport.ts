@@ -26,6 +26,7 @@ import {
   brokenError,
   codeOfSystemError,
   endedError,
+  refusedWrite,
   type TlsOptions,
   type Transport,
   TransportError,
@@ -89,6 +90,8 @@ export class NodeTransport implements ReceivedTransport, SocketOwner {
   }
 
   write(chunk: Uint8Array): Promise<void> {
+    const refused = refusedWrite(chunk);
+    if (refused !== undefined) return refused;
     if (this.#state === "superseded") return Promise.reject(this.broken());
     // Node would destroy the socket, and what is still unread with it.
     if (this.#ended !== undefined && this.#state === "open") {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plainBytes } from "../core/bytes.ts";
 import { LocalProtocolError } from "../core/errors.ts";
 import { shownValue } from "../core/option_checks.ts";
 import { startTimer, type Timer } from "./timers.ts";
@@ -106,10 +107,11 @@ class StreamsTransport implements Transport {
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#closed) throw brokenError("closed", this.peer);
     if (this.#ended !== undefined) throw endedError(this.peer);
+    const bytes = plainBytes(chunk);
     // A stream would pass on an empty chunk, and wait until it is read.
-    const written = chunk.length === 0
+    const written = bytes.length === 0
       ? this.#writer.ready
-      : this.#writer.write(chunk).then(() => this.#writer.ready);
+      : this.#writer.write(bytes).then(() => this.#writer.ready);
     await this.#untilClosed(written);
   }
 

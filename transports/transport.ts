@@ -4,6 +4,7 @@
  * @module
  */
 
+import { plainBytes } from "../core/bytes.ts";
 import { messageOf } from "../core/error_text.ts";
 import { DovewireError, type DovewireErrorOptions } from "../core/errors.ts";
 import type { ExitStatus } from "../core/exit_status.ts";
@@ -62,7 +63,8 @@ export interface Transport extends AsyncDisposable {
    * Resolves when the runtime has taken the bytes and has room for more. Writing no bytes sends nothing,
    * but rejects if the system knows that the connection is broken, even if nothing reads it.
    *
-   * Once it has rejected, reading ends as well: after what the peer has sent before, which may be the reason.
+   * Once it has rejected, reading ends as well: after what the peer has sent before, which may be the reason. What is
+   * no `Uint8Array` is a `LocalProtocolError`, and changes nothing.
    */
   write(chunk: Uint8Array): Promise<void>;
   /** Half-closes: ends the output. Reading goes on, later writes reject, and later calls do nothing more. */
@@ -363,6 +365,15 @@ export function brokenError(
     cause,
     sent: true,
   });
+}
+
+/** Rejects with a `LocalProtocolError` for what is no bytes; `undefined` for bytes. */
+export function refusedWrite(chunk: Uint8Array): Promise<never> | undefined {
+  try {
+    plainBytes(chunk);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** The error for a write after `closeWrite()`. */

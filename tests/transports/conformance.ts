@@ -39,6 +39,8 @@ export interface Subject {
   readonly outlivesEnd?: boolean;
   /** Whether the peer stops reading when its reader doesn't read; always if left out. */
   readonly peerWaits?: boolean;
+  /** Whether another process has it, to which only bytes can be passed; `false` if left out. */
+  readonly isRemote?: boolean;
 }
 
 export const mebibyte = 1_048_576;
@@ -61,6 +63,7 @@ export function testTransport(subject: Subject): void {
 export function testConversations(subject: Subject): void {
   testPieces(subject);
   testEnds(subject);
+  if (!subject.isRemote) testOtherTypes(subject);
   testClosing(subject);
 }
 
@@ -185,6 +188,30 @@ function testEndingAgain({ name, open }: Pick<Subject, "name" | "open">): void {
     await transport.closeWrite();
     await transport.close();
     await rejectsWith("closed", transport.closeWrite());
+  });
+}
+
+function testOtherTypes({ name, open }: Pick<Subject, "name" | "open">): void {
+  test(`${name} › a write of what is no bytes › is refused, and changes nothing`, async () => {
+    await using conversation = await open();
+    const { transport, peer } = conversation;
+    const others: unknown[] = [
+      "a text",
+      undefined,
+      5,
+      [1, 2],
+      new Uint16Array(1),
+      new ArrayBuffer(1),
+    ];
+    for (const chunk of others) {
+      await assert.rejects(
+        async () => await transport.write(chunk as Uint8Array),
+        { name: "LocalProtocolError", message: /^Expected bytes, but got an? [a-z]+\. Use a / },
+      );
+    }
+    const bytes = pattern(1000);
+    await Promise.all([transport.write(bytes), assertReads(peer, bytes)]);
+    await Promise.all([peer.write(bytes), assertReads(transport, bytes)]);
   });
 }
 

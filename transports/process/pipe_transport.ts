@@ -5,6 +5,7 @@
  */
 
 import type { Readable, Writable } from "node:stream";
+import { plainBytes } from "../../core/bytes.ts";
 import {
   brokenError,
   codeOfSystemError,
@@ -91,7 +92,7 @@ export class PipeTransport implements Transport {
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#outputEnded !== undefined && this.#state === "open") throw endedError(this.peer);
     this.#assertWritable();
-    if (chunk.length === 0) return;
+    if (plainBytes(chunk).length === 0) return;
     await new Promise<void>((resolve, reject) => {
       const fail = (error?: Error | null) => reject(this.#broken(this.#outputError ?? error));
       this.#wakeWriter = fail;
