@@ -24,6 +24,7 @@
 import { dirname } from "node:path";
 import { plainBytes } from "../core/bytes.ts";
 import { checkAddress } from "./address_checks.ts";
+import { ReadBuffers } from "./read_buffers.ts";
 import { checkListenOptions, securedFor, securedListener } from "./tls/securing_transport.ts";
 import {
   promisedRead,
@@ -263,18 +264,6 @@ function addressOf(end: Deno.Addr): Address | undefined {
   return { transport: "tcp", hostname: end.hostname, port: end.port };
 }
 
-/**
- * The most bytes that are read at once: few at first, since a connection that waits keeps its buffer, more while reads
- * fill theirs, and fewer again when they don't.
- */
-const leastReadSize = 512;
-const mostReadSize = 262_144;
-
-const noBuffer = new Uint8Array(0);
-
-/** The memory of chunks that may come back. */
-const lent = new WeakSet<ArrayBufferLike>();
-
 class DenoTransport implements ReceivedTransport {
   readonly peer: string;
   #conn: Deno.Conn;
@@ -287,9 +276,7 @@ class DenoTransport implements ReceivedTransport {
   #hungUp = false;
   /** The encrypted transport that replaces this one. */
   #secured: Transport | undefined;
-  /** What the next read fills, which no chunk shares; empty if it is still to be made. */
-  #buffer = noBuffer;
-  #readSize = leastReadSize;
+  readonly #buffers = new ReadBuffers();
   /** The system reports a reset only once, and after that an end. */
   #reset: unknown;
 
@@ -372,10 +359,7 @@ class DenoTransport implements ReceivedTransport {
       receiver.receive({ error: brokenError("closed", this.peer) });
       return;
     }
-    const isTooSmall = this.#buffer.length < this.#readSize / 4;
-    const isTooLarge = this.#buffer.length > this.#readSize * 4;
-    const buffer = isTooSmall || isTooLarge ? new Uint8Array(this.#readSize) : this.#buffer;
-    this.#buffer = noBuffer;
+    const buffer = this.#buffers.take();
     this.#underWay++;
     this.#conn.read(buffer).then(
       (size) => receiver.receive(this.#outcome(buffer, size)),
@@ -393,23 +377,11 @@ class DenoTransport implements ReceivedTransport {
     if (size === null) {
       return this.#reset === undefined ? { end: true } : { error: this.#broken(this.#reset) };
     }
-    this.#readSize = size < buffer.length
-      ? Math.max(leastReadSize, this.#readSize / 2)
-      : Math.min(mostReadSize, this.#readSize * 8);
-    // The caller owns the chunk and may transfer its memory at any time, so that nothing else is read into that.
-    if (size * 4 < buffer.length) {
-      this.#buffer = buffer;
-      return { chunk: buffer.slice(0, size) };
-    }
-    lent.add(buffer.buffer);
-    return { chunk: buffer.subarray(0, size) };
+    return { chunk: this.#buffers.chunkIn(buffer, size) };
   }
 
-  recycle({ buffer }: Uint8Array): void {
-    // Memory that was transferred has no bytes any more.
-    if (!lent.delete(buffer) || buffer.byteLength === 0) return;
-    this.#buffer = new Uint8Array(buffer as ArrayBuffer);
-    this.#readSize = Math.max(this.#readSize, buffer.byteLength);
+  recycle(chunk: Uint8Array): void {
+    this.#buffers.recycle(chunk);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
