@@ -14,7 +14,7 @@ const connection = { least: 0.95, mostCpu: 1.3 };
 const goals = goalsOf({ connection, client: { least: 0.95, mostCpu: 1.6 } });
 
 /** How long to compare, in seconds: a server's processes are slow, and the ratios close to 1. */
-const seconds = 10;
+const seconds = 8;
 
 const list: SmallCommand = { name: "mailbox list", user: "user0" };
 const who: SmallCommand = { name: "who" };

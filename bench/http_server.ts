@@ -65,7 +65,7 @@ async function atOnce(run: Run, version: DovecotVersion): Promise<void> {
     const loading = (port: number, connections: number): Way => async (watch) =>
       watch.took(await load(port, connections));
     // Dovecot starts a process for most requests: all of them would take minutes.
-    const some = run.size(100, 3);
+    const some = run.size(50, 3);
     const loadingSome = (port: number): Way => async (watch) => {
       watch.took(await load(port, CONNECTIONS, some));
       watch.did(some / requests);
