@@ -85,7 +85,7 @@ function lossesOf(misses: readonly Miss[]): string {
   const counts = [...worst].map(([bench, count]) => `${bench} (${count})`);
   const sum = `We miss our own goals in ${misses.length} figures: ${counts.join(", ")}.`;
   if (limited === 0) return sum;
-  return `${sum} In ${limited} of them a bare program that has to do as much hardly reaches more.`;
+  return `${sum} In ${limited} of them a bare program does hardly better.`;
 }
 
 /** The section of bench/README.md: where we lose, and all ratios. */
