@@ -15,6 +15,7 @@ import { type RuntimeCommand, runtimeCommands } from "../bench/harness/program.t
 import { type RunResult, type RuntimeName, RUNTIMES } from "../bench/harness/results.ts";
 import { writeDocuments, writeReports } from "../bench/report/documents.ts";
 import { writeRuns } from "../bench/report/result_files.ts";
+import { endWhenTold } from "./signals.ts";
 import { findBun, findNode, run } from "./tools.ts";
 
 /** What the command line asks for. */
@@ -69,12 +70,7 @@ const TIME_LIMIT = 300_000;
 /** Ends the process that runs, when this one is told to end. */
 const ending = new AbortController();
 
-for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  Deno.addSignalListener(signal, () => {
-    ending.abort();
-    Deno.exit(status);
-  });
-}
+endWhenTold(() => ending.abort());
 
 /** Runs a task in a process of a runtime; rejects if it fails, or takes too long. */
 async function runTask(runtime: RuntimeName, task: ChildTask): Promise<RunResult> {

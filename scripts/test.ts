@@ -16,6 +16,7 @@
  * @module
  */
 
+import { endWhenTold } from "./signals.ts";
 import { checkJobs } from "./test/checks.ts";
 import { findTests } from "./test/files.ts";
 import { runJobs } from "./test/jobs.ts";
@@ -139,12 +140,7 @@ async function main(): Promise<boolean> {
 }
 
 if (import.meta.main) {
-  for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-    Deno.addSignalListener(signal, () => {
-      endPrograms();
-      Deno.exit(status);
-    });
-  }
+  endWhenTold(endPrograms);
   try {
     Deno.exit(await main() ? 0 : 1);
   } catch (error) {
