@@ -20,8 +20,8 @@ const list: SmallCommand = { name: "mailbox list", user: "user0" };
 const who: SmallCommand = { name: "who" };
 
 /**
- * Runs each way many times on a server that answers at once: what a program that runs commands all day has behind it
- * after some seconds. A real server is so slow that the runtimes would still compile in most of the rounds.
+ * Runs each way many times on a server that answers at once, as a program has done that runs commands all day. A real
+ * server is so slow that the runtimes would still compile in most of the rounds.
  */
 async function warmUp(run: Run): Promise<void> {
   await using server = new Program(new URL("peers/embedded.ts", import.meta.url));
