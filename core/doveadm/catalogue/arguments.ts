@@ -162,8 +162,8 @@ export function encodeCheckedArguments(
     const option = longOption(name);
     if (value === true) args.push(option);
     else if (typeof value !== "object") args.push(`${option}=${value}`);
-    // An empty list of words, which is an empty word by its other name.
-    else if (value.length === 0) args.push(`${option}str=`);
+    // An empty list of words, which is an empty text by its other name.
+    else if (value.length === 0) args.push(`${joinedOption(name)}=`);
     else for (const item of value) args.push(`${option}=${item}`);
   }
   return args;
@@ -175,6 +175,11 @@ export const userParameters: ReadonlySet<string> = new Set(["user", "allUsers", 
 /** A parameter's name as a long option: "--mailbox-mask" for "mailboxMask". */
 export function longOption(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** The option that has a list of words as one text: "--flagstr" for "flag". */
+export function joinedOption(name: string): string {
+  return `${longOption(name)}str`;
 }
 
 function checkNames(info: CommandInfo, values: ParameterValues): void {

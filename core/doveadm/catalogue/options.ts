@@ -5,7 +5,7 @@
  */
 
 import { LocalProtocolError } from "../../errors.ts";
-import { existsIn, longOption, type ParameterValue, typeIn } from "./arguments.ts";
+import { existsIn, joinedOption, longOption, type ParameterValue, typeIn } from "./arguments.ts";
 import type { CommandInfo, DovecotVersion, ParameterInfo, ParameterType } from "./command_info.ts";
 
 /** An option of a command, or an argument, as getopt defines it. */
@@ -125,8 +125,8 @@ function optionName({ name }: ParameterInfo): string {
   return longOption(name).slice(2);
 }
 
-function twin(parameter: ParameterInfo): string {
-  return `${optionName(parameter)}str`;
+function twin({ name }: ParameterInfo): string {
+  return joinedOption(name).slice(2);
 }
 
 /**
