@@ -5,7 +5,7 @@
  */
 
 import { Concealer } from "../peer_text.ts";
-import type { ResponseText } from "./response_code.ts";
+import type { ResponseCode, ResponseText } from "./response_code.ts";
 
 /** The codes of refusals (RFC 9051, 7.1; RFC 5530), in which a password like "auth" is no secret. */
 const knownCodes: ReadonlySet<string> = new Set([
@@ -39,10 +39,10 @@ export class ClientSecrets {
 
   /** The code and the text of a refusal without the secrets. */
   concealRefusal({ code, text }: ResponseText): ResponseText {
-    const name = code && (knownCodes.has(code.name) ? code.name : this.conceal(code.name));
-    return {
-      code: code && { name: name!, text: this.conceal(code.text) },
-      text: this.conceal(text),
-    };
+    return { code: code && this.#concealCode(code), text: this.conceal(text) };
+  }
+
+  #concealCode({ name, text }: ResponseCode): ResponseCode {
+    return { name: knownCodes.has(name) ? name : this.conceal(name), text: this.conceal(text) };
   }
 }
