@@ -352,7 +352,7 @@ test("IMAP client › a DONE that the server reads after the command's own end �
   assert.throws(() => talk.hear(refusal), RemoteProtocolError);
 });
 
-test("IMAP client › an answer to DONE that can't be one › RemoteProtocolError", () => {
+test("IMAP client › an invalid answer to DONE › RemoteProtocolError", () => {
   const sent = (talk: Talk) => {
     const id = talk.client.send({ name: "IDLE" });
     talk.hear("+ idling\r\n");
