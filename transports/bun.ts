@@ -17,6 +17,12 @@ import { InputQueue } from "../core/input_queue.ts";
 import { checkAddress } from "./address_checks.ts";
 import { connect as connectOverNode, listen as listenOverNode } from "./node.ts";
 import {
+  promisedRead,
+  readFor,
+  type ReadReceiver,
+  type ReceivedTransport,
+} from "./pending_read.ts";
+import {
   type Address,
   brokenError,
   codeOfSystemError,
@@ -150,16 +156,10 @@ async function connectUnix(
 /** The high-water mark: above it the socket is paused, in bytes. */
 const highWaterMark = 262_144;
 
-/** The pending read. */
-interface Reader {
-  readonly resolve: (chunk: Uint8Array | undefined) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** A write that completed at once. */
 const done: Promise<void> = Promise.resolve();
 
-class BunTransport implements Transport {
+class BunTransport implements ReceivedTransport {
   readonly peer: string;
   #socket: BunSocket | undefined;
   #state: "open" | "ended" | "gone" | "closed" = "open";
@@ -168,7 +168,7 @@ class BunTransport implements Transport {
   #paused = false;
   /** Whether closeWrite() has ended the output. */
   #hasEnded = false;
-  #reader: Reader | undefined;
+  #reader: ReadReceiver | undefined;
   #wakeWriter: (() => void) | undefined;
 
   constructor(peer: string) {
@@ -184,7 +184,7 @@ class BunTransport implements Transport {
     const reader = this.#reader;
     if (reader !== undefined) {
       this.#reader = undefined;
-      reader.resolve(plain);
+      reader.receive({ chunk: plain });
       return;
     }
     this.#chunks.push(plain);
@@ -213,10 +213,12 @@ class BunTransport implements Transport {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-      this.#settleReader();
-    });
+    return promisedRead((receiver) => this[readFor](receiver));
+  }
+
+  [readFor](receiver: ReadReceiver): void {
+    this.#reader = receiver;
+    this.#settleReader();
   }
 
   /** Settles the pending read, if there is something for it. */
@@ -224,16 +226,17 @@ class BunTransport implements Transport {
     const reader = this.#reader;
     if (reader === undefined) return;
     const chunk = this.#state === "closed" ? undefined : this.#chunks.takeChunk();
-    if (chunk !== undefined) {
-      if (this.#paused && this.#chunks.size <= highWaterMark / 2) {
-        this.#paused = false;
-        this.#socket?.resume();
-      }
-      reader.resolve(chunk);
-    } else if (this.#state === "ended") reader.resolve(undefined);
-    else if (this.#state === "open") return;
-    else reader.reject(this.#broken());
+    if (chunk === undefined && this.#state === "open") return;
     this.#reader = undefined;
+    if (chunk === undefined) {
+      reader.receive(this.#state === "ended" ? { end: true } : { error: this.#broken() });
+      return;
+    }
+    if (this.#paused && this.#chunks.size <= highWaterMark / 2) {
+      this.#paused = false;
+      this.#socket?.resume();
+    }
+    reader.receive({ chunk });
   }
 
   write(chunk: Uint8Array): Promise<void> {
