@@ -51,7 +51,7 @@ async function counts(run: Run): Promise<void> {
   await fill(maildir);
   const amount = run.size(10_000, 2);
   /** Few of version 2, which is slow. */
-  const few = run.size(10, 1);
+  const few = run.size(5, 1);
   const requesting = (version: 2 | 3, count: number): Way => async (watch) => {
     watch.did(count / amount);
     const extractor = openExtractor({ command, maildir, systemUser, mailUser: "joe", version });

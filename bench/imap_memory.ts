@@ -19,14 +19,13 @@ const MOST_TIME = 5;
 /** Holds connections in a process of their own; resolves to what one takes, or to how many milliseconds answers took. */
 async function measure<Result extends Memory | readonly number[]>(
   run: Run,
-  what: Pick<HeldTask, "kind" | "wakes">,
+  what: Pick<HeldTask, "kind" | "few" | "wakes">,
 ): Promise<Result> {
   const task: HeldTask = {
     ...what,
     node: run.commands.node,
     warmUp: run.size(500, 1),
-    few: run.size(1_000, 2),
-    many: run.size(3_000, 4),
+    many: run.size(2_000, 4),
   };
   await using held = new Program(new URL("imap/held.ts", import.meta.url), { args: [task] });
   return await held.next();
@@ -39,14 +38,16 @@ function mostOf(times: readonly number[], part: number): number {
 }
 
 async function waiting(run: Run): Promise<void> {
-  const bare = await measure<Memory>(run, { kind: "bare" });
+  const few = run.size(500, 2);
+  const bare = await measure<Memory>(run, { kind: "bare", few });
   let most = MOST_LIVE;
   for (const kind of ["live", "frozen"] as const) {
-    const { anonymous, heap } = await measure<Memory>(run, { kind });
+    const { anonymous, heap } = await measure<Memory>(run, { kind, few });
     const above = anonymous - bare.anonymous;
     run.record({ name: `${kind}, memory above bare sockets`, value: above, unit: "KiB", most });
     run.record({ name: `${kind}, heap above bare sockets`, value: heap - bare.heap, unit: "KiB" });
-    const times = await measure<readonly number[]>(run, { kind, wakes: run.size(300, 1) });
+    const wakes = { few: run.size(1_000, 2), wakes: run.size(300, 1) };
+    const times = await measure<readonly number[]>(run, { kind, ...wakes });
     const { median, max } = spreadOf(times);
     run.record({ name: `${kind}, until the answer, median`, value: median, unit: "ms" });
     run.record({

@@ -68,7 +68,7 @@ function sweeping({ port, password, users }: Dovecot, journal?: string): Quotas 
 }
 
 async function quotas(run: Run, version: DovecotVersion): Promise<void> {
-  const count = run.size(1_000, 3);
+  const count = run.size(500, 3);
   await withUsers(run, { version, count }, async (dovecot) => {
     const ways: Readonly<Record<string, Quotas>> = {
       "bare connections": bare(dovecot, Infinity),

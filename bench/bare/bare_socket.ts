@@ -34,33 +34,38 @@ export type BareConnect = (place: Place, listener: BareListener) => Promise<Bare
 
 /** The APIs of this runtime by name; the first one is the floor. */
 export interface BareApis {
+  /** The name of the one that has all that a transport needs; `undefined` if that is the floor. */
+  readonly limit: string | undefined;
   /** For sending and receiving. */
   readonly always: Readonly<Record<string, BareConnect>>;
   /** More, which differ in how they receive. */
   readonly receivers: Readonly<Record<string, BareConnect>>;
 }
 
-/** The name of Node's API with TLS, which all runtimes have. */
-export const NODE_TLS = "node:tls";
-
-/** The APIs of this runtime, with TLS or without. */
-export async function bareApis({ isSecured }: { readonly isSecured: boolean }): Promise<BareApis> {
+/** The APIs of this runtime for a place. */
+export async function bareApis({ address, ca }: Place): Promise<BareApis> {
   const { connectByNode } = await import("./node.ts");
-  const byNode = { [isSecured ? NODE_TLS : "node:net"]: connectByNode };
-  if ("Deno" in globalThis) {
-    const { connectByDeno } = await import("./deno.ts");
-    return {
-      always: {
-        "Deno.connect": connectByDeno({ reusesBuffer: true }),
-        ...(isSecured ? byNode : {}),
-      },
-      // As it has to be if bytes are passed on.
-      receivers: { "Deno.connect, new buffers": connectByDeno({ reusesBuffer: false }) },
-    };
-  }
-  if (!("Bun" in globalThis)) return { always: byNode, receivers: {} };
+  const isSecured = ca !== undefined;
+  const name = isSecured ? "node:tls" : "node:net";
+  const byNode = { [name]: connectByNode };
+  if ("Deno" in globalThis) return await apisOfDeno(isSecured ? byNode : {});
+  if (!("Bun" in globalThis)) return { limit: undefined, always: byNode, receivers: {} };
   const { connectByBun } = await import("./bun.ts");
-  return { always: { "Bun.connect": connectByBun, ...byNode }, receivers: {} };
+  // To connect by `Bun.connect` to another machine can't be aborted.
+  const limit = address.transport === "unix" ? undefined : name;
+  return { limit, always: { "Bun.connect": connectByBun, ...byNode }, receivers: {} };
+}
+
+/** The APIs of Deno, and those of `node:tls` if they are given. */
+async function apisOfDeno(byNode: Readonly<Record<string, BareConnect>>): Promise<BareApis> {
+  const { connectByDeno } = await import("./deno.ts");
+  const always = { "Deno.connect": connectByDeno({ reusesBuffer: true }) };
+  // As it has to be if bytes are passed on.
+  const receivers = { "Deno.connect, new buffers": connectByDeno({ reusesBuffer: false }) };
+  if (Object.keys(byNode).length === 0) return { limit: undefined, always, receivers };
+  const { connectByDenoTls } = await import("./deno_tls.ts");
+  const limit = "node:tls over Deno.connect";
+  return { limit, always: { ...always, ...byNode, [limit]: connectByDenoTls }, receivers };
 }
 
 /** Whether the floor of this runtime has all that it receives in one buffer, unless it is told otherwise. */
@@ -72,7 +77,7 @@ export async function connectBare(
   listener: BareListener,
   { hasNewBuffers = false }: { readonly hasNewBuffers?: boolean } = {},
 ): Promise<BareSocket> {
-  const { always, receivers } = await bareApis({ isSecured: place.ca !== undefined });
+  const { always, receivers } = await bareApis(place);
   const apis = hasNewBuffers ? { ...receivers, ...always } : always;
   return await Object.values(apis)[0](place, listener);
 }

@@ -12,11 +12,16 @@ import type { BareListener, BareSocket, Place } from "./bare_socket.ts";
 /** Connects, and reports the events "data", "end" and "error". */
 export async function connectByNode(
   { address, ca }: Place,
-  { onChunk, onEnd }: BareListener,
+  listener: BareListener,
 ): Promise<BareSocket> {
   const socket = open({ address, ca });
   await once(socket, ca === undefined ? "connect" : "secureConnect");
   if (address.transport === "tcp") socket.setNoDelay(true);
+  return bareSocket(socket, listener);
+}
+
+/** A bare socket over one that is connected. */
+export function bareSocket(socket: Socket, { onChunk, onEnd }: BareListener): BareSocket {
   let hasRoom: (() => void) | undefined;
   socket.on("data", onChunk);
   socket.on("end", () => onEnd());

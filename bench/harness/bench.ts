@@ -57,6 +57,8 @@ export interface Comparison {
   readonly leastRounds?: number;
   /** After how many seconds no further round begins; 3 if left out. */
   readonly seconds?: number;
+  /** The part of these for rounds that aren't measured, at least one unless it is 0; a fifth if left out. */
+  readonly warmUp?: number;
 }
 
 /** A run of a bench on this runtime. */
@@ -86,12 +88,12 @@ export class Run {
   /** Measures several ways in turns, and keeps the result. */
   async compare(comparison: Comparison): Promise<ComparisonResult> {
     const { name, amount, unit, ways, goals = {} } = comparison;
-    const { rounds = 15, leastRounds = 3, seconds = 3 } = comparison;
+    const { rounds = 15, leastRounds = 3, seconds = 3, warmUp = 0.2 } = comparison;
     const laps = await inTurns(
       ways,
       this.#isOnce
-        ? { rounds: 1, least: 1, budget: 0 }
-        : { rounds, least: leastRounds, budget: seconds * 1000 },
+        ? { rounds: 1, least: 1, budget: 0, warmUp: 0 }
+        : { rounds, least: leastRounds, budget: seconds * 1000, warmUp },
     );
     const [base] = Object.values(laps);
     const result: ComparisonResult = {

@@ -15,12 +15,11 @@ export interface Rounds {
   readonly rounds: number;
   /** After how many milliseconds no further round begins. */
   readonly budget: number;
+  /** The part of these for rounds that aren't measured, 0 for none: the runtimes compile what runs often. */
+  readonly warmUp: number;
   /** How many rounds are measured at least, however long they take. */
   readonly least: number;
 }
-
-/** The part of the budget for rounds that aren't measured: the runtimes compile what runs often. */
-const WARM_UP = 0.2;
 
 /** Puts ways into a random order: what one leaves to do, to the system or to a server, must not meet always the same. */
 function shuffle(list: unknown[]): void {
@@ -33,12 +32,12 @@ function shuffle(list: unknown[]): void {
 /** Measures all ways in turns; returns the laps of each, round after round. */
 export async function inTurns<Name extends string>(
   ways: Readonly<Record<Name, Way>>,
-  { rounds, budget, least }: Rounds,
+  { rounds, budget, warmUp, least }: Rounds,
 ): Promise<Record<Name, Lap[]>> {
   const order = Object.entries(ways) as [Name, Way][];
   const laps = Object.fromEntries(order.map(([name]) => [name, [] as Lap[]]));
   const begun = performance.now();
-  let isWarm = least <= 1;
+  let isWarm = warmUp === 0;
   for (let round = 0; round < rounds;) {
     for (const [name, way] of order) {
       const watch = new Stopwatch();
@@ -50,7 +49,7 @@ export async function inTurns<Name extends string>(
     const elapsed = performance.now() - begun;
     if (isWarm) round++;
     if (round >= least && elapsed >= budget) break;
-    isWarm ||= elapsed >= WARM_UP * budget;
+    isWarm ||= elapsed >= warmUp * budget;
   }
   return laps as Record<Name, Lap[]>;
 }

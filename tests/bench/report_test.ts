@@ -50,7 +50,7 @@ test("bench turns › three ways › take turns, each before and after each othe
   const way = (name: string) => () => order.push(name);
   const ways = { a: way("a"), b: way("b"), c: way("c") };
   // So many that none of the six orders is missing, but once in 10^70.
-  const laps = await inTurns(ways, { rounds: 1000, least: 1000, budget: 0 });
+  const laps = await inTurns(ways, { rounds: 1000, least: 1000, budget: 0, warmUp: 0.2 });
   assert.deepEqual([laps.a.length, laps.b.length, laps.c.length], [1000, 1000, 1000]);
   const rounds = new Set<string>();
   for (let at = 0; at < order.length; at += 3) rounds.add(order.slice(at, at + 3).join(""));
@@ -60,8 +60,11 @@ test("bench turns › three ways › take turns, each before and after each othe
 });
 
 test("bench turns › a budget that is over › leaves the least number of rounds", async () => {
-  const laps = await inTurns({ a: () => {} }, { rounds: 100, least: 4, budget: 0 });
-  assert.equal(laps.a.length, 4);
+  let turns = 0;
+  const laps = await inTurns({ a: () => turns++ }, {
+    ...{ rounds: 100, least: 4, budget: 0, warmUp: 0 },
+  });
+  assert.deepEqual([laps.a.length, turns], [4, 4]);
 });
 
 test("bench spread › of five values › has the median and the quartiles", () => {
