@@ -1,5 +1,6 @@
 /**
- * A server of ours with nothing to do: prints the path of its UNIX socket first.
+ * A server of ours with nothing to do: prints the path of its UNIX socket first. An argument is the highest minor
+ * version that it speaks.
  *
  * @module
  */
@@ -16,7 +17,9 @@ export const FIELDS: readonly string[] = ["INBOX", "Sent"];
 if (import.meta.main) {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "socket");
-  await using _ = await serve({ path, maxConnections: Infinity, idleTimeout: 0 }, () => FIELDS);
+  const maxMinor: number | undefined = JSON.parse(process.argv[2] ?? "null") ?? undefined;
+  const options = { path, maxConnections: Infinity, idleTimeout: 0, maxMinor };
+  await using _ = await serve(options, () => FIELDS);
   tell(path);
   await answerTasks(() => {});
   process.exitCode = 0;
