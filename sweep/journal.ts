@@ -79,7 +79,9 @@ export function decodeState(text: string): SweepState {
   if (sweep !== 1 || !isIndex(position) || typeof hash !== "string" || !Array.isArray(open)) {
     throw notOurs();
   }
-  return { position, hash, open: open.map((entry) => readOpen(entry, position)) };
+  const users = open.map((entry) => readOpen(entry, position));
+  if (new Set(users.map(({ index }) => index)).size < users.length) throw notOurs();
+  return { position, hash, open: users };
 }
 
 function readOpen(entry: unknown, position: number): OpenUser {

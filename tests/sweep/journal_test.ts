@@ -231,6 +231,15 @@ test("sweep, journal › reading fails, or it has another text › is a JournalE
   await assert.rejects(all(sweep([], () => {}, { journal: broken })), /can't be read: gone/);
 });
 
+test("sweep, journal › a user that is open twice in its text › is a JournalError, and nobody is begun", async () => {
+  const journal = new MemoryJournal();
+  for await (const { index } of sweep(names(9), () => {}, { journal })) if (index === 3) break;
+  const state = JSON.parse(journal.text!);
+  journal.text = JSON.stringify({ ...state, open: [...state.open, ...state.open] });
+  const again = sweep(names(9), () => assert.fail(), { journal, idempotent: true });
+  await assert.rejects(all(again), /no sweep wrote/);
+});
+
 test("sweep, journal › null, as databases return it › there is nothing yet", async () => {
   const journal = new MemoryJournal();
   journal.load = () => Promise.resolve(null as unknown as undefined);
