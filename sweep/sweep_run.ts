@@ -125,8 +125,11 @@ export class SweepRun<Value> {
     const state = await this.#ledger.load();
     if (state !== undefined) {
       await skipDone(state, this.#source, this.#ledger);
-      this.#backlog = [...state.open].reverse();
-      this.#skipped = this.#done = this.#ledger.position - state.open.length;
+      // Closed by the signal: it isn't known yet how many are done.
+      if (!this.#source.isClosed) {
+        this.#backlog = [...state.open].reverse();
+        this.#skipped = this.#done = this.#ledger.position - state.open.length;
+      }
     }
     this.#teller.start();
   }

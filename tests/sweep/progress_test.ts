@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SweepProgress } from "../../sweep/mod.ts";
+import { AbortError } from "../../core/mod.ts";
 import { sweep } from "../../sweep/mod.ts";
 import { ProgressTeller } from "../../sweep/sweep_progress.ts";
 import { VirtualClock } from "../harness/virtual_clock.ts";
@@ -51,6 +52,16 @@ test("sweep, progress › at the end › is told once more, with what earlier ru
     assert(skipped > 0 && skipped < 10, `${skipped}`);
     assert.equal(failed, 10 - skipped);
   });
+});
+
+test("sweep, progress › aborted before it has found where it stopped › counts nobody as done", async () => {
+  const journal = new MemoryJournal();
+  for await (const { index } of sweep(names(10), () => {}, { journal })) if (index === 3) break;
+  const told: SweepProgress[] = [];
+  const onProgress = (progress: SweepProgress) => told.push(progress);
+  const options = { journal, onProgress, signal: AbortSignal.abort() };
+  await assert.rejects(all(sweep(names(10), () => assert.fail(), options)), AbortError);
+  assert.deepEqual(told.map(({ done, skipped }) => [done, skipped]), [[0, 0]]);
 });
 
 test("sweep, progress › how many there are › is known of arrays, by the option, and at the end", async () => {
