@@ -11,6 +11,7 @@ import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { decodeUtf8, encodeUtf8 } from "../core/bytes.ts";
 import { LocalProtocolError } from "../core/errors.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import type { SweepJournal } from "./journal.ts";
 import { OrderHash } from "./order_hash.ts";
 import { JournalError } from "./sweep_errors.ts";
@@ -34,12 +35,13 @@ const tooLarge = 256 * 1_048_576;
  * A journal in a file, which only its owner can read. `sweep()` creates one for a path.
  *
  * When a second sweep opens the file, it takes it over: the first one ends with a `JournalError`, as if it
- * was killed. Runs on Node, Deno and Bun.
+ * was killed. Runs on Node, Deno and Bun. Throws a `LocalProtocolError` for an empty path, or an invalid option.
  */
 export function fileJournal(path: string, options: FileJournalOptions = {}): SweepJournal {
   if (typeof path !== "string" || path === "") {
     throw new LocalProtocolError("A journal needs the path of its file.");
   }
+  checkOptions(options, { booleans: ["sync"] });
   return new FileJournal(path, options.sync === true);
 }
 

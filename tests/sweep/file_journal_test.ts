@@ -122,6 +122,16 @@ test("file journal › a path that is no text › is refused, and no file is cre
   await assert.rejects(stat("5"), /ENOENT|No such file/);
 });
 
+test("file journal › invalid options › are refused by name", () => {
+  for (const sync of ["yes", 1, null]) {
+    assert.throws(
+      () => fileJournal("journal", { sync } as unknown as { sync: boolean }),
+      (error) => error instanceof LocalProtocolError && error.message.includes('"sync"'),
+    );
+  }
+  assert.throws(() => fileJournal("journal", null as unknown as object), LocalProtocolError);
+});
+
 test("file journal › a folder, or a path in no folder › is a JournalError", async () => {
   await using folder = await temporaryFolder();
   for (const journal of [folder.path, join(folder.path, "none", "journal")]) {
