@@ -27,10 +27,11 @@ import {
   type FleetResult,
 } from "./fleet_options.ts";
 import { defaultBackend, type FleetKeys, keysOf, queueOf } from "./keys.ts";
-import { chunkScript } from "./scripts.ts";
+import { chunkScript, resultsScript } from "./scripts.ts";
 
-/** How many results are read at once. */
+/** How many results are read at once, and how many bytes: the last of them may go beyond. */
 const resultsAtOnce = 500;
+const resultBytesAtOnce = 4 * 1_048_576;
 
 /** How long to wait for results before it is looked whether there will be more, in milliseconds. */
 const resultsWait = 500;
@@ -161,7 +162,7 @@ export class Fleet implements AsyncDisposable {
       const isOver = isOverIn(state);
       const entries = await withRedis("Reading results", () => this.#read(last, isOver));
       if (entries.length === 0 && isOver) return;
-      for (const [id, [, text]] of entries) {
+      for (const [id, text] of entries) {
         yield readResult<Value>(text);
         last = id;
       }
@@ -220,11 +221,13 @@ export class Fleet implements AsyncDisposable {
     return withRedis("Reading the sweep's state", () => this.#redis.hgetall(this.#keys.state));
   }
 
-  async #read(last: string, isOver: boolean): Promise<readonly [string, string[]][]> {
+  async #read(last: string, isOver: boolean): Promise<readonly [id: string, text: string][]> {
     const { results } = this.#keys;
+    const limits = [resultsAtOnce, resultBytesAtOnce];
     // A connection that is blocked would be of no use for anything else meanwhile.
-    const found = await this.#redis.xread("COUNT", resultsAtOnce, "STREAMS", results, last);
-    if (found !== null) return found[0][1];
+    const found = await this.#redis.eval(resultsScript, 1, results, last, ...limits);
+    const entries = found as [id: string, text: string][];
+    if (entries.length > 0) return entries;
     if (!isOver) await new Promise((resolve) => setTimeout(resolve, resultsWait));
     return [];
   }

@@ -57,3 +57,21 @@ if redis.call("HGET", KEYS[1], "enqueuer") ~= ARGV[1] then return "lost" end
 redis.call("HSET", KEYS[1], "chunks", ARGV[2] + 1, "enqueued", ARGV[3], "hash", ARGV[4])
 return "noted"
 `;
+
+/**
+ * Reads results until they are so many, or have so many bytes.
+ *
+ * KEYS: results. ARGV: the last id that was read, most results, most bytes. Returns pairs of an id and a text.
+ */
+export const resultsScript = `
+local last, bytes, entries = ARGV[1], 0, {}
+while #entries < tonumber(ARGV[2]) and bytes < tonumber(ARGV[3]) do
+  local found = redis.call("XREAD", "COUNT", 1, "STREAMS", KEYS[1], last)
+  if not found then break end
+  local entry = found[1][2][1]
+  last = entry[1]
+  bytes = bytes + #entry[2][2]
+  table.insert(entries, {last, entry[2][2]})
+end
+return entries
+`;
