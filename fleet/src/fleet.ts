@@ -27,6 +27,7 @@ import {
   type FleetResult,
 } from "./fleet_options.ts";
 import { defaultBackend, type FleetKeys, keysOf, queueOf } from "./keys.ts";
+import { decodeResult } from "./results.ts";
 import { chunkScript, resultsScript } from "./scripts.ts";
 
 /** How many results are read at once, and how many bytes: the last of them may go beyond. */
@@ -163,7 +164,7 @@ export class Fleet implements AsyncDisposable {
       const entries = await withRedis("Reading results", () => this.#read(last, isOver));
       if (entries.length === 0 && isOver) return;
       for (const [id, text] of entries) {
-        yield readResult<Value>(text);
+        yield decodeResult<Value>(text);
         last = id;
       }
       const ids = entries.map(([id]) => id);
@@ -274,14 +275,6 @@ const jobOptions = {
 /** Whether all users are done. */
 function isOverIn({ isComplete, enqueued = "0", done = "0" }: Record<string, string>): boolean {
   return isComplete === "1" && Number(done) >= Number(enqueued);
-}
-
-function readResult<Value>(text: string): FleetResult<Value> {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FleetError("Redis has a result that no worker wrote.", { cause });
-  }
 }
 
 function goneError(): FleetError {

@@ -4,17 +4,11 @@
  * @module
  */
 
-import {
-  checkOptions,
-  DovewireError,
-  LocalProtocolError,
-  messageOf,
-} from "@dovewire/dovewire/core";
+import { checkOptions, DovewireError, LocalProtocolError } from "@dovewire/dovewire/core";
 import {
   sweep,
   type SweepContext,
   SweepInterruptedError,
-  type SweepResult,
   type SweepWork,
 } from "@dovewire/dovewire/sweep";
 import { callListener, startTimer, type Timer } from "@dovewire/dovewire/transports";
@@ -23,14 +17,13 @@ import type { Redis } from "ioredis";
 import type { FleetJob } from "./chunks.ts";
 import { redisAt } from "./connection.ts";
 import { FleetError, withoutArguments } from "./fleet_error.ts";
-import {
-  checkCount,
-  checkFleetOptions,
-  type FleetOptions,
-  type FleetResult,
-} from "./fleet_options.ts";
+import { checkCount, checkFleetOptions, type FleetOptions } from "./fleet_options.ts";
 import { defaultBackend, type FleetKeys, keysOf, queueOf } from "./keys.ts";
 import { Marks } from "./marks.ts";
+import { encodeResult } from "./results.ts";
+
+/** How many bytes a result may have, if nothing is said. */
+const defaultMaxResultBytes = 16 * 1_048_576;
 
 /** Options for a worker; times are in milliseconds. */
 export interface FleetWorkerOptions extends FleetOptions {
@@ -46,6 +39,11 @@ export interface FleetWorkerOptions extends FleetOptions {
   readonly retries?: number;
   /** How many results may wait in Redis; workers wait until some were collected. 1,000,000 if left out. */
   readonly maxResults?: number;
+  /**
+   * How many bytes a result may have as JSON; 16 MiB if left out. One that has more becomes a failure. Redis takes
+   * no more than its `proto-max-bulk-len`, 512 MiB.
+   */
+  readonly maxResultBytes?: number;
   /** How long a job belongs to a worker that says nothing; 30,000 if left out. */
   readonly lockDuration?: number;
   /** How often jobs of workers that are gone are looked for; 30,000 if left out. */
@@ -106,8 +104,10 @@ export class FleetWorker implements AsyncDisposable {
     const { backends = [defaultBackend], jobs = 1, concurrency = 20, maxResults = 1_000_000 } =
       options;
     const { lockDuration = 30_000, stalledInterval = 30_000, closeTimeout = 10_000 } = options;
+    const { maxResultBytes = defaultMaxResultBytes } = options;
     const counts = {
-      ...{ jobs, concurrency, maxResults, lockDuration, stalledInterval, closeTimeout },
+      ...{ jobs, concurrency, maxResults, maxResultBytes },
+      ...{ lockDuration, stalledInterval, closeTimeout },
     };
     for (const [name, value] of Object.entries(counts)) checkCount(name, value);
     if (typeof work !== "function") throw new LocalProtocolError("The work is not a function.");
@@ -208,7 +208,8 @@ export class FleetWorker implements AsyncDisposable {
 
   /** Does the work for the users of a job. Rejects if some are left, so that the job is begun again. */
   async #run({ data }: Job<FleetJob>, lock: string, token: string): Promise<void> {
-    const { concurrency, idempotent, retries } = this.#options;
+    const { concurrency, idempotent, retries, maxResultBytes = defaultMaxResultBytes } =
+      this.#options;
     const marks = new Marks({ redis: this.#redis, keys: this.#keys, job: data, lock, token });
     const results = sweep(
       data.users.map(([, user]) => user),
@@ -219,7 +220,9 @@ export class FleetWorker implements AsyncDisposable {
     for await (const result of results) {
       if (!result.ok && result.error instanceof JobFailure) throw result.error.reason;
       if (result.ok && result.value === alreadyDone) continue;
-      const isOurs = await marks.end(resultOf(result, data.users[result.index][0]));
+      const isOurs = await marks.end(
+        encodeResult(result, data.users[result.index][0], maxResultBytes),
+      );
       if (!isOurs) throw lostError();
     }
   }
@@ -276,46 +279,4 @@ function lostError(): FleetError {
     "Another worker has the job now, since this one said nothing for too long. Don't block the event loop, or " +
       'raise "lockDuration".',
   );
-}
-
-/** A result as it goes through Redis. */
-function resultOf(result: SweepResult<unknown>, index: number): FleetResult<unknown> {
-  const { user } = result;
-  if (result.ok) return asJson({ ok: true, user, index, value: result.value ?? null });
-  const { error, sent } = result;
-  const code = error instanceof DovewireError ? error.code : "other";
-  return {
-    ok: false,
-    user,
-    index,
-    sent,
-    error: { name: nameOf(error), code, message: messageOf(error) },
-  };
-}
-
-/** An error's name, whatever its class has made of it: what isn't for JSON would fail the job. */
-function nameOf(error: Error): string {
-  try {
-    return String(error.name);
-  } catch {
-    return "Error";
-  }
-}
-
-/** The result itself if JSON can have it, else a failure. */
-function asJson(result: FleetResult<unknown> & { readonly ok: true }): FleetResult<unknown> {
-  try {
-    JSON.stringify(result);
-    return result;
-  } catch (error) {
-    const message = `What the work returned is not for JSON: ${messageOf(error)}`;
-    const { user, index } = result;
-    return {
-      ok: false,
-      user,
-      index,
-      sent: true,
-      error: { name: "TypeError", code: "other", message },
-    };
-  }
 }

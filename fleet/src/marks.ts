@@ -7,8 +7,8 @@
 import type { Redis } from "ioredis";
 import type { FleetJob } from "./chunks.ts";
 import { withRedis } from "./fleet_error.ts";
-import type { FleetResult } from "./fleet_options.ts";
 import type { FleetKeys } from "./keys.ts";
+import type { EncodedResult } from "./results.ts";
 import { beginScript, endScript } from "./scripts.ts";
 
 /** What is to be done for a user. */
@@ -45,10 +45,9 @@ export class Marks {
   }
 
   /** Notes that a user is done, with its result; returns whether the job is still this worker's. */
-  async end(result: FleetResult<unknown>): Promise<boolean> {
+  async end({ index, isFailure, text }: EncodedResult): Promise<boolean> {
     const { size } = this.#held.job;
-    const text = JSON.stringify(result);
-    const decision = await this.#run(endScript, result.index, size, text, result.ok ? "0" : "1");
+    const decision = await this.#run(endScript, index, size, text, isFailure ? "1" : "0");
     return decision !== "lost";
   }
 

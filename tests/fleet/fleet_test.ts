@@ -333,7 +333,16 @@ test("fleet › invalid options › are refused by name", async () => {
   for (const name of ["", "{a}", 5]) {
     assert.throws(() => new Fleet({ name: name as string, redis: "" }), /"name"/);
   }
-  for (const option of ["concurrency", "jobs", "maxResults", "lockDuration", "stalledInterval"]) {
+  for (
+    const option of [
+      "concurrency",
+      "jobs",
+      "maxResults",
+      "maxResultBytes",
+      "lockDuration",
+      "stalledInterval",
+    ]
+  ) {
     for (const value of [0, -1, NaN, Infinity, "5"]) {
       const options = { name: "a", redis: "redis://127.0.0.1:1", [option]: value };
       assert.throws(() => new FleetWorker(() => {}, options), new RegExp(`"${option}"`));

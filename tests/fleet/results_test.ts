@@ -1,8 +1,41 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Redis } from "ioredis";
+import { Fleet, type FleetResult, FleetWorker } from "../../fleet/mod.ts";
 import { resultsScript } from "../../fleet/src/scripts.ts";
 import { startRedis } from "../harness/redis.ts";
+import { all, names } from "../sweep/memory_journal.ts";
+
+test("fleet › results larger than they may be › are failures, and the job's others stay", async () => {
+  await using redis = await startRedis();
+  const options = { name: "sweep", redis: redis.url };
+  await using fleet = new Fleet(options);
+  await fleet.enqueue(names(6));
+  const long = "é".repeat(5_000);
+  const client = new Redis(redis.url);
+  // What is larger is never taken, however often a worker tries.
+  await client.config("SET", "proto-max-bulk-len", "1048576");
+  client.disconnect();
+  await using _worker = new FleetWorker((user) => {
+    if (user === "user1") return long.repeat(1_000);
+    if (user === "user2") throw Object.assign(new Error(long.repeat(1_000)), { name: long });
+    if (user === "user3") return { toJSON: () => assert.fail(long.repeat(1_000)) };
+    return user === "user4" ? long.slice(0, 4_970) : user === "user5" ? long : user;
+  }, { ...options, idempotent: true, maxResultBytes: 10_000 });
+  const results = await all<FleetResult<unknown>>(fleet.results());
+  results.sort((one, other) => one.index - other.index);
+  assert.deepEqual(results.map(({ ok }) => ok), [true, false, false, false, true, false]);
+  const errors = results.map((result) => result.ok ? undefined : result.error);
+  for (const error of [errors[1], errors[5]]) {
+    assert.match(error!.message, /more than 10000 bytes as JSON.*"maxResultBytes"/);
+  }
+  assert.deepEqual(errors[2], {
+    ...{ name: `${long.slice(0, 1_000)}…`, code: "other", message: `${long.slice(0, 1_000)}…` },
+  });
+  assert.match(errors[3]!.message, /^What the work returned is not for JSON: éé/);
+  assert.equal(errors[3]!.message.length, 1_001);
+  assert.equal(results.filter((result) => !result.ok && !result.sent).length, 0);
+});
 
 test("fleet › large results › are read a few at a time", async () => {
   await using redis = await startRedis();
