@@ -54,11 +54,24 @@ export function encodeResult(
 
 /** A result as it was before {@linkcode encodeResult}. Throws a `FleetError` for any other text. */
 export function decodeResult<Value>(text: string): FleetResult<Value> {
+  let result: unknown;
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FleetError("Redis has a result that no worker wrote.", { cause });
+    result = JSON.parse(text);
+  } catch {
+    // Not JSON.
   }
+  if (isResult(result)) return result as FleetResult<Value>;
+  throw new FleetError(
+    "Redis has a result that no worker wrote. Let nothing else use the keys of a fleet.",
+    { sent: true },
+  );
+}
+
+function isResult(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { ok, user, index, error } = value as Readonly<Record<string, unknown>>;
+  if (typeof user !== "string" || typeof index !== "number") return false;
+  return ok === true || (ok === false && typeof error === "object" && error !== null);
 }
 
 function isTooLarge(text: string, maxBytes: number): boolean {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Redis } from "ioredis";
-import { Fleet, type FleetResult, FleetWorker } from "../../fleet/mod.ts";
+import { Fleet, FleetError, type FleetResult, FleetWorker } from "../../fleet/mod.ts";
 import { resultsScript } from "../../fleet/src/scripts.ts";
 import { startRedis } from "../harness/redis.ts";
 import { all, names } from "../sweep/memory_journal.ts";
@@ -53,5 +53,19 @@ test("fleet › large results › are read a few at a time", async () => {
   assert.deepEqual(await read(ids[5], 500, 5_000), [[6, 9_000]]);
   assert.deepEqual(await read(ids[6], 500, 5_000), []);
   assert.deepEqual(await read("0", 2, 5_000), [[0, 10], [1, 3_000]]);
+  client.disconnect();
+});
+
+test("fleet › results that no worker wrote › are a FleetError", async () => {
+  await using redis = await startRedis();
+  await using fleet = new Fleet({ name: "sweep", redis: redis.url });
+  await fleet.enqueue(["a"]);
+  const client = new Redis(redis.url);
+  const texts = ["{", "", "null", "5", "[]", "{}", '{"ok":1,"user":"a","index":0}'];
+  for (const text of [...texts, '{"ok":false,"user":"a","index":0}', '{"ok":true,"user":"a"}']) {
+    await client.del("{dovewire.sweep}:results");
+    await client.xadd("{dovewire.sweep}:results", "*", "result", text);
+    await assert.rejects(fleet.results().next(), FleetError, text);
+  }
   client.disconnect();
 });
