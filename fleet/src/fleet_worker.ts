@@ -44,9 +44,9 @@ export interface FleetWorkerOptions extends FleetOptions {
    * no more than its `proto-max-bulk-len`, 512 MiB.
    */
   readonly maxResultBytes?: number;
-  /** How long a job belongs to a worker that says nothing; 30,000 if left out. */
+  /** How long a job belongs to a worker that says nothing; 30,000 if left out, 24 days at most. */
   readonly lockDuration?: number;
-  /** How often jobs of workers that are gone are looked for; 30,000 if left out. */
+  /** How often jobs of workers that are gone are looked for; 30,000 if left out, 24 days at most. */
   readonly stalledInterval?: number;
   /**
    * How long Redis may take when the worker is closed and its work has ended, before the connection is closed
@@ -110,6 +110,7 @@ export class FleetWorker implements AsyncDisposable {
       ...{ lockDuration, stalledInterval, closeTimeout },
     };
     for (const [name, value] of Object.entries(counts)) checkCount(name, value);
+    checkDelays({ lockDuration, stalledInterval });
     if (typeof work !== "function") throw new LocalProtocolError("The work is not a function.");
     checkOptions(options, { functions: ["onError"] });
     checkBackends(backends);
@@ -262,6 +263,19 @@ function checkBackends(backends: readonly string[]): void {
   throw new LocalProtocolError(
     '"backends" is not a list of names. Set it to one, like ["mail1"], or leave it out.',
   );
+}
+
+/** The longest delay of a timer of BullMQ's, in milliseconds: longer ones end at once, again and again. */
+const longestDelay = 0x7fff_ffff;
+
+/** Throws a `LocalProtocolError` for a time that is too long for a timer. */
+function checkDelays(delays: Readonly<Record<string, number>>): void {
+  for (const [option, delay] of Object.entries(delays)) {
+    if (delay <= longestDelay) continue;
+    throw new LocalProtocolError(
+      `"${option}" is ${delay}. Set it to ${longestDelay}, 24 days, or less.`,
+    );
+  }
 }
 
 /** What ends a job, and is no result of a user. */

@@ -363,6 +363,9 @@ test("fleet › invalid options › are refused by name", async () => {
     idempotent: ["no"],
     onError: [null, "5"],
     closeTimeout: [0, NaN, Infinity, "5"],
+    // BullMQ's timers would end at once.
+    lockDuration: [2 ** 31],
+    stalledInterval: [2 ** 31, Number.MAX_SAFE_INTEGER],
   };
   for (const [option, values] of Object.entries(wrong)) {
     for (const value of values) {
