@@ -56,7 +56,8 @@ export interface Policy {
   readonly authenticate: Authenticate;
   /**
    * The failure of a command, with the reason in its `log`; `undefined` for an allowed command. `who` is
-   * the name of the client's rule.
+   * the name of the client's rule. Throws a `LocalProtocolError` for a request whose fields have other types than
+   * theirs.
    */
   check(who: string | undefined, request: PolicyRequest): CommandFailure | undefined;
   /** Wraps a handler: commands that the rules don't allow fail, and the handler answers the others. */
@@ -116,6 +117,7 @@ export function policy(rules: Readonly<Record<string, PolicyRule>>): Policy {
   }
 
   function check(who: string | undefined, request: PolicyRequest): CommandFailure | undefined {
+    checkRequest(request);
     const rule = who === undefined ? undefined : compiled.get(who);
     const objection = rule === undefined
       ? noPermission("no rule is for this client")
@@ -176,6 +178,13 @@ function objectionTo(request: PolicyRequest, rule: CompiledRule): Objection | un
   if (info === undefined) return noPermission("the catalogue of commands doesn't have it");
   if (!rule.commands.has(info.name)) return noPermission("its rule doesn't allow the command");
   if (rule.trusted) return undefined;
+  const { user = "", args } = request;
+  if (user.includes("\0") || args.some((arg) => arg.includes("\0"))) {
+    return {
+      code: "USAGE",
+      why: "it contains a NUL, at which Dovecot would cut its user or argument",
+    };
+  }
   const field = Object.keys(request.extraFields ?? {}).find((name) => !harmlessFields.has(name));
   if (field !== undefined) {
     return noPermission(`only a trusted client may send the field ${quoteText(field, 60)}`);
@@ -194,7 +203,8 @@ function objectionToUser(
   if (!info.mail) {
     return noPermission("it doesn't act on one user's mail, and its rule doesn't allow every user");
   }
-  if (user === undefined) {
+  // Dovecot takes an empty name for none.
+  if (user === undefined || user === "") {
     return noPermission("it acts on no user, and its rule doesn't allow every user");
   }
   return objectionToName(user, rule, "it acts on");
@@ -263,6 +273,17 @@ function objectionToReach(reach: Reach, what: string): Objection | undefined {
 
 function noPermission(why: string): Objection {
   return { code: "NOPERM", why };
+}
+
+/** Whatever the types say: in a text of arguments, or a `Map` of fields, nothing would be found. */
+function checkRequest({ name, args, user, extraFields = {} }: PolicyRequest): void {
+  const isRight = typeof name === "string" && isTextList(args) && isRecord(extraFields) &&
+    (user === undefined || typeof user === "string");
+  if (isRight) return;
+  throw new LocalProtocolError(
+    'A policy can\'t read the request. Pass "name" as a string, "args" as an array of strings, "user" as a string or ' +
+      'undefined, and "extraFields" as an object.',
+  );
 }
 
 /** Checks a rule, which may come from a file, and prepares it. */

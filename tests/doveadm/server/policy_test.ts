@@ -192,6 +192,45 @@ test("policy › arguments that no version takes › fail with USAGE, and say wh
   assert.equal(codeOf("restricted", "backup", ["--bogus"], "tss"), "NOPERM");
 });
 
+test("policy › a NUL, at which Dovecot would cut › is refused, wherever it is", () => {
+  const [mine, cut] = ["tss", "bob\0@example.org"];
+  for (const who of ["restricted", "everyone"]) {
+    assert.equal(codeOf(who, "quota get", [], cut), "USAGE");
+    assert.equal(codeOf(who, "copy", ["Trash", "user", cut, "all"], mine), "USAGE");
+    assert.equal(codeOf(who, "mailbox list", ["--mailbox-mask", "a\0b"], mine), "USAGE");
+  }
+  assert.equal(codeOf("trusted", "quota get", [], cut), "");
+});
+
+test("policy › an empty user › is no user", () => {
+  const { check } = policy({ a: { commands: ["*"], users: ["**"] } });
+  assert.equal(check("a", { name: "quota get", args: [], user: "" })?.code, "NOPERM");
+  assert.equal(check("a", { name: "quota get", args: [], user: "x" }), undefined);
+});
+
+test("policy › a request whose fields have other types › is the caller's mistake", () => {
+  const right = { name: "mailbox list", args: [], user: "tss" };
+  const wrong: readonly Record<string, unknown>[] = [
+    ...[undefined, null, "-A", [["-A"]], [5], [, "x"], { 0: "-A", length: 1 }].map((args) => ({
+      args,
+    })),
+    ...[null, ["tss"], 5].map((user) => ({ user })),
+    ...[null, 5, new Map([["forward", ["x"]]]), [["forward"]]].map((extraFields) => ({
+      extraFields,
+    })),
+    { name: ["mailbox list"] },
+  ];
+  for (const fields of wrong) {
+    const request = { ...right, ...fields };
+    assert.throws(
+      () => rules.check("restricted", request),
+      LocalProtocolError,
+      JSON.stringify(fields),
+    );
+  }
+  assert.equal(rules.check("restricted", right), undefined);
+});
+
 test("policy › a client without a rule › may do nothing", () => {
   for (const who of [undefined, "", "nobody", "constructor", "__proto__", "hasOwnProperty"]) {
     assert.equal(codeOf(who, "mailbox list", [], "tss"), "NOPERM");
