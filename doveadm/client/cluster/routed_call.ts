@@ -235,7 +235,9 @@ export class RoutedCall<Calls extends CallRunner> implements OrderedCommand {
         `${this.#referrals} referrals were followed before it, and no more may be.`,
       );
     }
-    if (isMask(referral.user)) throw noted(error, "That is no single user's name.");
+    if (isMask(referral.user) || referral.user.includes("\0")) {
+      throw noted(error, "That is no single user's name.");
+    }
     const to = await this.#wait(this.#cluster.serverAt(referral.host, referral.user, from));
     if (to === undefined) {
       const host = quoteText(referral.host);
