@@ -81,6 +81,7 @@ export function checkClusterOptions(
     throw new LocalProtocolError('"route" is neither a function nor "userdb".');
   }
   checkCount("maxReferrals", maxReferrals, 0);
+  checkCount("maxQueue", maxQueue, 1);
   return {
     ...{ route, referral, maxQueue, onEvent },
     // Each is a step of a loop that servers could keep up.

@@ -147,8 +147,10 @@ export class Servers<Calls extends CallRunner> {
   ) {
     this.#protocol = protocol;
     this.#options = { onEvent, clock, random };
-    if (targets.length === 0) {
-      throw new LocalProtocolError("The list of servers is empty. Give one server or more.");
+    if (!Array.isArray(targets) || targets.length === 0) {
+      throw new LocalProtocolError(
+        "The servers are no array, or an empty one. Pass an array of one server or more.",
+      );
     }
     this.listed = this.each(targets);
   }

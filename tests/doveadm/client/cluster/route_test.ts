@@ -237,7 +237,13 @@ test("connect › an invalid list, or invalid options › throws", () => {
     ["doveadm://one", "doveadms://one"],
   ];
   for (const list of lists) assert.throws(() => connect(list), LocalProtocolError, `${list}`);
+  for (const list of [null, undefined, 5, {}, { length: 1 }]) {
+    const targets = list as unknown as string[];
+    assert.throws(() => new DoveadmCluster(targets), /The servers are no array/);
+    assert.throws(() => new DoveadmHttpCluster(targets), /The servers are no array/);
+  }
   const options: readonly object[] = [
+    ...[0, -1, NaN, "5", null].map((maxQueue) => ({ maxQueue })),
     { route: "user" },
     { route: 1 },
     { referral: "yes" },
