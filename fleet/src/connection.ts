@@ -44,8 +44,8 @@ function connectionTo(url: string, options: RedisOptions & typeof mapping): Conn
 
 /**
  * A connection that ends when it is disconnected, whatever it is about: ioredis gives up the next attempt to connect
- * between two of them, and tells neither those who wait for the end nor the commands that wait for a connection. It
- * ends its duplicates, too.
+ * between two of them, and tells neither those who wait for the end nor the commands that wait for a connection. Nor does
+ * it tell those that were sent before. It ends its duplicates, too.
  */
 class Connection extends Redis {
   /** BullMQ's, for commands that block. */
@@ -56,6 +56,7 @@ class Connection extends Redis {
     // The attempt fails at once, since it is disconnected before it has a socket; a failed attempt is told to all.
     if (isBetweenAttempts) this.connect().catch(() => {});
     super.disconnect(reconnect);
+    if (!reconnect) rejectLeft(this);
     for (const duplicate of this.#duplicates) duplicate.disconnect(reconnect);
   }
 
@@ -63,5 +64,24 @@ class Connection extends Redis {
     const duplicate = new Connection({ ...this.options, ...override, ...mapping });
     this.#duplicates.push(duplicate);
     return duplicate;
+  }
+}
+
+/** A command that ioredis keeps, in an entry of a queue. */
+interface KeptCommand {
+  readonly command: { reject(error: Error): void };
+}
+
+/**
+ * Rejects the commands that were not answered before the connection was lost, and which ioredis keeps to send them
+ * once more: when it is disconnected after it has connected again, and before Redis is ready, it forgets them.
+ */
+function rejectLeft(redis: Redis): void {
+  const left: { shift(): KeptCommand | undefined } | null | undefined = Reflect.get(
+    redis,
+    "prevCommandQueue",
+  );
+  for (let kept; (kept = left?.shift()) !== undefined;) {
+    kept.command.reject(new Error("Connection is closed."));
   }
 }

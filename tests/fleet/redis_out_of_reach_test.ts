@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { LocalProtocolError } from "@dovewire/dovewire";
 import { Redis } from "ioredis";
 import { Fleet, FleetError, type FleetResult, FleetWorker } from "../../fleet/mod.ts";
+import { redisAt } from "../../fleet/src/connection.ts";
 import { startRedis } from "../harness/redis.ts";
 import { all, names } from "../sweep/memory_journal.ts";
 import { until } from "../harness/until.ts";
@@ -136,3 +139,23 @@ for (const [what, delay] of [["just now", 0], ["for a while", 500]] as const) {
     await Promise.all([busy.close(), idle.close(), late.close(), fleet.close(), progress]);
   });
 }
+
+test("fleet › disconnected after Redis has gone and before it is ready again › what it hadn't answered fails", async () => {
+  await using redis = await startRedis();
+  const connection = redisAt(redis.url, true);
+  await connection.ping();
+  redis.pause();
+  const pending = connection.get("x");
+  await redis.kill();
+  // A Redis that reads its data has connections and answers nothing, for a time that a test can't set.
+  const loading = createServer();
+  const connected = once(loading, "connection");
+  loading.listen(redis.port, "127.0.0.1");
+  const [socket] = await connected;
+  // The client has connected: it asks whether Redis is ready.
+  await once(socket, "data");
+  connection.disconnect();
+  await assert.rejects(pending, /Connection is closed/);
+  socket.destroy();
+  loading.close();
+});
