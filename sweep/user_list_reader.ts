@@ -95,6 +95,8 @@ export class UserListReader {
       throw unexpected("invalid JSON");
     }
     this.#string = undefined;
+    // As bytes, it would be another user's name.
+    if (!(text as string).isWellFormed()) throw unexpected("a name with half of a surrogate pair");
     const state = this.#state;
     this.#state = strings[state]!;
     if (this.#state === "after name") names.push(text as string);

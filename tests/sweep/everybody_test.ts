@@ -79,6 +79,8 @@ test("user list › any other text › is the server's mistake, at any cut", () 
     ],
     ...[
       '{"userList":["\\q"]}',
+      // As bytes, it would be another user's name.
+      '{"userList":["\\ud800"]}',
       '{"userList":["a\n"]}',
       '{"userList":["a"],}',
       "{,}",
