@@ -109,9 +109,14 @@ export class Ledger {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Closes the journal, if it was opened. */
+  /** Closes the journal, if it was opened. Rejects with a `JournalError`. */
   async close(): Promise<void> {
-    if (this.#isOpen) await this.#journal?.close?.();
+    if (!this.#isOpen) return;
+    try {
+      await this.#journal?.close?.();
+    } catch (error) {
+      throw journalError("closed", error);
+    }
   }
 
   #advance(user: string): number {

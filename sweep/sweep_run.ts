@@ -98,13 +98,13 @@ export class SweepRun<Value> {
     while (this.#running > 0 || this.#isReading) await this.#change();
     this.#forgetSignal();
     this.#teller.stop();
-    try {
-      await this.#ledger.flush();
-    } catch (error) {
+    const outcomes = [
+      ...await Promise.allSettled([this.#ledger.flush()]),
+      ...await Promise.allSettled([this.#ledger.close()]),
+    ];
+    for (const outcome of outcomes) {
       // Else the caller knows another reason already.
-      if (this.#error === undefined) throw error;
-    } finally {
-      await this.#ledger.close();
+      if (outcome.status === "rejected" && this.#error === undefined) throw outcome.reason;
     }
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AbortError } from "../../core/mod.ts";
 import {
   JournalError,
   sweep,
@@ -247,6 +248,20 @@ test("sweep, journal › null, as databases return it › there is nothing yet",
   assert.equal(results.length, 1);
   journal.load = () => Promise.resolve({} as string);
   await assert.rejects(all(sweep(["a"], () => assert.fail(), { journal })), /no sweep wrote/);
+});
+
+test("sweep, journal › closing fails › is a JournalError, unless the sweep has failed before", async () => {
+  const journal = new MemoryJournal();
+  for (const close of [() => Promise.reject(new Error("no")), () => assert.fail("no")]) {
+    journal.close = close;
+    await assert.rejects(all(sweep(["a"], () => {}, { journal })), (error) => {
+      assert(error instanceof JournalError);
+      assert.match(error.message, /can't be closed: no/);
+      return true;
+    });
+    const signal = AbortSignal.abort();
+    await assert.rejects(all(sweep(["a"], () => {}, { journal, signal })), AbortError);
+  }
 });
 
 test("sweep, journal › aborted › who succeeded is done, and others go on next time", async () => {
