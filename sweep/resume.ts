@@ -5,6 +5,7 @@
  */
 
 import { quoteText } from "../core/peer_text.ts";
+import { Pause } from "../transports/pause.ts";
 import type { SweepState } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { SweepOrderError } from "./sweep_errors.ts";
@@ -20,7 +21,9 @@ export async function skipDone(
   ledger: Ledger,
 ): Promise<void> {
   const openUsers = new Map(open.map((entry) => [entry.index, entry]));
+  const pause = new Pause();
   for (let index = 0; index < position; index++) {
+    await pause.ifDue();
     const user = await source.next();
     if (user === undefined) {
       // What closed it is the sweep's error.

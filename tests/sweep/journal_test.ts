@@ -264,6 +264,24 @@ test("sweep, journal › closing fails › is a JournalError, unless the sweep h
   }
 });
 
+test("sweep, journal › aborted while it looks for where it stopped › ends", async () => {
+  const journal = new MemoryJournal();
+  await all(sweep(names(100), () => {}, { journal }));
+  const controller = new AbortController();
+  const users = {
+    *[Symbol.iterator]() {
+      setTimeout(() => controller.abort(), 0);
+      for (const user of names(100)) {
+        // An input that takes its time, without a turn of the event loop.
+        for (const start = performance.now(); performance.now() < start + 2;);
+        yield user;
+      }
+    },
+  };
+  const again = sweep(users, () => assert.fail(), { journal, signal: controller.signal });
+  await assert.rejects(all(again), AbortError);
+});
+
 test("sweep, journal › aborted › who succeeded is done, and others go on next time", async () => {
   const journal = new MemoryJournal();
   const controller = new AbortController();
