@@ -187,8 +187,8 @@ export class MailUser {
 
   /**
    * Removes a mailbox and the mails in it. Throws a `CommandFailure`: "NOTFOUND" if it is missing,
-   * "DATAERR" if it has mails and must be empty, "USAGE" if the name is invalid, and "DATAERR" for
-   * INBOX, whose mails are removed nevertheless.
+   * "DATAERR" if it has mails and must be empty, "USAGE" if the name is invalid, "TEMPFAIL" if it is too
+   * long for a folder's name, and "DATAERR" for INBOX, whose mails are removed nevertheless.
    */
   delete(name: string, options: { readonly mustBeEmpty?: boolean } = {}): void {
     const place = this.#placeOf(name);
@@ -199,6 +199,7 @@ export class MailUser {
     if (place === undefined) {
       throw new CommandFailure("DATAERR", { log: "Mailbox can't be deleted" });
     }
+    checkLength(this.#key(name), place);
     const mailbox = this.open(name);
     if (options.mustBeEmpty === true && mailbox.count > 0) {
       throw new CommandFailure("DATAERR", { log: "Mailbox isn't empty" });
@@ -240,9 +241,7 @@ export class MailUser {
     if (this.find(from) !== undefined && this.find(to) !== undefined) {
       throw new CommandFailure("DATAERR", { log: "Target mailbox already exists" });
     }
-    if (isTooLongForFolder(newName, newPlace)) {
-      throw new CommandFailure("TEMPFAIL", { log: "File name too long" });
-    }
+    checkLength(newName, newPlace);
     const below = `${oldName}${oldPlace.separator}`;
     const found = [...oldPlace.mailboxes.names()]
       .map(({ name }) => `${oldPlace.prefix}${name}`)
@@ -382,6 +381,12 @@ export class MailUser {
       );
     }
   }
+}
+
+/** Throws a `CommandFailure` "TEMPFAIL" for a name that is too long for a folder's. */
+function checkLength(name: string, namespace: Namespace): void {
+  if (!isTooLongForFolder(name, namespace)) return;
+  throw new CommandFailure("TEMPFAIL", { log: "File name too long" });
 }
 
 function isList<T>(content: MailboxState | readonly T[]): content is readonly T[] {

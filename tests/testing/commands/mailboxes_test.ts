@@ -139,6 +139,9 @@ test("mailboxes › delete › deletes them or fails", async () => {
     [["mailbox list"], ["INBOX"]],
     [["mailbox delete", ["-eZ", "INBOX"]], ["-DATAERR"]],
     [["mailbox delete"], ["-USAGE"]],
+    // Too long for a folder's name on disk.
+    [["mailbox delete", ["n".repeat(255)]], ["-TEMPFAIL"]],
+    [["mailbox delete", ["n".repeat(254)]], ["-NOTFOUND"]],
   ]);
 });
 

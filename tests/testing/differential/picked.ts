@@ -222,6 +222,7 @@ export const writing: readonly Question[] = [
   alice("mailbox delete", "日本語"),
   alice("mailbox delete", "-e", "Empty"),
   alice("mailbox delete", ""),
+  alice("mailbox delete", "x".repeat(255)),
   bob("mailbox create", "Deep/Child", "Deep"),
   bob("mailbox delete", "Deep"),
   bob("mailbox list"),
