@@ -30,10 +30,11 @@ function kickSessions({ system, arguments: arguments_ }: CommandCall): Fields {
   if (host !== undefined && parseIpRange(host)?.bits !== 32 && parseIpRange(host)?.bits !== 128) {
     throw usage("dest-host isn't a valid IP address");
   }
-  if (!arguments_.has("mask") && host === undefined) {
+  const filter = filterOf(arguments_);
+  // The range of all addresses alone is no mask either.
+  if (filter.username === undefined && filter.range === undefined && host === undefined) {
     throw usage("user and/or ip[/bits] must be specified.");
   }
-  const filter = filterOf(arguments_);
   // No session here has fields of a password database, or was passed on to another host.
   const isPossible = host === undefined && !arguments_.has("passdb-field");
   const left = system.sessions.filter((session) => !isPossible || !isMeant(session, filter));

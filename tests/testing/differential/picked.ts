@@ -160,6 +160,8 @@ export const reading: readonly Question[] = [
   plain("who", "--nothing"),
   plain("kick", "nobody"),
   plain("kick", "-f", "*"),
+  plain("kick", "0.0.0.0/0"),
+  plain("kick", "::/0", "nobody"),
   plain("kick"),
   plain("reload", "now"),
   plain("nonsense"),

@@ -131,6 +131,8 @@ test("embedded 2.4 › logins › are shown and kicked one by one", async () => 
       [["kick", "-h", "192.0.2.9", "alice"], ["0"]],
       [["kick", "-h", "x"], ["-USAGE"]],
       [["kick"], ["-USAGE"]],
+      [["kick", "0.0.0.0/0"], ["-USAGE"]],
+      [["kick", "::/0", "nobody"], ["0"]],
       [["kick", "alice"], ["2"]],
       [["who", "-1"], ["bob", "imap", "12", "192.0.2.7", ""]],
     ] as const
