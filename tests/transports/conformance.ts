@@ -39,8 +39,6 @@ export interface Subject {
   readonly outlivesEnd?: boolean;
   /** Whether the peer stops reading when its reader doesn't read; always if left out. */
   readonly peerWaits?: boolean;
-  /** Whether another process has it, to which only bytes can be passed; `false` if left out. */
-  readonly isRemote?: boolean;
 }
 
 export const mebibyte = 1_048_576;
@@ -63,7 +61,7 @@ export function testTransport(subject: Subject): void {
 export function testConversations(subject: Subject): void {
   testPieces(subject);
   testEnds(subject);
-  if (!subject.isRemote) testOtherTypes(subject);
+  testOtherTypes(subject);
   testClosing(subject);
 }
 

@@ -51,7 +51,6 @@ if (canStartWorkers) {
       whenPeerCloses: "reset",
       keepsWhatIsWritten: true,
       refusesTls: encryption !== "clear",
-      isRemote: true,
     } as const;
     // TLS is the platform's, and makes no difference to how much is read ahead.
     if (encryption === "clear") testTransport(subject);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalProtocolError } from "../../core/mod.ts";
 import {
   type Address,
   type ConnectOptions,
@@ -11,7 +12,7 @@ import {
   type Transport,
   TransportError,
 } from "../../transports/transport.ts";
-import { type Answered, type Asked, packed, unpacked } from "./wire.ts";
+import { type Answered, type Asked, type Other, packed, unpacked } from "./wire.ts";
 import type { StartedWorker } from "./workerd.ts";
 
 /** How much goes in one message at most, in bytes; workerd takes 1 MiB. */
@@ -90,6 +91,7 @@ class Session {
     if (head.ok) return { ...head, bytes: chunk };
     const { name, message, code } = head;
     if (code !== undefined) throw new TransportError(code, message);
+    if (name === "LocalProtocolError") throw new LocalProtocolError(message);
     throw new Error(`${name} in the Worker: ${message}`);
   }
 
@@ -121,6 +123,10 @@ class RemoteTransport implements Transport {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    if (!(chunk instanceof Uint8Array)) {
+      await this.#session.ask({ ask: "write-other", other: asOther(chunk) });
+      return;
+    }
     let at = 0;
     for (; chunk.length - at > pieceSize; at += pieceSize) {
       this.#session.tell({ ask: "piece" }, chunk.subarray(at, at + pieceSize));
@@ -145,4 +151,10 @@ class RemoteTransport implements Transport {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** What is no bytes, for the Worker to write it. */
+function asOther(value: unknown): Other {
+  if (value instanceof Uint16Array) return { type: "Uint16Array" };
+  return value instanceof ArrayBuffer ? { type: "ArrayBuffer" } : { value };
 }

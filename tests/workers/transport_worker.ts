@@ -7,7 +7,7 @@
 
 import { connect } from "../../transports/cloudflare.ts";
 import { type Transport, TransportError } from "../../transports/transport.ts";
-import { type Answered, type Asked, packed, unpacked } from "./wire.ts";
+import { type Answered, type Asked, type Other, packed, unpacked } from "./wire.ts";
 
 /** The Worker's end of a WebSocket. */
 interface WorkerSocket extends WebSocket {
@@ -63,6 +63,9 @@ class Session {
       case "write":
         await transport.write(this.#whole(bytes));
         return undefined;
+      case "write-other":
+        await transport.write(valueOf(asked.other) as Uint8Array);
+        return undefined;
       case "read":
         return await transport.read();
       case "closeWrite":
@@ -90,6 +93,12 @@ class Session {
     }
     return whole;
   }
+}
+
+/** A value that is no bytes. */
+function valueOf({ value, type }: Other): unknown {
+  if (type === undefined) return value;
+  return type === "Uint16Array" ? new Uint16Array(1) : new ArrayBuffer(1);
 }
 
 // A Worker is what its module has as default.

@@ -10,7 +10,14 @@ import type { Address, TlsOptions, TransportErrorCode } from "../../transports/t
 export type Asked =
   | { readonly ask: "connect"; readonly address: Address; readonly tls?: TlsOptions }
   | { readonly ask: "abort" | "piece" | "write" | "read" | "closeWrite" | "close" }
-  | { readonly ask: "startTls"; readonly tls: TlsOptions };
+  | { readonly ask: "startTls"; readonly tls: TlsOptions }
+  | { readonly ask: "write-other"; readonly other: Other };
+
+/** A value to write that is no bytes, as JSON has it, or by the name of its type. */
+export interface Other {
+  readonly value?: unknown;
+  readonly type?: "Uint16Array" | "ArrayBuffer";
+}
 
 /** What the Worker answers, with a chunk's bytes after it where one was read. */
 export type Answered =
