@@ -208,7 +208,8 @@ class CloudflareTransport implements Transport {
   #ended: Promise<void> | undefined;
   /** The error that broke the connection. The platform reports it to a write; a later read only ends. */
   #breakage: TransportError | undefined;
-  #stopWaiting: (() => void) | undefined;
+  /** Ends the waiting for the operations of the writer: a write, and a closeWrite() that is called meanwhile. */
+  #stopWaiting = new Set<() => void>();
 
   constructor(socket: CloudflareSocket, peer: string, hostname: string | undefined) {
     this.#socket = socket;
@@ -293,13 +294,11 @@ class CloudflareTransport implements Transport {
     const reason = brokenError("closed", this.peer);
     // A pending write is aborted. Otherwise the writable side is closed in order: the platform keeps an
     // aborted connection open for the peer until the request ends. None of this is awaited.
-    const ending = this.#stopWaiting === undefined
-      ? this.#writer.close()
-      : this.#writer.abort(reason);
+    const ending = this.#stopWaiting.size === 0 ? this.#writer.close() : this.#writer.abort(reason);
     ending.catch(() => {});
     this.#reader.cancel(reason).catch(() => {});
     this.#socket.close().catch(() => {});
-    this.#stopWaiting?.();
+    for (const stop of this.#stopWaiting) stop();
     return Promise.resolve();
   }
 
@@ -327,16 +326,18 @@ class CloudflareTransport implements Transport {
 
   /** Waits for an operation until this side closes. */
   async #untilClosed(begun: Promise<void>): Promise<void> {
+    let stop = () => {};
     const closed = new Promise<void>((resolve) => {
-      this.#stopWaiting = resolve;
+      stop = resolve;
     });
+    this.#stopWaiting.add(stop);
     try {
       await Promise.race([begun, closed]);
     } catch (error) {
       this.#breakage ??= this.#broken(error);
       throw this.#broken(error);
     } finally {
-      this.#stopWaiting = undefined;
+      this.#stopWaiting.delete(stop);
     }
     this.#assertUsable();
   }

@@ -83,7 +83,8 @@ class StreamsTransport implements Transport {
   #breakage: TransportError | undefined;
   #isReading = false;
   #silenceTimer: Timer | undefined;
-  #stopWaiting: (() => void) | undefined;
+  /** Ends the waiting for the operations of the writer: a write, and a closeWrite() that is called meanwhile. */
+  #stopWaiting = new Set<() => void>();
 
   constructor(streams: StreamPair, peer: string) {
     this.peer = peer;
@@ -132,7 +133,7 @@ class StreamsTransport implements Transport {
     // aborted after its pending write, which may never end.
     this.#reader.cancel(reason).catch(() => {});
     this.#writer.abort(reason).catch(() => {});
-    this.#stopWaiting?.();
+    for (const stop of this.#stopWaiting) stop();
     return Promise.resolve();
   }
 
@@ -155,14 +156,20 @@ class StreamsTransport implements Transport {
 
   /** Waits for an operation of the writer until this side closes. */
   async #untilClosed(begun: Promise<void>): Promise<void> {
+    let stop = () => {};
     const closed = new Promise<void>((resolve) => {
-      this.#stopWaiting = resolve;
+      stop = resolve;
     });
-    await Promise.race([begun, closed]).catch((error) => {
+    this.#stopWaiting.add(stop);
+    try {
+      await Promise.race([begun, closed]);
+    } catch (error) {
       this.#breakage ??= this.#broken(error);
       if (this.#isReading) this.#limitSilence();
       throw this.#broken(error);
-    });
+    } finally {
+      this.#stopWaiting.delete(stop);
+    }
     if (this.#closed) throw brokenError("closed", this.peer);
   }
 

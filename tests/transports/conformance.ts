@@ -235,6 +235,17 @@ function testClosing({ name, open, whenPeerCloses, refusesTls }: Subject): void 
     await Promise.all(rejected);
   });
 
+  test(`${name} › close() during a blocked write and a closeWrite() › both end`, async () => {
+    await using conversation = await open();
+    const { transport } = conversation;
+    const write = transport.write(tooMuch);
+    await turn();
+    const ended = Promise.allSettled([write, transport.closeWrite()]);
+    await turn();
+    await transport.close();
+    await ended;
+  });
+
   test(`${name} › other calls after close() › close() resolves, all others reject`, async () => {
     await using conversation = await open();
     const { transport, peer } = conversation;

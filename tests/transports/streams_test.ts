@@ -91,3 +91,22 @@ function assertTells({ message }: TransportError, what: string): void {
   assert(message.includes(`returned ${what}.`), message);
   assert(!message.includes("s3cret"), message);
 }
+
+test("fromStreams() › close() during a write that never ends and a closeWrite() › both reject", async () => {
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const writable = new WritableStream<Uint8Array>({
+    write() {
+      begin();
+      return new Promise(() => {});
+    },
+  });
+  const transport = fromStreams({ readable: openStream(), writable });
+  const write = rejectsWith("closed", transport.write(Uint8Array.of(1)));
+  await begun;
+  const ended = rejectsWith("closed", transport.closeWrite());
+  await transport.close();
+  await Promise.all([write, ended]);
+});
