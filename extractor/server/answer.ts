@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LocalProtocolError } from "@dovewire/dovewire/core";
 import { extractorExitCodes } from "@dovewire/dovewire/core/extractor";
 import { ExtractorFailure } from "../messages/failure.ts";
 import {
@@ -105,9 +106,10 @@ function run<Method extends ExtractorMethod>(
   if (act === undefined) throw unsupported(method);
   const response = act.call(handler, codec.decode(method, message), context);
   if (!isPromise(response)) return succeeded(method, response, answerer);
-  return response.then((response) => succeeded(method, response, answerer)).catch((error) =>
-    failed(error, answerer)
-  );
+  // It may be one of another kind, such as a query of a database.
+  return Promise.resolve(response)
+    .then((response) => succeeded(method, response, answerer))
+    .catch((error) => failed(error, answerer));
 }
 
 function succeeded<Method extends ExtractorMethod>(
@@ -115,6 +117,15 @@ function succeeded<Method extends ExtractorMethod>(
   response: ExtractorResponseInit<Method>,
   { codec, context }: Answerer,
 ): Answer {
+  // Otherwise a method that returns nothing would answer with empty values.
+  if (typeof response !== "object" || response === null) {
+    throw new LocalProtocolError(
+      `The handler's method "${method}" returned ${
+        shownType(response)
+      }. Return an object with the ` +
+        "fields of the answer; {} for none.",
+    );
+  }
   const { message, binary } = codec.encode(method, response);
   // Version 1 has a line feed between the two.
   const size = message.length + (binary === undefined ? 0 : binary.length + 1);
@@ -155,5 +166,10 @@ function unsupported(method: string): ExtractorFailure {
 }
 
 function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
-  return typeof (value as { then?: unknown }).then === "function";
+  return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
+}
+
+/** What a value is, for messages; it may be of a mail. */
+function shownType(value: unknown): string {
+  return value === undefined || value === null ? String(value) : `a ${typeof value}`;
 }

@@ -144,6 +144,55 @@ test("serveExtractor › version 3, a failure › is an answer, and the session 
     assert.deepEqual([code, errors.length], [0, 3]);
   }));
 
+/** What some libraries have for a promise: its then() returns one of them, which is no Promise. */
+class Query<Value> {
+  readonly #value: Promise<Value>;
+
+  constructor(value: Promise<Value>) {
+    this.#value = value;
+  }
+
+  then<Result>(act?: (value: Value) => Result, fail?: (error: unknown) => Result): Query<unknown> {
+    return new Query<unknown>(this.#value.then(act, fail));
+  }
+
+  catch<Result>(fail: (error: unknown) => Result): Query<unknown> {
+    return this.then<unknown>(undefined, fail);
+  }
+}
+
+test("serveExtractor › promises that are no Promise › are waited for", () =>
+  leavingNothing(async () => {
+    const { output, code, errors } = await converse(
+      requests(["folders", nothing], ["auth", nothing]),
+      {
+        folders: () => new Query(Promise.resolve({ folders: ["Sent"] })) as never,
+        auth: () => new Query(Promise.reject(new ExtractorFailure("limit", "Too much."))) as never,
+      },
+    );
+    const [folders, failure] = answersIn(output);
+    assert.deepEqual(decodeResponse("folders", folders).folders, ["Sent"]);
+    assert.equal(failureIn(failure)?.code, "limit");
+    assert.deepEqual([code, errors], [0, []]);
+  }));
+
+test("serveExtractor › a method that returns no object › is the failure internal", () =>
+  leavingNothing(async () => {
+    const others = [undefined, null, "a text", 5, Promise.resolve(undefined)];
+    const input = requests(...others.map(() => ["count", nothing] as const));
+    const { output, code, errors } = await converse(input, {
+      count: () => others.shift() as never,
+    });
+    const codes = answersIn(output).map((answer) => failureIn(answer)?.code);
+    assert.deepEqual(codes, Array(5).fill("internal"));
+    assert.equal(code, 0);
+    assert.match(
+      String(errors[0]),
+      /^LocalProtocolError: The handler's method "count" returned undefined\./,
+    );
+    assert(errors.every((error) => error instanceof LocalProtocolError));
+  }));
+
 test("serveExtractor › version 3, invalid requests › end the session with 4, after earlier answers", () =>
   leavingNothing(async () => {
     const good = requests(["auth", nothing]);
