@@ -100,7 +100,11 @@ export async function connectWithin(
 /** Opens the transport of a client that was given one; only once, if it was given an open one. */
 export function transportConnector({ transport }: ExtractorTransportOptions): OpenConnection {
   if (typeof transport === "function") {
-    return async (signal) => new TransportConnection(await transport({ signal }));
+    return async (signal) => {
+      const opened = await transport({ signal });
+      checkOpenTransport(opened);
+      return new TransportConnection(opened);
+    };
   }
   checkOpenTransport(transport);
   let isUsed = false;

@@ -69,6 +69,7 @@ export class ProcessStarter {
       onStderr: (chunk) => stderr.push(chunk),
       signal,
     });
+    checkChild(child);
     return new ProcessConnection(child, stderr, credentials?.user);
   }
 
@@ -85,6 +86,14 @@ function checkCommand(command: readonly string[]): void {
     isList
       ? '"command" is empty: put the extractor\'s program into it.'
       : '"command" is no array of strings. Set it to the program and its arguments.',
+  );
+}
+
+function checkChild(child: ChildProcess): void {
+  const methods = [child?.kill, child?.close, child?.exited?.then, child?.transport?.read];
+  if (methods.every((method) => typeof method === "function")) return;
+  throw new LocalProtocolError(
+    '"spawn" returned no ChildProcess: let it return what spawn() of a runtime\'s transports does.',
   );
 }
 
@@ -108,7 +117,9 @@ class ProcessConnection implements ExtractorConnection {
     this.#left = new Promise((resolve) => {
       this.#leave = () => resolve({ code: undefined, signal: undefined });
     });
-    this.exited = Promise.race([child.exited, this.#left]).then((status) => {
+    // It rejects only where the caller's own "spawn" is wrong.
+    const exited = child.exited.catch(() => ({ code: undefined, signal: undefined }));
+    this.exited = Promise.race([exited, this.#left]).then((status) => {
       this.#hasExited = true;
       this.#timer?.stop();
       stderr.end();
@@ -133,10 +144,10 @@ class ProcessConnection implements ExtractorConnection {
   }
 
   async #end(): Promise<void> {
-    this.#child.kill("SIGTERM");
     const timer = startTimer(killGrace, this.#leave);
     try {
-      await Promise.race([this.#child.close(), this.#left]);
+      this.#child.kill("SIGTERM");
+      await Promise.race([this.#child.close().then(() => this.exited), this.#left]);
     } catch {
       // Its transport can't be closed. What counts is the process.
       await this.exited;

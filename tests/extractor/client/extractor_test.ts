@@ -236,6 +236,60 @@ test("extractor client › options of other types › LocalProtocolError", async
   assert.deepEqual(fake.asked, []);
 });
 
+test("extractor client › functions that return no transport and no process › LocalProtocolError, as often as called", async () => {
+  const place = { command: ["x"], maildir: "a", systemUser: "b", mailUser: "c" };
+  for (const other of [undefined, null, 5, "a text", {}, { read() {} }]) {
+    const open = () => Promise.resolve(other as never);
+    for (
+      const options of [
+        { transport: open },
+        ...([1, 2, 3] as const).map((version) => ({ ...place, version, spawn: open })),
+      ]
+    ) {
+      await using extractor = openExtractor(options);
+      for (let call = 0; call < 2; call++) {
+        const { sent, message } = await errorOf(extractor.folders(), LocalProtocolError);
+        assert.match(
+          message,
+          /^"folders" was not sent: "(transport" is none\.|spawn" returned no ChildProcess:) /,
+        );
+        assert.equal(sent, false);
+      }
+    }
+  }
+});
+
+test("extractor client › a process whose promises and functions fail › the request is rejected, close() resolves", async () => {
+  const never = new Promise<never>(() => {});
+  const place = { command: ["x"], maildir: "a", systemUser: "b", mailUser: "c", timeout: 0 };
+  const broken = {
+    "exited rejects": { exited: () => Promise.reject(new Error("no status")), kill() {} },
+    "exited stays pending": { exited: () => never, kill() {} },
+    "kill() throws": {
+      exited: () => never,
+      kill() {
+        throw new Error("no process");
+      },
+    },
+  };
+  await Promise.all(
+    Object.values(broken).flatMap(({ exited, kill }) =>
+      ([1, 2, 3] as const).map(async (version) => {
+        const spawn = () => {
+          const [transport, there] = memoryPair();
+          void there.close();
+          const close = () => transport.close();
+          const child = { transport, pid: 1, exited: exited(), kill, close };
+          return Promise.resolve({ ...child, [Symbol.asyncDispose]: close });
+        };
+        const extractor = openExtractor({ ...place, version, spawn });
+        await errorOf(extractor.folders(), ExtractorEndError);
+        await extractor.close();
+      })
+    ),
+  );
+});
+
 test("extractor client › the connection ends › sent requests are rejected, unsent ones go to the next", async () => {
   const fake = new FakeExtractor((_method, number) => number === 2 ? "exit" : counted(number));
   await using extractor = openExtractor({ transport: fake.open, limits: { maxInFlight: 2 } });
