@@ -132,7 +132,10 @@ export class MaildirFolders {
 function isFolder(root: Directory, name: string): boolean {
   try {
     return useDirectory(root, name, (directory) => {
-      return directory?.at("cur", (path) => lstatSync(path)).isDirectory() ?? false;
+      if (directory?.at("cur", (path) => lstatSync(path)).isDirectory() !== true) return false;
+      // A link leads out of the maildir; it may be missing, since some copies leave out what is empty.
+      const fresh = directory.at("new", (path) => lstatSync(path, { throwIfNoEntry: false }));
+      return fresh === undefined || fresh.isDirectory();
     });
   } catch (error) {
     // This process may not read it, or it has no mails.

@@ -140,6 +140,11 @@ test("maildirs › files that are no mails › aren't listed", async () => {
   symlinkSync(".Sent", join(directory.path, ".Linked"));
   mkdirSync(join(directory.path, ".Half"));
   symlinkSync("../cur", join(directory.path, ".Half/cur"));
+  for (const name of ["LinkedNew", "FileNew"]) {
+    mkdirSync(join(directory.path, `.${name}/cur`), { recursive: true });
+  }
+  symlinkSync("../cur", join(directory.path, ".LinkedNew/new"));
+  directory.write(".FileNew/new", "x");
   directory.write(".file", "x");
   execFileSync("mkfifo", [join(directory.path, "cur/pipe,S=5:2,")]);
   const server = createServer().listen(join(directory.path, "cur/socket,S=5:2,"));
@@ -158,8 +163,9 @@ test("maildirs › files that are no mails › aren't listed", async () => {
       refused("not-found", () => maildir.read(mail));
       refused("not-found", () => maildir.readHeader(mail));
     }
-    refused("not-found", () => maildir.count("Linked"));
-    refused("not-found", () => maildir.count("Half"));
+    for (const name of ["Linked", "Half", "LinkedNew", "FileNew"]) {
+      refused("not-found", () => maildir.count(name));
+    }
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
