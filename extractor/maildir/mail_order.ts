@@ -8,7 +8,7 @@ import { ExtractorFailure } from "../messages/failure.ts";
 import { headerBudget, readHeaderInPlace, type UnpackingBudget } from "./compression/content.ts";
 import type { Directory } from "./directory.ts";
 import type { FolderScan } from "./folder_scan.ts";
-import { isUnreadable } from "./storage_failure.ts";
+import { isUnreadable, quotedName } from "./storage_failure.ts";
 import { sortKey } from "./mail/sort_key.ts";
 
 /** An order. Equal mails are ordered by delivery, then by name. */
@@ -29,9 +29,7 @@ export function parseOrder(name: string): MailOrder {
   if (by !== "date" && by !== "sender" && by !== "subject" && by !== "size") {
     throw new ExtractorFailure(
       "invalid",
-      `Mails can't be sorted by ${
-        JSON.stringify(name)
-      }. There are "date", "sender", "subject" and ` +
+      `Mails can't be sorted by ${quotedName(name)}. There are "date", "sender", "subject" and ` +
         '"size", and "!" before one for the reverse order.',
     );
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { quoteText } from "@dovewire/dovewire/core";
 import { ExtractorFailure } from "../messages/failure.ts";
 
 const reasons: Readonly<Record<string, string>> = {
@@ -49,18 +50,26 @@ export function isMissing(error: unknown): boolean {
 
 /** The failure for a missing mail. */
 export function noMail(mid: string): ExtractorFailure {
-  return new ExtractorFailure("not-found", `There is no mail ${JSON.stringify(mid)}.`);
+  return new ExtractorFailure("not-found", `There is no mail ${quotedName(mid)}.`);
 }
 
 /** The failure for a missing folder. */
 export function noFolder(name: string): ExtractorFailure {
   const message = name === ""
     ? 'There is no inbox: the maildir\'s "cur" is missing, or "cur" or "new" is no directory.'
-    : `There is no folder ${JSON.stringify(name)}.`;
+    : `There is no folder ${quotedName(name)}.`;
   return new ExtractorFailure("not-found", message);
+}
+
+/** The most characters of a name in a message: as many as a file's may have. A client may ask for one of any length. */
+const longestName = 255;
+
+/** A name that a client gave, for messages. */
+export function quotedName(name: string): string {
+  return quoteText(name, longestName);
 }
 
 /** A folder's name for messages. */
 export function folderTitle(name: string): string {
-  return name === "" ? "the inbox" : `the folder ${JSON.stringify(name)}`;
+  return name === "" ? "the inbox" : `the folder ${quotedName(name)}`;
 }

@@ -127,8 +127,7 @@ function succeeded<Method extends ExtractorMethod>(
     );
   }
   const { message, binary } = codec.encode(method, response);
-  // Version 1 has a line feed between the two.
-  const size = message.length + (binary === undefined ? 0 : binary.length + 1);
+  const size = sizeOf({ message, binary });
   if (size > context.maxMessageSize) {
     throw new ExtractorFailure(
       "limit",
@@ -140,16 +139,34 @@ function succeeded<Method extends ExtractorMethod>(
 }
 
 function failed(error: unknown, { codec, context, onError }: Answerer): Answer {
-  if (error instanceof ExtractorFailure) {
-    return { ...codec.fail(error), exitCode: exitCodeOf(error) };
-  }
+  if (error instanceof ExtractorFailure) return failedBy(error, { codec, context });
   // The error follows from the abort, and nobody waits for an answer.
   if (!context.signal.aborted) onError(error);
   const failure = new ExtractorFailure(
     "internal",
     "An error occurred in the extractor. See its log.",
   );
-  return { ...codec.fail(failure), exitCode: exitCodeOf(failure) };
+  return failedBy(failure, { codec, context });
+}
+
+/** A failure as an answer. Its message may quote what a client sent, and is cut if it is over the limit. */
+function failedBy(
+  failure: ExtractorFailure,
+  { codec, context }: Pick<Answerer, "codec" | "context">,
+): Answer {
+  const exitCode = exitCodeOf(failure);
+  const answer = codec.fail(failure);
+  if (sizeOf(answer) <= context.maxMessageSize) return { ...answer, exitCode };
+  const cut = new ExtractorFailure(failure.code, `${failure.message.slice(0, cutLength)}…`);
+  return { ...codec.fail(cut), exitCode };
+}
+
+/** How much is left of a failure's message that is over the limit, in characters. */
+const cutLength = 500;
+
+function sizeOf({ message, binary }: Omit<Answer, "exitCode">): number {
+  // Version 1 has a line feed between the two.
+  return message.length + (binary === undefined ? 0 : binary.length + 1);
 }
 
 function exitCodeOf({ code }: ExtractorFailure): number {

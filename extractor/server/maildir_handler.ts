@@ -12,7 +12,7 @@ import { type MimePartInit, parseMail, type PartContent } from "../maildir/mail/
 import { TextSearch } from "../maildir/mail/search.ts";
 import { headerBudget } from "../maildir/compression/content.ts";
 import { loadUnpacker, UnpackerNotLoaded } from "../maildir/compression/formats.ts";
-import { isUnreadable } from "../maildir/storage_failure.ts";
+import { isUnreadable, quotedName } from "../maildir/storage_failure.ts";
 import { ExtractorFailure } from "../messages/failure.ts";
 import type { ExtractorContext, ExtractorHandler } from "./handler.ts";
 
@@ -221,9 +221,7 @@ function part(
   if (found !== undefined) return found;
   throw new ExtractorFailure(
     "not-found",
-    `The mail ${JSON.stringify(mid)} has no part ${
-      JSON.stringify(path)
-    }. Its parts are those that ` +
+    `The mail ${quotedName(mid)} has no part ${quotedName(path)}. Its parts are those that ` +
       '"read-mail" tells of, by their paths.',
   );
 }
@@ -235,7 +233,7 @@ function readWhole(maildir: Maildir, mail: MailFile, { maxMailSize }: Limits): U
   if (size > maxMailSize) {
     throw new ExtractorFailure(
       "limit",
-      `The mail ${JSON.stringify(mail.mid)} has ${size} bytes; the limit is ` +
+      `The mail ${quotedName(mail.mid)} has ${size} bytes; the limit is ` +
         `${maxMailSize}. Ask for it with "raw", in pieces.`,
     );
   }
@@ -256,7 +254,7 @@ function raw(
   if (length > maxMessageSize - envelope) {
     throw new ExtractorFailure(
       "limit",
-      `${length} bytes of the mail ${JSON.stringify(request.mid)} don't fit into an answer. ` +
+      `${length} bytes of the mail ${quotedName(request.mid)} don't fit into an answer. ` +
         `Ask for it in pieces, by offset and length, of at most ${
           maxMessageSize - envelope
         } bytes.`,

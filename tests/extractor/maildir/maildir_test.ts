@@ -171,6 +171,19 @@ test("maildirs › files that are no mails › aren't listed", async () => {
   }
 });
 
+test("maildirs › names of any length › are quoted shortened", () => {
+  using directory = new TemporaryMaildir();
+  const maildir = Maildir.open(directory.path);
+  const name = "\0".repeat(1_000_000);
+  for (
+    const act of [
+      () => maildir.find(name),
+      () => maildir.count(name),
+      () => maildir.list({ folder: "", start: 0, end: 1, sortBy: name }),
+    ]
+  ) assert.throws(act, ({ message }: Error) => message.length < 1200 && message.includes("\\x00…"));
+});
+
 test("maildirs › a mail › is read wholly or in part", () => {
   using directory = new TemporaryMaildir();
   directory.write("new/1", "0123456789");

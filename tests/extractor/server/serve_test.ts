@@ -244,6 +244,21 @@ test("serveExtractor › an answer over the limit › is a failure that says wha
     assert.deepEqual([JSON.parse(text(output)).code, code], ["limit", 3]);
   }));
 
+test("serveExtractor › a failure whose message is over the limit › is cut, and the session goes on", () =>
+  leavingNothing(async () => {
+    const handler: ExtractorHandler = {
+      count: ({ folder }) => {
+        throw new ExtractorFailure("not-found", `There is no ${folder.repeat(1000)}.`);
+      },
+      auth: () => ({}),
+    };
+    const input = requests(["count", encodeRequest("count", { folder: "x" })], ["auth", nothing]);
+    const { output, code } = await converse(input, handler, { limits: { maxMessageSize: 1000 } });
+    const [cut, next] = answersIn(output).map((answer) => failureIn(answer));
+    assert.deepEqual([cut?.code, next, code], ["not-found", undefined, 0]);
+    assert.match(cut!.message, /^There is no x{488}…$/);
+  }));
+
 const codes: readonly (readonly [string, number])[] = [
   ["not-found", 3],
   ["limit", 3],
