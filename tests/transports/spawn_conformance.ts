@@ -336,6 +336,23 @@ function testNotStarting({ name, spawn }: SpawnSubject): void {
       env: { A: `${secret}\0` },
     }],
     ["a = in a variable's name", "invalid", '"A=B"', ["/bin/cat"], { env: { "A=B": secret } }],
+    ["half a character in the program's name", "invalid", "half a surrogate", ["/bin/cat\ud83d"]],
+    ["half a character in an argument", "invalid", "in argument 1", [
+      "/bin/cat",
+      `${secret}\ud83d`,
+    ]],
+    ["half a character in the working directory", "invalid", 'in "cwd"', ["/bin/cat"], {
+      cwd: "/\ude00",
+    }],
+    ["half a character in a variable", "invalid", 'in "A" of "env"', ["/bin/cat"], {
+      env: { A: `${secret}\ud83d` },
+    }],
+    ["half a character in a variable's name", "invalid", 'a name of "env"', ["/bin/cat"], {
+      env: { "A\ude00": secret },
+    }],
+    ["variables in a Map", "invalid", '"env" is no object', ["/bin/cat"], {
+      env: new Map([["A", secret]]) as unknown as Record<string, string>,
+    }],
   ];
   for (const [what, code, telling, command, options] of cases) {
     test(`${name} › ${what} › rejects, names it and leaves no file descriptor`, async () => {

@@ -18,7 +18,7 @@ import { statSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 import { plainBytes } from "../../core/bytes.ts";
 import { LocalProtocolError } from "../../core/errors.ts";
-import { checkOptions } from "../../core/option_checks.ts";
+import { checkOptions, isRecord } from "../../core/option_checks.ts";
 import type { ExitStatus } from "../../core/exit_status.ts";
 import { PipeTransport } from "./pipe_transport.ts";
 import {
@@ -95,19 +95,29 @@ function check([program, ...args]: readonly string[], { cwd, env }: SpawnOptions
   const refuse = (what: string): never => {
     throw spawnError("invalid", program.replaceAll("\0", "?"), what);
   };
-  if (program.includes("\0")) refuse("there is a NUL in the program's name. Remove it.");
+  const checkText = (where: string, value: string): void => {
+    if (value.includes("\0")) refuse(`there is a NUL in ${where}. Remove it.`);
+    if (value.isWellFormed()) return;
+    // It would become U+FFFD, which is another name.
+    refuse(`there is half a surrogate pair in ${where}. Check where the string was cut.`);
+  };
+  checkText("the program's name", program);
   args.forEach((arg, i) => {
     if (typeof arg !== "string") refuse(`argument ${i + 1} is no string.`);
-    if (arg.includes("\0")) refuse(`there is a NUL in argument ${i + 1}. Remove it.`);
+    checkText(`argument ${i + 1}`, arg);
   });
-  if (cwd?.includes("\0")) refuse('there is a NUL in "cwd". Remove it.');
+  if (cwd !== undefined) checkText('"cwd"', cwd);
+  if (env !== undefined && !isRecord(env)) {
+    refuse('"env" is no object of names and values. Object.fromEntries() makes one of a Map.');
+  }
   for (const [name, value] of Object.entries<unknown>(env ?? {})) {
     const shown = JSON.stringify(name);
     if (name === "" || /[=\0]/.test(name)) refuse(`"env" has a variable of the name ${shown}.`);
+    checkText('a name of "env"', name);
     if (typeof value !== "string") {
       refuse(`"env" has no string for ${shown}. Leave it out if it isn't set.`);
-    } else if (value.includes("\0")) {
-      refuse(`there is a NUL in ${shown} of "env". Remove it.`);
+    } else {
+      checkText(`${shown} of "env"`, value);
     }
   }
 }
