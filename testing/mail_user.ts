@@ -214,7 +214,7 @@ export class MailUser {
   /**
    * Renames a mailbox, and those below it. Throws a `CommandFailure`: "NOTFOUND" if there is neither,
    * "DATAERR" for INBOX and if the new name is taken, "USAGE" if one of the names is invalid, "TEMPFAIL"
-   * if the new one is too long for a folder's name.
+   * if one is too long for a folder's name.
    */
   rename(from: string, to: string): void {
     this.#check(nameFault, from);
@@ -241,7 +241,7 @@ export class MailUser {
     if (this.find(from) !== undefined && this.find(to) !== undefined) {
       throw new CommandFailure("DATAERR", { log: "Target mailbox already exists" });
     }
-    checkLength(newName, newPlace);
+    checkLength(oldName, oldPlace);
     const below = `${oldName}${oldPlace.separator}`;
     const found = [...oldPlace.mailboxes.names()]
       .map(({ name }) => `${oldPlace.prefix}${name}`)
@@ -251,6 +251,7 @@ export class MailUser {
         return mailbox === undefined ? [] : [{ name, mailbox }];
       });
     if (found.length === 0) throw this.#missing(from);
+    checkLength(newName, newPlace);
     const movedBelow = (name: string) => `${newName}${name.slice(oldName.length)}`;
     // If the new name is below the old one, Dovecot takes it for a mailbox that existed before, and moves
     // it once more.

@@ -155,6 +155,10 @@ test("mailboxes › rename › renames them or fails", async () => {
     [["mailbox list", ["-s"]], ["f", "g"]],
     [["mailbox rename", ["f", "d/e"]], ["-DATAERR"]],
     [["mailbox rename", ["f", "a//b"]], ["-USAGE"]],
+    // Too long for a folder's name on disk.
+    [["mailbox rename", ["n".repeat(255), "g"]], ["-TEMPFAIL"]],
+    [["mailbox rename", ["nosuch", "n".repeat(255)]], ["-NOTFOUND"]],
+    [["mailbox rename", ["f", "n".repeat(255)]], ["-TEMPFAIL"]],
     [["mailbox rename", ["f"]], ["-USAGE"]],
     [["mailbox rename", ["f", "g", "h"]], ["-USAGE"]],
   ]);

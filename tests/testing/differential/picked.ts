@@ -211,6 +211,8 @@ export const writing: readonly Question[] = [
   alice("mailbox rename", "Newer", "Newer"),
   alice("mailbox rename", "Newer", "Trash"),
   alice("mailbox rename", "Missing", "Elsewhere"),
+  alice("mailbox rename", "Missing", "x".repeat(255)),
+  alice("mailbox rename", "x".repeat(255), "Elsewhere"),
   alice("mailbox rename", "Newer"),
   alice("mailbox rename", "INBOX", "Old inbox"),
   alice("mailbox list"),
