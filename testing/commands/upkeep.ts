@@ -9,6 +9,9 @@ import type { GivenOptions } from "../../core/doveadm/catalogue/mod.ts";
 import { CommandFailure } from "../../doveadm/server/command_failure.ts";
 import type { Command } from "./command.ts";
 
+/** The largest number that "index -n" takes. */
+const mostRecent = 0xffff_ffff;
+
 /** The commands that maintain files, by name. */
 export const upkeepCommands: Readonly<Record<string, Command>> = {
   "force-resync": {
@@ -22,7 +25,9 @@ export const upkeepCommands: Readonly<Record<string, Command>> = {
     columns: () => 0,
     check(arguments_) {
       const maxRecent = arguments_.text("max-recent");
-      if (maxRecent !== undefined && !/^\d+$/.test(maxRecent)) {
+      const isRight = maxRecent === undefined ||
+        (/^\d+$/.test(maxRecent) && Number(maxRecent) <= mostRecent);
+      if (!isRight) {
         throw new CommandFailure("USAGE", { log: `Invalid -n parameter number: ${maxRecent}` });
       }
       checkMask(arguments_);

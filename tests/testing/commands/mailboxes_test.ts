@@ -240,6 +240,8 @@ test("upkeep › valid arguments › do nothing", async () => {
     [["force-resync", ["a", "b"]], ["-USAGE"]],
     [["index", ["-q", "-n", "5", "*"]], []],
     [["index", ["-n", "-5", "*"]], ["-USAGE"]],
+    [["index", ["-n", "4294967295", "*"]], []],
+    [["index", ["-n", "4294967296", "*"]], ["-USAGE"]],
     [["index"], ["-USAGE"]],
     [["purge"], []],
     [["purge", ["x"]], ["-USAGE"]],

@@ -286,6 +286,7 @@ export const writing: readonly Question[] = [
   alice("index", "Missing"),
   alice("index", "-n", "5", "INBOX"),
   alice("index", "-n", "x", "INBOX"),
+  alice("index", "-n", "9".repeat(20), "INBOX"),
   alice("index"),
   alice("purge"),
   alice("purge", "now"),
