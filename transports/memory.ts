@@ -110,7 +110,9 @@ export function memoryListener(options: MemoryPairOptions = {}): MemoryListener 
       close,
       [Symbol.asyncDispose]: close,
     },
-    async connect(address, { signal, tls } = {}) {
+    async connect(address, connectOptions = {}) {
+      checkOptions(connectOptions, { objects: ["tls"] });
+      const { signal, tls } = connectOptions;
       // Asynchronous as with a socket, so that no caller depends on an immediate result.
       await undefined;
       if (tls !== undefined) throw tlsUnsupported("memory");

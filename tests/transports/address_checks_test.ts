@@ -108,6 +108,13 @@ test("memoryPair, memoryListener › options of other types › LocalProtocolErr
     await checkRefused(() => memoryListener(options));
   }
   await checkRefused(() => memoryPair({ cut: 5 as unknown as () => number }));
+  const { listener, connect } = memoryListener();
+  for (const other of others) {
+    await checkRefused(() => connect(tcp, { signal: other as AbortSignal }));
+    if (typeof other === "object" && other !== null) continue;
+    await checkRefused(() => connect(tcp, other as Record<never, never>));
+  }
+  await listener.close();
 });
 
 test("fromStreams › streams of other types, locked ones › LocalProtocolError, and the other isn't locked", async () => {
