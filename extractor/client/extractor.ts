@@ -41,6 +41,7 @@ import {
   type ExtractorRequestInit,
   type ExtractorResponses,
   failureIn,
+  isExtractorMethod,
 } from "../messages/methods.ts";
 import { decodeJson, encodeArguments } from "../messages/version1.ts";
 import type { Transport } from "@dovewire/dovewire/transports";
@@ -208,12 +209,14 @@ export class Extractor implements AsyncDisposable {
     { markSeen = false }: { markSeen?: boolean } = {},
     options?: ExtractorCallOptions,
   ): Promise<Mail> {
+    checkTexts({ mid });
     return mailOf(await this.call("read-mail", { mid, markSeen }, options));
   }
 
   /** The mails of a folder whose subject or text matches, the newest first. */
   async search(query: SearchQuery, options?: ExtractorCallOptions): Promise<MailHead[]> {
     const { pattern, folder } = query;
+    checkTexts({ pattern });
     return (await this.call("search", { pattern, folder }, options)).mails.map(headOf);
   }
 
@@ -224,6 +227,7 @@ export class Extractor implements AsyncDisposable {
 
   /** Moves a mail to another folder, "" for the inbox. */
   async move(mid: string, folder: string, options?: ExtractorCallOptions): Promise<void> {
+    checkTexts({ mid, folder });
     await this.call("move", { mid, folder }, options);
   }
 
@@ -270,6 +274,7 @@ export class Extractor implements AsyncDisposable {
 
   /** A part of a mail, such as an attachment, by its `path`. */
   async part(mid: string, path: string, options?: ExtractorCallOptions): Promise<PartContent> {
+    checkTexts({ mid, path });
     const { part, data } = await this.call("part", { mid, path }, options);
     return { part: partOf(given(part, "part")), data };
   }
@@ -288,6 +293,7 @@ export class Extractor implements AsyncDisposable {
 
   /** Removes a mail for good. */
   async remove(mid: string, options?: ExtractorCallOptions): Promise<void> {
+    checkTexts({ mid });
     await this.call("remove", { mid }, options);
   }
 
@@ -300,6 +306,13 @@ export class Extractor implements AsyncDisposable {
     request: ExtractorRequestInit<Method>,
     options: ExtractorCallOptions = {},
   ): Promise<ExtractorResponses[Method]> {
+    if (!isExtractorMethod(method)) {
+      throw new LocalProtocolError(
+        `There is no method "${
+          String(method)
+        }" here. Use send() for one that this version doesn't know.`,
+      );
+    }
     if (this.#version === 1) {
       const reply = await this.#queue.submit(
         { method, ...encodeArguments(method, request) },
@@ -367,6 +380,7 @@ export class Extractor implements AsyncDisposable {
     { offset, length }: Required<ByteRange>,
     options: ExtractorCallOptions | undefined,
   ): Promise<ExtractorResponses["raw"]> {
+    checkTexts({ mid });
     const request = {
       mid,
       offset: byteCount(offset, "offset"),
@@ -408,6 +422,14 @@ function read<Value>(reply: Reply, decode: () => Value): Value {
     if (error instanceof ExtractorFailure || reply.exitError === undefined) throw error;
   }
   throw reply.exitError;
+}
+
+/** Throws a `LocalProtocolError` for what is no string: a missing folder would be the inbox, a missing pattern match all. */
+function checkTexts(values: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value === "string") continue;
+    throw new LocalProtocolError(`"${name}" is no string. Give one.`);
+  }
 }
 
 function byteCount(value: number, name: string): bigint {

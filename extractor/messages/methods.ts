@@ -11,6 +11,7 @@ import {
   fromBinary,
   type Message,
   type MessageInitShape,
+  ScalarType,
   toBinary,
 } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
@@ -267,12 +268,39 @@ function encode<Shape extends Message>(
   what: string,
 ): Uint8Array {
   try {
+    checkFields(schema, init);
     return toBinary(schema, create(schema, init));
   } catch (error) {
     const message = `Cannot encode ${what}: ${reasonOf(error)}.`;
     throw new LocalProtocolError(message, { cause: error });
   }
 }
+
+/** Throws a `TypeError` for values that would be written as others: "false" as true, other arrays than bytes as broken ones. */
+export function checkFields<Shape extends Message>(
+  schema: GenMessage<Shape>,
+  init: MessageInitShape<GenMessage<Shape>>,
+): void {
+  const values = init as Readonly<Record<string, unknown>>;
+  for (const { localName, scalar, fieldKind } of schema.fields) {
+    const value = values[localName];
+    if (value === undefined || scalar === undefined) continue;
+    for (const item of fieldKind === "list" && Array.isArray(value) ? value : [value]) {
+      const isWrong = scalar === ScalarType.STRING
+        ? typeof item !== "string"
+        : scalar === ScalarType.BOOL
+        ? typeof item !== "boolean"
+        : scalar === ScalarType.BYTES && !(item instanceof Uint8Array);
+      if (isWrong) throw new TypeError(`"${localName}" is no ${shownTypes[scalar]}`);
+    }
+  }
+}
+
+const shownTypes: Readonly<Partial<Record<ScalarType, string>>> = {
+  [ScalarType.STRING]: "string",
+  [ScalarType.BOOL]: "boolean",
+  [ScalarType.BYTES]: "Uint8Array",
+};
 
 function decode<Shape extends Message>(
   schema: GenMessage<Shape>,

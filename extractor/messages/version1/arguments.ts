@@ -12,6 +12,7 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { LocalProtocolError } from "@dovewire/dovewire/core";
 import { ExtractorFailure } from "../failure.ts";
 import {
+  checkFields,
   type ExtractorMethod,
   extractorMethods,
   type ExtractorRequestInit,
@@ -133,8 +134,10 @@ export function encodeArguments<Method extends ExtractorMethod>(
   init: ExtractorRequestInit<Method>,
 ): Version1Request {
   const { required, optional = [], write }: Parameters<Method> = parameters[method];
-  const request = create(extractorMethods[method].request, init);
   try {
+    const schema = extractorMethods[method].request;
+    checkFields(schema, init);
+    const request = create(schema, init);
     const all = write(request);
     const said = all.findLastIndex((value, at) => value !== optional[at - required.length]?.[1]);
     const args = all.slice(0, Math.max(required.length, said + 1)).map((it) => it.toWellFormed());

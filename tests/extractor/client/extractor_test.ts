@@ -212,6 +212,45 @@ test("extractor client › invalid arguments › refused, nothing is sent", asyn
   }
 });
 
+test("extractor client › arguments of other types › refused, nothing is sent", async () => {
+  const fake = new FakeExtractor(() => counted(1));
+  const place = { command: ["x"], maildir: "a", systemUser: "b", mailUser: "c" };
+  const spawn = () => Promise.reject(new Error("nothing is started"));
+  const clients = [
+    openExtractor({ transport: fake.open }),
+    openExtractor({ ...place, spawn, version: 1 }),
+  ];
+  for (const client of clients) {
+    await using extractor = client;
+    for (const other of [undefined, null, 5, ["1"], {}]) {
+      const text = other as unknown as string;
+      const refused = [
+        extractor.move("1", text),
+        extractor.move(text, ""),
+        extractor.remove(text),
+        extractor.readMail(text),
+        extractor.raw(text),
+        extractor.part("1", text),
+        extractor.search({ pattern: text }),
+      ];
+      for (const call of refused) await errorOf(call, LocalProtocolError);
+      if (other === undefined) continue;
+      await errorOf(extractor.add({ data: "x", folder: text }), LocalProtocolError);
+      await errorOf(extractor.count(text), LocalProtocolError);
+    }
+    for (const data of [[1, 2], new Uint16Array(2), 5, null]) {
+      await errorOf(extractor.add({ data: data as unknown as string }), LocalProtocolError);
+    }
+    const flag = "false" as unknown as boolean;
+    await errorOf(extractor.add({ data: "x", seen: flag }), LocalProtocolError);
+    await errorOf(extractor.readMail("1", { markSeen: flag }), LocalProtocolError);
+    for (const method of ["bogus", "__proto__"]) {
+      await errorOf(extractor.call(method as "count", {}), LocalProtocolError);
+    }
+  }
+  assert.deepEqual(fake.asked, []);
+});
+
 test("extractor client › options of other types › LocalProtocolError", async () => {
   const fake = new FakeExtractor(() => counted(1));
   const place = { command: ["x"], maildir: "a", systemUser: "b", mailUser: "c" };
