@@ -249,6 +249,11 @@ function versionOf({ version = 3, method, args, limits }: ServeExtractorOptions)
     const protocol = new ExtractorServerProtocol({ limits });
     return { protocol, respond: (id, { message }) => protocol.respond(id, message) };
   }
+  if (version !== 1 && version !== 2) {
+    throw new LocalProtocolError(
+      `"version" is ${String(version)}. Set it to the number 1, 2 or 3.`,
+    );
+  }
   if (method === undefined || (version === 2 && args !== undefined)) {
     throw new LocalProtocolError(
       `Version ${version} has one request, for which "method" ` +

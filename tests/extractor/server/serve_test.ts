@@ -487,5 +487,10 @@ test("serveExtractor › invalid options › reject", async () => {
   for (const options of cases) {
     await assert.rejects(serveExtractor(transport, {}, options), LocalProtocolError);
   }
+  const unknown = serveExtractor(transport, {}, { version: "3" as unknown as 3 });
+  await assert.rejects(
+    unknown,
+    /^LocalProtocolError: "version" is 3\. Set it to the number 1, 2 or 3\.$/,
+  );
   await transport.close();
 });
