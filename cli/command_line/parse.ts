@@ -53,18 +53,18 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 
   const subcommand = findSubcommand(words[0]);
   if (subcommand !== undefined) return parseSubcommand(subcommand, words.slice(1), options);
-  const info = findLongest(words);
-  if (info === undefined) throw unknownCommand(words);
-  const rest = words.slice(info.name.split(" ").length);
-  const args = withoutProgramOptions(info, rest, options);
+  const found = findLongest(words);
+  if (found === undefined) throw unknownCommand(words);
+  const { info, count } = found;
+  const args = withoutProgramOptions(info, words.slice(count), options);
   return { type: "command", options: options.given, info, args };
 }
 
-/** The command whose name is the longest beginning of the words. */
-function findLongest(words: readonly string[]): CommandInfo | undefined {
+/** The command whose name is the longest beginning of the words, and of how many: one may have several in it. */
+function findLongest(words: readonly string[]): { info: CommandInfo; count: number } | undefined {
   for (let count = Math.min(longestName, words.length); count > 0; count--) {
     const info = findCommand(words.slice(0, count).join(" "));
-    if (info !== undefined) return info;
+    if (info !== undefined) return { info, count };
   }
 }
 

@@ -49,6 +49,14 @@ test("command line › options before and after the command › are the same", (
   });
 });
 
+test("command line › a command's name in one word › is the same, and the words after it are kept", () => {
+  for (const name of [["mailbox", "list"], ["mailbox list"]]) {
+    assert.deepEqual(parsed(...name, "A*", "B*", "-u", "alice"), {
+      ...{ command: "mailbox list", args: ["A*", "B*", "-u", "alice"], options: {} },
+    });
+  }
+});
+
 test("command line › a command's own options and values › stay with it", () => {
   assert.deepEqual(parsed("user", "-f", "home", "alice").args, ["-f", "home", "alice"]);
   assert.deepEqual(parsed("kick", "-h", "10.0.0.1", "alice").args, ["-h", "10.0.0.1", "alice"]);
