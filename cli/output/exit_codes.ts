@@ -17,6 +17,7 @@ import { UsageError } from "../command_line/usage_error.ts";
 export const exitCodes = {
   ok: 0,
   usage: 64,
+  noUser: 67,
   temporary: 75,
   protocol: 76,
   permission: 77,

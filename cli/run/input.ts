@@ -10,6 +10,7 @@ import { fstatSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import process from "node:process";
 import { UsageError } from "../command_line/usage_error.ts";
+import { exitCodes } from "../output/exit_codes.ts";
 
 /** The most bytes of an input that are kept, to be sent for several users or to several servers. */
 const largestKept = 128 * 1024 * 1024;
@@ -33,7 +34,7 @@ export async function streamedInput(
     if ((await file.stat()).isDirectory()) throw new Error(`${path} is a folder`);
   } catch (error) {
     await file?.close();
-    throw new UsageError(`${what} can't be read: ${messageOf(error)}`, { cause: error });
+    throw unreadable(what, messageOf(error), error);
   }
   return piecesOf(file);
 }
@@ -46,8 +47,15 @@ function standardInput(what: string): AsyncIterable<Uint8Array> {
   } catch {
     // There is none.
   }
-  if (isFolder) throw new UsageError(`${what} can't be read: it is a folder.`);
+  if (isFolder) throw unreadable(what, "it is a folder.");
   return process.stdin;
+}
+
+/** The error for a file that can't be read; its exit code is doveadm's. */
+export function unreadable(what: string, why: string, cause?: unknown): UsageError {
+  return new UsageError(`${what} can't be read: ${why}`, {
+    ...{ cause, exitCode: exitCodes.temporary },
+  });
 }
 
 /** What a file, or a pipe, has from here on. It is opened once: a pipe's writer ends when it is closed. */

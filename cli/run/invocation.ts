@@ -18,6 +18,7 @@ import {
   type ReplyColumn,
 } from "@dovewire/dovewire/core/doveadm/catalogue";
 import { UsageError } from "../command_line/usage_error.ts";
+import { exitCodes } from "../output/exit_codes.ts";
 
 /** The users whose mail a command acts on. */
 export type Users =
@@ -210,6 +211,8 @@ function usersOf({ name }: CommandInfo, values: Values): Users {
   if (user === undefined || user === "") {
     throw new UsageError(
       `"${name}" acts on a user's mail: add -u USER, -F FILE, or -A for all users.`,
+      // Doveadm asks for a user whose name is empty, who doesn't exist.
+      user === "" ? { exitCode: exitCodes.noUser } : {},
     );
   }
   return /[*?]/.test(user) ? { type: "mask", mask: user } : { type: "one", user };

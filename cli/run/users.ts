@@ -15,7 +15,7 @@ import {
 } from "@dovewire/dovewire/sweep";
 import { onAbort } from "@dovewire/dovewire/transports";
 import { UsageError } from "../command_line/usage_error.ts";
-import { bytesOf, streamedInput } from "./input.ts";
+import { bytesOf, streamedInput, unreadable } from "./input.ts";
 import type { Users } from "./invocation.ts";
 import type { Row } from "./rows.ts";
 
@@ -87,7 +87,7 @@ export async function namesInFile(path: string, signal: AbortSignal): Promise<re
   const bytes = await bytesOf(await streamedInput(path, what), largestList, signal)
     .catch((error) => {
       if (error instanceof DovewireError) throw error;
-      throw new UsageError(`${what} can't be read: ${messageOf(error)}`, { cause: error });
+      throw unreadable(what, messageOf(error), error);
     });
   if (bytes === undefined) {
     throw new UsageError(`${what} ${path} has more than ${largestList} bytes. Split it.`);

@@ -94,6 +94,7 @@ const invocations: readonly Invocation[] = [
   { words: ["mailbox", "rename", "-u", "alice", "INBOX"], isCodeOnly: true, code: 64 },
   { words: ["fetch", "-u", "alice", "uid"], isCodeOnly: true, code: 64 },
   { words: ["expunge", "-u", "alice", "all"], isCodeOnly: true, code: 64 },
+  { words: ["mailbox list", "-u", "alice", "S*"] },
   { words: ["mailboxes"], isCodeOnly: true, code: 64 },
   { words: ["mailbox", "bogus"], isCodeOnly: true, code: 64 },
   // What was given can't be used.
@@ -106,6 +107,10 @@ const invocations: readonly Invocation[] = [
   { words: ["fetch", "-u", "alice", "nosuch", "all"], isCodeOnly: true, code: 75 },
   { words: ["fetch", "-u", "alice", "uid", "bogus"], isCodeOnly: true, code: 75 },
   { words: ["-f", "bogus", "who"], isCodeOnly: true, code: 75 },
+  // Files that can't be read, and an empty name.
+  { words: ["mailbox", "list", "-F", "/nonexistent/users"], code: 75 },
+  { words: ["save", "-u", "alice", "/nonexistent/mail"], isCodeOnly: true, code: 75 },
+  { words: ["mailbox", "list", "-u", ""], code: 67 },
   // A full quota.
   {
     words: ["save", "-u", "carol"],

@@ -125,7 +125,7 @@ test("input › a folder, or a pipe by its name › is refused, or read to its e
     ]
   ) {
     const { code, errors } = await wait();
-    assert.equal(code, 64, errors);
+    assert.equal(code, 75, errors);
     assert.match(errors, /The input can't be read: .*is a folder/);
   }
   assert.equal(await saved(), "0");

@@ -266,14 +266,16 @@ test("several servers › one of them down › have rows with their names, and a
   ]);
 });
 
-test("many users › in a file without an end, or in a folder › is a mistake of the command line", async () => {
+test("many users › in a file without an end, or in a folder › end it with an exit code", async () => {
   await using users = await startUsers([], () => []);
-  for (const [path, message] of [["/dev/zero", /more than \d+ bytes/], ["/tmp", /can't be read/]]) {
-    const { code, errors } = await runWords([
-      ...[...users.words, "mailbox", "list", "-F", path as string],
-    ]);
-    assert.equal(code, 64);
-    assert.match(errors, message as RegExp);
+  const cases: readonly (readonly [path: string, code: number, message: RegExp])[] = [
+    ["/dev/zero", 64, /more than \d+ bytes/],
+    ["/tmp", 75, /can't be read/],
+  ];
+  for (const [path, wanted, message] of cases) {
+    const { code, errors } = await runWords([...users.words, "mailbox", "list", "-F", path]);
+    assert.equal(code, wanted);
+    assert.match(errors, message);
   }
 });
 
