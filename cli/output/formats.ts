@@ -33,9 +33,9 @@ const untitled: ReadonlySet<string> = new Set([
   ...["username", "server", "mailbox", "mailbox-guid", "path", "key", "value", "content", "state"],
 ]);
 
-/** Whether a column's values stand without its name. */
+/** Whether a column's values stand without its title. */
 export function isUntitled(command: string, key: string): boolean {
-  if (key === "username" || key === "server") return true;
+  if (key === "username" || key === "server" || command === "dict get") return true;
   if (command === "search" && key === "uid") return true;
   return untitled.has(key) && usualFormat(command) === "flow";
 }
@@ -44,11 +44,27 @@ export function isUntitled(command: string, key: string): boolean {
 const titles: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "quota get": { root: "Quota name", type: "Type", value: "Value", limit: "Limit", percent: "%" },
   who: { connections: "#", pids: "(pids)", ips: "(ips)" },
+  "proxy list": { connections: "#", pids: "(pids)", ips: "(ips)" },
 };
 
-/** A column's title in a table. */
+/** The commands that have a column "username" of their own, where it isn't that of several users. */
+const ownUsername: ReadonlySet<string> = new Set(["who", "proxy list", "indexer list", "user"]);
+
+/** A column's title; JSON and CSV have its name instead. */
 export function titleOf(command: string, key: string): string {
-  if (key === "username" && command !== "who") return "Username";
+  if (key === "username") return ownUsername.has(command) ? key : "Username";
   const own = Object.hasOwn(titles, command) ? titles[command] : {};
   return Object.hasOwn(own, key) ? own[key] : key;
+}
+
+/** The commands whose rows are a sentence without `--format`, with the columns in it. */
+const sentences: Readonly<Record<string, string>> = {
+  "auth cache flush": "%{entries} cache entries flushed",
+  kick: "%{count} connections kicked",
+  "proxy kick": "%{count} connections kicked",
+};
+
+/** The sentence of a command's rows: texts and names of columns in turn; `undefined` if it has none. */
+export function sentenceOf(command: string): readonly string[] | undefined {
+  return Object.hasOwn(sentences, command) ? sentences[command].split(/%\{(\w+)\}/) : undefined;
 }

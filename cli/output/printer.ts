@@ -7,7 +7,7 @@
 import { concat, decodeUtf8, encodeUtf8, escapeControls } from "@dovewire/dovewire/core";
 import type { Format } from "../command_line/options.ts";
 import type { Column, Row } from "../run/rows.ts";
-import { isUntitled } from "./formats.ts";
+import { isUntitled, sentenceOf, titleOf, usualFormat } from "./formats.ts";
 import { printableJson } from "./printable_json.ts";
 import { TablePrinter } from "./table_printer.ts";
 
@@ -33,9 +33,13 @@ export interface Printer {
   end(columns: readonly Column[] | undefined): Promise<void> | void;
 }
 
-/** Creates the printer of a format for the rows of a command. */
-export function createPrinter(format: Format, command: string, output: Output): Printer {
-  switch (format) {
+/** Creates the printer of a format for the rows of a command; the command's own format if there is none. */
+export function createPrinter(
+  format: Format | undefined,
+  command: string,
+  output: Output,
+): Printer {
+  switch (format ?? usualFormat(command)) {
     case "json":
       return new JsonPrinter(output);
     case "jsonl":
@@ -50,11 +54,15 @@ export function createPrinter(format: Format, command: string, output: Output): 
       });
     case "tab":
       return new LinesPrinter(output, {
-        heading: tabHeading,
+        heading: (columns) => tabHeading(command, columns),
         line: ({ values }) => joined(values.map((value) => shown(value, output)), "\t"),
       });
     case "flow":
-      return new FlowPrinter(command, output);
+      return new FlowPrinter(
+        command,
+        output,
+        format === undefined ? sentenceOf(command) : undefined,
+      );
     case "pager":
       return new PagerPrinter(command, output);
     case "table":
@@ -85,10 +93,10 @@ function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** The names of columns; none for a list of users, as doveadm prints it. */
-function tabHeading(columns: readonly Column[]): string {
-  const names = columns.map(({ key }) => key).join("\t");
-  return names === "username" ? "" : names;
+/** The titles of columns; none for a list of users, as doveadm prints it. */
+function tabHeading(command: string, columns: readonly Column[]): string {
+  const titles = columns.map(({ key }) => titleOf(command, key)).join("\t");
+  return command === "user" && titles === "username" ? "" : titles;
 }
 
 /** One array of objects, as doveadm's: on one line. */
@@ -149,29 +157,46 @@ class LinesPrinter implements Printer {
   }
 }
 
-/** One line a row: `name=value`, and the value alone where its meaning is plain. */
+/** One line a row: `title=value`, and the value alone where its meaning is plain; or a sentence. */
 class FlowPrinter implements Printer {
   readonly #command: string;
   readonly #output: Output;
+  readonly #sentence: readonly string[] | undefined;
 
-  constructor(command: string, output: Output) {
+  constructor(command: string, output: Output, sentence?: readonly string[]) {
     this.#command = command;
     this.#output = output;
+    this.#sentence = sentence;
   }
 
-  row({ columns, values }: Row): Promise<void> | void {
-    const parts = values.map((value, at) => {
+  row(row: Row): Promise<void> | void {
+    return this.#output.write(joined(this.#sentenceOf(row) ?? this.#partsOf(row), " "));
+  }
+
+  #partsOf({ columns, values }: Row): Uint8Array[] {
+    return values.map((value, at) => {
       const { key } = columns[at];
       const text = shown(value, this.#output);
-      return isUntitled(this.#command, key) ? text : concat([encodeUtf8(`${key}=`), text]);
+      if (isUntitled(this.#command, key)) return text;
+      return concat([encodeUtf8(`${titleOf(this.#command, key)}=`), text]);
     });
-    return this.#output.write(joined(parts, " "));
+  }
+
+  /** The row as a sentence, after the server's name; `undefined` if there is none for its columns. */
+  #sentenceOf({ columns, values }: Row): Uint8Array[] | undefined {
+    if (this.#sentence === undefined) return undefined;
+    const valueOf = (name: string) => values[columns.findIndex(({ key }) => key === name)];
+    const words = this.#sentence.map((part, at) => at % 2 === 0 ? encodeUtf8(part) : valueOf(part));
+    if (words.includes(undefined!)) return undefined;
+    return [valueOf("server"), concat(words)]
+      .filter((part) => part !== undefined)
+      .map((part) => shown(part, this.#output));
   }
 
   end(): void {}
 }
 
-/** One line a value, and an empty one between rows. */
+/** One line a value, and a form feed between rows; on a terminal, an empty line. */
 class PagerPrinter implements Printer {
   readonly #command: string;
   readonly #output: Output;
@@ -185,14 +210,18 @@ class PagerPrinter implements Printer {
   row({ columns, values }: Row): Promise<void> | void {
     const parts = values.map((value, at) => {
       const { key } = columns[at];
-      if (isUntitled(this.#command, key)) return shown(value, this.#output);
-      // A text of several lines starts on a line of its own.
-      const isLong = value.includes(0x0a);
-      return concat([encodeUtf8(`${key}:${isLong ? "\n" : " "}`), shown(value, this.#output)]);
+      const text = shown(value, this.#output);
+      const end = encodeUtf8("\n");
+      if (isUntitled(this.#command, key)) return concat([text, end]);
+      const title = titleOf(this.#command, key);
+      // A text of several lines starts on a line of its own, and most have their last line's end.
+      if (!text.includes(0x0a)) return concat([encodeUtf8(`${title}: `), text, end]);
+      return concat([encodeUtf8(`${title}:\n`), text, ...(text.at(-1) === 0x0a ? [] : [end])]);
     });
-    const before = this.#hasRows ? "\n" : "";
+    const between = this.#output.isTerminal ? "\n" : "\f\n";
+    const before = this.#hasRows ? between : "";
     this.#hasRows = true;
-    return this.#output.write(concat([encodeUtf8(before), joined(parts, "\n")]));
+    return this.#output.write(concat([encodeUtf8(before), ...parts]));
   }
 
   end(): void {}

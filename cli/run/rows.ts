@@ -47,8 +47,7 @@ export function columnsBefore(
   { answer }: CommandInfo,
   call: VersionedCall,
 ): readonly Column[] | undefined {
-  if (answer === "json") return fieldColumns;
-  return call.columns === undefined || call.columns.length === 0
+  return answer === "json" || call.columns === undefined || call.columns.length === 0
     ? undefined
     : call.columns.map(columnOf);
 }

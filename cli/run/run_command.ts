@@ -12,7 +12,6 @@ import { jobsOf, timeOf } from "../command_line/numbers.ts";
 import type { CommandLine, GivenOptions } from "../command_line/parse.ts";
 import { UsageError } from "../command_line/usage_error.ts";
 import { exitCodes } from "../output/exit_codes.ts";
-import { usualFormat } from "../output/formats.ts";
 import { createPrinter, type Output, type Printer } from "../output/printer.ts";
 import type { ErrorContext, Reporter } from "../output/reporter.ts";
 import { type OpenServer, openServer } from "../servers/open_server.ts";
@@ -52,7 +51,7 @@ export async function runCommand(
   const { options, info, args } = line;
   const invocation = readInvocation(info, args, userOptionsOf(options));
   const servers = await chooseServers(options, invocation.socketPath);
-  const format = options.get("format")?.at(-1) as Format | undefined ?? usualFormat(info.name);
+  const format = options.get("format")?.at(-1) as Format | undefined;
   const printer = createPrinter(format, info.name, surroundings.output);
   const isForSeveral = servers.length > 1;
   if (isForSeveral && options.has("resume")) {

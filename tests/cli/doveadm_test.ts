@@ -119,6 +119,24 @@ const invocations: readonly Invocation[] = [
   },
 ];
 
+/** Command lines whose output is the same, byte by byte: those without a format in the command's own. */
+const texts: readonly (readonly string[])[] = [
+  ["mailbox", "list", "-u", "alice"],
+  ["-f", "tab", "mailbox", "list", "-A"],
+  ["-f", "pager", "mailbox", "status", "-A", "messages vsize", "*"],
+  ["-f", "flow", "quota", "get", "-A"],
+  ["-f", "tab", "quota", "get", "-A"],
+  ["-f", "pager", "quota", "get", "-u", "alice"],
+  ["fetch", "-u", "alice", "uid flags hdr.subject text", "mailbox", "INBOX"],
+  ["-f", "flow", "fetch", "-u", "alice", "uid hdr.subject", "mailbox", "INBOX"],
+  ["fetch", "-A", "uid", "mailbox", "INBOX"],
+  ["search", "-A", "mailbox", "INBOX"],
+  ["user", "*"],
+  ["user", "x*"],
+  ["proxy", "kick", "nobody"],
+  ["auth", "cache", "flush", "alice"],
+];
+
 /** What a program printed, and its exit code. */
 interface Ran {
   readonly code: number;
@@ -169,6 +187,13 @@ for (const version of ["2.3", "2.4"] as const) {
     });
     await writeFile(join(dovecot.folder, "some-users"), "alice\nbob\n", { mode: 0o644 });
     const server = ["--server", dovecot.socket];
+    for (const words of texts) {
+      const [theirs, ours] = [
+        await runDoveadm(dovecot, words),
+        await runWords([...server, ...words]),
+      ];
+      assert.equal(ours.output, theirs.output, `${words.join(" ")}: ${ours.errors}`);
+    }
     for (const invocation of invocations) {
       if (invocation.only !== undefined && invocation.only !== version) continue;
       const { code, input } = invocation;

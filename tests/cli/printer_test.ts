@@ -18,7 +18,7 @@ function row(...values: readonly (string | Uint8Array)[]): Row {
 
 /** What a format prints; `width` is that of a terminal. */
 async function printed(
-  format: Format,
+  format: Format | undefined,
   rows: readonly Row[],
   { width, command = "mailbox status" }: { readonly width?: number; readonly command?: string } =
     {},
@@ -38,7 +38,7 @@ const two = [row("INBOX", "12", 'a "b", c'), row("Sent", "3", "Käse\n")];
 
 const expected: Readonly<Record<Format, string>> = {
   flow: 'INBOX messages=12 title=a "b", c\nSent messages=3 title=Käse\n\n',
-  pager: 'INBOX\nmessages: 12\ntitle: a "b", c\n\nSent\nmessages: 3\ntitle:\nKäse\n\n',
+  pager: 'INBOX\nmessages: 12\ntitle: a "b", c\n\f\nSent\nmessages: 3\ntitle:\nKäse\n',
   tab: 'mailbox\tmessages\ttitle\nINBOX\t12\ta "b", c\nSent\t3\tKäse\n\n',
   json: '[{"mailbox":"INBOX","messages":"12","title":"a \\"b\\", c"},' +
     '{"mailbox":"Sent","messages":"3","title":"Käse\\n"}]\n',
@@ -60,6 +60,36 @@ for (const format of formats) {
     assert.equal(decodeUtf8(await printed(format, [])), empty[format]);
   });
 }
+
+test("formats › titles of doveadm › stand where it has them, and names in JSON and CSV", async () => {
+  const named = (command: string, ...keys: readonly string[]) => ({
+    command,
+    row: {
+      columns: keys.map((key) => ({ key, isNumber: false })),
+      values: keys.map((_, at) => encodeUtf8(`v${at}`)),
+    },
+  });
+  const quota = named("quota get", "username", "root", "percent");
+  const who = named("who", "username", "connections");
+  const cases: readonly (readonly [Format | undefined, typeof quota, string])[] = [
+    ["tab", quota, "Username\tQuota name\t%\nv0\tv1\tv2\n"],
+    ["flow", quota, "v0 Quota name=v1 %=v2\n"],
+    ["pager", quota, "v0\nQuota name: v1\n%: v2\n"],
+    ["csv", quota, "username,root,percent\nv0,v1,v2\n"],
+    ["jsonl", quota, '{"username":"v0","root":"v1","percent":"v2"}\n'],
+    ["tab", who, "username\t#\nv0\tv1\n"],
+    ["flow", named("dict get", "value"), "v0\n"],
+    ["flow", named("kick", "count"), "count=v0\n"],
+    [undefined, named("kick", "count"), "v0 connections kicked\n"],
+    [undefined, named("kick", "server", "count"), "v0 v1 connections kicked\n"],
+    // Dovecot 2.3 answers with other columns.
+    [undefined, named("kick", "result"), "result=v0\n"],
+    [undefined, named("who", "username"), "username\nv0\n"],
+  ];
+  for (const [format, { command, row }, text] of cases) {
+    assert.equal(decodeUtf8(await printed(format, [row], { command })), text);
+  }
+});
 
 test("formats › bytes that aren't UTF-8 › stay as they are where a format allows it", async () => {
   const bytes = new Uint8Array([0xe9, 0x00, 0xff]);
