@@ -91,7 +91,7 @@ export function readValue(
   room: ListRoom,
   { timeZone }: ValueOptions = {},
 ): Value {
-  if (value === null) return null;
+  if (value === null) return nullIn(column);
   if (column.type === "bytes") {
     return value instanceof Uint8Array ? value : encodeUtf8(String(value));
   }
@@ -113,6 +113,15 @@ export function readValue(
     case "numbers":
       return readList(column, text, room).map((item) => readNumber(column, item));
   }
+}
+
+/** The value of a JSON `null`, for columns that may have none. */
+function nullIn({ key, null: nulls }: ColumnInfo): null {
+  if (nulls !== undefined) return null;
+  throw new RemoteProtocolError(
+    `The value of "${key}" is null. Get it with call(), which returns it as it comes.`,
+    { sent: true },
+  );
 }
 
 function readNumber(column: ColumnInfo, text: string): number {

@@ -127,6 +127,14 @@ test("HTTP odd JSON › a list or an object where a column has one value › ref
   }
 });
 
+test("HTTP odd JSON › null › refused for a column that always has a value", async () => {
+  const http = clientOf(() => rowsResponse({ mailbox: null }));
+  await refused(http.run("mailbox list", list), /"mailbox" is null/);
+  const quota = { root: "User quota", type: "STORAGE", value: "1", limit: null, percent: "0" };
+  const [row] = await clientOf(() => rowsResponse(quota)).run("quota get", list);
+  assert.equal(row.limit, null);
+});
+
 test("HTTP odd JSON › columns that an object inherits › are missing", async () => {
   const http = clientOf(() =>
     new Response('[["doveadmResponse",[{"__proto__":{"mailbox":"x"}}],"0"]]')
