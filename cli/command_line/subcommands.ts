@@ -86,6 +86,7 @@ export const subcommands: readonly Subcommand[] = [
   {
     ...{ name: "serve", args: "" },
     summary: "Serve doveadm's protocol from memory, for tests and first steps",
+    notes: "It prints its URL, with the password: set DOVEWIRE_SERVER to that URL to ask it.",
     options: [
       { name: "embedded", summary: "Serve mail in memory: the only kind of server there is" },
       {

@@ -71,5 +71,6 @@ function stateOf(user: string) {
     "This mailbox is in memory, and ends with its server.",
     "",
   ].join("\r\n");
-  return { mailboxes: { INBOX: [welcome], Sent: [], Trash: [] }, quota: { bytes: 1024 ** 3 } };
+  const mailboxes = { INBOX: [welcome], Drafts: [], Sent: [], Trash: [] };
+  return { mailboxes, quota: { bytes: 1024 ** 3 } };
 }
