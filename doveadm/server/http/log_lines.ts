@@ -4,6 +4,7 @@
  * @module
  */
 
+import { encodeUtf8 } from "../../../core/bytes.ts";
 import { checkLogLine, type LogLevel } from "../../../core/doveadm/log.ts";
 
 /** What a line takes besides its message, in bytes. */
@@ -23,7 +24,8 @@ export class LogLines {
   /** Adds a line, if there is room. */
   add(level: LogLevel, message: string): void {
     checkLogLine(level, message);
-    this.#left -= lineCost + message.length;
+    // The answer has it as JSON, in which a character takes up to six bytes.
+    if (this.#left >= 0) this.#left -= lineCost + encodeUtf8(JSON.stringify(message)).length;
     if (this.#left < 0) this.#dropped++;
     else this.#lines.push({ level, message });
   }

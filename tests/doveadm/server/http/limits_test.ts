@@ -11,6 +11,7 @@ import {
   httpHandler,
   type HttpHandlerOptions,
 } from "../../../../doveadm/server/mod.ts";
+import { encodeUtf8 } from "../../../../core/mod.ts";
 import { withEnoughTime } from "../../../harness/enough_time.ts";
 import { authorization, password, post, run } from "./requests.ts";
 
@@ -281,6 +282,21 @@ test("limits of the HTTP API › endless log lines › are kept to the limit, an
   assert(log.length < 1000);
   const left = 100_000 - (log.length - 1);
   assert.equal(log.at(-1)!.message, `${left} more lines are left out.`);
+});
+
+test("limits of the HTTP API › log lines whose characters take several bytes › are kept to the limit", async () => {
+  for (const sign of ["漢", "\x01", '"']) {
+    const api = apiOf(({ log }) => {
+      for (let at = 0; at < 100; at++) log("debug", sign.repeat(1000));
+      return [];
+    }, { limits: { log: 50_000 } });
+    const [, , , { log }] = await run(api, "who", {}, { prefer: "doveadm-log" }) as [
+      ...[0, 0, 0],
+      { log: { message: string }[] },
+    ];
+    const size = encodeUtf8(JSON.stringify(log.slice(0, -1))).length;
+    assert(size > 40_000 && size <= 50_000, `${size}`);
+  }
 });
 
 test("limits of the HTTP API › 10,000 wrong keys at once › wait by the thousand, and delay no right one", async () => {
