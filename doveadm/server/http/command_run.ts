@@ -113,12 +113,16 @@ class CommandRun {
 
   /** Runs it to its end; returns its failure, whose reason is in the log then. Never rejects. */
   async finish(): Promise<Failure | undefined> {
-    const { signal, timeout, output } = this.#context;
+    const { signal, timeout, output, onError } = this.#context;
     output.hold();
     void output.write('["doveadmResponse",');
     const aborted = new Promise<void>((resolve) => onAbort(this.#controller.signal, resolve));
     const forget = onAbort(signal, () => this.#controller.abort(signal.reason));
-    const timer = startTimer(timeout, () => this.#controller.abort(tooLate(this.name, timeout)));
+    const timer = startTimer(timeout, () => {
+      const error = tooLate(this.name, timeout);
+      this.#controller.abort(error);
+      onError(error);
+    });
     const work = this.#run().then(() => undefined, (error) => this.#failureOf(error));
     try {
       // A handler that ignores its signal isn't waited for.

@@ -264,6 +264,9 @@ interface RunningBatchOptions {
   readonly onEnd: () => void;
 }
 
+/** Why a request is aborted whose client is gone. */
+const disconnected = "its client has disconnected";
+
 /** A batch whose commands run, one after the other. */
 class RunningBatch {
   readonly #options: RunningBatchOptions;
@@ -278,7 +281,7 @@ class RunningBatch {
     this.#output = new AnswerOutput(options.numbers.limits.held);
     const { headers, signal } = options.request;
     this.#preferences = readPreferences(headers);
-    this.#forget = onAbort(signal, () => this.#abort("its client has disconnected"));
+    this.#forget = onAbort(signal, () => this.#abort(disconnected));
     void this.#run(items);
   }
 
@@ -299,7 +302,8 @@ class RunningBatch {
     const stream = streamOf(body.chunks, {
       stallTimeout: this.#options.numbers.stallTimeout,
       onEnd: () => this.#end(),
-      onAbort: (why) => this.#abort(why),
+      onCancel: () => this.#abort(disconnected),
+      onStall: (why) => this.#options.onError(this.#abort(why)),
     });
     return jsonResponse(stream, headers);
   }
@@ -329,12 +333,13 @@ class RunningBatch {
     }
   }
 
-  /** Aborts the running command, and runs no further one. */
-  #abort(why: string): void {
+  /** Aborts the running command, and runs no further one; returns the error that tells so. */
+  #abort(why: string): DovewireError {
     const error = new DovewireError(`The request was aborted: ${why}.`);
     this.#controller.abort(error);
     this.#output.fail(error);
     this.#end();
+    return error;
   }
 
   #end(): void {

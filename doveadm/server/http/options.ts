@@ -87,8 +87,8 @@ export interface HttpHandlerOptions<Context extends readonly unknown[] = readonl
   /** Limits on memory. */
   limits?: HttpServerLimits;
   /**
-   * Called with each error: a refused login, an exceeded limit, an error of the handler. `client` is "http",
-   * with the address after it if that is known.
+   * Called with each error: a refused login, a body or a time over its limit, an error of the handler. `client`
+   * is "http", with the address after it if that is known.
    */
   onError?: (error: unknown, client: string) => void;
 }

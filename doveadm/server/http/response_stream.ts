@@ -13,14 +13,16 @@ export interface ResponseStreamOptions {
   readonly stallTimeout: number;
   /** Called when the last chunk was taken. */
   readonly onEnd: () => void;
-  /** Called when the client reads no more, with the reason as a part of a sentence. */
-  readonly onAbort: (why: string) => void;
+  /** Called when the client has disconnected. */
+  readonly onCancel: () => void;
+  /** Called when the client has read nothing for too long, with that as a part of a sentence. */
+  readonly onStall: (why: string) => void;
 }
 
 /** A stream of the chunks in a queue, which takes one when the client has read the one before. */
 export function streamOf(
   chunks: AsyncQueue<Uint8Array>,
-  { stallTimeout, onEnd, onAbort }: ResponseStreamOptions,
+  { stallTimeout, onEnd, onCancel, onStall }: ResponseStreamOptions,
 ): ReadableStream<Uint8Array> {
   let timer: Timer | undefined;
   return new ReadableStream<Uint8Array>({
@@ -47,14 +49,14 @@ export function streamOf(
     },
     cancel(): void {
       timer?.stop();
-      onAbort("its client has disconnected");
+      onCancel();
     },
   }, { highWaterMark: 0 });
 
   function startStallTimer(controller: ReadableStreamDefaultController<Uint8Array>): Timer {
     return startTimer(stallTimeout, () => {
       const why = `its client read nothing for ${stallTimeout} ms`;
-      onAbort(why);
+      onStall(why);
       controller.error(new Error(`The response was broken off: ${why}.`));
     });
   }

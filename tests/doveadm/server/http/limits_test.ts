@@ -132,11 +132,12 @@ test("limits of the HTTP API › a body of quotes and backslashes › takes line
 
 test("limits of the HTTP API › a command that takes too long › is aborted, and the next one runs", async () => {
   const signals: AbortSignal[] = [];
+  const errors: string[] = [];
   const api = apiOf(({ name, signal }) => {
     signals.push(signal);
     // One that ignores its signal.
     return name === "who" ? new Promise<never>(() => {}) : [];
-  }, { timeout: 20 });
+  }, { timeout: 20, onError: (error) => errors.push(String(error)) });
   const headers = { prefer: "doveadm-log" };
   const response = await api(post([["who", {}, "a"], ["reload", {}, "b"]], { headers }));
   const [slow, next] = await response.json();
@@ -144,6 +145,7 @@ test("limits of the HTTP API › a command that takes too long › is aborted, a
   assert.match(slow[3].log[0].message, /"who" took longer than 20 ms/);
   assert.deepEqual(next.slice(0, 3), ["doveadmResponse", [], "b"]);
   assert(signals[0].aborted);
+  assert.deepEqual(errors, ['DovewireError: "who" took longer than 20 ms.']);
 });
 
 test("limits of the HTTP API › a handler goes on after its time › nothing of it gets into other answers", async () => {
@@ -240,6 +242,7 @@ test("limits of the HTTP API › a long answer is not read › the handler waits
   assert(made < 40, `${made}`);
   assert(isEnded);
   await assert.rejects(response.text(), /read nothing for 50 ms/);
+  assert.match(String(errors.splice(0)), /^DovewireError: .*read nothing for 50 ms\.$/);
   const patient = apiOf(endless, { maxRequests: 1, limits: { held: 100_000 } });
   const cancelled = await patient(post([["mailboxList", { user: "alice" }, "t"]]));
   isEnded = false;
