@@ -6,6 +6,9 @@
 
 import { DovewireError } from "@dovewire/dovewire/core";
 
+/** The longest message, in characters: words of a command line, which it quotes, may have any length. */
+const longest = 2000;
+
 /** The command line is wrong; nothing was sent. */
 export class UsageError extends DovewireError {
   /** The class's name. */
@@ -17,7 +20,13 @@ export class UsageError extends DovewireError {
 
   /** Creates an error; the exit code is 64 if left out. */
   constructor(message: string, options: { cause?: unknown; exitCode?: number } = {}) {
-    super(message, options);
+    super(shortened(message), options);
     this.exitCode = options.exitCode ?? 64;
   }
+}
+
+/** A message without its middle if it is too long: what is wrong stands at its ends. */
+function shortened(message: string): string {
+  if (message.length <= longest) return message;
+  return `${message.slice(0, longest / 2)}…${message.slice(1 - longest / 2)}`.toWellFormed();
 }

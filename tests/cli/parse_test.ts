@@ -110,6 +110,25 @@ test("command line › mistakes › are named, with what may be meant", () => {
   assert(errorOf("x".repeat(1_000_000)).message.length < 1000);
 });
 
+test("command line › mistakes in words of any length › have errors of a few lines", () => {
+  const large = "\u{1f600}".repeat(500_000);
+  for (
+    const words of [
+      [`--format=${large}`, "who"],
+      [`--${large}`, "who"],
+      ["mailbox", "list", "-u", "a", `--${large}`],
+      ["mailbox", "status", "-u", "a", large, "*"],
+      ["fetch", "-u", "a", "uid", large],
+      ["user", "-x", large, "a"],
+    ]
+  ) {
+    const { message } = errorOf(...words);
+    assert(message.length <= 2000, `${words.length} words: ${message.length}`);
+    assert(message.isWellFormed());
+    assert.match(message, /\.$/);
+  }
+});
+
 test("options › numbers that are none, or too large › are refused by name", () => {
   const wrong = [
     "0",
