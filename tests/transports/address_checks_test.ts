@@ -49,6 +49,7 @@ test("connect, listen › addresses of other types › LocalProtocolError", asyn
     }
   }
   await checkRefused(() => listenHttp(tcp, 5 as unknown as HttpResponder));
+  await checkRefused(() => listenHttp(undefined as unknown as typeof tcp, () => new Response()));
   await assert.rejects(connect({ ...tcp, port: 65_536 }), TransportError);
 });
 

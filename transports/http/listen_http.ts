@@ -5,7 +5,7 @@
  */
 
 import type { Server } from "node:http";
-import { checkFunction } from "../../core/option_checks.ts";
+import { checkFunction, checkOptions } from "../../core/option_checks.ts";
 import { checkAddress } from "../address_checks.ts";
 import { startTimer, timeLimit } from "../timers.ts";
 import { codeOfSystemError, listenBacklog, listenError } from "../transport.ts";
@@ -30,9 +30,10 @@ import { nodeListener } from "./node_listener.ts";
  * ```
  */
 export async function listenHttp(
-  { hostname, port }: HttpPlace,
+  place: HttpPlace,
   responder: HttpResponder,
 ): Promise<HttpListener> {
+  const { hostname, port } = place ?? {};
   checkAddress({ transport: "tcp", hostname, port }, {});
   checkFunction("The responder", responder);
   // Most programs never serve HTTP, and loading it takes time.
@@ -106,7 +107,9 @@ class NodeHttpListener implements HttpListener {
     this.#running = running;
   }
 
-  async close({ timeout = 5000 }: HttpCloseOptions = {}): Promise<void> {
+  async close(options: HttpCloseOptions = {}): Promise<void> {
+    checkOptions(options);
+    const { timeout = 5000 } = options;
     const limit = timeLimit("timeout", timeout);
     await (this.#closing ??= this.#close(limit));
   }

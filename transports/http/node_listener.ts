@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkFunction } from "../../core/option_checks.ts";
+
 /** A request as `node:http` has it. */
 export interface NodeRequest extends AsyncIterable<unknown> {
   /** The method. */
@@ -52,7 +54,10 @@ export interface NodeResponse {
  *
  * Bodies pass in both directions no faster than they are read, and a client that disconnects aborts the
  * request's signal. A handler that throws gets the client a status 500, or a broken response if that has
- * begun.
+ * begun, and so does a body that is longer or shorter than its response's Content-Length, of which the client would
+ * take the rest for another response, or wait for it.
+ *
+ * Throws a `LocalProtocolError` for a handler that is no function.
  *
  * @example
  * ```ts
@@ -70,6 +75,7 @@ export interface NodeResponse {
 export function nodeListener(
   handler: (request: Request, address: string) => Response | Promise<Response>,
 ): (request: NodeRequest, response: NodeResponse) => void {
+  checkFunction("The handler", handler);
   return (incoming, outgoing) => {
     // What breaks a response shows by "close" as well.
     outgoing.on("error", () => {});
@@ -139,18 +145,38 @@ async function send(response: Response, outgoing: NodeResponse): Promise<void> {
   const reader = body?.getReader();
   // What waits for a chunk that never comes ends with the connection.
   outgoing.once("close", () => void reader?.cancel().catch(() => {}));
+  const length = new AnnouncedLength(headers);
+  const read = async () => length.checked(await reader!.read());
   // Before the headers are set, which would be those of another response if there is no first chunk.
-  let next = await reader?.read();
+  let next = reader && await read();
   outgoing.statusCode = status;
   if (statusText !== "") outgoing.statusMessage = statusText;
   for (const [name, value] of headers) outgoing.setHeader(name, value);
   const cookies = headers.getSetCookie();
   if (cookies.length > 0) outgoing.setHeader("Set-Cookie", cookies);
-  for (; reader !== undefined && next?.done === false; next = await reader.read()) {
+  for (; reader !== undefined && next?.done === false; next = await read()) {
     await write(next.value, outgoing);
     if (outgoing.closed) return void await reader.cancel();
   }
   outgoing.end();
+}
+
+/** How much of a body is to come, if its response says so. */
+class AnnouncedLength {
+  #left: number;
+
+  constructor(headers: Headers) {
+    this.#left = Number(headers.get("content-length") ?? NaN);
+  }
+
+  /** Returns what was read; throws if there is more or less than was announced. */
+  checked(read: ReadableStreamReadResult<Uint8Array>): ReadableStreamReadResult<Uint8Array> {
+    this.#left -= read.done ? 0 : read.value.length;
+    if (this.#left < 0 || read.done && this.#left > 0) {
+      throw new Error("The body has another length than its Content-Length says.");
+    }
+    return read;
+  }
 }
 
 /** Answers a client whose handler failed: with a status, if the response hasn't begun. */
