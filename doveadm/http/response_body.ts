@@ -29,9 +29,8 @@ export class ResponseBody {
   /** Creates a reader for the body of a response; throws a `LocalProtocolError` if a caller's `fetch` returned none. */
   constructor(response: Response, options: ResponseBodyOptions) {
     this.#options = options;
-    const { status, body } = (response ?? {}) as Partial<Response>;
-    if (typeof status !== "number" || body?.locked === true) throw noResponse();
-    this.#reader = body?.getReader();
+    if (!isUnread(response)) throw noResponse();
+    this.#reader = response.body?.getReader();
   }
 
   /**
@@ -75,6 +74,14 @@ export class ResponseBody {
     this.#options.onClose();
     this.#reader?.cancel().catch(() => {});
   }
+}
+
+/** Whether a value is a response whose body nobody has read. Those of `node-fetch` have streams of Node. */
+function isUnread(value: unknown): value is Response {
+  const { status, headers, body } = (value ?? {}) as Partial<Response>;
+  const isReadable = (body ?? undefined) === undefined ||
+    typeof body?.getReader === "function" && !body.locked;
+  return typeof status === "number" && typeof headers?.get === "function" && isReadable;
 }
 
 /** The error for a caller's `fetch` that returns something else. */

@@ -1,6 +1,7 @@
 /** Answers whose JSON has another shape than Dovecot's, or names that mean something to JavaScript. */
 
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
@@ -206,6 +207,11 @@ const noResponses: Readonly<Record<string, () => unknown>> = {
     response.body!.getReader();
     return response;
   },
+  "a body that is a stream of Node": () => ({
+    ...{ status: 200, headers: new Headers(), body: Readable.from(["[]"]) },
+  }),
+  "a body that is a text": () => ({ status: 200, headers: new Headers(), body: "[]" }),
+  "no headers": () => ({ status: 401, body: null }),
   "a body of texts": () => {
     const body = new ReadableStream({ start: (controller) => controller.enqueue("[]") });
     return { status: 200, headers: new Headers(), body };
