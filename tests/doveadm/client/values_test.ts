@@ -46,7 +46,8 @@ test("values › each type, from bytes and from JSON › the value", () => {
     assert.deepEqual(readValue(column(info), text), expected, `${info.type} ${text} in JSON`);
   }
   assert.equal(readValue(column({ type: "number" }), 50.33), 50.33);
-  assert.equal(readValue(column({ type: "string" }), null), null);
+  assert.equal(readValue(column({ type: "string", null: [""] }), null), null);
+  assert.throws(() => readValue(column({ type: "string" }), null), RemoteProtocolError);
   const raw = new Uint8Array([0xff, 0, 0x41]);
   assert.deepEqual(readValue(column({ type: "bytes" }), raw), raw);
   assert.equal(readValue(column({ type: "string" }), raw), "\u{fffd}\0A");
