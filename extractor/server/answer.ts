@@ -117,13 +117,12 @@ function succeeded<Method extends ExtractorMethod>(
   response: ExtractorResponseInit<Method>,
   { codec, context }: Answerer,
 ): Answer {
-  // Otherwise a method that returns nothing would answer with empty values.
+  // Otherwise a method that returns nothing would answer with empty values. The value itself may be of a mail.
   if (typeof response !== "object" || response === null) {
+    const found = response === undefined || response === null ? response : `a ${typeof response}`;
     throw new LocalProtocolError(
-      `The handler's method "${method}" returned ${
-        shownType(response)
-      }. Return an object with the ` +
-        "fields of the answer; {} for none.",
+      `The handler's method "${method}" returned ${found}. Return an object with the fields of the ` +
+        "answer; {} for none.",
     );
   }
   const { message, binary } = codec.encode(method, response);
@@ -184,9 +183,4 @@ function unsupported(method: string): ExtractorFailure {
 
 function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof (value as { then?: unknown } | undefined | null)?.then === "function";
-}
-
-/** What a value is, for messages; it may be of a mail. */
-function shownType(value: unknown): string {
-  return value === undefined || value === null ? String(value) : `a ${typeof value}`;
 }
