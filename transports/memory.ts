@@ -195,7 +195,8 @@ class Pipe {
     this.#rest = size === first.length ? undefined : first.subarray(size);
     this.#size -= size;
     this.#wakeWriter?.();
-    return first.subarray(0, size);
+    // The reader may transfer it.
+    return size === first.length ? first : first.slice(0, size);
   }
 }
 
