@@ -20,7 +20,10 @@ export interface DoveadmReplyBase {
    * a byte that isn't UTF-8 becomes U+FFFD.
    */
   readonly fields: readonly string[];
-  /** The same values as bytes, for mail that isn't UTF-8. */
+  /**
+   * The same values as bytes, for mail that isn't UTF-8. They may share memory: copy one (`slice()`) before you
+   * transfer it.
+   */
   readonly rawFields: readonly Uint8Array[];
   /** The text after the code, or after the "+"; mostly empty. */
   readonly detail: string;

@@ -380,7 +380,7 @@ export class DoveadmConnection implements AsyncDisposable {
         if (event.final) pending.values++;
         const isRow = event.final && pending.values % (valuesPerRow ?? 1) === 0;
         if (isRow || valuesPerRow === undefined) pending.restartTime();
-        return addTo(pending, event.chunk, event.final);
+        return pending.give(this.#given(pending, event.chunk), event.final);
       }
       case "values": {
         const pending = this.#pending.get(event.id);
@@ -394,7 +394,7 @@ export class DoveadmConnection implements AsyncDisposable {
         }
         if (piece === undefined) return;
         pending.restartTime();
-        return addTo(pending, piece, true);
+        return pending.give(piece, true);
       }
       case "reply": {
         const pending = this.#pending.get(event.id);
@@ -406,6 +406,11 @@ export class DoveadmConnection implements AsyncDisposable {
       case "end":
         this.#ended = true;
     }
+  }
+
+  /** A chunk as its caller gets it, who may transfer it: no other bytes are in its memory that are still to be read. */
+  #given({ queue }: PendingCommand, chunk: Uint8Array): Uint8Array {
+    return queue!.isReused || !this.#protocol.holdsInput ? chunk : chunk.slice();
   }
 
   /** Notes that a stream got a part of the chunk. */
@@ -473,19 +478,6 @@ export class DoveadmConnection implements AsyncDisposable {
     await this.#driver.close();
     await this.#running;
   }
-}
-
-/** Gives a chunk to the caller of a stream; resolves when there is room for more. */
-function addTo(
-  pending: PendingCommand,
-  chunk: Uint8Array,
-  isEnd: boolean,
-): void | Promise<void> {
-  const taken = pending.queue!.add(chunk, isEnd);
-  if (taken === undefined) return;
-  // A stream's time limit runs while the server is awaited, not while the caller is.
-  pending.pauseTime();
-  return taken.then(() => pending.resumeTime());
 }
 
 /**

@@ -72,6 +72,15 @@ export class PendingCommand {
     this.restartTime();
   }
 
+  /** Gives a chunk to the caller of its stream; resolves when there is room for more. */
+  give(chunk: Uint8Array, isEnd: boolean): void | Promise<void> {
+    const taken = this.queue!.add(chunk, isEnd);
+    if (taken === undefined) return;
+    // A stream's time limit runs while the server is awaited, not while the caller is.
+    this.pauseTime();
+    return taken.then(() => this.resumeTime());
+  }
+
   /** Restarts the time with the full limit. */
   restartTime(): void {
     this.#run(this.limit);

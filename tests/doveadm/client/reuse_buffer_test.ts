@@ -60,6 +60,9 @@ async function connected(minor: number, cut?: () => number): Promise<Ends> {
   return { connection, server, bytes, recycled: () => recycled, hears };
 }
 
+/** Has a chunk's memory moved. */
+const transferOf = (chunk: Uint8Array) => ({ transfer: [chunk.buffer as ArrayBuffer] });
+
 /** A value as it is on the wire. */
 const onTheWire = (value: string) => `${tabEscape(value)}\t`;
 
@@ -130,6 +133,31 @@ test("reuseBuffer › left out › no chunk is handed back, and collected chunks
   assert(recycled() - before <= 3, `${recycled() - before} bytes were handed back`);
   await connection.close();
 });
+
+for (const minor of [0, 2, 4]) {
+  test(`reuseBuffer › 1.${minor}, left out › a caller may transfer each chunk`, async () => {
+    for (const size of [1, 7, 100, 1_000_000]) {
+      const { connection, server, bytes, hears } = await connected(minor, () => size);
+      const reading = (async () => {
+        const seen: string[] = [];
+        for await (const field of connection.stream(fetch)) {
+          const parts: Uint8Array[] = [];
+          for await (const chunk of field) parts.push(structuredClone(chunk, transferOf(chunk)));
+          seen.push(decodeUtf8(concat(parts)));
+        }
+        return seen;
+      })();
+      await hears(1);
+      await server.write(bytes.all(
+        bytes.main(values.map(onTheWire).join("")),
+        bytes.log("info", "a line of the log"),
+        bytes.main("\n+\n"),
+      ));
+      assert.deepEqual(await reading, values, `in chunks of ${size}`);
+      await connection.close();
+    }
+  });
+}
 
 test("reuseBuffer › other commands on the connection › their answers are never overwritten", async () => {
   for (const size of [1, 50, 1_000_000]) {
