@@ -59,5 +59,5 @@ export async function checkRows(
   const list = await run("-f", "json", "mailbox", "list", "-u", "tss");
   assert.ok(list.ok, list.errors);
   const names = JSON.parse(list.output).map(({ mailbox }: { mailbox: string }) => mailbox);
-  assert.deepEqual(names.sort(), ["INBOX", "Sent", "Trash"]);
+  assert.deepEqual(names.sort(), ["Drafts", "INBOX", "Sent", "Trash"]);
 }

@@ -64,7 +64,12 @@ async function checkCompiled(program: string, ...first: readonly string[]): Prom
     const rows: readonly { mailbox: string }[] = JSON.parse(
       await ask("-f", "json", "mailbox", "list", "-u", "tss"),
     );
-    assert.deepEqual(rows.map(({ mailbox }) => mailbox).sort(), ["INBOX", "Sent", "Trash"]);
+    assert.deepEqual(rows.map(({ mailbox }) => mailbox).sort(), [
+      "Drafts",
+      "INBOX",
+      "Sent",
+      "Trash",
+    ]);
   } finally {
     await server.stop();
   }
