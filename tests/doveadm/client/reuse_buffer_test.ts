@@ -66,12 +66,24 @@ const transferOf = (chunk: Uint8Array) => ({ transfer: [chunk.buffer as ArrayBuf
 /** A value as it is on the wire. */
 const onTheWire = (value: string) => `${tabEscape(value)}\t`;
 
+/** The values of the answer. */
 const values = ["a\tb\n".repeat(100), "", "x".repeat(600), "\x01\0\r", "é".repeat(100), "end"];
+
+/** Answers the first command, with a line of the log among the values. */
+async function answer({ server, bytes, hears }: Ends): Promise<void> {
+  await hears(1);
+  await server.write(bytes.all(
+    bytes.main(values.map(onTheWire).join("")),
+    bytes.log("info", "a line of the log"),
+    bytes.main("\n+\n"),
+  ));
+}
 
 for (const minor of [0, 2, 4]) {
   test(`reuseBuffer › 1.${minor}, chunks of any size › chunks are whole until the next is requested`, async () => {
     for (const size of [1, 7, 100, 1_000_000]) {
-      const { connection, server, bytes, recycled, hears } = await connected(minor, () => size);
+      const ends = await connected(minor, () => size);
+      const { connection, recycled } = ends;
       const reading = (async () => {
         const seen: string[] = [];
         for await (const field of connection.stream(fetch, { reuseBuffer: true })) {
@@ -86,12 +98,7 @@ for (const minor of [0, 2, 4]) {
         }
         return seen;
       })();
-      await hears(1);
-      await server.write(bytes.all(
-        bytes.main(values.map(onTheWire).join("")),
-        bytes.log("info", "a line of the log"),
-        bytes.main("\n+\n"),
-      ));
+      await answer(ends);
       assert.deepEqual(await reading, values, `in chunks of ${size}`);
       if (size <= 7) assert(recycled() > 500, `only ${recycled()} bytes were handed back`);
       await connection.close();
@@ -137,7 +144,8 @@ test("reuseBuffer › left out › no chunk is handed back, and collected chunks
 for (const minor of [0, 2, 4]) {
   test(`reuseBuffer › 1.${minor}, left out › a caller may transfer each chunk`, async () => {
     for (const size of [1, 7, 100, 1_000_000]) {
-      const { connection, server, bytes, hears } = await connected(minor, () => size);
+      const ends = await connected(minor, () => size);
+      const { connection } = ends;
       const reading = (async () => {
         const seen: string[] = [];
         for await (const field of connection.stream(fetch)) {
@@ -147,12 +155,7 @@ for (const minor of [0, 2, 4]) {
         }
         return seen;
       })();
-      await hears(1);
-      await server.write(bytes.all(
-        bytes.main(values.map(onTheWire).join("")),
-        bytes.log("info", "a line of the log"),
-        bytes.main("\n+\n"),
-      ));
+      await answer(ends);
       assert.deepEqual(await reading, values, `in chunks of ${size}`);
       await connection.close();
     }
