@@ -47,7 +47,7 @@ export type Streaming = boolean | "escaped";
 
 /** Limits on the length of a reply. */
 export interface ReplyLimits {
-  /** All fields of a reply that isn't streamed, in bytes of the wire. */
+  /** All fields of a reply that isn't streamed, in bytes of the wire; in a stream, a value that is collected. */
   reply: number;
   /** How many fields a reply that isn't streamed may have. */
   values: number;

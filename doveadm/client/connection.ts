@@ -4,6 +4,7 @@
  * @module
  */
 
+import { defaultClientLimits } from "../../core/doveadm/client_options.ts";
 import type { DovewireError } from "../../core/mod.ts";
 import { NumberedQueue } from "../../core/numbered_queue.ts";
 import {
@@ -210,7 +211,8 @@ export class DoveadmConnection implements AsyncDisposable {
     options: StreamOptions & { readonly cut?: Cut },
     itemsOf: (queue: FieldQueue) => AsyncGenerator<Item, void, void>,
   ): AsyncGenerator<Item, void, void> {
-    const queue = new FieldQueue(options.reuseBuffer);
+    const { limits: { reply = defaultClientLimits.reply } = {} } = this.#options;
+    const queue = new FieldQueue({ isReused: options.reuseBuffer, limit: reply });
     const answer = new Promise<DoveadmAnswer>((resolve, reject) => {
       this.#begin(request, options, { resolve, reject }, queue);
     });

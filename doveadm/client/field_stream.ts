@@ -6,7 +6,7 @@
 
 import { GatheredBytes } from "../../core/bytes.ts";
 import { AbortError } from "../../core/errors.ts";
-import { decodeUtf8, LocalProtocolError } from "../../core/mod.ts";
+import { decodeUtf8, LocalProtocolError, RemoteProtocolError } from "../../core/mod.ts";
 import { AsyncQueue } from "../../transports/async_queue.ts";
 
 /** A chunk of a value. */
@@ -20,16 +20,22 @@ export interface Piece {
 /** The overhead of a chunk; an empty value takes memory as well. */
 const pieceCost = 64;
 
+/** What a {@linkcode FieldQueue} is for; its properties say what is meant. */
+export type FieldQueueOptions = Partial<Pick<FieldQueue, "isReused" | "limit">>;
+
 /** The queue between the connection, which adds chunks, and the caller, who takes fields. */
 export class FieldQueue extends AsyncQueue<Piece> {
   /** Whether chunks are valid only until the next one is requested. */
   readonly isReused: boolean;
+  /** How many bytes a value may have that is collected. */
+  readonly limit: number;
   #buffer: ArrayBufferLike | undefined;
 
   /** Creates an empty queue. */
-  constructor(isReused: boolean = false) {
+  constructor({ isReused = false, limit = Infinity }: FieldQueueOptions = {}) {
     super({ sizeOf: ({ cost }) => cost });
     this.isReused = isReused;
+    this.limit = limit;
   }
 
   /** Adds a chunk of a value; above the high-water mark, resolves when some were taken. */
@@ -102,9 +108,9 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
     throw readError();
   }
 
-  /** The whole value. */
+  /** The whole value. Rejects with a `RemoteProtocolError` if it has more bytes than `limits.reply`. */
   async bytes(): Promise<Uint8Array> {
-    return await this.bytesUpTo(Infinity, () => new Error());
+    return await this.bytesUpTo(this.#queue.limit, () => valueTooLarge(this.#queue.limit));
   }
 
   /**
@@ -136,7 +142,7 @@ export class StreamedField implements AsyncIterable<Uint8Array> {
     return gathered?.take() ?? only ?? new Uint8Array(0);
   }
 
-  /** The whole value as text; a byte that isn't UTF-8 becomes U+FFFD. */
+  /** The same as text; a byte that isn't UTF-8 becomes U+FFFD. */
   async text(): Promise<string> {
     return decodeUtf8(await this.bytes());
   }
@@ -159,6 +165,14 @@ export async function* fieldsOf(queue: FieldQueue): AsyncGenerator<StreamedField
 /** The error for a value that would be cut short. */
 function leftError(): AbortError {
   return new AbortError("The stream was closed before the end of the value.", { sent: true });
+}
+
+/** The error for a value with more bytes than may be collected. */
+function valueTooLarge(limit: number): RemoteProtocolError {
+  return new RemoteProtocolError(
+    `A value has more than ${limit} bytes. Take it chunk by chunk, or raise "limits.reply".`,
+    { limit: "reply", sent: true },
+  );
 }
 
 function readError(): LocalProtocolError {

@@ -6,7 +6,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AbortError, connect, LocalProtocolError, type StreamedField } from "../../../mod.ts";
+import {
+  AbortError,
+  connect,
+  LocalProtocolError,
+  RemoteProtocolError,
+  type StreamedField,
+} from "../../../mod.ts";
 import { startMailServer } from "../../../testing/mod.ts";
 import { errorOf } from "./fake_server.ts";
 
@@ -90,4 +96,30 @@ test("stream › left while a value is read › AbortError, and not a part of it
     if (over === "HTTP") assert.deepEqual(await reading, [mails[1]]);
     else assert(await reading instanceof AbortError);
   });
+});
+
+test("stream › a value over the limit › isn't collected, but can be taken chunk by chunk", async () => {
+  const users = { alice: { mailboxes: { INBOX: mails } } };
+  await using server = await startMailServer({ users });
+  await using doveadm = connect(server.url, { limits: { reply: 300_000 } });
+  const found: unknown[] = [];
+  for await (const field of doveadm.stream(fetch)) {
+    const size = await field.bytes().then((bytes) => bytes.length, (error) => {
+      assert(error instanceof RemoteProtocolError && error.sent);
+      assert.match(
+        error.message,
+        /more than 300000 bytes.*chunk by chunk, or raise "limits.reply"/,
+      );
+      return error.limit;
+    });
+    found.push(size);
+  }
+  assert.deepEqual(found, bodies.map((body) => body.length > 300_000 ? "reply" : body.length + 12));
+  let most = 0;
+  for await (const field of doveadm.stream(fetch)) {
+    let size = 0;
+    for await (const chunk of field) size += chunk.length;
+    most = Math.max(most, size);
+  }
+  assert.equal(most, 500_012);
 });
