@@ -9,6 +9,7 @@
 import { encodeUtf8, OutputQueue, plainBytes } from "../bytes.ts";
 import { DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import { NumberedQueue } from "../numbered_queue.ts";
+import { checkOptions, shownValue } from "../option_checks.ts";
 import type { Concealer } from "../peer_text.ts";
 import type { Protocol } from "../protocol.ts";
 import { ClientHandshake } from "./client_handshake.ts";
@@ -18,7 +19,7 @@ import {
   type DoveadmClientLimits,
   type DoveadmClientProtocolOptions,
 } from "./client_options.ts";
-import { type DoveadmCommand, encodeCommand, nameForMessages } from "./command.ts";
+import { checkCommand, type DoveadmCommand, encodeCommand, nameForMessages } from "./command.ts";
 import { DotStuffer } from "./dot_stuffing.ts";
 import { checkLimits, noTlsAsked } from "./handshake_options.ts";
 import { type LogLine, LogReader } from "./log.ts";
@@ -99,6 +100,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
 
   /** Creates a protocol; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(options: DoveadmClientProtocolOptions = {}) {
+    checkOptions(options, { objects: ["limits"], booleans: ["logPassthrough"] });
     this.#limits = { ...defaultClientLimits, ...options.limits };
     checkLimits(this.#limits);
     this.#handshake = new ClientHandshake(options, this.#limits.handshakeLine, this.#output);
@@ -128,7 +130,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
    * server may have run it.
    */
   isSent(id: number): boolean {
-    return this.#hasLeft(this.#requests.get(id));
+    return this.#hasLeft(this.#request(id));
   }
 
   /**
@@ -138,6 +140,7 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
    * LocalProtocolError} for an invalid command, and after the end of the conversation.
    */
   send(command: DoveadmCommand): number {
+    checkCommand(command);
     const { name, extraFields, input = false, streamed = false } = command;
     if (!this.isOpen) {
       throw new LocalProtocolError(
@@ -309,8 +312,15 @@ export class DoveadmClientProtocol implements Protocol<DoveadmClientEvent> {
     return at !== undefined && at < this.#output.taken;
   }
 
+  #request(id: number): Request | undefined {
+    if (typeof id === "number") return this.#requests.get(id);
+    throw new LocalProtocolError(
+      `A request's id is ${shownValue(id)}. Use the number that send() returned.`,
+    );
+  }
+
   #openInput(id: number): Request | undefined {
-    const request = this.#requests.get(id);
+    const request = this.#request(id);
     if (request === undefined && id >= 1 && id <= this.#requests.last) return undefined;
     if (request?.stuffer === undefined) {
       throw new LocalProtocolError(

@@ -6,7 +6,7 @@
 
 import { encodeUtf8 } from "../bytes.ts";
 import { LocalProtocolError } from "../errors.ts";
-import { shownValue } from "../option_checks.ts";
+import { isRecord, shownValue } from "../option_checks.ts";
 import { tabEscape } from "./tab_escape.ts";
 
 /** A command for a doveadm server. */
@@ -69,6 +69,42 @@ export function encodeCommand(command: DoveadmCommand): Uint8Array {
     );
   }
   return line;
+}
+
+/** Throws a {@linkcode LocalProtocolError} for what isn't a command; its texts are checked when they are encoded. */
+export function checkCommand(command: DoveadmCommand): void {
+  if (typeof command !== "object" || command === null) {
+    throw new LocalProtocolError(
+      `The command is ${shownValue(command)}. Pass an object with its "name".`,
+    );
+  }
+  const { name, args, extraFields, input, streamed } = command;
+  if (args !== undefined && !Array.isArray(args)) {
+    throw new LocalProtocolError(
+      `The "args" of ${nameForMessages(name)} are no array. Set them to an array of strings.`,
+    );
+  }
+  if (extraFields !== undefined) checkExtraFields(extraFields, name);
+  if (input !== undefined && typeof input !== "boolean") {
+    throw new LocalProtocolError(
+      `The "input" of ${nameForMessages(name)} is not a boolean. Say whether input follows.`,
+    );
+  }
+  if (streamed !== undefined && typeof streamed !== "boolean" && streamed !== "escaped") {
+    throw new LocalProtocolError(
+      `${nameForMessages(name)} has "streamed" set to ${shownValue(streamed)}. ` +
+        'Use true, false or "escaped".',
+    );
+  }
+}
+
+/** Throws a {@linkcode LocalProtocolError} for what has no extra fields by their names. */
+export function checkExtraFields(extraFields: unknown, name: string): void {
+  if (isRecord(extraFields)) return;
+  throw new LocalProtocolError(
+    `The "extraFields" of ${nameForMessages(name)} are no object of names and values. ` +
+      'Pass one like { "proxy-ttl": "5" }, or leave it out.',
+  );
 }
 
 /** A command's name for messages: short, on one line. */
@@ -145,7 +181,7 @@ function encodeExtraFields(
           'Use a name without white space, \\x01 and "=", like "proxy-ttl".',
       );
     }
-    for (const value of typeof values === "string" ? [values] : values) {
+    for (const value of Array.isArray(values) ? values : [values]) {
       checkText(value, `extra field ${key}`, name);
       if (/[\t\n]/.test(value)) {
         throw new LocalProtocolError(

@@ -9,6 +9,7 @@
 import { concat, OutputQueue, plainBytes } from "../bytes.ts";
 import { type DovewireError, LocalProtocolError, RemoteProtocolError } from "../errors.ts";
 import { InputQueue } from "../input_queue.ts";
+import { checkOptions } from "../option_checks.ts";
 import { quoteText } from "../peer_text.ts";
 import type { Protocol } from "../protocol.ts";
 import type { DoveadmCommand } from "./command.ts";
@@ -142,6 +143,11 @@ export class DoveadmServerProtocol implements Protocol<DoveadmServerEvent> {
 
   /** Creates a protocol; throws a {@linkcode LocalProtocolError} for invalid options. */
   constructor(options: DoveadmServerProtocolOptions = {}) {
+    checkOptions(options, {
+      functions: ["takesInput"],
+      objects: ["limits"],
+      booleans: ["loginEvents", "preauthenticated"],
+    });
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     checkLimits(this.#limits);

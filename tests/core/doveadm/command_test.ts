@@ -71,6 +71,46 @@ test("encodeCommand › invalid extra fields, or such that crash a server › a 
   );
 });
 
+test("send › values of another type than a command's › a LocalProtocolError, and nothing is sent", () => {
+  const client = new DoveadmClientProtocol({ maxMinor: 3 });
+  client.receive(encodeUtf8("VERSION\tdoveadm-client\t1\t3\n+\n"));
+  client.nextEvent();
+  client.takeOutput();
+  const others = [null, 5, 5n, true, Symbol("5"), {}, () => {}];
+  const wrong: readonly unknown[] = [
+    ...[undefined, "who", ...others],
+    ...["x", ...others].map((args) => ({ name: "who", args })),
+    ...["x", [], new Map()].map((extraFields) => ({ name: "who", extraFields })),
+    ...others.filter((it) => typeof it !== "object" || it === null)
+      .map((extraFields) => ({ name: "who", extraFields })),
+    ...others.map((forward) => ({ name: "who", extraFields: { forward } })),
+    ...others.map((field) => ({ name: "who", extraFields: { forward: ["a", field] } })),
+    ...["false", null, 1].map((input) => ({ name: "save", input })),
+    ...["raw", null, 1].map((streamed) => ({ name: "who", streamed })),
+  ];
+  for (const command of wrong) {
+    assert.throws(() => client.send(command as DoveadmCommand), LocalProtocolError);
+  }
+  assert.equal(client.takeOutput(), undefined);
+  assert.equal(client.send({ name: "who" }), 1);
+});
+
+test("write, end and isSent › an id that is no number › a LocalProtocolError", () => {
+  const client = new DoveadmClientProtocol();
+  client.send({ name: "save", input: true });
+  for (const id of [undefined, null, "1", 1n, Symbol("1"), Object.create(null)]) {
+    assert.throws(() => client.write(id as number, new Uint8Array(1)), LocalProtocolError);
+    assert.throws(() => client.end(id as number), LocalProtocolError);
+    assert.throws(() => client.isSent(id as number), LocalProtocolError);
+  }
+});
+
+test("DoveadmClientProtocol › options of another type › a LocalProtocolError", () => {
+  for (const options of [null, "x", { limits: 5 }, { limits: null }, { logPassthrough: "no" }]) {
+    assert.throws(() => new DoveadmClientProtocol(options as object), LocalProtocolError);
+  }
+});
+
 test("encodeCommand › the longest line that a server reads, and one byte more › accepted, and refused", () => {
   const room = 1_048_576 - "\t\twho\t\n".length;
   assert.equal(lineOf({ name: "who", args: ["x".repeat(room)] }).length, 1_048_576);

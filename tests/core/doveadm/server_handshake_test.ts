@@ -219,7 +219,12 @@ test("doveadm server › invalid options › a LocalProtocolError", () => {
     { limits: { backlog: 0 } },
     { limits: { commandLine: NaN } },
   ];
-  for (const options of bad) {
+  // Whatever the types say: a text "false" would let everybody in.
+  const others: readonly unknown[] = [
+    ...[null, "", { preauthenticated: "false" }, { preauthenticated: 1 }, { loginEvents: "no" }],
+    ...[{ limits: 5 }, { limits: null }, { takesInput: true }],
+  ];
+  for (const options of [...bad, ...others as DoveadmServerProtocolOptions[]]) {
     assert.throws(() => new DoveadmServerProtocol(options), LocalProtocolError, inspect(options));
   }
 });
