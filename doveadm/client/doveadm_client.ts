@@ -307,9 +307,18 @@ function checkedCall(request: DoveadmRequest): DoveadmRequest {
   const { name, user, args, verbosity, extraFields, input } = request;
   const info = input === undefined ? undefined : findCommand(name);
   if (info === undefined || info.input !== undefined) {
-    return { name, user, args: args?.slice(), verbosity, extraFields, input };
+    return { name, user, args: args?.slice(), verbosity, extraFields: copyOf(extraFields), input };
   }
   throw new LocalProtocolError(`"${info.name}" takes no input. Leave "input" out.`);
+}
+
+/** A copy of extra fields, with the lists among them. */
+function copyOf(extraFields: DoveadmRequest["extraFields"]): DoveadmRequest["extraFields"] {
+  if (extraFields === undefined) return undefined;
+  const copies = Object.entries(extraFields).map(([name, value]) =>
+    [name, Array.isArray(value) ? value.slice() : value] as const
+  );
+  return Object.fromEntries(copies);
 }
 
 /** The calls, if they are pairs. */

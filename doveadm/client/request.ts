@@ -6,7 +6,7 @@
 
 import { LocalProtocolError } from "../../core/errors.ts";
 import { checkOptions, isRecord, shownValue } from "../../core/option_checks.ts";
-import { nameForMessages } from "../../core/doveadm/command.ts";
+import { checkExtraFields, nameForMessages } from "../../core/doveadm/command.ts";
 import type { DoveadmCommand, DoveadmReply, LogLine } from "../../core/doveadm/mod.ts";
 import { checkInput, type Input } from "./input.ts";
 
@@ -73,6 +73,7 @@ export function checkRequest(request: DoveadmRequest): void {
       `The "args" of ${shownValue(request.name)} are no array. Set them to an array of strings.`,
     );
   }
+  if (request.extraFields !== undefined) checkExtraFields(request.extraFields, request.name);
   if (request.input !== undefined) checkInput(request.name, request.input);
 }
 

@@ -127,6 +127,9 @@ test("calls › options and requests of another type › LocalProtocolError, and
     ["send", { ...request, name: 5 }],
     ["send", { ...request, args: "INBOX" }],
     ["send", { ...request, args: null }],
+    ...[null, 5, "a", [], new Map()].map((extraFields) =>
+      ["send", { ...request, extraFields }] as const
+    ),
     ["send", { ...request, input: "a message" }],
     ["send", { ...request, name: "save", input: null }],
     ["send", { ...request, name: "save", input: 5 }],
@@ -210,6 +213,24 @@ test("calls › what the caller changes while they wait › reaches none of them
     "\talice\tmailbox create\t--mailbox=Sent",
     "\talice\texpunge\tall",
   ]);
+});
+
+test("calls › extra fields that the caller changes while they wait › are sent as they were", async () => {
+  const lines: (string | undefined)[] = [];
+  const { client } = clientOf(async (talk) => {
+    await talk.say("VERSION\tdoveadm-client\t1\t3\n+\n");
+    for (let line; (line = await talk.command()) !== undefined;) {
+      lines.push(line);
+      await talk.say("\0\0\0\0\x03\n+\n");
+    }
+  }, { maxMinor: 3, maxConnections: 1 });
+  const extraFields: Record<string, string | string[]> = { "proxy-ttl": "5", forward: ["a=b"] };
+  const waiting = client.send({ name: "mailbox list", user: "alice", extraFields });
+  extraFields["proxy-ttl"] = "6";
+  (extraFields.forward as string[])[0] = "c=d";
+  await waiting;
+  await client.close();
+  assert.equal(lines.at(-1), "x\tproxy-ttl=5\x01tforward=a=b\talice\tmailbox list");
 });
 
 test("inputs › pieces that are neither texts nor bytes › fail, and nothing looks complete", async () => {
