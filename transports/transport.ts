@@ -268,13 +268,21 @@ export function peerName(address: Address): string {
   return `tcp ${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
+/** A byte of an IPv4 address; one with a leading zero isn't read by all runtimes. */
+const octet = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+
+/** The IPv4 addresses of this machine, also as IPv6 ones, the last as URLs write them. */
+const loopback = new RegExp(
+  `^(?:(?:::ffff:)?127(?:\\.${octet}){3}|::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})$`,
+);
+
 /**
  * Whether a name or an address is this machine itself: "localhost", 127.0.0.0/8, ::1. Other names aren't, also
- * those that end in ".localhost": most systems ask the network for their addresses.
+ * those that end in ".localhost", and none with a dot at its end: most systems ask the network for their addresses.
  */
 export function isLoopback(hostname: string): boolean {
-  const name = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase().replace(/\.$/, "");
-  return name === "localhost" || name === "::1" || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(name);
+  const name = hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+  return name === "localhost" || name === "::1" || loopback.test(name);
 }
 
 /** The peer of an accepted connection, as in {@linkcode Transport.peer}. */

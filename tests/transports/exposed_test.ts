@@ -6,11 +6,14 @@ import { clientOf, isExposedAs } from "../../transports/tls/tls.ts";
 
 test("isExposedAs › this machine's addresses and others › only others are exposed", () => {
   const to = (hostname: string) => isExposedAs(clientOf({ transport: "tcp", hostname, port: 1 }));
-  for (const own of ["localhost", "LOCALHOST.", "127.3.2.1", "::1", "::ffff:127.0.0.1"]) {
+  const mapped = ["::ffff:127.0.0.1", "::ffff:7f00:1", "::FFFF:7FFF:FFFF"];
+  for (const own of ["localhost", "LOCALHOST", "127.3.2.1", "127.255.249.199", "::1", ...mapped]) {
     assert.equal(to(own), false, own);
   }
   const names = ["mail.example.org", "localhost.example.org", "mail.localhost"];
-  for (const other of ["192.0.2.1", "1127.0.0.1", "::2", ...names]) {
+  // For all of these the systems ask DNS.
+  const dotted = ["localhost.", "127.0.0.1.", "127.0.0.256", "127.0.0.999", "127.0.0.08"];
+  for (const other of ["192.0.2.1", "1127.0.0.1", "::2", "::ffff:7e00:1", ...names, ...dotted]) {
     assert.equal(to(other), true, other);
   }
   assert.equal(isExposedAs(clientOf({ transport: "unix", path: "/run/x" })), false);
