@@ -7,6 +7,7 @@
 import { encodeUtf8 } from "../../core/mod.ts";
 import { checkCount } from "../../core/option_checks.ts";
 import type { CallDeadline } from "./call_deadline.ts";
+import { fetchFor } from "./direct_fetch.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
 import { type HttpLimits, limitsWithDefaults } from "./limits.ts";
 import { fetchError, type HttpRequest, statusError, waitedFor } from "./request_errors.ts";
@@ -31,7 +32,7 @@ export class HttpApi {
   readonly limits: Required<HttpLimits>;
   /** How many requests may be under way at once. */
   readonly maxConnections: number;
-  readonly #fetch: typeof fetch;
+  readonly #fetch: (url: URL, init: RequestInit) => Promise<Response>;
   readonly #slots: Slots;
 
   /** Creates the API; throws a `LocalProtocolError` for invalid options. */
@@ -40,7 +41,7 @@ export class HttpApi {
     checkCount("maxConnections", maxConnections, 1);
     this.endpoint = endpoint;
     this.limits = limitsWithDefaults(options.limits);
-    this.#fetch = options.fetch ?? fetch;
+    this.#fetch = options.fetch ?? fetchFor(endpoint.url);
     this.maxConnections = Math.floor(maxConnections);
     this.#slots = new Slots(this.maxConnections);
   }

@@ -20,7 +20,10 @@ export interface DoveadmHttpOptions extends ValueOptions {
    * are only sent over loopback.
    */
   allowPlaintextPassword?: boolean;
-  /** Sends requests; the runtime's own `fetch` if left out. */
+  /**
+   * Sends requests; the runtime's own `fetch` if left out, which sends those with `http://` to this machine directly,
+   * whatever proxy the environment names.
+   */
   fetch?: typeof fetch;
   /**
    * The default time limit of a call, in milliseconds, waiting for its turn included. 60 s if left out; 0
