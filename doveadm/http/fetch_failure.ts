@@ -99,6 +99,11 @@ export function isBeforeSending(error: unknown): boolean {
   );
 }
 
+/** Whether the error means that Deno's permissions don't allow the request. */
+export function isDenied(error: unknown): boolean {
+  return chainOf(error).some(({ name }) => name === "NotCapable" || name === "PermissionDenied");
+}
+
 /** Whether the error means that the response is not HTTP, as Node, Bun and Deno report it. */
 export function isNoHttp(error: unknown): boolean {
   return chainOf(error).some(({ name, code, message }) =>

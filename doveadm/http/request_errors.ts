@@ -14,7 +14,13 @@ import { ConnectError, ConnectionLostError } from "../../core/errors.ts";
 import { whyItMayHaveDied } from "../client/command_traits.ts";
 import type { Waited } from "./call_deadline.ts";
 import type { HttpEndpoint } from "./endpoint.ts";
-import { innermostMessage, isBeforeSending, isNoHttp, plainCause } from "./fetch_failure.ts";
+import {
+  innermostMessage,
+  isBeforeSending,
+  isDenied,
+  isNoHttp,
+  plainCause,
+} from "./fetch_failure.ts";
 
 /** A request to the API. */
 export interface HttpRequest {
@@ -55,6 +61,14 @@ export function fetchError(error: unknown, request: HttpRequest): DovewireError 
   const { endpoint, commands } = request;
   const { peer } = endpoint;
   const cause = plainCause(error, (text) => endpoint.conceal(text));
+  if (isDenied(error)) {
+    const { protocol, hostname, port } = endpoint.url;
+    const place = `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+    return new ConnectError(
+      `Cannot connect to ${peer}: Deno doesn't permit this. Add --allow-net=${place}.`,
+      { cause },
+    );
+  }
   if (isBeforeSending(error)) {
     const said = endpoint.quote(innermostMessage(error)).slice(1, -1);
     return new ConnectError(
