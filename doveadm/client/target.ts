@@ -117,6 +117,7 @@ function resolveUrl(target: string | URL): ResolvedTarget {
     case "doveadm:":
     case "doveadms:":
     case "doveadm+starttls:": {
+      if (url.port === "0") throw new LocalProtocolError(`No server has the port 0. ${forms}`);
       if (url.hostname === "" || !["", "/"].includes(url.pathname)) {
         throw new LocalProtocolError(`The URL has no host, or has a path. ${forms}`);
       }

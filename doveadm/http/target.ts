@@ -36,6 +36,7 @@ export function resolveHttpTarget(target: string | URL): HttpTarget {
   if (url.search !== "" || url.hash !== "") {
     throw new LocalProtocolError(`A URL of doveadm's HTTP API has no "?" and no "#". ${forms}`);
   }
+  if (url.port === "0") throw new LocalProtocolError(`No server has the port 0. ${forms}`);
   const { username, password } = url;
   if (["", "/"].includes(url.pathname)) url.pathname = apiPath;
   url.username = "";

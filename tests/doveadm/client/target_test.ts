@@ -133,6 +133,8 @@ test("targets › invalid ones › an error without the password", () => {
     "ftp://u:hunter2@host/",
     "doveadm://u:hunter2@host/x",
     "doveadm://u:hunter2@host:99999",
+    "doveadm://u:hunter2@host:0",
+    "doveadms://u:hunter2@host:00",
     "doveadm://u:hunter2%zz@host",
     "doveadm://u%3Ahunter2%40host",
     "doveadm+unix:///run/%zz",

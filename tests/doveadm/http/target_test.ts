@@ -49,6 +49,7 @@ test("HTTP targets › what is none › a clear error without the password", () 
     "http://doveadm:s3cret@",
     "http://doveadm:s3cret@ho st",
     "http://doveadm:s3cret@host:99999",
+    "http://doveadm:s3cret@host:0",
     "http://doveadm:s3cret%@host",
     "http://doveadm:s3cret@host/doveadm/v1?user=alice",
     "http://doveadm:s3cret@host#s3cret",
