@@ -112,7 +112,7 @@ function parse(body: Uint8Array, version: DovecotVersion, { values }: BatchLimit
   // The beginning of another value is enough for Dovecot to refuse it.
   if (/^[ \t\r\n]*[{"\d-]/.test(text)) throw noArray(version);
   try {
-    return readJson(text, { depth, values });
+    return readJson(text, { depth, values, allowsControls: version === "2.3" });
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
     throw parseError(version === "2.3" ? messageOf23(error) : error.message);
@@ -133,6 +133,7 @@ const messages23: readonly (readonly [of24: string, of23: string])[] = [
   ["Expected ':'", "Expected ':' after key"],
   ["Expected ',' or ']'", "Expected ',' or '}' after array value"],
   ["Expected ',' or '}'", "Expected ',' or '}' after object value"],
+  ["String contains lonely", "Invalid unicode escape seen"],
   ["String contains", "Invalid escape string"],
 ];
 
@@ -149,6 +150,7 @@ function readItem(node: JsonNode, offered: OfferedCommands, room: Room): BatchIt
   if (node.type !== "array") throw new BatchError("Command must be a JSON array");
   const [name, parameters, tag, ...others] = node.items;
   if (name?.type !== "string") throw new BatchError("Command name must be a string");
+  refuseNul(name, offered.version);
   const found = offered.find(name.text);
   if (found !== undefined && parameters?.type !== "object") {
     throw new BatchError("Parameters must be contained in a JSON object");
@@ -157,6 +159,7 @@ function readItem(node: JsonNode, offered: OfferedCommands, room: Room): BatchIt
     ? undefined
     : readParameters(parameters as JsonNode & { type: "object" }, found, offered.version);
   if (tag?.type !== "string") throw new BatchError("Command ID must be a string");
+  refuseNul(tag, offered.version);
   if (others.length > 0) throw new BatchError("Unexpected JSON element at end of command");
   if (found === undefined) return { tag: tag.text, command: { refusal: "unknownMethod" } };
   if (values === undefined) return { tag: tag.text, command: { refusal: "invalidRequest" } };
@@ -171,20 +174,33 @@ function readParameters(
 ): ParameterValues | undefined {
   const values: Record<string, ParameterValue> = Object.create(null);
   for (const [key, node] of members) {
+    refuseNul({ type: "string", text: key }, version);
     const name = camelCase(key);
     const parameter = parameters.find((each) => each.name === name);
     if (parameter === undefined) return undefined;
     if (name in values) {
       throw new BatchError(`Parameter \`${wireName(parameter)}' is duplicated`);
     }
-    const isInput = name === info.input;
-    const value = isInput
+    if (name !== info.input) refuseNul(node, version);
+    const value = name === info.input
       ? readInput(node, parameter, version)
       : readValue(node, { parameter, ofMail: info.mail === true, version });
     if (value === undefined) return undefined;
     values[name] = value;
   }
   return values;
+}
+
+/** Throws if there is a NUL, as Dovecot does, which refuses it in input, too: that carries it here. */
+function refuseNul(node: JsonNode, version: DovecotVersion): void {
+  for (const each of node.type === "array" ? node.items : [node]) {
+    if (each.type !== "string" || !each.text.includes("\0")) continue;
+    throw parseError(
+      version === "2.3"
+        ? "\\u0000 not supported in strings"
+        : "String contains escaped NUL character",
+    );
+  }
 }
 
 /** A parameter's name as Dovecot spells it: "mailbox-mask". */
@@ -280,7 +296,7 @@ function usageFailure(error: unknown): CommandFailure {
 
 /**
  * The parameters as arguments, each a long option. What the values mean is for the handler to decide, as for the
- * arguments of socket clients. Throws a `LocalProtocolError` if one is missing or has a NUL.
+ * arguments of socket clients. Throws a `LocalProtocolError` if one is missing.
  */
 function argumentsOf(
   { info, parameters }: OfferedCommand,
@@ -299,11 +315,6 @@ function argumentsOf(
       throw new LocalProtocolError(`"${command}" needs the parameter "${name}". Set it.`);
     }
     if (value === undefined || name === input) return [];
-    if ([value].flat().some((item) => String(item).includes("\0"))) {
-      throw new LocalProtocolError(
-        `The parameter "${name}" of "${command}" contains a NUL, at which Dovecot would cut it.`,
-      );
-    }
     if (mail && userParameters.has(name)) return [];
     const option = longOption(name);
     if (typeof value === "boolean") return value ? [option] : [];

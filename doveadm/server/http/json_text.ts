@@ -19,6 +19,8 @@ export interface JsonLimits {
   readonly depth: number;
   /** How many values there may be. */
   readonly values: number;
+  /** Whether strings may have control characters as they are, as Dovecot 2.3 takes them. False if left out. */
+  readonly allowsControls?: boolean;
 }
 
 /** A text that is no JSON, or over a limit. */
@@ -33,7 +35,11 @@ export class JsonTextError extends Error {
   }
 }
 
-/** Reads a text in linear time. Throws a {@linkcode JsonTextError}, in the words of Dovecot 2.4. */
+/**
+ * Reads a text in linear time. Throws a {@linkcode JsonTextError}, in the words of Dovecot 2.4.
+ *
+ * As in Dovecot, strings have no half of a surrogate pair, which would become another character.
+ */
 export function readJson(text: string, limits: JsonLimits): JsonNode {
   const reader = new JsonReader(text, limits);
   return reader.whole();
@@ -137,11 +143,18 @@ class JsonReader {
       if (end === -1) throw new JsonTextError("Encountered end of input inside string", true);
       if (this.#isEscaped(end)) continue;
       this.#at = end + 1;
-      try {
-        return JSON.parse(this.#text.slice(start, end + 1));
-      } catch {
-        throw new JsonTextError("String contains an invalid character or escape sequence");
+      return checked(this.#parsed(this.#text.slice(start, end + 1)));
+    }
+  }
+
+  #parsed(literal: string): string {
+    try {
+      return JSON.parse(literal);
+    } catch {
+      if (this.#limits.allowsControls && CONTROL.test(literal)) {
+        return this.#parsed(literal.replace(ESCAPE_OR_CONTROL, withoutControl));
       }
+      throw new JsonTextError("String contains an invalid character or escape sequence");
     }
   }
 
@@ -160,6 +173,29 @@ class JsonReader {
         `${expected}, but encountered ${shown(this.#text.codePointAt(this.#at)!)}`,
       );
   }
+}
+
+/** What `JSON.parse` refuses in a string. */
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\0-\x1f]/;
+
+/** A control character, or an escape sequence to pass over. */
+// deno-lint-ignore no-control-regex
+const ESCAPE_OR_CONTROL = /\\[^]|[\0-\x1f]/g;
+
+/** A control character as an escape sequence; a backslash before one stays the mistake that it is. */
+function withoutControl(found: string): string {
+  if (!CONTROL.test(found)) return found;
+  return found.length > 1 ? "\\x" : `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** A string that UTF-8 carries. */
+function checked(text: string): string {
+  const half = text.match(/\p{Surrogate}/u)?.[0].charCodeAt(0);
+  if (half === undefined) return text;
+  const which = half < 0xdc00 ? "high" : "low";
+  const code = half.toString(16).toUpperCase();
+  throw new JsonTextError(`String contains lonely Unicode ${which} surrogate '\\u${code}'`);
 }
 
 /** A character, for messages. */
