@@ -182,7 +182,7 @@ function readParameters(
       throw new BatchError(`Parameter \`${wireName(parameter)}' is duplicated`);
     }
     if (name !== info.input) refuseNul(node, version);
-    const value = name === info.input
+    const value = name === info.input || info.mail && name === "userFile"
       ? readInput(node, parameter, version)
       : readValue(node, { parameter, ofMail: info.mail === true, version });
     if (value === undefined) return undefined;
@@ -208,7 +208,7 @@ function wireName({ name }: ParameterInfo): string {
   return longOption(name).slice(2);
 }
 
-/** A command's input; `undefined` for an invalid one, of which 2.3 answers nothing. */
+/** A file: input, or names of users; `undefined` for an invalid one, of which 2.3 answers nothing. */
 function readInput(
   node: JsonNode,
   parameter: ParameterInfo,

@@ -34,6 +34,7 @@ test("HTTP API › a body that is no batch › gets Dovecot's text, and nothing 
       [`[${who},["save",{"user":"a","file":7},"a"]]`, "Parameter `file' must be a string"],
       [`[${who},["save",{"user":"a","allUsers":null},"a"]]`, /^Parameter `all-users' must be/],
       [`[${who},["who",{"mask":"a","mask":"b"},"a"]]`, "Parameter `mask' is duplicated"],
+      [`[${who},["mailboxList",{"userFile":["a"]},"a"]]`, "Parameter `user-file' must be a string"],
       [
         `[${who},["who",{"mask":"a\nb"},"a"]]`,
         /^JSON parse error: String contains an invalid char/,
@@ -75,8 +76,10 @@ test("HTTP API of 2.3 › a body that is no batch › gets the text of that vers
     const response = await api(post(body));
     assert.equal(`${response.status} ${await response.text()}`, `400 ${text}\r\n`, body);
   }
-  const answer = await run(api, "save", { user: "alice", file: 7 });
-  assert.deepEqual(answer[1], { type: "invalidRequest", exitCode: 0 });
+  for (const wrong of [{ file: 7 }, { userFile: ["alice"] }]) {
+    const answer = await run(api, "save", { user: "alice", ...wrong });
+    assert.deepEqual(answer[1], { type: "invalidRequest", exitCode: 0 });
+  }
   assert.deepEqual(requests, []);
 });
 
