@@ -5,8 +5,8 @@
  */
 
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { LocalProtocolError } from "@dovewire/dovewire/core";
-import type { Maildir, MailFile } from "../maildir/maildir.ts";
+import { checkOptions, LocalProtocolError } from "@dovewire/dovewire/core";
+import { Maildir, type MailFile } from "../maildir/maildir.ts";
 import { type HeadFields, parseHead } from "../maildir/mail/head.ts";
 import { type MimePartInit, parseMail, type PartContent } from "../maildir/mail/mail.ts";
 import { TextSearch } from "../maildir/mail/search.ts";
@@ -47,12 +47,18 @@ type Open = () => Maildir;
  * with the error that it throws: if the maildir is missing, or is another user's, the extractor still runs
  * and answers "auth".
  *
- * Throws a `LocalProtocolError` for invalid limits.
+ * Throws a `LocalProtocolError` for invalid limits, and for what is neither a maildir nor a function.
  */
 export function maildirHandler(
   maildir: Maildir | (() => Maildir),
   options: MaildirHandlerOptions = {},
 ): ExtractorHandler {
+  if (typeof maildir !== "function" && !(maildir instanceof Maildir)) {
+    throw new LocalProtocolError(
+      "There is no maildir. Pass a Maildir, or a function that opens it.",
+    );
+  }
+  checkOptions(options);
   const limits: Limits = {
     maxPage: options.maxPage ?? 1000,
     maxResults: options.maxResults ?? 1000,
@@ -60,8 +66,8 @@ export function maildirHandler(
     maxMailSize: options.maxMailSize ?? 128 * 1024 * 1024,
   };
   for (const [name, limit] of Object.entries(limits)) {
-    if (limit > 0) continue;
-    throw new LocalProtocolError(`"${name}" is ${limit}. Give a number above 0.`);
+    if (typeof limit === "number" && limit > 0) continue;
+    throw new LocalProtocolError(`"${name}" is ${String(limit)}. Give a number above 0.`);
   }
   let opened = typeof maildir === "function" ? undefined : maildir;
   const open: Open = () => opened ??= typeof maildir === "function" ? maildir() : maildir;

@@ -293,9 +293,15 @@ test("maildir handler › invalid limits › throw", () =>
   withMaildir(async (path) => {
     const maildir = Maildir.open(path);
     for (const name of ["maxPage", "maxResults", "searchTimeout", "maxMailSize"]) {
-      for (const limit of [0, -1, NaN]) {
+      for (const limit of [0, -1, NaN, "5", true, [5], 5n, Symbol(), {}]) {
         assert.throws(() => maildirHandler(maildir, { [name]: limit }), LocalProtocolError);
       }
+    }
+    for (const options of [null, "maxPage"]) {
+      assert.throws(() => maildirHandler(maildir, options as never), LocalProtocolError);
+    }
+    for (const nothing of [undefined, null, path, {}]) {
+      assert.throws(() => maildirHandler(nothing as never), LocalProtocolError);
     }
     await Promise.resolve();
   }));
