@@ -62,6 +62,11 @@ export interface MaildirOptions {
   readonly followLink?: boolean;
 }
 
+/** The failure for an invalid option. */
+function invalid(option: string, value: unknown, right: string): ExtractorFailure {
+  return new ExtractorFailure("invalid", `"${option}" is ${String(value)}. Give ${right}.`);
+}
+
 /** How often a mail is looked up again that other programs rename meanwhile. */
 const attempts = 5;
 
@@ -111,14 +116,20 @@ export class Maildir {
   #listed = "";
 
   private constructor(path: string, options: MaildirOptions) {
-    const { maxRemembered = 300_000, maxUnpackedSize = defaultMaxUnpacked } = options;
-    if (!(maxUnpackedSize > 0)) {
-      throw new ExtractorFailure(
-        "invalid",
-        `"maxUnpackedSize" is ${maxUnpackedSize}. Give a number above 0.`,
-      );
+    if (typeof options !== "object" || options === null) {
+      throw invalid("options", options, "an object, or leave it out");
     }
-    this.#root = new MaildirRoot(path, { follow: options.followLink ?? true });
+    const { followLink = true, maxRemembered = 300_000, maxUnpackedSize = defaultMaxUnpacked } =
+      options;
+    if (typeof maxUnpackedSize !== "number" || !(maxUnpackedSize > 0)) {
+      throw invalid("maxUnpackedSize", maxUnpackedSize, "a number above 0");
+    }
+    if (typeof maxRemembered !== "number" || !(maxRemembered >= 0)) {
+      throw invalid("maxRemembered", maxRemembered, "a number from 0 on");
+    }
+    // A text such as "false" would follow links.
+    if (typeof followLink !== "boolean") throw invalid("followLink", followLink, "true or false");
+    this.#root = new MaildirRoot(path, { follow: followLink });
     this.#folders = new MaildirFolders(this.#root);
     this.#maxRemembered = maxRemembered;
     this.#contents = new ContentReader(maxUnpackedSize);
@@ -126,10 +137,11 @@ export class Maildir {
 
   /** Opens a maildir by its path; throws an `ExtractorFailure` if there is none. */
   static open(path: string, options: MaildirOptions = {}): Maildir {
-    if (path === "" || path.includes("\0")) {
+    if (typeof path !== "string" || path === "" || path.includes("\0")) {
+      const shown = typeof path === "string" ? JSON.stringify(path) : String(path);
       throw new ExtractorFailure(
         "invalid",
-        `${JSON.stringify(path)} is not a valid path. Give the path of a maildir.`,
+        `${shown} is not a valid path. Give the path of a maildir.`,
       );
     }
     const maildir = new Maildir(path, options);

@@ -430,3 +430,25 @@ test("maildirs › a file whose name is invalid text › isn't counted", () => {
   assert.equal(maildir.mails("").length, 2);
   assert.deepEqual(maildir.count(""), { count: 2, size: 2, unseen: 2 });
 });
+
+test("maildirs › invalid paths and options › are refused", () => {
+  using directory = new TemporaryMaildir();
+  const { path } = directory;
+  for (
+    const [name, ...values] of [
+      ["maxRemembered", -1, NaN, "5", true, [5], Symbol()],
+      ["maxUnpackedSize", 0, NaN, "5", true, [5], Symbol()],
+      ["followLink", "false", 0, null, {}],
+    ] as const
+  ) {
+    for (const value of values) {
+      refused("invalid", () => Maildir.open(path, { [name]: value }), RegExp(`"${name}" is `));
+    }
+  }
+  for (const options of [null, "followLink", true]) {
+    refused("invalid", () => Maildir.open(path, options as never), /"options" is /);
+  }
+  for (const wrong of ["", "/a\0b", 5, null, undefined, [path], {}, Symbol()]) {
+    refused("invalid", () => Maildir.open(wrong as never), /is not a valid path/);
+  }
+});
