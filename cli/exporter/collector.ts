@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConnectError, ConnectionLostError, TimeoutError } from "@dovewire/dovewire";
+import { CommandError, ConnectError, ConnectionLostError, TimeoutError } from "@dovewire/dovewire";
 import type { OpenServer } from "../servers/open_server.ts";
 import type { ServerSnapshot } from "./render.ts";
 import {
@@ -126,6 +126,8 @@ export class Collector {
       if (signal.aborted) return undefined;
       this.#errors.set(failed, this.#errors.get(failed)! + 1);
       onError(error, failed);
+      // A server that refuses one command answers others: a policy may allow quota, but not "who".
+      if (error instanceof CommandError) state.isUp = true;
       const isGone = error instanceof ConnectError || error instanceof TimeoutError ||
         error instanceof ConnectionLostError && !state.isUp;
       if (isGone) {

@@ -10,7 +10,8 @@ import { startHttp } from "../../cli/exporter/run_exporter.ts";
 import type { QueryName, QuotaUse } from "../../cli/exporter/snapshot.ts";
 import { openServer } from "../../cli/servers/open_server.ts";
 import { encodeUtf8 } from "../../core/mod.ts";
-import { type MailServer, startMailServer } from "../../testing/mod.ts";
+import { CommandFailure, serve } from "../../doveadm/server/mod.ts";
+import { mailHandler, type MailServer, startMailServer } from "../../testing/mod.ts";
 import { temporaryFolder } from "../harness/sockets.ts";
 import { runWords } from "./run.ts";
 
@@ -45,7 +46,7 @@ async function startServer(place?: { readonly path: string }): Promise<MailServe
 }
 
 function collectorFor(
-  server: MailServer,
+  server: { readonly url: string },
   errors: QueryName[] = [],
   patience = { probeTimeout: 60_000 },
 ): Collector {
@@ -290,6 +291,29 @@ test("exporter › a port that is in use › is a mistake of the command line", 
     assert.match(errors, /The exporter can't listen: .*in use/i);
   } finally {
     await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test("exporter › a server that refuses who › is up, and the rest has values", async () => {
+  await using folder = await temporaryFolder();
+  await using backend = await startServer();
+  const handler = mailHandler(backend.system);
+  const path = join(folder.path, "doveadm-server");
+  await using _server = await serve({ path, mode: 0o600 }, (request) => {
+    if (request.name === "who") throw new CommandFailure("NOPERM");
+    return handler(request);
+  });
+  const errors: QueryName[] = [];
+  const collector = collectorFor({ url: `doveadm+unix://${path}` }, errors);
+  try {
+    await collector.refresh();
+    const text = await renderMetrics([collector.snapshot]);
+    assert.equal(valueIn(text, "dovecot_up", {}), 1);
+    assert.equal(valueIn(text, "dovecot_sessions", {}), undefined);
+    assert.equal(valueIn(text, "dovecot_quota_used_messages", { user: "bob" }), 2);
+    assert.equal(errors[0], "sessions");
+  } finally {
+    await collector.close();
   }
 });
 
