@@ -191,7 +191,7 @@ function readParameters(
   return values;
 }
 
-/** Throws if there is a NUL, as Dovecot does, which refuses it in input, too: that carries it here. */
+/** Throws if there is a NUL, as Dovecot does. Input carries it here, which 2.4 refuses as well. */
 function refuseNul(node: JsonNode, version: DovecotVersion): void {
   for (const each of node.type === "array" ? node.items : [node]) {
     if (each.type !== "string" || !each.text.includes("\0")) continue;
