@@ -100,7 +100,7 @@ export function quotedBytes(bytes: Uint8Array): string | undefined {
 /**
  * A text as an argument (RFC 9051, 9, `astring`): an atom if it can be one, else quoted, else a literal. The
  * atom `NIL` is quoted, since it means something else in other places. Throws a
- * {@linkcode LocalProtocolError} for a NUL, which no string may contain.
+ * {@linkcode LocalProtocolError} for a NUL, which no string may contain, and for half a surrogate pair.
  *
  * @example
  * ```ts
@@ -114,6 +114,11 @@ export function quotedBytes(bytes: Uint8Array): string | undefined {
 export function astring(text: string): WrittenString {
   if (text.includes("\0")) {
     throw new LocalProtocolError("An IMAP string can't contain a NUL. Leave it out.");
+  }
+  if (!text.isWellFormed()) {
+    throw new LocalProtocolError(
+      "An IMAP string can't contain half a surrogate pair, which UTF-8 can't carry. Check where the text was cut.",
+    );
   }
   const isPlain = isAtom(text) && !/^NIL$/i.test(text);
   const written = isPlain ? text : quoted(text);

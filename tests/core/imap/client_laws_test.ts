@@ -114,6 +114,10 @@ const laws = lawTests<ImapClientEvent, Client>({
     mistake("AUTHENTICATE as a command", (client) => client.send({ name: "AUTHENTICATE" })),
     mistake("COMPRESS", (client) => client.send({ name: "COMPRESS", args: ["DEFLATE"] })),
     mistake("a NUL", (client) => client.send({ name: "SELECT", args: ["a\0b"] })),
+    mistake(
+      "half a surrogate pair",
+      (client) => client.send({ name: "SELECT", args: [["INBOX\ud83d"]] }),
+    ),
     ...["", "a\r\nb", "a{1}", '"', "é"].map((text) =>
       mistake(
         `the atom ${JSON.stringify(text)}`,
@@ -131,6 +135,14 @@ const laws = lawTests<ImapClientEvent, Client>({
     mistake(
       "a NUL in a password",
       (client) => client.authenticatePlain({ username: "alice", password: "a\0b" }),
+    ),
+    mistake(
+      "half a surrogate pair in the user's name of LOGIN",
+      (client) => client.login({ username: "alice\ud83d", password: "s3cret" }),
+    ),
+    mistake(
+      "half a surrogate pair in the user's name of PLAIN",
+      (client) => client.authenticatePlain({ username: "alice\ud83d", password: "s3cret" }),
     ),
     mistake("DONE for no command", (client) => client.done(9)),
     mistake("DONE for a command that ends by itself", (client) => client.done(1)),

@@ -42,6 +42,7 @@ test("astring › texts › are atoms, quoted or literals, as they can be", () =
   assert.deepEqual(written("\u00e4"), ["\xc3\xa4"]);
   assert.deepEqual(written("a\r\nb"), ["a\r\nb"]);
   assert.throws(() => astring("a\0b"), LocalProtocolError);
+  assert.throws(() => astring("a\ud83d"), /half a surrogate pair/);
 });
 
 test("quoted › what only a literal can contain › is refused", () => {
