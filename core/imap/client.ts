@@ -29,9 +29,10 @@ import { type ImapResponse, ResponseParser, type TaggedResponse } from "./respon
 
 /** Commands that {@linkcode ImapClientProtocol.send} refuses, and what to do instead. */
 const refused: Readonly<Record<string, string>> = {
-  STARTTLS: "Use startTls().",
-  LOGIN: "Use login(), which keeps the password out of messages.",
-  AUTHENTICATE: "Use authenticatePlain() or login().",
+  STARTTLS: 'Use startTls(), or "starttls" of ImapClient.',
+  LOGIN:
+    'Use login(), or "username" and "password" of ImapClient: they keep the password out of messages.',
+  AUTHENTICATE: 'Use authenticatePlain() or login(), or "username" and "password" of ImapClient.',
   COMPRESS: "It changes the bytes that follow, and isn't supported.",
 };
 

@@ -56,6 +56,15 @@ test("command › answered NO or BAD › rejects with what was said, and the nex
   assert.equal((await good).text, "done");
 });
 
+test("command › that the client sends by itself › says by which options", async () => {
+  await using talk = await startTalk();
+  const { client } = talk;
+  await assert.rejects(client.command("STARTTLS"), /"starttls" of ImapClient/);
+  for (const name of ["LOGIN", "AUTHENTICATE"]) {
+    await assert.rejects(client.command(name), /"username" and "password" of ImapClient/);
+  }
+});
+
 test("command › that the caller got wrong › rejects and changes nothing", async () => {
   await using talk = await startTalk();
   const { client, server } = talk;
