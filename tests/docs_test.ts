@@ -123,8 +123,15 @@ function sectionsOf(document: string): Map<string, string> {
   return new Map(parts.map((part) => [part.split("\n", 1)[0], part]));
 }
 
+/** The TypeScript files in a folder, from the project's. */
+function sourcesIn(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name));
+}
+
 test("architecture.md › the states of a protocol › are those of its code", () => {
-  let tables = 0;
+  const described = new Set<string>();
   for (const [heading, text] of sectionsOf("docs/architecture.md")) {
     const file = /: `(core\/.*\.ts)`$/.exec(heading)?.[1];
     if (file === undefined) continue;
@@ -132,14 +139,22 @@ test("architecture.md › the states of a protocol › are those of its code", (
     const states = [...union.matchAll(/"([\w-]+)"/g)].map(([, state]) => state);
     const told = [...text.matchAll(/^\| `([\w-]+)`/gm)].map(([, state]) => state);
     assert.deepEqual(told, states, file);
-    tables++;
+    described.add(file);
   }
-  const protocols = ["core/doveadm", "core/extractor"].flatMap((folder) =>
-    readdirSync(join(root, folder)).filter((name) =>
-      /^(single_shot_)?(client|server)\.ts$/.test(name)
-    )
+  const protocols = sourcesIn("core").filter((file) =>
+    / implements Protocol</.test(read(file)) && /^ {2}#state:/m.test(read(file))
   );
-  assert(tables >= protocols.length, `${tables} tables for ${protocols.length} protocols`);
+  assert(protocols.length >= 8, `only ${protocols.length} protocols were found`);
+  for (const file of protocols) assert(described.has(file), `${file} has no table of states`);
+});
+
+test("architecture.md › the table of folders › has every folder with code of the packages", () => {
+  const table = /^\| folder .*?\n\n/ms.exec(read("docs/architecture.md"))?.[0] ?? "";
+  const { publish } = JSON.parse(read("deno.json"));
+  const folders = publish.include.filter((name: string) => name.endsWith("/"));
+  for (const folder of [...folders, "extractor/", "fleet/", "cli/"]) {
+    assert(table.includes(`\`${folder}`), `docs/architecture.md has no row for ${folder}`);
+  }
 });
 
 test("architecture.md › the way of a command › has existing functions, and no file twice", () => {
