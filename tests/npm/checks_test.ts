@@ -14,8 +14,8 @@ import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { entriesOf, forBrowsers } from "./entries.ts";
-import { installPackages, type Project, tarballOf, tested } from "./project.ts";
+import { entriesOf, forBrowsers, isProgram } from "./entries.ts";
+import { installPackages, type Project, root, tarballOf, tested } from "./project.ts";
 
 const packages = ["dovewire", "extractor", "fleet", "cli"] as const;
 
@@ -74,6 +74,17 @@ test("npm › a bundle for browsers › can be made of each entry that runs ther
   for (const entry of entriesOf("dovewire", "extractor").filter(forBrowsers)) {
     const { minified } = await bundle(`export * from ${JSON.stringify(entry)};`);
     assert.ok(minified > 100, `${entry} is empty`);
+  }
+});
+
+test("runtimes.md › entries that no bundle for browsers can have › are those that are tested so", async () => {
+  const text = await readFile(join(root, "docs/runtimes.md"), "utf8");
+  const except = /every entry except ([^.]*(?:\.(?!\s)[^.]*)*)\./.exec(text)?.[1];
+  assert.ok(except, "it doesn't name any");
+  for (const entry of entriesOf("dovewire", "fleet", "cli")) {
+    const name = entry.split("/").at(-1);
+    const isNamed = except.includes(`/${name}\``);
+    assert.equal(isNamed, !forBrowsers(entry) || isProgram(entry), entry);
   }
 });
 
