@@ -62,6 +62,8 @@ class FileJournal implements SweepJournal {
   /** Writes go at once, since work waits for each: to another thread and back takes longer than a write. */
   #fs!: typeof import("node:fs");
   #file: OwnFile | undefined;
+  /** Whether a sweep uses it, from before it has the file. */
+  #isTaken = false;
 
   constructor(path: string, sync: boolean) {
     this.#path = path;
@@ -73,9 +75,12 @@ class FileJournal implements SweepJournal {
    * saved before that is read.
    */
   async load(): Promise<string | undefined> {
-    if (this.#file !== undefined) {
-      throw new JournalError(`Another sweep uses the journal ${this.#path}.`);
+    if (this.#isTaken) {
+      throw new JournalError(
+        `Another sweep uses the journal ${this.#path}. Give each sweep a journal of its own.`,
+      );
     }
+    this.#isTaken = true;
     this.#fs = await import("node:fs");
     try {
       this.#path = await this.#filePath();
@@ -87,7 +92,7 @@ class FileJournal implements SweepJournal {
         }
         const found = await this.#takeOver(old);
         if (found !== undefined) return found.text;
-        await this.close();
+        await this.#closeFile();
       }
     } catch (error) {
       await this.close();
@@ -104,6 +109,11 @@ class FileJournal implements SweepJournal {
   }
 
   async close(): Promise<void> {
+    this.#isTaken = false;
+    await this.#closeFile();
+  }
+
+  async #closeFile(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     await file?.handle.close();

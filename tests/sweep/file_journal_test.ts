@@ -242,3 +242,19 @@ test("file journal › two sweeps with one object › the second is refused", as
   await assert.rejects(all(sweep(names(3), () => assert.fail(), { journal })), /Another sweep/);
   assert.equal((await all(first)).length, 2);
 });
+
+test("file journal › two sweeps with one object that start at once › the second is refused, and the first goes on", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "journal");
+  // Once with a file that is created, and once with one that is taken over.
+  for (const count of [3, 6]) {
+    const journal = fileJournal(path);
+    const first = all(sweep(names(count), () => {}, { journal }));
+    await assert.rejects(all(sweep(names(count), () => assert.fail(), { journal })), {
+      name: "JournalError",
+      message: /Another sweep uses the journal/,
+    });
+    assert.equal((await first).length, 3);
+    assert.deepEqual(await readdir(folder.path), ["journal"]);
+  }
+});
