@@ -4,7 +4,7 @@
  * @module
  */
 
-import { GatheredBytes } from "../bytes.ts";
+import { concat, GatheredBytes } from "../bytes.ts";
 import { RemoteProtocolError } from "../errors.ts";
 import type { Concealer } from "../peer_text.ts";
 import { ArgumentScanner, ValueBuilder } from "./argument_scanner.ts";
@@ -18,6 +18,7 @@ import { skipBytes, tagByte } from "./syntax.ts";
 import type { ImapValue } from "./value.ts";
 
 const SPACE = 0x20;
+const LINE_FEED = 0x0a;
 
 /** How many characters of a response's name a message shows. */
 const shownLength = 100;
@@ -109,6 +110,8 @@ export class ResponseParser {
   #limits: ImapLimits;
   #concealer: Concealer | undefined;
   #input = new LineInput();
+  /** The beginning of a first line that is too long for a status response. */
+  #beginning: Uint8Array | undefined;
   #partial: PartialResponse | undefined;
   #literalBytes = new GatheredBytes();
   #failure: { readonly error: unknown } | undefined;
@@ -127,7 +130,7 @@ export class ResponseParser {
 
   /** How many bytes are held that no response has told of. */
   get size(): number {
-    return this.#input.size + (this.#partial?.size ?? 0);
+    return this.#input.size + (this.#beginning?.length ?? 0) + (this.#partial?.size ?? 0);
   }
 
   /**
@@ -158,6 +161,7 @@ export class ResponseParser {
       return this.#partial === undefined ? this.#begin() : this.#goOn(this.#partial);
     } catch (error) {
       this.#failure = { error };
+      this.#beginning = undefined;
       this.#input.clear();
       throw error;
     }
@@ -165,12 +169,15 @@ export class ResponseParser {
 
   /** Takes all bytes that were not read yet, as before a TLS handshake; `undefined` if there are none. */
   takeUnread(): Uint8Array | undefined {
-    return this.#input.takeAll();
+    const rest = this.#input.takeAll();
+    const beginning = this.#beginning;
+    this.#beginning = undefined;
+    return beginning === undefined ? rest : concat([beginning, rest ?? new Uint8Array(0)]);
   }
 
   /** Reads the first line of a response. */
   #begin(): ImapResponse | undefined {
-    const bytes = this.#takeLine(this.#limits.response);
+    const bytes = this.#takeFirstLine();
     if (bytes === undefined) return undefined;
     const end = contentEnd(bytes);
     const isStatus = isStatusLine(bytes, 0, bytes.length);
@@ -256,6 +263,29 @@ export class ResponseParser {
     if (partial.size > response || builder.isOver(marker.size)) throw this.#tooLarge();
     this.#partial = partial;
     return undefined;
+  }
+
+  /** The first line of a response. One that begins as a status is refused before more of it is kept than it may have. */
+  #takeFirstLine(): Uint8Array | undefined {
+    const { response, responseLine } = this.#limits;
+    if (this.#beginning === undefined) {
+      if (responseLine >= response) return this.#takeLine(response);
+      const bytes = this.#input.takeLine(responseLine);
+      if (bytes === undefined || bytes.length <= responseLine) return bytes;
+      if (isStatusLine(bytes, 0, bytes.length) && !isCapability(bytes)) {
+        // Refuses what is no response at all.
+        parseStatusLine(bytes, this.#concealer);
+        checkStatusSize(bytes, responseLine);
+      }
+      if (bytes.at(-1) === LINE_FEED) return bytes;
+      // A copy: it is kept for longer than its chunk.
+      this.#beginning = bytes.slice();
+    }
+    const rest = this.#takeLine(response - this.#beginning.length);
+    if (rest === undefined) return undefined;
+    const line = concat([this.#beginning, rest]);
+    this.#beginning = undefined;
+    return line;
   }
 
   #takeLine(limit: number): Uint8Array | undefined {

@@ -151,7 +151,9 @@ const laws = lawTests<ImapClientEvent, Client>({
   ],
   floods: [
     flood("response", (at) => at === 0 ? "* XDATA " : "(a) b c ".repeat(1000), 17_000_000),
-    flood("response", (at) => at === 0 ? "C1 OK " : "so much to say ".repeat(1000), 17_000_000),
+    ...["C1 OK ", "* OK ", "+ "].map((start) =>
+      flood("responseLine", (at) => at === 0 ? start : "so much to say ".repeat(100), 100_000)
+    ),
     flood("response", (at) => at === 0 ? "* XDATA (" : "{0}\r\n", 1_000_000),
     flood("literal", () => "* XDATA {1048577}\r\n", 100),
     flood("responseLine", (at) => `* CAPABILITY A${at} B${at}\r\n`, 200_000),

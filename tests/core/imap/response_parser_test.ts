@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ResponseParser } from "../../../core/imap/mod.ts";
+import { type ImapResponse, ResponseParser } from "../../../core/imap/mod.ts";
 import { Concealer, RemoteProtocolError } from "../../../core/mod.ts";
 import { cut, type Seen, seenResponse } from "./frames.ts";
 import { fromLatin1, latin1 } from "./recordings.ts";
@@ -110,9 +110,9 @@ test("ResponseParser › responses over a limit › are errors that name it", ()
     [`* X ${"y".repeat(3000)}`, "response"],
     [`* X${` {90}\r\n${"y".repeat(90)}`.repeat(30)}`, "response"],
     [`* X ${"()".repeat(50)}\r\n`, "response"],
-    [`* OK ${"y".repeat(3000)}`, "response"],
-    ...["* OK", "+", "a1 NO"].map((start) =>
-      [`${start} ${"y".repeat(1000)}\r\n`, "responseLine"] as const
+    // Without its end, too: no more of it is kept.
+    ...["* OK", "+", "a1 NO"].flatMap((start) =>
+      ["\r\n", ""].map((end) => [`${start} ${"y".repeat(1000)}${end}`, "responseLine"] as const)
     ),
   ];
   for (const [wire, limit] of floods) {
@@ -131,6 +131,31 @@ test("ResponseParser › responses over a limit › are errors that name it", ()
         wire.slice(0, 40),
       );
     }
+  }
+});
+
+test("ResponseParser › a line of data longer than a status may be › is read, however it is cut", () => {
+  const word = "y".repeat(1500);
+  for (const size of [1, 7, 10_000]) {
+    const parser = new ResponseParser({ responseLine: 1000 });
+    const seen: ImapResponse[] = [];
+    for (
+      const piece of cut(fromLatin1(`* X ${word}\r\n* CAPABILITY ${word}\r\na OK z\r\n* X `), size)
+    ) {
+      parser.receive(piece);
+      for (let response; (response = parser.next()) !== undefined;) seen.push(response);
+    }
+    const values = [{ type: "atom", text: word }];
+    assert.deepEqual(seen.slice(0, 2), [
+      { type: "untagged", name: "X", number: undefined, values },
+      { type: "untagged", name: "CAPABILITY", number: undefined, values },
+    ]);
+    assert.equal(seen[2].type, "tagged");
+    parser.receive(fromLatin1(word));
+    assert.equal(parser.next(), undefined);
+    assert.equal(parser.size, 1504);
+    assert.equal(latin1(parser.takeUnread()!), `* X ${word}`);
+    assert.equal(parser.size, 0);
   }
 });
 
