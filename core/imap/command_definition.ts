@@ -83,7 +83,7 @@ export function commandTable(
 }
 
 function checkDefinition(definition: CommandDefinition): void {
-  const { name, capability, args, keepalive, states, advertised } = definition ?? {};
+  const { name, capability, args, keepalive, states, advertised, isLongRunning } = definition ?? {};
   if (!isAtom(name) || name !== name.toUpperCase() || name.length > longestName) {
     throw new LocalProtocolError(
       `${
@@ -105,6 +105,11 @@ function checkDefinition(definition: CommandDefinition): void {
     throw new LocalProtocolError(
       `The states of ${name} can't be ${JSON.stringify(states)}. Give a list of at least one of ` +
         `"${[...knownStates].join('", "')}".`,
+    );
+  }
+  if (isLongRunning !== undefined && typeof isLongRunning !== "boolean") {
+    throw new LocalProtocolError(
+      `"isLongRunning" of ${name} is no boolean. Set it to true or false.`,
     );
   }
   if (advertised !== undefined && advertised !== "always" && advertised !== "after-login") {

@@ -296,6 +296,8 @@ test("options › invalid ones › are refused", () => {
     { name: "XA", states: "authenticated" },
     { name: "XA", states: ["logged-in"] },
     { name: "XA", advertised: "never" },
+    { name: "XA", isLongRunning: "false" },
+    { name: "XA", isLongRunning: null },
     { name: "XA", keepalive: 5 },
     { name: "XA", capability: 5 },
   ];
