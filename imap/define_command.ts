@@ -14,6 +14,7 @@ import type {
   TaggedResult,
 } from "../core/imap/mod.ts";
 import { LocalProtocolError, type PlainData } from "../core/mod.ts";
+import { checkOptions } from "../core/option_checks.ts";
 import { timeLimit } from "../transports/timers.ts";
 
 /** What a handler of a command sends before its result. */
@@ -196,7 +197,9 @@ export function defineCommand<const Shape extends ArgumentShape | undefined = un
  * );
  * ```
  */
-export function sleep(state: PlainData = null, { wakeAfter = 0 }: SleepOptions = {}): Sleep {
+export function sleep(state: PlainData = null, options: SleepOptions = {}): Sleep {
+  checkOptions(options);
+  const { wakeAfter = 0 } = options;
   return { type: "sleep", state, wakeAfter: timeLimit("wakeAfter", wakeAfter) };
 }
 

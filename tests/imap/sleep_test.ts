@@ -215,4 +215,7 @@ test("sleep › options that are wrong › are refused", () => {
   for (const wakeAfter of [NaN, -1, null, "5"] as number[]) {
     assert.throws(() => sleep(1, { wakeAfter }), /"wakeAfter" is .* milliseconds/);
   }
+  for (const options of [null, 1000, "1000"] as never[]) {
+    assert.throws(() => sleep(1, options), LocalProtocolError);
+  }
 });
