@@ -157,9 +157,11 @@ export class ConnectionHost<Connection extends HostedConnection> {
   /**
    * Stops listening, and ends all connections with BYE: as soon as nothing waits for an answer, and after
    * `timeout` at the latest. Resolves when everything is closed; rejects with a {@linkcode LocalProtocolError}
-   * for an invalid `timeout`. Further calls wait for the first one.
+   * for invalid options. Further calls wait for the first one.
    */
-  async close({ timeout = 5000, groupSize = Infinity }: CloseImapOptions = {}): Promise<void> {
+  async close(options: CloseImapOptions = {}): Promise<void> {
+    checkOptions(options);
+    const { timeout = 5000, groupSize = Infinity } = options;
     const limit = timeLimit("timeout", timeout);
     checkCount("groupSize", groupSize, 1);
     await (this.#closing ??= this.#closeAll(limit, Math.floor(groupSize)).finally(() =>

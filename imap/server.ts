@@ -92,7 +92,7 @@ export class ImapServer implements AsyncDisposable {
   /**
    * Stops listening, and ends each connection with BYE: at once where a client only idles or a long-running
    * command runs; otherwise as soon as the client's command is answered, and after `timeout` at the latest.
-   * Resolves when everything is closed; rejects with a `LocalProtocolError` for an invalid `timeout`. Further
+   * Resolves when everything is closed; rejects with a `LocalProtocolError` for invalid options. Further
    * calls wait for the first one.
    */
   close(options?: CloseImapOptions): Promise<void> {

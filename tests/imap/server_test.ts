@@ -415,6 +415,9 @@ test("serve › invalid options › are refused", async () => {
   }
   await using server = serve(listener, { authenticate });
   await assert.rejects(server.close({ timeout: NaN }), LocalProtocolError);
+  for (const options of [1000, null, "1000"] as never[]) {
+    await assert.rejects(server.close(options), /The options are not an object/);
+  }
   assert.throws(
     () => defineCommand(null as never, () => ok("x")),
     LocalProtocolError,
