@@ -61,7 +61,8 @@ export function astringOf(value: ImapValue | undefined): string | undefined {
 
 /**
  * A string, for an argument where an atom wouldn't do, and for a response: it is written in quotes if they can
- * contain it, else as a literal. Throws a {@linkcode LocalProtocolError} for what is no text.
+ * contain it, else as a literal. Half a surrogate pair becomes U+FFFD, while a command refuses it in a plain text. Throws
+ * a {@linkcode LocalProtocolError} for what is no text.
  *
  * @example
  * ```ts
