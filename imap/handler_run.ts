@@ -14,6 +14,7 @@ import {
   type PlainData,
 } from "../core/mod.ts";
 import { decodePlainData, encodePlainData } from "../core/plain_data.ts";
+import { Pause } from "../transports/pause.ts";
 import { startTimer, type Timer } from "../transports/timers.ts";
 import type { CommandWatch } from "./command_watch.ts";
 import type { CommandOutput, HandlerEnd, ImapCommand, Sleep } from "./define_command.ts";
@@ -172,6 +173,8 @@ export class HandlerRun {
 
   /** Sends what a generator yields, while the client reads; returns its result. */
   async #pull(generator: Generator): Promise<HandlerEnd> {
+    // A client that reads fast always has room: without a pause nobody else would be attended to.
+    const pause = new Pause();
     let step = generator.next();
     for (;;) {
       const { value, done } = await step;
@@ -186,6 +189,7 @@ export class HandlerRun {
         continue;
       }
       await this.#room();
+      await pause.ifDue();
       step = this.#isOver ? generator.return(failure) : generator.next();
     }
   }
