@@ -6,6 +6,7 @@
 
 import { type DoveadmServerProtocol, exitCodes } from "../../core/doveadm/mod.ts";
 import { DovewireError, LocalProtocolError, messageOf, quoteText } from "../../core/mod.ts";
+import { Pause } from "../../transports/pause.ts";
 import { CommandFailure } from "./command_failure.ts";
 import type { DoveadmHandler, ReplyField, ServerRequest } from "./handler.ts";
 
@@ -63,7 +64,10 @@ async function writeFields(
   await forEachField(await handler(request), (field) => writer.write(field));
 }
 
-/** Calls back with each field of a handler's reply, no faster than it takes them. */
+/**
+ * Calls back with each field of a handler's reply, no faster than it takes them. A client that reads fast takes all at
+ * once: without pauses nobody else would be attended to.
+ */
 export async function forEachField(
   reply: Awaited<ReturnType<DoveadmHandler>>,
   write: (field: ReplyField) => void | Promise<void>,
@@ -71,15 +75,37 @@ export async function forEachField(
   if (reply === undefined) return;
   if (typeof reply === "string") return await write(reply);
   if (typeof reply !== "object" || reply === null) throw notAReply(reply);
+  const pause = new Pause();
   if (Symbol.asyncIterator in reply) {
-    for await (const field of reply) await write(field);
+    for await (const field of reply) {
+      await write(field);
+      await pause.ifDue();
+    }
   } else if (Symbol.iterator in reply) {
     for (const field of reply) {
-      const written = write(field);
       // Thousands of short fields are written in one turn of the event loop.
+      const written = write(field);
       if (written !== undefined) await written;
+      const paused = pause.ifDue();
+      if (paused !== undefined) await paused;
     }
   } else throw notAReply(reply);
+}
+
+/** The pieces of a field, with pauses between them. Throws a `LocalProtocolError` for one that isn't bytes. */
+export async function* piecesOf(
+  field: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  const pause = new Pause();
+  for await (const piece of field) {
+    if (!(piece instanceof Uint8Array)) {
+      throw new LocalProtocolError(
+        "A handler returned a field whose pieces aren't bytes. Use an async iterable of Uint8Arrays.",
+      );
+    }
+    yield piece;
+    await pause.ifDue();
+  }
 }
 
 /** Writes the fields of a reply. */
@@ -128,9 +154,8 @@ class FieldWriter {
   }
 
   async #writePieces(pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    for await (const piece of pieces) {
+    for await (const piece of piecesOf(pieces)) {
       this.#signal.throwIfAborted();
-      if (!(piece instanceof Uint8Array)) throw notBytes();
       this.#target.protocol.writeField(this.#id, piece, { final: false });
       await this.#room();
     }
@@ -169,12 +194,5 @@ export function notAReply(what: unknown): LocalProtocolError {
   return new LocalProtocolError(
     `A handler returned ${shown} as a reply or a field of one. Return an iterable of fields, which are strings, ` +
       "bytes, async iterables of bytes, or { text }.",
-  );
-}
-
-/** The error for a piece of a field that isn't bytes. */
-export function notBytes(): LocalProtocolError {
-  return new LocalProtocolError(
-    "A handler returned a field whose pieces aren't bytes. Use an async iterable of Uint8Arrays.",
   );
 }

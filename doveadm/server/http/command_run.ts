@@ -14,7 +14,7 @@ import {
 } from "../../../core/mod.ts";
 import { Pause } from "../../../transports/pause.ts";
 import { onAbort, startTimer } from "../../../transports/timers.ts";
-import { failureOf, forEachField, notAReply, notBytes } from "../answer.ts";
+import { failureOf, forEachField, notAReply, piecesOf } from "../answer.ts";
 import { CommandFailure } from "../command_failure.ts";
 import type { DoveadmHandler, DoveadmPeer, ReplyField, ServerRequest } from "../handler.ts";
 import { PolicyRefusal } from "../policy.ts";
@@ -188,7 +188,7 @@ class CommandRun {
       verbosity: undefined,
       extraFields: {},
       hasInput: input !== undefined,
-      input: piecesOf(input),
+      input: inputOf(input),
       signal: this.#controller.signal,
       client: this.#context.client,
       log: (level: LogLevel, message: string) => this.#log.add(level, message),
@@ -222,7 +222,7 @@ function codeOf(error: unknown): string | undefined {
 const inputPiece = 65_536;
 
 /** The bytes of an input, piece by piece; none without an input. */
-function piecesOf(input: string | undefined): AsyncIterable<Uint8Array> {
+function inputOf(input: string | undefined): AsyncIterable<Uint8Array> {
   return {
     async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
       const text = input ?? "";
@@ -245,8 +245,7 @@ async function textOf(field: ReplyField): Promise<string> {
   if (!(Symbol.asyncIterator in field)) throw notAReply(field);
   let text = "";
   const decoder = new TextDecoder();
-  for await (const piece of field) {
-    if (!(piece instanceof Uint8Array)) throw notBytes();
+  for await (const piece of piecesOf(field)) {
     text += decoder.decode(piece, { stream: true });
   }
   return text + decoder.decode();

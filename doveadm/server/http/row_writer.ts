@@ -12,7 +12,7 @@ import {
   LocalProtocolError,
 } from "../../../core/mod.ts";
 import { chooseColumns } from "../../../core/doveadm/catalogue/mod.ts";
-import { notAReply, notBytes } from "../answer.ts";
+import { notAReply, piecesOf } from "../answer.ts";
 import type { ReplyField } from "../handler.ts";
 import type { AnswerOutput } from "./answer_output.ts";
 import type { TitledColumn } from "./offered_commands.ts";
@@ -151,9 +151,8 @@ export class RowWriter {
     const gathered: Uint8Array[] = [];
     let size = 0;
     let writer: ValueWriter | undefined;
-    for await (const piece of pieces) {
+    for await (const piece of piecesOf(pieces)) {
       this.#options.signal.throwIfAborted();
-      if (!(piece instanceof Uint8Array)) throw notBytes();
       if (writer !== undefined) {
         await this.#add(writer.write(piece), false);
         continue;
