@@ -9,6 +9,7 @@ import { concat, encodeUtf8 } from "../../core/mod.ts";
 import { shownValue } from "../../core/option_checks.ts";
 import { nameForMessages } from "../../core/doveadm/command.ts";
 import type { CommandInput } from "../../core/doveadm/catalogue/mod.ts";
+import { Pause } from "../../transports/pause.ts";
 
 /** A command's input: bytes, a text, or an iterable of these. */
 export type Input = CommandInput;
@@ -67,14 +68,20 @@ export function checkInput(command: string, input: Input): void {
 }
 
 /**
- * The input in chunks of bytes; a text is encoded as UTF-8. Throws a `LocalProtocolError` for a piece that is neither:
- * numbers, and buffers of other kinds, would count as nothing.
+ * The input in chunks of bytes, with pauses: where it never waits, and the server reads fast, nothing else would be
+ * attended to. A text is encoded as UTF-8. Throws a `LocalProtocolError` for a piece that is neither: numbers, and
+ * buffers of other kinds, would count as nothing.
  */
 export async function* piecesOf(input: Input): AsyncGenerator<Uint8Array> {
+  const pause = new Pause();
   const encoder = new PieceEncoder();
   for await (const part of isWhole(input) ? [input] : input) {
     const bytes = encoder.bytesOf(part);
-    for (let at = 0; at < bytes.length; at += pieceSize) yield bytes.subarray(at, at + pieceSize);
+    for (let at = 0; at < bytes.length; at += pieceSize) {
+      yield bytes.subarray(at, at + pieceSize);
+      await pause.ifDue();
+    }
+    if (bytes.length === 0) await pause.ifDue();
   }
   const rest = encoder.end();
   if (rest.length > 0) yield rest;
