@@ -290,9 +290,11 @@ export class DoveadmServer implements AsyncDisposable {
   /**
    * Stops listening, and closes each connection as soon as no command runs on it; commands that take longer
    * than `timeout` are aborted. Resolves when everything is closed; rejects with a `LocalProtocolError` for
-   * an invalid `timeout`. Further calls wait for the first one.
+   * invalid options. Further calls wait for the first one.
    */
-  async close({ timeout = 5000 }: CloseOptions = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkOptions(options);
+    const { timeout = 5000 } = options;
     const limit = timeLimit("timeout", timeout);
     await (this.#closing ??= this.#close(limit));
   }

@@ -148,10 +148,13 @@ test("idleTimeout › a handler that doesn't read the input › isn't counted", 
   assert.deepEqual(setup.errors, []);
 });
 
-test("close › timeout NaN, negative or no number › is refused, and nothing is closed", async () => {
+test("close › timeout NaN, negative or no number, or no options › is refused, and nothing is closed", async () => {
   await using setup = await setUp(() => ["in"]);
   for (const timeout of [NaN, -1, "5" as unknown as number]) {
     await assert.rejects(setup.server.close({ timeout }), LocalProtocolError);
+  }
+  for (const options of [5, null, "5"]) {
+    await assert.rejects(setup.server.close(options as never), LocalProtocolError);
   }
   await using connection = await setup.open();
   assert.deepEqual((await connection.send({ name: "who" })).fields, ["in"]);
