@@ -142,10 +142,10 @@ test("top › numbers of bytes › have a unit", () => {
 });
 
 test("top › no terminal › needs --once", async () => {
-  const { code, errors } = await runWords(["top", "--server", "/nonexistent"]);
+  const { code, errors } = await runWords(["top", "--server", "/proc/nonexistent"]);
   assert.equal(code, 64);
   assert.match(errors, /add --once/);
-  const once = await runWords(["top", "--once", "--server", "/nonexistent"]);
+  const once = await runWords(["top", "--once", "--server", "/proc/nonexistent"]);
   assert.equal(once.code, 75);
   assert.match(once.output, /Cannot connect/);
 });

@@ -320,8 +320,8 @@ function testNotStarting({ name, spawn }: SpawnSubject): void {
     ["a name that isn't in PATH", "not-found", "in PATH", ["nonexistent-program"]],
     ["a file that isn't executable", "denied", "/etc/passwd", ["/etc/passwd"]],
     ["a folder as the program", "denied", "/etc", ["/etc"]],
-    ["a missing working directory", "not-found", "no folder /nonexistent", ["/bin/cat"], {
-      cwd: "/nonexistent",
+    ["a missing working directory", "not-found", "no folder /proc/nonexistent", ["/bin/cat"], {
+      cwd: "/proc/nonexistent",
     }],
     ["a file as the working directory", "not-found", "/etc/passwd", ["/bin/cat"], {
       cwd: "/etc/passwd",
@@ -370,7 +370,7 @@ function testNotStarting({ name, spawn }: SpawnSubject): void {
   test(`${name} › starting fails 20 times › no file descriptor is left`, async () => {
     const before = openDescriptors();
     for (let i = 0; i < 20; i++) {
-      await rejectsWith("not-found", spawn(["/nonexistent"], { onStderr: () => {} }));
+      await rejectsWith("not-found", spawn(["/proc/nonexistent"], { onStderr: () => {} }));
     }
     await descriptorsDownTo(before);
   });

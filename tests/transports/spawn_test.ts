@@ -175,7 +175,7 @@ if (isDeno) {
 
 test("adapters › a missing program › the same error from each", async () => {
   for (const [, spawn] of adapters) {
-    await rejectsWith("not-found", spawn(["/nonexistent"]), "Cannot start /nonexistent");
+    await rejectsWith("not-found", spawn(["/proc/nonexistent"]), "Cannot start /proc/nonexistent");
   }
 });
 
