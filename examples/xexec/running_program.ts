@@ -65,6 +65,8 @@ export class RunningProgram {
       detached: true,
       stdio: ["ignore", "pipe", "ignore"],
     });
+    // When a process ends, Node throws away what it has printed unless somebody waits for it.
+    this.#child.stdout.on("readable", () => {});
     const timer = startTimer(timeout, () => this.kill("timeout"));
     this.ended = new Promise<RunEnd>((resolve, reject) => {
       this.#child.on("error", (error) => {

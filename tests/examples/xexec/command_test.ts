@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { LocalProtocolError } from "../../../core/mod.ts";
+import { decodeUtf8, LocalProtocolError } from "../../../core/mod.ts";
 import { type ExecOptions, type ExecProgram, xexec } from "../../../examples/xexec/command.ts";
+import { RunningProgram } from "../../../examples/xexec/running_program.ts";
 import type { ScriptedEnd } from "../../imap/scripted_end.ts";
 import { temporaryFolder } from "../../harness/sockets.ts";
 import { connectToCommands, talkTo } from "../command_server.ts";
@@ -54,6 +55,16 @@ test("XEXEC › a program › prints its lines, and its exit code decides", asyn
     await client.say("c XEXEC killed\r\n");
     await client.hears("+ running\r\nc NO killed was ended by SIGTERM.\r\n");
   });
+});
+
+test("XEXEC › a program that ends before its lines are read › has them", async () => {
+  const limits = { timeout: Infinity, maxOutput: 1000 };
+  const program = await RunningProgram.start(["/bin/echo", "all of it"], limits);
+  assert.deepEqual(await program.ended, { type: "exit", code: 0 });
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const lines: string[] = [];
+  for await (const line of program.lines()) lines.push(decodeUtf8(line));
+  assert.deepEqual(lines, ["all of it"]);
 });
 
 test("XEXEC › a client's words › are arguments if the entry allows them, and never more", async () => {
