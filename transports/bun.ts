@@ -169,6 +169,8 @@ class BunTransport implements ReceivedTransport {
   /** Whether closeWrite() has ended the output. */
   #hasEnded = false;
   #reader: ReadReceiver | undefined;
+  /** Whether the socket was gone before a write was done. */
+  #isCutOff = false;
   #wakeWriter: (() => void) | undefined;
 
   constructor(peer: string) {
@@ -205,6 +207,8 @@ class BunTransport implements ReceivedTransport {
 
   /** The socket is gone; `error` for a reset, none for an end on both sides. */
   closed(error: Error | undefined): void {
+    // A reset is reported only once, and maybe to the write that waits.
+    if (this.#wakeWriter !== undefined) this.#isCutOff = true;
     if (error !== undefined && this.#state !== "closed") this.#error ??= error;
     if (this.#state === "open") this.#state = this.#error === undefined ? "ended" : "gone";
     this.#socket = undefined;
@@ -229,7 +233,8 @@ class BunTransport implements ReceivedTransport {
     if (chunk === undefined && this.#state === "open") return;
     this.#reader = undefined;
     if (chunk === undefined) {
-      reader.receive(this.#state === "ended" ? { end: true } : { error: this.#broken() });
+      const isEnd = this.#state === "ended" && !this.#isCutOff;
+      reader.receive(isEnd ? { end: true } : { error: this.#broken() });
       return;
     }
     if (this.#paused && this.#chunks.size <= highWaterMark / 2) {
