@@ -13,6 +13,7 @@ import {
 } from "../../../../doveadm/server/mod.ts";
 import { encodeUtf8 } from "../../../../core/mod.ts";
 import { withEnoughTime } from "../../../harness/enough_time.ts";
+import { until } from "../../../harness/until.ts";
 import { authorization, password, post, run } from "./requests.ts";
 
 function apiOf(handler: DoveadmHandler = () => [], options: HttpHandlerOptions = {}) {
@@ -240,7 +241,7 @@ test("limits of the HTTP API › a long answer is not read › the handler waits
   assert.equal(response.status, 200);
   await roomIn(api);
   assert(made < 40, `${made}`);
-  assert(isEnded);
+  await until(() => isEnded, "the handler's end");
   await assert.rejects(response.text(), /read nothing for 50 ms/);
   assert.match(String(errors.splice(0)), /^DovewireError: .*read nothing for 50 ms\.$/);
   const patient = apiOf(endless, { maxRequests: 1, limits: { held: 100_000 } });
@@ -250,7 +251,7 @@ test("limits of the HTTP API › a long answer is not read › the handler waits
   await reader.read();
   await reader.cancel();
   await roomIn(patient);
-  assert(isEnded);
+  await until(() => isEnded, "the handler's end");
   assert.deepEqual(errors, []);
 });
 
