@@ -51,7 +51,7 @@ function standardInput(what: string): AsyncIterable<Uint8Array> {
   return process.stdin;
 }
 
-/** The error for a file that can't be read; its exit code is doveadm's. */
+/** The error for an unreadable file; its exit code is doveadm's. */
 export function unreadable(what: string, why: string, cause?: unknown): UsageError {
   return new UsageError(`${what} can't be read: ${why}`, {
     ...{ cause, exitCode: exitCodes.temporary },

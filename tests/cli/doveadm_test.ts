@@ -107,7 +107,7 @@ const invocations: readonly Invocation[] = [
   { words: ["fetch", "-u", "alice", "nosuch", "all"], isCodeOnly: true, code: 75 },
   { words: ["fetch", "-u", "alice", "uid", "bogus"], isCodeOnly: true, code: 75 },
   { words: ["-f", "bogus", "who"], isCodeOnly: true, code: 75 },
-  // Files that can't be read, and an empty name.
+  // Unreadable files, and an empty name.
   { words: ["mailbox", "list", "-F", "/nonexistent/users"], code: 75 },
   { words: ["save", "-u", "alice", "/nonexistent/mail"], isCodeOnly: true, code: 75 },
   { words: ["mailbox", "list", "-u", ""], code: 67 },
