@@ -79,11 +79,7 @@ export function checkCommand(command: DoveadmCommand): void {
     );
   }
   const { name, args, extraFields, input, streamed } = command;
-  if (args !== undefined && !Array.isArray(args)) {
-    throw new LocalProtocolError(
-      `The "args" of ${nameForMessages(name)} are no array. Set them to an array of strings.`,
-    );
-  }
+  if (args !== undefined) checkArgs(args, name);
   if (extraFields !== undefined) checkExtraFields(extraFields, name);
   if (input !== undefined && typeof input !== "boolean") {
     throw new LocalProtocolError(
@@ -96,6 +92,14 @@ export function checkCommand(command: DoveadmCommand): void {
         'Use true, false or "escaped".',
     );
   }
+}
+
+/** Throws a {@linkcode LocalProtocolError} for arguments that are no array. */
+export function checkArgs(args: unknown, name: string): void {
+  if (Array.isArray(args)) return;
+  throw new LocalProtocolError(
+    `The "args" of ${nameForMessages(name)} are no array. Set them to an array of strings.`,
+  );
 }
 
 /** Throws a {@linkcode LocalProtocolError} for what has no extra fields by their names. */

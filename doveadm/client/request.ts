@@ -6,7 +6,7 @@
 
 import { LocalProtocolError } from "../../core/errors.ts";
 import { checkOptions, isRecord, shownValue } from "../../core/option_checks.ts";
-import { checkExtraFields, nameForMessages } from "../../core/doveadm/command.ts";
+import { checkArgs, checkExtraFields, nameForMessages } from "../../core/doveadm/command.ts";
 import type { DoveadmCommand, DoveadmReply, LogLine } from "../../core/doveadm/mod.ts";
 import { checkInput, type Input } from "./input.ts";
 
@@ -68,11 +68,7 @@ export function checkRequest(request: DoveadmRequest): void {
       }. Set it to a command, like "mailbox list".`,
     );
   }
-  if (request.args !== undefined && !Array.isArray(request.args)) {
-    throw new LocalProtocolError(
-      `The "args" of ${shownValue(request.name)} are no array. Set them to an array of strings.`,
-    );
-  }
+  if (request.args !== undefined) checkArgs(request.args, request.name);
   if (request.extraFields !== undefined) checkExtraFields(request.extraFields, request.name);
   if (request.input !== undefined) checkInput(request.name, request.input);
 }
